@@ -1,0 +1,10 @@
+-- Library code is the subset that Lua 5.4 and LuaJIT share: "min" flags what only one of them has.
+std = "min"
+self = false
+max_line_length = 100
+cache = false
+files["lua/commerce/runtime.lua"] = { globals = { "ngx" } }
+files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "631" } }
+files["spec/emulator/lua"] = { std = "ngx_lua" }
+files["spec/**/*_spec.lua"] = { std = "+busted" }
+exclude_files = { "build", "rockspec" }

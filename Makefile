@@ -1,0 +1,164 @@
+# lua-commerce: `make demo` shows it at work, `make test` tests it, `make` builds it.
+#
+# Everything is built into build/: build/<runtime>/commerce/core.so for every runtime found, and
+# build/commerce, a launcher that works from the checkout (LUA=luajit build/commerce ... picks one).
+
+CC ?= gcc
+PKG_CONFIG ?= pkg-config
+PREFIX ?= /usr/local
+
+LUAJIT := $(shell command -v luajit)
+LUA54 := $(shell command -v lua5.4)
+RUNTIMES := $(if $(LUA54),lua5.4) $(if $(LUAJIT),luajit)
+
+INCLUDE_lua5.4 = $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+INCLUDE_luajit = $(shell $(PKG_CONFIG) --cflags luajit 2>/dev/null || echo -I/usr/include/luajit-2.1)
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes \
+  -Wwrite-strings -Wconversion
+HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(CFLAGS)
+ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
+LIBS = -lcurl -lcrypto
+
+SOURCES := $(sort $(wildcard csrc/*.c))
+HEADERS := $(sort $(wildcard csrc/*.h))
+# pure files: no Lua in them, so their tests are plain C programs
+PURE := $(sort $(filter csrc/%,$(shell grep -L -E '"(lua|lauxlib|compat|args|class|error)\.h"|<(lua|lauxlib)\.h>' $(SOURCES))))
+LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
+
+.DELETE_ON_ERROR:
+.PHONY: all demo test lint bench asan valgrind fuzz emulator env install clean packages
+
+all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
+	@test -n "$(strip $(RUNTIMES))" || { echo "no Lua found: install lua5.4 or luajit" >&2; exit 1; }
+
+# ---------------------------------------------------------------- building
+
+define runtime_rules
+build/$(1)/obj/%.o: csrc/%.c $(HEADERS)
+	@mkdir -p $$(@D)
+	@echo "CC $$@"
+	@$(CC) $$(ALL_CFLAGS) $$(INCLUDE_$(1)) -c -o $$@ $$<
+
+build/$(1)/commerce/core.so: $(SOURCES:csrc/%.c=build/$(1)/obj/%.o)
+	@mkdir -p $$(@D)
+	@echo "LD $$@"
+	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+build/asan/$(1)/commerce/core.so: $(SOURCES) $(HEADERS)
+	@mkdir -p $$(@D)
+	@echo "CC $$@"
+	@$(CC) -std=c11 -fPIC -fvisibility=hidden $$(SANITIZE) $$(INCLUDE_$(1)) -shared -o $$@ $(SOURCES) $$(LIBS)
+endef
+$(foreach runtime,lua5.4 luajit,$(eval $(call runtime_rules,$(runtime))))
+
+build/commerce: Makefile
+	@mkdir -p $(@D)
+	@printf '%s\n' '#!/bin/sh' \
+	  '# Runs the checkout it stands in; LUA=luajit picks the runtime.' \
+	  'root=$$(dirname "$$(dirname "$$(readlink -f "$$0")")")' \
+	  'if [ -z "$$LUA" ]; then' \
+	  '  if [ -e "$$root/build/lua5.4/commerce/core.so" ]; then LUA=lua5.4; else LUA=luajit; fi' \
+	  'fi' \
+	  'case $$(basename "$$LUA") in luajit*) dir=luajit;; *) dir=lua5.4;; esac' \
+	  'unset LUA_PATH_5_4 LUA_CPATH_5_4' \
+	  'LUA_PATH="$$root/lua/?.lua;$$root/lua/?/init.lua;;"' \
+	  'LUA_CPATH="$$root/build/$$dir/?.so;;"' \
+	  'export LUA_PATH LUA_CPATH' \
+	  'exec "$$LUA" "$$root/lua/commerce/cli/main.lua" "$$@"' > $@
+	@chmod +x $@
+
+# Lua 5.4 prefers the names with its version, LuaJIT knows only the plain ones: both can be set.
+env: all
+	@echo 'export LUA_PATH_5_4="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
+	@echo 'export LUA_CPATH_5_4="$(CURDIR)/build/lua5.4/?.so;;"'
+	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
+	@echo 'export LUA_CPATH="$(CURDIR)/build/luajit/?.so;;"'
+
+install: all
+	@for runtime in $(RUNTIMES); do \
+	  version=$${runtime#lua}; test "$$runtime" = luajit && version=5.1; \
+	  (cd lua && find commerce -name '*.lua' ! -name '*.d.lua') | while read -r file; do \
+	    install -D -m 644 "lua/$$file" "$(DESTDIR)$(PREFIX)/share/lua/$$version/$$file"; done; \
+	  install -D -m 755 "build/$$runtime/commerce/core.so" \
+	    "$(DESTDIR)$(PREFIX)/lib/lua/$$version/commerce/core.so"; \
+	done
+	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"
+	@runtime=$(firstword $(RUNTIMES)); version=$${runtime#lua}; \
+	test "$$runtime" = luajit && version=5.1; \
+	printf '%s\n' '#!/bin/sh' 'unset LUA_PATH_5_4 LUA_CPATH_5_4' \
+	  "LUA_PATH=\"$(PREFIX)/share/lua/$$version/?.lua;$(PREFIX)/share/lua/$$version/?/init.lua;;\"" \
+	  "LUA_CPATH=\"$(PREFIX)/lib/lua/$$version/?.so;;\"" 'export LUA_PATH LUA_CPATH' \
+	  "exec $$runtime \"$(PREFIX)/share/lua/$$version/commerce/cli/main.lua\" \"\$$@\"" \
+	  > "$(DESTDIR)$(PREFIX)/bin/commerce"
+	@chmod 755 "$(DESTDIR)$(PREFIX)/bin/commerce"
+	@echo "installed commerce under $(DESTDIR)$(PREFIX)"
+
+clean:
+	rm -rf build
+
+# ---------------------------------------------------------------- what Debian must have
+
+# A make of its own follows, so that what has just been installed is found.
+packages:
+	@spec/support/install-packages
+
+demo: packages
+	@$(MAKE) --no-print-directory all
+	@spec/support/demo
+
+test: packages
+	@$(MAKE) --no-print-directory all c-tests
+	@spec/support/run-tests
+
+# ---------------------------------------------------------------- testing
+
+C_TESTS := $(patsubst spec/c/test_%.c,build/c/test_%,$(sort $(wildcard spec/c/test_*.c)))
+
+build/c/test_%: spec/c/test_%.c spec/c/test.h $(PURE) $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "CC $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< $(PURE) $(LIBS)
+
+.PHONY: c-tests
+c-tests: $(C_TESTS)
+
+asan: packages
+	@$(MAKE) --no-print-directory all c-tests build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
+	@spec/support/run-tests --asan
+
+valgrind: packages
+	@$(MAKE) --no-print-directory all c-tests
+	@spec/support/run-tests --valgrind
+
+FUZZERS := $(patsubst spec/fuzz/%_fuzz.c,build/fuzz/%,$(sort $(wildcard spec/fuzz/*_fuzz.c)))
+FUZZ_SECONDS ?= 20
+
+build/fuzz/%: spec/fuzz/%_fuzz.c $(PURE) $(HEADERS)
+	@mkdir -p $(@D)
+	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc -o $@ $< $(PURE) $(LIBS)
+
+fuzz: $(FUZZERS)
+	@for fuzzer in $(FUZZERS); do name=$$(basename $$fuzzer); mkdir -p build/fuzz/found/$$name; \
+	  echo "$$name"; $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+	    build/fuzz/found/$$name spec/fuzz/corpus/$$name || exit 1; done
+
+lint:
+	luacheck -q lua spec examples
+	@for lua in $(LUA54) $(LUAJIT); do for file in $(LUA_FILES); do \
+	  $$lua -e 'assert(loadfile(arg[1]))' "$$file" || exit 1; done; done
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c
+	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
+	  --suppress=missingInclude $(INCLUDE_lua5.4) csrc
+	luarocks lint rockspec/lua-commerce-scm-1.rockspec
+
+bench: packages
+	@$(MAKE) --no-print-directory all
+	@spec/bench/run
+
+emulator: packages
+	@$(MAKE) --no-print-directory all
+	@spec/emulator/run

@@ -1,0 +1,29 @@
+/*
+** buf.h: growable bytes with an upper bound. Pure.
+** A zeroed cm_buf is a valid empty one without a bound. The bytes are always followed by a '\0'
+** that is not counted, so that text can be passed on as a C string.
+*/
+#ifndef CM_BUF_H
+#define CM_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct cm_buf {
+  char *data;  /* NULL while nothing was ever added */
+  size_t len;  /* bytes held */
+  size_t room; /* bytes allocated */
+  size_t max;  /* upper bound of len; 0 = none */
+  bool secret; /* wipe memory before giving it back */
+} cm_buf;
+
+void cm_buf_init(cm_buf *b, size_t max, bool secret);
+bool cm_buf_add(cm_buf *b, const void *bytes, size_t n);
+bool cm_buf_adds(cm_buf *b, const char *text);
+bool cm_buf_addint(cm_buf *b, long long n);
+const char *cm_buf_str(const cm_buf *b);
+void cm_buf_clear(cm_buf *b);
+void cm_buf_move(cm_buf *to, cm_buf *from);
+void cm_buf_free(cm_buf *b);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+** client.h: what all requests of one session share: server, credentials, limits, counters. No Lua.
+** Shared by reference counting between the session object and every request.
+*/
+#ifndef CM_CLIENT_H
+#define CM_CLIENT_H
+
+#include "base_url.h"
+#include "buf.h"
+#include "limiter.h"
+#include "retry.h"
+
+#include <curl/curl.h>
+
+#define CM_HEADERS 4 /* Authorization, Stripe-Version, User-Agent, Stripe-Account */
+
+typedef struct cm_client {
+  int refs;
+  struct cm_multi *multi;
+  cm_limiter *limiter; /* or NULL */
+  cm_base_url base;
+  cm_policy policy;
+  double timeout; /* seconds an attempt may take */
+  long low_speed_time;
+  size_t max_body;
+  /* libcurl only reads this list, so its nodes and text are ours: no copy outside wiped memory. */
+  struct curl_slist headers[CM_HEADERS];
+  cm_buf lines[CM_HEADERS];
+  int n_headers;
+  unsigned long long requests, retries, rate_limited, bytes;
+  double waited;
+} cm_client;
+
+cm_client *cm_client_new(struct cm_multi *multi, cm_limiter *limiter);
+bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n);
+void cm_client_release(cm_client *c);
+
+#endif

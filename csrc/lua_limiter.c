@@ -1,0 +1,80 @@
+#include "lua_limiter.h"
+
+#include "args.h"
+#include "class.h"
+#include "multi.h"
+
+#include <math.h>
+
+/*
+** core.limiter{rate, endpoint_rate, burst, concurrency} -> limiter
+** rate, endpoint_rate: requests a second, over all and for each endpoint; burst: requests that may
+** go at once after a pause (default: a fifth of a second's worth); concurrency: requests in flight.
+** 0 or math.huge turns a limit off.
+*/
+int cm_limiter_make(lua_State *L) {
+  static const char *const names[] = {"rate", "endpoint_rate", "burst", "concurrency", NULL};
+  cm_limits limits;
+  cm_limiter_box *box;
+  cm_opt_table(L, 1, names);
+  limits.rate = cm_opt_number(L, 1, "rate", 25, 0, INFINITY);
+  limits.endpoint_rate = cm_opt_number(L, 1, "endpoint_rate", 25, 0, INFINITY);
+  limits.burst = cm_opt_number(L, 1, "burst", 0, 0, 1e6);
+  limits.concurrency = cm_opt_number(L, 1, "concurrency", 20, 0, INFINITY);
+  if (limits.concurrency > 0 && limits.concurrency < 1)
+    cm_opt_error(L, "concurrency", "0 or at least 1 expected");
+  box = cm_new(L, CM_LIMITER_CLASS, sizeof *box);
+  box->limiter = cm_limiter_new(&limits, cm_now());
+  if (!box->limiter)
+    return luaL_error(L, "out of memory");
+  return 1;
+}
+
+static void field(lua_State *L, const char *name, double n) {
+  lua_pushnumber(L, n);
+  lua_setfield(L, -2, name);
+}
+
+static void count(lua_State *L, const char *name, lua_Integer n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
+/*
+** limiter:stats() -> {in_flight, waiting, limited, rate, concurrency, endpoints = {[name] = rate}}
+** limited: 429s seen. Rates and concurrency are those of this moment, as far as 429s have cut them.
+*/
+static int limiter_stats(lua_State *L) {
+  cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
+  cm_limiter *l = box->limiter;
+  double now = cm_now();
+  cm_bucket *b;
+  lua_createtable(L, 0, 6);
+  count(L, "in_flight", l->in_flight);
+  count(L, "waiting", l->waiting);
+  count(L, "limited", (lua_Integer)l->limited);
+  field(L, "rate", cm_bucket_rate(l->global, now));
+  field(L, "concurrency", cm_limiter_concurrency(l, now));
+  lua_newtable(L);
+  for (b = l->endpoints; b; b = b->next)
+    field(L, b->name, cm_bucket_rate(b, now));
+  lua_setfield(L, -2, "endpoints");
+  return 1;
+}
+
+/* Finalizer. Sessions keep what they use of it. */
+static int limiter_gc(lua_State *L) {
+  cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
+  cm_limiter_release(box->limiter);
+  box->limiter = NULL;
+  return 0;
+}
+
+/*
+** Registers the class.
+*/
+void cm_open_limiter(lua_State *L) {
+  static const luaL_Reg meta[] = {{"__gc", limiter_gc}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"stats", limiter_stats}, {NULL, NULL}};
+  cm_class(L, CM_LIMITER_CLASS, meta, methods);
+}

@@ -1,0 +1,170 @@
+#include "session.h"
+
+#include "args.h"
+#include "call.h"
+#include "class.h"
+#include "lua_limiter.h"
+#include "pager.h"
+#include "secret.h"
+#include "transport.h"
+#include "version.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define DEFAULT_BASE "https://api.stripe.com"
+#define DEFAULT_VERSION "2026-07-29.dahlia"
+#define DEFAULT_MAX_BODY (32LL << 20)
+#define LONGEST 86400.0 /* seconds: no timeout is longer */
+
+static bool word_of(const char *text, const char *others) {
+  for (; *text; text++)
+    if (!isalnum((unsigned char)*text) && !strchr(others, *text))
+      return false;
+  return true;
+}
+
+/* What the option table says, checked, before anything is taken. */
+typedef struct options {
+  cm_transport *transport;
+  cm_limiter_box *limiter;
+  cm_secret *key;
+  cm_base_url base;
+  const char *version, *account, *user_agent;
+  double timeout, backoff, backoff_cap;
+  long long retries, low_speed_time, max_body;
+} options;
+
+static void read_options(lua_State *L, options *o) {
+  static const char *const names[] = {
+      "transport", "key",         "base_url", "version",        "account",  "limiter",    "retries",
+      "backoff",   "backoff_cap", "timeout",  "low_speed_time", "max_body", "user_agent", NULL};
+  const char *base, *wrong;
+  size_t n;
+  cm_opt_table(L, 1, names);
+  o->transport = cm_opt_object(L, 1, "transport", CM_TRANSPORT_CLASS, true);
+  o->key = cm_opt_object(L, 1, "key", CM_SECRET_CLASS, true);
+  if (o->key->bytes.len == 0)
+    cm_opt_error(L, "key", "secret is closed");
+  o->limiter = cm_opt_object(L, 1, "limiter", CM_LIMITER_CLASS, false);
+  base = cm_opt_string(L, 1, "base_url", DEFAULT_BASE, &n);
+  wrong = cm_base_url_parse(&o->base, base, n);
+  if (wrong)
+    cm_opt_error(L, "base_url", wrong);
+  o->version = cm_opt_text(L, 1, "version", DEFAULT_VERSION, 64);
+  if (!word_of(o->version, ".-_"))
+    cm_opt_error(L, "version", "not a Stripe version such as " DEFAULT_VERSION);
+  o->account = cm_opt_text(L, 1, "account", NULL, 255);
+  if (o->account &&
+      (strncmp(o->account, "acct_", 5) != 0 || !o->account[5] || !word_of(o->account + 5, "_")))
+    cm_opt_error(L, "account", "not an account id (acct_...)");
+  o->user_agent = cm_opt_text(L, 1, "user_agent", "lua-commerce/" CM_VERSION, 256);
+  o->timeout = cm_opt_number(L, 1, "timeout", 80, 0.001, LONGEST);
+  o->backoff = cm_opt_number(L, 1, "backoff", 0.5, 0, LONGEST);
+  o->backoff_cap = cm_opt_number(L, 1, "backoff_cap", 32, 0, LONGEST);
+  o->retries = 8;
+  cm_opt_int(L, 1, "retries", &o->retries, 0, 100);
+  o->low_speed_time = 0;
+  cm_opt_int(L, 1, "low_speed_time", &o->low_speed_time, 1, (long long)LONGEST);
+  o->max_body = DEFAULT_MAX_BODY;
+  cm_opt_int(L, 1, "max_body", &o->max_body, 1, 1LL << 30);
+}
+
+static bool set_headers(cm_client *c, const options *o) {
+  cm_buf bearer;
+  bool ok;
+  cm_buf_init(&bearer, 0, true);
+  ok =
+      cm_buf_adds(&bearer, "Bearer ") && cm_buf_add(&bearer, o->key->bytes.data, o->key->bytes.len);
+  ok = ok && cm_client_header(c, "Authorization", bearer.data, bearer.len);
+  cm_buf_free(&bearer);
+  return ok && cm_client_header(c, "Stripe-Version", o->version, strlen(o->version)) &&
+         cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent)) &&
+         (!o->account || cm_client_header(c, "Stripe-Account", o->account, strlen(o->account)));
+}
+
+/*
+** core.session{transport, key, base_url, version, account, limiter, retries, backoff, backoff_cap,
+** timeout, low_speed_time, max_body, user_agent} -> session
+** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
+** its transport alive and its own wiped copy of the key.
+*/
+int cm_session_new(lua_State *L) {
+  options o;
+  cm_session *s;
+  cm_client *c;
+  lua_settop(L, 1);
+  read_options(L, &o);
+  s = cm_new(L, CM_SESSION_CLASS, sizeof *s);
+  s->client = c = cm_client_new(o.transport->multi, o.limiter ? o.limiter->limiter : NULL);
+  if (!c || !set_headers(c, &o))
+    return luaL_error(L, "out of memory");
+  c->base = o.base;
+  c->timeout = o.timeout;
+  c->low_speed_time = (long)o.low_speed_time;
+  c->max_body = (size_t)o.max_body;
+  c->policy.retries = (int)o.retries;
+  c->policy.backoff = o.backoff;
+  c->policy.backoff_cap = o.backoff_cap;
+  lua_getfield(L, 1, "transport");
+  cm_keep(L, 2, 3);
+  lua_settop(L, 2);
+  return 1;
+}
+
+/*
+** The client of the session at an argument position; raises if there is none or it is closed.
+*/
+cm_client *cm_check_session(lua_State *L, int index) {
+  cm_session *s = luaL_checkudata(L, index, CM_SESSION_CLASS);
+  if (!s->client)
+    luaL_argerror(L, index, "session is closed");
+  return s->client;
+}
+
+static void count(lua_State *L, const char *name, unsigned long long n) {
+  lua_pushinteger(L, (lua_Integer)n);
+  lua_setfield(L, -2, name);
+}
+
+/*
+** session:stats() -> {requests, retries, rate_limited, bytes, waited}
+** requests: attempts sent; bytes: of bodies as they came over the wire, compressed or not; waited:
+** seconds requests stood in line for limiter or backoff, summed up.
+*/
+static int session_stats(lua_State *L) {
+  const cm_client *c = cm_check_session(L, 1);
+  lua_createtable(L, 0, 5);
+  count(L, "requests", c->requests);
+  count(L, "retries", c->retries);
+  count(L, "rate_limited", c->rate_limited);
+  count(L, "bytes", c->bytes);
+  lua_pushnumber(L, c->waited);
+  lua_setfield(L, -2, "waited");
+  return 1;
+}
+
+/*
+** session:close() ends its use; also its finalizer. Requests under way go on, and the last one
+** wipes the key.
+*/
+static int session_close(lua_State *L) {
+  cm_session *s = luaL_checkudata(L, 1, CM_SESSION_CLASS);
+  cm_client_release(s->client);
+  s->client = NULL;
+  return 0;
+}
+
+/*
+** Registers the class.
+*/
+void cm_open_session(lua_State *L) {
+  static const luaL_Reg meta[] = {
+      {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"request", cm_call_new},
+                                     {"pager", cm_pager_new},
+                                     {"stats", session_stats},
+                                     {"close", session_close},
+                                     {NULL, NULL}};
+  cm_class(L, CM_SESSION_CLASS, meta, methods);
+}

@@ -1,0 +1,39 @@
+-- What the commands share: their options, and opening the store they name.
+-- Called by the commands.
+
+local commerce = require "commerce"
+
+local common = {}
+
+--- Add the options that every command over a store has.
+---@param command table an argparse command
+function common.store_options(command)
+  command:option("--store", "Where the records are kept, as sqlite:PATH "
+    .. "(default: COMMERCE_STORE, then sqlite:commerce.db).")
+    :argname "URL"
+end
+
+--- Open the store that the arguments name, for reading: it must exist.
+---@param args table
+---@return commerce.App? app nil on failure
+---@return string? message
+---@return commerce.Details? details
+function common.open_existing(args)
+  return commerce.open { store = args.store, create = false }
+end
+
+--- "a,b" and repeated options as one list.
+---@param texts string[]?
+---@return string[]? names nil if there are none
+function common.names(texts)
+  local names
+  for _, text in ipairs(texts or {}) do
+    for name in text:gmatch("[^,%s]+") do
+      names = names or {}
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
+return common

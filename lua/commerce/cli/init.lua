@@ -1,0 +1,82 @@
+-- The command line: parses arguments, runs one command, turns its failure into one line.
+-- Called by cli.main. Each command is a module with `define(parser)` and `run(args, out)`.
+
+local argparse = require "argparse"
+local core = require "commerce.core"
+local explain = require "commerce.cli.explain"
+
+local cli = {}
+
+local COMMANDS = { "sync", "show", "status", "coverage" }
+
+local EPILOG = [[
+Environment:
+  STRIPE_SECRET_KEY  the key to read with (sk_..., rk_...); never given as an argument
+  STRIPE_ACCOUNT     act on this connected account (acct_...)
+  STRIPE_API_BASE    another server: an emulator, a proxy
+  COMMERCE_STORE     where the records are kept (default sqlite:commerce.db)
+  NO_COLOR           no colours
+
+Exit status: 0 all done, 1 something failed, 2 wrong usage.]]
+
+local function new_parser()
+  local parser = argparse("commerce", "A Stripe account's commerce data in your own database.")
+    :epilog(EPILOG)
+  parser:command_target "command"
+  parser:flag("--version", "Print the version and exit."):action(function()
+    print("lua-commerce " .. core.version)
+    os.exit(0)
+  end)
+  local modules = {}
+  for _, name in ipairs(COMMANDS) do
+    modules[name] = require("commerce.cli." .. name)
+    modules[name].define(parser)
+  end
+  return parser, modules
+end
+
+-- The deepest command that was named, so that its own usage is shown.
+local function usage_of(parser, arguments)
+  for _, command in ipairs(parser._commands) do
+    if command._name == arguments[1] then
+      return command:get_usage()
+    end
+  end
+  return parser:get_usage()
+end
+
+local function print_failure(message, details)
+  io.stderr:write("commerce: ", explain.failure(message, details), "\n")
+end
+
+--- Run the command line.
+---@param arguments string[]
+---@return integer status 0 all done, 1 something failed, 2 wrong usage
+function cli.main(arguments)
+  local parser, modules = new_parser()
+  local ok, parsed = parser:pparse(arguments)
+  if not ok then
+    io.stderr:write(usage_of(parser, arguments), "\n\ncommerce: ", tostring(parsed), "\n")
+    return 2
+  end
+  local ran, status, message, details = pcall(modules[parsed.command].run, parsed)
+  if not ran then
+    -- a raised failure, an interruption, or a mistake of ours: one line in any case
+    local raised = status
+    if tostring(raised):find("interrupted!", 1, true) then
+      io.stderr:write("\ncommerce: interrupted; run the same command again to go on\n")
+      return 130
+    elseif type(raised) == "table" and raised.kind then
+      print_failure(raised.message, raised)
+      return raised.kind == "usage" and 2 or 1
+    end
+    io.stderr:write("commerce: internal error: ", tostring(raised), "\n")
+    return 1
+  elseif message then
+    print_failure(message, details)
+    return type(details) == "table" and details.kind == "usage" and 2 or 1
+  end
+  return status
+end
+
+return cli

@@ -1,0 +1,105 @@
+-- A sync's progress for three kinds of reader: bars on a terminal, plain lines in a log, one JSON
+-- object a line for programs. Called by cli.sync; each reader takes the events of `commerce.sync`.
+
+local core = require "commerce.core"
+local format = require "commerce.cli.format"
+local json = require "commerce.json"
+local terminal = require "commerce.cli.terminal"
+
+local progress = {}
+
+local BAR_WIDTH = 20
+local REDRAW = 0.1 -- seconds between two pictures of the bars
+local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
+
+--- One JSON object a line on standard output.
+---@return fun(event: table)
+function progress.json()
+  return function(event)
+    io.stdout:write(json.encode(event), "\n")
+    io.stdout:flush()
+  end
+end
+
+--- Plain lines on standard error: now and then while a type is read, and when it is done.
+---@return fun(event: table)
+function progress.plain()
+  local last = {}
+  return function(event)
+    local now = core.now()
+    if event.event == "start" then
+      io.stderr:write(("reading account %s in %s mode\n"):format(event.account, event.mode))
+    elseif event.event == "progress" and now - (last[event.type] or now - LOG_INTERVAL)
+      >= LOG_INTERVAL then
+      last[event.type] = now
+      io.stderr:write(("%s: %s read\n"):format(event.type, format.count(event.read)))
+    elseif event.event == "type" then
+      io.stderr:write(("%s: %s, %s read\n"):format(event.type, event.status,
+        format.count(event.read)))
+    end
+  end
+end
+
+local function bar_line(state, now, filled, empty)
+  local fraction = state.status == "complete" and 1 or state.fraction or 0
+  local full = math.floor(fraction * BAR_WIDTH + 0.5)
+  local seconds = math.max((state.ended or now) - state.began, 0.001)
+  local mark = state.status == "failed" and "failed"
+    or ("%3d %%"):format(math.floor(fraction * 100))
+  return ("%-16s %s%s %6s %10s %8s/s"):format(state.type, filled:rep(full),
+    empty:rep(BAR_WIDTH - full), mark, format.count(state.read),
+    format.count(state.read / seconds))
+end
+
+--- Bars on a terminal, one line per data type, redrawn in place on standard error.
+---@return fun(event: table)
+function progress.bars()
+  local states, order, drawn, last_draw = {}, {}, 0, 0
+  local filled, empty = "#", "."
+  if terminal.utf8() then
+    filled, empty = "\226\150\136", "\226\150\145" -- full block, light shade
+  end
+  local width = terminal.width()
+  local function draw(now)
+    local out = { drawn > 0 and ("\27[%dA"):format(drawn) or "" }
+    for _, state in ipairs(order) do
+      out[#out + 1] = "\r\27[K" .. terminal.fit(bar_line(state, now, filled, empty), width) .. "\n"
+    end
+    drawn, last_draw = #order, now
+    io.stderr:write(table.concat(out))
+    io.stderr:flush()
+  end
+  return function(event)
+    local now = core.now()
+    if event.event == "start" then
+      io.stderr:write(("Reading account %s in %s mode\n"):format(event.account, event.mode))
+      return
+    elseif not event.type then
+      return
+    end
+    local state = states[event.type]
+    if not state then
+      state = { type = event.type, began = now, read = 0 }
+      states[event.type], order[#order + 1] = state, state
+    end
+    state.read, state.fraction = event.read, event.fraction or state.fraction
+    if event.event == "type" then
+      state.status, state.ended = event.status, now
+    end
+    if event.event == "type" or now - last_draw >= REDRAW then
+      draw(now)
+    end
+  end
+end
+
+--- The right one for these arguments and this terminal.
+---@param as_json boolean?
+---@return fun(event: table)
+function progress.choose(as_json)
+  if as_json then
+    return progress.json()
+  end
+  return terminal.is_terminal(2) and progress.bars() or progress.plain()
+end
+
+return progress

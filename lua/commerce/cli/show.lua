@@ -1,0 +1,146 @@
+-- `commerce show TYPE`: read records from the store.
+
+local common = require "commerce.cli.common"
+local format = require "commerce.cli.format"
+local json = require "commerce.json"
+local model = require "commerce.model"
+local errors = require "commerce.errors"
+local terminal = require "commerce.cli.terminal"
+
+local command = {}
+
+local TABLE_LIMIT = 20 -- records in a table if nothing else is asked for: a screenful
+
+-- The columns of a table, most telling first; the other formats have them all.
+local TABLE_COLUMNS = {
+  company_info = { "commercePlatformRef", "companyName", "companyLegalName", "baseCurrency",
+    "createdDate" },
+  customers = { "id", "createdDate", "customerName", "emailAddress", "defaultCurrency", "note" },
+  payments = { "id", "createdDate", "amount", "currency", "status", "paymentMethodRef.name" },
+  disputes = { "id", "createdDate", "totalAmount", "currency", "status", "reason", "dueDate" },
+  products = { "id", "createdDate", "name", "status", "description" },
+  transactions = { "id", "createdDate", "totalAmount", "currency", "type", "subType",
+    "transactionSourceRef.id" },
+}
+
+--- Declare the command's arguments.
+---@param parser table argparse
+function command.define(parser)
+  local names = {}
+  for i, data_type in ipairs(model.types()) do
+    names[i] = data_type.name
+  end
+  local show = parser:command("show", "Show stored records, newest first.")
+  show:argument("type", "Data type: " .. table.concat(names, ", ") .. ".")
+  show:option("--query", "Codat's query language, such as 'status=Paid&&amount>100'."):argname "Q"
+  show:option("--order-by", "A field; '-field' for descending."):argname "F"
+  show:option("--limit", "At most so many records (default: 20 in a table, else all).")
+    :argname "N"
+  show:option("--format", "How: table, json, jsonl or csv."):default "table"
+    :choices { "table", "json", "jsonl", "csv" }
+  show:option("--connection", "Only this connection's records."):argname "ID"
+  common.store_options(show)
+end
+
+local function at(record, path)
+  for key in path:gmatch("[^%.]+") do
+    if type(record) ~= "table" then
+      return nil
+    end
+    record = record[key]
+  end
+  if record ~= json.null then
+    return record
+  end
+end
+
+local function columns_of(data_type)
+  local paths = {}
+  for i, column in ipairs(data_type.columns) do
+    paths[i] = column.field
+  end
+  return paths
+end
+
+local writers = {}
+
+function writers.table(data_type, next_record, limit)
+  local paths = TABLE_COLUMNS[data_type.name] or columns_of(data_type)
+  local rows = {}
+  for record in next_record do
+    local row = {}
+    for i, path in ipairs(paths) do
+      row[i] = at(record, path)
+    end
+    rows[#rows + 1] = row
+  end
+  if #rows == 0 then
+    print("no " .. data_type.name)
+    return
+  end
+  print(format.table(paths, rows, terminal.width()))
+  if #rows == limit then
+    print(("(the first %d; --limit shows more)"):format(limit))
+  end
+end
+
+function writers.json(_, next_text)
+  local first = true
+  io.write("[")
+  for text in next_text do
+    io.write(first and "\n" or ",\n", text)
+    first = false
+  end
+  io.write(first and "]\n" or "\n]\n")
+end
+
+function writers.jsonl(_, next_text)
+  for text in next_text do
+    io.write(text, "\n")
+  end
+end
+
+function writers.csv(data_type, next_record)
+  local paths, names = columns_of(data_type), {}
+  for i, column in ipairs(data_type.columns) do
+    names[i] = column.name
+  end
+  io.write(format.csv(names, #names))
+  for record in next_record do
+    local values = {}
+    for i, path in ipairs(paths) do
+      values[i] = at(record, path)
+    end
+    io.write(format.csv(values, #paths))
+  end
+end
+
+local RAW = { json = true, jsonl = true } -- what is stored is shown as it is, digit by digit
+
+--- Run it.
+---@param args table parsed arguments
+---@return integer? status nil on failure
+---@return string? message
+---@return commerce.Details? details
+function command.run(args)
+  local data_type, unknown = model.find(args.type)
+  if not data_type then
+    return errors.fail("usage", unknown)
+  end
+  local limit = args.limit and tonumber(args.limit)
+  if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
+    return errors.fail("usage", ("--limit: a whole number expected, got '%s'"):format(args.limit))
+  end
+  limit = limit or args.format == "table" and TABLE_LIMIT or nil
+  local app, message, details = common.open_existing(args)
+  if not app then
+    return nil, message, details
+  end
+  local next_record = app:records(data_type.name, { query = args.query, orderBy = args.order_by,
+    limit = limit, connection_id = args.connection, raw = RAW[args.format] })
+  writers[args.format](data_type, next_record, limit)
+  app:close()
+  return 0
+end
+
+return command

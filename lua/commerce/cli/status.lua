@@ -1,0 +1,86 @@
+-- `commerce status`: what is stored, and how fresh it is.
+
+local common = require "commerce.cli.common"
+local format = require "commerce.cli.format"
+local json = require "commerce.json"
+local model = require "commerce.model"
+local stripe = require "commerce.platform.stripe"
+local terminal = require "commerce.cli.terminal"
+
+local command = {}
+
+--- Declare the command's arguments.
+---@param parser table argparse
+function command.define(parser)
+  local status = parser:command("status", "What is stored, and how fresh it is.")
+  status:flag("--json", "One JSON object a connection.")
+  common.store_options(status)
+end
+
+local function facts_of(store, row)
+  local pulls, message, details = store:latest_pulls(row.id)
+  if not pulls then
+    return nil, message, details
+  end
+  local types = {}
+  for _, data_type in ipairs(model.types()) do
+    local pull = pulls[data_type.name]
+    if pull then
+      local count, reason, why = store:count(data_type, row.id)
+      if not count then
+        return nil, reason, why
+      end
+      types[#types + 1] = { type = data_type.name, records = count, status = pull.status,
+        requested = pull.requested, completed = pull.completed, error = pull.error_message }
+    end
+  end
+  return { connection = row.id, integration = row.integration, account = row.account,
+    mode = stripe.integrations[row.integration].livemode and "live" or "test",
+    status = row.status, lastSync = row.last_sync, types = types }
+end
+
+local function print_facts(facts)
+  print(("%s, %s mode, account %s, connection %s (%s)"):format(
+    stripe.integrations[facts.integration].title, facts.mode, facts.account, facts.connection,
+    facts.status))
+  local rows = {}
+  for i, entry in ipairs(facts.types) do
+    rows[i] = { entry.type, entry.records, entry.status, entry.completed or entry.requested,
+      entry.error }
+  end
+  print(format.table({ "type", "records", "last sync", "at", "error" }, rows, terminal.width()))
+end
+
+--- Run it.
+---@param args table parsed arguments
+---@return integer? status nil on failure
+---@return string? message
+---@return commerce.Details? details
+function command.run(args)
+  local app, message, details = common.open_existing(args)
+  if not app then
+    return nil, message, details
+  end
+  local rows
+  rows, message, details = app.store:connections()
+  for i, row in ipairs(rows or {}) do
+    local facts, reason, why = facts_of(app.store, row)
+    if not facts then
+      return nil, reason, why
+    elseif args.json then
+      print(json.encode(facts))
+    else
+      io.write(i > 1 and "\n" or "")
+      print_facts(facts)
+    end
+  end
+  app:close()
+  if not rows then
+    return nil, message, details
+  elseif #rows == 0 and not args.json then
+    print("no connections yet: run `commerce sync`")
+  end
+  return 0
+end
+
+return command

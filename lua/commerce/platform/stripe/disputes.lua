@@ -1,0 +1,42 @@
+-- Disputes: GET /v1/disputes with its charge.
+
+local mapping = require "commerce.mapping"
+local v = require "commerce.mapping.values"
+
+local STATUS = {
+  needs_response = "EvidenceRequired", under_review = "Processing", won = "Won", lost = "Lost",
+  warning_needs_response = "InquiryEvidenceRequired",
+  warning_under_review = "InquiryProcessing", warning_closed = "InquiryClosed",
+  charge_refunded = "ChargeRefunded",
+}
+
+local function status(word, charge_refunded)
+  if word == "prevented" and charge_refunded then
+    return "ChargeRefunded"
+  end
+  return STATUS[word] or "Unknown"
+end
+
+local function disputed_transactions(transaction, charge)
+  local id = transaction or charge
+  return id and { { id = id, type = "Payment" } } or {}
+end
+
+return mapping "disputes" {
+  mapping.from { resource = "disputes", expand = { "data.charge" } },
+
+  id = "id",
+  disputedTransactions = v.with(v.id "charge.balance_transaction", v.id "charge",
+    disputed_transactions),
+  totalAmount = v.money("amount", "currency"),
+  currency = v.currency "currency",
+  status = v.with("status", "charge.refunded", status),
+  reason = "reason",
+  dueDate = v.timestamp "evidence_details.due_by",
+  createdDate = v.timestamp "created",
+  sourceModifiedDate = v.timestamp "created",
+  supplementalData = v.supplemental {
+    "payment_intent", "network_reason_code", "balance_transactions", "is_charge_refundable",
+    charge = v.id "charge",
+  },
+}

@@ -1,0 +1,106 @@
+-- Stripe as a platform: its integrations, resources, limits and mappings.
+-- Called by connection, sync and cli.
+
+local errors = require "commerce.errors"
+
+local stripe = {
+  name = "stripe",
+  --- Always sent: without it a key's owner decides the version, and with it the shape of every object.
+  version = "2026-07-29.dahlia",
+  base_url = "https://api.stripe.com",
+}
+
+--- Two integrations, as Codat has them; what differs is the mode, and with it keys and limits.
+--- rate: requests a second of one account (Stripe's documentation, "Rate limits").
+stripe.integrations = {
+  stripe = { name = "stripe", title = "Stripe", livemode = true, rate = 100 },
+  ["stripe-test"] = { name = "stripe-test", title = "Stripe Test", livemode = false, rate = 25 },
+}
+
+stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
+stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
+
+--- The resources that the mappings read. `list`: a cursor-paginated list with a `created` filter.
+--- `permission`: the restricted key's permission, as Stripe's dashboard calls it (all "Read").
+stripe.resources = {
+  account = { path = "/v1/account", permission = "Connect / Accounts" },
+  balance = { path = "/v1/balance", permission = "Balance" },
+  customers = { path = "/v1/customers", list = true, permission = "Customers" },
+  charges = { path = "/v1/charges", list = true, permission = "Charges and Refunds" },
+  refunds = { path = "/v1/refunds", list = true, permission = "Charges and Refunds" },
+  disputes = { path = "/v1/disputes", list = true, permission = "Disputes" },
+  products = { path = "/v1/products", list = true, permission = "Products" },
+  prices = { path = "/v1/prices", list = true, permission = "Prices" },
+  balance_transactions = { path = "/v1/balance_transactions", list = true,
+    permission = "Balance transaction sources" },
+  tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates" },
+}
+
+local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
+  "payment_methods", "tax_components" }
+
+--- The mapping of every data type that the integration gives.
+---@return table<string, commerce.Mapping> by data type name
+function stripe.mappings()
+  local mappings = {}
+  for _, name in ipairs(TYPES) do
+    mappings[name] = require("commerce.platform.stripe." .. name)
+  end
+  return mappings
+end
+
+--- The resources that a mapping reads, each once, in the order of its declaration.
+---@param mapping commerce.Mapping
+---@return string[] resource names
+function stripe.resources_of(mapping)
+  local names, seen = {}, {}
+  local function add(name)
+    if not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, source in ipairs(mapping.sources) do
+    add(source.resource)
+    for _, resource in pairs(source.with) do
+      add(resource)
+    end
+    if source.join then
+      add(source.join.resource)
+    end
+  end
+  return names
+end
+
+local KEY_MODES = {
+  { "sk_test_", "stripe-test" }, { "rk_test_", "stripe-test" }, { "rkcs_test_", "stripe-test" },
+  { "sk_live_", "stripe" }, { "rk_live_", "stripe" },
+}
+
+--- Which integration a key belongs to: its prefix tells the mode.
+---@param key userdata a `commerce.core` secret
+---@return table? integration nil on failure
+---@return string? message
+---@return commerce.Details? details
+function stripe.integration_of(key)
+  for _, mode in ipairs(KEY_MODES) do
+    if key:has_prefix(mode[1]) then
+      return stripe.integrations[mode[2]]
+    end
+  end
+  if key:has_prefix("pk_") then
+    return errors.fail("auth", "this is a publishable key (pk_...), which cannot read data: "
+      .. "take the secret key (sk_...) or a restricted key (rk_...)")
+  end
+  return errors.fail("auth", "this is no Stripe secret key: one starts with sk_test_, sk_live_, "
+    .. "rk_test_ or rk_live_")
+end
+
+--- The account's id in a refusal: Stripe's 403 for a restricted key names the account it is for.
+---@param details commerce.Details
+---@return string? account
+function stripe.account_in_refusal(details)
+  return details.status == 403 and tostring(details):match("on account '(acct_%w+)'") or nil
+end
+
+return stripe

@@ -1,0 +1,80 @@
+-- Payments: a charge is one payment, a refund is one negative payment. Payment intents are none.
+
+local mapping = require "commerce.mapping"
+local name_of = require "commerce.platform.stripe.payment_method_names"
+local v = require "commerce.mapping.values"
+
+local function payment_method(path)
+  return v.ref { id = path, name = v.with(path, name_of) }
+end
+
+-- `succeeded` does not mean paid: only a captured charge moved money.
+local function charge_status(status, captured, refunded)
+  if status == "failed" then
+    return "Failed"
+  elseif status == "pending" then
+    return "Pending"
+  elseif status ~= "succeeded" or captured == nil then
+    return "Unknown"
+  elseif captured then
+    return "Paid" -- stays so when refunded or disputed later: those are records of their own
+  end
+  return refunded and "Cancelled" or "Authorized"
+end
+
+local function charge_amount(status, captured, amount, amount_captured)
+  if status == "succeeded" and captured then
+    return amount_captured
+  end
+  return amount
+end
+
+-- The released rest of an authorisation is booked as a refund, but nobody was paid back.
+local function is_payment(captured, reason, reporting_category)
+  return captured ~= false and reason ~= "expired_uncaptured_charge"
+    and reporting_category ~= "partial_capture_reversal"
+end
+
+return mapping "payments" {
+  id = "id",
+  currency = v.currency "currency",
+  paymentProvider = v.constant "Stripe",
+  createdDate = v.timestamp "created",
+  sourceModifiedDate = v.timestamp "created",
+
+  mapping.from {
+    resource = "charges",
+    fields = {
+      amount = v.money(v.with("status", "captured", "amount", "amount_captured", charge_amount),
+        "currency"),
+      status = v.with("status", "captured", "refunded", charge_status),
+      paymentMethodRef = payment_method "payment_method_details.type",
+      supplementalData = v.supplemental {
+        "customer", "payment_intent", "description", "failure_code", "failure_message",
+        "receipt_url", "application_fee_amount", "amount_refunded", "disputed",
+        "balance_transaction", "metadata",
+        brand = "payment_method_details.card.brand",
+        last4 = "payment_method_details.card.last4",
+        wallet = "payment_method_details.card.wallet.type",
+      },
+    },
+  },
+
+  mapping.from {
+    resource = "refunds",
+    expand = { "data.charge", "data.balance_transaction" },
+    where = v.with("charge.captured", "reason", "balance_transaction.reporting_category",
+      is_payment),
+    fields = {
+      amount = v.negated(v.money("amount", "currency")),
+      status = v.enum("status", {
+        succeeded = "Paid", pending = "Pending", requires_action = "Pending", failed = "Failed",
+        canceled = "Cancelled",
+      }, "Unknown"),
+      paymentMethodRef = payment_method "charge.payment_method_details.type",
+      supplementalData = v.supplemental {
+        charge = v.id "charge", "reason", "failure_reason", "metadata",
+      },
+    },
+  },
+}

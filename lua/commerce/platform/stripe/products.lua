@@ -1,0 +1,79 @@
+-- Products: GET /v1/products, each with its prices from GET /v1/prices as variants.
+
+local mapping = require "commerce.mapping"
+local v = require "commerce.mapping.values"
+
+local function published(active)
+  return active and "Published" or "Unpublished"
+end
+
+-- unit_amount_decimal and unit_amount are the same amount; the decimal one keeps what the other
+-- rounds. A tiered or customer-chosen amount has neither: no unit price.
+local function price_in(code, amounts)
+  local amount = amounts.unit_amount_decimal
+  if type(amount) ~= "string" then
+    amount = amounts.unit_amount
+  end
+  local known = type(amount) == "string" or type(amount) == "number"
+  return { currency = code:upper(), unitPrice = known and v.major(amount, code) or nil }
+end
+
+-- The price's own currency first, then its currency options in the order of their codes; Stripe
+-- repeats the own currency among the options.
+local function prices(code, unit_amount_decimal, unit_amount, options)
+  if not code then
+    return {}
+  end
+  local result = { price_in(code, {
+    unit_amount_decimal = unit_amount_decimal, unit_amount = unit_amount,
+  }) }
+  local codes = {}
+  for option in pairs(options or {}) do
+    if option ~= code then
+      codes[#codes + 1] = option
+    end
+  end
+  table.sort(codes)
+  for _, option in ipairs(codes) do
+    result[#result + 1] = price_in(option, options[option])
+  end
+  return result
+end
+
+local variants = v.each("prices", {
+  id = "id",
+  name = v.with("nickname", "^name", function(nickname, product)
+    return nickname or product and product .. " - Standard Price"
+  end),
+  -- `unspecified` says neither: left out
+  isTaxEnabled = v.with("tax_behavior", function(behavior)
+    return (behavior == "inclusive" or behavior == "exclusive") or nil
+  end),
+  unitOfMeasure = "^unit_label",
+  prices = v.with("currency", "unit_amount_decimal", "unit_amount", "currency_options", prices),
+  shippingRequired = "^shippable",
+  status = v.with("active", "^active", function(price, product)
+    return published(price and product)
+  end),
+  createdDate = v.timestamp "created",
+})
+
+return mapping "products" {
+  mapping.from {
+    resource = "products",
+    join = { key = "prices", resource = "prices", on = "product",
+      expand = { "data.currency_options" } },
+  },
+
+  id = "id",
+  name = "name",
+  description = "description",
+  isGiftCard = v.constant(false),
+  status = v.with("active", published),
+  variants = variants,
+  createdDate = v.timestamp "created",
+  sourceModifiedDate = v.timestamp "updated",
+  supplementalData = v.supplemental {
+    "active", "default_price", "url", "images", "tax_code", "metadata",
+  },
+}

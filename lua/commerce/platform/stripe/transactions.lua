@@ -1,0 +1,96 @@
+-- Transactions: one balance transaction gives its gross row and one row per fee, so that per
+-- currency the sum of totalAmount is the sum of `net`, which is the account's balance.
+
+local mapping = require "commerce.mapping"
+local v = require "commerce.mapping.values"
+
+local TYPES = {
+  charge = "Payment", payment = "Payment",
+  payment_failure_refund = "Payment", payment_reversal = "Payment", -- money that never arrived
+  refund = "Refund", payment_refund = "Refund", refund_failure = "Refund",
+  payout = "Payout", payout_failure = "FailedPayout", payout_cancel = "FailedPayout",
+  transfer = "Transfer", transfer_cancel = "Transfer", transfer_failure = "Transfer",
+  transfer_refund = "Transfer", connect_collection_transfer = "Transfer", topup = "Transfer",
+  topup_reversal = "Transfer", inbound_transfer = "Transfer",
+  inbound_transfer_reversal = "Transfer",
+}
+
+local FEE_TYPES = { stripe_fee = true, stripe_fx_fee = true, tax_fee = true }
+
+-- An adjustment is a bag: its reporting category says what it is.
+local FEE_ADJUSTMENTS = { fee = true, network_cost = true }
+
+local function fee_type(amount)
+  return (amount or 0) > 0 and "PaymentFeeRefund" or "PaymentFee"
+end
+
+local function transaction_type(kind, category, amount)
+  if kind == "adjustment" then
+    if category == "refund_failure" then
+      return "Refund"
+    end
+    return FEE_ADJUSTMENTS[category] and fee_type(amount) or "Unknown"
+  elseif FEE_TYPES[kind] then
+    return fee_type(amount)
+  elseif (kind == "refund" or kind == "payment_refund")
+    and category == "partial_capture_reversal" then
+    return "Payment" -- the released rest of a partial capture, not a refund
+  end
+  return TYPES[kind] or "Unknown"
+end
+
+local function sub_type(kind, category)
+  if kind == "adjustment" and category then
+    return "adjustment:" .. category
+  end
+  return kind
+end
+
+local SOURCE_TYPES = {
+  ch = "Payment", py = "Payment", re = "Payment", pyr = "Payment", fee = "Fee",
+}
+
+-- A row that is nothing but a fee refers to a fee, whatever its source.
+local function source_type(source, kind, category)
+  if FEE_TYPES[kind] or (kind == "adjustment" and FEE_ADJUSTMENTS[category]) then
+    return "Fee"
+  end
+  return SOURCE_TYPES[source and source:match("^(%a+)_")] or "Unknown"
+end
+
+-- Its fees' own rows keep the reference of the gross row.
+local source_ref = v.ref {
+  id = "source", type = v.with("source", "type", "reporting_category", source_type),
+}
+
+return mapping "transactions" {
+  currency = v.currency "currency",
+  transactionSourceRef = source_ref,
+  createdDate = v.timestamp "created",
+  sourceCreatedDate = v.timestamp "created",
+  sourceModifiedDate = v.timestamp "created",
+  supplementalData = v.supplemental {
+    "net", "fee", "exchange_rate", "available_on", "status", "reporting_category", "description",
+  },
+
+  mapping.from {
+    resource = "balance_transactions",
+    fields = {
+      id = "id",
+      totalAmount = v.money("amount", "currency"),
+      type = v.with("type", "reporting_category", "amount", transaction_type),
+      subType = v.with("type", "reporting_category", sub_type),
+    },
+    split = {
+      each = "fee_details",
+      suffix = v.first("description", "type"),
+      fields = {
+        totalAmount = v.negated(v.money("amount", "^currency")),
+        type = v.with("amount", function(amount)
+          return amount < 0 and "PaymentFeeRefund" or "PaymentFee"
+        end),
+        subType = "type",
+      },
+    },
+  },
+}

@@ -1,0 +1,205 @@
+-- One database connection over LuaDBI: statements, transactions, and errors with a cause and a cure.
+-- Called by the SQL stores only. Inside, failures are raised as details; `protect` turns them into
+-- `nil, message, details` at the edge of a store's method.
+
+local DBI = require "DBI"
+local errors = require "commerce.errors"
+
+local connection = {}
+
+local methods = {}
+local connection_mt = { __name = "commerce.store.connection", __index = methods }
+
+local function raise(self, message)
+  local _, _, details = errors.fail("store", ("%s: %s"):format(self.name, message))
+  error(details, 0)
+end
+
+-- What SQLite says, as its user would want to hear it.
+local CURES = {
+  { "database is locked", "it is locked by another process; wait for that one to end and try again" },
+  { "disk is full", "the disk is full; make room and run the same command again, "
+    .. "what was already stored stays" },
+  { "disk I/O error", "the disk could not be read or written (%s); what was already stored stays" },
+  { "file is not a database", "this file is not a SQLite database; name another file" },
+  { "unable to open database file", "the file cannot be opened or made; look at its folder and "
+    .. "at who may write there" },
+  { "readonly database", "the file may not be written; look at who owns it" },
+  { "malformed", "the database file is damaged (%s); restore it or start with a new one" },
+}
+
+local function explain(message)
+  for _, cure in ipairs(CURES) do
+    if message:find(cure[1], 1, true) then
+      return (cure[2]:format(message:match("[%w%s]+$") or message))
+    end
+  end
+  return message
+end
+
+local function failed(self, message)
+  message = tostring(message):gsub("\n.*", "")
+  raise(self, explain(message))
+end
+
+--- Connect.
+---@param driver string LuaDBI's driver name
+---@param name string how messages call this database
+---@param ... any LuaDBI's connect arguments
+---@return table? connection nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connection.open(driver, name, ...)
+  local handle, message = DBI.Connect(driver, ...)
+  if not handle then
+    return errors.fail("store", ("%s: %s"):format(name, explain(tostring(message))))
+  end
+  handle:autocommit(true) -- transactions are begun by hand, where a page begins
+  return setmetatable({ handle = handle, name = name, statements = {} }, connection_mt)
+end
+
+-- Statements are few and fixed: each is prepared once.
+local function prepared(self, sql)
+  local statement = self.statements[sql]
+  if not statement then
+    local message
+    statement, message = self.handle:prepare(sql)
+    if not statement then
+      failed(self, message)
+    end
+    self.statements[sql] = statement
+  end
+  return statement
+end
+
+--- Run a statement that gives no rows.
+---@param sql string
+---@param ... any bound values
+---@return integer affected rows
+function methods:run(sql, ...)
+  local statement = prepared(self, sql)
+  local ok, message = statement:execute(...)
+  if not ok then
+    failed(self, message)
+  end
+  return statement:affected()
+end
+
+--- Run a statement once that is not worth keeping (schema, pragmas).
+---@param sql string
+---@return table[] rows by position
+function methods:once(sql)
+  local statement, message = self.handle:prepare(sql)
+  if not statement then
+    failed(self, message)
+  end
+  local ok, reason = statement:execute()
+  if not ok then
+    statement:close()
+    failed(self, reason)
+  end
+  local rows = {}
+  if #(statement:columns() or {}) > 0 then
+    for row in statement:rows(false) do
+      rows[#rows + 1] = { (table.unpack or unpack)(row) } -- luacheck: ignore
+    end
+  end
+  statement:close()
+  return rows
+end
+
+--- All rows of a query.
+---@param sql string
+---@param ... any bound values
+---@return table[] rows by column name
+function methods:all(sql, ...)
+  local statement = prepared(self, sql)
+  local ok, message = statement:execute(...)
+  if not ok then
+    failed(self, message)
+  end
+  local rows = {}
+  for row in statement:rows(true) do
+    local copy = {}
+    for name, value in pairs(row) do
+      copy[name] = value
+    end
+    rows[#rows + 1] = copy
+  end
+  return rows
+end
+
+--- The rows of a query one by one, on a statement of its own, so that loops may nest.
+---@param sql string
+---@param values any[] bound values
+---@param columns integer how many columns a row has
+---@return fun(): any ... the columns of the next row; nothing at the end
+function methods:each(sql, values, columns)
+  local unpack = table.unpack or unpack -- luacheck: ignore
+  local statement, message = self.handle:prepare(sql)
+  if not statement then
+    failed(self, message)
+  end
+  local ok, reason = statement:execute(unpack(values))
+  if not ok then
+    statement:close()
+    failed(self, reason)
+  end
+  return function()
+    local row = statement and statement:fetch(false)
+    if row then
+      return unpack(row, 1, columns)
+    elseif statement then
+      statement:close()
+      statement = nil
+    end
+  end
+end
+
+--- Run a function in one transaction: all of it or nothing.
+---@param work fun(): any
+---@return any result of the function; raises what it raised, after the rollback
+function methods:transaction(work)
+  self:run("BEGIN IMMEDIATE")
+  local ok, result = pcall(work)
+  if ok then
+    ok, result = pcall(self.run, self, "COMMIT")
+    if ok then
+      return result
+    end
+  end
+  pcall(self.run, self, "ROLLBACK")
+  error(result, 0)
+end
+
+--- Close the connection; a second close does nothing.
+function methods:close()
+  for sql, statement in pairs(self.statements) do
+    statement:close()
+    self.statements[sql] = nil
+  end
+  if self.handle then
+    self.handle:close()
+    self.handle = nil
+  end
+end
+
+--- Turn a raised failure into `nil, message, details`; mistakes of the program stay raised.
+---@param method function
+---@return function
+function connection.protect(method)
+  return function(...)
+    local result, extra = nil, nil
+    local ok, failure = pcall(function(...)
+      result, extra = method(...)
+    end, ...)
+    if ok then
+      return result, extra
+    elseif type(failure) == "table" and failure.kind then
+      return nil, failure.message, failure
+    end
+    error(failure, 0)
+  end
+end
+
+return connection

@@ -1,0 +1,104 @@
+-- The SQL schema of a store, generated from the model. Called by the SQL stores.
+--
+-- A record's table holds its JSON in `data`; every scalar field is a column generated from it, so
+-- there is one truth and a new field costs no rewrite. The columns are virtual: writing stays cheap.
+
+local schema = {}
+
+--- The schema's version, kept in the database; `migrations[n]` leads from n-1 to n.
+schema.VERSION = 1
+
+local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
+
+local BASE = {
+  [[CREATE TABLE connections (
+      id TEXT PRIMARY KEY,
+      integration TEXT NOT NULL,
+      account TEXT NOT NULL,
+      name TEXT,
+      status TEXT NOT NULL,
+      created TEXT NOT NULL,
+      last_sync TEXT,
+      UNIQUE (integration, account))]],
+  -- a run of one data type: Codat's pull operation
+  [[CREATE TABLE pulls (
+      id TEXT PRIMARY KEY,
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      data_type TEXT NOT NULL,
+      status TEXT NOT NULL,
+      requested TEXT NOT NULL,
+      completed TEXT,
+      read INTEGER NOT NULL DEFAULT 0,
+      created INTEGER NOT NULL DEFAULT 0,
+      changed INTEGER NOT NULL DEFAULT 0,
+      unchanged INTEGER NOT NULL DEFAULT 0,
+      error_message TEXT)]],
+  "CREATE INDEX pulls_latest ON pulls (connection_id, data_type, requested)",
+  -- how far the reading of a resource is: committed with the page it stands for
+  [[CREATE TABLE resource_state (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      resource TEXT NOT NULL,
+      state TEXT NOT NULL,
+      PRIMARY KEY (connection_id, resource))]],
+  -- source objects that a join needs again
+  [[CREATE TABLE source_objects (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      resource TEXT NOT NULL,
+      id TEXT NOT NULL,
+      parent_id TEXT,
+      data TEXT NOT NULL,
+      PRIMARY KEY (connection_id, resource, id))]],
+  "CREATE INDEX source_objects_parent ON source_objects (connection_id, resource, parent_id)",
+}
+
+-- Columns that a record's table stores itself; every other field's column is generated.
+local STORED = { id = true }
+
+local function has_column(data_type, name)
+  for _, column in ipairs(data_type.columns) do
+    if column.name == name then
+      return true
+    end
+  end
+  return false
+end
+
+local function record_table(data_type)
+  local lines = {
+    "connection_id TEXT NOT NULL REFERENCES connections (id)",
+    "id TEXT NOT NULL",
+    "data TEXT NOT NULL",
+  }
+  for _, column in ipairs(data_type.columns) do
+    if not STORED[column.name] then
+      lines[#lines + 1] = ("%s %s GENERATED ALWAYS AS (json_extract(data, '$.%s')) VIRTUAL")
+        :format(column.name, SQL_TYPES[column.kind] or "TEXT", column.field)
+    end
+  end
+  lines[#lines + 1] = "PRIMARY KEY (connection_id, id)"
+  return ("CREATE TABLE %s (\n  %s)"):format(data_type.name, table.concat(lines, ",\n  "))
+end
+
+--- The statements that make an empty database into one of this version.
+---@param types commerce.DataType[]
+---@return string[]
+function schema.create(types)
+  local statements = {}
+  for _, statement in ipairs(BASE) do
+    statements[#statements + 1] = statement
+  end
+  for _, data_type in ipairs(types) do
+    statements[#statements + 1] = record_table(data_type)
+    if has_column(data_type, "created_date") then
+      statements[#statements + 1] = ("CREATE INDEX %s_created_date ON %s (connection_id, created_date)")
+        :format(data_type.name, data_type.name)
+    end
+  end
+  return statements
+end
+
+--- The statements that lead from each version to the next; [n] leads from n to n + 1.
+---@type table<integer, fun(types: commerce.DataType[]): string[]>
+schema.migrations = { [0] = schema.create }
+
+return schema

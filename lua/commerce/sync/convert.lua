@@ -1,0 +1,66 @@
+-- From source objects to records ready to be stored: decode, check the mode, map, encode.
+-- Called by sync; requires leaf helpers and the model.
+
+local json = require "commerce.json"
+local model = require "commerce.model"
+
+local convert = {}
+
+local MODES = { [true] = "live", [false] = "test" }
+
+--- Read a source object. One whose mode is not the connection's is refused: the two never mix.
+---@param text string JSON
+---@param livemode boolean the connection's mode
+---@return table? object nil on failure
+---@return string? message
+function convert.decode(text, livemode)
+  local object, message = json.decode(text)
+  if type(object) ~= "table" then
+    return nil, "not a JSON object: " .. tostring(message)
+  end
+  if type(object.livemode) == "boolean" and object.livemode ~= livemode then
+    return nil, ("%s %s is a %s mode object, this connection is in %s mode"):format(
+      tostring(object.object), tostring(object.id), MODES[object.livemode], MODES[livemode])
+  end
+  return object
+end
+
+local function encode_record(data_type, record, object)
+  local id = record.id or object.id
+  if type(id) ~= "string" then
+    return nil, "field id: string expected, got " .. type(id)
+  end
+  local body, message = model.encode(data_type, record)
+  if not body then
+    return nil, message
+  end
+  return { id = id, body = body }
+end
+
+--- Map one object for one consumer and append its records.
+---@param consumer table { type, source, seen? }
+---@param object table
+---@param records table[] receives { id, body }
+---@return boolean? ok nil on failure
+---@return string? message names the object and what was wrong
+function convert.map(consumer, object, records)
+  local source, data_type = consumer.source, model.find(consumer.type)
+  local mapped, message = source.map(object)
+  for _, record in ipairs(mapped or {}) do
+    local encoded, reason
+    if not (source.distinct and consumer.seen[record.id]) then
+      encoded, reason = encode_record(data_type, record, object)
+      records[#records + 1] = encoded
+      message = message or reason
+      if source.distinct and encoded then
+        consumer.seen[encoded.id] = true
+      end
+    end
+  end
+  if message then
+    return nil, ("%s %s: %s"):format(tostring(object.object), tostring(object.id), message)
+  end
+  return true
+end
+
+return convert

@@ -1,0 +1,71 @@
+-- The plan of a sync: which resources to read, in which shape, and which data types each one feeds.
+-- Called by sync; requires nothing: the platform and its mappings are arguments.
+
+local plan = {}
+
+---@class commerce.Task
+---@field name string the resource
+---@field resource table the platform's entry: path, list, permission
+---@field expand string[] what to ask the source to inline, for all consumers together
+---@field consumers table[] { type = data type name, source = commerce.Source }: map each object
+---@field keep fun(object: table): string?, string? id and parent id of an object that a join needs
+
+local function add_unique(list, items)
+  for _, item in ipairs(items) do
+    local found = false
+    for _, present in ipairs(list) do
+      found = found or present == item
+    end
+    if not found then
+      list[#list + 1] = item
+    end
+  end
+end
+
+local function keep_parent(object)
+  return object.id
+end
+
+local function keep_child(key)
+  return function(object)
+    local parent = object[key]
+    return object.id, type(parent) == "table" and parent.id or parent
+  end
+end
+
+--- Make the plan.
+---@param platform table such as commerce.platform.stripe
+---@param mappings commerce.Mapping[] of the data types asked for, in order
+---@return commerce.Task[] tasks each resource once
+---@return table[] joins { type, source }: built when both of their resources have been read
+function plan.make(platform, mappings)
+  local tasks, by_name, joins = {}, {}, {}
+  local function task_for(name, expand)
+    local task = by_name[name]
+    if not task then
+      task = { name = name, resource = platform.resources[name], expand = {}, consumers = {} }
+      by_name[name], tasks[#tasks + 1] = task, task
+    end
+    add_unique(task.expand, expand)
+    return task
+  end
+  for _, mapping in ipairs(mappings) do
+    for _, source in ipairs(mapping.sources) do
+      local task = task_for(source.resource, source.expand)
+      local consumer = { type = mapping.type.name, source = source }
+      for _, name in pairs(source.with) do
+        task_for(name, {})
+      end
+      if source.join then
+        task.keep = keep_parent
+        task_for(source.join.resource, source.join.expand or {}).keep = keep_child(source.join.on)
+        joins[#joins + 1] = consumer
+      else
+        task.consumers[#task.consumers + 1] = consumer
+      end
+    end
+  end
+  return tasks, joins
+end
+
+return plan
