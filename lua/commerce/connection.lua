@@ -9,7 +9,7 @@ local query = require "commerce.query"
 local runtime = require "commerce.runtime"
 local stripe = require "commerce.platform.stripe"
 local sync = require "commerce.sync"
-local values = require "commerce.mapping.values"
+local time = require "commerce.time"
 
 local connection = {}
 
@@ -107,7 +107,7 @@ local function stored_row(store, integration, account, name)
     end
   end
   local row = { id = core.uuid(), integration = integration.name, account = account, name = name,
-    status = "Linked", created = values.format_time(os.time()) }
+    status = "Linked", created = time.now() }
   local ok, reason, why = store:save_connection(row)
   if not ok then
     return nil, reason, why
@@ -165,7 +165,7 @@ end
 function methods:sync(options)
   local result, message, details = sync.run(self, options)
   if result then
-    self.row.last_sync = values.format_time(os.time())
+    self.row.last_sync = time.now()
     local ok
     ok, message, details = self.store:save_connection(self.row)
     if not ok then
@@ -219,8 +219,8 @@ end
 ---@param store commerce.Store
 ---@param type_name string
 ---@param options table? query and orderBy in Codat's language ("amount>100&&status=Paid",
----  "-createdDate"); limit; offset; connection_id (all if left out); deleted: true for those too that
----  the source deleted; raw: true gives each record as JSON text
+---  "-createdDate"); limit; offset; connection_id (all if left out); deleted: true for those too
+---  that the source deleted; raw: true gives each record as JSON text
 ---@return fun(): any next
 function connection.records(store, type_name, options)
   options = options or {}

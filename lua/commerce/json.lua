@@ -1,13 +1,14 @@
--- JSON: lua-cjson reads it; writing is canonical (same value, same bytes), which cjson does not offer
--- and which telling a changed record from an unchanged one stands on. Numbers keep all their digits.
--- Called by model, sync, store and cli; requires only decimal.
+-- JSON: lua-cjson reads it; writing is canonical (same value, same bytes), which cjson does not
+-- offer and which telling a changed record from an unchanged one stands on. Numbers keep all their
+-- digits. Called by model, sync, store and cli; requires only decimal.
 
 local cjson = require "cjson.safe"
 local decimal = require "commerce.decimal"
 
 local json = { null = cjson.null }
 
-local concat, sort = table.concat, table.sort
+local concat, sort, find = table.concat, table.sort, string.find
+local null = cjson.null
 
 local ESCAPES = {
   ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
@@ -18,7 +19,8 @@ local function escape(char)
   return ESCAPES[char] or ("\\u%04x"):format(char:byte())
 end
 
---- Read a JSON text. Its null becomes `json.null`; an empty array and an empty object look the same.
+--- Read a JSON text. Its null becomes `json.null`; an empty array and an empty object look the
+--- same.
 ---@param text string
 ---@return any? value nil on failure
 ---@return string? message
@@ -30,7 +32,7 @@ end
 ---@param value string
 ---@return string
 function json.string(value)
-  if value:find('[%c"\\]') then
+  if find(value, '[%c"\\]') then
     value = value:gsub('[%c"\\]', escape)
   end
   return '"' .. value .. '"'
@@ -43,50 +45,92 @@ function json.number(value)
   return decimal.tostring(value)
 end
 
-local encode
+-- Writers append pieces to one list, which is joined once at the end: far fewer texts are made than
+-- by joining at every level.
 
-local function encode_array(value)
-  local out = {}
-  for i = 1, #value do
-    out[i] = encode(value[i])
+local write
+
+local function write_string(out, n, value)
+  if find(value, '[%c"\\]') then
+    value = value:gsub('[%c"\\]', escape)
   end
-  return "[" .. concat(out, ",") .. "]"
+  out[n + 1], out[n + 2], out[n + 3] = '"', value, '"'
+  return n + 3
 end
 
-local function encode_object(value)
-  local names, out = {}, {}
-  for name in pairs(value) do
-    names[#names + 1] = tostring(name)
+local function write_array(out, n, value)
+  n = n + 1
+  out[n] = "["
+  for i = 1, #value do
+    if i > 1 then
+      n = n + 1
+      out[n] = ","
+    end
+    n = write(out, n, value[i])
+  end
+  out[n + 1] = "]"
+  return n + 1
+end
+
+local function write_object(out, n, value)
+  local names, count = {}, 0
+  for name in next, value do
+    count = count + 1
+    names[count] = name
   end
   sort(names)
-  for i, name in ipairs(names) do
-    out[i] = json.string(name) .. ":" .. encode(value[name])
+  n = n + 1
+  out[n] = "{"
+  for i = 1, count do
+    local name = names[i]
+    if i > 1 then
+      n = n + 1
+      out[n] = ","
+    end
+    n = write_string(out, n, name) + 1
+    out[n] = ":"
+    n = write(out, n, value[name])
   end
-  return "{" .. concat(out, ",") .. "}"
+  out[n + 1] = "}"
+  return n + 1
 end
 
+--- Append a value's canonical JSON to a list of pieces.
+---@param out string[]
+---@param n integer how many pieces it holds
+---@param value any as for `json.encode`
+---@return integer n how many it holds now
+function json.write(out, n, value)
+  local kind = type(value)
+  if kind == "string" then
+    return write_string(out, n, value)
+  elseif kind == "number" or kind == "table" and decimal.is_decimal(value) then
+    out[n + 1] = decimal.tostring(value) or error("JSON has no infinity and no NaN", 0)
+    return n + 1
+  elseif kind == "boolean" then
+    out[n + 1] = value and "true" or "false"
+    return n + 1
+  elseif value == null then
+    out[n + 1] = "null"
+    return n + 1
+  elseif kind ~= "table" then
+    error("JSON has no " .. kind, 0)
+  elseif value[1] ~= nil then
+    return write_array(out, n, value)
+  end
+  return write_object(out, n, value)
+end
+
+write = json.write
+json.write_string = write_string
+
 --- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element is an
---- array, every other table an object; an empty one is an object.
+--- array, every other table an object; an empty one is an object. Raises for what JSON cannot carry.
 ---@param value any
 ---@return string
 function json.encode(value)
-  local kind = type(value)
-  if kind == "string" then
-    return json.string(value)
-  elseif kind == "number" or decimal.is_decimal(value) then
-    return decimal.tostring(value) or error("JSON has no infinity and no NaN", 2)
-  elseif kind == "boolean" then
-    return tostring(value)
-  elseif value == cjson.null then
-    return "null"
-  elseif kind ~= "table" then
-    error("JSON has no " .. kind, 2)
-  elseif value[1] ~= nil then
-    return encode_array(value)
-  end
-  return encode_object(value)
+  local out = {}
+  return concat(out, "", 1, write(out, 0, value))
 end
-
-encode = json.encode
 
 return json

@@ -1,5 +1,5 @@
--- The mapping engine: compiles a declarative mapping of source resources to one data type, and turns
--- source objects into records. Called by the platforms' mapping files and by sync.
+-- The mapping engine: compiles a declarative mapping of source resources to one data type, and
+-- turns source objects into records. Called by the platforms' mapping files and by sync.
 --
 --   return mapping "disputes" {
 --     from { resource = "disputes", expand = { "data.charge" } },
@@ -11,8 +11,8 @@
 --   resource  the platform's name for it            expand    what to ask the source to inline
 --   fields    fields of this source alone           where     a value; false or nil: not a record
 --   with      { key = resource }: single objects fetched once and put into each source object
---   join      { key =, resource =, on =, expand = }: child objects, newest first, put in under `key`
---   distinct  true: many source objects give the same record; each id is taken once a run
+--   join      { key =, resource =, on =, expand = }: child objects, newest first, put in under
+--   `key` distinct  true: many source objects give the same record; each id is taken once a run
 --   split     { each =, suffix =, where =, fields = }: one more record per element of an array
 
 local errors = require "commerce.errors"
@@ -116,7 +116,7 @@ local function split_ids()
 end
 
 local function compile_split(data_type, split, shared, paths)
-  local compiled, fields = {}, {}
+  local fields = {}
   for name, value in pairs(shared) do
     -- what is shared by all records of the object is read from the object, not from the element
     local outer = values.to_value(value)
@@ -131,8 +131,7 @@ local function compile_split(data_type, split, shared, paths)
     fields[name] = value
   end
   fields.id = nil
-  local read
-  compiled, read = values.compile_fields(fields)
+  local compiled, read = values.compile_fields(fields)
   check_fields(data_type, compiled)
   for _, path in ipairs(read) do
     paths[#paths + 1] = path:sub(1, 1) == "^" and path:sub(2) or split.each .. "." .. path

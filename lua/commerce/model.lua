@@ -11,8 +11,8 @@ local concat = table.concat
 
 ---@class commerce.Field
 ---@field name string camelCase, as in Codat's API
----@field kind string string | decimal | integer | boolean | datetime | currency | enum | object | list | map
----@field values table<string, boolean>? of an enum
+---@field kind string string | decimal | integer | boolean | datetime | currency | enum | object |
+--list | map -@field values table<string, boolean>? of an enum
 ---@field shape commerce.Shape? of an object, or of the elements of a list
 ---@field required boolean?
 
@@ -68,27 +68,32 @@ end
 
 -- ---------------------------------------------------------------- encoding
 
-local encoder_of
+-- A writer appends a value's JSON to a list of pieces and gives the list's new length; it raises
+-- { field, wanted, got } for a value that its field cannot hold.
 
-local function scalar_error(field, value)
+local writer_of
+
+local function refuse(field, value)
   error({ field = field.name, wanted = field.kind, got = value }, 0)
 end
 
-local scalar_encoders = {
+local scalar_writers = {
   boolean = function(field)
-    return function(value)
+    return function(out, n, value)
       if type(value) ~= "boolean" then
-        scalar_error(field, value)
+        refuse(field, value)
       end
-      return value and "true" or "false"
+      out[n + 1] = value and "true" or "false"
+      return n + 1
     end
   end,
   decimal = function(field)
-    return function(value)
+    return function(out, n, value)
       if type(value) ~= "number" and not decimal.is_decimal(value) then
-        scalar_error(field, value)
+        refuse(field, value)
       end
-      return decimal.tostring(value) or scalar_error(field, value)
+      out[n + 1] = decimal.tostring(value) or refuse(field, value)
+      return n + 1
     end
   end,
   enum = function(field)
@@ -96,94 +101,114 @@ local scalar_encoders = {
     for value in pairs(field.values) do
       texts[value] = json.string(value)
     end
-    return function(value)
-      return texts[value] or scalar_error(field, value)
+    return function(out, n, value)
+      out[n + 1] = texts[value] or refuse(field, value)
+      return n + 1
     end
   end,
   map = function(field)
-    return function(value)
+    return function(out, n, value)
       if type(value) ~= "table" then
-        scalar_error(field, value)
+        refuse(field, value)
       end
-      return json.encode(value)
+      return json.write(out, n, value)
     end
   end,
 }
+scalar_writers.integer = scalar_writers.decimal
 
-local function string_encoder(field)
-  local quote = json.string
-  return function(value)
+local function string_writer(field)
+  local write_string = json.write_string
+  return function(out, n, value)
     if type(value) ~= "string" then
-      scalar_error(field, value)
+      refuse(field, value)
     end
-    return quote(value)
+    return write_string(out, n, value)
   end
 end
 
 -- Members of one object in the model's order. `skip` names a field that is written elsewhere.
-local function members_encoder(of_shape, skip)
-  local names, keys, encoders, required = {}, {}, {}, {}
+local function members_writer(of_shape, skip)
+  local names, firsts, others, writers, required = {}, {}, {}, {}, {}
   for _, field in ipairs(of_shape.fields) do
     if field.name ~= skip then
       local i = #names + 1
-      names[i], keys[i] = field.name, json.string(field.name) .. ":"
-      encoders[i], required[i] = encoder_of(field), field.required and field or false
+      names[i], writers[i], required[i] = field.name, writer_of(field), field.required and field
+      firsts[i] = json.string(field.name) .. ":"
+      others[i] = "," .. firsts[i]
     end
   end
   local count = #names
-  return function(value)
-    local out, n = {}, 0
+  return function(out, n, value)
+    local start = n
     for i = 1, count do
       local member = value[names[i]]
       if member ~= nil then
-        n = n + 1
-        out[n] = keys[i] .. encoders[i](member)
+        out[n + 1] = n == start and firsts[i] or others[i]
+        n = writers[i](out, n + 1, member)
       elseif required[i] then
-        scalar_error(required[i], nil)
+        refuse(required[i], nil)
       end
     end
-    return concat(out, ",")
+    return n
   end
 end
 
--- Name the place inside an object or a list element where a nested encoder failed.
-local function nested(field, index, encode, value)
-  if type(value) ~= "table" or decimal.is_decimal(value) then
-    scalar_error(field, value)
-  end
-  local ok, text = pcall(encode, value)
-  if ok then
-    return "{" .. text .. "}"
-  elseif type(text) == "table" then
-    text.field = field.name .. (index and ("[" .. index .. "]") or "") .. "." .. text.field
-  end
-  error(text, 0)
+local function is_object(value)
+  return type(value) == "table" and not decimal.is_decimal(value)
 end
 
-function encoder_of(field)
+-- An object inside a record; a refusal inside it gets the way to it.
+local function object_writer(field, index_of)
+  local write_members = members_writer(field.shape)
+  return function(out, n, value, index)
+    if not is_object(value) then
+      refuse(field, value)
+    end
+    out[n + 1] = "{"
+    local ok, length = pcall(write_members, out, n + 1, value)
+    if not ok then
+      if type(length) == "table" then
+        length.field = field.name .. index_of(index) .. "." .. length.field
+      end
+      error(length, 0)
+    end
+    out[length + 1] = "}"
+    return length + 1
+  end
+end
+
+local function list_writer(field)
+  local write_element = object_writer(field, function(index)
+    return ("[%d]"):format(index)
+  end)
+  return function(out, n, value)
+    if not is_object(value) then
+      refuse(field, value)
+    end
+    n = n + 1
+    out[n] = "["
+    for i = 1, #value do
+      if i > 1 then
+        n = n + 1
+        out[n] = ","
+      end
+      n = write_element(out, n, value[i], i)
+    end
+    out[n + 1] = "]"
+    return n + 1
+  end
+end
+
+function writer_of(field)
   if field.kind == "object" then
-    local encode = members_encoder(field.shape)
-    return function(value)
-      return nested(field, nil, encode, value)
-    end
+    return object_writer(field, function()
+      return ""
+    end)
   elseif field.kind == "list" then
-    local encode = members_encoder(field.shape)
-    return function(value)
-      if type(value) ~= "table" then
-        scalar_error(field, value)
-      end
-      local out = {}
-      for i = 1, #value do
-        out[i] = nested(field, i, encode, value[i])
-      end
-      return "[" .. concat(out, ",") .. "]"
-    end
+    return list_writer(field)
   end
-  local make = scalar_encoders[field.kind]
-  if field.kind == "integer" then
-    make = scalar_encoders.decimal
-  end
-  return (make or string_encoder)(field)
+  return (scalar_writers[field.kind] or string_writer)(field)
 end
 
 -- What was found, without its content: a record's values are personal data.
@@ -216,8 +241,7 @@ end
 
 -- ---------------------------------------------------------------- types
 
-local types, order = {}, {}
-local aliases = {}
+local order, aliases = {}, {}
 
 -- The last member of every stored record. It is stamped by the store, which knows when the rest of
 -- the record last changed, and so is left out when records are compared.
@@ -226,11 +250,11 @@ local STAMP = "modifiedDate"
 local function define(name, title, key, fields)
   local data_type = { name = name, title = title, key = key, shape = shape(fields) }
   data_type.columns = add_columns({}, data_type.shape, "")
-  local encode = members_encoder(data_type.shape, STAMP)
+  local write_members = members_writer(data_type.shape, STAMP)
   data_type.encode = function(record)
-    return "{" .. encode(record)
+    local out = { "{" }
+    return concat(out, "", 1, write_members(out, 1, record))
   end
-  types[name] = data_type
   order[#order + 1] = data_type
   aliases[name], aliases[key] = data_type, data_type
   aliases[key:gsub("^commerce%-", "")] = data_type

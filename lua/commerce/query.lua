@@ -1,5 +1,5 @@
--- Codat's query language: `query=status=Paid&&amount>100` and `orderBy=-createdDate`, parsed against
--- the model into an expression and compiled to SQL with bound values.
+-- Codat's query language: `query=status=Paid&&amount>100` and `orderBy=-createdDate`, parsed
+-- against the model into an expression and compiled to SQL with bound values.
 -- Called by connection, store and cli; requires only leaf helpers.
 --
 --   expression = clause { ("&&" | "||") clause }       "&&" binds tighter than "||"

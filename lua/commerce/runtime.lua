@@ -6,7 +6,8 @@ local runtime = {}
 local SCRIPT_WAIT = 1 -- seconds at most in one transport:run; it returns as soon as a request ends
 local FIRST_SLEEP, LONGEST_SLEEP = 0.001, 0.008 -- seconds between looks in an OpenResty worker
 
--- ngx.sleep yields the request; elsewhere (init phases, plain scripts) there is nothing to yield to.
+-- ngx.sleep yields the request; elsewhere (init phases, plain scripts) there is nothing to yield
+-- to.
 local function can_yield()
   local phase = ngx and ngx.get_phase and ngx.get_phase()
   return phase == "rewrite" or phase == "access" or phase == "content" or phase == "timer"

@@ -8,11 +8,11 @@
 
 local decimal = require "commerce.decimal"
 local json = require "commerce.json"
+local time = require "commerce.time"
 
 local values = {}
 
 local null = json.null
-local floor, date = math.floor, os.date
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
 ---@class commerce.Value
@@ -244,22 +244,13 @@ end
 
 -- ---------------------------------------------------------------- dates, enums
 
---- A unix time in seconds as YYYY-MM-DDTHH:MM:SSZ.
----@param seconds number?
----@return string? text nil for nil and 0
-function values.format_time(seconds)
-  if type(seconds) == "number" and seconds > 0 then
-    return date("!%Y-%m-%dT%H:%M:%SZ", floor(seconds))
-  end
-end
-
 --- A unix time in seconds as a date; 0 and null leave the field out.
 ---@param seconds string path or value
 ---@return commerce.Value
 function values.timestamp(seconds)
   local value = to_value(seconds)
   return new_value("datetime", value.paths, function(source, parent)
-    return values.format_time(value.get(source, parent))
+    return time.format(value.get(source, parent))
   end)
 end
 
@@ -420,8 +411,8 @@ local function given(value)
     and next(value) == nil)
 end
 
---- Supplemental data { content = { stripe = {…} } }: source fields the model has no place for, as the
---- source gives them (amounts in minor units); nulls and empty containers are left out.
+--- Supplemental data { content = { stripe = {…} } }: source fields the model has no place for, as
+--- the source gives them (amounts in minor units); nulls and empty containers are left out.
 ---@param fields table names (the source's own) and name = path or value pairs
 ---@return commerce.Value
 function values.supplemental(fields)

@@ -1,9 +1,11 @@
--- One database connection over LuaDBI: statements, transactions, and errors with a cause and a cure.
--- Called by the SQL stores only. Inside, failures are raised as details; `protect` turns them into
--- `nil, message, details` at the edge of a store's method.
+-- One database connection over LuaDBI: statements, transactions, and errors with a cause and a
+-- cure. Called by the SQL stores only. Inside, failures are raised as details; `protect` turns them
+-- into `nil, message, details` at the edge of a store's method.
 
 local DBI = require "DBI"
 local errors = require "commerce.errors"
+
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
 local connection = {}
 
@@ -17,7 +19,8 @@ end
 
 -- What SQLite says, as its user would want to hear it.
 local CURES = {
-  { "database is locked", "it is locked by another process; wait for that one to end and try again" },
+  { "database is locked",
+    "it is locked by another process; wait for that one to end and try again" },
   { "disk is full", "the disk is full; make room and run the same command again, "
     .. "what was already stored stays" },
   { "disk I/O error", "the disk could not be read or written (%s); what was already stored stays" },
@@ -101,7 +104,7 @@ function methods:once(sql)
   local rows = {}
   if #(statement:columns() or {}) > 0 then
     for row in statement:rows(false) do
-      rows[#rows + 1] = { (table.unpack or unpack)(row) } -- luacheck: ignore
+      rows[#rows + 1] = { unpack(row) }
     end
   end
   statement:close()
@@ -135,7 +138,6 @@ end
 ---@param columns integer how many columns a row has
 ---@return fun(): any ... the columns of the next row; nothing at the end
 function methods:each(sql, values, columns)
-  local unpack = table.unpack or unpack -- luacheck: ignore
   local statement, message = self.handle:prepare(sql)
   if not statement then
     failed(self, message)

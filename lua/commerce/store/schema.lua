@@ -1,7 +1,8 @@
 -- The SQL schema of a store, generated from the model. Called by the SQL stores.
 --
 -- A record's table holds its JSON in `data`; every scalar field is a column generated from it, so
--- there is one truth and a new field costs no rewrite. The columns are virtual: writing stays cheap.
+-- there is one truth and a new field costs no rewrite. The columns are virtual: writing stays
+-- cheap.
 
 local schema = {}
 
@@ -90,8 +91,9 @@ function schema.create(types)
   for _, data_type in ipairs(types) do
     statements[#statements + 1] = record_table(data_type)
     if has_column(data_type, "created_date") then
-      statements[#statements + 1] = ("CREATE INDEX %s_created_date ON %s (connection_id, created_date)")
-        :format(data_type.name, data_type.name)
+      local name = data_type.name
+      statements[#statements + 1] =
+        ("CREATE INDEX %s_created_date ON %s (connection_id, created_date)"):format(name, name)
     end
   end
   return statements

@@ -1,8 +1,8 @@
 -- The SQLite store. Its methods are the contract that every store keeps; the shared contract spec
 -- (spec/support/store_contract.lua) tests it. Called by commerce.store.
 --
--- What a store promises: a page's records and the checkpoint after it are written together or not at
--- all; a record whose content did not change is not written; modifiedDate is the store's stamp.
+-- What a store promises: a page's records and the checkpoint after it are written together or not
+-- at all; a record whose content did not change is not written; modifiedDate is the store's stamp.
 
 local connection = require "commerce.store.connection"
 local errors = require "commerce.errors"
@@ -167,8 +167,8 @@ end
 ---  sources: list of { id, parent_id?, data } of the resource, for joins;
 ---  resource, state: the checkpoint (a table) of the resource; all but the records may be left out
 ---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
----@return table<string, table>? counts by data type: { created, changed, unchanged }; nil on failure
----@return string? message
+---@return table<string, table>? counts by data type: { created, changed, unchanged }; nil on
+--failure -@return string? message
 ---@return commerce.Details? details
 methods.write_page = protect(function(self, connection_id, page, now)
   local db, counts = self.db, {}
@@ -205,7 +205,8 @@ end)
 ---@return table[]? batch list of { id, data, children = list of data }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-methods.joined_sources = protect(function(self, connection_id, resource, child_resource, after, limit)
+methods.joined_sources = protect(function(self, connection_id, resource, child_resource, after,
+  limit)
   local batch = self.db:all("SELECT id, data FROM source_objects WHERE connection_id = ? "
     .. "AND resource = ? AND id > ? ORDER BY id LIMIT ?", connection_id, resource, after, limit)
   for _, parent in ipairs(batch) do
@@ -281,9 +282,9 @@ end)
 ---@return string? message
 ---@return commerce.Details? details
 methods.save_connection = protect(function(self, row)
-  self.db:run("INSERT INTO connections (id, integration, account, name, status, created, last_sync) "
-    .. "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
-    .. "status = excluded.status, last_sync = excluded.last_sync", row.id, row.integration,
+  self.db:run("INSERT INTO connections (id, integration, account, name, status, created, "
+    .. "last_sync) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    .. "ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, last_sync = excluded.last_sync", row.id, row.integration,
     row.account, row.name, row.status, row.created, row.last_sync)
   return true
 end)
@@ -295,8 +296,8 @@ end)
 ---@return string? message
 ---@return commerce.Details? details
 methods.save_pull = protect(function(self, pull)
-  self.db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested, completed, read, "
-    .. "created, changed, unchanged, error_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+  self.db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested, completed, "
+    .. "read, created, changed, unchanged, error_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     .. "ON CONFLICT (id) DO UPDATE SET status = excluded.status, completed = excluded.completed, "
     .. "read = excluded.read, created = excluded.created, changed = excluded.changed, "
     .. "unchanged = excluded.unchanged, error_message = excluded.error_message", pull.id,

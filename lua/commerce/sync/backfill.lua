@@ -1,9 +1,9 @@
 -- Reading one list resource page by page, so that it can go on where it was killed.
 -- Called by sync; requires nothing: the session is an argument.
 --
--- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the cursor
--- after its last stored page. A resumed reading first takes what came in since it began, then goes
--- on with what it had left.
+-- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
+-- cursor after its last stored page. A resumed reading first takes what came in since it began,
+-- then goes on with what it had left.
 
 local backfill = {}
 

@@ -38,7 +38,7 @@ local function encode_record(data_type, record, object)
 end
 
 --- Map one object for one consumer and append its records.
----@param consumer table { type, source, seen? }
+---@param consumer table { type, source, seen = ids taken already }
 ---@param object table
 ---@param records table[] receives { id, body }
 ---@return boolean? ok nil on failure

@@ -5,7 +5,8 @@ local errors = require "commerce.errors"
 
 local stripe = {
   name = "stripe",
-  --- Always sent: without it a key's owner decides the version, and with it the shape of every object.
+  --- Always sent: without it a key's owner decides the version, and with it the shape of every
+  --- object.
   version = "2026-07-29.dahlia",
   base_url = "https://api.stripe.com",
 }

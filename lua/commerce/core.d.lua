@@ -1,0 +1,289 @@
+---@meta commerce.core
+-- What the C module commerce.core offers, for editors and readers; never loaded.
+--
+-- Times are seconds, fractions allowed. Wrong option names, types and ranges raise. What fails at run
+-- time gives nil, message, details. Nothing waits except transport:run, and nothing yields: poll()
+-- gives a value, false while it is still coming, nil at the end, or nil, message, details.
+-- luacheck: ignore 241
+
+local core = {}
+
+--- The library's version, such as "0.1.0".
+---@type string
+core.version = nil
+
+---@class commerce.core.Versions
+---@field commerce string as core.version
+---@field curl string of libcurl at run time
+---@field tls string libcurl's TLS library
+---@field openssl string the OpenSSL linked for wiping and random numbers
+---@field http2 boolean whether libcurl has HTTP/2
+
+--- What this process runs with.
+---@return commerce.core.Versions
+function core.versions() end
+
+--- Seconds of a clock that never goes back; only differences mean something.
+---@return number
+function core.now() end
+
+--- A random UUID (version 4), in lower case.
+---@return string
+function core.uuid() end
+
+---@class commerce.core.Details what is known of a failure; tostring() gives the message
+---@field kind "transport"|"tls"|"http"|"auth"|"decode"|"cancelled" auth: HTTP 401 and 403, or a secret that cannot be one; decode: the answer was no list
+---@field message string one line, without secrets
+---@field retryable boolean whether the same request may succeed later
+---@field attempts integer requests sent
+---@field status integer? HTTP status
+---@field type string? Stripe's error type
+---@field code string? Stripe's error code, or OAuth's error
+---@field param string? the parameter Stripe complains of
+---@field request_id string? Stripe's request id
+---@field limited_reason string? Stripe-Rate-Limited-Reason of a 429
+---@field retry_after number? seconds the server asked to wait
+---@field curl integer? libcurl's error number
+
+-- ---------------------------------------------------------------- secrets
+
+---@class commerce.core.Secret bytes that Lua can hold but not read; tostring() gives "commerce.secret(redacted)"
+local secret = {}
+
+--- Copies a key to memory that is wiped on close and collection. Refused: nothing, more than 4096
+--- bytes, spaces, control characters, anything outside ASCII.
+---@param text string
+---@return commerce.core.Secret?
+---@return string? message never holds any of the text
+---@return commerce.core.Details? details
+function core.secret(text) end
+
+--- Reads an environment variable; its value never becomes a Lua string.
+---@param name string
+---@return commerce.core.Secret? secret nil, alone, if the variable is unset or empty
+---@return string? message if it holds what cannot be a key, such as a line end
+---@return commerce.core.Details? details
+function core.secret_from_env(name) end
+
+---@param text string such as "sk_test_"
+---@return boolean
+function secret:has_prefix(text) end
+
+--- The key as it may be printed: "sk_test_…cdef"; without its last characters if it is shorter than
+--- 20; only "…" if it is none of Stripe's forms.
+---@return string
+function secret:mask() end
+
+--- Wipes it. Sessions made with it have their own copy.
+function secret:close() end
+
+-- ---------------------------------------------------------------- limiter
+
+---@class commerce.core.LimiterOptions
+---@field rate number? requests a second over all endpoints (25); 0 or math.huge: no limit
+---@field endpoint_rate number? requests a second for each endpoint (25); 0 or math.huge: no limit
+---@field burst number? requests that may go at once after a pause (a fifth of a second's worth, at least 1)
+---@field concurrency number? requests in flight (20); 0 or math.huge: no limit
+
+---@class commerce.core.LimiterStats
+---@field in_flight integer requests on the wire
+---@field waiting integer requests standing in line
+---@field limited integer 429s seen
+---@field rate number requests a second over all, as far as 429s have cut it
+---@field concurrency number requests allowed in flight now
+---@field endpoints table<string, number> rate of each endpoint used lately
+
+---@class commerce.core.Limiter keeps requests under Stripe's limits; may serve several sessions. A 429 halves the rate it names (Stripe-Rate-Limited-Reason) or the concurrency; rates come back by a tenth of their full value a second, concurrency by one a second.
+local limiter = {}
+
+---@param options commerce.core.LimiterOptions
+---@return commerce.core.Limiter
+function core.limiter(options) end
+
+---@return commerce.core.LimiterStats
+function limiter:stats() end
+
+-- ---------------------------------------------------------------- transport
+
+---@class commerce.core.TransportOptions
+---@field connect_timeout number? seconds to connect in, TLS included (10)
+---@field max_connections integer? most requests on the wire at once, hence most connections (20)
+---@field ca_file string? PEM file of certificates to trust instead of the system's
+---@field http2 boolean? use HTTP/2 over TLS where the server has it (true)
+
+---@class commerce.core.Transport connections, and the only call that waits. Belongs to the process that made it: after a fork it gives nil, "transport used after fork".
+local transport = {}
+
+---@param options commerce.core.TransportOptions?
+---@return commerce.core.Transport
+function core.transport(options) end
+
+--- Drives all I/O, starts requests when limiter and backoff let them, and returns as soon as a request
+--- ended, at the latest after `timeout` seconds. run(0) takes one step without waiting.
+---@param timeout number seconds
+---@return integer? unfinished requests not yet ended
+---@return string? message
+---@return commerce.core.Details? details
+function transport:run(timeout) end
+
+--- Ends all its requests with "transport closed" and closes the connections.
+function transport:close() end
+
+-- ---------------------------------------------------------------- session
+
+---@class commerce.core.SessionOptions
+---@field transport commerce.core.Transport required
+---@field key commerce.core.Secret required; copied
+---@field base_url string? https, or http to a loopback host; no user, query or fragment ("https://api.stripe.com")
+---@field version string? Stripe-Version ("2026-07-29.dahlia")
+---@field account string? Stripe-Account: act on this connected account, "acct_…"
+---@field limiter commerce.core.Limiter? none: no limits
+---@field retries integer? attempts after the first (8)
+---@field backoff number? seconds: the first wait lies between 0 and this, each later bound is twice as long (0.5)
+---@field backoff_cap number? seconds: no bound grows beyond (32)
+---@field timeout number? seconds one attempt may take in all (80)
+---@field low_speed_time integer? seconds with less than one byte a second that end an attempt (off)
+---@field max_body integer? bytes of an answer, uncompressed (32 MiB)
+---@field user_agent string? ("lua-commerce/VERSION")
+
+---@class commerce.core.SessionStats
+---@field requests integer attempts sent
+---@field retries integer attempts after a failed one
+---@field rate_limited integer answers that said "too fast"
+---@field bytes integer body bytes as they came over the wire, compressed or not
+---@field waited number seconds requests stood in line for limiter and backoff, summed up
+
+---@class commerce.core.Session a key, an account, a version and a server. GET requests are repeated after network trouble, 409, 424, 429, 500, 502, 503, 504 and 400 with code rate_limit, unless Stripe-Should-Retry says otherwise; Retry-After is kept, up to 60 seconds. Nothing else is ever repeated.
+local session = {}
+
+---@param options commerce.core.SessionOptions
+---@return commerce.core.Session
+function core.session(options) end
+
+---@alias commerce.core.Pairs (string|integer|boolean)[][] array of {key, value}; order is kept, numbers must be whole
+
+---@class commerce.core.RequestOptions
+---@field path string such as "/v1/account"; required
+---@field method "GET"|"POST"|"DELETE"|nil (GET)
+---@field query commerce.core.Pairs?
+---@field form commerce.core.Pairs? body of a POST
+---@field endpoint string? the limiter's name for it (method and path); give one if the path holds an id
+---@field timeout number? seconds an attempt may take (the session's)
+
+--- Queues one request. Nothing is sent before transport:run.
+---@param options commerce.core.RequestOptions
+---@return commerce.core.Call
+function session:request(options) end
+
+---@class commerce.core.PagerOptions
+---@field path string of a list, such as "/v1/charges"; required
+---@field query commerce.core.Pairs? without limit, created and cursor parameters
+---@field limit integer? objects a page, 1 to 100 (100)
+---@field created_gte integer? Unix seconds: created at or after
+---@field created_gt integer? Unix seconds: created after
+---@field created_lt integer? Unix seconds: created before
+---@field created_lte integer? Unix seconds: created at or before
+---@field cursor string? go on after the object with this id
+---@field endpoint string? the limiter's name for it (method and path)
+---@field timeout number? seconds an attempt may take (the session's)
+
+--- Starts to read a list, newest first, one page ahead.
+---@param options commerce.core.PagerOptions
+---@return commerce.core.Pager
+function session:pager(options) end
+
+---@return commerce.core.SessionStats
+function session:stats() end
+
+--- Ends its use. Calls and pagers under way go on; the last of them wipes the key.
+function session:close() end
+
+-- ---------------------------------------------------------------- call
+
+---@class commerce.core.Response of status 2xx
+---@field status integer
+---@field body string uncompressed
+---@field request_id string?
+---@field headers table<string, string> by lower-case name
+
+---@class commerce.core.Call
+local call = {}
+
+--- The same end again and again once there is one.
+---@return commerce.core.Response|false|nil
+---@return string? message
+---@return commerce.core.Details? details
+function call:poll() end
+
+--- Cancels what is not over yet; a response that was polled stays.
+function call:close() end
+
+-- ---------------------------------------------------------------- pager
+
+---@class commerce.core.Pager one list. Pages get smaller (100, 50, 25), for good, after a 5xx or a timeout. If the object under the cursor is deleted, it goes back to the ones before it and, when the last page is used up, reads on by `created`; no object comes twice, none is missed. A cursor given by the caller that is gone gives details.code "resource_missing", details.param "starting_after".
+local pager = {}
+
+--- The next page, which is never empty; nil alone at the end.
+---@return commerce.core.Page|false|nil
+---@return string? message
+---@return commerce.core.Details? details
+function pager:poll() end
+
+--- Objects asked for a page now.
+---@return integer
+function pager:limit() end
+
+--- Cancels what is not over yet and drops pages not polled.
+function pager:close() end
+
+-- ---------------------------------------------------------------- page
+
+---@class commerce.core.Page elements as JSON text, counted from 1; #page is their number
+---@operator len: integer
+local page = {}
+
+--- Number of elements. (LuaJIT and Lua 5.4 both know #page.)
+---@return integer
+function page:count() end
+
+--- Whether the server has older objects.
+---@return boolean
+function page:has_more() end
+
+---@param i integer
+---@return string json
+function page:element(i) end
+
+--- for i, json in page:elements() do … end
+---@return fun(page: commerce.core.Page, i: integer): integer?, string?
+---@return commerce.core.Page
+---@return integer
+function page:elements() end
+
+---@param i integer
+---@return string? id nil if the element has none
+function page:id(i) end
+
+---@param i integer
+---@return integer? created Unix seconds; nil if the element has none
+function page:created(i) end
+
+---@return string?
+function page:first_id() end
+
+--- The cursor after this page.
+---@return string?
+function page:last_id() end
+
+--- Stripe's id of the request that brought it.
+---@return string?
+function page:request_id() end
+
+--- Size of its JSON text, uncompressed.
+---@return integer
+function page:bytes() end
+
+--- Gives its memory back early; it has no elements then.
+function page:close() end
+
+return core

@@ -1,0 +1,214 @@
+-- The books of a run: what each data type has read and stored so far, why one failed, its pull in
+-- the store, and the events that tell a progress display. Called by sync.
+
+local core = require "commerce.core"
+local report = require "commerce.report"
+local time = require "commerce.time"
+
+local books = {}
+
+local methods = {}
+local books_mt = { __name = "commerce.sync.books", __index = methods }
+
+local COUNTS = { "read", "created", "changed", "unchanged" }
+
+--- Open the books.
+---@param connection commerce.Connection
+---@param mappings commerce.Mapping[] of the data types of this run
+---@param progress fun(event: table)?
+---@return table books
+function books.new(connection, mappings, progress)
+  local self = setmetatable({
+    connection = connection, store = connection.store, progress = progress,
+    mode = connection.integration.livemode and "live" or "test",
+    started = core.now(), before = connection.session:stats(),
+    entries = {}, order = {}, -- one entry a data type
+    users = {}, -- resource -> set of the data types that read it
+    fractions = {}, -- resource -> how much of its time span has been read, 0 to 1
+  }, books_mt)
+  for i, mapping in ipairs(mappings) do
+    local entry = { type = mapping.type.name, status = "complete", read = 0, created = 0,
+      changed = 0, unchanged = 0, failed = 0, seconds = 0 }
+    self.entries[entry.type], self.order[i] = entry, entry
+    for _, name in ipairs(connection.platform.resources_of(mapping)) do
+      self.users[name] = self.users[name] or {}
+      self.users[name][entry.type] = true
+    end
+  end
+  return self
+end
+
+function methods:emit(event)
+  if self.progress then
+    self.progress(event)
+  end
+end
+
+--- A data type failed. It does not stop the others; the first reason is kept.
+---@param type_name string
+---@param message string
+---@param details commerce.Details?
+function methods:fail(type_name, message, details)
+  local entry = self.entries[type_name]
+  if entry.status ~= "failed" then
+    entry.status, entry.error, entry.details = "failed", message, details
+  end
+end
+
+--- A resource could not be read: every data type that needs it failed.
+---@param task commerce.Task
+---@param message string
+---@param details commerce.Details?
+function methods:fail_resource(task, message, details)
+  if type(details) == "table" and details.status == 403 then
+    message = ("%s; the key needs the permission '%s' (read)")
+      :format(message, task.resource.permission)
+  end
+  for type_name in pairs(self.users[task.name]) do
+    self:fail(type_name, message, details)
+  end
+end
+
+--- A source object was read for a data type.
+---@param type_name string
+---@param failure string? why it could not be mapped
+function methods:count_read(type_name, failure)
+  local entry = self.entries[type_name]
+  entry.read = entry.read + 1
+  if failure then
+    entry.failed = entry.failed + 1
+    self:fail(type_name, failure, { kind = "mapping" })
+  end
+end
+
+--- What became of a page's records.
+---@param counts table<string, table> from the store's write_page
+function methods:count_written(counts)
+  for type_name, count in pairs(counts) do
+    local entry = self.entries[type_name]
+    for name, number in pairs(count) do
+      entry[name] = entry[name] + number
+    end
+  end
+end
+
+-- A type is as far as the resource of it that is least far.
+local function fraction_of(self, type_name)
+  local lowest = 1
+  for resource, users in pairs(self.users) do
+    if users[type_name] then
+      lowest = math.min(lowest, self.fractions[resource] or 0)
+    end
+  end
+  return lowest
+end
+
+--- Tell the progress display where the data types that read a resource are.
+---@param resource string
+---@param fraction number? how much of the resource has been read, 0 to 1
+function methods:tell(resource, fraction)
+  self.fractions[resource] = fraction or self.fractions[resource]
+  for type_name in pairs(self.users[resource]) do
+    local entry = self.entries[type_name]
+    self:emit { event = "progress", type = type_name, read = entry.read, created = entry.created,
+      changed = entry.changed, unchanged = entry.unchanged,
+      fraction = fraction_of(self, type_name) }
+  end
+end
+
+-- ---------------------------------------------------------------- pulls
+
+local PULL_STATUS = { [401] = "AuthError", [403] = "PermissionsError", [429] = "RateLimitError" }
+
+local function pull_status(entry)
+  if entry.status == "complete" then
+    return "Complete"
+  end
+  local details = entry.details or {}
+  return PULL_STATUS[details.status] or details.kind == "mapping" and "MapError" or "FetchError"
+end
+
+-- A pull that still says "Fetching" when the next run begins was killed.
+local function close_killed_pulls(self, now)
+  local latest, message, details = self.store:latest_pulls(self.connection.id)
+  local ok = latest ~= nil
+  for _, pull in pairs(latest or {}) do
+    if ok and pull.status == "Fetching" and self.entries[pull.data_type] then
+      pull.status, pull.completed, pull.error_message = "Cancelled", now, "interrupted"
+      ok, message, details = self.store:save_pull(pull)
+    end
+  end
+  return ok, message, details
+end
+
+--- Begin: a pull for each data type.
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:open()
+  local now, names = time.now(), {}
+  local ok, message, details = close_killed_pulls(self, now)
+  for i, entry in ipairs(self.order) do
+    names[i] = entry.type
+    if ok then
+      entry.pull = { id = core.uuid(), connection_id = self.connection.id, data_type = entry.type,
+        status = "Fetching", requested = now, read = 0, created = 0, changed = 0, unchanged = 0 }
+      ok, message, details = self.store:save_pull(entry.pull)
+    end
+  end
+  self:emit { event = "start", connection = self.connection.id,
+    account = self.connection.account, mode = self.mode, types = names }
+  return ok, message, details
+end
+
+local function close_pull(self, entry)
+  local pull = entry.pull
+  pull.status, pull.completed = pull_status(entry), time.now()
+  pull.error_message = entry.error
+  for _, name in ipairs(COUNTS) do
+    pull[name] = entry[name]
+  end
+  return self.store:save_pull(pull)
+end
+
+--- The run is broken off for a reason that concerns all of it; noted as far as the store still can.
+---@param message string
+---@param details commerce.Details?
+function methods:abandon(message, details)
+  for _, entry in ipairs(self.order) do
+    self:fail(entry.type, message, details)
+    close_pull(self, entry)
+  end
+end
+
+--- End: close the pulls and sum up.
+---@return commerce.Report? report nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function methods:close()
+  local after, complete = self.connection.session:stats(), true
+  local seconds = core.now() - self.started
+  for _, entry in ipairs(self.order) do
+    entry.seconds = seconds
+    complete = complete and entry.status == "complete"
+    local ok, message, details = close_pull(self, entry)
+    if not ok then
+      return nil, message, details
+    end
+    entry.pull, entry.details = nil, nil
+    local event = { event = "type" }
+    for name, value in pairs(entry) do
+      event[name] = value
+    end
+    self:emit(event)
+  end
+  return report.new {
+    connection = self.connection.id, account = self.connection.account, mode = self.mode,
+    complete = complete, types = self.order, seconds = seconds,
+    requests = after.requests - self.before.requests,
+    retries = after.retries - self.before.retries,
+    rate_limited = after.rate_limited - self.before.rate_limited,
+  }
+end
+
+return books

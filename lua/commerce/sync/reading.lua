@@ -1,0 +1,277 @@
+-- Reading resources into the store: single objects, lists, and the joins between them.
+-- Called by sync; what it stands on (session, transport, store, books) are arguments.
+
+local backfill = require "commerce.sync.backfill"
+local convert = require "commerce.sync.convert"
+local errors = require "commerce.errors"
+local json = require "commerce.json"
+local runtime = require "commerce.runtime"
+local time = require "commerce.time"
+
+local reading = {}
+
+local JOIN_BATCH = 100 -- parents built and written in one transaction
+
+-- Every function takes the run:
+---@class commerce.Run
+---@field connection commerce.Connection
+---@field session userdata
+---@field transport userdata
+---@field store commerce.Store
+---@field livemode boolean
+---@field books table
+---@field options table since, full, page_size
+---@field finished table<string, boolean> the resources that have been read to their end
+
+-- ---------------------------------------------------------------- storing
+
+-- One object to all consumers of its resource; one that cannot be mapped does not stop the others.
+local function take(run, consumers, object, records)
+  for _, consumer in ipairs(consumers) do
+    local list = records[consumer.type] or {}
+    records[consumer.type] = list
+    local _, message = convert.map(consumer, object, list)
+    run.books:count_read(consumer.type, message)
+  end
+end
+
+local function write(run, page)
+  local counts, message, details = run.store:write_page(run.connection.id, page, time.now())
+  if not counts then
+    return nil, message, details
+  end
+  run.books:count_written(counts)
+  return true
+end
+
+local function store_page(run, task, page, state)
+  local records, sources = {}, {}
+  for _, text in page:elements() do
+    local object, message = convert.decode(text, run.livemode)
+    if not object then
+      return errors.fail("mapping", message)
+    end
+    take(run, task.consumers, object, records)
+    if task.keep then
+      local id, parent_id = task.keep(object)
+      sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
+    end
+  end
+  return write(run, { resource = task.name, records = records, sources = sources, state = state })
+end
+
+-- ---------------------------------------------------------------- single objects
+
+local function fetch(run, task)
+  local call = run.session:request { path = task.resource.path }
+  local response, message, details = runtime.await(run.transport, call)
+  if not response then
+    return nil, message, details
+  end
+  local object, reason = convert.decode(response.body, run.livemode)
+  if not object then
+    return errors.fail("decode", task.name .. ": " .. reason)
+  end
+  return object
+end
+
+-- Put into an object those that it is mapped `with`; false if one of them could not be read.
+local function complete(object, consumers, objects)
+  local whole = true
+  for _, consumer in ipairs(consumers) do
+    for key, name in pairs(consumer.source.with) do
+      object[key] = objects[name]
+      whole = whole and objects[name] ~= nil
+    end
+  end
+  return whole
+end
+
+--- Read the resources that are one object each.
+---@param run commerce.Run
+---@param tasks commerce.Task[]
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function reading.objects(run, tasks)
+  local objects = {}
+  for _, task in ipairs(tasks) do
+    if not task.resource.list then
+      local object, message, details = fetch(run, task)
+      objects[task.name] = object
+      run.finished[task.name] = object ~= nil
+      if not object then
+        run.books:fail_resource(task, message, details)
+      end
+    end
+  end
+  for _, task in ipairs(tasks) do
+    local object = objects[task.name]
+    if object and #task.consumers > 0 and complete(object, task.consumers, objects) then
+      local records = {}
+      take(run, task.consumers, object, records)
+      local ok, message, details = write(run, { resource = task.name, records = records })
+      if not ok then
+        return nil, message, details
+      end
+    end
+    if not task.resource.list then
+      run.books:tell(task.name, 1)
+    end
+  end
+  return true
+end
+
+-- ---------------------------------------------------------------- lists
+
+-- How much of a list has been read, by time: it goes from now back to the account's first day.
+local function fraction(run, page)
+  local born, oldest = run.connection.account_created, page:created(#page)
+  if not (born and oldest) or born >= run.started then
+    return nil
+  end
+  return math.max(0, math.min(0.99, (run.started - oldest) / (run.started - born)))
+end
+
+-- What of a failed page concerns its resource is that resource's failure; a store that cannot be
+-- written is everybody's, and ends the run.
+local function is_fatal(details)
+  return type(details) == "table" and details.kind == "store"
+end
+
+-- One look at one reader: true if it brought a page, false if that is still coming, nil when it is
+-- done or failed, with a message if the whole run is.
+local function step(run, reader)
+  local task = reader.task
+  local page, message, details = reader:poll()
+  if page then
+    local ok
+    ok, message, details = store_page(run, task, page, reader.state)
+    if ok then
+      run.books:tell(task.name, fraction(run, page))
+      return true
+    end
+  elseif page == false then
+    return false
+  elseif not message then
+    run.finished[task.name] = true
+    run.books:tell(task.name, 1)
+    return nil
+  end
+  if is_fatal(details) then
+    return nil, message, details
+  end
+  run.books:fail_resource(task, message, details)
+  return nil
+end
+
+local function start_readers(run, tasks)
+  local readers = {}
+  for _, task in ipairs(tasks) do
+    if task.resource.list then
+      local saved, message, details = run.store:state(run.connection.id, task.name)
+      if message then
+        return nil, message, details
+      end
+      readers[#readers + 1] = backfill.start(run.session, task, saved, run.options)
+    end
+  end
+  return readers
+end
+
+--- Read all lists at once: while one page is being stored, the next ones travel.
+---@param run commerce.Run
+---@param tasks commerce.Task[]
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function reading.lists(run, tasks)
+  local readers, message, details = start_readers(run, tasks)
+  local idle = 0
+  while readers and #readers > 0 do
+    local moved = false
+    for i = #readers, 1, -1 do
+      local went, failure, why = step(run, readers[i])
+      if went == nil then
+        readers[i]:close()
+        table.remove(readers, i)
+      end
+      if failure then
+        for _, reader in ipairs(readers) do
+          reader:close()
+        end
+        return nil, failure, why
+      end
+      moved = moved or went ~= false
+    end
+    idle = moved and 0 or idle + 1
+    if moved then
+      run.transport:run(0)
+    else
+      runtime.wait(run.transport, idle)
+    end
+  end
+  return readers and true, message, details
+end
+
+-- ---------------------------------------------------------------- joins
+
+local function newest_first(a, b)
+  if a.created ~= b.created then
+    return (a.created or 0) > (b.created or 0)
+  end
+  return tostring(a.id) > tostring(b.id)
+end
+
+local function joined_object(parent, key)
+  local object, children = json.decode(parent.data), {}
+  for i, text in ipairs(parent.children) do
+    children[i] = json.decode(text)
+  end
+  table.sort(children, newest_first)
+  object[key] = children
+  return object
+end
+
+local function build_join(run, consumer)
+  local source, after = consumer.source, ""
+  repeat
+    local batch, message, details = run.store:joined_sources(run.connection.id, source.resource,
+      source.join.resource, after, JOIN_BATCH)
+    if not batch then
+      return nil, message, details
+    end
+    local records = {}
+    for _, parent in ipairs(batch) do
+      take(run, { consumer }, joined_object(parent, source.join.key), records)
+      after = parent.id
+    end
+    local ok, reason, why = write(run, { resource = source.resource, records = records })
+    if not ok then
+      return nil, reason, why
+    end
+    run.books:tell(source.resource)
+  until #batch < JOIN_BATCH
+  return true
+end
+
+--- Build the records of joined types from the kept objects, once both resources have been read.
+---@param run commerce.Run
+---@param joins table[] consumers with a join
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function reading.joins(run, joins)
+  for _, consumer in ipairs(joins) do
+    local source = consumer.source
+    if run.finished[source.resource] and run.finished[source.join.resource] then
+      local ok, message, details = build_join(run, consumer)
+      if not ok then
+        return nil, message, details
+      end
+    end
+  end
+  return true
+end
+
+return reading

@@ -1,0 +1,66 @@
+--- Who asks: the key, the account it acts on, and what it may read.
+local errors = require "emulator.errors"
+local state = require "emulator.state"
+
+local auth = {}
+
+-- resource -> the permission Stripe names for it
+local PERMISSIONS = {
+  account = "rak_accounts_kyc_basic_read", balance = "rak_balance_read",
+  charges = "rak_charge_read", refunds = "rak_charge_read", disputes = "rak_dispute_read",
+  customers = "rak_customer_read", products = "rak_product_read", prices = "rak_plan_read",
+  tax_rates = "rak_tax_rate_read", balance_transactions = "rak_balance_transaction_source_read",
+  payouts = "rak_payout_read",
+}
+
+--- The key in an Authorization header: nil when there is none, false when it cannot be read.
+function auth.key(header)
+  if not header or header == "" then return nil end
+  local scheme, value = header:match "^(%a+)%s+(%S+)%s*$"
+  scheme = scheme and scheme:lower()
+  if scheme == "bearer" then return value end
+  if scheme == "basic" then
+    local plain = ngx.decode_base64(value)
+    local user = plain and plain:match "^([^:]+):?"
+    return user or false
+  end
+  return false
+end
+
+--- Identify the caller from the request's headers.
+---@return table? { key, account, livemode } or nil and an error
+function auth.identify(headers)
+  local header = headers["Authorization"]
+  if type(header) == "table" then header = header[1] end
+  local text = auth.key(header)
+  if text == nil then return nil, errors.no_key() end
+  if text == false then return nil, errors.malformed_key() end
+  local key = state.keys[text]
+  if not key then
+    if text:find "^pk_" then return nil, errors.publishable_key() end
+    return nil, errors.unknown_key(text)
+  end
+  if key.revoked then return nil, errors.expired_key(text) end
+  if text:find "^pk_" then return nil, errors.publishable_key() end
+
+  local account, wanted = key.account, headers["Stripe-Account"]
+  if type(wanted) == "table" then wanted = wanted[1] end
+  if wanted and wanted ~= account then
+    local other = state.accounts[wanted]
+    local mode = key.livemode and "live" or "test"
+    local reachable = other and other.connected and (not other.mode or other.mode == mode)
+    if not reachable then return nil, errors.no_account(text, wanted) end
+    account = wanted
+  end
+  return { key = key, account = account, livemode = key.livemode, header_account = wanted }
+end
+
+--- Whether the caller may read a resource; nil and an error otherwise.
+function auth.permit(caller, resource)
+  local allowed = caller.key.permissions
+  if not allowed or allowed[resource] then return true end
+  return nil, errors.no_permission(caller.key.key, caller.account,
+    PERMISSIONS[resource] or "rak_" .. resource .. "_read")
+end
+
+return auth

@@ -1,0 +1,80 @@
+--- The account itself, and its balance.
+local template = require "emulator.template"
+local json = require "emulator.json"
+
+local account = {}
+
+local REQUIREMENTS = [[{"alternatives":[],"current_deadline":null,"currently_due":[],
+  "disabled_reason":null,"errors":[],"eventually_due":[],"past_due":[],"pending_verification":[]}]]
+
+account.template = template.new([[{
+  "id":$id,"object":"account",
+  "business_profile":{"annual_revenue":null,"estimated_worker_count":null,"mcc":"5734",
+    "minority_owned_business_designation":null,"name":$name,"product_description":null,
+    "support_address":
+    {"city":"San Francisco","country":"US","line1":"510 Townsend St","line2":null,
+    "postal_code":"94103","state":"CA"},"support_email":"support@example.com",
+    "support_phone":"+15555550123","support_url":"https://example.com/help",
+    "url":"https://example.com"},
+  "business_type":"company","capabilities":{"card_payments":"active","transfers":"active"},
+  "charges_enabled":true,"controller":{"type":"account"},"country":"US","created":$created,
+  "default_currency":"usd","details_submitted":true,"email":"owner@example.com",
+  "external_accounts":{"object":"list","data":[],
+    "has_more":false,"url":$external},"future_requirements":]] .. REQUIREMENTS .. [[,"metadata":{},
+  "payouts_enabled":true,"requirements":]] .. REQUIREMENTS .. [[,"settings":{"bacs_debit_payments":
+    {"display_name":null,"service_user_number":null},"branding":{"icon":null,"logo":null,
+    "primary_color":null,"secondary_color":null},"card_issuing":{"tos_acceptance":{"date":null,
+    "ip":null}},"card_payments":{"decline_on":
+    {"avs_failure":false,"cvc_failure":true},"statement_descriptor_prefix":null,
+    "statement_descriptor_prefix_kana":null,"statement_descriptor_prefix_kanji":null},
+    "dashboard":{"display_name":$display,"timezone":"Etc/UTC"},"invoices":
+    {"default_account_tax_ids":null,"hosted_payment_method_save":null},
+    "payments":{"statement_descriptor":"EXAMPLE SHOP","statement_descriptor_kana":null,
+    "statement_descriptor_kanji":null,"statement_descriptor_prefix_kana":null,
+    "statement_descriptor_prefix_kanji":null},"payouts":{"debit_negative_balances":true,
+    "schedule":{"delay_days":2,"interval":"daily"},"statement_descriptor":null},
+    "sepa_debit_payments":{}},
+  "tos_acceptance":{"date":null,"ip":null,"user_agent":null},"type":"standard"}]])
+
+local BALANCE = template.new [[{"object":"balance","available":@available,
+  "connect_reserved":@reserved,"instant_available":@instant,"issuing":{"available":[{"amount":0,
+  "currency":"usd","source_types":{"card":0}}]},"livemode":$livemode,"pending":@pending,
+  "refund_and_dispute_prefunding":{"available":[],"pending":[]}}]]
+local AMOUNT = template.new [[{"amount":$amount,"currency":$currency,
+  "source_types":{"card":$amount}}]]
+local RESERVED = template.new [[{"amount":0,"currency":$currency}]]
+
+--- The account node of a data set.
+function account.values(ds)
+  return {
+    tpl = account.template,
+    id = '"' .. ds.account .. '"',
+    name = json.quote(ds.name),
+    created = ds.curve.start - 40 * 86400,
+    external = '"/v1/accounts/' .. ds.account .. '/external_accounts"',
+    display = json.quote(ds.name),
+  }
+end
+
+--- The balance node of a data set.
+function account.balance(ds)
+  local totals = ds:totals()
+  local names = {}
+  for currency in pairs(totals) do names[#names + 1] = currency end
+  table.sort(names)
+  if #names == 0 then
+    names[1], totals = "usd", { usd = { available = 0, pending = 0 } }
+  end
+  local available, pending, reserved, instant = {}, {}, {}, {}
+  for k, currency in ipairs(names) do
+    local quoted = '"' .. currency .. '"'
+    available[k] = { tpl = AMOUNT, amount = totals[currency].available, currency = quoted }
+    pending[k] = { tpl = AMOUNT, amount = totals[currency].pending, currency = quoted }
+    reserved[k] = { tpl = RESERVED, currency = quoted }
+    if currency == "usd" then instant[1] = available[k] end
+  end
+  return { tpl = BALANCE, available = { list = available }, pending = { list = pending },
+    reserved = { list = reserved }, instant = { list = instant }, livemode = ds.livemode }
+end
+
+return account

@@ -1,0 +1,151 @@
+--- One API request from start to end.
+--- New endpoints: a resource goes into dataset.lua, anything else into `SINGLE` below. Events,
+--- webhooks and OAuth, when they come, are modules of their own with an entry here and their data
+--- in the data set's overlay.
+local account = require "emulator.data.account"
+local auth = require "emulator.auth"
+local dataset = require "emulator.dataset"
+local errors = require "emulator.errors"
+local faults = require "emulator.faults"
+local limits = require "emulator.limits"
+local lists = require "emulator.lists"
+local params = require "emulator.params"
+local random = require "emulator.random"
+local respond = require "emulator.respond"
+local state = require "emulator.state"
+local stats = require "emulator.stats"
+local template = require "emulator.template"
+
+local router = {}
+
+local VERSION = "2026-07-29.dahlia"
+local NAMES = { acacia = true, basil = true, clover = true, dahlia = true, preview = true }
+
+-- path -> resource for permissions, and a function that makes the node
+local SINGLE = {
+  ["/v1/account"] = { "account", account.values },
+  ["/v1/balance"] = { "balance", account.balance },
+}
+
+local function known_version(version)
+  local year, month, day, name = version:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)%.?(%l*)$"
+  if not year or tonumber(year) < 2011 or tonumber(month) > 12 or tonumber(day) > 31 then
+    return false
+  end
+  if version >= "2024-09-30" then return NAMES[name] == true end
+  return name == ""
+end
+
+--- What a request is for: { endpoint, resource, run } or nil.
+local function route(method, path)
+  if method ~= "GET" then return nil end
+  local single = SINGLE[path]
+  if single then
+    return { endpoint = "GET " .. path, resource = single[1], run = function(ds, query)
+      local paths, problem = params.retrieve(query)
+      if not paths then return nil, problem end
+      return single[2](ds), 0
+    end }
+  end
+  local own = path:match "^/v1/accounts/([^/]+)$"
+  if own then
+    return { endpoint = "GET /v1/accounts/{id}", resource = "account", run = function(ds, _, caller)
+      if own == ds.account then return account.values(ds), 0 end
+      local other = state.accounts[own]
+      if not other or not other.connected then
+        return nil, errors.no_account(caller.key.key, own)
+      end
+      return account.values(state.dataset(own, caller.livemode)), 0
+    end }
+  end
+  local name, id = path:match "^/v1/([%l_]+)/([^/]+)$"
+  if not name then name = path:match "^/v1/([%l_]+)$" end
+  local resource = dataset.resources[name]
+  if resource and id then
+    return { endpoint = "GET " .. resource.url .. "/{id}", resource = name,
+      run = function(ds, query)
+      return lists.retrieve(ds, resource, ngx.unescape_uri(id), query)
+    end }
+  elseif resource then
+    return { endpoint = "GET " .. resource.url, resource = name, run = function(ds, query)
+      return lists.page(ds, resource, query)
+    end }
+  end
+  local charge = path:match "^/v1/charges/([^/]+)/refunds$"
+  if charge then
+    return { endpoint = "GET /v1/charges/{id}/refunds", resource = "refunds",
+      run = function(ds, query)
+      if not ds:node_by_id("charges", charge) then return nil, errors.missing("charge", charge) end
+      return lists.page(ds, dataset.resources.refunds, query,
+        { name = "charge", value = charge, url = path })
+    end }
+  end
+end
+
+local requests = 0
+
+local function wait(expansions)
+  local l = state.latency
+  requests = requests + 1
+  local share = random.hash(1, requests, 92) / 4294967296
+  local ms = l.ms + l.jitter_ms * share + l.per_expand_ms * expansions
+  if l.tail_ms > 0 and random.hash(1, requests, 93) / 4294967296 < l.tail_probability then
+    ms = l.tail_ms
+  end
+  if ms > 0 then ngx.sleep(ms / 1000) end
+end
+
+local function answer(ctx, headers, method, path)
+  local caller, problem = auth.identify(headers)
+  if not caller then return respond.error(ctx, problem) end
+  ctx.livemode, ctx.account = caller.livemode, caller.header_account
+  local found = route(method, path)
+  ctx.endpoint = found and found.endpoint or method .. " other"
+  problem = limits.enter(ctx, caller, ctx.endpoint)
+  if problem then return respond.error(ctx, problem) end
+  if not found then return respond.error(ctx, errors.unknown_url(method, path)) end
+  if not known_version(ctx.version) then
+    local version = ctx.version
+    ctx.version = VERSION
+    return respond.error(ctx, errors.bad_version(version))
+  end
+  local permitted
+  permitted, problem = auth.permit(caller, found.resource)
+  if not permitted then return respond.error(ctx, problem) end
+
+  local ds = state.dataset(caller.account, caller.livemode)
+  local node, extra = found.run(ds, params.parse(ngx.var.args), caller)
+  wait(node and extra or 0)
+  if not node then return respond.error(ctx, extra) end
+  local style = template.style(not state.settings.compact, state.settings.future)
+  respond.send(ctx, 200, template.render(node, style))
+end
+
+--- Handle the current request.
+function router.run()
+  local ctx = ngx.ctx
+  local headers = ngx.req.get_headers()
+  local method, path = ngx.req.get_method(), ngx.var.uri
+  local version = headers["Stripe-Version"]
+  if type(version) == "table" then version = version[1] end
+  ctx.request_id, ctx.version = respond.request_id(), version or VERSION
+  stats.enter()
+  local fault = faults.find { method = method, path = path,
+    query = ngx.unescape_uri(ngx.var.args or ""), account = headers["Stripe-Account"] }
+  if fault then
+    local found = route(method, path)
+    ctx.endpoint = found and found.endpoint
+    if respond.fault(ctx, fault) then return end
+  end
+  answer(ctx, headers, method, path)
+end
+
+--- Count the finished request.
+function router.log()
+  local ctx = ngx.ctx
+  if not ctx.request_id then return end
+  limits.leave(ctx)
+  stats.leave(ctx)
+end
+
+return router

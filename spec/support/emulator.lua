@@ -1,0 +1,155 @@
+--- Starts Stripe emulators for tests. Works under Lua 5.4 and LuaJIT.
+---
+---   local emulator = require "spec.support.emulator"
+---   local e = emulator.start { charges = 250 }
+---   e.base                                    --> "http://127.0.0.1:PORT"
+---   e:control("faults", { { match = { path = "/v1/charges" }, action = { type = "status", status =
+---   500 } } }) e:stop()
+local cjson = require "cjson"
+local http = require "socket.http"
+local ltn12 = require "ltn12"
+local socket = require "socket"
+
+local emulator = {}
+
+local HERE = debug.getinfo(1, "S").source:match "^@(.*)support/emulator%.lua$" or "spec/"
+local RUN = HERE .. "emulator/run"
+
+local function free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return tonumber(port)
+end
+
+local function shell_quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function output(command)
+  local pipe = assert(io.popen(command))
+  local text = pipe:read "*a"
+  pipe:close()
+  return (text:gsub("%s+$", ""))
+end
+
+-- os.execute gives true in 5.4 and LuaJIT with 5.2 compatibility, else 0.
+local function succeeded(result)
+  return result == true or result == 0
+end
+
+local Emulator = {}
+Emulator.__index = Emulator
+
+local running = {}
+
+-- A finalizer, for when a test forgets to stop its emulator: newproxy where tables have none.
+local function at_exit(f)
+  local make = rawget(_G, "newproxy")
+  if make then
+    local proxy = make(true)
+    getmetatable(proxy).__gc = f
+    return proxy
+  end
+  return setmetatable({}, { __gc = f })
+end
+emulator.guard = at_exit(function()
+  for e in pairs(running) do pcall(e.stop, e) end
+end)
+
+--- Start an emulator on a free port and wait until it answers.
+---@param options table? settings of `POST /_emulator/reset`
+---@return table emulator with `base`, `port` and the methods below
+function emulator.start(options)
+  local dir = output "mktemp -d"
+  local parent = output "echo $PPID"
+  local json = next(options or {}) and cjson.encode(options) or "{}"
+  for _ = 1, 5 do
+    local port = free_port()
+    local quoted_dir = shell_quote(dir)
+    local command = ("EMULATOR_PARENT=%s %s --daemon --dir %s --port %d --options %s >%s 2>&1")
+      :format(parent, shell_quote(RUN), quoted_dir, port, shell_quote(json), dir .. "/start.log")
+    if succeeded(os.execute(command)) then
+      local e = setmetatable({ base = "http://127.0.0.1:" .. port, port = port, dir = dir },
+        Emulator)
+      running[e] = true
+      for _ = 1, 100 do
+        if http.request(e.base .. "/_emulator/ready") then return e end
+        socket.sleep(0.02)
+      end
+      local log = output("cat " .. shell_quote(dir) .. "/*.log")
+      e:stop()
+      error("the emulator does not answer: " .. log, 2)
+    end
+  end
+  local log = output("cat " .. shell_quote(dir) .. "/*.log")
+  os.execute("rm -rf " .. shell_quote(dir))
+  error("the emulator does not start: " .. log, 2)
+end
+
+local function request(url, method, headers, body)
+  local chunks = {}
+  headers = headers or {}
+  if body then headers["Content-Length"] = #body end
+  local _, status, answer_headers = http.request {
+    url = url, method = method, headers = headers, sink = ltn12.sink.table(chunks),
+    source = body and ltn12.source.string(body) or nil,
+  }
+  return status, table.concat(chunks), answer_headers
+end
+
+--- A control request: POST when there is a body, else GET. Raises when the emulator refuses it.
+---@param name string for example "faults", "mutate", "stats", "ledger?key=sk_live_emulator"
+---@param body table?
+---@return table answer
+function Emulator:control(name, body)
+  local text = body and (next(body) == nil and "{}" or cjson.encode(body))
+  local status, answer = request(self.base .. "/_emulator/" .. name, body and "POST" or "GET", nil,
+    text)
+  if status ~= 200 then error(("control %s: %s %s"):format(name, tostring(status), answer), 2) end
+  return cjson.decode(answer)
+end
+
+--- Start over with other settings.
+---@param options table?
+function Emulator:reset(options)
+  return self:control("reset", options or {})
+end
+
+--- A raw API request.
+---@param path string with its query
+---@param key string? Bearer key; none when false
+---@param headers table?
+---@return number|string status or the transport's error
+---@return string body
+---@return table headers
+function Emulator:get(path, key, headers)
+  local all = {}
+  for name, value in pairs(headers or {}) do all[name] = value end
+  if key ~= false then all["Authorization"] = "Bearer " .. (key or "sk_test_emulator") end
+  return request(self.base .. path, "GET", all)
+end
+
+--- A request whose answer is decoded; raises unless it is a 200.
+---@param path string
+---@param key string?
+---@param headers table?
+---@return table
+function Emulator:json(path, key, headers)
+  local status, body = self:get(path, key, headers)
+  if status ~= 200 then error(("GET %s: %s %s"):format(path, tostring(status), body), 2) end
+  return cjson.decode(body)
+end
+
+--- Stop it and remove its directory. Harmless when repeated.
+function Emulator:stop()
+  if not running[self] then return end
+  running[self] = nil
+  local file = io.open(self.dir .. "/nginx.pid")
+  local pid = file and file:read "*l"
+  if file then file:close() end
+  if pid and pid:find "^%d+$" then os.execute("kill " .. pid .. " 2>/dev/null") end
+  os.execute("rm -rf " .. shell_quote(self.dir))
+end
+
+return emulator

@@ -1,0 +1,371 @@
+-- What every store promises, as busted cases: call it inside a describe with a function that opens
+-- a fresh, empty store. A store of your own runs the same cases:
+--
+--   describe("my store", function()
+--     require("spec.support.store_contract")(function() return my_store.open("…") end)
+--   end)
+
+local assert = require "luassert"
+local busted = require "busted"
+local json = require "commerce.json"
+local model = require "commerce.model"
+local read_cases = require "spec.support.store_contract_records"
+
+local describe, it = busted.describe, busted.it
+local after_each, before_each = busted.after_each, busted.before_each
+
+local PAYMENTS, CUSTOMERS = model.find "payments", model.find "customers"
+local NOW, LATER = "2026-03-01T08:00:00Z", "2026-03-02T09:30:00Z"
+
+local function entry(type_name, record)
+  return { id = record.id, body = assert(model.encode(model.find(type_name), record)) }
+end
+
+local function payment(id, fields)
+  local record = { id = id, amount = 10, currency = "EUR", status = "Paid",
+    createdDate = "2026-01-01T00:00:00Z" }
+  for name, value in pairs(fields or {}) do
+    record[name] = value
+  end
+  return entry("payments", record)
+end
+
+local function connection(id, account, created)
+  return { id = id, integration = "stripe-test", account = account, name = "Shop " .. id,
+    status = "Linked", created = created or "2026-01-01T00:00:00Z" }
+end
+
+local function pull(id, fields)
+  local row = { id = id, connection_id = "c1", data_type = "payments", status = "Complete",
+    requested = "2026-03-01T08:00:00Z", completed = "2026-03-01T08:01:00Z", read = 5,
+    created = 3, changed = 1, unchanged = 1 }
+  for name, value in pairs(fields or {}) do
+    row[name] = value
+  end
+  return row
+end
+
+--- Declare the shared cases.
+---@param open fun(): commerce.Store opens a fresh, empty store
+return function(open)
+  local db
+
+  before_each(function()
+    db = assert(open())
+    assert(db:save_connection(connection("c1", "acct_1")))
+    assert(db:save_connection(connection("c2", "acct_2", "2026-01-02T00:00:00Z")))
+  end)
+
+  after_each(function()
+    db:close()
+  end)
+
+  local function write(records, now, connection_id)
+    return assert(db:write_page(connection_id or "c1", { records = { payments = records } },
+      now or NOW)).payments
+  end
+
+  -- Ids of the records in the order in which they come.
+  local function ids(options, data_type)
+    local result = {}
+    for id in assert(db:records(data_type or PAYMENTS, options or {})) do
+      result[#result + 1] = id
+    end
+    return table.concat(result, " ")
+  end
+
+  local function stored(id, data_type)
+    for each, data in assert(db:records(data_type or PAYMENTS, { deleted = true })) do
+      if each == id then
+        return json.decode(data)
+      end
+    end
+  end
+
+  -- A page that cannot be written may give nil or raise; it must not succeed.
+  local function fails(page)
+    local ok, result = pcall(db.write_page, db, "c1", page, NOW)
+    assert.is_falsy(ok and result)
+  end
+
+  describe("an empty store", function()
+    it("has nothing", function()
+      assert.equal("", ids())
+      assert.equal(0, db:count(PAYMENTS, "c1"))
+      assert.is_nil((db:state("c1", "charges")))
+      assert.same({}, db:joined_sources("c1", "products", "prices", "", 10))
+      assert.same({}, db:latest_pulls "c1")
+    end)
+  end)
+
+  describe("write_page", function()
+    it("counts what it created, changed and left alone", function()
+      assert.same({ created = 2, changed = 0, unchanged = 0 }, write { payment "a", payment "b" })
+      assert.same({ created = 1, changed = 1, unchanged = 1 },
+        write { payment "a", payment("b", { amount = 11 }), payment "c" })
+    end)
+
+    it("stamps what it writes with the date it is told", function()
+      write({ payment "a" }, NOW)
+      assert.same({ id = "a", amount = 10, currency = "EUR", status = "Paid",
+        createdDate = "2026-01-01T00:00:00Z", modifiedDate = NOW }, stored "a")
+    end)
+
+    it("does not touch what is unchanged", function()
+      write({ payment "a", payment "b" }, NOW)
+      write({ payment "a", payment("b", { status = "Failed" }) }, LATER)
+      assert.equal(NOW, stored("a").modifiedDate)
+      assert.equal(LATER, stored("b").modifiedDate)
+      assert.equal("Failed", stored("b").status)
+    end)
+
+    it("sees a field that came, went or changed", function()
+      for i, fields in ipairs { { dueDate = "2026-05-01T00:00:00Z" }, {}, { amount = 10.01 },
+        { metadata = { isDeleted = true } } } do
+        write { payment "a" }
+        if next(fields) then
+          assert.equal(1, write({ payment("a", fields) }, LATER).changed, i)
+          assert.equal(1, write({ payment "a" }, LATER).changed, i)
+        end
+      end
+    end)
+
+    it("lets the later of two records of one id count", function()
+      assert.same({ created = 1, changed = 1, unchanged = 0 },
+        write { payment("a", { amount = 1 }), payment("a", { amount = 2 }) })
+      assert.equal(2, stored("a").amount)
+      assert.same({ created = 0, changed = 0, unchanged = 2 },
+        write { payment("a", { amount = 2 }), payment("a", { amount = 2 }) })
+      assert.equal("a", ids())
+    end)
+
+    it("writes several types at once and counts each", function()
+      local counts = assert(db:write_page("c1", { records = {
+        payments = { payment "a" }, customers = { entry("customers", { id = "a", note = "n" }) },
+      } }, NOW))
+      assert.same({
+        payments = { created = 1, changed = 0, unchanged = 0 },
+        customers = { created = 1, changed = 0, unchanged = 0 },
+      }, counts)
+      assert.equal("n", stored("a", CUSTOMERS).note)
+    end)
+
+    it("keeps the same id of two connections apart", function()
+      write({ payment("a", { amount = 1 }) }, NOW, "c1")
+      assert.equal(1, write({ payment("a", { amount = 2 }) }, NOW, "c2").created)
+      assert.equal(1, db:count(PAYMENTS, "c1"))
+      assert.equal(1, db:count(PAYMENTS, "c2"))
+    end)
+
+    it("takes ids and texts of any characters", function()
+      local odd = { "txn_1:Stripe processing fees (2)", "it's", 'say "hi"', "50%_?", "合同", "a\\b",
+        "line\nbreak" }
+      for i, id in ipairs(odd) do
+        odd[i] = payment(id, { paymentProvider = id })
+      end
+      assert.equal(#odd, write(odd).created)
+      assert.equal(#odd, write(odd, LATER).unchanged)
+      for _, each in ipairs(odd) do
+        assert.equal(each.id, stored(each.id).paymentProvider)
+      end
+    end)
+
+    it("takes a full page, and a long text", function()
+      local page, text = {}, ("long "):rep(50000)
+      for i = 1, 100 do
+        page[i] = payment(("p%03d"):format(i))
+      end
+      page[101] = payment("long", { paymentProvider = text })
+      assert.equal(101, write(page).created)
+      assert.equal(101, write(page).unchanged)
+      assert.equal(text, stored("long").paymentProvider)
+    end)
+
+    it("takes an empty page", function()
+      assert.same({}, db:write_page("c1", {}, NOW))
+      assert.same({ created = 0, changed = 0, unchanged = 0 }, write {})
+    end)
+  end)
+
+  describe("a page that fails", function()
+    before_each(function()
+      assert(db:write_page("c1", { records = { payments = { payment "old" } },
+        resource = "charges", state = { cursor = "before" },
+        sources = { { id = "prod_1", data = "{}" } } }, NOW))
+    end)
+
+    local function unharmed()
+      assert.equal("old", ids { deleted = true })
+      assert.equal("", ids({ deleted = true }, CUSTOMERS))
+      assert.same({ cursor = "before" }, db:state("c1", "charges"))
+      assert.equal("{}", db:joined_sources("c1", "charges", "x", "", 10)[1].data)
+      assert.equal(1, write({ payment "new" }).created) -- and the store works on
+    end
+
+    it("at a later record leaves nothing", function()
+      fails { records = { payments = { payment "a", payment("old", { amount = 5 }),
+        { id = "b", body = '{"id":' } } }, resource = "charges", state = { cursor = "after" } }
+      unharmed()
+    end)
+
+    for _, bad in ipairs { "payments", "customers" } do
+      it("at its " .. bad .. " leaves nothing of the other type", function()
+        local records = { payments = { payment "a" },
+          customers = { entry("customers", { id = "a" }) } }
+        records[bad] = { { id = "b" } } -- no body
+        fails { records = records, resource = "charges", state = { cursor = "after" } }
+        unharmed()
+      end)
+    end
+
+    it("at its sources leaves nothing of the records", function()
+      fails { records = { payments = { payment "a" } }, resource = "charges",
+        sources = { { id = "prod_1", data = '{"new":1}' }, { id = "prod_2" } },
+        state = { cursor = "after" } }
+      unharmed()
+    end)
+  end)
+
+  describe("state", function()
+    it("is kept per connection and resource, the last one counts", function()
+      local function keep(connection_id, resource, state)
+        assert(db:write_page(connection_id, { resource = resource, state = state }, NOW))
+      end
+      keep("c1", "charges", { cursor = "ch_1" })
+      keep("c1", "refunds", { cursor = "re_1" })
+      keep("c2", "charges", { cursor = "ch_2" })
+      keep("c1", "charges", { cursor = "ch_9", done = true, ranges = { { from = 5, to = 7.5 } } })
+      assert.same({ cursor = "ch_9", done = true, ranges = { { from = 5, to = 7.5 } } },
+        db:state("c1", "charges"))
+      assert.same({ cursor = "re_1" }, db:state("c1", "refunds"))
+      assert.same({ cursor = "ch_2" }, db:state("c2", "charges"))
+      assert.is_nil((db:state("c2", "refunds")))
+    end)
+
+    it("stays when a page brings none", function()
+      assert(db:write_page("c1", { resource = "charges", state = { n = 1 } }, NOW))
+      assert(db:write_page("c1", { resource = "charges", records = {} }, NOW))
+      assert.same({ n = 1 }, db:state("c1", "charges"))
+    end)
+  end)
+
+  describe("joined_sources", function()
+    local function keep(resource, sources, connection_id)
+      assert(db:write_page(connection_id or "c1", { resource = resource, sources = sources }, NOW))
+    end
+
+    local function joined(after, limit)
+      local parts = {}
+      local batch = assert(db:joined_sources("c1", "products", "prices", after, limit))
+      for _, parent in ipairs(batch) do
+        table.sort(parent.children)
+        parts[#parts + 1] = parent.id .. "=" .. parent.data .. "("
+          .. table.concat(parent.children, ",") .. ")"
+      end
+      return table.concat(parts, " ")
+    end
+
+    before_each(function()
+      keep("prices", { { id = "1", parent_id = "a", data = "one" },
+        { id = "2", parent_id = "c", data = "two" }, { id = "3", parent_id = "a", data = "three" },
+        { id = "4", parent_id = "gone", data = "four" } })
+      keep("products", { { id = "c", data = "C" }, { id = "a", data = "A" },
+        { id = "b", data = "B" } })
+      keep("products", { { id = "a", data = "other" } }, "c2")
+      keep("prices", { { id = "9", parent_id = "a", data = "nine" } }, "c2")
+    end)
+
+    it("gives each parent with its children, in the order of the ids", function()
+      assert.equal("a=A(one,three) b=B() c=C(two)", joined("", 10))
+    end)
+
+    it("goes on after an id", function()
+      assert.equal("a=A(one,three) b=B()", joined("", 2))
+      assert.equal("c=C(two)", joined("b", 2))
+      assert.equal("", joined("c", 2))
+    end)
+
+    it("has the newest version of parents and children", function()
+      keep("products", { { id = "b", data = "B2" } })
+      keep("prices", { { id = "1", parent_id = "a", data = "one2" } })
+      assert.equal("a=A(one2,three) b=B2() c=C(two)", joined("", 10))
+    end)
+
+    it("moves a child to its new parent", function()
+      keep("prices", { { id = "3", parent_id = "b", data = "three, moved" } })
+      assert.equal("a=A(one) b=B(three, moved) c=C(two)", joined("", 10))
+    end)
+  end)
+
+  read_cases(function()
+    return db
+  end, { write = write, ids = ids, stored = stored, payment = payment })
+
+  describe("connections", function()
+    it("are listed oldest first, with all they have", function()
+      assert(db:save_connection(connection("c0", "acct_0", "2025-01-01T00:00:00Z")))
+      local rows = assert(db:connections())
+      assert.equal("c0", rows[1].id)
+      assert.equal("c1", rows[2].id)
+      assert.equal("c2", rows[3].id)
+      assert.same(connection("c1", "acct_1"), rows[2])
+    end)
+
+    it("are changed in place", function()
+      local row = connection("c1", "acct_1")
+      row.status, row.last_sync, row.name = "Deauthorized", NOW, nil
+      assert(db:save_connection(row))
+      assert.same(row, db:connections()[1])
+      assert.equal(2, #db:connections())
+    end)
+
+    it("are one per integration and account", function()
+      local saved, message, details = db:save_connection(connection("c3", "acct_1"))
+      assert.is_nil(saved)
+      assert.is_string(message)
+      assert.equal("store", details.kind)
+      local live = connection("c4", "acct_1")
+      live.integration = "stripe" -- the account's live data is another connection
+      assert.is_true(db:save_connection(live))
+    end)
+  end)
+
+  describe("pulls", function()
+    it("are found as the latest of each data type", function()
+      for _, row in ipairs {
+        pull("1", { requested = "2026-03-01T08:00:00Z" }),
+        pull("2", { requested = "2026-03-03T08:00:00Z", status = "FetchError",
+          error_message = "it's broken" }),
+        pull("3", { requested = "2026-03-02T08:00:00Z" }),
+        pull("4", { data_type = "customers" }), pull("5", { connection_id = "c2" }),
+      } do
+        assert.is_true(db:save_pull(row))
+      end
+      local latest = assert(db:latest_pulls "c1")
+      assert.same(pull("2", { requested = "2026-03-03T08:00:00Z", status = "FetchError",
+        error_message = "it's broken" }), latest.payments)
+      assert.equal("4", latest.customers.id)
+      assert.equal("5", db:latest_pulls("c2").payments.id)
+      assert.is_nil(latest.disputes)
+    end)
+
+    it("of one second count in the order in which they were begun", function()
+      for _, id in ipairs { "9", "1", "5" } do
+        assert(db:save_pull(pull(id)))
+      end
+      assert.equal("5", db:latest_pulls("c1").payments.id)
+    end)
+
+    it("are changed in place", function()
+      assert(db:save_pull(pull("1", { status = "Fetching", read = 0, created = 0, changed = 0,
+        unchanged = 0 })))
+      assert(db:save_pull(pull "1"))
+      assert.same(pull "1", db:latest_pulls("c1").payments)
+    end)
+  end)
+
+  it("closes, and closes again", function()
+    db:close()
+    db:close()
+  end)
+end
