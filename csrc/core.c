@@ -6,6 +6,7 @@
 #include "error.h"
 #include "lua_limiter.h"
 #include "lua_page.h"
+#include "lua_projection.h"
 #include "pager.h"
 #include "secret.h"
 #include "session.h"
@@ -66,6 +67,7 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"limiter", cm_limiter_make},
+                                       {"projection", cm_projection_make},
                                        {"secret", cm_secret_new},
                                        {"secret_from_env", cm_secret_from_env},
                                        {"session", cm_session_new},
@@ -82,6 +84,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
   cm_open_call(L);
   cm_open_pager(L);
   cm_open_page(L);
+  cm_open_projection(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, CM_VERSION);

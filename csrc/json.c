@@ -104,7 +104,7 @@ int cm_json_member(cm_json *j, cm_span *key) {
 */
 static size_t utf8(const unsigned char *s, size_t n) {
   size_t len, i;
-  unsigned char low = 0x80, high = 0xBF;
+  unsigned char low, high;
   if (s[0] >= 0xC2 && s[0] <= 0xDF)
     len = 2;
   else if (s[0] >= 0xE0 && s[0] <= 0xEF)
@@ -113,17 +113,9 @@ static size_t utf8(const unsigned char *s, size_t n) {
     len = 4;
   else
     return 0;
-  if (len > n)
-    return 0;
-  if (s[0] == 0xE0)
-    low = 0xA0;
-  else if (s[0] == 0xED)
-    high = 0x9F;
-  else if (s[0] == 0xF0)
-    low = 0x90;
-  else if (s[0] == 0xF4)
-    high = 0x8F;
-  if (s[1] < low || s[1] > high)
+  low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+  high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+  if (len > n || s[1] < low || s[1] > high)
     return 0;
   for (i = 2; i < len; i++)
     if ((s[i] & 0xC0) != 0x80)
@@ -225,9 +217,13 @@ bool cm_json_string(cm_json *j, cm_span *inside) {
   return true;
 }
 
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
 static size_t digits(const cm_json *j, size_t at) {
   size_t from = at;
-  while (at < j->len && j->text[at] >= '0' && j->text[at] <= '9')
+  while (at < j->len && is_digit(j->text[at]))
     at++;
   return at - from;
 }
@@ -274,7 +270,7 @@ int cm_json_int(cm_json *j, int64_t *value) {
   size_t from = j->at, i;
   bool whole = false, minus = c == '-';
   int64_t n = 0;
-  if (c != '-' && (c < '0' || c > '9'))
+  if (c != '-' && !is_digit((char)c))
     return cm_json_skip(j) ? 0 : -1;
   if (!number(j, &whole))
     return -1;
@@ -315,7 +311,8 @@ bool cm_json_skip(cm_json *j) {
   cm_span ignored;
   bool whole;
   int more;
-  switch (cm_json_peek(j)) {
+  int c = cm_json_peek(j);
+  switch (c) {
   case '"':
     return cm_json_string(j, &ignored);
   case '{':
@@ -338,20 +335,8 @@ bool cm_json_skip(cm_json *j) {
     return word(j, "false");
   case 'n':
     return word(j, "null");
-  case '-':
-  case '0':
-  case '1':
-  case '2':
-  case '3':
-  case '4':
-  case '5':
-  case '6':
-  case '7':
-  case '8':
-  case '9':
-    return number(j, &whole);
   default:
-    return unexpected(j, "value expected");
+    return c == '-' || is_digit((char)c) ? number(j, &whole) : unexpected(j, "value expected");
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "args.h"
 #include "class.h"
+#include "lua_projection.h"
 
 #define PAGE_CLASS "commerce.page"
 
@@ -43,11 +44,11 @@ static int page_has_more(lua_State *L) {
   return 1;
 }
 
-/* page:element(i) -> the JSON text of element i */
+/* page:element(i, projection?) -> the JSON text of element i, or of what the projection keeps */
 static int page_element(lua_State *L) {
   const cm_page *p = check(L);
   const cm_element *e = check_element(L, p);
-  lua_pushlstring(L, p->body.data + e->at, e->len);
+  cm_push_projected(L, 3, p->body.data + e->at, e->len);
   return 1;
 }
 

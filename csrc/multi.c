@@ -3,6 +3,7 @@
 #include "multi.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
@@ -68,6 +69,33 @@ double cm_multi_random(cm_multi *m) {
   return (double)(m->random * 0x2545F4914F6CDD1DULL >> 11) / 9007199254740992.0;
 }
 
+/*
+** Holds SIGPIPE back while libcurl may write: with CURLOPT_NOSIGNAL it no longer does so itself,
+*and
+** OpenSSL writes to connections that the server has closed.
+*/
+typedef struct pipe_guard {
+  sigset_t before, pipe;
+  bool pending;
+} pipe_guard;
+
+static void pipe_hold(pipe_guard *g) {
+  sigset_t now;
+  sigemptyset(&g->pipe);
+  sigaddset(&g->pipe, SIGPIPE);
+  sigpending(&now);
+  g->pending = sigismember(&now, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &g->pipe, &g->before);
+}
+
+static void pipe_release(const pipe_guard *g) {
+  const struct timespec none = {0, 0};
+  if (!g->pending) /* what came up meanwhile is ours */
+    while (sigtimedwait(&g->pipe, NULL, &none) == SIGPIPE)
+      ;
+  pthread_sigmask(SIG_SETMASK, &g->before, NULL);
+}
+
 static void append(cm_request **first, cm_request **last, cm_request *r) {
   r->next = NULL;
   r->prev = *last;
@@ -103,6 +131,7 @@ static void unqueue(cm_multi *m, cm_request *r) {
 /* Takes the easy handle back from a request that was on the wire. */
 static void take_off_wire(cm_multi *m, cm_request *r) {
   CURL *easy = r->easy;
+  pipe_guard guard;
   unlink_from(&m->running, &m->last_running, r);
   m->n_running--;
   r->easy = NULL;
@@ -111,7 +140,9 @@ static void take_off_wire(cm_multi *m, cm_request *r) {
   r->acquired = false;
   if (!easy || m->pid != getpid())
     return; /* after a fork the handle is left alone, and leaks */
+  pipe_hold(&guard);
   curl_multi_remove_handle(m->curl, easy);
+  pipe_release(&guard);
   curl_easy_reset(easy);
   if (m->n_idle < m->max_running)
     m->idle[m->n_idle++] = easy;
@@ -174,19 +205,22 @@ static int start_waiting(cm_multi *m, double now, double *wake) {
   return ended;
 }
 
-/* Takes what libcurl has finished. Returns how many requests ended for good. */
-static int collect(cm_multi *m) {
+/* Takes what libcurl has finished; *ended counts the requests that are over for good. Returns
+   whether there was anything. */
+static bool collect(cm_multi *m, int *ended) {
   CURLMsg *msg;
-  int left, ended = 0;
+  int left;
+  bool any = false;
   while ((msg = curl_multi_info_read(m->curl, &left)) != NULL) {
     cm_request *r = NULL;
     CURLcode code = msg->data.result; /* msg dies with the handle's removal */
     if (msg->msg != CURLMSG_DONE)
       continue;
     curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&r);
-    ended += cm_request_finish(r, code, cm_now());
+    *ended += cm_request_finish(r, code, cm_now());
+    any = true;
   }
-  return ended;
+  return any;
 }
 
 /*
@@ -195,13 +229,16 @@ static int collect(cm_multi *m) {
 */
 int cm_multi_run(cm_multi *m, double timeout) {
   double deadline = cm_now() + timeout;
+  pipe_guard guard;
   int ended = 0;
+  pipe_hold(&guard);
   for (;;) {
     double now = cm_now(), wake = deadline;
     int active;
+    bool any;
     ended += start_waiting(m, now, &wake);
     curl_multi_perform(m->curl, &active);
-    ended += collect(m);
+    any = collect(m, &ended);
     now = cm_now();
     if (ended > 0) {
       /* What the answers set off goes out now, while the caller is busy with them. */
@@ -211,11 +248,14 @@ int cm_multi_run(cm_multi *m, double timeout) {
     }
     if (m->n_waiting + m->n_running == 0 || now >= deadline)
       break;
+    if (any)
+      continue; /* only retries: see when they are due */
     if (wake - now > LONGEST_POLL)
       wake = now + LONGEST_POLL;
     if (wake > now)
       curl_multi_poll(m->curl, NULL, 0, (int)((wake - now) * 1000) + 1, NULL);
   }
+  pipe_release(&guard);
   return m->n_waiting + m->n_running;
 }
 
@@ -224,6 +264,7 @@ int cm_multi_run(cm_multi *m, double timeout) {
 ** forked child the connections are left to the parent.
 */
 void cm_multi_close(cm_multi *m) {
+  pipe_guard guard;
   if (m->closed)
     return;
   m->closed = true;
@@ -233,9 +274,11 @@ void cm_multi_close(cm_multi *m) {
     cm_request_fail(r, CM_CANCELLED, "transport closed");
   }
   if (m->pid == getpid()) {
+    pipe_hold(&guard);
     while (m->n_idle > 0)
       curl_easy_cleanup(m->idle[--m->n_idle]);
     curl_multi_cleanup(m->curl);
+    pipe_release(&guard);
   }
   m->curl = NULL;
 }

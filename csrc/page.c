@@ -6,6 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Valid JSON, but not what is wanted. The scanner has no complaint of its own then. */
+static bool foreign(cm_json *j, cm_scan *result, size_t at, const char *error) {
+  *result = CM_SCAN_FOREIGN;
+  j->error = error;
+  j->at = at;
+  return false;
+}
+
 static cm_element *add_element(cm_page *p) {
   if (p->count == p->room) {
     size_t room = p->room ? p->room * 2 : 128;
@@ -52,31 +60,22 @@ static bool scan_element(cm_json *j, cm_element *e) {
   return more == 0;
 }
 
-static bool scan_data(cm_page *p, cm_json *j) {
+static bool scan_data(cm_page *p, cm_json *j, cm_scan *result) {
   int more;
   if (!cm_json_open(j, '['))
     return false;
   while ((more = cm_json_item(j)) > 0) {
     cm_element *e = p->count < CM_PAGE_MAX ? add_element(p) : NULL;
-    if (!e) {
-      j->error = p->count < CM_PAGE_MAX ? "out of memory" : "too many elements";
-      return false;
-    }
+    if (!e)
+      return foreign(j, result, j->at,
+                     p->count < CM_PAGE_MAX ? "out of memory" : "too many elements");
     if (!scan_element(j, e))
       return false;
   }
   return more == 0;
 }
 
-static bool wrong(cm_json *j, size_t at, const char *error) {
-  if (!j->error) {
-    j->error = error;
-    j->at = at;
-  }
-  return false;
-}
-
-static bool scan_list(cm_page *p, cm_json *j) {
+static bool scan_list(cm_page *p, cm_json *j, cm_scan *result) {
   bool object = false, data = false, has_more = false;
   cm_span key, text;
   int more;
@@ -87,13 +86,13 @@ static bool scan_list(cm_page *p, cm_json *j) {
       if (!cm_json_string(j, &text))
         return false;
       if (!cm_json_is(j, text, "list"))
-        return wrong(j, text.at, "not a list object");
+        return foreign(j, result, text.at, "not a list object");
       object = true;
     } else if (cm_json_is(j, key, "data")) {
       if (data)
-        return wrong(j, key.at, "second \"data\"");
+        return foreign(j, result, key.at, "second \"data\"");
       data = true;
-      if (!scan_data(p, j))
+      if (!scan_data(p, j, result))
         return false;
     } else if (cm_json_is(j, key, "has_more")) {
       if (!cm_json_bool(j, &p->has_more))
@@ -106,31 +105,32 @@ static bool scan_list(cm_page *p, cm_json *j) {
   if (more < 0 || !cm_json_end(j))
     return false;
   if (!object)
-    return wrong(j, 0, "not a list object");
+    return foreign(j, result, 0, "not a list object");
   if (!data)
-    return wrong(j, 0, "list without \"data\"");
-  return has_more || wrong(j, 0, "list without \"has_more\"");
+    return foreign(j, result, 0, "list without \"data\"");
+  return has_more || foreign(j, result, 0, "list without \"has_more\"");
 }
 
 /*
 ** Scans p->body as a list envelope {object:"list", data:[...], has_more:...} (Stripe docs,
-** Pagination) and fills in everything but request_id. Returns false with the reason and its byte
-** offset in `why`; then the page holds no elements.
+** Pagination) and fills in everything but request_id. Unless it is one, the page holds no elements
+** and `why` the reason with its byte offset.
 */
-bool cm_page_scan(cm_page *p, char *why, size_t room) {
+cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
+  cm_scan result = CM_SCAN_DAMAGED;
   cm_json j;
   p->count = 0;
   p->has_more = false;
   if (p->body.len >= UINT32_MAX) {
     snprintf(why, room, "larger than 4 GB");
-    return false;
+    return CM_SCAN_FOREIGN;
   }
   cm_json_init(&j, cm_buf_str(&p->body), p->body.len);
-  if (scan_list(p, &j))
-    return true;
+  if (scan_list(p, &j, &result))
+    return CM_SCAN_OK;
   snprintf(why, room, "%s at byte %zu", j.error, j.at);
   p->count = 0;
-  return false;
+  return result;
 }
 
 /*

@@ -19,6 +19,12 @@ typedef struct cm_element {
   bool has_created;
 } cm_element;
 
+typedef enum cm_scan {
+  CM_SCAN_OK,
+  CM_SCAN_DAMAGED, /* no valid JSON: cut short on the way, perhaps */
+  CM_SCAN_FOREIGN  /* valid so far, but not a list that can be paged */
+} cm_scan;
+
 typedef struct cm_page {
   cm_buf body;
   cm_element *list;
@@ -27,7 +33,7 @@ typedef struct cm_page {
   char request_id[CM_REQUEST_ID];
 } cm_page;
 
-bool cm_page_scan(cm_page *p, char *why, size_t room);
+cm_scan cm_page_scan(cm_page *p, char *why, size_t room);
 const char *cm_page_id(const cm_page *p, size_t i, size_t *len);
 void cm_page_move(cm_page *to, cm_page *from);
 void cm_page_free(cm_page *p);

@@ -49,7 +49,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg) {
   cm_request *r = arg;
   if (cm_buf_add(&r->body, bytes, size * n))
     return size * n;
-  r->too_large = true;
+  r->refused = CM_BODY;
   return 0;
 }
 
@@ -57,7 +57,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg) {
   cm_request *r = arg;
   if (cm_header_line(&r->header, bytes, size * n))
     return size * n;
-  r->too_large = true;
+  r->refused = CM_FIELDS;
   return 0;
 }
 
@@ -84,7 +84,7 @@ bool cm_request_prepare(cm_request *r, CURL *easy) {
   bool ok = build_url(r);
   cm_buf_clear(&r->body);
   cm_buf_clear(&r->header.fields);
-  r->too_large = false;
+  r->refused = CM_NONE;
   r->curl_error[0] = '\0';
   r->status = 0;
 #define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
@@ -157,11 +157,12 @@ static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *o
     snprintf(out, room, "timed out: %s", why);
     return CM_NET_TIMEOUT;
   case CURLE_WRITE_ERROR:
-    if (r->too_large) {
-      if (r->body.len + CURL_MAX_WRITE_SIZE >= r->body.max)
-        snprintf(out, room, "answer larger than %zu bytes", r->body.max);
-      else
-        snprintf(out, room, "answer's header larger than %d bytes", CM_HEADER_MAX);
+    if (r->refused == CM_BODY) {
+      snprintf(out, room, "answer larger than %zu bytes", r->body.max);
+      return CM_NET_FINAL;
+    }
+    if (r->refused == CM_FIELDS) {
+      snprintf(out, room, "header of the answer larger than %d bytes", CM_HEADER_MAX);
       return CM_NET_FINAL;
     }
     snprintf(out, room, "damaged answer: %s", why);
@@ -227,13 +228,14 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
     o.net = explain(r, code, &f->kind, words, sizeof words);
     f->curl = (int)code;
   } else if (status >= 200 && status < 300) {
-    if (!r->watch || r->watch->accept(r->owner, r, words, sizeof words)) {
+    if (r->watch)
+      o.net = r->watch->accept(r->owner, r, words, sizeof words);
+    if (o.net == CM_NET_OK) {
       r->state = CM_DONE;
       if (r->watch)
         r->watch->ended(r->owner, r);
       return true;
     }
-    o.net = CM_NET_BROKEN; /* a body cut short is a broken connection in disguise */
     f->kind = CM_DECODE;
     f->status = r->status;
   } else {

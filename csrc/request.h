@@ -17,8 +17,8 @@ struct cm_request;
 
 /* What a walk adds to a request. The functions are called by cm_multi_run, never inside libcurl. */
 typedef struct cm_watch {
-  /* May a 2xx body be taken? If not, says why. */
-  bool (*accept)(void *owner, struct cm_request *r, char *why, size_t room);
+  /* Looks at a 2xx body: CM_NET_OK takes it; otherwise `why` gets the reason. */
+  cm_net (*accept)(void *owner, struct cm_request *r, char *why, size_t room);
   /* The request will be sent again after what went wrong. May change the query; false: no memory.
    */
   bool (*again)(void *owner, const cm_outcome *o);
@@ -39,8 +39,8 @@ typedef struct cm_request {
   double timeout;
   double queued_at, not_before;
   int attempts;
-  bool acquired;  /* counted in flight by the limiter */
-  bool too_large; /* a callback refused bytes */
+  bool acquired;                                /* counted in flight by the limiter */
+  enum { CM_NONE, CM_BODY, CM_FIELDS } refused; /* what grew too large */
   CURL *easy;
   char curl_error[CURL_ERROR_SIZE];
   cm_buf url, body;

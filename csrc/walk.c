@@ -124,12 +124,19 @@ static const char *take_in(cm_walk *w) {
   return NULL;
 }
 
-static bool on_accept(void *owner, cm_request *r, char *why, size_t room) {
+static cm_net on_accept(void *owner, cm_request *r, char *why, size_t room) {
   cm_walk *w = owner;
   const char *id = cm_header_get(&r->header, "request-id");
+  char fault[80];
+  cm_scan scan;
   cm_buf_move(&w->incoming.body, &r->body);
   snprintf(w->incoming.request_id, sizeof w->incoming.request_id, "%s", id ? id : "");
-  return cm_page_scan(&w->incoming, why, room);
+  scan = cm_page_scan(&w->incoming, fault, sizeof fault);
+  if (scan == CM_SCAN_OK)
+    return CM_NET_OK;
+  snprintf(why, room, "unusable answer: %s", fault);
+  /* A body cut short is a broken connection in disguise; a whole one stays what it is. */
+  return scan == CM_SCAN_DAMAGED ? CM_NET_BROKEN : CM_NET_FINAL;
 }
 
 /* Large pages are what fails first when a list is slow, so trouble makes them smaller, for good. */
@@ -146,8 +153,10 @@ static void on_ended(void *owner, cm_request *r) {
   const cm_failure *f = &r->failure;
   if (r->state == CM_DONE) {
     const char *fault = take_in(w);
-    if (fault)
+    if (fault) {
       cm_walk_fail(w, CM_DECODE, fault);
+      memcpy(r->failure.request_id, w->incoming.request_id, sizeof r->failure.request_id);
+    }
   } else if (f->status == 400 && strcmp(f->code, "resource_missing") == 0 &&
              strcmp(f->param, "starting_after") == 0 && step_back(w)) {
     ask(w);

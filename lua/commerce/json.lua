@@ -124,8 +124,9 @@ end
 write = json.write
 json.write_string = write_string
 
---- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element is an
---- array, every other table an object; an empty one is an object. Raises for what JSON cannot carry.
+--- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element is
+--- an array, every other table an object; an empty one is an object. Raises for what JSON cannot
+--- carry.
 ---@param value any
 ---@return string
 function json.encode(value)

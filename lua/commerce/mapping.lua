@@ -119,9 +119,12 @@ local function compile_split(data_type, split, shared, paths)
   local fields = {}
   for name, value in pairs(shared) do
     -- what is shared by all records of the object is read from the object, not from the element
-    local outer = values.to_value(value)
+    local outer, outer_paths = values.to_value(value), {}
+    for i, path in ipairs(outer.paths) do
+      outer_paths[i] = "^" .. path
+    end
     fields[name] = {
-      kind = outer.kind, paths = {},
+      kind = outer.kind, paths = outer_paths,
       get = function(_, parent)
         return outer.get(parent)
       end,

@@ -324,7 +324,8 @@ end
 ---@return commerce.Value
 function values.id(path)
   local value = values.field(path)
-  return new_value("any", { path }, function(source, parent)
+  -- a path into an id that was not expanded leads to the id
+  return new_value("any", { path .. ".id" }, function(source, parent)
     local object = value.get(source, parent)
     if type(object) == "table" then
       object = object.id

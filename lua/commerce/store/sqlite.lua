@@ -284,8 +284,9 @@ end)
 methods.save_connection = protect(function(self, row)
   self.db:run("INSERT INTO connections (id, integration, account, name, status, created, "
     .. "last_sync) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    .. "ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, last_sync = excluded.last_sync", row.id, row.integration,
-    row.account, row.name, row.status, row.created, row.last_sync)
+    .. "ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, "
+    .. "last_sync = excluded.last_sync", row.id, row.integration, row.account,
+    row.name, row.status, row.created, row.last_sync)
   return true
 end)
 

@@ -1,6 +1,8 @@
 -- The plan of a sync: which resources to read, in which shape, and which data types each one feeds.
 -- Called by sync; requires nothing: the platform and its mappings are arguments.
 
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
 local plan = {}
 
 ---@class commerce.Task
@@ -8,7 +10,11 @@ local plan = {}
 ---@field resource table the platform's entry: path, list, permission
 ---@field expand string[] what to ask the source to inline, for all consumers together
 ---@field consumers table[] { type = data type name, source = commerce.Source, seen = ids }
+---@field paths string[] what of an object its consumers read
 ---@field keep fun(object: table): string?, string? id and parent id of an object that a join needs
+
+-- What an object is known by, whatever is read of it.
+local ALWAYS = { "id", "object", "livemode" }
 
 local function add_unique(list, items)
   for _, item in ipairs(items) do
@@ -43,7 +49,8 @@ function plan.make(platform, mappings)
   local function task_for(name, expand)
     local task = by_name[name]
     if not task then
-      task = { name = name, resource = platform.resources[name], expand = {}, consumers = {} }
+      task = { name = name, resource = platform.resources[name], expand = {}, consumers = {},
+        paths = { unpack(ALWAYS) } }
       by_name[name], tasks[#tasks + 1] = task, task
     end
     add_unique(task.expand, expand)
@@ -62,6 +69,7 @@ function plan.make(platform, mappings)
         joins[#joins + 1] = consumer
       else
         task.consumers[#task.consumers + 1] = consumer
+        add_unique(task.paths, source.paths)
       end
     end
   end

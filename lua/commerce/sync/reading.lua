@@ -3,6 +3,7 @@
 
 local backfill = require "commerce.sync.backfill"
 local convert = require "commerce.sync.convert"
+local core = require "commerce.core"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
 local runtime = require "commerce.runtime"
@@ -46,7 +47,8 @@ end
 
 local function store_page(run, task, page, state)
   local records, sources = {}, {}
-  for _, text in page:elements() do
+  for i = 1, #page do
+    local text = page:element(i, task.projection)
     local object, message = convert.decode(text, run.livemode)
     if not object then
       return errors.fail("mapping", message)
@@ -173,6 +175,8 @@ local function start_readers(run, tasks)
       if message then
         return nil, message, details
       end
+      -- only what is read gets decoded, except where a join needs the object again
+      task.projection = not task.keep and core.projection(task.paths) or nil
       readers[#readers + 1] = backfill.start(run.session, task, saved, run.options)
     end
   end

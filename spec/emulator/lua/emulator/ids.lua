@@ -1,5 +1,6 @@
---- Stripe-like ids that carry their index: `ch_3` + hash + account tag + index + check.
---- A cursor is found without a search, and an id that was never given out is recognised.
+--- Stripe-like ids that carry their index: `ch_3` + index + account tag + hash + check. As
+--- Stripe's, they begin with what grows in time, so that databases find neighbours beside each
+--- other. A cursor is found without a search, and an id that was never given out is recognised.
 local random = require "emulator.random"
 
 local ids = {}
@@ -74,7 +75,7 @@ function Codec:encode(kind, i, variant)
     return k.prefix[1] .. five(h) .. pair[math.floor(h / 7) % 3844]
       .. pair[math.floor(h / 4099) % 3844] .. index_text(i)
   end
-  return k.prefix[variant or 1] .. k.lead .. five(h) .. self.tag .. index_text(i)
+  return k.prefix[variant or 1] .. k.lead .. index_text(i) .. self.tag .. five(h)
     .. five(random.hash(self.seed, i, k.salt + 500))
 end
 
@@ -92,7 +93,7 @@ function Codec.decode(_, kind, id)
   local k = KINDS[kind]
   for _, prefix in ipairs(k.prefix) do
     if id:sub(1, #prefix) == prefix and #id == #prefix + k.size then
-      local first = k.size == 14 and #prefix + 10 or #prefix + 15
+      local first = #prefix + (k.size == 14 and 1 or 2)
       local i = 0
       for at = first, first + 4 do
         local digit = value[id:byte(at)]

@@ -1,0 +1,13 @@
+/*
+** lua_projection.h: projection.c for Lua.
+*/
+#ifndef CM_LUA_PROJECTION_H
+#define CM_LUA_PROJECTION_H
+
+#include "compat.h"
+
+void cm_open_projection(lua_State *L);
+int cm_projection_make(lua_State *L);
+void cm_push_projected(lua_State *L, int index, const char *text, size_t len);
+
+#endif
