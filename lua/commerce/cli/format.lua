@@ -30,23 +30,59 @@ local function pad(text, width, right)
   return right and space .. text or text .. space
 end
 
--- Take the missing columns from the widest ones, down to what a heading needs.
-local function shrink(widths, available)
+local ID_WIDTH = 28 -- columns that a Stripe id needs; ids are for copying, so they shrink last
+local DATE_WIDTH = 10 -- of "2026-01-31"; the time behind it may go
+local LEAST = 4 -- columns that a cut text still needs to say anything
+
+-- Take the columns that are missing from the widest texts; a number is never cut.
+local function shrink(widths, least, available)
   local total = 2 * (#widths - 1)
   for _, width in ipairs(widths) do
     total = total + width
   end
   while total > available do
-    local widest = 1
+    local widest
     for i, width in ipairs(widths) do
-      widest = width > widths[widest] and i or widest
+      if width > least[i] and (not widest or width > widths[widest]) then
+        widest = i
+      end
     end
-    if widths[widest] <= 4 then
+    if widest then
+      widths[widest] = widths[widest] - 1
+      total = total - 1
+    elseif least[1] > LEAST then
+      least[1] = LEAST
+    else
       return
     end
-    widths[widest] = widths[widest] - 1
-    total = total - 1
   end
+end
+
+local function fit(text, width)
+  local day = width >= DATE_WIDTH and #text > width
+    and text:match("^(%d%d%d%d%-%d%d%-%d%d) %d%d:%d%d$")
+  return day or terminal.fit(text, width)
+end
+
+local function is_date(text)
+  return text == "" or text:find("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d$") ~= nil
+end
+
+-- How wide each column is, and to what it may shrink.
+local function measure(headings, rows, cells)
+  local widths, least, numeric = {}, {}, {}
+  for i, heading in ipairs(headings) do
+    local dates
+    widths[i], numeric[i], dates = terminal.length(heading), #rows > 0, #rows > 0
+    for r, row in ipairs(rows) do
+      widths[i] = math.max(widths[i], terminal.length(cells[r][i]))
+      numeric[i] = numeric[i] and (type(row[i]) == "number" or row[i] == nil)
+      dates = dates and is_date(cells[r][i])
+    end
+    least[i] = numeric[i] and widths[i] or dates and DATE_WIDTH or LEAST
+  end
+  least[1] = math.min(widths[1], ID_WIDTH)
+  return widths, least, numeric
 end
 
 --- A table that fits a width. Numbers stand right; what is too long is cut and marked with "~".
@@ -55,25 +91,19 @@ end
 ---@param width integer columns of the terminal
 ---@return string text without a last line break
 function format.table(headings, rows, width)
-  local widths, numeric, cells = {}, {}, {}
-  for i, heading in ipairs(headings) do
-    widths[i], numeric[i] = terminal.length(heading), #rows > 0
-  end
+  local cells, lines = {}, {}
   for r, row in ipairs(rows) do
     cells[r] = {}
     for i = 1, #headings do
-      local text = format.cell(row[i])
-      cells[r][i] = text
-      widths[i] = math.max(widths[i], terminal.length(text))
-      numeric[i] = numeric[i] and (type(row[i]) == "number" or row[i] == nil)
+      cells[r][i] = format.cell(row[i])
     end
   end
-  shrink(widths, width)
-  local lines = {}
+  local widths, least, numeric = measure(headings, rows, cells)
+  shrink(widths, least, width)
   local function line(texts)
     local out = {}
     for i, text in ipairs(texts) do
-      out[i] = pad(terminal.fit(text, widths[i]), widths[i], numeric[i])
+      out[i] = pad(fit(text, widths[i]), widths[i], numeric[i])
     end
     lines[#lines + 1] = (table.concat(out, "  "):gsub("%s+$", ""))
   end

@@ -24,13 +24,12 @@ end
 --- Plain lines on standard error: now and then while a type is read, and when it is done.
 ---@return fun(event: table)
 function progress.plain()
-  local last = {}
+  local last, began = {}, core.now()
   return function(event)
     local now = core.now()
     if event.event == "start" then
       io.stderr:write(("reading account %s in %s mode\n"):format(event.account, event.mode))
-    elseif event.event == "progress" and now - (last[event.type] or now - LOG_INTERVAL)
-      >= LOG_INTERVAL then
+    elseif event.event == "progress" and now - (last[event.type] or began) >= LOG_INTERVAL then
       last[event.type] = now
       io.stderr:write(("%s: %s read\n"):format(event.type, format.count(event.read)))
     elseif event.event == "type" then
@@ -73,18 +72,18 @@ function progress.bars()
     local now = core.now()
     if event.event == "start" then
       io.stderr:write(("Reading account %s in %s mode\n"):format(event.account, event.mode))
-      return
-    elseif not event.type then
+      for i, name in ipairs(event.types) do
+        order[i] = { type = name, began = now, read = 0 }
+        states[name] = order[i]
+      end
+      draw(now)
       return
     end
     local state = states[event.type]
-    if not state then
-      state = { type = event.type, began = now, read = 0 }
-      states[event.type], order[#order + 1] = state, state
-    end
     state.read, state.fraction = event.read, event.fraction or state.fraction
-    if event.event == "type" then
-      state.status, state.ended = event.status, now
+    state.status = event.status
+    if not state.ended and (event.status or state.fraction == 1) then
+      state.ended = now
     end
     if event.event == "type" or now - last_draw >= REDRAW then
       draw(now)

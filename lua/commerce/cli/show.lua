@@ -11,17 +11,45 @@ local command = {}
 
 local TABLE_LIMIT = 20 -- records in a table if nothing else is asked for: a screenful
 
--- The columns of a table, most telling first; the other formats have them all.
+-- The columns of a table, most telling first, as { heading, field }; the other formats have them
+-- all.
+local CREATED = { "created", "createdDate" }
 local TABLE_COLUMNS = {
-  company_info = { "commercePlatformRef", "companyName", "companyLegalName", "baseCurrency",
-    "createdDate" },
-  customers = { "id", "createdDate", "customerName", "emailAddress", "defaultCurrency", "note" },
-  payments = { "id", "createdDate", "amount", "currency", "status", "paymentMethodRef.name" },
-  disputes = { "id", "createdDate", "totalAmount", "currency", "status", "reason", "dueDate" },
-  products = { "id", "createdDate", "name", "status", "description" },
-  transactions = { "id", "createdDate", "totalAmount", "currency", "type", "subType",
-    "transactionSourceRef.id" },
+  company_info = { { "account", "commercePlatformRef" }, { "name", "companyName" },
+    { "legal name", "companyLegalName" }, { "currency", "baseCurrency" }, CREATED },
+  customers = { { "id", "id" }, CREATED, { "name", "customerName" }, { "email", "emailAddress" },
+    { "cur", "defaultCurrency" } },
+  payments = { { "id", "id" }, CREATED, { "amount", "amount" }, { "cur", "currency" },
+    { "status", "status" }, { "method", "paymentMethodRef.name" } },
+  disputes = { { "id", "id" }, CREATED, { "amount", "totalAmount" }, { "cur", "currency" },
+    { "status", "status" }, { "reason", "reason" }, { "due", "dueDate" } },
+  products = { { "id", "id" }, CREATED, { "name", "name" }, { "status", "status" },
+    { "description", "description" } },
+  transactions = { { "id", "id" }, CREATED, { "amount", "totalAmount" }, { "cur", "currency" },
+    { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" } },
 }
+
+-- The columns of a type that has no list of its own: everything but what is empty anyway.
+local function table_columns(data_type)
+  local columns = TABLE_COLUMNS[data_type.name]
+  if not columns then
+    columns = {}
+    for _, column in ipairs(data_type.columns) do
+      if column.field ~= "metadata.isDeleted" then
+        columns[#columns + 1] = { column.name, column.field }
+      end
+    end
+  end
+  return columns
+end
+
+-- People read minutes; the seconds and the zone are in the other formats.
+local function shown(value)
+  if type(value) == "string" then
+    return (value:gsub("^(%d%d%d%d%-%d%d%-%d%d)T(%d%d:%d%d):%d%dZ$", "%1 %2"))
+  end
+  return value
+end
 
 --- Declare the command's arguments.
 ---@param parser table argparse
@@ -65,12 +93,14 @@ end
 local writers = {}
 
 function writers.table(data_type, next_record, limit)
-  local paths = TABLE_COLUMNS[data_type.name] or columns_of(data_type)
-  local rows = {}
+  local columns, headings, rows = table_columns(data_type), {}, {}
+  for i, column in ipairs(columns) do
+    headings[i] = column[1]
+  end
   for record in next_record do
     local row = {}
-    for i, path in ipairs(paths) do
-      row[i] = at(record, path)
+    for i, column in ipairs(columns) do
+      row[i] = shown(at(record, column[2]))
     end
     rows[#rows + 1] = row
   end
@@ -78,7 +108,7 @@ function writers.table(data_type, next_record, limit)
     print("no " .. data_type.name)
     return
   end
-  print(format.table(paths, rows, terminal.width()))
+  print(format.table(headings, rows, terminal.width()))
   if #rows == limit then
     print(("(the first %d; --limit shows more)"):format(limit))
   end

@@ -110,6 +110,7 @@ function methods:tell(resource, fraction)
   self.fractions[resource] = fraction or self.fractions[resource]
   for type_name in pairs(self.users[resource]) do
     local entry = self.entries[type_name]
+    entry.seconds = core.now() - self.started
     self:emit { event = "progress", type = type_name, read = entry.read, created = entry.created,
       changed = entry.changed, unchanged = entry.unchanged,
       fraction = fraction_of(self, type_name) }
@@ -187,9 +188,7 @@ end
 ---@return commerce.Details? details
 function methods:close()
   local after, complete = self.connection.session:stats(), true
-  local seconds = core.now() - self.started
   for _, entry in ipairs(self.order) do
-    entry.seconds = seconds
     complete = complete and entry.status == "complete"
     local ok, message, details = close_pull(self, entry)
     if not ok then
@@ -204,7 +203,8 @@ function methods:close()
   end
   return report.new {
     connection = self.connection.id, account = self.connection.account, mode = self.mode,
-    complete = complete, types = self.order, seconds = seconds,
+    complete = complete, types = self.order,
+    seconds = core.now() - self.started,
     requests = after.requests - self.before.requests,
     retries = after.retries - self.before.retries,
     rate_limited = after.rate_limited - self.before.rate_limited,

@@ -38,13 +38,13 @@ local function encode_record(data_type, record, object)
 end
 
 --- Map one object for one consumer and append its records.
----@param consumer table { type, source, seen = ids taken already }
+---@param consumer table { type, data_type, source, seen = ids taken already }
 ---@param object table
 ---@param records table[] receives { id, body }
 ---@return boolean? ok nil on failure
 ---@return string? message names the object and what was wrong
 function convert.map(consumer, object, records)
-  local source, data_type = consumer.source, model.find(consumer.type)
+  local source, data_type = consumer.source, consumer.data_type
   local mapped, message = source.map(object)
   for _, record in ipairs(mapped or {}) do
     local encoded, reason

@@ -9,7 +9,7 @@ local plan = {}
 ---@field name string the resource
 ---@field resource table the platform's entry: path, list, permission
 ---@field expand string[] what to ask the source to inline, for all consumers together
----@field consumers table[] { type = data type name, source = commerce.Source, seen = ids }
+---@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids }
 ---@field paths string[] what of an object its consumers read
 ---@field keep fun(object: table): string?, string? id and parent id of an object that a join needs
 
@@ -59,7 +59,8 @@ function plan.make(platform, mappings)
   for _, mapping in ipairs(mappings) do
     for _, source in ipairs(mapping.sources) do
       local task = task_for(source.resource, source.expand)
-      local consumer = { type = mapping.type.name, source = source, seen = {} }
+      local consumer = { type = mapping.type.name, data_type = mapping.type, source = source,
+        seen = {} }
       for _, name in pairs(source.with) do
         task_for(name, {})
       end

@@ -72,8 +72,8 @@ function Codec:encode(kind, i, variant)
   local k = KINDS[kind]
   local h = random.hash(self.seed, i, k.salt)
   if k.size == 14 then
-    return k.prefix[1] .. five(h) .. pair[math.floor(h / 7) % 3844]
-      .. pair[math.floor(h / 4099) % 3844] .. index_text(i)
+    return k.prefix[1] .. index_text(i) .. five(h) .. pair[math.floor(h / 7) % 3844]
+      .. pair[math.floor(h / 4099) % 3844]
   end
   return k.prefix[variant or 1] .. k.lead .. index_text(i) .. self.tag .. five(h)
     .. five(random.hash(self.seed, i, k.salt + 500))

@@ -1,0 +1,168 @@
+-- What a store holds and what the emulator lists, each read without the library: the one with the
+-- sqlite3 command, the other page by page over HTTP. So that the one can be held against the other.
+
+local cjson = require "cjson"
+local shell = require "spec.support.shell"
+
+local rows = {}
+
+--- The data types by the names of their tables.
+rows.TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
+  "payment_methods", "tax_components" }
+
+local OLD = "2020-01-01T00:00:00Z"
+
+-- ---------------------------------------------------------------- the database
+
+--- Run SQL with the sqlite3 command.
+---@param path string
+---@param sql string
+---@return string output one row a line, "|" between columns
+function rows.sql(path, sql)
+  local status, output, errors = shell.run(("sqlite3 -batch -bail %s %s"):format(shell.quote(path),
+    shell.quote(sql)))
+  if status ~= 0 then
+    error(errors .. output, 2)
+  end
+  return output
+end
+
+--- A single number.
+---@param path string
+---@param sql string
+---@return number
+function rows.number(path, sql)
+  return assert(tonumber(rows.sql(path, sql)), sql)
+end
+
+--- Every stored record as text, without what differs between two runs: connection ids, and the
+--- dates of the last change unless they are asked for.
+---@param path string
+---@param options table? dates = true; connection = id; types = list of names
+---@return string
+function rows.dump(path, options)
+  options = options or {}
+  local parts = {}
+  for i, name in ipairs(options.types or rows.TYPES) do
+    parts[i] = ("SELECT '%s', id, data FROM %s%s ORDER BY id;"):format(name, name,
+      options.connection and " WHERE connection_id = '" .. options.connection .. "'" or "")
+  end
+  local text = rows.sql(path, table.concat(parts, " "))
+  if not options.dates then
+    text = text:gsub(',"modifiedDate":"[%d%-T:]+Z"}\n', "}\n")
+  end
+  return text
+end
+
+--- Records by id: the JSON text and what it decodes to.
+---@param path string
+---@param type_name string
+---@param connection string?
+---@return table<string, table> records
+---@return table<string, string> texts
+---@return integer count
+function rows.records(path, type_name, connection)
+  local records, texts, count = {}, {}, 0
+  local output = rows.sql(path, ("SELECT id, data FROM %s%s ORDER BY rowid"):format(type_name,
+    connection and " WHERE connection_id = '" .. connection .. "'" or ""))
+  for id, data in output:gmatch "(.-)|({[^\n]*})\n" do
+    records[id], texts[id], count = cjson.decode(data), data, count + 1
+  end
+  return records, texts, count
+end
+
+--- Set every date of change back, so that the next change shows.
+---@param path string
+function rows.age(path)
+  local parts = {}
+  for i, name in ipairs(rows.TYPES) do
+    -- the date is the last member of every record
+    parts[i] = ("UPDATE %s SET data = substr(data, 1, length(data) - %d) || '%s\"}';"):format(name,
+      #OLD + 2, OLD)
+  end
+  rows.sql(path, "BEGIN;" .. table.concat(parts) .. "COMMIT;")
+  assert(rows.number(path, "SELECT count(*) FROM customers WHERE modified_date <> '" .. OLD .. "'")
+    == 0)
+end
+
+--- The lines of a dump that another one has not.
+---@param before string
+---@param after string
+---@return string[]
+function rows.news(before, after)
+  local known, news = {}, {}
+  for line in before:gmatch "[^\n]+" do
+    known[line] = true
+  end
+  for line in after:gmatch "[^\n]+" do
+    if not known[line] then
+      news[#news + 1] = line
+    end
+  end
+  return news
+end
+
+--- "" if two dumps are equal, else their first difference: short, where a whole dump fills screens.
+---@param expected string
+---@param actual string
+---@return string
+function rows.difference(expected, actual)
+  if expected == actual then
+    return ""
+  end
+  local more, less = rows.news(expected, actual), rows.news(actual, expected)
+  return ("%d rows differ or are too many, the first: %s\n%d are missing, the first: %s"):format(
+    #more, tostring(more[1]):sub(1, 400), #less, tostring(less[1]):sub(1, 400))
+end
+
+-- ---------------------------------------------------------------- the source
+
+--- All objects of a list, newest first.
+---@param e table from spec.support.emulator
+---@param resource string
+---@param options table? key, headers, query such as "expand[]=data.charge"
+---@return table[]
+function rows.fetch(e, resource, options)
+  options = options or {}
+  local objects, after = {}, nil
+  repeat
+    local page = e:json(("/v1/%s?limit=100%s%s"):format(resource,
+      options.query and "&" .. options.query or "", after and "&starting_after=" .. after or ""),
+      options.key, options.headers)
+    for _, object in ipairs(page.data) do
+      objects[#objects + 1] = object
+    end
+    after = #page.data > 0 and page.data[#page.data].id
+  until not page.has_more
+  return objects
+end
+
+local DECIMALS = {}
+for code in ("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"):gmatch "%a+" do
+  DECIMALS[code] = 0
+end
+for code in ("BHD JOD KWD OMR TND"):gmatch "%a+" do
+  DECIMALS[code] = 3
+end
+
+--- A decimal's text as whole minor units, digit by digit. Raises where that is not possible.
+---@param text string such as "-12.3"
+---@param currency string
+---@return number
+function rows.minor(text, currency)
+  local decimals = DECIMALS[currency] or 2
+  local sign, whole, fraction = text:match "^(%-?)(%d+)%.?(%d*)$"
+  assert(sign and #fraction <= decimals, "no amount in " .. currency .. ": " .. text)
+  return tonumber(sign .. whole .. fraction .. ("0"):rep(decimals - #fraction)) + 0
+end
+
+--- The minor units of a member of a JSON record, read from its text.
+---@param text string the record
+---@param name string the member
+---@return number
+function rows.amount(text, name)
+  local digits = assert(text:match('"' .. name .. '":(%-?[%d%.]+)[,}]'), text)
+  return rows.minor(digits, (assert(text:match '"currency":"(%u%u%u)"', text)))
+end
+
+return rows

@@ -1,0 +1,163 @@
+-- A folder of its own for a spec, and commands run there in an environment of their own: nothing of
+-- the caller's settings (keys, stores, terminal size) gets in. Every run is checked for the key it
+-- was given: a secret must not appear in what a command prints.
+
+local shell = require "spec.support.shell"
+
+local sandbox = {}
+
+--- The runtime that commands are run with.
+sandbox.lua = os.getenv "COMMERCE_TEST_LUA" or "lua5.4"
+sandbox.runtime = os.getenv "COMMERCE_TEST_RUNTIME" or "lua5.4"
+
+local methods = {}
+local sandbox_mt = { __index = methods }
+
+local LEAST_SECRET = 12 -- characters; shorter keys are no secrets but words of the test
+
+--- Make a sandbox.
+---@param environment table<string, string>? variables of all its commands
+---@return table box { folder, environment }
+function sandbox.new(environment)
+  return setmetatable({ folder = shell.temporary_folder(), environment = environment or {} },
+    sandbox_mt)
+end
+
+--- A path inside the folder.
+function methods:path(name)
+  return self.folder .. "/" .. name
+end
+
+--- Write a file; returns its path.
+function methods:write(name, text)
+  local path = self:path(name)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+--- Read a file.
+function methods:read(name)
+  local file = assert(io.open(self:path(name), "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function merged(...)
+  local all = {}
+  for _, part in ipairs { ... } do
+    for name, value in pairs(part) do
+      all[name] = value
+    end
+  end
+  return all
+end
+
+local function environment_of(box, more)
+  return merged({ HOME = box.folder, LUA = sandbox.lua }, box.environment, more or {})
+end
+
+--- A command line with this sandbox's environment in front of it. A variable set to false is left
+--- out.
+---@param command string words of the shell
+---@param more table<string, string|false>? further variables
+---@return string
+function methods:command(command, more)
+  local words = { 'env -i PATH="$PATH"' }
+  for name, value in pairs(environment_of(self, more)) do
+    if value then
+      words[#words + 1] = shell.quote(name .. "=" .. value)
+    end
+  end
+  words[#words + 1] = command
+  return table.concat(words, " ")
+end
+
+--- What of a text gives a key away: the key itself, or most of it.
+---@param text string
+---@param key string
+---@return string? found
+function sandbox.leak(text, key)
+  local core = key:gsub("^%a+_%a+_", ""):gsub("%s+$", "")
+  if #core >= LEAST_SECRET and text:find(core:sub(1, #core - 4), 1, true) then
+    return core
+  end
+end
+
+local function check_leaks(box, more, ...)
+  local key = environment_of(box, more).STRIPE_SECRET_KEY
+  for _, text in ipairs { ... } do
+    if key and sandbox.leak(text, key) then
+      error("the secret key was printed: " .. text, 3)
+    end
+  end
+end
+
+--- Run a command line in the environment, without a terminal.
+---@param command string
+---@param more table<string, string|false>?
+---@return integer status
+---@return string output
+---@return string errors
+function methods:run(command, more)
+  local status, output, errors = shell.run(self:command(command, more) .. " </dev/null")
+  check_leaks(self, more, output, errors)
+  return status, output, errors
+end
+
+--- Run `commerce`.
+---@param arguments string words of the shell
+---@param more table<string, string|false>?
+---@return integer status
+---@return string output
+---@return string errors
+function methods:commerce(arguments, more)
+  return self:run("build/commerce " .. arguments, more)
+end
+
+--- The command line of a Lua script that may require the library.
+function methods:script(path, more)
+  return self:command(shell.quote(sandbox.lua) .. " " .. shell.quote(path), merged({
+    LUA_PATH = "./?.lua;lua/?.lua;lua/?/init.lua;;",
+    LUA_CPATH = ("build/%s/?.so;;"):format(sandbox.runtime),
+  }, more or {}))
+end
+
+--- Start a command line and end it with SIGKILL, some time after its output holds a word.
+---@param command string from `command` or `script`
+---@param word string
+---@param seconds number how long to let it go on
+---@return integer status 137 if it was killed, else the status with which it had ended before
+---@return string output
+---@return string errors
+function methods:kill_after(command, word, seconds)
+  local out, err, code = self:path "killed.out", self:path "killed.err", self:path "killed.code"
+  -- the shell that waits for it tells killed from ended; its own notice of the kill is not wanted
+  shell.run(([[
+    %s >%s 2>%s </dev/null & pid=$!
+    while kill -0 $pid && ! grep -q %s %s; do sleep 0.005; done
+    sleep %.3f
+    kill -9 $pid
+    wait $pid
+    echo $? >%s]]):format(command, out, err, shell.quote(word), out, seconds, code))
+  local texts = { self:read "killed.code", self:read "killed.out", self:read "killed.err" }
+  return tonumber(texts[1]), texts[2], texts[3]
+end
+
+--- The files of the folder that hold a text.
+---@param text string
+---@return string names one a line, "" if there are none
+function methods:files_with(text)
+  local _, names = shell.run(("grep -rlaF -e %s %s"):format(shell.quote(text),
+    shell.quote(self.folder)))
+  return names
+end
+
+--- Remove the folder.
+function methods:close()
+  shell.remove_folder(self.folder)
+end
+
+return sandbox
