@@ -72,6 +72,23 @@ local function write_array(out, n, value)
   return n + 1
 end
 
+-- The same few names come again and again: each is quoted once. Names that a merchant made up
+-- (metadata) could fill the memory, so the cache starts over when it is full.
+local MOST_NAMES = 1000
+local quoted_names, quoted_count = {}, 0
+
+local function quoted_name(name)
+  local text = quoted_names[name]
+  if not text then
+    if quoted_count == MOST_NAMES then
+      quoted_names, quoted_count = {}, 0
+    end
+    text = json.string(tostring(name)) .. ":"
+    quoted_names[name], quoted_count = text, quoted_count + 1
+  end
+  return text
+end
+
 local function write_object(out, n, value)
   local names, count = {}, 0
   for name in next, value do
@@ -87,9 +104,8 @@ local function write_object(out, n, value)
       n = n + 1
       out[n] = ","
     end
-    n = write_string(out, n, name) + 1
-    out[n] = ":"
-    n = write(out, n, value[name])
+    out[n + 1] = quoted_name(name)
+    n = write(out, n + 1, value[name])
   end
   out[n + 1] = "}"
   return n + 1
