@@ -218,6 +218,16 @@ function call:poll() end
 --- Cancels what is not over yet; a response that was polled stays.
 function call:close() end
 
+-- ---------------------------------------------------------------- projection
+
+---@class commerce.core.Projection what of a source object is to be decoded
+
+--- Choose members by dotted paths ("charge.id"): each is kept with all that is in it. Inside an array
+--- a path goes on in every element; where it meets what is no object, that is kept.
+---@param paths string[]
+---@return commerce.core.Projection
+function core.projection(paths) end
+
 -- ---------------------------------------------------------------- pager
 
 ---@class commerce.core.Pager one list. Pages get smaller (100, 50, 25), for good, after a 5xx or a timeout. If the object under the cursor is deleted, it goes back to the ones before it and, when the last page is used up, reads on by `created`; no object comes twice, none is missed. A cursor given by the caller that is gone gives details.code "resource_missing", details.param "starting_after".
@@ -250,9 +260,11 @@ function page:count() end
 ---@return boolean
 function page:has_more() end
 
+--- An element's JSON text, or of it what the projection keeps.
 ---@param i integer
+---@param projection commerce.core.Projection?
 ---@return string json
-function page:element(i) end
+function page:element(i, projection) end
 
 --- for i, json in page:elements() do … end
 ---@return fun(page: commerce.core.Page, i: integer): integer?, string?

@@ -8,6 +8,7 @@
 local decimal = {}
 
 local EXACT_DIGITS = 15
+local number_type = rawget(math, "type") -- Lua 5.4 tells integers apart; they are exact to 64 bits
 
 local decimal_mt = { __name = "commerce.decimal" }
 
@@ -108,7 +109,9 @@ function decimal.tostring(value)
   if decimal.is_decimal(value) then
     return value.text
   end
-  if value == math.floor(value) and value < 1e15 and value > -1e15 then
+  if number_type and number_type(value) == "integer" then
+    return ("%d"):format(value)
+  elseif value == math.floor(value) and value < 1e15 and value > -1e15 then
     return value == 0 and "0" or ("%.0f"):format(value)
   end
   if value ~= value or value == math.huge or value == -math.huge then

@@ -11,8 +11,8 @@
 --   resource  the platform's name for it            expand    what to ask the source to inline
 --   fields    fields of this source alone           where     a value; false or nil: not a record
 --   with      { key = resource }: single objects fetched once and put into each source object
---   join      { key =, resource =, on =, expand = }: child objects, newest first, put in under
---   `key` distinct  true: many source objects give the same record; each id is taken once a run
+--   join      { key =, resource =, on =, expand = }: child objects, newest first, put in as `key`
+--   distinct  true: many source objects give the same record; each id is taken once a run
 --   split     { each =, suffix =, where =, fields = }: one more record per element of an array
 
 local errors = require "commerce.errors"
@@ -76,27 +76,44 @@ local FITS = {
   map = { object = true },
 }
 
--- What can be told wrong before any data is there is refused when the mapping is declared.
-local function check_fields(data_type, compiled)
+local function refuse(data_type, message, ...)
+  error(("mapping '%s': " .. message):format(data_type.name, ...), 0)
+end
+
+local function check_words(data_type, field, wanted)
+  for _, word in pairs(field.words) do
+    if not wanted.values[word] then
+      refuse(data_type, "field '%s' has no value '%s'", field.name, tostring(word))
+    end
+  end
+  if field.default ~= nil and not wanted.values[field.default] then
+    refuse(data_type, "field '%s' has no value '%s'", field.name, tostring(field.default))
+  end
+end
+
+local function check_shape(data_type, compiled, shape, prefix)
   for _, field in ipairs(compiled) do
-    local wanted = data_type.shape.by_name[field.name]
+    local wanted = shape.by_name[field.name]
     if not wanted then
-      error(("mapping '%s': the model has no field '%s'"):format(data_type.name, field.name), 4)
+      refuse(data_type, "the model has no field '%s'", prefix .. field.name)
     end
     local fits = FITS[wanted.kind] or {}
     if field.kind ~= "any" and field.kind ~= wanted.kind and not fits[field.kind] then
-      error(("mapping '%s': field '%s' takes a %s, this value gives a %s")
-        :format(data_type.name, field.name, wanted.kind, field.kind), 4)
+      refuse(data_type, "field '%s' takes a %s, this value gives a %s", prefix .. field.name,
+        wanted.kind, field.kind)
     end
     if field.words and wanted.values then
-      for _, word in pairs(field.words) do
-        if not wanted.values[word] then
-          error(("mapping '%s': field '%s' has no value '%s'")
-            :format(data_type.name, field.name, tostring(word)), 4)
-        end
-      end
+      check_words(data_type, field, wanted)
+    end
+    if field.fields and wanted.shape then
+      check_shape(data_type, field.fields, wanted.shape, prefix .. field.name .. ".")
     end
   end
+end
+
+-- What can be told wrong before any data is there is refused when the mapping is declared.
+local function check_fields(data_type, compiled)
+  check_shape(data_type, compiled, data_type.shape, "")
 end
 
 local function add_all(to, list)
@@ -105,14 +122,24 @@ local function add_all(to, list)
   end
 end
 
--- `<source id>:<suffix>`, a second one of the same name gets " (2)".
+-- `<source id>:<suffix>`, a second one of the same name gets " (2)". Numbers that the source itself
+-- put into a name are stepped over: no two records of an object share an id.
 local function split_ids()
-  local seen = {}
+  local taken = {}
   return function(id, suffix)
-    seen[suffix] = (seen[suffix] or 0) + 1
-    local number = seen[suffix] > 1 and (" (%d)"):format(seen[suffix]) or ""
-    return ("%s:%s%s"):format(id, suffix, number)
+    local name, number = tostring(suffix), 1
+    while taken[name] do
+      number = number + 1
+      name = ("%s (%d)"):format(suffix, number)
+    end
+    taken[name] = true
+    return id .. ":" .. name
   end
+end
+
+-- A path inside a split, as seen from the whole object.
+local function outer_path(split, path)
+  return path:sub(1, 1) == "^" and path:sub(2) or split.each .. "." .. path
 end
 
 local function compile_split(data_type, split, shared, paths)
@@ -136,12 +163,14 @@ local function compile_split(data_type, split, shared, paths)
   fields.id = nil
   local compiled, read = values.compile_fields(fields)
   check_fields(data_type, compiled)
-  for _, path in ipairs(read) do
-    paths[#paths + 1] = path:sub(1, 1) == "^" and path:sub(2) or split.each .. "." .. path
-  end
   local array = values.field(split.each)
   local suffix = values.to_value(split.suffix)
   local where = split.where and values.to_value(split.where)
+  add_all(read, suffix.paths)
+  add_all(read, where and where.paths or {})
+  for _, path in ipairs(read) do
+    paths[#paths + 1] = outer_path(split, path)
+  end
   return function(object, records)
     local id_of = split_ids()
     local main = records[1]
@@ -166,7 +195,7 @@ local function compile_source(data_type, entry, shared)
   local compiled, paths = values.compile_fields(fields)
   check_fields(data_type, compiled)
   if data_type.shape.by_name.id and not fields.id then
-    error(("mapping '%s': from '%s' has no id"):format(data_type.name, entry.resource), 3)
+    error(("mapping '%s': from '%s' has no id"):format(data_type.name, entry.resource), 0)
   end
   local where = entry.where and values.to_value(entry.where)
   if where then
@@ -199,7 +228,7 @@ end
 local function compile(name, declaration)
   local data_type, unknown = model.find(name)
   if not data_type then
-    error("mapping: " .. unknown, 3)
+    error("mapping: " .. unknown, 0)
   end
   local shared, entries = {}, {}
   for key, value in pairs(declaration) do
@@ -211,7 +240,7 @@ local function compile(name, declaration)
   end
   table.sort(entries)
   if #entries == 0 then
-    error(("mapping '%s': it has no 'from'"):format(name), 3)
+    error(("mapping '%s': it has no 'from'"):format(name), 0)
   end
   local sources = {}
   for i, key in ipairs(entries) do
@@ -227,7 +256,11 @@ end
 ---@return fun(declaration: table): commerce.Mapping
 local function declare(_, name)
   return function(declaration)
-    return compile(name, declaration)
+    local ok, result = pcall(compile, name, declaration)
+    if not ok then
+      error(result, 2) -- at the declaration, in the user's file
+    end
+    return result
   end
 end
 

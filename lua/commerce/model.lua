@@ -11,8 +11,8 @@ local concat = table.concat
 
 ---@class commerce.Field
 ---@field name string camelCase, as in Codat's API
----@field kind string string | decimal | integer | boolean | datetime | currency | enum | object |
---list | map -@field values table<string, boolean>? of an enum
+---@field kind string string, decimal, integer, boolean, datetime, currency, enum, object, list, map
+---@field values table<string, boolean>? of an enum
 ---@field shape commerce.Shape? of an object, or of the elements of a list
 ---@field required boolean?
 
@@ -343,6 +343,11 @@ define("products", "Product", "commerce-products", {
     { "sku", "string" }, { "barcode", "string" }, { "unitOfMeasure", "string" },
     { "vatPercentage", "decimal" },
     { "prices", list { { "currency", "currency" }, { "unitPrice", "decimal" } } },
+    { "inventory", object {
+      { "totalQuantity", "decimal" },
+      { "locations", list { { "quantity", "decimal" },
+        { "locationRef", object { { "id", "string", required = true }, { "name", "string" } } } } },
+    } },
     { "shippingRequired", "boolean" },
     { "status", PUBLISHED },
     CREATED, SOURCE_MODIFIED, MODIFIED,

@@ -6,6 +6,7 @@
 --   clause     = "{" expression "}" | field OP value   OP: = != ~ > < >= <=
 
 local errors = require "commerce.errors"
+local time = require "commerce.time"
 
 local query = {}
 
@@ -35,14 +36,10 @@ local BOOLEANS = { ["true"] = 1, ["false"] = 0 }
 
 -- Stored dates are YYYY-MM-DDTHH:MM:SSZ, so their text order is their time order.
 local function date_value(text)
-  local day, rest = text:match("^(%d%d%d%d%-%d%d%-%d%d)(.*)$")
-  if not day then
-    return nil
-  elseif rest == "" then
-    return day .. "T00:00:00Z"
-  end
-  local clock = rest:match("^[T ](%d%d:%d%d:%d%d)%.?%d*Z?$")
-  return clock and ("%sT%sZ"):format(day, clock)
+  local day, clock = text:match("^(%d%d%d%d%-%d%d%-%d%d)[T ](%d%d:%d%d:%d%d)%.?%d*Z?$")
+  local normal = day and ("%sT%sZ"):format(day, clock) or text
+  local seconds = time.parse(normal)
+  return seconds and (day and normal or normal .. "T00:00:00Z")
 end
 
 local CONVERT = {

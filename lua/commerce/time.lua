@@ -42,7 +42,7 @@ function time.parse(text)
   if rest and rest ~= "" then
     hour, minute, second = rest:match("^T(%d%d):(%d%d):(%d%d)Z?$")
   end
-  if year and hour then
+  if year and hour and tonumber(hour) < 24 and tonumber(minute) < 60 and tonumber(second) < 60 then
     local seconds = days_of(tonumber(year), tonumber(month), tonumber(day)) * 86400
       + tonumber(hour) * 3600 + tonumber(minute) * 60 + tonumber(second)
     -- a day that does not exist (2026-02-30) comes back as another one

@@ -1,4 +1,5 @@
--- Syncs payments and transactions from the emulator, its limits and ours off: the whole of the client.
+-- Syncs payments and transactions from the emulator, its limits and ours off: the whole of the
+-- client.
 --   sync.lua DATABASE
 
 package.path = "spec/bench/?.lua;" .. package.path

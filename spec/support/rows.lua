@@ -115,6 +115,23 @@ function rows.difference(expected, actual)
     #more, tostring(more[1]):sub(1, 400), #less, tostring(less[1]):sub(1, 400))
 end
 
+--- A table of id -> value or list of values as sorted lines, for `difference`.
+---@param map table<string, any>
+---@return string
+function rows.text(map)
+  local lines = {}
+  for id, value in pairs(map) do
+    local parts = {}
+    for i, part in ipairs(type(value) == "table" and value or { value }) do
+      -- the two runtimes write whole numbers differently
+      parts[i] = type(part) == "number" and ("%.6f"):format(part) or tostring(part)
+    end
+    lines[#lines + 1] = id .. " " .. table.concat(parts, " | ") .. "\n"
+  end
+  table.sort(lines)
+  return table.concat(lines)
+end
+
 -- ---------------------------------------------------------------- the source
 
 --- All objects of a list, newest first.

@@ -268,6 +268,16 @@ function values.enum(of, words, default)
   return result
 end
 
+--- The source's word where it is none of those known: what an enum's default hides stays readable.
+---@param of string path or value
+---@param known table<string, any> the known words are its keys
+---@return commerce.Value
+function values.unlisted(of, known)
+  return values.with(of, function(word)
+    return word ~= nil and not known[word] and word or nil
+  end)
+end
+
 -- ---------------------------------------------------------------- compound values
 
 --- Compile a table of field name -> path or value.
@@ -282,7 +292,8 @@ function values.compile_fields(fields)
     end
     local value = to_value(candidate)
     compiled[#compiled + 1] = {
-      name = name, get = value.get, kind = value.kind, words = value.words, default = value.default,
+      name = name, get = value.get, kind = value.kind, words = value.words,
+      default = value.default, fields = value.fields,
     }
     for _, path in ipairs(value.paths) do
       paths[#paths + 1] = path
@@ -308,15 +319,21 @@ function values.build(compiled, source, parent)
   return record
 end
 
+-- So that a mapping can hold the fields inside an object against the model.
+local function with_fields(compiled, value)
+  value.fields = compiled
+  return value
+end
+
 --- An object of its own fields; left out when the source gives none of them.
 ---@param fields table<string, any>
 ---@return commerce.Value
 function values.object(fields)
   local compiled, paths = values.compile_fields(fields)
-  return new_value("object", paths, function(source, parent)
+  return with_fields(compiled, new_value("object", paths, function(source, parent)
     local record = values.build(compiled, source, parent)
     return next(record) ~= nil and record or nil
-  end)
+  end))
 end
 
 --- The id of a source object that may come expanded or as its bare id.
@@ -339,10 +356,10 @@ end
 ---@return commerce.Value
 function values.ref(fields)
   local compiled, paths = values.compile_fields(fields)
-  return new_value("object", paths, function(source, parent)
+  return with_fields(compiled, new_value("object", paths, function(source, parent)
     local record = values.build(compiled, source, parent)
     return record.id ~= nil and record or nil
-  end)
+  end))
 end
 
 --- A list of those values that the source gives.
@@ -370,13 +387,13 @@ function values.each(path, fields)
   for _, inner in ipairs(paths) do
     read[#read + 1] = inner:sub(1, 1) == "^" and inner:sub(2) or path .. "." .. inner
   end
-  return new_value("list", read, function(source, parent)
+  return with_fields(compiled, new_value("list", read, function(source, parent)
     local result = {}
     for i, element in ipairs(array.get(source, parent) or {}) do
       result[i] = values.build(compiled, element, source)
     end
     return result
-  end)
+  end))
 end
 
 local function text_or_nil(value)
@@ -407,9 +424,19 @@ function values.address(path, kind)
   end)
 end
 
+-- A source value without its nulls and empty containers; nil if nothing is left.
 local function given(value)
-  return value ~= nil and not (type(value) == "table" and not decimal.is_decimal(value)
-    and next(value) == nil)
+  if type(value) ~= "table" or decimal.is_decimal(value) then
+    if value == null then
+      return nil
+    end
+    return value
+  end
+  local kept = {}
+  for key, member in pairs(value) do
+    kept[key] = given(member)
+  end
+  return next(kept) ~= nil and kept or nil
 end
 
 --- Supplemental data { content = { stripe = {…} } }: source fields the model has no place for, as
@@ -425,10 +452,7 @@ function values.supplemental(fields)
   return new_value("map", paths, function(source, parent)
     local content = {}
     for i = 1, #compiled do
-      local value = compiled[i].get(source, parent)
-      if given(value) then
-        content[compiled[i].name] = value
-      end
+      content[compiled[i].name] = given(compiled[i].get(source, parent))
     end
     return next(content) ~= nil and { content = { stripe = content } } or nil
   end)

@@ -28,7 +28,8 @@ local CURES = {
   { "unable to open database file", "the file cannot be opened or made; look at its folder and "
     .. "at who may write there" },
   { "readonly database", "the file may not be written; look at who owns it" },
-  { "malformed", "the database file is damaged (%s); restore it or start with a new one" },
+  { "disk image is malformed",
+    "the database file is damaged (%s); restore it or start with a new one" },
 }
 
 local function explain(message)
@@ -41,7 +42,7 @@ local function explain(message)
 end
 
 local function failed(self, message)
-  message = tostring(message):gsub("\n.*", "")
+  message = tostring(message):gsub("\n.*", ""):gsub("^Execute failed ", "")
   raise(self, explain(message))
 end
 
@@ -75,17 +76,24 @@ local function prepared(self, sql)
   return statement
 end
 
+local function execute(self, sql, ...)
+  local statement = prepared(self, sql)
+  local ok, message = statement:execute(...)
+  if not ok then
+    -- LuaDBI gives a failed statement's old error again at its next use: it must not be used again
+    self.statements[sql] = nil
+    statement:close()
+    failed(self, message)
+  end
+  return statement
+end
+
 --- Run a statement that gives no rows.
 ---@param sql string
 ---@param ... any bound values
 ---@return integer affected rows
 function methods:run(sql, ...)
-  local statement = prepared(self, sql)
-  local ok, message = statement:execute(...)
-  if not ok then
-    failed(self, message)
-  end
-  return statement:affected()
+  return execute(self, sql, ...):affected()
 end
 
 --- Run a statement once that is not worth keeping (schema, pragmas).
@@ -116,13 +124,8 @@ end
 ---@param ... any bound values
 ---@return table[] rows by column name
 function methods:all(sql, ...)
-  local statement = prepared(self, sql)
-  local ok, message = statement:execute(...)
-  if not ok then
-    failed(self, message)
-  end
   local rows = {}
-  for row in statement:rows(true) do
+  for row in execute(self, sql, ...):rows(true) do
     local copy = {}
     for name, value in pairs(row) do
       copy[name] = value

@@ -167,8 +167,8 @@ end
 ---  sources: list of { id, parent_id?, data } of the resource, for joins;
 ---  resource, state: the checkpoint (a table) of the resource; all but the records may be left out
 ---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
----@return table<string, table>? counts by data type: { created, changed, unchanged }; nil on
---failure -@return string? message
+---@return table<string, table>? counts by data type: { created, changed, unchanged }
+---@return string? message
 ---@return commerce.Details? details
 methods.write_page = protect(function(self, connection_id, page, now)
   local db, counts = self.db, {}

@@ -51,7 +51,8 @@ local function account_balances(...)
 end
 
 local function dashboard(account, livemode)
-  return { dashboard = "https://dashboard.stripe.com/" .. account .. (livemode and "" or "/test") }
+  return { dashboard = "https://dashboard.stripe.com/" .. account
+    .. (livemode == false and "/test" or "") }
 end
 
 local function phone(path, kind)

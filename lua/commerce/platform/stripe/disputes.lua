@@ -10,6 +10,11 @@ local STATUS = {
   charge_refunded = "ChargeRefunded",
 }
 
+local KNOWN = { prevented = true }
+for word in pairs(STATUS) do
+  KNOWN[word] = true
+end
+
 local function status(word, charge_refunded)
   if word == "prevented" and charge_refunded then
     return "ChargeRefunded"
@@ -36,7 +41,11 @@ return mapping "disputes" {
   createdDate = v.timestamp "created",
   sourceModifiedDate = v.timestamp "created",
   supplementalData = v.supplemental {
-    "payment_intent", "network_reason_code", "balance_transactions", "is_charge_refundable",
+    "payment_intent", "balance_transactions", "is_charge_refundable",
     charge = v.id "charge",
+    -- Stripe moved it into the payment method's details
+    network_reason_code = v.first("network_reason_code",
+      "payment_method_details.card.network_reason_code"),
+    status = v.unlisted("status", KNOWN),
   },
 }

@@ -18,9 +18,18 @@ local function charge_status(status, captured, refunded)
     return "Unknown"
   elseif captured then
     return "Paid" -- stays so when refunded or disputed later: those are records of their own
+  elseif refunded == nil then
+    return "Unknown"
   end
   return refunded and "Cancelled" or "Authorized"
 end
+
+local CHARGE_STATUSES = { succeeded = true, pending = true, failed = true }
+
+local REFUND_STATUSES = {
+  succeeded = "Paid", pending = "Pending", requires_action = "Pending", failed = "Failed",
+  canceled = "Cancelled",
+}
 
 local function charge_amount(status, captured, amount, amount_captured)
   if status == "succeeded" and captured then
@@ -56,6 +65,7 @@ return mapping "payments" {
         brand = "payment_method_details.card.brand",
         last4 = "payment_method_details.card.last4",
         wallet = "payment_method_details.card.wallet.type",
+        status = v.unlisted("status", CHARGE_STATUSES),
       },
     },
   },
@@ -67,13 +77,11 @@ return mapping "payments" {
       is_payment),
     fields = {
       amount = v.negated(v.money("amount", "currency")),
-      status = v.enum("status", {
-        succeeded = "Paid", pending = "Pending", requires_action = "Pending", failed = "Failed",
-        canceled = "Cancelled",
-      }, "Unknown"),
+      status = v.enum("status", REFUND_STATUSES, "Unknown"),
       paymentMethodRef = payment_method "charge.payment_method_details.type",
       supplementalData = v.supplemental {
         charge = v.id "charge", "reason", "failure_reason", "metadata",
+        status = v.unlisted("status", REFUND_STATUSES),
       },
     },
   },

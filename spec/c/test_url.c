@@ -1,0 +1,69 @@
+#include "test.h"
+#include "url.h"
+
+static void encodes_all_but_unreserved(void) {
+  cm_buf b = {0};
+  CHECK(cm_url_escape(&b, "AZaz09-._~", 10));
+  CHECK_TEXT(b.data, "AZaz09-._~");
+  cm_buf_clear(&b);
+  CHECK(cm_url_escape(&b, "a b+c/\xC3\xA9\0%", 10));
+  CHECK_TEXT(b.data, "a%20b%2Bc%2F%C3%A9%00%25");
+  cm_buf_free(&b);
+}
+
+static void joins_pairs_in_order(void) {
+  cm_buf b = {0};
+  CHECK(cm_url_pair(&b, "expand[]", 8, "data.charge", 11));
+  CHECK(cm_url_pair(&b, "created[gte]", 12, "5", 1));
+  CHECK(cm_url_pair(&b, "empty", 5, "", 0));
+  CHECK_TEXT(b.data, "expand%5B%5D=data.charge&created%5Bgte%5D=5&empty=");
+  cm_buf_free(&b);
+}
+
+static void passes_on_a_full_buffer(void) {
+  cm_buf b;
+  cm_buf_init(&b, 4, false);
+  CHECK(!cm_url_pair(&b, "key", 3, "value", 5));
+  cm_buf_free(&b);
+}
+
+static const char *fault(const char *path) {
+  return cm_url_path_fault(path, strlen(path));
+}
+
+static void accepts_paths(void) {
+  CHECK(!fault("/v1/charges"));
+  CHECK(!fault("/v1/customers/cus_123/sources"));
+  CHECK(!fault("/v1/a.b"));
+  CHECK(!fault("/v1/..."));
+}
+
+static void refuses_other_paths(void) {
+  char longest[CM_PATH_MAX + 2];
+  CHECK_TEXT(fault(""), "must start with '/'");
+  CHECK_TEXT(fault("/"), "must start with '/'");
+  CHECK_TEXT(fault("v1"), "must start with '/'");
+  CHECK_TEXT(fault("//host/x"), "has an empty segment");
+  CHECK_TEXT(fault("/v1/"), "has an empty segment");
+  CHECK_TEXT(fault("/v1/../v2"), "has a dot segment");
+  CHECK_TEXT(fault("/v1/."), "has a dot segment");
+  CHECK(fault("/v1/x?y"));
+  CHECK(fault("/v1/x#y"));
+  CHECK(fault("/v1/x%2e"));
+  CHECK(fault("/v1/x y"));
+  CHECK(fault("/v1/x\r\nHost: y"));
+  CHECK(cm_url_path_fault("/v1\0x", 5));
+  memset(longest, 'a', sizeof longest);
+  longest[0] = '/';
+  CHECK(!cm_url_path_fault(longest, CM_PATH_MAX));
+  CHECK_TEXT(cm_url_path_fault(longest, CM_PATH_MAX + 1), "is too long");
+}
+
+int main(void) {
+  RUN(encodes_all_but_unreserved);
+  RUN(joins_pairs_in_order);
+  RUN(passes_on_a_full_buffer);
+  RUN(accepts_paths);
+  RUN(refuses_other_paths);
+  return test_end();
+}

@@ -1,0 +1,157 @@
+-- Canonical JSON: same value, same bytes; what is written reads back.
+
+local decimal = require "commerce.decimal"
+local json = require "commerce.json"
+
+-- The same object with its members put in another order.
+local function shuffled(value)
+  if type(value) ~= "table" or decimal.is_decimal(value) then
+    return value
+  end
+  local names, result = {}, {}
+  for name in pairs(value) do
+    names[#names + 1] = name
+  end
+  for i = #names, 2, -1 do
+    local j = math.random(i)
+    names[i], names[j] = names[j], names[i]
+  end
+  for _, name in ipairs(names) do
+    result[name] = shuffled(value[name])
+  end
+  return result
+end
+
+local function random_text()
+  local out = {}
+  for i = 1, math.random(0, 12) do
+    out[i] = string.char(math.random(0, 127))
+  end
+  return table.concat(out)
+end
+
+local function random_value(depth)
+  local pick = math.random(depth > 3 and 5 or 7)
+  if pick == 1 then
+    return random_text()
+  elseif pick == 2 then
+    return math.random(-1000000, 1000000)
+  elseif pick == 3 then
+    return (math.random() - 0.5) * 10 ^ math.random(-12, 12)
+  elseif pick == 4 then
+    return math.random(2) == 1
+  elseif pick == 5 then
+    return json.null
+  end
+  local result = {}
+  for i = 1, math.random(1, 5) do
+    result[pick == 6 and i or "k" .. random_text()] = random_value(depth + 1)
+  end
+  return result
+end
+
+describe("json.encode", function()
+  it("sorts the members and writes no spaces", function()
+    assert.equal('{"a":1,"b":{"c":[true,false],"d":"x"},"e":null}',
+      json.encode { e = json.null, b = { d = "x", c = { true, false } }, a = 1 })
+  end)
+
+  it("writes an empty table as an object", function()
+    assert.equal("{}", json.encode {})
+    assert.equal('{"a":{}}', json.encode { a = {} })
+  end)
+
+  it("writes an array with nulls in it", function()
+    assert.equal("[null,1,null]", json.encode { json.null, 1, json.null })
+  end)
+
+  it("writes a table without a first element as an object, whatever its keys", function()
+    assert.equal('{"2":"x"}', json.encode { [2] = "x" })
+  end)
+
+  for _, case in ipairs {
+    { 'say "hi"', [["say \"hi\""]] }, { "back\\slash", [["back\\slash"]] },
+    { "\b\f\n\r\t", [["\b\f\n\r\t"]] }, { "\0\1\31", [["\u0000\u0001\u001f"]] },
+    { "a/b", [["a/b"]] }, { "zł €", '"zł €"' }, { "", '""' },
+  } do
+    it("quotes " .. case[2], function()
+      assert.equal(case[2], json.encode(case[1]))
+      assert.equal(case[1], json.decode("[" .. case[2] .. "]")[1])
+    end)
+  end
+
+  it("quotes the names of members too", function()
+    assert.equal('{"a\\"b":1}', json.encode { ['a"b'] = 1 })
+  end)
+
+  it("gives every byte back", function()
+    for byte = 0, 255 do
+      local text = "x" .. string.char(byte) .. "y"
+      assert.equal(text, json.decode("[" .. json.encode(text) .. "]")[1])
+    end
+  end)
+
+  for _, case in ipairs {
+    { 1e21, "1000000000000000000000" }, { 1e-9, "0.000000001" }, { -0.0, "0" },
+    { 1e15, "1000000000000000" }, { 123456789012, "123456789012" }, { 0.1, "0.1" },
+  } do
+    it("writes a number without exponent: " .. case[2], function()
+      assert.equal(case[2], json.encode(case[1]))
+    end)
+  end
+
+  it("keeps all digits of a decimal", function()
+    local value = decimal.value("19.991234567890123456")
+    assert.equal('{"price":19.991234567890123456}', json.encode { price = value })
+  end)
+
+  it("raises for what JSON cannot carry", function()
+    for _, value in ipairs { math.huge, -math.huge, 0 / 0, print, coroutine.create(print) } do
+      assert.has_error(function()
+        json.encode(value)
+      end)
+      assert.has_error(function()
+        json.encode { deep = { value } }
+      end)
+    end
+  end)
+
+  it("does not depend on the order of the members", function()
+    for _ = 1, 200 do
+      local value = random_value(0)
+      assert.equal(json.encode(value), json.encode(shuffled(value)))
+    end
+  end)
+
+  it("reads back as the same value", function()
+    for _ = 1, 300 do
+      local value = random_value(0)
+      local text = json.encode { value }
+      local back = assert(json.decode(text))
+      assert.same({ value }, back)
+      assert.equal(text, json.encode(back))
+    end
+  end)
+end)
+
+describe("json.decode", function()
+  it("gives a message, not an error, for what is no JSON", function()
+    for _, text in ipairs { "", "{", "[1,", "{'a':1}", "[1]]", '"open', "undefined" } do
+      local value, message = json.decode(text)
+      assert.is_nil(value)
+      assert.is_string(message)
+    end
+  end)
+
+  it("reads null as json.null", function()
+    assert.equal(json.null, json.decode('{"a":null}').a)
+  end)
+end)
+
+describe("json.number", function()
+  it("has no text for infinities and NaN", function()
+    assert.is_nil(json.number(math.huge))
+    assert.is_nil(json.number(0 / 0))
+    assert.equal("19.99", json.number(19.99))
+  end)
+end)

@@ -1,0 +1,280 @@
+-- Who may require, or #include, whom. Data flows one way and a stage gets its predecessor as an
+-- argument: so a stage requires leaf helpers only, and what composes stages stands above them all.
+-- Every file has its entry here; a new one is a decision, made by adding it.
+
+local lfs = require "lfs"
+
+-- ---------------------------------------------------------------- Lua
+
+local MAPPING = { "decimal", "mapping", "mapping.values", "platform.stripe.payment_method_names" }
+
+-- Module -> the modules of this library that it may require; "x.*" where it makes up the name.
+local STAGES = {
+  -- leaf helpers
+  decimal = {}, errors = {}, json = { "decimal" }, report = {}, runtime = {}, time = {},
+  -- the model, the mapping language, the query language
+  model = { "decimal", "json" },
+  mapping = { "errors", "mapping.values", "model" },
+  ["mapping.values"] = { "decimal", "json", "time" },
+  query = { "errors", "time" },
+  -- platforms: one mapping per file
+  ["platform.stripe"] = { "errors", "platform.stripe.*" },
+  ["platform.stripe.company_info"] = MAPPING,
+  ["platform.stripe.customers"] = MAPPING,
+  ["platform.stripe.disputes"] = MAPPING,
+  ["platform.stripe.payment_method_names"] = {},
+  ["platform.stripe.payment_methods"] = MAPPING,
+  ["platform.stripe.payments"] = MAPPING,
+  ["platform.stripe.products"] = MAPPING,
+  ["platform.stripe.tax_components"] = MAPPING,
+  ["platform.stripe.transactions"] = MAPPING,
+  -- stores
+  store = { "errors", "store.sqlite" },
+  ["store.connection"] = { "errors" },
+  ["store.schema"] = {},
+  ["store.sqlite"] = { "errors", "json", "model", "query", "store.connection", "store.schema" },
+}
+
+-- What composes the stages, from below: each may require every stage, the C core, its own floor and
+-- the floors under it. "init" is the module `commerce` itself.
+local FLOORS = {
+  { "sync", "sync.backfill", "sync.books", "sync.convert", "sync.plan", "sync.reading" },
+  { "connection" },
+  { "init" },
+  { "cli", "cli.common", "cli.coverage", "cli.explain", "cli.format", "cli.main", "cli.progress",
+    "cli.show", "cli.status", "cli.sync", "cli.terminal" },
+}
+
+local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody
+
+local CORE = "core"
+
+-- ---------------------------------------------------------------- C
+
+-- Pure files know no Lua: they can be tested and fuzzed by themselves. Unit (name.c with name.h) ->
+-- the headers that it may include beside its own.
+local PURE = {
+  base_url = {}, buf = {}, header = { "buf" }, json = {}, limiter = {}, retry = {}, url = { "buf" },
+  uuid = {}, version = {},
+  page = { "buf", "json" }, projection = { "buf", "json" }, trail = { "page" },
+  failure = { "json", "page" },
+  client = { "base_url", "buf", "limiter", "multi", "retry" },
+  request = { "client", "failure", "header", "multi", "url" },
+  multi = { "request" },
+  walk = { "multi", "page", "request", "trail" },
+}
+
+-- Binding files are thin: arguments in, a pure unit's work, results out.
+local BINDING = {
+  compat = {},
+  args = { "buf", "compat", "url" }, class = { "compat" },
+  error = { "class", "compat", "failure" },
+  lua_limiter = { "args", "class", "compat", "limiter", "multi" },
+  lua_page = { "args", "class", "compat", "lua_projection", "page" },
+  lua_projection = { "class", "compat", "projection" },
+  secret = { "buf", "class", "compat", "error" },
+  transport = { "args", "class", "compat", "error", "multi" },
+  session = { "args", "call", "class", "client", "compat", "lua_limiter", "pager", "secret",
+    "transport", "version" },
+  call = { "args", "class", "compat", "error", "multi", "session", "url" },
+  pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
+  core = { "call", "compat", "error", "lua_limiter", "lua_page", "lua_projection", "pager",
+    "secret", "session", "transport", "uuid", "version" },
+}
+
+-- ---------------------------------------------------------------- reading the sources
+
+local function lines_of(path)
+  local lines = {}
+  for line in io.lines(path) do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+local function files_under(folder, pattern, found)
+  for name in lfs.dir(folder) do
+    local path = folder .. "/" .. name
+    if name:sub(1, 1) ~= "." then
+      if lfs.attributes(path, "mode") == "directory" then
+        files_under(path, pattern, found)
+      elseif name:find(pattern) then
+        found[#found + 1] = path
+      end
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+-- "lua/commerce/sync/init.lua" -> "sync"
+local function module_of(path)
+  local name = path:gsub("^lua/commerce/", ""):gsub("%.lua$", ""):gsub("/init$", "")
+  return (name:gsub("/", "."))
+end
+
+local LUA_FILES = files_under("lua", "%.lua$", {})
+local C_FILES = files_under("csrc", "%.[ch]$", {})
+
+local MODULES = {} -- module -> path
+for _, path in ipairs(LUA_FILES) do
+  MODULES[module_of(path)] = path
+end
+
+-- The modules of this library that a file names as texts: `require "commerce.x"`, but also
+-- "commerce.x" in a table of modules, and "commerce.x." in front of a name, taken as "x.*".
+local function required_by(name)
+  local found = {}
+  for number, line in ipairs(lines_of(MODULES[name])) do
+    local code = line:gsub("%-%-.*$", "")
+    local requires = code:find("require", 1, true)
+    for quoted in code:gmatch('"(commerce[%w_%.]*)"') do
+      local target = quoted == "commerce" and "init"
+        or (quoted:match("^commerce%.([%w_%.]+)$") or ""):gsub("%.$", ".*")
+      if requires or MODULES[target] and not code:find("__name", 1, true) and target ~= "init" then
+        found[#found + 1] = { target, number }
+      end
+    end
+  end
+  return found
+end
+
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list) do
+    set[item] = true
+  end
+  return set
+end
+
+local FLOOR_OF = {}
+for floor, names in ipairs(FLOORS) do
+  for _, name in ipairs(names) do
+    FLOOR_OF[name] = floor
+  end
+end
+
+local function may_require(from, to)
+  local floor = FLOOR_OF[from]
+  if not floor then
+    return set_of(STAGES[from])[to]
+  end
+  local whole = to:gsub("%.%*$", "")
+  return to == CORE or STAGES[whole] ~= nil or FLOOR_OF[whole] ~= nil and FLOOR_OF[whole] <= floor
+end
+
+-- ---------------------------------------------------------------- the cases
+
+local function known(name)
+  return STAGES[name] ~= nil or FLOOR_OF[name] ~= nil or STUBS[name]
+end
+
+describe("the Lua modules", function()
+  for name, path in pairs(MODULES) do
+    it(path .. " has its place and requires only what it may", function()
+      assert.is_truthy(known(name), path .. " has no entry in spec/unit/layering_spec.lua: add it "
+        .. "to STAGES with what it requires, or to FLOORS if it composes")
+      if not STUBS[name] then
+        for _, required in ipairs(required_by(name)) do
+          assert.is_truthy(may_require(name, required[1]),
+            ("%s:%d: %s may not require %s"):format(path, required[2], name, required[1]))
+        end
+      end
+    end)
+
+    it(path .. " loads", function()
+      assert(loadfile(path))
+    end)
+  end
+
+  it("are all there that have an entry", function()
+    for _, set in ipairs { STAGES, FLOOR_OF, STUBS } do
+      for name in pairs(set) do
+        assert.is_truthy(MODULES[name], name .. " is gone: take its entry out of layering_spec")
+      end
+    end
+  end)
+
+  it("are never required in a circle", function()
+    local state = {}
+    local function visit(name, way)
+      assert.is_falsy(state[name] == "open", "a circle: " .. way .. " -> " .. name)
+      if state[name] or not MODULES[name] then
+        return
+      end
+      state[name] = "open"
+      for _, required in ipairs(required_by(name)) do
+        visit(required[1], way .. " -> " .. name)
+      end
+      state[name] = "done"
+    end
+    for name in pairs(MODULES) do
+      visit(name, "")
+    end
+  end)
+
+  it("name the C core only where stages are composed", function()
+    for name in pairs(STAGES) do
+      for _, required in ipairs(MODULES[name] and required_by(name) or {}) do
+        assert.are_not.equal(CORE, required[1])
+      end
+    end
+  end)
+end)
+
+describe("the C files", function()
+  local function unit_of(path)
+    return path:match("([%w_]+)%.[ch]$")
+  end
+
+  for _, path in ipairs(C_FILES) do
+    local unit = unit_of(path)
+
+    it(path .. " includes only what it may", function()
+      local allowed = PURE[unit] or BINDING[unit]
+      assert.is_truthy(allowed, path .. " has no entry in spec/unit/layering_spec.lua: add it to "
+        .. "PURE, or to BINDING if it knows Lua, with what it includes")
+      allowed = set_of(allowed)
+      for number, line in ipairs(lines_of(path)) do
+        local header = line:match('^%s*#%s*include%s+"([^"]+)"')
+        local target = header and header:gsub("%.h$", "")
+        local place = ("%s:%d: "):format(path, number)
+        if target then
+          assert.is_truthy(target == unit or allowed[target],
+            place .. unit .. " may not include " .. header)
+          assert.is_falsy(PURE[unit] and BINDING[target],
+            place .. "a pure file may not include the binding header " .. header)
+        end
+        local system = line:match("^%s*#%s*include%s+<([^>]+)>")
+        if system and (system:find("^lua") or system == "lauxlib.h") then
+          assert.is_truthy(BINDING[unit], place .. "a pure file may not include " .. system)
+        end
+        if line:find("LUA_VERSION_NUM", 1, true) then
+          assert.equal("compat", unit, place .. "only compat.h may ask which Lua this is")
+        end
+      end
+    end)
+  end
+
+  it("are all there that have an entry", function()
+    local there = {}
+    for _, path in ipairs(C_FILES) do
+      there[unit_of(path)] = true
+    end
+    for _, set in ipairs { PURE, BINDING } do
+      for unit in pairs(set) do
+        assert.is_truthy(there[unit], "csrc/" .. unit
+          .. " is gone: take its entry out of layering_spec")
+      end
+    end
+  end)
+
+  it("are each pure or binding, not both, and pure ones list pure ones only", function()
+    for unit, headers in pairs(PURE) do
+      assert.is_nil(BINDING[unit], unit)
+      for _, header in ipairs(headers) do
+        assert.is_truthy(PURE[header], unit .. " lists " .. header)
+      end
+    end
+  end)
+end)

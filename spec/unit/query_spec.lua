@@ -1,0 +1,227 @@
+-- Codat's query language: what it accepts, what it means, what it refuses and where it says so.
+
+local builders = require "spec.support.builders"
+local model = require "commerce.model"
+local query = require "commerce.query"
+local store = require "commerce.store"
+
+local PAYMENTS = model.find "payments"
+
+local ROWS = {
+  { id = "a", amount = 10, currency = "EUR", status = "Paid", createdDate = "2026-01-01T00:00:00Z",
+    paymentMethodRef = { id = "card", name = "Card" } },
+  { id = "b", amount = 100.5, currency = "USD", status = "Pending", paymentProvider = "Stripe",
+    createdDate = "2026-01-02T10:30:00Z", paymentMethodRef = { id = "klarna", name = "Klarna" } },
+  { id = "c", amount = -7, currency = "eur", status = "Failed", paymentProvider = "AT&T a|b",
+    createdDate = "2026-02-01T23:59:59Z" },
+  { id = "d", currency = "GBP", paymentProvider = "O'Hara \" -- ; DROP TABLE payments",
+    metadata = { isDeleted = true } },
+  { id = "txn_1:Stripe processing fees", amount = 0, paymentProvider = "100% _under_",
+    metadata = { isDeleted = false } },
+}
+
+describe("a query", function()
+  local db
+
+  setup(function()
+    db = assert(store.open "sqlite::memory:")
+    assert(db:save_connection { id = "c1", integration = "stripe-test", account = "acct_1",
+      name = "Shop", status = "Linked", created = builders.CREATED_TEXT })
+    local records = {}
+    for i, row in ipairs(ROWS) do
+      records[i] = { id = row.id, body = assert(model.encode(PAYMENTS, row)) }
+    end
+    assert(db:write_page("c1", { records = { payments = records } }, "2026-03-01T00:00:00Z"))
+  end)
+
+  teardown(function()
+    db:close()
+  end)
+
+  -- The ids of the rows a query finds, the first letter of each, sorted.
+  local function found(text)
+    local expression, message = query.parse(PAYMENTS, text)
+    assert.is_truthy(expression, message)
+    local ids = {}
+    for id in assert(db:records(PAYMENTS, { query = expression, deleted = true })) do
+      ids[#ids + 1] = id:sub(1, 1)
+    end
+    table.sort(ids)
+    return table.concat(ids)
+  end
+
+  for _, case in ipairs {
+    -- numbers: every operator
+    { "amount=10", "a" }, { "amount=100.5", "b" }, { "amount=100.50", "b" }, { "amount=-7", "c" },
+    { "amount!=10", "bcdt" }, { "amount>10", "b" }, { "amount>=10", "ab" }, { "amount<10", "ct" },
+    { "amount<=10", "act" }, { "amount>-8", "abct" }, { "amount=0", "t" },
+    -- strings: =, != and ~
+    { "id=b", "b" }, { "id!=b", "acdt" }, { "paymentProvider=Stripe", "b" },
+    { "paymentProvider~strip", "b" }, { "id~processing", "t" },
+    { "paymentProvider!=Stripe", "acdt" }, { "currency=EUR", "ac" }, { "currency!=EUR", "bdt" },
+    { "currency~U", "abc" },
+    { "id=txn_1:Stripe processing fees", "t" },
+    -- ~ knows no wildcards
+    { "paymentProvider~100%", "t" }, { "paymentProvider~%", "t" }, { "paymentProvider~_u", "t" },
+    { "paymentProvider~p_", "" },
+    -- enums, whatever the case of word and field
+    { "status=Paid", "a" }, { "status=paid", "a" }, { "STATUS=PAID", "a" },
+    { "status!=paid", "bcdt" }, { "status~pai", "a" }, { "status=Nothing", "" },
+    -- nested
+    { "paymentMethodRef.id=card", "a" }, { "paymentMethodRef.name~arna", "b" },
+    { "paymentMethodRef.id!=card", "bcdt" },
+    -- booleans
+    { "metadata.isDeleted=true", "d" }, { "metadata.isDeleted!=true", "abct" },
+    { "metadata.isDeleted=false", "t" }, { "metadata.isDeleted=TRUE", "d" },
+    -- dates: midnight UTC where there is no time
+    { "createdDate=2026-01-01", "a" }, { "createdDate>2026-01-01", "bc" },
+    { "createdDate>=2026-01-01", "abc" }, { "createdDate<2026-01-02", "a" },
+    { "createdDate<=2026-01-02T10:30:00Z", "ab" }, { "createdDate=2026-01-02T10:30:00", "b" },
+    { "createdDate>2026-01-02T10:29:59Z", "bc" }, { "createdDate!=2026-01-01", "bcdt" },
+    { "modifiedDate>=2026-03-01", "abcdt" }, { "modifiedDate>2026-03-01", "" },
+    -- spaces around operators
+    { "amount > 10", "b" }, { " amount=10 ", "a" }, { "amount >=  100.5", "b" },
+    -- && binds tighter than ||, braces bind tightest
+    { "amount>10&&status=Pending", "b" }, { "amount=10||amount=-7", "ac" },
+    { "id=a||id=b&&status=Failed", "a" }, { "status=Failed&&id=b||id=a", "a" },
+    { "{id=a||id=b}&&status=Pending", "b" }, { "status=Pending&&{id=a||id=b}", "b" },
+    { "id=a||id=b||id=c", "abc" }, { "id~a&&id=a&&amount=10", "a" },
+    { "{amount > 100 || amount < 5} && status != failed", "bt" },
+    { "{{id=a}}||{{id=b}&&{amount>100}}", "ab" }, { "{id=a||{id=b&&amount<0}}", "a" },
+    -- one & or | belongs to the value
+    { "paymentProvider=AT&T a|b", "c" }, { "paymentProvider~T&T", "c" },
+    -- values are bound, never part of the SQL
+    { "paymentProvider=O'Hara \" -- ; DROP TABLE payments", "d" }, { "paymentProvider~'", "d" },
+    { "id=' OR 1=1 --", "" }, { "id=a' OR 'a'='a", "" }, { "id=?", "" },
+  } do
+    it(("%s finds '%s'"):format(case[1], case[2]), function()
+      assert.equal(case[2], found(case[1]))
+    end)
+  end
+
+  it("never has a value in its SQL", function()
+    for _, text in ipairs { "id=zebra", "id~zebra", "id!=zebra", "{id=zebra||status=zebra}" } do
+      local values = {}
+      local sql = query.to_sql(assert(query.parse(PAYMENTS, text)), values)
+      assert.is_nil(sql:find("zebra", 1, true))
+      assert.equal("zebra", values[1])
+      local _, marks = sql:gsub("%?", "")
+      assert.equal(marks, #values)
+    end
+  end)
+
+  it("of random clauses agrees with && before ||", function()
+    local truth = { a = true, b = false }
+    local present = { a = "id=a", b = "id=a&&amount=11" }
+    for _ = 1, 200 do
+      local parts, any, all = {}, false, true
+      for i = 1, math.random(1, 6) do
+        local name = math.random(2) == 1 and "a" or "b"
+        local text = "{" .. present[name] .. "}"
+        if i > 1 then
+          if math.random(2) == 1 then
+            text = "&&" .. text
+          else
+            text = "||" .. text
+            any, all = any or all, true
+          end
+        end
+        all = all and truth[name]
+        parts[i] = text
+      end
+      local matches = found("id=a&&{" .. table.concat(parts) .. "}")
+      assert.equal((any or all) and "a" or "", matches)
+    end
+  end)
+end)
+
+describe("a malformed query", function()
+  -- text, what the message must hold
+  for _, case in ipairs {
+    { "", "Malformed query" }, { "   ", "Malformed query" }, { "amount", "character 1" },
+    { "amount=", "character 1" }, { "=5", "character 1" }, { "amount 5", "character 1" },
+    { "amount=5&&", "character 11" }, { "amount=5||", "character 11" },
+    { "&&amount=5", "character 1" }, { "||amount=5", "character 1" },
+    { "amount=5&&&&id=a", "character 11" }, { "amount=5&&||id=a", "character 11" },
+    { "{amount=5", "character 1" }, { "id=a&&{amount=5", "character 7" },
+    { "amount=5}", "character 9" }, { "{}", "character 2" }, { "{amount=5}id=a", "character 11" },
+    { "id=a{amount=5}", "character 5" }, { "amount=5 && id", "character 12" },
+    -- fields
+    { "colour=red", "colour" }, { "supplementalData=x", "supplementalData" },
+    { "supplementalData.content.stripe.customer=cus_1", "supplementalData" },
+    { "paymentMethodRef=card", "paymentMethodRef" }, { "connection_id=x", "connection_id" },
+    { "data~x", "data" }, { "payment_method_ref_id=x", "payment_method_ref_id" },
+    -- operators
+    { "amount~5", "amount" }, { "createdDate~2026", "createdDate" }, { "id>5", "id" },
+    { "status<Paid", "status" }, { "currency>=EUR", "currency" },
+    { "metadata.isDeleted>true", "metadata.isDeleted" },
+    { "metadata.isDeleted~t", "metadata.isDeleted" },
+    -- values
+    { "amount=ten", "ten" }, { "amount=1e3", "1e3" }, { "amount=0x10", "0x10" },
+    { "amount=null", "null" }, { "amount=--5", "--5" }, { "amount=1,5", "1,5" },
+    { "amount=nan", "nan" }, { "amount=inf", "inf" }, { "metadata.isDeleted=1", "isDeleted" },
+    { "metadata.isDeleted=yes", "isDeleted" }, { "createdDate=yesterday", "yesterday" },
+    { "createdDate=2026-1-1", "2026-1-1" }, { "createdDate=01.02.2026", "01.02.2026" },
+    { "createdDate=2026-01-01T10", "2026-01-01T10" }, { "createdDate=null", "null" },
+    { "createdDate>2026-13-01", "2026-13-01" }, { "createdDate>2026-02-30", "2026-02-30" },
+    { "createdDate>2026-01-01T25:00:00Z", "2026-01-01T25:00:00Z" },
+  } do
+    it(("'%s' is refused"):format(case[1]), function()
+      local expression, message, details = query.parse(PAYMENTS, case[1])
+      assert.is_nil(expression)
+      assert.is_truthy(message:find("^Error parsing query %- "), message)
+      assert.is_truthy(message:find(case[2], 1, true), message)
+      assert.equal("usage", details.kind)
+    end)
+  end
+
+  it("names a property as Codat does", function()
+    local _, message = query.parse(PAYMENTS, "colour=red")
+    assert.is_truthy(message:find("Could not resolve property colour on Payment", 1, true), message)
+  end)
+
+  it("is one with a field inside an array", function()
+    assert.is_nil((query.parse(model.find "disputes", "disputedTransactions.id=txn_1")))
+    assert.is_nil((query.parse(model.find "products", "variants.name=x")))
+  end)
+
+  it("is one of more than 2048 characters", function()
+    assert.is_truthy((query.parse(PAYMENTS, "id=" .. ("x"):rep(2045))))
+    local expression, message = query.parse(PAYMENTS, "id=" .. ("x"):rep(2046))
+    assert.is_nil(expression)
+    assert.is_truthy(message:find("2048", 1, true))
+  end)
+
+  it("never raises", function()
+    local pieces = { "amount", "id", "=", "!=", ">", "~", "&&", "||", "{", "}", "5", " ", "%", "'",
+      "&", "|", "\0", "createdDate", "2026-01-01", "ü" }
+    for _ = 1, 2000 do
+      local text = {}
+      for i = 1, math.random(0, 9) do
+        text[i] = pieces[math.random(#pieces)]
+      end
+      local expression, message = query.parse(PAYMENTS, table.concat(text))
+      assert.is_truthy(expression or type(message) == "string")
+    end
+  end)
+end)
+
+describe("an order", function()
+  it("is ascending by default, descending with a minus", function()
+    assert.same({ column = "created_date", descending = false },
+      query.order(PAYMENTS, "createdDate"))
+    assert.same({ column = "amount", descending = true }, query.order(PAYMENTS, "-amount"))
+    assert.same({ column = "payment_method_ref_id", descending = false },
+      query.order(PAYMENTS, "paymentMethodRef.id"))
+  end)
+
+  for _, text in ipairs { "", "-", "colour", "-colour", "amount,id", "amount desc", "--amount",
+    "data", "amount; DROP TABLE payments", "supplementalData" } do
+    it(("by '%s' is refused"):format(text), function()
+      local order, message, details = query.order(PAYMENTS, text)
+      assert.is_nil(order)
+      assert.is_string(message)
+      assert.equal("usage", details.kind)
+    end)
+  end
+end)
