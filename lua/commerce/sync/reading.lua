@@ -149,8 +149,10 @@ local function step(run, reader)
   if page then
     local ok
     ok, message, details = store_page(run, task, page, reader.state)
+    local read = fraction(run, page)
+    page:close() -- now, not when the collector comes by: it sees a page's handle, not its bytes
     if ok then
-      run.books:tell(task.name, fraction(run, page))
+      run.books:tell(task.name, read)
       return true
     end
   elseif page == false then
