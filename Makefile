@@ -104,7 +104,7 @@ clean:
 
 # A make of its own follows, so that what has just been installed is found.
 packages:
-	@spec/support/install-packages
+	@spec/support/install-packages $(TOOLS)
 
 demo: packages
 	@$(MAKE) --no-print-directory all
@@ -130,6 +130,7 @@ asan: packages
 	@$(MAKE) --no-print-directory all c-tests build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
 	@spec/support/run-tests --asan
 
+valgrind: TOOLS = valgrind
 valgrind: packages
 	@$(MAKE) --no-print-directory all c-tests
 	@spec/support/run-tests --valgrind
@@ -141,12 +142,15 @@ build/fuzz/%: spec/fuzz/%_fuzz.c $(PURE) $(HEADERS)
 	@mkdir -p $(@D)
 	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc -o $@ $< $(PURE) $(LIBS)
 
-fuzz: $(FUZZERS)
+fuzz: TOOLS = clang libclang-rt-14-dev
+fuzz: packages
+	@$(MAKE) --no-print-directory $(FUZZERS)
 	@for fuzzer in $(FUZZERS); do name=$$(basename $$fuzzer); mkdir -p build/fuzz/found/$$name; \
 	  echo "$$name"; $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 	    build/fuzz/found/$$name spec/fuzz/corpus/$$name || exit 1; done
 
-lint:
+lint: TOOLS = lua-check clang-format cppcheck
+lint: packages
 	luacheck -q lua spec examples
 	@for lua in $(LUA54) $(LUAJIT); do for file in $(LUA_FILES); do \
 	  $$lua -e 'assert(loadfile(arg[1]))' "$$file" || exit 1; done; done
