@@ -126,8 +126,13 @@ build/c/test_%: spec/c/test_%.c spec/c/test.h $(PURE) $(HEADERS)
 .PHONY: c-tests
 c-tests: $(C_TESTS)
 
+build/asan/exit.so: spec/support/asan_exit.c
+	@mkdir -p $(@D)
+	@$(CC) -shared -fPIC -D_GNU_SOURCE -o $@ $<
+
 asan: packages
-	@$(MAKE) --no-print-directory all c-tests build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
+	@$(MAKE) --no-print-directory all c-tests build/asan/exit.so \
+	  build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
 	@spec/support/run-tests --asan
 
 valgrind: TOOLS = valgrind

@@ -222,7 +222,7 @@ void cm_opt_pairs(lua_State *L, int index, const char *name, cm_buf *out,
     cm_opt_error(L, name, "array of {key, value} pairs expected");
   for (i = 1; i <= n; i++) {
     const char *key, *value, *wrong;
-    size_t nkey, nvalue;
+    size_t nkey, nvalue = 0;
     char room[32];
     lua_rawgeti(L, -1, i);
     if (lua_type(L, -1) != LUA_TTABLE || lua_rawlen(L, -1) != 2)

@@ -66,16 +66,12 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 ** require "commerce.core". Opens no handle, file or socket, so that it may happen before a fork.
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"limiter", cm_limiter_make},
-                                       {"projection", cm_projection_make},
-                                       {"secret", cm_secret_new},
-                                       {"secret_from_env", cm_secret_from_env},
-                                       {"session", cm_session_new},
-                                       {"transport", cm_transport_new},
-                                       {"versions", core_versions},
-                                       {"now", core_now},
-                                       {"uuid", core_uuid},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"limiter", cm_limiter_make}, {"projection", cm_projection_make},
+      {"secret", cm_secret_new},    {"secret_from_env", cm_secret_from_env},
+      {"session", cm_session_new},  {"transport", cm_transport_new},
+      {"versions", core_versions},  {"now", core_now},
+      {"uuid", core_uuid},          {NULL, NULL}};
   cm_open_error(L);
   cm_open_secret(L);
   cm_open_limiter(L);

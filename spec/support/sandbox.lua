@@ -125,23 +125,25 @@ function methods:script(path, more)
   }, more or {}))
 end
 
---- Start a command line and end it with SIGKILL, some time after its output holds a word.
+--- Start a command line and send it a signal, some time after its output holds a word.
 ---@param command string from `command` or `script`
 ---@param word string
 ---@param seconds number how long to let it go on
----@return integer status 137 if it was killed, else the status with which it had ended before
+---@param signal string? KILL if left out
+---@return integer status 137 if SIGKILL ended it, else the status with which it had ended before
 ---@return string output
 ---@return string errors
-function methods:kill_after(command, word, seconds)
+function methods:kill_after(command, word, seconds, signal)
   local out, err, code = self:path "killed.out", self:path "killed.err", self:path "killed.code"
   -- the shell that waits for it tells killed from ended; its own notice of the kill is not wanted
   shell.run(([[
     %s >%s 2>%s </dev/null & pid=$!
     while kill -0 $pid && ! grep -q %s %s; do sleep 0.005; done
     sleep %.3f
-    kill -9 $pid
+    kill -%s $pid
     wait $pid
-    echo $? >%s]]):format(command, out, err, shell.quote(word), out, seconds, code))
+    echo $? >%s]]):format(command, out, err, shell.quote(word), out, seconds, signal or "KILL",
+    code))
   local texts = { self:read "killed.code", self:read "killed.out", self:read "killed.err" }
   return tonumber(texts[1]), texts[2], texts[3]
 end

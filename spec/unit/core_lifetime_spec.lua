@@ -174,6 +174,39 @@ describe("objects of the core", function()
     assert.is_true(collectgarbage("count") < memory + 200)
   end)
 
+  -- Plain Lua cannot fork; LuaJIT can, through its FFI, and the C is the same.
+  local has_ffi, ffi = pcall(require, "ffi")
+  if has_ffi then
+    it("refuse to work in a forked child, and do no harm to the parent", function()
+      ffi.cdef "int fork(void); void _exit(int); int waitpid(int, int *, int);"
+      local session, transport = server:session()
+      local call = session:request { path = "/v1/account" }
+      local pager = session:pager { path = "/v1/charges" }
+      transport:run(0)
+      local child = ffi.C.fork()
+      if child == 0 then
+        local fine = pcall(function()
+          local value, message, details = transport:run(0)
+          assert(value == nil and message == "transport used after fork")
+          assert(details.kind == "cancelled")
+          assert(select(2, call:poll()) == "GET /v1/account: transport used after fork")
+          assert(select(2, pager:poll()) == "GET /v1/charges: transport used after fork")
+          local later = session:request { path = "/v1/x" }
+          assert(select(2, later:poll()) == "GET /v1/x: transport used after fork")
+          transport:close()
+          call, pager, session, transport = nil, nil, nil, nil
+          collect()
+        end)
+        ffi.C._exit(fine and 7 or 8)
+      end
+      local status = ffi.new "int[1]"
+      assert.equal(child, ffi.C.waitpid(child, status, 0))
+      assert.equal(7 * 256, status[0])
+      local response = server:drive(transport, function() return call:poll() end)
+      assert.equal(200, response.status)
+    end)
+  end
+
   it("cannot be finalised by hand", function()
     local key = assert(core.secret "sk_test_x")
     for _, object in ipairs { core.transport(), core.limiter {}, key } do
