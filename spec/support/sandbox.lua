@@ -3,6 +3,7 @@
 -- was given: a secret must not appear in what a command prints.
 
 local shell = require "spec.support.shell"
+local socket = require "socket"
 
 local sandbox = {}
 
@@ -13,6 +14,7 @@ sandbox.runtime = os.getenv "COMMERCE_TEST_RUNTIME" or "lua5.4"
 local methods = {}
 local sandbox_mt = { __index = methods }
 
+local LONGEST_JOB = 60 -- seconds to wait for a command in the background
 local LEAST_SECRET = 12 -- characters; shorter keys are no secrets but words of the test
 
 --- Make a sandbox.
@@ -86,6 +88,14 @@ function sandbox.leak(text, key)
   end
 end
 
+local function exists(path)
+  local file = io.open(path)
+  if file then
+    file:close()
+  end
+  return file ~= nil
+end
+
 local function check_leaks(box, more, ...)
   local key = environment_of(box, more).STRIPE_SECRET_KEY
   for _, text in ipairs { ... } do
@@ -115,6 +125,31 @@ end
 ---@return string errors
 function methods:commerce(arguments, more)
   return self:run("build/commerce " .. arguments, more)
+end
+
+--- Start a command line beside the specs; what it gives is asked for later.
+---@param command string
+---@param more table<string, string|false>?
+---@return fun(): integer, string, string wait gives status, output and errors when it has ended
+function methods:background(command, more)
+  self.jobs = (self.jobs or 0) + 1
+  local names = {}
+  for i, kind in ipairs { "out", "err", "code" } do
+    names[i] = ("job%d.%s"):format(self.jobs, kind)
+  end
+  local code = self:path(names[3])
+  shell.run(("{ %s >%s 2>%s </dev/null; echo $? >%s.new; mv %s.new %s; } &"):format(
+    self:command(command, more), self:path(names[1]), self:path(names[2]), code, code, code))
+  return function()
+    local deadline = socket.gettime() + LONGEST_JOB
+    while not exists(code) do
+      assert(socket.gettime() < deadline, "it does not end: " .. command)
+      socket.sleep(0.02)
+    end
+    local output, errors = self:read(names[1]), self:read(names[2])
+    check_leaks(self, more, output, errors)
+    return tonumber(self:read(names[3])), output, errors
+  end
 end
 
 --- The command line of a Lua script that may require the library.

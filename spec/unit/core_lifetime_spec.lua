@@ -183,6 +183,7 @@ describe("objects of the core", function()
       local call = session:request { path = "/v1/account" }
       local pager = session:pager { path = "/v1/charges" }
       transport:run(0)
+      local verdict = os.tmpname()
       local child = ffi.C.fork()
       if child == 0 then
         local fine = pcall(function()
@@ -197,11 +198,17 @@ describe("objects of the core", function()
           call, pager, session, transport = nil, nil, nil, nil
           collect()
         end)
-        ffi.C._exit(fine and 7 or 8)
+        -- told through a file: under valgrind the exit status is valgrind's
+        local told = io.open(verdict, "w")
+        told:write(fine and "fine" or "wrong")
+        told:close()
+        ffi.C._exit(0)
       end
-      local status = ffi.new "int[1]"
-      assert.equal(child, ffi.C.waitpid(child, status, 0))
-      assert.equal(7 * 256, status[0])
+      assert.equal(child, ffi.C.waitpid(child, ffi.new "int[1]", 0))
+      local told = assert(io.open(verdict))
+      assert.equal("fine", told:read "*a")
+      told:close()
+      os.remove(verdict)
       local response = server:drive(transport, function() return call:poll() end)
       assert.equal(200, response.status)
     end)

@@ -59,7 +59,10 @@ function connection.open(driver, name, ...)
     return errors.fail("store", ("%s: %s"):format(name, explain(tostring(message))))
   end
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
-  return setmetatable({ handle = handle, name = name, statements = {} }, connection_mt)
+  return setmetatable({
+    handle = handle, name = name, statements = {},
+    loops = setmetatable({}, { __mode = "k" }), -- statements of `each`; a collected one is closed
+  }, connection_mt)
 end
 
 -- Statements are few and fixed: each is prepared once.
@@ -150,13 +153,15 @@ function methods:each(sql, values, columns)
     statement:close()
     failed(self, reason)
   end
+  self.loops[statement] = true
   return function()
-    local row = statement and statement:fetch(false)
+    -- closed by the end of the rows, or by the connection's
+    local row = self.loops[statement] and statement:fetch(false)
     if row then
       return unpack(row, 1, columns)
-    elseif statement then
+    elseif self.loops[statement] then
+      self.loops[statement] = nil
       statement:close()
-      statement = nil
     end
   end
 end
@@ -182,6 +187,11 @@ function methods:close()
   for sql, statement in pairs(self.statements) do
     statement:close()
     self.statements[sql] = nil
+  end
+  -- SQLite does not close a connection on which a loop that was left early still stands
+  for statement in pairs(self.loops) do
+    self.loops[statement] = nil
+    statement:close()
   end
   if self.handle then
     self.handle:close()
