@@ -1,0 +1,101 @@
+-- What the README and the examples promise: every example script runs, every SQL query of the
+-- README gives rows, every command it names exists.
+
+local emulator = require "spec.support.emulator"
+local shell = require "spec.support.shell"
+
+local LUA = os.getenv "COMMERCE_TEST_LUA" or "lua5.4"
+local MODULES = os.getenv "COMMERCE_TEST_MODULES" or "build/lua5.4"
+
+local function readme()
+  local file = assert(io.open "README.md")
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function examples()
+  local _, output = shell.run "ls examples/*.lua"
+  local list = {}
+  for name in output:gmatch "[^\n]+" do
+    list[#list + 1] = name
+  end
+  return list
+end
+
+describe("the documentation", function()
+  local e, folder, environment
+
+  setup(function()
+    e = emulator.start { charges = 300, compact = true }
+    folder = shell.temporary_folder()
+    local paths = "lua/?.lua;lua/?/init.lua;;"
+    environment = ("LUA=%s STRIPE_SECRET_KEY=sk_test_emulator STRIPE_API_BASE=%s "
+      .. "COMMERCE_STORE=sqlite:%s/shop.db LUA_PATH='%s' LUA_PATH_5_4='%s' LUA_CPATH='%s/?.so;;' "
+      .. "LUA_CPATH_5_4='%s/?.so;;' "):format(LUA, e.base, folder, paths, paths, MODULES, MODULES)
+    local status, _, errors = shell.run(environment .. "build/commerce sync")
+    assert(status == 0, errors)
+  end)
+
+  teardown(function()
+    e:stop()
+    shell.remove_folder(folder)
+  end)
+
+  for _, name in ipairs(examples()) do
+    it("has an example that runs: " .. name, function()
+      local status, output, errors = shell.run(environment .. LUA .. " " .. name)
+      assert.equal("", errors)
+      assert.equal(0, status)
+      assert.is_true(#output > 0)
+    end)
+  end
+
+  it("has SQL that gives rows", function()
+    local count = 0
+    for query in readme():gmatch "```sql\n(.-)```" do
+      count = count + 1
+      local status, output, errors = shell.run(("sqlite3 %s/shop.db %s")
+        :format(folder, shell.quote(query)))
+      assert.equal("", errors)
+      assert.equal(0, status)
+      assert.is_true(#output > 0, query)
+    end
+    assert.is_true(count >= 3)
+  end)
+
+  it("says truly that transactions add up to Stripe's balance", function()
+    local query = readme():match "```sql\n(SELECT t%.currency.-)```"
+    local _, output = shell.run(("sqlite3 -separator ' ' %s/shop.db %s")
+      :format(folder, shell.quote(query)))
+    local rows = 0
+    for currency, ours, theirs in output:gmatch "(%u+) (%S+) (%S+)\n" do
+      rows = rows + 1
+      assert.is_true(math.abs(tonumber(ours) - tonumber(theirs)) < 0.005, currency)
+    end
+    assert.is_true(rows > 5)
+  end)
+
+  it("has Lua that runs as it stands", function()
+    local program = readme():match "```lua\n(.-)```"
+    local path = folder .. "/readme.lua"
+    local file = assert(io.open(path, "w"))
+    file:write((program:gsub("sqlite:commerce%.db", "sqlite:" .. folder .. "/readme.db")))
+    file:close()
+    local status, output, errors = shell.run(environment .. LUA .. " " .. path)
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.truthy(output:find("payments", 1, true))
+  end)
+
+  it("names commands that exist", function()
+    local count = 0
+    for command in readme():gmatch "\n| `commerce (%l+)" do
+      count = count + 1
+      local status, output = shell.run(environment .. "build/commerce " .. command .. " --help")
+      assert.equal(0, status, command)
+      assert.truthy(output:find("Usage: commerce " .. command, 1, true))
+    end
+    assert.is_true(count >= 4)
+  end)
+end)
