@@ -60,18 +60,19 @@ local function new_session(options, key, integration)
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
     max_connections = options.concurrency or stripe.concurrency,
   }
+  local limiter = core.limiter {
+    rate = options.rate or integration.rate,
+    endpoint_rate = options.endpoint_rate or stripe.endpoint_rate,
+    concurrency = options.concurrency or stripe.concurrency,
+  }
   local session = core.session {
     transport = transport, key = key, account = options.account, version = stripe.version,
     base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
-    limiter = core.limiter {
-      rate = options.rate or integration.rate,
-      endpoint_rate = options.endpoint_rate or stripe.endpoint_rate,
-      concurrency = options.concurrency or stripe.concurrency,
-    },
+    limiter = limiter,
     retries = options.retries, timeout = options.timeout, max_body = options.max_body,
     backoff = options.backoff, backoff_cap = options.backoff_cap,
   }
-  return session, transport
+  return session, transport, limiter
 end
 
 -- The account behind the key. A restricted key may be refused it, but is then told its id.
@@ -137,7 +138,7 @@ function connection.open(store, options)
   if not integration then
     return nil, message, details
   end
-  local session, transport = new_session(options, key, integration)
+  local session, transport, limiter = new_session(options, key, integration)
   local account
   account, message, details = identify(session, transport, options.account)
   local row
@@ -151,7 +152,7 @@ function connection.open(store, options)
   return setmetatable({
     id = row.id, row = row, account = account.id, account_created = tonumber(account.created),
     integration = integration, platform = stripe, mappings = stripe.mappings(),
-    store = store, session = session, transport = transport,
+    store = store, session = session, transport = transport, limiter = limiter,
   }, connection_mt)
 end
 

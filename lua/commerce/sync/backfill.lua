@@ -1,9 +1,11 @@
--- Reading one list resource page by page, so that it can go on where it was killed.
+-- Reading one list resource, in ranges of `created` side by side, so that it can go on where it was
+-- killed.
 -- Called by sync; requires nothing: the session is an argument.
 --
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
--- cursor after its last stored page. A resumed reading first takes what came in since it began,
--- then goes on with what it had left.
+-- cursor after its last stored page. It starts as one range; while there is room for more requests
+-- the one with the most left is halved, so that latency is not the limit. A resumed reading
+-- takes what came in since it began, too, as a range of its own.
 
 local backfill = {}
 
@@ -43,12 +45,15 @@ end
 ---@param session userdata a `commerce.core` session
 ---@param task commerce.Task
 ---@param saved table? the checkpoint of an earlier run
----@param options table since (unix seconds), full (ignore the checkpoint), page_size
+---@param options table since (unix seconds), full (ignore the checkpoint), page_size; floor (unix
+---  seconds): where to expect the oldest object when ranges are halved
 ---@return table reader
 function backfill.start(session, task, saved, options)
   return setmetatable({
-    session = session, task = task, page_size = options.page_size,
+    session = session, task = task, page_size = options.page_size, floor = options.floor or 0,
     state = starting_state(saved, options, purpose(task, options)),
+    pagers = {}, -- by range: what of a range lives only in this process
+    turn = 0, -- the range that was looked at last
   }, backfill_mt)
 end
 
@@ -59,20 +64,25 @@ local function open_pager(self, range)
   end
   return self.session:pager {
     path = self.task.resource.path, query = query, limit = self.page_size,
-    created_gte = range.gte, created_lte = range.lte, cursor = range.cursor,
+    created_gte = range.gte, created_lt = range.lt, created_lte = range.lte,
+    cursor = range.cursor,
   }
 end
 
-local function close_pager(self)
-  if self.pager then
-    self.pager:close()
-    self.pager = nil
+local function close_pager(self, range)
+  if self.pagers[range] then
+    self.pagers[range]:close()
+    self.pagers[range] = nil
   end
 end
 
-local function finish_range(self)
-  close_pager(self)
-  table.remove(self.state.ranges, 1)
+local function finish_range(self, range)
+  close_pager(self, range)
+  for i, other in ipairs(self.state.ranges) do
+    if other == range then
+      table.remove(self.state.ranges, i)
+    end
+  end
   self.state.complete = #self.state.ranges == 0
 end
 
@@ -80,10 +90,12 @@ local function advance(self, range, page)
   local state, count = self.state, #page
   if count > 0 then
     state.newest = math.max(state.newest or 0, page:created(1) or 0)
+    range.top = range.top or page:created(1)
     range.cursor, range.created = page:last_id(), page:created(count)
+    range.pages = (range.pages or 0) + 1
   end
   if not page:has_more() then
-    finish_range(self)
+    finish_range(self, range)
   end
 end
 
@@ -93,38 +105,103 @@ local function cursor_gone(range, details)
     and details.code == "resource_missing" and details.param == "starting_after"
 end
 
---- The next page. After it, `reader.state` is the checkpoint to write with that page.
----@return userdata|false|nil page false while it is still coming, nil at the end or on failure
----@return string? message
----@return commerce.Details? details
-function methods:poll()
-  local range = self.state.ranges[1]
-  if not range then
-    self.state.complete = true
-    return nil
-  end
-  self.pager = self.pager or open_pager(self, range)
-  local page, message, details = self.pager:poll()
+-- One look at one range: a page, false while it is still coming, or nil with what failed.
+local function poll_range(self, range)
+  self.pagers[range] = self.pagers[range] or open_pager(self, range)
+  local page, message, details = self.pagers[range]:poll()
   if page then
     advance(self, range, page)
     return page
   elseif page == false then
     return false
   elseif not message then
-    finish_range(self)
+    finish_range(self, range)
     return false
   elseif cursor_gone(range, details) then
-    close_pager(self)
-    range.cursor, range.lte = nil, range.created
+    close_pager(self, range)
+    range.cursor, range.lt, range.lte = nil, nil, range.created
     return false
   end
-  close_pager(self)
+  self:close()
   return nil, message, details
+end
+
+--- The next page of any range. After it, `reader.state` is the checkpoint to write with that page.
+---@return userdata|false|nil page false while none is here, nil at the end or on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:poll()
+  local ranges = self.state.ranges
+  for _ = 1, #ranges do
+    self.turn = self.turn % math.max(#ranges, 1) + 1
+    local page, message, details = poll_range(self, ranges[self.turn])
+    if page ~= false then
+      return page, message, details
+    elseif #ranges == 0 then
+      break
+    end
+  end
+  if #ranges > 0 then
+    return false
+  end
+  self.state.complete = true
+  return nil
+end
+
+-- ---------------------------------------------------------------- halving
+
+local PAGE = 100 -- objects; a range expected to hold fewer is not worth a request of its own
+
+-- What is left of a range: from where its last page ended down to its lower bound.
+local function rest_of(self, range)
+  local lower = range.gte or math.min(self.floor, range.created or self.floor)
+  return lower, range.created and range.created - lower or 0
+end
+
+-- Objects still expected in a range, if the rest is as dense as what has been read of it.
+local function expected(range, left)
+  local seen = math.max((range.top or range.created) - range.created, 1)
+  return range.pages * PAGE * left / seen
+end
+
+--- The range with the most objects expected, if halving it is worth a request.
+---@return table? range
+---@return number objects expected in it; 0 if there is none
+function methods:largest()
+  local largest, most = nil, PAGE
+  for _, range in ipairs(self.state.ranges) do
+    local _, left = rest_of(self, range)
+    if self.pagers[range] and range.pages and left >= 2 and expected(range, left) > most then
+      largest, most = range, expected(range, left)
+    end
+  end
+  return largest, largest and most or 0
+end
+
+--- Halve a range in `created`: it keeps its newer half, a new range gets the older one, open at its
+--- end if this one was. Ranges are half-open and cut at whole seconds, so nothing is in both.
+---@param range table from `largest`
+---@return boolean halved
+function methods:halve(range)
+  local lower, left = rest_of(self, range)
+  local middle = math.floor(lower + left / 2)
+  if not self.pagers[range]:split(middle) then
+    return false
+  end
+  for i, other in ipairs(self.state.ranges) do
+    if other == range then
+      table.insert(self.state.ranges, i + 1, { gte = range.gte, lt = middle, top = middle })
+    end
+  end
+  range.gte = middle
+  return true
 end
 
 --- Let go of what is in flight.
 function methods:close()
-  close_pager(self)
+  for range in pairs(self.pagers) do
+    close_pager(self, range)
+  end
 end
 
 return backfill

@@ -74,9 +74,11 @@ function sync.run(connection, options)
   local tasks, joins = plan.make(connection.platform, mappings)
   local run = {
     connection = connection, session = connection.session, transport = connection.transport,
+    limiter = connection.limiter,
     store = connection.store, livemode = connection.integration.livemode,
     books = books.new(connection, mappings, options.progress), started = os.time(),
-    options = { since = since, full = options.full, page_size = options.page_size },
+    options = { since = since, full = options.full, page_size = options.page_size,
+      floor = connection.account_created },
     finished = {},
   }
   local ok, message, details = read_everything(run, tasks, joins)

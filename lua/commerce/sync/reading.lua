@@ -12,6 +12,7 @@ local time = require "commerce.time"
 local reading = {}
 
 local JOIN_BATCH = 100 -- parents built and written in one transaction
+local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
 
 -- Every function takes the run:
 ---@class commerce.Run
@@ -185,6 +186,23 @@ local function start_readers(run, tasks)
   return readers
 end
 
+-- Nothing is here to be stored, so latency is what holds the run up: where the limits leave room,
+-- the largest range of any resource is halved and both halves travel at once.
+local function halve_largest(run, readers)
+  local limits = run.limiter:stats()
+  if limits.waiting > 0 or limits.in_flight >= MOST_AT_ONCE then
+    return false
+  end
+  local best, range, most
+  for _, reader in ipairs(readers) do
+    local candidate, objects = reader:largest()
+    if candidate and (not most or objects > most) then
+      best, range, most = reader, candidate, objects
+    end
+  end
+  return best ~= nil and best:halve(range)
+end
+
 --- Read all lists at once: while one page is being stored, the next ones travel.
 ---@param run commerce.Run
 ---@param tasks commerce.Task[]
@@ -211,7 +229,7 @@ function reading.lists(run, tasks)
       moved = moved or went ~= false
     end
     idle = moved and 0 or idle + 1
-    if moved then
+    if moved or halve_largest(run, readers) then
       run.transport:run(0)
     else
       runtime.wait(run.transport, idle)
