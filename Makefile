@@ -72,7 +72,8 @@ build/commerce: Makefile
 	@chmod +x $@
 
 # Lua 5.4 prefers the names with its version, LuaJIT knows only the plain ones: both can be set.
-env: all
+env:
+	@$(MAKE) --no-print-directory all >&2
 	@echo 'export LUA_PATH_5_4="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH_5_4="$(CURDIR)/build/lua5.4/?.so;;"'
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'

@@ -2,8 +2,8 @@
 -- Called by sync; requires nothing: the session is an argument.
 --
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
--- cursor after its last stored page. A resumed reading first takes what came in since it began,
--- then goes on with what it had left.
+-- cursor after its last stored page; none are left when the resource has been read. A run that was
+-- killed is continued: first what came in since it began, then what it had left.
 
 local backfill = {}
 
@@ -24,8 +24,7 @@ local function purpose(task, options)
 end
 
 local function resumable(saved, options, wanted)
-  return saved and not saved.complete and not options.full and saved.purpose == wanted
-    and saved.ranges and #saved.ranges > 0
+  return saved and not saved.finished and not options.full and saved.purpose == wanted
 end
 
 local function starting_state(saved, options, wanted)
@@ -33,7 +32,7 @@ local function starting_state(saved, options, wanted)
     return { purpose = wanted, ranges = { { gte = options.since } } }
   end
   local ranges = saved.ranges
-  if saved.newest and (ranges[1].cursor or ranges[1].lte) then
+  if saved.newest and (#ranges == 0 or ranges[1].cursor or ranges[1].lte) then
     table.insert(ranges, 1, { gte = saved.newest })
   end
   return { purpose = wanted, newest = saved.newest, ranges = ranges }
@@ -73,7 +72,6 @@ end
 local function finish_range(self)
   close_pager(self)
   table.remove(self.state.ranges, 1)
-  self.state.complete = #self.state.ranges == 0
 end
 
 local function advance(self, range, page)
@@ -100,7 +98,6 @@ end
 function methods:poll()
   local range = self.state.ranges[1]
   if not range then
-    self.state.complete = true
     return nil
   end
   self.pager = self.pager or open_pager(self, range)
