@@ -159,7 +159,7 @@ lint: TOOLS = lua-check clang-format cppcheck
 lint: packages
 	luacheck -q lua spec examples
 	@for lua in $(LUA54) $(LUAJIT); do for file in $(LUA_FILES); do \
-	  $$lua -e 'assert(loadfile(arg[1]))' "$$file" || exit 1; done; done
+	  $$lua -e "assert(loadfile('$$file'))" || exit 1; done; done
 	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	  --suppress=missingInclude $(INCLUDE_lua5.4) csrc
