@@ -72,7 +72,8 @@ build/commerce: Makefile
 	@chmod +x $@
 
 # Lua 5.4 prefers the names with its version, LuaJIT knows only the plain ones: both can be set.
-env: all
+env:
+	@$(MAKE) --no-print-directory all >&2
 	@echo 'export LUA_PATH_5_4="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH_5_4="$(CURDIR)/build/lua5.4/?.so;;"'
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
@@ -158,7 +159,7 @@ lint: TOOLS = lua-check clang-format cppcheck
 lint: packages
 	luacheck -q lua spec examples
 	@for lua in $(LUA54) $(LUAJIT); do for file in $(LUA_FILES); do \
-	  $$lua -e 'assert(loadfile(arg[1]))' "$$file" || exit 1; done; done
+	  $$lua -e "assert(loadfile('$$file'))" || exit 1; done; done
 	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	  --suppress=missingInclude $(INCLUDE_lua5.4) csrc

@@ -48,6 +48,7 @@ build = {
     ["commerce.cli.explain"] = "lua/commerce/cli/explain.lua",
     ["commerce.cli.format"] = "lua/commerce/cli/format.lua",
     ["commerce.cli"] = "lua/commerce/cli/init.lua",
+    ["commerce.cli.output"] = "lua/commerce/cli/output.lua",
     ["commerce.cli.progress"] = "lua/commerce/cli/progress.lua",
     ["commerce.cli.show"] = "lua/commerce/cli/show.lua",
     ["commerce.cli.status"] = "lua/commerce/cli/status.lua",

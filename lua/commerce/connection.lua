@@ -54,8 +54,10 @@ local function integration_for(options, key)
   return integration
 end
 
--- Options that are left out keep the core's own defaults.
-local function new_session(options, key, integration)
+local FIRST_RETRIES = 2 -- of the first request: a missing network is told within seconds
+
+-- Options that are left out keep the core's own defaults. The first session only asks who is there.
+local function new_sessions(options, key, integration)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
     max_connections = options.concurrency or stripe.concurrency,
@@ -65,14 +67,16 @@ local function new_session(options, key, integration)
     endpoint_rate = options.endpoint_rate or stripe.endpoint_rate,
     concurrency = options.concurrency or stripe.concurrency,
   }
-  local session = core.session {
-    transport = transport, key = key, account = options.account, version = stripe.version,
-    base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
-    limiter = limiter,
-    retries = options.retries, timeout = options.timeout, max_body = options.max_body,
-    backoff = options.backoff, backoff_cap = options.backoff_cap,
-  }
-  return session, transport, limiter
+  local function session(retries)
+    return core.session {
+      transport = transport, key = key, account = options.account, version = stripe.version,
+      base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
+      limiter = limiter, retries = retries, timeout = options.timeout,
+      max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,
+    }
+  end
+  local first = session(math.min(options.retries or FIRST_RETRIES, FIRST_RETRIES))
+  return first, session(options.retries), transport, limiter
 end
 
 -- The account behind the key. A restricted key may be refused it, but is then told its id.
@@ -138,9 +142,9 @@ function connection.open(store, options)
   if not integration then
     return nil, message, details
   end
-  local session, transport, limiter = new_session(options, key, integration)
+  local first, session, transport, limiter = new_sessions(options, key, integration)
   local account
-  account, message, details = identify(session, transport, options.account)
+  account, message, details = identify(first, transport, options.account)
   local row
   if account then
     row, message, details = stored_row(store, integration, account.id, options.name)

@@ -4,7 +4,7 @@
 local errors = {}
 
 ---@class commerce.Details
----@field kind string transport | tls | http | auth | decode | mapping | store | usage | cancelled
+---@field kind string transport, tls, http, auth, decode, mapping, store, output, usage, cancelled
 ---@field message string one line, lower case, without secrets
 ---@field hint string? what the reader can do about it
 ---@field status integer? HTTP status
@@ -44,6 +44,26 @@ end
 ---@return commerce.Details? details
 function errors.prefix(prefix, message, details)
   return nil, prefix .. ": " .. tostring(message), details
+end
+
+--- Whether a raised error is the interpreter's own answer to Ctrl-C, which nobody may swallow.
+---@param raised any
+---@return boolean
+function errors.is_interrupt(raised)
+  return type(raised) == "string" and raised:find("interrupted!", 1, true) ~= nil
+end
+
+--- Call a function; what it raises comes back as `false, raised`, except for an interruption.
+---@param call function
+---@param ... any its arguments
+---@return boolean ok
+---@return any result the function's first result, or what it raised
+function errors.try(call, ...)
+  local ok, result = pcall(call, ...)
+  if not ok and errors.is_interrupt(result) then
+    error(result, 0)
+  end
+  return ok, result
 end
 
 --- Raise unless every key of an option table is known: a misspelt option must not be ignored.

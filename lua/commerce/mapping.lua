@@ -216,7 +216,7 @@ local function compile_source(data_type, entry, shared)
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, paths = paths,
     map = function(object)
-      local ok, result = pcall(build, object)
+      local ok, result = errors.try(build, object)
       if ok then
         return result
       end

@@ -1,9 +1,10 @@
 -- The Commerce data model as data: data types, their fields and enums (Codat Commerce 3.0.0).
 -- It drives validation, the JSON of a stored record, the SQL columns and the query language.
--- Called by mapping, store, query and cli; requires only json and decimal.
+-- Called by mapping, store, query and cli; requires only leaf helpers.
 
-local json = require "commerce.json"
 local decimal = require "commerce.decimal"
+local errors = require "commerce.errors"
+local json = require "commerce.json"
 
 local model = {}
 
@@ -410,7 +411,7 @@ end
 ---@return string? body nil on failure
 ---@return string? message names the field and what was wrong with it
 function model.encode(data_type, record)
-  local ok, result = pcall(data_type.encode, record)
+  local ok, result = errors.try(data_type.encode, record)
   if ok then
     return result
   elseif type(result) ~= "table" then

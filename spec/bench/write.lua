@@ -19,7 +19,7 @@ local cpu, wall = 0, 0
 local function write(name, connection_id, records)
   local cpu_before, before = os.clock(), core.now()
   assert(to:write_page(connection_id, { resource = name, records = { [name] = records },
-    state = { cursor = records[#records].id } }, "2026-01-01T00:00:00Z"))
+    states = { [name] = { cursor = records[#records].id } } }, "2026-01-01T00:00:00Z"))
   cpu, wall = cpu + os.clock() - cpu_before, wall + core.now() - before
 end
 

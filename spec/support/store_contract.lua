@@ -190,7 +190,7 @@ return function(open)
   describe("a page that fails", function()
     before_each(function()
       assert(db:write_page("c1", { records = { payments = { payment "old" } },
-        resource = "charges", state = { cursor = "before" },
+        resource = "charges", states = { charges = { cursor = "before" } },
         sources = { { id = "prod_1", data = "{}" } } }, NOW))
     end)
 
@@ -204,7 +204,7 @@ return function(open)
 
     it("at a later record leaves nothing", function()
       fails { records = { payments = { payment "a", payment("old", { amount = 5 }),
-        { id = "b", body = '{"id":' } } }, resource = "charges", state = { cursor = "after" } }
+        { id = "b", body = '{"id":' } } }, states = { charges = { cursor = "after" } } }
       unharmed()
     end)
 
@@ -213,7 +213,7 @@ return function(open)
         local records = { payments = { payment "a" },
           customers = { entry("customers", { id = "a" }) } }
         records[bad] = { { id = "b" } } -- no body
-        fails { records = records, resource = "charges", state = { cursor = "after" } }
+        fails { records = records, states = { charges = { cursor = "after" } } }
         unharmed()
       end)
     end
@@ -221,7 +221,7 @@ return function(open)
     it("at its sources leaves nothing of the records", function()
       fails { records = { payments = { payment "a" } }, resource = "charges",
         sources = { { id = "prod_1", data = '{"new":1}' }, { id = "prod_2" } },
-        state = { cursor = "after" } }
+        states = { charges = { cursor = "after" } } }
       unharmed()
     end)
   end)
@@ -229,7 +229,7 @@ return function(open)
   describe("state", function()
     it("is kept per connection and resource, the last one counts", function()
       local function keep(connection_id, resource, state)
-        assert(db:write_page(connection_id, { resource = resource, state = state }, NOW))
+        assert(db:write_page(connection_id, { states = { [resource] = state } }, NOW))
       end
       keep("c1", "charges", { cursor = "ch_1" })
       keep("c1", "refunds", { cursor = "re_1" })
@@ -243,7 +243,7 @@ return function(open)
     end)
 
     it("stays when a page brings none", function()
-      assert(db:write_page("c1", { resource = "charges", state = { n = 1 } }, NOW))
+      assert(db:write_page("c1", { resource = "charges", states = { charges = { n = 1 } } }, NOW))
       assert(db:write_page("c1", { resource = "charges", records = {} }, NOW))
       assert.same({ n = 1 }, db:state("c1", "charges"))
     end)

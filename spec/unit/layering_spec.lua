@@ -13,7 +13,7 @@ local STAGES = {
   -- leaf helpers
   decimal = {}, errors = {}, json = { "decimal" }, report = {}, runtime = {}, time = {},
   -- the model, the mapping language, the query language
-  model = { "decimal", "json" },
+  model = { "decimal", "errors", "json" },
   mapping = { "errors", "mapping.values", "model" },
   ["mapping.values"] = { "decimal", "json", "time" },
   query = { "errors", "time" },
@@ -41,8 +41,8 @@ local FLOORS = {
   { "sync", "sync.backfill", "sync.books", "sync.convert", "sync.plan", "sync.reading" },
   { "connection" },
   { "init" },
-  { "cli", "cli.common", "cli.coverage", "cli.explain", "cli.format", "cli.main", "cli.progress",
-    "cli.show", "cli.status", "cli.sync", "cli.terminal" },
+  { "cli", "cli.common", "cli.coverage", "cli.explain", "cli.format", "cli.main", "cli.output",
+    "cli.progress", "cli.show", "cli.status", "cli.sync", "cli.terminal" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

@@ -19,7 +19,7 @@ describe("a SQLite store in trouble", function()
     make_folder()
     path = path_of "trouble.db"
     db = connected(open "trouble.db")
-    assert(db:write_page("c1", { resource = "charges", state = { cursor = "before" },
+    assert(db:write_page("c1", { resource = "charges", states = { charges = { cursor = "before" } },
       records = page("payments", { id = "old", amount = 1 }).records }, NOW))
   end)
 
@@ -31,7 +31,7 @@ describe("a SQLite store in trouble", function()
   local function write_new(provider)
     local new = page("payments", { id = "new", paymentProvider = provider },
       { id = "old", amount = 2 })
-    new.resource, new.state = "charges", { cursor = "after" }
+    new.states = { charges = { cursor = "after" } }
     return db:write_page("c1", new, NOW)
   end
 

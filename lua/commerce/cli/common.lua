@@ -24,12 +24,11 @@ end
 
 --- "a,b" and repeated options as one list.
 ---@param texts string[]?
----@return string[]? names nil if there are none
+---@return string[]? names nil if the option was not given
 function common.names(texts)
-  local names
+  local names = texts and #texts > 0 and {} or nil
   for _, text in ipairs(texts or {}) do
     for name in text:gmatch("[^,%s]+") do
-      names = names or {}
       names[#names + 1] = name
     end
   end

@@ -5,6 +5,7 @@ local format = require "commerce.cli.format"
 local json = require "commerce.json"
 local model = require "commerce.model"
 local stripe = require "commerce.platform.stripe"
+local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
 local command = {}
@@ -48,13 +49,13 @@ function command.run(args)
   local rows = {}
   for i, fact in ipairs(facts()) do
     if args.json then
-      print(json.encode(fact))
+      output.line(json.encode(fact))
     end
     rows[i] = { fact.type, table.concat(fact.integrations, ", "),
       table.concat(fact.resources, ", "), table.concat(fact.permissions, ", ") }
   end
   if not args.json then
-    print(format.table({ "type", "integrations", "Stripe resources",
+    output.line(format.table({ "type", "integrations", "Stripe resources",
       "permissions (read) of a restricted key" }, rows, terminal.width()))
   end
   return 0

@@ -3,7 +3,9 @@
 
 local argparse = require "argparse"
 local core = require "commerce.core"
+local errors = require "commerce.errors"
 local explain = require "commerce.cli.explain"
+local output = require "commerce.cli.output"
 
 local cli = {}
 
@@ -49,21 +51,43 @@ local function print_failure(message, details)
   io.stderr:write("commerce: ", explain.failure(message, details), "\n")
 end
 
+-- "--order-by -amount": argparse takes a value with a dash in front for an option of its own.
+local function join_dashed(arguments)
+  local joined, skip = {}, false
+  for i, argument in ipairs(arguments) do
+    local value = arguments[i + 1]
+    if skip then
+      skip = false
+    elseif argument == "--order-by" and value and value:find("^%-%a") then
+      joined[#joined + 1], skip = argument .. "=" .. value, true
+    else
+      joined[#joined + 1] = argument
+    end
+  end
+  return joined
+end
+
+local function run(command, parsed)
+  local status, message, details = command.run(parsed)
+  output.flush()
+  return status, message, details
+end
+
 --- Run the command line.
 ---@param arguments string[]
 ---@return integer status 0 all done, 1 something failed, 2 wrong usage
 function cli.main(arguments)
   local parser, modules = new_parser()
-  local ok, parsed = parser:pparse(arguments)
+  local ok, parsed = parser:pparse(join_dashed(arguments))
   if not ok then
     io.stderr:write(usage_of(parser, arguments), "\n\ncommerce: ", tostring(parsed), "\n")
     return 2
   end
-  local ran, status, message, details = pcall(modules[parsed.command].run, parsed)
+  local ran, status, message, details = pcall(run, modules[parsed.command], parsed)
   if not ran then
     -- a raised failure, an interruption, or a mistake of ours: one line in any case
     local raised = status
-    if tostring(raised):find("interrupted!", 1, true) then
+    if errors.is_interrupt(raised) then
       io.stderr:write("\ncommerce: interrupted; run the same command again to go on\n")
       return 130
     elseif type(raised) == "table" and raised.kind then

@@ -4,6 +4,7 @@
 local core = require "commerce.core"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
+local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
 local progress = {}
@@ -16,8 +17,8 @@ local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
 ---@return fun(event: table)
 function progress.json()
   return function(event)
-    io.stdout:write(json.encode(event), "\n")
-    io.stdout:flush()
+    output.line(json.encode(event))
+    output.flush()
   end
 end
 

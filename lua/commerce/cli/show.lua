@@ -5,6 +5,7 @@ local format = require "commerce.cli.format"
 local json = require "commerce.json"
 local model = require "commerce.model"
 local errors = require "commerce.errors"
+local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
 local command = {}
@@ -105,28 +106,28 @@ function writers.table(data_type, next_record, limit)
     rows[#rows + 1] = row
   end
   if #rows == 0 then
-    print("no " .. data_type.name)
+    output.line("no " .. data_type.name)
     return
   end
-  print(format.table(headings, rows, terminal.width()))
+  output.line(format.table(headings, rows, terminal.width()))
   if #rows == limit then
-    print(("(the first %d; --limit shows more)"):format(limit))
+    output.line(("(the first %d; --limit shows more)"):format(limit))
   end
 end
 
 function writers.json(_, next_text)
   local first = true
-  io.write("[")
+  output.write("[")
   for text in next_text do
-    io.write(first and "\n" or ",\n", text)
+    output.write(first and "\n" or ",\n", text)
     first = false
   end
-  io.write(first and "]\n" or "\n]\n")
+  output.write(first and "]\n" or "\n]\n")
 end
 
 function writers.jsonl(_, next_text)
   for text in next_text do
-    io.write(text, "\n")
+    output.write(text, "\n")
   end
 end
 
@@ -135,13 +136,13 @@ function writers.csv(data_type, next_record)
   for i, column in ipairs(data_type.columns) do
     names[i] = column.name
   end
-  io.write(format.csv(names, #names))
+  output.write(format.csv(names, #names))
   for record in next_record do
     local values = {}
     for i, path in ipairs(paths) do
       values[i] = at(record, path)
     end
-    io.write(format.csv(values, #paths))
+    output.write(format.csv(values, #paths))
   end
 end
 

@@ -5,6 +5,7 @@ local format = require "commerce.cli.format"
 local json = require "commerce.json"
 local model = require "commerce.model"
 local stripe = require "commerce.platform.stripe"
+local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
 local command = {}
@@ -40,7 +41,7 @@ local function facts_of(store, row)
 end
 
 local function print_facts(facts)
-  print(("%s, %s mode, account %s, connection %s (%s)"):format(
+  output.line(("%s, %s mode, account %s, connection %s (%s)"):format(
     stripe.integrations[facts.integration].title, facts.mode, facts.account, facts.connection,
     facts.status))
   local rows = {}
@@ -48,7 +49,8 @@ local function print_facts(facts)
     rows[i] = { entry.type, entry.records, entry.status, entry.completed or entry.requested,
       entry.error }
   end
-  print(format.table({ "type", "records", "last sync", "at", "error" }, rows, terminal.width()))
+  output.line(format.table({ "type", "records", "last sync", "at", "error" }, rows,
+    terminal.width()))
 end
 
 --- Run it.
@@ -68,9 +70,9 @@ function command.run(args)
     if not facts then
       return nil, reason, why
     elseif args.json then
-      print(json.encode(facts))
+      output.line(json.encode(facts))
     else
-      io.write(i > 1 and "\n" or "")
+      output.write(i > 1 and "\n" or "")
       print_facts(facts)
     end
   end
@@ -78,7 +80,7 @@ function command.run(args)
   if not rows then
     return nil, message, details
   elseif #rows == 0 and not args.json then
-    print("no connections yet: run `commerce sync`")
+    output.line("no connections yet: run `commerce sync`")
   end
   return 0
 end

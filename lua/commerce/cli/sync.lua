@@ -4,6 +4,7 @@ local commerce = require "commerce"
 local common = require "commerce.cli.common"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local output = require "commerce.cli.output"
 local progress = require "commerce.cli.progress"
 
 local command = {}
@@ -32,15 +33,35 @@ local function read_key()
     .. "(Stripe's dashboard, Developers, API keys)")
 end
 
+-- A wrong option is a mistake of the program, except that these come from the environment.
+local VARIABLES = {
+  account = "STRIPE_ACCOUNT must be an account id (acct_...)",
+  base_url = "STRIPE_API_BASE must be a server's address (https://...)",
+}
+
+local function connect_with_environment(app, key)
+  local account, shop, message, details = os.getenv "STRIPE_ACCOUNT", nil, nil, nil
+  local ok, raised = pcall(function()
+    shop, message, details = app:connect { secret_key = key,
+      account = account ~= "" and account or nil }
+  end)
+  if ok then
+    return shop, message, details
+  end
+  local option, wrong = tostring(raised):match("bad option '([%w_]+)': (.*)")
+  if not VARIABLES[option] then
+    error(raised, 0)
+  end
+  return errors.fail("usage", ("%s: %s"):format(VARIABLES[option], wrong))
+end
+
 local function connect(app, args)
   local key, message, details = read_key()
   if not key then
     return nil, message, details
   end
-  local account = os.getenv "STRIPE_ACCOUNT"
   local shop
-  shop, message, details = app:connect { secret_key = key,
-    account = account ~= "" and account or nil }
+  shop, message, details = connect_with_environment(app, key)
   if shop and args.connection and shop.id ~= args.connection then
     shop:close()
     return errors.fail("usage", ("the key belongs to connection %s, not to %s")
@@ -57,7 +78,7 @@ local function print_report(report, as_json)
     end
     progress.json()(event)
   else
-    print(report)
+    output.line(report)
   end
 end
 

@@ -164,8 +164,8 @@ end
 --- Write what one page gave, and the checkpoint after it, in one transaction.
 ---@param connection_id string
 ---@param page table records: { [data type name] = list of { id, body } }, body from `model.encode`;
----  sources: list of { id, parent_id?, data } of the resource, for joins;
----  resource, state: the checkpoint (a table) of the resource; all but the records may be left out
+---  sources: list of { id, parent_id?, data } of `resource`, for joins;
+---  states: { [resource] = its checkpoint, a table }; each may be left out
 ---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
 ---@return table<string, table>? counts by data type: { created, changed, unchanged }
 ---@return string? message
@@ -177,8 +177,8 @@ methods.write_page = protect(function(self, connection_id, page, now)
       counts[name] = write_records(db, model.find(name), connection_id, records, now)
     end
     write_sources(db, connection_id, page.resource, page.sources or {})
-    if page.state then
-      write_state(db, connection_id, page.resource, page.state)
+    for resource, state in pairs(page.states or {}) do
+      write_state(db, connection_id, resource, state)
     end
   end)
   return counts

@@ -3,9 +3,9 @@
 -- Called by sync; requires nothing: the session is an argument.
 --
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
--- cursor after its last stored page. It starts as one range; while there is room for more requests
--- the one with the most left is halved, so that latency is not the limit. A resumed reading
--- takes what came in since it began, too, as a range of its own.
+-- cursor after its last stored page; none are left when the resource has been read. It starts as one
+-- range; while there is room for more requests the largest is halved, so that latency is not the
+-- limit. A run that was killed is continued: what came in since it began is one more range.
 
 local backfill = {}
 
@@ -26,8 +26,7 @@ local function purpose(task, options)
 end
 
 local function resumable(saved, options, wanted)
-  return saved and not saved.complete and not options.full and saved.purpose == wanted
-    and saved.ranges and #saved.ranges > 0
+  return saved and not saved.finished and not options.full and saved.purpose == wanted
 end
 
 local function starting_state(saved, options, wanted)
@@ -35,7 +34,8 @@ local function starting_state(saved, options, wanted)
     return { purpose = wanted, ranges = { { gte = options.since } } }
   end
   local ranges = saved.ranges
-  if saved.newest and (ranges[1].cursor or ranges[1].lte) then
+  local first = ranges[1]
+  if saved.newest and (not first or first.cursor or first.lt or first.lte) then
     table.insert(ranges, 1, { gte = saved.newest })
   end
   return { purpose = wanted, newest = saved.newest, ranges = ranges }
@@ -83,7 +83,6 @@ local function finish_range(self, range)
       table.remove(self.state.ranges, i)
     end
   end
-  self.state.complete = #self.state.ranges == 0
 end
 
 local function advance(self, range, page)
@@ -144,7 +143,6 @@ function methods:poll()
   if #ranges > 0 then
     return false
   end
-  self.state.complete = true
   return nil
 end
 

@@ -172,13 +172,17 @@ local function close_pull(self, entry)
   return self.store:save_pull(pull)
 end
 
---- The run is broken off for a reason that concerns all of it; noted as far as the store still can.
+--- The run is broken off for a reason that concerns all of it. Where that is the store itself,
+--- nothing more is asked of it: the next run closes the pulls.
 ---@param message string
 ---@param details commerce.Details?
 function methods:abandon(message, details)
+  local writable = type(details) ~= "table" or details.kind ~= "store"
   for _, entry in ipairs(self.order) do
     self:fail(entry.type, message, details)
-    close_pull(self, entry)
+    if writable and entry.pull then
+      close_pull(self, entry)
+    end
   end
 end
 

@@ -60,6 +60,10 @@ end
 function sync.run(connection, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
+  local size = options.page_size
+  if size and (size < 1 or size > 100 or size % 1 ~= 0) then
+    error("bad option 'page_size': a whole number from 1 to 100 expected", 2)
+  end
   local since, wrong
   if options.since ~= nil then
     since, wrong = time.parse(options.since)
@@ -86,7 +90,12 @@ function sync.run(connection, options)
     run.books:abandon(message, details)
     return nil, message, details
   end
-  return run.books:close()
+  local report
+  report, message, details = run.books:close()
+  if report then
+    ok, message, details = reading.finish(run, tasks) -- last: a kill before it continues this run
+  end
+  return ok and report or nil, message, details
 end
 
 return sync

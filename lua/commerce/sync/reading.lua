@@ -60,7 +60,8 @@ local function store_page(run, task, page, state)
       sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
     end
   end
-  return write(run, { resource = task.name, records = records, sources = sources, state = state })
+  return write(run, { resource = task.name, records = records, sources = sources,
+    states = { [task.name] = state } })
 end
 
 -- ---------------------------------------------------------------- single objects
@@ -236,6 +237,24 @@ function reading.lists(run, tasks)
     end
   end
   return readers and true, message, details
+end
+
+--- The run is over: the next one begins anew instead of continuing it. What was not read to its end
+--- stays to be continued.
+---@param run commerce.Run
+---@param tasks commerce.Task[]
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function reading.finish(run, tasks)
+  local states = {}
+  for _, task in ipairs(tasks) do
+    if task.resource.list and run.finished[task.name] then
+      states[task.name] = { finished = true }
+    end
+  end
+  local ok, message, details = run.store:write_page(run.connection.id, { states = states })
+  return ok and true, message, details
 end
 
 -- ---------------------------------------------------------------- joins

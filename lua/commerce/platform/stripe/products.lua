@@ -29,7 +29,7 @@ local function prices(code, unit_amount_decimal, unit_amount, options)
   }) }
   local codes = {}
   for option in pairs(options or {}) do
-    if option ~= code then
+    if option ~= code and option:find("^%a%a%a$") then
       codes[#codes + 1] = option
     end
   end
