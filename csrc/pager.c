@@ -108,6 +108,36 @@ static int pager_limit(lua_State *L) {
 }
 
 /*
+** pager:split(second) -> boolean
+** true: from now on it gives nothing created before `second`; another pager, opened with created_lt
+** = second, has to. false: it goes on as before.
+*/
+static int pager_split(lua_State *L) {
+  cm_walk *w = luaL_checkudata(L, 1, PAGER_CLASS);
+  long long second = cm_checkint(L, 2, 0, (long long)CM_INT_MAX);
+  lua_pushboolean(L, cm_walk_split(w, second));
+  return 1;
+}
+
+static void push_bound(lua_State *L, cm_bound b) {
+  if (b.set)
+    lua_pushinteger(L, (lua_Integer)b.second);
+  else
+    lua_pushnil(L);
+}
+
+/*
+** pager:position() -> created of the last object polled, lower bound of created; nil if there is
+** none.
+*/
+static int pager_position(lua_State *L) {
+  const cm_walk *w = luaL_checkudata(L, 1, PAGER_CLASS);
+  push_bound(L, w->reached);
+  push_bound(L, cm_walk_floor(w));
+  return 2;
+}
+
+/*
 ** pager:close() cancels what is not over yet and drops pages not taken. Pages taken stay.
 */
 static int pager_close(lua_State *L) {
@@ -129,7 +159,8 @@ static int pager_gc(lua_State *L) {
 */
 void cm_open_pager(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", pager_gc}, {"__close", pager_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"poll", pager_poll}, {"limit", pager_limit}, {"close", pager_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"poll", pager_poll},   {"limit", pager_limit},
+                                     {"split", pager_split}, {"position", pager_position},
+                                     {"close", pager_close}, {NULL, NULL}};
   cm_class(L, PAGER_CLASS, meta, methods);
 }

@@ -36,6 +36,7 @@ void cm_walk_fail(cm_walk *w, cm_kind kind, const char *text) {
 }
 
 static void ask(cm_walk *w) {
+  w->loose = false;
   if (w->complete)
     return;
   if (build_query(w))
@@ -90,11 +91,47 @@ static void deliver(cm_walk *w) {
   ask(w);
 }
 
+/* Whether the page that just came in tells when each object was created, newest first. */
+static bool in_order(const cm_walk *w) {
+  const cm_element *list = w->incoming.list;
+  const cm_trail *t = &w->trail;
+  size_t i;
+  for (i = 0; i < w->incoming.count; i++)
+    if (!list[i].has_created || (i > 0 && list[i].created > list[i - 1].created))
+      return false;
+  return i == 0 || t->count == 0 || w->recovering ||
+         list[0].created <= t->list[t->count - 1].created;
+}
+
+/*
+** Takes objects created before `second` off a page in order. Returns whether there were any; then
+** the walk ends with this page.
+*/
+static bool cut(cm_page *p, long long second) {
+  size_t count = p->count;
+  while (p->count > 0 && p->list[p->count - 1].created < second)
+    p->count--;
+  if (p->count == count)
+    return false;
+  p->has_more = false;
+  return true;
+}
+
 /* Takes the page that just came in and goes on from it. Returns what is wrong with it, or NULL. */
 static const char *take_in(cm_walk *w) {
   cm_page *p = &w->incoming;
+  bool ordered = in_order(w);
   const char *last;
-  size_t count = p->count, len;
+  size_t count, len;
+  w->unordered = w->unordered || !ordered;
+  if (w->loose) {
+    if (!ordered) { /* no telling where it should end: let the server say */
+      ask(w);
+      return NULL;
+    }
+    cut(p, w->gte.second);
+  }
+  count = p->count;
   if (count == 0 && p->has_more)
     return "empty page, yet has_more is true";
   w->complete = !p->has_more;
@@ -142,6 +179,7 @@ static cm_net on_accept(void *owner, cm_request *r, char *why, size_t room) {
 /* Large pages are what fails first when a list is slow, so trouble makes them smaller, for good. */
 static bool on_again(void *owner, const cm_outcome *o) {
   cm_walk *w = owner;
+  w->loose = false;
   if ((o->net != CM_NET_TIMEOUT && o->status < 500) || w->limit <= CM_LIMIT_MIN)
     return true;
   w->limit = w->limit / 2 > CM_LIMIT_MIN ? w->limit / 2 : CM_LIMIT_MIN;
@@ -181,15 +219,81 @@ void cm_walk_start(cm_walk *w) {
 ** Hands the next page over to `out`, which must be empty. Returns false if none is here.
 */
 bool cm_walk_take(cm_walk *w, cm_page *out) {
+  const cm_element *last;
   if (!w->has_ready)
     return false;
   cm_page_move(out, &w->ready);
+  last = &out->list[out->count - 1];
+  w->reached.set = last->has_created;
+  w->reached.second = last->created;
   w->has_ready = w->has_ahead;
   if (w->has_ahead) {
     cm_page_move(&w->ready, &w->ahead);
     w->has_ahead = false;
     ask(w);
   }
+  return true;
+}
+
+/*
+** The lowest `created` the walk still asks for, if it has a bound.
+*/
+cm_bound cm_walk_floor(const cm_walk *w) {
+  cm_bound b = w->gte;
+  if (w->gt.set && (!b.set || b.second <= w->gt.second)) {
+    b.set = true;
+    b.second = w->gt.second + 1;
+  }
+  return b;
+}
+
+/* The highest `created` that the walk may still hand over, if that is known. */
+static cm_bound newest(const cm_walk *w) {
+  cm_bound b = w->lte;
+  if (w->has_ready) {
+    b.set = true;
+    b.second = w->ready.list[0].created;
+  } else if (w->reached.set) {
+    b = w->reached;
+  } else if (w->lt.set && (!b.set || b.second >= w->lt.second)) {
+    b.set = true;
+    b.second = w->lt.second - 1;
+  }
+  return b;
+}
+
+/*
+** Leaves what was created before `second` to another walk: from now on this one ends there. Pages
+** already here are cut, and so will be the one on the wire; what is asked for later has the bound.
+** Returns false, with nothing changed, if nothing is left to ask for, if an object that old may
+** have been handed over already, if either part would have no objects, or if the list is no order
+** by `created`.
+*/
+bool cm_walk_split(cm_walk *w, long long second) {
+  cm_bound low = cm_walk_floor(w), high = newest(w);
+  bool ends;
+  if (w->complete || w->unordered || (low.set && second <= low.second) ||
+      (high.set && second >= high.second))
+    return false;
+  w->gte.set = true;
+  w->gte.second = second;
+  w->gt.set = false;
+  ends = w->has_ready && cut(&w->ready, second);
+  if (w->has_ahead && cut(&w->ahead, second)) {
+    ends = true;
+    if (w->ahead.count == 0) {
+      w->has_ahead = w->ready.has_more = false;
+      cm_page_free(&w->ahead);
+    }
+  }
+  if (ends) {
+    w->complete = true;
+    cm_multi_remove(w->request.client->multi, &w->request);
+    return true;
+  }
+  w->loose = w->request.state == CM_RUNNING;
+  if (!build_query(w)) /* of a request that waits, or may be sent again */
+    cm_walk_fail(w, CM_TRANSPORT, "out of memory");
   return true;
 }
 

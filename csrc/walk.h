@@ -26,8 +26,11 @@ typedef struct cm_walk {
   cm_page incoming;          /* scanned by accept, not yet judged */
   cm_page ready, ahead;      /* for the reader: this page, and the one after it */
   bool has_ready, has_ahead;
-  bool complete; /* nothing more to request: the end, a failure, or closed */
-  bool failed;   /* request.failure says why, once the pages are read */
+  bool complete;    /* nothing more to request: the end, a failure, or closed */
+  bool failed;      /* request.failure says why, once the pages are read */
+  cm_bound reached; /* created of the last object handed over */
+  bool unordered;   /* objects came without created, or not newest first: not to be split */
+  bool loose;       /* the request on the wire was sent before a split: it knows the old bound */
   cm_trail trail;
   bool recovering; /* a cursor is gone: what comes may have been seen */
   size_t stride;   /* how far the next step back goes */
@@ -36,6 +39,8 @@ typedef struct cm_walk {
 
 void cm_walk_start(cm_walk *w);
 bool cm_walk_take(cm_walk *w, cm_page *out);
+cm_bound cm_walk_floor(const cm_walk *w);
+bool cm_walk_split(cm_walk *w, long long second);
 void cm_walk_fail(cm_walk *w, cm_kind kind, const char *text);
 void cm_walk_free(cm_walk *w);
 

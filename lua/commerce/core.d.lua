@@ -243,6 +243,18 @@ function pager:poll() end
 ---@return integer
 function pager:limit() end
 
+--- Leaves the older part of the list to another pager, to be opened with created_lt = second: from now
+--- on this one gives nothing created before `second`. Pages that are here or on their way are cut, so
+--- that no object comes twice and none is missed.
+---@param second integer Unix seconds
+---@return boolean split false, and nothing changed, if an object as old was polled already, if nothing is left to ask for, if `second` lies outside what is left, or if the objects do not come newest first by `created`
+function pager:split(second) end
+
+--- Where the pager stands: what is left to it lies between the two.
+---@return integer? reached created of the last object polled; nil before the first
+---@return integer? lower_bound lowest created it asks for; nil without a bound
+function pager:position() end
+
 --- Cancels what is not over yet and drops pages not polled.
 function pager:close() end
 
@@ -256,7 +268,7 @@ local page = {}
 ---@return integer
 function page:count() end
 
---- Whether the server has older objects.
+--- Whether the server has older objects; false on the page a split made the last.
 ---@return boolean
 function page:has_more() end
 

@@ -30,6 +30,7 @@ local function stripe(objects, deleted)
       local id, created = objects[i][1], objects[i][2]
       if not deleted[id]
         and created <= tonumber(query["created[lte]"] or math.huge)
+        and created < tonumber(query["created[lt]"] or math.huge)
         and created >= tonumber(query["created[gte]"] or 0) then
         if #found == tonumber(query.limit) then
           more = true
@@ -362,6 +363,125 @@ describe("a pager", function()
       assert.equal("resource_missing", details.code)
       assert.equal("starting_after", details.param)
       assert.equal("http", details.kind)
+    end)
+  end)
+
+  describe("that is split", function()
+    it("gives what is newer, and leaves the rest to another", function()
+      local pager, transport, session = open(stripe(charges(100)), { limit = 10 })
+      local rest
+      local _, ids = read(pager, transport, function(number)
+        if number == 3 then
+          assert.is_true(pager:split(9945))
+          rest = session:pager { path = "/v1/charges", limit = 10, created_lt = 9945 }
+        end
+      end)
+      local _, others, message = read(rest, transport)
+      assert.is_nil(message)
+      assert.equal(55, #ids)
+      for _, id in ipairs(others) do ids[#ids + 1] = id end
+      assert.same(all(100), ids)
+      assert.is_nil(pager:poll())
+    end)
+
+    it("loses nothing, wherever it stands and however often", function()
+      local ties = charges(240, function(i) return 9000 - math.floor(i / 17) * 3 end)
+      for _ = 1, 10 do
+        local first, transport, session = open(stripe(ties), { limit = 10 })
+        local pagers, seen, count, splits = { first }, {}, 0, 0
+        server:drive(transport, function()
+          for i = #pagers, 1, -1 do
+            local pager = pagers[i]
+            local _, low = pager:position()
+            local second = math.random(8950, 9001)
+            if math.random(4) == 1 and pager:split(second) then
+              splits = splits + 1
+              table.insert(pagers, session:pager {
+                path = "/v1/charges", limit = 10, created_gte = low, created_lt = second,
+              })
+            end
+            local page, message = pager:poll()
+            assert.is_nil(message)
+            for j = 1, page and #page or 0 do
+              assert.is_nil(seen[page:id(j)], page:id(j) .. " came twice")
+              seen[page:id(j)] = true
+              count = count + 1
+            end
+            if page == nil then table.remove(pagers, i) end
+          end
+          return #pagers == 0
+        end)
+        assert.equal(240, count)
+        assert.is_true(splits > 0)
+        server:close()
+      end
+    end)
+
+    it("asks for nothing more once it has all that is left to it", function()
+      local pager, transport = open(stripe(charges(50)), { limit = 10 })
+      local page = server:drive(transport, function() return pager:poll() end)
+      assert.is_true(page:has_more())
+      local rounds = 0
+      server:drive(transport, function()
+        rounds = rounds + 1
+        return rounds > 30
+      end)
+      assert.equal(3, #server.requests)
+      assert.is_true(pager:split(9985))
+      assert.equal(0, transport:run(0))
+      page = pager:poll()
+      assert.equal(5, #page)
+      assert.equal("c015", page:last_id())
+      assert.is_false(page:has_more())
+      assert.is_nil(pager:poll())
+      assert.equal(3, #server.requests)
+    end)
+
+    it("says where it stands", function()
+      local pager, transport = open(stripe(charges(50)), { limit = 10, created_gt = 9960 })
+      assert.same({ n = 2, nil, 9961 }, { n = select("#", pager:position()), pager:position() })
+      server:drive(transport, function() return pager:poll() end)
+      assert.same({ 9990, 9961 }, { pager:position() })
+      assert.is_true(pager:split(9965))
+      assert.same({ 9990, 9965 }, { pager:position() })
+      read(pager, transport)
+      assert.same({ 9965, 9965 }, { pager:position() })
+      pager:close()
+      assert.same({ 9965, 9965 }, { pager:position() })
+    end)
+
+    it("goes on as before where it cannot be", function()
+      local pager, transport = open(stripe(charges(20)), {
+        limit = 10, created_gte = 9985, created_lte = 9999,
+      })
+      for _, second in ipairs { 0, 9985, 9999, 10000 } do
+        assert.is_false(pager:split(second))
+      end
+      server:drive(transport, function() return pager:poll() end)
+      for _, second in ipairs { 9991, 9990 } do
+        assert.is_false(pager:split(second))
+      end
+      local _, ids = read(pager, transport)
+      assert.equal(5, #ids)
+      assert.is_false(pager:split(9987))
+      pager:close()
+      assert.is_false(pager:split(9987))
+    end)
+
+    it("has objects with a time", function()
+      local bare = { '{"id":"a"}', '{"id":"b"}' }
+      local pager, transport = open({ { body = list(bare, true) }, { body = list({}, false) } }, {})
+      server:drive(transport, function() return pager:poll() end)
+      assert.is_false(pager:split(5))
+      assert.is_nil((pager:position()))
+    end)
+
+    it("takes whole seconds", function()
+      local pager = open({}, {})
+      for _, second in ipairs { 1.5, -1, math.huge, "x", {} } do
+        assert.has_error(function() pager:split(second) end)
+      end
+      assert.has_error(function() pager:split() end)
     end)
   end)
 
