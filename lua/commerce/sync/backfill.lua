@@ -3,9 +3,9 @@
 -- Called by sync; requires nothing: the session is an argument.
 --
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
--- cursor after its last stored page; none are left when the resource has been read. It starts as one
--- range; while there is room for more requests the largest is halved, so that latency is not the
--- limit. A run that was killed is continued: what came in since it began is one more range.
+-- cursor after its last stored page; none are left when the resource has been read. It starts as
+-- one range; while there is room for more requests the largest is halved, so that latency is not
+-- the limit. A run that was killed is continued: what came in since it began is one more range.
 
 local backfill = {}
 
