@@ -1,9 +1,10 @@
 -- JSON: lua-cjson reads it; writing is canonical (same value, same bytes), which cjson does not
 -- offer and which telling a changed record from an unchanged one stands on. Numbers keep all their
--- digits. Called by model, sync, store and cli; requires only decimal.
+-- digits. Called by model, sync, store and cli; requires only leaf helpers.
 
 local cjson = require "cjson.safe"
 local decimal = require "commerce.decimal"
+local errors = require "commerce.errors"
 
 local json = { null = cjson.null }
 
@@ -25,7 +26,11 @@ end
 ---@return any? value nil on failure
 ---@return string? message
 function json.decode(text)
-  return cjson.decode(text)
+  local value, message = cjson.decode(text)
+  if value == nil and errors.is_interrupt(message) then
+    error(message, 0) -- lua-cjson decodes under protection, and Ctrl-C fell into it
+  end
+  return value, message
 end
 
 --- A string as JSON.

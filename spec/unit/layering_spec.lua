@@ -11,7 +11,7 @@ local MAPPING = { "decimal", "mapping", "mapping.values", "platform.stripe.payme
 -- Module -> the modules of this library that it may require; "x.*" where it makes up the name.
 local STAGES = {
   -- leaf helpers
-  decimal = {}, errors = {}, json = { "decimal" }, report = {}, runtime = {}, time = {},
+  decimal = {}, errors = {}, json = { "decimal", "errors" }, report = {}, runtime = {}, time = {},
   -- the model, the mapping language, the query language
   model = { "decimal", "errors", "json" },
   mapping = { "errors", "mapping.values", "model" },
