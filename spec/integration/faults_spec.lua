@@ -199,7 +199,7 @@ describe("a sync disturbed by", function()
     fault({ path = "/v1/charges", query = "limit=100" }, { status = 500 })
     fault({ path = "/v1/balance_transactions", query = "limit=100" }, { type = "hang",
       seconds = 2 })
-    local report = assert(shop:sync())
+    local report = assert(shop:sync { ranges = 1 })
     assert_whole(report)
     assert.equal(2, fired()) -- one try each: the next is smaller
     local sizes = {}
@@ -357,7 +357,7 @@ describe("a sync disturbed by", function()
     it(case[1] .. " fails what needs it, keeps the rest, goes on the next time", function()
       start { retries = 2 }
       fault({ path = "/v1/charges", after = 3 }, case[2])
-      local report = assert(shop:sync { page_size = PAGE })
+      local report = assert(shop:sync { page_size = PAGE, ranges = 1 })
       assert_only_failed(report, { payments = true, payment_methods = true })
       local message = entry_of(report, "payments").error
       assert.matches(case[3], message, 1, true)
@@ -373,7 +373,7 @@ describe("a sync disturbed by", function()
 
       e:control("faults", { clear = true })
       e:control("stats", { clear = true })
-      assert_whole(assert(shop:sync { page_size = PAGE }))
+      assert_whole(assert(shop:sync { page_size = PAGE, ranges = 1 }))
       -- the pages that were left; one more looks for what came in since
       local count = 0
       for _, line in ipairs(e:control("stats?lines=1").lines) do

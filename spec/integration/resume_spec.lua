@@ -28,7 +28,7 @@ methods.execute = function(...)
   end
   return execute(...)
 end
-local report = assert(shop:sync { page_size = 10, full = os.getenv "FULL" == "yes",
+local report = assert(shop:sync { page_size = 10, ranges = 1, full = os.getenv "FULL" == "yes",
   types = os.getenv "TYPES" and { os.getenv "TYPES" },
   progress = function(event)
     io.stdout:write(event.event, " ", tostring(event.type), " ", tostring(event.read), "\n")

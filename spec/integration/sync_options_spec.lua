@@ -291,7 +291,7 @@ describe("the options of sync", function()
   end)
 
   it("page_size: sets how many objects a request asks for", function()
-    assert(shop:sync { types = { "customers" }, page_size = 13 })
+    assert(shop:sync { types = { "customers" }, page_size = 13, ranges = 1 })
     local lines = e:control("stats?lines=1").lines
     assert.equal(5, #lines) -- 62 customers
     for _, line in ipairs(lines) do

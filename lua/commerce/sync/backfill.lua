@@ -46,11 +46,12 @@ end
 ---@param task commerce.Task
 ---@param saved table? the checkpoint of an earlier run
 ---@param options table since (unix seconds), full (ignore the checkpoint), page_size; floor (unix
----  seconds): where to expect the oldest object when ranges are halved
+---  seconds): where to expect the oldest object when ranges are halved; ranges: how many at most
 ---@return table reader
 function backfill.start(session, task, saved, options)
   return setmetatable({
     session = session, task = task, page_size = options.page_size, floor = options.floor or 0,
+    most_ranges = options.ranges or 1,
     state = starting_state(saved, options, purpose(task, options)),
     pagers = {}, -- by range: what of a range lives only in this process
     turn = 0, -- the range that was looked at last
@@ -63,7 +64,7 @@ local function open_pager(self, range)
     query[#query + 1] = { "expand[]", path }
   end
   return self.session:pager {
-    path = self.task.resource.path, query = query, limit = self.page_size,
+    path = self.task.resource.path, query = query, limit = self.bearable or self.page_size,
     created_gte = range.gte, created_lt = range.lt, created_lte = range.lte,
     cursor = range.cursor,
   }
@@ -91,7 +92,7 @@ local function advance(self, range, page)
     state.newest = math.max(state.newest or 0, page:created(1) or 0)
     range.top = range.top or page:created(1)
     range.cursor, range.created = page:last_id(), page:created(count)
-    range.pages = (range.pages or 0) + 1
+    range.read = (range.read or 0) + count
   end
   if not page:has_more() then
     finish_range(self, range)
@@ -109,6 +110,7 @@ local function poll_range(self, range)
   self.pagers[range] = self.pagers[range] or open_pager(self, range)
   local page, message, details = self.pagers[range]:poll()
   if page then
+    self.bearable = self.pagers[range]:limit() -- the server may have made pages smaller
     advance(self, range, page)
     return page
   elseif page == false then
@@ -148,7 +150,8 @@ end
 
 -- ---------------------------------------------------------------- halving
 
-local PAGE = 100 -- objects; a range expected to hold fewer is not worth a request of its own
+-- Pages: each half ends with a page that is not full, so a small range is better read as it is.
+local WORTH_HALVING = 3
 
 -- What is left of a range: from where its last page ended down to its lower bound.
 local function rest_of(self, range)
@@ -159,17 +162,20 @@ end
 -- Objects still expected in a range, if the rest is as dense as what has been read of it.
 local function expected(range, left)
   local seen = math.max((range.top or range.created) - range.created, 1)
-  return range.pages * PAGE * left / seen
+  return range.read * left / seen
 end
 
 --- The range with the most objects expected, if halving it is worth a request.
 ---@return table? range
 ---@return number objects expected in it; 0 if there is none
 function methods:largest()
-  local largest, most = nil, PAGE
+  local largest, most = nil, WORTH_HALVING * (self.bearable or 1)
+  if #self.state.ranges >= self.most_ranges then
+    return nil, 0
+  end
   for _, range in ipairs(self.state.ranges) do
     local _, left = rest_of(self, range)
-    if self.pagers[range] and range.pages and left >= 2 and expected(range, left) > most then
+    if self.pagers[range] and range.read and left >= 2 and expected(range, left) > most then
       largest, most = range, expected(range, left)
     end
   end

@@ -10,7 +10,9 @@ local time = require "commerce.time"
 local sync = {}
 
 local OPTIONS = { types = "table", since = "any", full = "boolean", progress = "function",
-  page_size = "number" }
+  page_size = "number", ranges = "number" }
+
+local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
 local function chosen_mappings(connection, names)
   local asked, chosen = {}, {}
@@ -35,6 +37,13 @@ local function chosen_mappings(connection, names)
   return chosen
 end
 
+local function check_count(options, name, most)
+  local count = options[name]
+  if count and (count < 1 or count > most or count % 1 ~= 0) then
+    error(("bad option '%s': a whole number from 1 to %d expected"):format(name, most), 3)
+  end
+end
+
 local function read_everything(run, tasks, joins)
   local ok, message, details = run.books:open()
   if ok then
@@ -53,17 +62,16 @@ end
 ---@param connection commerce.Connection
 ---@param options table? types: list of names (all if left out); since: a date or unix seconds, only
 ---  objects created from then on; full: start over instead of continuing a killed run; progress: a
----  function that gets events; page_size: objects a request, 1 to 100
+---  function that gets events; page_size: objects a request, 1 to 100; ranges:
+---  how many parts of a list are read side by side at most, 1 for one page after the other
 ---@return commerce.Report? report nil where nothing could be done (bad arguments, the store)
 ---@return string? message
 ---@return commerce.Details? details
 function sync.run(connection, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
-  local size = options.page_size
-  if size and (size < 1 or size > 100 or size % 1 ~= 0) then
-    error("bad option 'page_size': a whole number from 1 to 100 expected", 2)
-  end
+  check_count(options, "page_size", 100)
+  check_count(options, "ranges", 100)
   local since, wrong
   if options.since ~= nil then
     since, wrong = time.parse(options.since)
@@ -82,7 +90,7 @@ function sync.run(connection, options)
     store = connection.store, livemode = connection.integration.livemode,
     books = books.new(connection, mappings, options.progress), started = os.time(),
     options = { since = since, full = options.full, page_size = options.page_size,
-      floor = connection.account_created },
+      ranges = options.ranges or RANGES, floor = connection.account_created },
     finished = {},
   }
   local ok, message, details = read_everything(run, tasks, joins)
