@@ -67,14 +67,16 @@ function dataset.new(options)
   }
   return setmetatable({
     account = options.account, name = options.name,
-    livemode = options.livemode and "true" or "false", seed = seed, now = options.now,
+    livemode = options.livemode and "true" or "false", seed = seed, base_now = options.now,
+    now = options.now + (options.advanced or 0), version = options.version,
+    events_api_version = options.events_api_version or options.version,
     future = options.future, sizes = sizes, curve = c, series = series,
     codec = ids.codec(seed, options.account),
     ledger = ledger.new(seed, c:series(sizes.charges, 1, true, options.tie_size), options.now,
       options.pending_days), application = '"ca_' .. ids.text(32, seed, 7) .. '"',
     descriptor = '"EXAMPLE SHOP"',
     overlay = { inserted = {}, patched = {}, deleted = {}, extras = {}, moved = {},
-      next = 900000000 },
+      next = 900000000, events = {}, event_numbers = {}, event_count = 0 },
   }, Dataset)
 end
 

@@ -5,8 +5,11 @@ local dataset = require "emulator.dataset"
 
 local state = {}
 
+--- The API version that is spoken here.
+state.VERSION = "2026-07-29.dahlia"
+
 local DEFAULTS = {
-  seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
+  events_api_version = state.VERSION, visibility_lag = 0, tick = 1, seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
   account = "acct_1CommerceShop001", name = "Example Shop",
 }
 -- Settings without a default: sizes that follow from `charges`, and groups of equal seconds.
@@ -66,6 +69,7 @@ function state.reset(options)
   state.keys = default_keys(settings.account)
   state.accounts = { [settings.account] = { name = settings.name } }
   state.datasets = {}
+  state.advanced, state.last_change = 0, nil
 end
 
 --- Read the options the emulator was started with.
@@ -90,6 +94,7 @@ function state.dataset(account, livemode)
     local own = state.accounts[account]
     local options = merged(state.settings, own)
     options.account, options.livemode = account, livemode
+    options.version, options.advanced = state.VERSION, state.advanced
     ds = dataset.new(options)
     state.datasets[key] = ds
   end
