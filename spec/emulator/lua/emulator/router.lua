@@ -23,7 +23,7 @@ local NAMES = { acacia = true, basil = true, clover = true, dahlia = true, previ
 
 -- path -> resource for permissions, and a function that makes the node
 local SINGLE = {
-  ["/v1/account"] = { "account", account.values },
+  ["/v1/account"] = { "account", account.node },
   ["/v1/balance"] = { "balance", account.balance },
 }
 
@@ -50,12 +50,12 @@ local function route(method, path)
   local own = path:match "^/v1/accounts/([^/]+)$"
   if own then
     return { endpoint = "GET /v1/accounts/{id}", resource = "account", run = function(ds, _, caller)
-      if own == ds.account then return account.values(ds), 0 end
+      if own == ds.account then return account.node(ds), 0 end
       local other = state.accounts[own]
       if not other or not other.connected then
         return nil, errors.no_account(caller.key.key, own)
       end
-      return account.values(state.dataset(own, caller.livemode)), 0
+      return account.node(state.dataset(own, caller.livemode)), 0
     end }
   end
   if path == "/v1/events" then

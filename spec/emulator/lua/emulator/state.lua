@@ -2,6 +2,7 @@
 --- so plain tables.
 local json = require "emulator.json"
 local dataset = require "emulator.dataset"
+local settle = require "emulator.settle"
 
 local state = {}
 
@@ -9,7 +10,8 @@ local state = {}
 state.VERSION = "2026-07-29.dahlia"
 
 local DEFAULTS = {
-  events_api_version = state.VERSION, visibility_lag = 0, tick = 1, seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
+  events_api_version = state.VERSION, visibility_lag = 0, tick = 1,
+  seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
   account = "acct_1CommerceShop001", name = "Example Shop",
 }
 -- Settings without a default: sizes that follow from `charges`, and groups of equal seconds.
@@ -97,8 +99,18 @@ function state.dataset(account, livemode)
     options.version, options.advanced = state.VERSION, state.advanced
     ds = dataset.new(options)
     state.datasets[key] = ds
+    settle.run(ds)
   end
   return ds
+end
+
+--- Move the clock of all data sets.
+function state.advance(seconds)
+  state.advanced = state.advanced + seconds
+  for _, ds in pairs(state.datasets) do
+    ds.now = ds.now + seconds
+    settle.run(ds)
+  end
 end
 
 --- Add keys: { key, account?, livemode?, permissions = {names}?, revoked? }; the mode follows from
