@@ -47,19 +47,31 @@ local function id_at(ds, resource, k)
   return ds.overlay.extras[resource.name][k - count + 1].id
 end
 
--- An object that fits: anywhere, or among the newest.
+-- A document's members as plain values, made when looked at.
+local VIEW = { __index = function(view, key) return json.to_lua(rawget(view, 1).map[key]) end }
+
+local RENDERED = 12
+
+-- An object that fits: anywhere, or among the newest. Few generated ones are tried, because each
+-- has to be made.
 function Churn:pick(name, fits, newest)
   local ds, resource = self.ds, dataset.resources[name]
   local total = resource.count(ds) + #(ds.overlay.extras[name] or {})
   local low = newest and math.max(0, total - newest) or 0
+  local rendered = 0
   if total == low then return nil end
-  for _ = 1, newest and 3 * newest or 50 do
+  for _ = 1, newest and 2 * newest or 50 do
     local id = id_at(ds, resource, low + self:below(total - low))
     if not deleted(ds, name, id) then
       if not fits then return id end
-      local text = template.render(ds:node_by_id(name, id), PLAIN)
-      local object = json.to_lua(json.decode(text))
-      if fits(object) then return id, object end
+      local extra = ds.overlay.inserted[id]
+      local doc = extra and extra.doc
+      if not doc and rendered < RENDERED then
+        rendered = rendered + 1
+        doc = json.decode(template.render(ds:node_by_id(name, id), PLAIN))
+      end
+      local object = doc and setmetatable({ doc }, VIEW)
+      if object and fits(object) then return id, object end
     end
   end
 end
