@@ -141,6 +141,38 @@ function Emulator:json(path, key, headers)
   return cjson.decode(body)
 end
 
+--- All objects of a list, page by page.
+---@param path string with its query
+---@param key string?
+---@param headers table?
+---@return table[] newest first
+function Emulator:read_all(path, key, headers)
+  local list, after = {}, nil
+  repeat
+    local cursor = after and "&starting_after=" .. after or ""
+    local sep = path:find("?", 1, true) and "&" or "?"
+    local page = self:json(path .. sep .. "limit=100" .. cursor, key, headers)
+    for _, object in ipairs(page.data) do list[#list + 1] = object end
+    after = list[#list] and list[#list].id
+  until not page.has_more
+  return list
+end
+
+--- Carry out changes: one op, or a list of them. Answers the result, or the list of results.
+---@param op table
+---@return table
+function Emulator:mutate(op)
+  if op[1] then return self:control("mutate", { ops = op }).results end
+  return self:control("mutate", op)
+end
+
+--- Move the clock.
+---@param seconds number
+---@return number now
+function Emulator:advance(seconds)
+  return self:control("clock", { advance = seconds }).now
+end
+
 --- Stop it and remove its directory. Harmless when repeated.
 function Emulator:stop()
   if not running[self] then return end

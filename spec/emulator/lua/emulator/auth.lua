@@ -10,7 +10,7 @@ local PERMISSIONS = {
   charges = "rak_charge_read", refunds = "rak_charge_read", disputes = "rak_dispute_read",
   customers = "rak_customer_read", products = "rak_product_read", prices = "rak_plan_read",
   tax_rates = "rak_tax_rate_read", balance_transactions = "rak_balance_transaction_source_read",
-  payouts = "rak_payout_read",
+  payouts = "rak_payout_read", events = "rak_event_read",
 }
 
 --- The key in an Authorization header: nil when there is none, false when it cannot be read.

@@ -33,7 +33,9 @@ function collection.locate(ds, resource, id)
   local extras, _, deleted = parts(ds, resource)
   if deleted[id] then return nil end
   for k, extra in ipairs(extras) do
-    if extra.id == id then return { extra = k } end
+    if extra.id == id then
+      return (extra.visible_at or 0) <= ds.now and { extra = k } or nil
+    end
   end
   local name, i = ds:find(id)
   if name == resource.name and i then return { base = i } end
@@ -69,12 +71,17 @@ function collection.page(ds, resource, q)
   local function visible(i)
     if any_deleted and deleted[resource.id(ds, i)] then return false end
     local doc = patched[i]
-    if doc then return doc_matches(doc, filter) end
+    if doc then
+      -- a balance transaction's payout is not in its document
+      return filter.payout and resource.matches(ds, i, filter)
+        or not filter.payout and doc_matches(doc, filter)
+    end
     return not filtered or resource.matches(ds, i, filter)
   end
   local function take(i, extra)
     if extra then
-      if not deleted[extra.id] and doc_matches(extra.match or extra.doc, filter) then
+      local listed = not deleted[extra.id] and (extra.visible_at or 0) <= ds.now
+      if listed and doc_matches(extra.match or extra.doc, filter) then
         items[#items + 1] = { resource = resource, extra = extra }
       end
     elseif visible(i) then

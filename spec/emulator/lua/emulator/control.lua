@@ -1,13 +1,18 @@
 --- The emulator's own endpoints under /_emulator/: JSON in, JSON out.
+local churn = require "emulator.churn"
 local dataset = require "emulator.dataset"
 local faults = require "emulator.faults"
 local json = require "emulator.json"
 local limits = require "emulator.limits"
 local mutate = require "emulator.mutate"
+local signature = require "emulator.signature"
 local state = require "emulator.state"
 local stats = require "emulator.stats"
+local webhooks = require "emulator.webhooks"
 
 local control = {}
+
+local LIVE = { visibility_lag = true, tick = true }
 
 local function fail(message) error({ message = message }, 0) end
 
@@ -42,8 +47,8 @@ local function merge_settings(name)
   end
 end
 
-local function list_of(body, single)
-  return body[1] and body or body[single] and { body } or {}
+local function list_of(body, single, other)
+  return body[1] and body or (body[single] or other and body[other]) and { body } or {}
 end
 
 local endpoints = {}
@@ -59,12 +64,26 @@ endpoints["POST reset"] = function(body)
   limits.reset()
   faults.clear()
   stats.clear()
+  webhooks.clear()
   if rules then faults.add(rules) end
   return { ok = true, account = state.settings.account, counts = counts(chosen {}) }
 end
 
 endpoints["GET settings"] = function()
-  return { settings = state.settings, limits = state.limits, latency = state.latency }
+  return { settings = state.settings, limits = state.limits, latency = state.latency,
+    now = state.settings.now + state.advanced }
+end
+
+endpoints["POST settings"] = function(body)
+  for name, value in pairs(body) do
+    if name == "events_api_version" then
+      for _, ds in pairs(state.datasets) do ds.events_api_version = value end
+    elseif not LIVE[name] then
+      fail("cannot be changed without a reset: " .. name)
+    end
+    state.settings[name] = value
+  end
+  return state.settings
 end
 
 endpoints["POST faults"] = function(body)
@@ -121,6 +140,45 @@ endpoints["POST mutate"] = function(body, raw)
     results[k] = result
   end
   return raw.map.ops and { results = results } or results[1]
+end
+
+-- Changes that stand alone have endpoints of their own.
+for _, name in ipairs { "clock", "deauthorize", "authorize" } do
+  endpoints["POST " .. name] = function(body, raw)
+    body.op = name
+    -- `account` is the one that is (de)authorised here, not whose data is meant
+    local ds = chosen { key = body.key, livemode = body.livemode }
+    local ok, result = pcall(mutate.run, ds, body, raw.map.fields)
+    return ok and result or fail(result)
+  end
+end
+
+endpoints["POST churn"] = function(body)
+  local ok, result = pcall(churn.run, chosen(body), body)
+  return ok and result or fail(result)
+end
+
+endpoints["POST webhooks"] = function(body)
+  if body.clear then webhooks.clear() end
+  local set = { is_array = true }
+  for k, one in ipairs(list_of(body, "url", "id")) do
+    local key = one.key and (state.keys[one.key] or fail("unknown key: " .. one.key))
+    if key then one.livemode = key.livemode end
+    local id, message = webhooks.set(one)
+    set[k] = id or fail(message)
+  end
+  return { ids = set }
+end
+
+endpoints["GET webhooks"] = function() return webhooks.report() end
+
+endpoints["DELETE webhooks"] = function()
+  webhooks.clear()
+  return { ids = { is_array = true } }
+end
+
+endpoints["POST sign"] = function(body)
+  return { header = signature.header(body.secrets or { body.secret }, body.t, body.body) }
 end
 
 endpoints["GET stats"] = function(query) return stats.get(query.lines) end

@@ -67,14 +67,17 @@ function dataset.new(options)
   }
   return setmetatable({
     account = options.account, name = options.name,
-    livemode = options.livemode and "true" or "false", seed = seed, now = options.now,
+    livemode = options.livemode and "true" or "false", seed = seed, base_now = options.now,
+    now = options.now + (options.advanced or 0), version = options.version,
+    events_api_version = options.events_api_version or options.version,
     future = options.future, sizes = sizes, curve = c, series = series,
     codec = ids.codec(seed, options.account),
     ledger = ledger.new(seed, c:series(sizes.charges, 1, true, options.tie_size), options.now,
       options.pending_days), application = '"ca_' .. ids.text(32, seed, 7) .. '"',
-    descriptor = '"EXAMPLE SHOP"',
+    descriptor = '"EXAMPLE SHOP"', next_midnight = options.now, settled_until = options.now,
     overlay = { inserted = {}, patched = {}, deleted = {}, extras = {}, moved = {},
-      next = 900000000 },
+      watched = {}, due = math.huge, next = 900000000,
+      events = {}, event_numbers = {}, event_count = 0 },
   }, Dataset)
 end
 
@@ -105,6 +108,15 @@ function Dataset:doc_node(resource, doc, ex)
       if child then value = json.decode(template.render(child, PLAIN)) end
     end
     if kind ~= "inline" or wanted then out:set(key, value) end
+  end
+  if resource.name == "disputes" then
+    -- whole balance transactions, as they are by now
+    local list = setmetatable({}, json.Array)
+    for k, t in ipairs(doc.map.balance_transactions) do
+      local child = self:node_by_id("balance_transactions", t.map.id)
+      list[k] = child and json.decode(template.render(child, PLAIN)) or t
+    end
+    out:set("balance_transactions", list)
   end
   if ex and ex.refunds and resource.name == "charges" then
     out:set("refunds", json.decode(template.render(self:refunds_of(doc.map.id, ex.refunds), PLAIN)))

@@ -34,10 +34,14 @@ local KINDS = {
   other = { prefix = { "obj_" }, lead = "1", size = 24 },
   customer = { prefix = { "cus_" }, size = 14 },
   product = { prefix = { "prod_" }, size = 14 },
+  event = { prefix = { "evt_" }, lead = "1", size = 24, salt = 2001 },
+  webhook_endpoint = { prefix = { "we_" }, lead = "1", size = 24, salt = 2002 },
 }
 do
   local names = {}
-  for name in pairs(KINDS) do names[#names + 1] = name end
+  for name, k in pairs(KINDS) do
+    if not k.salt then names[#names + 1] = name end
+  end
   table.sort(names)
   for n, name in ipairs(names) do KINDS[name].salt = 1000 + n end
 end

@@ -34,6 +34,15 @@ function json.Object:set(key, value)
   self.map[key] = value
 end
 
+--- Remove a key of an object.
+function json.Object:unset(key)
+  if self.map[key] == nil then return end
+  self.map[key] = nil
+  for k, name in ipairs(self.keys) do
+    if name == key then return table.remove(self.keys, k) end
+  end
+end
+
 --- A new object from a list of keys and values.
 function json.object(...)
   local o = setmetatable({ keys = {}, map = {} }, json.Object)

@@ -71,6 +71,9 @@ function params.list(list, resource)
       local n, problem = params.integer(p)
       if not n then return nil, problem end
       bound(q, p.sub, n)
+    elseif p.sub and resource.lists and resource.lists[p.name] then
+      q[p.name] = q[p.name] or {}
+      table.insert(q[p.name], p.value)
     elseif kind then
       if kind == "boolean" and p.value ~= "true" and p.value ~= "false" then
         return nil, errors.param("Invalid boolean: " .. p.value, p.key)

@@ -1,11 +1,11 @@
 --- One API request from start to end.
---- New endpoints: a resource goes into dataset.lua, anything else into `SINGLE` below. Events,
---- webhooks and OAuth, when they come, are modules of their own with an entry here and their data
---- in the data set's overlay.
+--- New endpoints: a resource goes into dataset.lua, anything else into `SINGLE` or `route` below.
+--- OAuth, when it comes, is a module of its own with an entry here.
 local account = require "emulator.data.account"
 local auth = require "emulator.auth"
 local dataset = require "emulator.dataset"
 local errors = require "emulator.errors"
+local events = require "emulator.events"
 local faults = require "emulator.faults"
 local limits = require "emulator.limits"
 local lists = require "emulator.lists"
@@ -18,12 +18,12 @@ local template = require "emulator.template"
 
 local router = {}
 
-local VERSION = "2026-07-29.dahlia"
+local VERSION = state.VERSION
 local NAMES = { acacia = true, basil = true, clover = true, dahlia = true, preview = true }
 
 -- path -> resource for permissions, and a function that makes the node
 local SINGLE = {
-  ["/v1/account"] = { "account", account.values },
+  ["/v1/account"] = { "account", account.node },
   ["/v1/balance"] = { "balance", account.balance },
 }
 
@@ -50,12 +50,21 @@ local function route(method, path)
   local own = path:match "^/v1/accounts/([^/]+)$"
   if own then
     return { endpoint = "GET /v1/accounts/{id}", resource = "account", run = function(ds, _, caller)
-      if own == ds.account then return account.values(ds), 0 end
+      if own == ds.account then return account.node(ds), 0 end
       local other = state.accounts[own]
       if not other or not other.connected then
         return nil, errors.no_account(caller.key.key, own)
       end
-      return account.values(state.dataset(own, caller.livemode)), 0
+      return account.node(state.dataset(own, caller.livemode)), 0
+    end }
+  end
+  if path == "/v1/events" then
+    return { endpoint = "GET /v1/events", resource = "events", run = events.page }
+  end
+  local event = path:match "^/v1/events/([^/]+)$"
+  if event then
+    return { endpoint = "GET /v1/events/{id}", resource = "events", run = function(ds, query)
+      return events.retrieve(ds, ngx.unescape_uri(event), query)
     end }
   end
   local name, id = path:match "^/v1/([%l_]+)/([^/]+)$"

@@ -2,10 +2,15 @@
 --- so plain tables.
 local json = require "emulator.json"
 local dataset = require "emulator.dataset"
+local settle = require "emulator.settle"
 
 local state = {}
 
+--- The API version that is spoken here.
+state.VERSION = "2026-07-29.dahlia"
+
 local DEFAULTS = {
+  events_api_version = state.VERSION, visibility_lag = 0, tick = 1,
   seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
   account = "acct_1CommerceShop001", name = "Example Shop",
 }
@@ -66,6 +71,7 @@ function state.reset(options)
   state.keys = default_keys(settings.account)
   state.accounts = { [settings.account] = { name = settings.name } }
   state.datasets = {}
+  state.advanced, state.last_change = 0, nil
 end
 
 --- Read the options the emulator was started with.
@@ -90,10 +96,21 @@ function state.dataset(account, livemode)
     local own = state.accounts[account]
     local options = merged(state.settings, own)
     options.account, options.livemode = account, livemode
+    options.version, options.advanced = state.VERSION, state.advanced
     ds = dataset.new(options)
     state.datasets[key] = ds
+    settle.run(ds)
   end
   return ds
+end
+
+--- Move the clock of all data sets.
+function state.advance(seconds)
+  state.advanced = state.advanced + seconds
+  for _, ds in pairs(state.datasets) do
+    ds.now = ds.now + seconds
+    settle.run(ds)
+  end
 end
 
 --- Add keys: { key, account?, livemode?, permissions = {names}?, revoked? }; the mode follows from

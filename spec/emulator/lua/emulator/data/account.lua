@@ -44,7 +44,13 @@ local AMOUNT = template.new [[{"amount":$amount,"currency":$currency,
   "source_types":{"card":$amount}}]]
 local RESERVED = template.new [[{"amount":0,"currency":$currency}]]
 
---- The account node of a data set.
+--- The account node of a data set, changes included.
+function account.node(ds)
+  local doc = ds.overlay.account
+  return doc and { doc = doc } or account.values(ds)
+end
+
+--- The account of a data set as generated.
 function account.values(ds)
   return {
     tpl = account.template,

@@ -66,6 +66,18 @@ local function midnight(t)
   return t - t % 86400
 end
 
+--- Whether a balance transaction is pending now, and when it becomes available. What was pending
+--- where the generated data ends (`base_now`) becomes available as the clock moves on; only the
+--- money of a charge that stays pending does not.
+function transactions.pending(ds, fact, block, created)
+  local available_on = midnight(created + 2 * 86400)
+  if not ds.ledger:is_pending(fact, block) then
+    return false, math.min(available_on, midnight(ds.base_now))
+  end
+  available_on = math.max(available_on, midnight(ds.base_now + 86400))
+  return fact.pending or available_on > ds.now, available_on
+end
+
 --- The list of fee lines of a fact, as a node.
 function transactions.lines(ds, lines)
   if #lines == 0 then return "[]" end
@@ -82,13 +94,7 @@ end
 function transactions.values(ds, j, ex)
   local fact, block = ds.ledger:find("entries", j)
   local created = ds.ledger:created(block, fact.slot)
-  local pending = ds.ledger:is_pending(fact, block)
-  local available_on = midnight(created + 2 * 86400)
-  if pending then
-    available_on = math.max(available_on, midnight(ds.now + 86400))
-  else
-    available_on = math.min(available_on, midnight(ds.now))
-  end
+  local pending, available_on = transactions.pending(ds, fact, block, created)
   local resource, n = source(ds, fact, block)
   local about = "null"
   if resource then

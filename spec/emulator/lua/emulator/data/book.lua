@@ -3,6 +3,7 @@
 --- blocks share a few books, so totals over a million charges are sums over a few. Facts hold
 --- numbers, never ids: those need the block's place (see ledger.lua).
 local random = require "emulator.random"
+local book_events = require "emulator.data.book_events"
 local currencies = require "emulator.data.currencies"
 local scenarios = require "emulator.data.scenarios"
 
@@ -236,6 +237,7 @@ function book.build(seed, kind, variant)
       { text = e.text, balance_type = e.balance_type })
   end
   for _, p in ipairs(plan.payouts) do b:payout(p) end
+  local events, debits = book_events(b)
 
   local sums, pending = {}, {}
   for _, t in ipairs(b.entries) do
@@ -244,7 +246,7 @@ function book.build(seed, kind, variant)
   end
   return { kind = kind, charges = b.charges, refunds = index(b.refunds),
     disputes = index(b.disputes), payouts = index(b.payouts), entries = index(b.entries),
-    sums = sums, pending = pending }
+    events = index(events), debits = index(debits), sums = sums, pending = pending }
 end
 
 return book

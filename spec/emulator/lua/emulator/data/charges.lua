@@ -14,6 +14,9 @@ local charges = {
   filters = { customer = "string", payment_intent = "string", transfer_group = "string" },
 }
 
+-- Seconds until a bank debit is confirmed.
+charges.DEBIT = 5 * 86400
+
 local function text(value) return value and "true" or "false" end
 
 charges.template = template.new [[{
@@ -88,7 +91,7 @@ local function state(ds, fact, block)
     status = "failed"
   elseif fact.outcome == "pending" then
     status = "pending"
-  elseif fact.outcome == "ach" and ledger:created(block, fact.slot) > ds.now - 5 * 86400 then
+  elseif fact.outcome == "ach" and ledger:created(block, fact.slot) > ds.now - charges.DEBIT then
     status = "pending"
   elseif fact.outcome == "ach_failed" then
     failed_later = ledger:happened(block, fact.fails)

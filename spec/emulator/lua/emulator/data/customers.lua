@@ -72,7 +72,7 @@ function customers.values(ds, i, ex)
     description = h % 6 == 0 and '"Prefers e-mail; met at \\"Expo\\" 2024"' or "null",
     email = not bare and h % 11 > 0 and who.email or "null",
     invoice_prefix = ('"%07X"'):format(h % 268435456),
-    payment_method = h % 3 == 0 and ds.codec:quoted("payment_method", 500000000 + i)
+    payment_method = h % 3 == 0 and ds.codec:quoted("payment_method", (500000000 + i) % 900000000)
       or "null",
     livemode = ds.livemode,
     metadata = h % 8 == 0 and METADATA or "{}",

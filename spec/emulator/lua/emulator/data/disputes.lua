@@ -88,7 +88,7 @@ function disputes.values(ds, j, ex)
     currency = '"' .. dispute.currency .. '"',
     due_by = CLOSED[status] and "null" or due,
     has_evidence = SUBMITTED[status] and "true" or "false",
-    past_due = not CLOSED[status] and due < ds.now and "true" or "false",
+    past_due = not CLOSED[status] and due < ds.base_now and "true" or "false",
     submissions = SUBMITTED[status] and 1 or 0,
     refundable = inquiry and status ~= "warning_closed" and "true" or "false",
     livemode = ds.livemode,

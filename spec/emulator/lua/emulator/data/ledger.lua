@@ -8,7 +8,7 @@ local scenarios = require "emulator.data.scenarios"
 local ledger = {}
 
 local SIZE, VARIANTS = scenarios.SIZE, 32
-local LISTS = { "refunds", "disputes", "payouts", "entries" }
+local LISTS = { "refunds", "disputes", "payouts", "entries", "events", "debits" }
 
 local Ledger = {}
 Ledger.__index = Ledger

@@ -8,6 +8,9 @@ local payouts = {
   filters = { status = "string", destination = "string" },
 }
 
+-- Seconds until a pending payout is in transit.
+payouts.WAIT = 3600
+
 payouts.template = template.new [[{
   "id":$id,"object":"payout","amount":$amount,"application_fee":null,"application_fee_amount":null,
   "arrival_date":$arrival_date,"automatic":$automatic,"balance_transaction":@balance_transaction,
@@ -30,16 +33,22 @@ end
 function payouts.first_from(ds, t) return ds.ledger:first_from("payouts", t) end
 function payouts.id(ds, j) return ds.codec:encode("payout", j) end
 
+--- When a standard payout created at a time arrives.
+function payouts.arrival(created)
+  local arrival = created + 2 * 86400
+  return arrival - arrival % 86400
+end
+
 -- A payout's status and when it arrives.
 local function state(ds, payout, block)
   local created = ds.ledger:created(block, payout.slot)
-  local arrival = created + (payout.method == "instant" and 0 or 2 * 86400)
-  arrival = arrival - arrival % 86400
+  local arrival = payouts.arrival(created)
+  if payout.method == "instant" then arrival = created - created % 86400 end
   local status = payout.status
   if payout.ends then
     if not ds.ledger:happened(block, payout.ends) then status = "in_transit" end
   elseif arrival > ds.now then
-    status = created > ds.now - 3600 and "pending" or "in_transit"
+    status = created > ds.now - payouts.WAIT and "pending" or "in_transit"
   end
   return status, arrival, created
 end

@@ -36,6 +36,12 @@ function products.active(ds, i)
   return random.hash(ds.seed, i, 71) % 6 > 0
 end
 
+--- When product `i` was last changed, within the generated data.
+function products.updated(ds, i)
+  local h = random.hash(ds.seed, i, 72)
+  return math.min(ds.base_now, products.created(ds, i) + h % 9000000)
+end
+
 function products.values(ds, i, ex)
   local h = random.hash(ds.seed, i, 72)
   local created = products.created(ds, i)
@@ -61,7 +67,7 @@ function products.values(ds, i, ex)
     tax_code = h % 4 == 1 and '"txcd_99999999"' or "null",
     type = service and '"service"' or '"good"',
     unit_label = h % 6 == 0 and '"seat"' or "null",
-    updated = math.min(ds.now, created + h % 9000000),
+    updated = products.updated(ds, i),
     url = h % 5 == 1 and '"https://shop.example.com/p/' .. i .. '"' or "null",
   }
 end
