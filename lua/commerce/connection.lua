@@ -156,6 +156,7 @@ function connection.open(store, options)
   return setmetatable({
     id = row.id, row = row, account = account.id, account_created = tonumber(account.created),
     integration = integration, platform = stripe, mappings = stripe.mappings(),
+    known = { account = account.object and account or nil, at = core.now() },
     store = store, session = session, transport = transport, limiter = limiter,
   }, connection_mt)
 end
@@ -178,6 +179,17 @@ function methods:sync(options)
     end
   end
   return result, message, details
+end
+
+local FRESH = 10 -- seconds
+
+--- An object that was fetched a moment ago, to spare its request; it is given once.
+---@param resource string
+---@return table? object
+function methods:take_known(resource)
+  local object = core.now() - self.known.at < FRESH and self.known[resource] or nil
+  self.known[resource] = nil
+  return object
 end
 
 --- Iterate over the connection's records of a data type: `for payment in shop:records("payments")`.

@@ -225,7 +225,7 @@ describe("a sync disturbed by", function()
         { type = "delay", seconds = 0.3 })
     end
     e:control("stats", { clear = true })
-    local report = assert(shop:sync { page_size = PAGE, progress = function(event)
+    local report = assert(shop:sync { page_size = PAGE, ranges = 1, progress = function(event)
       for _, change in ipairs(changes) do
         if event.type == change.type and event.read == change.count and not change.done then
           change.done = true
@@ -297,7 +297,7 @@ describe("a sync disturbed by", function()
       new[#new + 1] = e:control("mutate", { op = "insert", type = "charges", created = created,
         fields = { amount = 777, currency = "usd" } }).ids[1]
     end
-    local report = assert(shop:sync { page_size = PAGE, progress = function(event)
+    local report = assert(shop:sync { page_size = PAGE, ranges = 1, progress = function(event)
       if event.type == "payment_methods" and event.event == "progress" and #new < 6 then
         insert() -- newest: behind the reader
         insert(charges[CHARGES - 20].created) -- still to come

@@ -185,12 +185,13 @@ describe("the options of sync", function()
 
   it("types: reads those alone, under any of their names", function()
     for _, case in ipairs {
-      { { "payments" }, "charges refunds", { "payments" } },
-      { { "commerce-paymentMethods" }, "charges", { "payment_methods" } },
-      { { "tax_components", "disputes", "disputes" }, "disputes tax_rates",
+      { { "payments" }, "charges events refunds", { "payments" } },
+      { { "commerce-paymentMethods" }, "charges events", { "payment_methods" } },
+      { { "tax_components", "disputes", "disputes" }, "disputes events tax_rates",
         { "disputes", "tax_components" } },
-      { { "companyInfo" }, "account balance", { "company_info" } },
-      { { "products" }, "prices products", { "products" } },
+      -- the account is known from a moment ago, when the connection was made
+      { { "companyInfo" }, "balance", { "company_info" } },
+      { { "products" }, "events prices products", { "products" } },
     } do
       e:control("stats", { clear = true })
       local report = assert(shop:sync { types = case[1] })
@@ -292,11 +293,14 @@ describe("the options of sync", function()
 
   it("page_size: sets how many objects a request asks for", function()
     assert(shop:sync { types = { "customers" }, page_size = 13, ranges = 1 })
-    local lines = e:control("stats?lines=1").lines
-    assert.equal(5, #lines) -- 62 customers
-    for _, line in ipairs(lines) do
-      assert.matches("[?&]limit=13[& ]", line)
+    local pages = 0
+    for _, line in ipairs(e:control("stats?lines=1").lines) do
+      if line:find("/v1/customers", 1, true) then
+        pages = pages + 1
+        assert.matches("[?&]limit=13[& ]", line)
+      end
     end
+    assert.equal(5, pages) -- 62 customers
   end)
 
   it("page_size: is checked before anything is begun", function()

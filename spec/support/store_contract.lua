@@ -98,10 +98,40 @@ return function(open)
     end)
   end)
 
+  describe("what the source deleted", function()
+    it("stays, marked, is left out, and is counted once", function()
+      write { payment "a", payment "b" }
+      local function delete(ids_to_delete, now)
+        return assert(db:write_page("c1", { deleted = { payments = ids_to_delete } }, now))
+      end
+      assert.equal(1, delete({ "a", "never" }, "2026-02-01T00:00:00Z").payments.deleted)
+      assert.equal(0, delete({ "a" }, "2026-03-01T00:00:00Z").payments.deleted)
+      assert.equal("b", ids())
+      for id, data in db:records(PAYMENTS, { deleted = true }) do
+        if id == "a" then
+          local record = json.decode(data)
+          assert.same({ isDeleted = true }, record.metadata)
+          assert.equal("2026-02-01T00:00:00Z", record.modifiedDate)
+        end
+      end
+    end)
+
+    it("is dropped from the kept sources", function()
+      assert(db:write_page("c1", { resource = "prices", sources = {
+        { id = "p1", parent_id = "x", data = "1" }, { id = "p2", parent_id = "x", data = "2" } } },
+        NOW))
+      assert(db:write_page("c1", { resource = "products", sources = { { id = "x", data = "{}" } } },
+        NOW))
+      assert(db:write_page("c1", { resource = "prices", dropped = { "p1" } }, NOW))
+      assert.same({ "2" }, db:joined_sources("c1", "products", "prices", "", 10)[1].children)
+    end)
+  end)
+
   describe("write_page", function()
     it("counts what it created, changed and left alone", function()
-      assert.same({ created = 2, changed = 0, unchanged = 0 }, write { payment "a", payment "b" })
-      assert.same({ created = 1, changed = 1, unchanged = 1 },
+      assert.same({ created = 2, changed = 0, unchanged = 0, deleted = 0 },
+        write { payment "a", payment "b" })
+      assert.same({ created = 1, changed = 1, unchanged = 1, deleted = 0 },
         write { payment "a", payment("b", { amount = 11 }), payment "c" })
     end)
 
@@ -131,10 +161,10 @@ return function(open)
     end)
 
     it("lets the later of two records of one id count", function()
-      assert.same({ created = 1, changed = 1, unchanged = 0 },
+      assert.same({ created = 1, changed = 1, unchanged = 0, deleted = 0 },
         write { payment("a", { amount = 1 }), payment("a", { amount = 2 }) })
       assert.equal(2, stored("a").amount)
-      assert.same({ created = 0, changed = 0, unchanged = 2 },
+      assert.same({ created = 0, changed = 0, unchanged = 2, deleted = 0 },
         write { payment("a", { amount = 2 }), payment("a", { amount = 2 }) })
       assert.equal("a", ids())
     end)
@@ -144,8 +174,8 @@ return function(open)
         payments = { payment "a" }, customers = { entry("customers", { id = "a", note = "n" }) },
       } }, NOW))
       assert.same({
-        payments = { created = 1, changed = 0, unchanged = 0 },
-        customers = { created = 1, changed = 0, unchanged = 0 },
+        payments = { created = 1, changed = 0, unchanged = 0, deleted = 0 },
+        customers = { created = 1, changed = 0, unchanged = 0, deleted = 0 },
       }, counts)
       assert.equal("n", stored("a", CUSTOMERS).note)
     end)
@@ -183,7 +213,7 @@ return function(open)
 
     it("takes an empty page", function()
       assert.same({}, db:write_page("c1", {}, NOW))
-      assert.same({ created = 0, changed = 0, unchanged = 0 }, write {})
+      assert.same({ created = 0, changed = 0, unchanged = 0, deleted = 0 }, write {})
     end)
   end)
 

@@ -18,7 +18,8 @@ local STAGES = {
   ["mapping.values"] = { "decimal", "json", "time" },
   query = { "errors", "time" },
   -- platforms: one mapping per file
-  ["platform.stripe"] = { "errors", "platform.stripe.*" },
+  ["platform.stripe"] = { "errors", "platform.stripe.*", "platform.stripe.changes" },
+  ["platform.stripe.changes"] = {},
   ["platform.stripe.company_info"] = MAPPING,
   ["platform.stripe.customers"] = MAPPING,
   ["platform.stripe.disputes"] = MAPPING,
@@ -38,7 +39,8 @@ local STAGES = {
 -- What composes the stages, from below: each may require every stage, the C core, its own floor and
 -- the floors under it. "init" is the module `commerce` itself.
 local FLOORS = {
-  { "sync", "sync.backfill", "sync.books", "sync.convert", "sync.plan", "sync.reading" },
+  { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.incremental",
+    "sync.joins", "sync.plan", "sync.reading", "sync.storing" },
   { "connection" },
   { "init" },
   { "cli", "cli.common", "cli.coverage", "cli.explain", "cli.format", "cli.main", "cli.output",

@@ -17,7 +17,7 @@ function command.define(parser)
   sync:option("--type", "Data types, separated by commas (default: all)."):argname "T"
     :count "*"
   sync:option("--since", "Only what was created from this day on: YYYY-MM-DD."):argname "DATE"
-  sync:flag("--full", "Start over instead of continuing an interrupted sync.")
+  sync:flag("--full", "Read everything, not only what is new or has changed.")
   sync:flag("--json", "One JSON object a line: events, then the report.")
   common.store_options(sync)
 end

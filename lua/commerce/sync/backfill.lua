@@ -14,7 +14,12 @@ local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
 -- What the pages are read for. A killed run is continued only by one that asks for the same: a data
 -- type that was not asked for then must see the pages that were stored without it.
-local function purpose(task, options)
+
+--- What a list is read for, as one text.
+---@param task commerce.Task
+---@param options table since
+---@return string
+function backfill.purpose(task, options)
   local parts = { "since=" .. tostring(options.since or "") }
   for _, path in ipairs(task.expand) do
     parts[#parts + 1] = "expand=" .. path
@@ -31,14 +36,16 @@ end
 
 local function starting_state(saved, options, wanted)
   if not resumable(saved, options, wanted) then
-    return { purpose = wanted, ranges = { { gte = options.since } } }
+    return { purpose = wanted, ranges = { { gte = options.from or options.since } },
+      events_since = options.events_since }
   end
   local ranges = saved.ranges
   local first = ranges[1]
   if saved.newest and (not first or first.cursor or first.lt or first.lte) then
     table.insert(ranges, 1, { gte = saved.newest })
   end
-  return { purpose = wanted, newest = saved.newest, ranges = ranges }
+  return { purpose = wanted, newest = saved.newest, ranges = ranges,
+    events_since = saved.events_since, unsettled_since = saved.unsettled_since }
 end
 
 --- Begin, or continue, the reading of a resource.
@@ -46,13 +53,14 @@ end
 ---@param task commerce.Task
 ---@param saved table? the checkpoint of an earlier run
 ---@param options table since (unix seconds), full (ignore the checkpoint), page_size; floor (unix
----  seconds): where to expect the oldest object when ranges are halved; ranges: how many at most
+---  seconds): where to expect the oldest object when ranges are halved; ranges: how many at most;
+---  from (unix seconds): read no further back; events_since: kept in the checkpoint
 ---@return table reader
 function backfill.start(session, task, saved, options)
   return setmetatable({
     session = session, task = task, page_size = options.page_size, floor = options.floor or 0,
     most_ranges = options.ranges or 1,
-    state = starting_state(saved, options, purpose(task, options)),
+    state = starting_state(saved, options, backfill.purpose(task, options)),
     pagers = {}, -- by range: what of a range lives only in this process
     turn = 0, -- the range that was looked at last
   }, backfill_mt)
@@ -199,6 +207,12 @@ function methods:halve(range)
   end
   range.gte = middle
   return true
+end
+
+--- Remember an object that has to be read again the next time.
+---@param created integer
+function methods:unsettled(created)
+  self.state.unsettled_since = math.min(self.state.unsettled_since or created, created)
 end
 
 --- Let go of what is in flight.

@@ -22,13 +22,14 @@ function books.new(connection, mappings, progress)
     connection = connection, store = connection.store, progress = progress,
     mode = connection.integration.livemode and "live" or "test",
     started = core.now(), before = connection.session:stats(),
+    notes = {},
     entries = {}, order = {}, -- one entry a data type
     users = {}, -- resource -> set of the data types that read it
     fractions = {}, -- resource -> how much of its time span has been read, 0 to 1
   }, books_mt)
   for i, mapping in ipairs(mappings) do
     local entry = { type = mapping.type.name, status = "complete", read = 0, created = 0,
-      changed = 0, unchanged = 0, failed = 0, seconds = 0 }
+      changed = 0, unchanged = 0, deleted = 0, failed = 0, seconds = 0 }
     self.entries[entry.type], self.order[i] = entry, entry
     for _, name in ipairs(connection.platform.resources_of(mapping)) do
       self.users[name] = self.users[name] or {}
@@ -36,6 +37,12 @@ function books.new(connection, mappings, progress)
     end
   end
   return self
+end
+
+--- Note something about the run as a whole that its reader should know.
+---@param text string
+function methods:note(text)
+  self.notes[#self.notes + 1] = text
 end
 
 function methods:emit(event)
@@ -207,7 +214,7 @@ function methods:close()
   end
   return report.new {
     connection = self.connection.id, account = self.connection.account, mode = self.mode,
-    complete = complete, types = self.order,
+    complete = complete, types = self.order, notes = self.notes,
     seconds = core.now() - self.started,
     requests = after.requests - self.before.requests,
     retries = after.retries - self.before.retries,

@@ -3,6 +3,7 @@
 
 local json = require "commerce.json"
 local model = require "commerce.model"
+local time = require "commerce.time"
 
 local convert = {}
 
@@ -37,17 +38,26 @@ local function encode_record(data_type, record, object)
   return { id = id, body = body }
 end
 
+-- Dates of one form: the order of the texts is the order of the times.
+local function later(a, b)
+  return b > a and b or a
+end
+
 --- Map one object for one consumer and append its records.
 ---@param consumer table { type, data_type, source, seen = ids taken already }
 ---@param object table
 ---@param records table[] receives { id, body }
+---@param changed_at integer? when the object last changed (unix seconds), if an event told
 ---@return boolean? ok nil on failure
 ---@return string? message names the object and what was wrong
-function convert.map(consumer, object, records)
+function convert.map(consumer, object, records, changed_at)
   local source, data_type = consumer.source, consumer.data_type
   local mapped, message = source.map(object)
   for _, record in ipairs(mapped or {}) do
     local encoded, reason
+    if changed_at and record.sourceModifiedDate then
+      record.sourceModifiedDate = later(record.sourceModifiedDate, time.format(changed_at))
+    end
     if not (source.distinct and consumer.seen[record.id]) then
       encoded, reason = encode_record(data_type, record, object)
       records[#records + 1] = encoded

@@ -1,7 +1,10 @@
 -- A sync run: composes session, reading, mapping and store. Called by connection.
 
 local books = require "commerce.sync.books"
+local changed = require "commerce.sync.changed"
 local errors = require "commerce.errors"
+local incremental = require "commerce.sync.incremental"
+local joined = require "commerce.sync.joins"
 local model = require "commerce.model"
 local plan = require "commerce.sync.plan"
 local reading = require "commerce.sync.reading"
@@ -49,11 +52,19 @@ local function read_everything(run, tasks, joins)
   if ok then
     ok, message, details = reading.objects(run, tasks)
   end
+  local changes
+  if ok then -- before the lists, which show what is newer
+    changes, message, details = incremental.changes(run, tasks)
+    ok = changes ~= nil
+  end
   if ok then
     ok, message, details = reading.lists(run, tasks)
   end
   if ok then
-    ok, message, details = reading.joins(run, joins)
+    ok, message, details = changed.fetch(run, tasks, changes)
+  end
+  if ok then
+    ok, message, details = joined.build(run, joins)
   end
   return ok, message, details
 end
@@ -61,7 +72,7 @@ end
 --- Read a connection's data types from the source into the store.
 ---@param connection commerce.Connection
 ---@param options table? types: list of names (all if left out); since: a date or unix seconds, only
----  objects created from then on; full: start over instead of continuing a killed run; progress: a
+---  objects created from then on; full: read everything again; progress: a
 ---  function that gets events; page_size: objects a request, 1 to 100; ranges:
 ---  how many parts of a list are read side by side at most, 1 for one page after the other
 ---@return commerce.Report? report nil where nothing could be done (bad arguments, the store)
@@ -91,7 +102,7 @@ function sync.run(connection, options)
     books = books.new(connection, mappings, options.progress), started = os.time(),
     options = { since = since, full = options.full, page_size = options.page_size,
       ranges = options.ranges or RANGES, floor = connection.account_created },
-    finished = {},
+    finished = {}, states = {}, unfollowed = {}, joins = joins,
   }
   local ok, message, details = read_everything(run, tasks, joins)
   if not ok then

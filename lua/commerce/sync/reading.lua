@@ -1,17 +1,16 @@
--- Reading resources into the store: single objects, lists, and the joins between them.
+-- Reading resources into the store: single objects and lists.
 -- Called by sync; what it stands on (session, transport, store, books) are arguments.
 
 local backfill = require "commerce.sync.backfill"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
-local json = require "commerce.json"
+local incremental = require "commerce.sync.incremental"
 local runtime = require "commerce.runtime"
-local time = require "commerce.time"
+local storing = require "commerce.sync.storing"
 
 local reading = {}
 
-local JOIN_BATCH = 100 -- parents built and written in one transaction
 local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
 
 -- Every function takes the run:
@@ -22,51 +21,22 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field store commerce.Store
 ---@field livemode boolean
 ---@field books table
----@field options table since, full, page_size
+---@field options table since, full, page_size, ranges, floor
+---@field follows table<string, table> the lists that only have to be followed, with their states
+---@field saved table<string, table> the states of the last run
+---@field states table<string, table> the states of this run
+---@field events_since integer? the newest event when the run began
 ---@field finished table<string, boolean> the resources that have been read to their end
-
--- ---------------------------------------------------------------- storing
-
--- One object to all consumers of its resource; one that cannot be mapped does not stop the others.
-local function take(run, consumers, object, records)
-  for _, consumer in ipairs(consumers) do
-    local list = records[consumer.type] or {}
-    records[consumer.type] = list
-    local _, message = convert.map(consumer, object, list)
-    run.books:count_read(consumer.type, message)
-  end
-end
-
-local function write(run, page)
-  local counts, message, details = run.store:write_page(run.connection.id, page, time.now())
-  if not counts then
-    return nil, message, details
-  end
-  run.books:count_written(counts)
-  return true
-end
-
-local function store_page(run, task, page, state)
-  local records, sources = {}, {}
-  for i = 1, #page do
-    local text = page:element(i, task.projection)
-    local object, message = convert.decode(text, run.livemode)
-    if not object then
-      return errors.fail("mapping", message)
-    end
-    take(run, task.consumers, object, records)
-    if task.keep then
-      local id, parent_id = task.keep(object)
-      sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
-    end
-  end
-  return write(run, { resource = task.name, records = records, sources = sources,
-    states = { [task.name] = state } })
-end
+---@field unfollowed table<string, boolean> those of which not every change could be read
+---@field joins table[] consumers with a join
 
 -- ---------------------------------------------------------------- single objects
 
 local function fetch(run, task)
+  local known = run.connection:take_known(task.name)
+  if known then
+    return known
+  end
   local call = run.session:request { path = task.resource.path }
   local response, message, details = runtime.await(run.transport, call)
   if not response then
@@ -113,8 +83,8 @@ function reading.objects(run, tasks)
     local object = objects[task.name]
     if object and #task.consumers > 0 and complete(object, task.consumers, objects) then
       local records = {}
-      take(run, task.consumers, object, records)
-      local ok, message, details = write(run, { resource = task.name, records = records })
+      storing.take(run, task.consumers, object, records)
+      local ok, message, details = storing.write(run, { resource = task.name, records = records })
       if not ok then
         return nil, message, details
       end
@@ -150,7 +120,7 @@ local function step(run, reader)
   local page, message, details = reader:poll()
   if page then
     local ok
-    ok, message, details = store_page(run, task, page, reader.state)
+    ok, message, details = storing.page(run, task, page, reader)
     local read = fraction(run, page)
     page:close() -- now, not when the collector comes by: it sees a page's handle, not its bytes
     if ok then
@@ -175,13 +145,18 @@ local function start_readers(run, tasks)
   local readers = {}
   for _, task in ipairs(tasks) do
     if task.resource.list then
-      local saved, message, details = run.store:state(run.connection.id, task.name)
-      if message then
-        return nil, message, details
-      end
       -- only what is read gets decoded, except where a join needs the object again
       task.projection = not task.keep and core.projection(task.paths) or nil
-      readers[#readers + 1] = backfill.start(run.session, task, saved, run.options)
+      local follows = run.follows[task.name]
+      local options = { events_since = (follows or run).events_since }
+      for name, value in pairs(run.options) do
+        options[name] = value
+      end
+      options.from = follows and incremental.list_start(follows)
+      local reader = backfill.start(run.session, task, run.saved[task.name], options)
+      reader.state.newest = reader.state.newest or follows and follows.newest
+      run.states[task.name] = reader.state
+      readers[#readers + 1] = reader
     end
   end
   return readers
@@ -211,9 +186,8 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function reading.lists(run, tasks)
-  local readers, message, details = start_readers(run, tasks)
-  local idle = 0
-  while readers and #readers > 0 do
+  local readers, idle = start_readers(run, tasks), 0
+  while #readers > 0 do
     local moved = false
     for i = #readers, 1, -1 do
       local went, failure, why = step(run, readers[i])
@@ -236,7 +210,7 @@ function reading.lists(run, tasks)
       runtime.wait(run.transport, idle)
     end
   end
-  return readers and true, message, details
+  return true
 end
 
 --- The run is over: the next one begins anew instead of continuing it. What was not read to its end
@@ -249,72 +223,16 @@ end
 function reading.finish(run, tasks)
   local states = {}
   for _, task in ipairs(tasks) do
-    if task.resource.list and run.finished[task.name] then
-      states[task.name] = { finished = true }
+    if task.resource.list and run.finished[task.name] and not run.unfollowed[task.name] then
+      local state = run.states[task.name]
+      states[task.name] = { finished = true, purpose = state.purpose, newest = state.newest,
+        unsettled_since = state.unsettled_since, events_since = run.events_since,
+        applied = run.applied[task.name],
+        at = run.started }
     end
   end
   local ok, message, details = run.store:write_page(run.connection.id, { states = states })
   return ok and true, message, details
-end
-
--- ---------------------------------------------------------------- joins
-
-local function newest_first(a, b)
-  if a.created ~= b.created then
-    return (a.created or 0) > (b.created or 0)
-  end
-  return tostring(a.id) > tostring(b.id)
-end
-
-local function joined_object(parent, key)
-  local object, children = json.decode(parent.data), {}
-  for i, text in ipairs(parent.children) do
-    children[i] = json.decode(text)
-  end
-  table.sort(children, newest_first)
-  object[key] = children
-  return object
-end
-
-local function build_join(run, consumer)
-  local source, after = consumer.source, ""
-  repeat
-    local batch, message, details = run.store:joined_sources(run.connection.id, source.resource,
-      source.join.resource, after, JOIN_BATCH)
-    if not batch then
-      return nil, message, details
-    end
-    local records = {}
-    for _, parent in ipairs(batch) do
-      take(run, { consumer }, joined_object(parent, source.join.key), records)
-      after = parent.id
-    end
-    local ok, reason, why = write(run, { resource = source.resource, records = records })
-    if not ok then
-      return nil, reason, why
-    end
-    run.books:tell(source.resource)
-  until #batch < JOIN_BATCH
-  return true
-end
-
---- Build the records of joined types from the kept objects, once both resources have been read.
----@param run commerce.Run
----@param joins table[] consumers with a join
----@return boolean? ok nil if the store failed
----@return string? message
----@return commerce.Details? details
-function reading.joins(run, joins)
-  for _, consumer in ipairs(joins) do
-    local source = consumer.source
-    if run.finished[source.resource] and run.finished[source.join.resource] then
-      local ok, message, details = build_join(run, consumer)
-      if not ok then
-        return nil, message, details
-      end
-    end
-  end
-  return true
 end
 
 return reading

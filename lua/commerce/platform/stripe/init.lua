@@ -1,6 +1,7 @@
 -- Stripe as a platform: its integrations, resources, limits and mappings.
 -- Called by connection, sync and cli.
 
+local changes = require "commerce.platform.stripe.changes"
 local errors = require "commerce.errors"
 
 local stripe = {
@@ -36,6 +37,21 @@ stripe.resources = {
     permission = "Balance transaction sources" },
   tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates" },
 }
+
+--- How the account tells of changes of objects that are in no list any more.
+stripe.changes = changes
+
+-- A balance transaction becomes available without an event; one that is pending for longer than any
+-- payment takes is left to the next full reading.
+local LONGEST_PENDING = 30 * 86400 -- seconds
+
+--- Whether an object will change in silence, so that it has to be read again the next time.
+---@param object table
+---@param newest number created of the newest object of its list
+---@return boolean
+function stripe.resources.balance_transactions.unsettled(object, newest)
+  return object.status == "pending" and object.created > newest - LONGEST_PENDING
+end
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
   "payment_methods", "tax_components" }

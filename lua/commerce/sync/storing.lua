@@ -1,0 +1,116 @@
+-- From source objects to rows: map, count, write. Called by the readers of a run.
+
+local convert = require "commerce.sync.convert"
+local errors = require "commerce.errors"
+local time = require "commerce.time"
+
+local storing = {}
+
+--- Map one object for all consumers of its resource; one that cannot be mapped does not stop the
+--- others.
+---@param run commerce.Run
+---@param consumers table[]
+---@param object table
+---@param records table<string, table[]> receives them by data type name
+---@param changed_at integer? when the object changed (unix seconds), if an event told
+function storing.take(run, consumers, object, records, changed_at)
+  for _, consumer in ipairs(consumers) do
+    local list = records[consumer.type] or {}
+    records[consumer.type] = list
+    local _, message = convert.map(consumer, object, list, changed_at)
+    run.books:count_read(consumer.type, message)
+  end
+end
+
+--- Write a page and count what became of its records.
+---@param run commerce.Run
+---@param page table see the store's write_page
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function storing.write(run, page)
+  local counts, message, details = run.store:write_page(run.connection.id, page, time.now())
+  if not counts then
+    return nil, message, details
+  end
+  run.books:count_written(counts)
+  return true
+end
+
+--- Store a page of a list with the checkpoint after it.
+---@param run commerce.Run
+---@param task commerce.Task
+---@param page userdata
+---@param reader table see sync.backfill
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function storing.page(run, task, page, reader)
+  local records, sources = {}, {}
+  local unsettled = task.resource.unsettled
+  for i = 1, #page do
+    local text = page:element(i, task.projection)
+    local object, message = convert.decode(text, run.livemode)
+    if not object then
+      return errors.fail("mapping", message)
+    end
+    storing.take(run, task.consumers, object, records)
+    if task.keep then
+      local id, parent_id = task.keep(object)
+      sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
+    end
+    if unsettled and unsettled(object, reader.state.newest) then
+      reader:unsettled(object.created)
+    end
+  end
+  return storing.write(run, { resource = task.name, records = records, sources = sources,
+    states = { [task.name] = reader.state } })
+end
+
+--- Mark what the source deleted.
+---@param run commerce.Run
+---@param task commerce.Task
+---@param change table { id }
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function storing.deleted(run, task, change)
+  local deleted = {}
+  for _, consumer in ipairs(task.consumers) do
+    deleted[consumer.type] = { change.id }
+  end
+  for _, consumer in ipairs(run.joins) do
+    if consumer.source.resource == task.name then
+      deleted[consumer.type] = { change.id }
+    end
+  end
+  return storing.write(run, { resource = task.name, deleted = deleted,
+    dropped = task.keep and { change.id } or nil })
+end
+
+--- Store an object that was fetched because it changed.
+---@param run commerce.Run
+---@param task commerce.Task
+---@param change table { id, dated? }
+---@param text string JSON
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function storing.changed(run, task, change, text)
+  local object, message = convert.decode(text, run.livemode)
+  if not object then
+    return errors.fail("mapping", message)
+  elseif object.deleted == true then
+    return storing.deleted(run, task, change)
+  end
+  local records, sources = {}, {}
+  -- a resource that dates its own changes needs no event's date
+  storing.take(run, task.consumers, object, records, not object.updated and change.dated or nil)
+  if task.keep then
+    local id, parent_id = task.keep(object)
+    sources[1] = { id = id, parent_id = parent_id, data = text }
+  end
+  return storing.write(run, { resource = task.name, records = records, sources = sources })
+end
+
+return storing

@@ -1,0 +1,220 @@
+-- A sync after another reads what changed, not everything, and ends with what a whole reading
+-- gives.
+
+local commerce = require "commerce"
+local emulator = require "spec.support.emulator"
+local rows = require "spec.support.rows"
+local sandbox = require "spec.support.sandbox"
+
+local UNLIMITED = { rate = 0, endpoint_rate = 0, backoff = 0.005, backoff_cap = 0.02 }
+local KEY = "sk_test_emulator"
+local DAY = 86400
+
+describe("an incremental sync", function()
+  local e, box, number = nil, nil, 0
+
+  setup(function()
+    e = emulator.start { charges = 100, compact = true }
+    box = sandbox.new()
+  end)
+
+  teardown(function()
+    e:stop()
+    box:close()
+  end)
+
+  local function open(options)
+    number = number + 1
+    local path = box:path(("shop%d.db"):format(number))
+    local app = assert(commerce.open { store = "sqlite:" .. path })
+    local all = { secret_key = KEY, base_url = e.base }
+    for _, part in ipairs { UNLIMITED, options or {} } do
+      for name, value in pairs(part) do
+        all[name] = value
+      end
+    end
+    return assert(app:connect(all)), path
+  end
+
+  local function sync(shop, options)
+    local report = assert(shop:sync(options))
+    assert.is_true(report.complete, tostring(report))
+    return report
+  end
+
+  local function entry_of(report, name)
+    for _, entry in ipairs(report.types) do
+      if entry.type == name then
+        return entry
+      end
+    end
+  end
+
+  -- Everything but the dates of change, which a whole reading cannot know, and the deleted records,
+  -- which it does not see.
+  local function contents(path)
+    local parts = {}
+    for _, name in ipairs(rows.TYPES) do
+      parts[#parts + 1] = name .. "\n" .. rows.sql(path, ([[
+        SELECT id, json_remove(data, '$.modifiedDate', '$.sourceModifiedDate') FROM %s
+        WHERE metadata_is_deleted IS NOT 1 ORDER BY id]]):format(name))
+    end
+    return table.concat(parts, "\n")
+  end
+
+  local function assert_like_whole(path)
+    local fresh, whole = open()
+    sync(fresh)
+    fresh:close()
+    assert.equal("", rows.difference(contents(whole), contents(path)))
+  end
+
+  for round = 1, 5 do
+    it("ends where a whole reading ends, round " .. round, function()
+      e:reset { seed = round, charges = 300, compact = true,
+        visibility_lag = round % 2 == 0 and 5 or 0 }
+      local shop, path = open()
+      sync(shop)
+      for step = 1, 4 do
+        e:control("churn", { seed = round * 10 + step, changes = 40, key = KEY,
+          spacing = step * 200 })
+        e:control("clock", { advance = 30 })
+        local report = sync(shop)
+        assert.is_true(report.requests < 150, tostring(report))
+        assert_like_whole(path)
+      end
+      shop:close()
+    end)
+  end
+
+  it("finds what becomes visible minutes after it happened", function()
+    e:reset { charges = 300, compact = true }
+    local shop, path = open()
+    sync(shop)
+    for round = 1, 3 do
+      e:control("churn", { seed = round, changes = 20, key = KEY, lag = 300 })
+      e:control("churn", { seed = round + 50, changes = 20, key = KEY })
+      sync(shop) -- sees only the later ones
+      e:control("clock", { advance = 400 })
+      sync(shop)
+      assert_like_whole(path)
+    end
+    shop:close()
+  end)
+
+  it("costs at most a dozen requests where nothing happened", function()
+    e:reset { charges = 1000, compact = true }
+    local shop = open()
+    local whole = sync(shop).requests
+    e:control("clock", { advance = 2 * DAY })
+    e:control("mutate", { op = "update", id = rows.fetch(e, "customers")[200].id,
+      fields = { name = "Somebody else" }, key = KEY })
+    sync(shop)
+    local report = sync(shop)
+    assert.is_true(report.requests <= 12, tostring(report))
+    assert.is_true(report.requests < whole / 2)
+    for _, entry in ipairs(report.types) do
+      assert.same({ 0, 0, 0 }, { entry.created, entry.changed, entry.deleted }, entry.type)
+    end
+    shop:close()
+  end)
+
+  it("dates a change by its event and marks what was deleted", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open()
+    sync(shop)
+    local customers, products = rows.fetch(e, "customers"), rows.fetch(e, "products")
+    e:control("clock", { advance = DAY })
+    local changed = e:control("mutate", { op = "update", id = customers[20].id,
+      fields = { name = "Ada" }, key = KEY })
+    e:control("mutate", { op = "delete", id = customers[30].id, key = KEY })
+    e:control("mutate", { op = "delete", id = products[3].id, key = KEY })
+    local report = sync(shop)
+    assert.equal(1, entry_of(report, "customers").deleted)
+    assert.equal(1, entry_of(report, "products").deleted)
+    local date = os.date("!%Y-%m-%dT%H:%M:%SZ", changed.events[1].created or changed.now)
+    assert.equal(("Ada|%s\n"):format(date), rows.sql(path, ("SELECT customer_name, "
+      .. "source_modified_date FROM customers WHERE id = '%s'"):format(customers[20].id)))
+    assert.equal("1|1\n", rows.sql(path, ("SELECT (SELECT metadata_is_deleted FROM customers "
+      .. "WHERE id = '%s'), (SELECT metadata_is_deleted FROM products WHERE id = '%s')")
+      :format(customers[30].id, products[3].id)))
+    for record in shop:records("customers") do
+      assert.are_not.equal(customers[30].id, record.id)
+    end
+    -- read whole, the object does not know when it changed: the later date stays
+    sync(shop, { full = true })
+    assert.equal(("Ada|%s\n"):format(date), rows.sql(path, ("SELECT customer_name, "
+      .. "source_modified_date FROM customers WHERE id = '%s'"):format(customers[20].id)))
+    shop:close()
+  end)
+
+  it("sees pending transactions become available, which no event tells", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open()
+    sync(shop)
+    e:control("clock", { advance = 10 * DAY })
+    local report = sync(shop)
+    assert.is_true(entry_of(report, "transactions").changed > 0)
+    assert_like_whole(path)
+    shop:close()
+  end)
+
+  it("reads everything again when the feed does not reach back", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open()
+    local whole = sync(shop)
+    -- as if that had been 26 days ago
+    rows.sql(path, ("UPDATE resource_state SET state = json_set(state, '$.at', %d)")
+      :format(os.time() - 26 * DAY))
+    local report = sync(shop)
+    assert.equal(entry_of(whole, "payments").read, entry_of(report, "payments").read)
+    assert.equal(entry_of(whole, "customers").read, entry_of(report, "customers").read)
+    shop:close()
+  end)
+
+  it("reads everything, and says why, with a key that may not read events", function()
+    e:reset { charges = 120, compact = true }
+    e:control("keys", { key = "rk_test_blind", permissions = { "account", "balance", "charges",
+      "refunds", "customers" } })
+    local shop = open { secret_key = "rk_test_blind" }
+    local types = { "payments", "customers" }
+    sync(shop, { types = types })
+    local report = sync(shop, { types = types })
+    assert.equal(120, entry_of(report, "payments").read - #rows.fetch(e, "refunds"))
+    assert.matches("permission 'Events'", tostring(report), 1, true)
+    shop:close()
+  end)
+
+  it("fails what stands on a feed that breaks, and makes up for it the next time", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open { retries = 1 }
+    sync(shop)
+    e:control("churn", { seed = 7, changes = 30, key = KEY })
+    e:control("faults", { match = { path = "/v1/events" }, action = { type = "html500" } })
+    local report = assert(shop:sync())
+    assert.is_false(report.complete)
+    assert.equal("failed", entry_of(report, "customers").status)
+    e:control("faults", { clear = true })
+    sync(shop)
+    assert_like_whole(path)
+    shop:close()
+  end)
+
+  it("makes up for a changed object that could not be read", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open { retries = 1 }
+    sync(shop)
+    local customer = rows.fetch(e, "customers")[30]
+    e:control("clock", { advance = DAY })
+    e:control("mutate", { op = "update", id = customer.id, fields = { name = "Ada" }, key = KEY })
+    e:control("faults", { match = { path = "/v1/customers/" .. customer.id },
+      action = { type = "html500" } })
+    local report = assert(shop:sync())
+    assert.equal("failed", entry_of(report, "customers").status)
+    assert.equal("complete", entry_of(report, "payments").status)
+    e:control("faults", { clear = true })
+    sync(shop)
+    assert_like_whole(path)
+    shop:close()
+  end)
+end)
