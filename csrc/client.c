@@ -7,18 +7,21 @@
 
 /*
 ** Makes a client with one reference; the caller fills in the plain fields. Takes references to the
-** multi and the limiter (which may be NULL). Returns NULL when memory is short.
+** multi and the limiters (which may be NULL). Returns NULL when memory is short.
 */
-cm_client *cm_client_new(cm_multi *multi, cm_limiter *limiter) {
+cm_client *cm_client_new(cm_multi *multi, cm_limiter *account, cm_limiter *platform) {
   cm_client *c = calloc(1, sizeof *c);
   if (!c)
     return NULL;
   c->refs = 1;
   c->multi = multi;
   multi->refs++;
-  c->limiter = limiter;
-  if (limiter)
-    limiter->refs++;
+  c->limiters[0] = account;
+  c->limiters[1] = platform;
+  if (account)
+    account->refs++;
+  if (platform)
+    platform->refs++;
   return c;
 }
 
@@ -50,7 +53,8 @@ void cm_client_release(cm_client *c) {
     return;
   for (i = 0; i < CM_HEADERS; i++)
     cm_buf_free(&c->lines[i]);
-  cm_limiter_release(c->limiter);
+  for (i = 0; i < CM_LIMITERS; i++)
+    cm_limiter_release(c->limiters[i]);
   cm_multi_release(c->multi);
   free(c);
 }

@@ -7,7 +7,7 @@
 
 #include "base_url.h"
 #include "buf.h"
-#include "limiter.h"
+#include "pass.h"
 #include "retry.h"
 
 #include <curl/curl.h>
@@ -17,7 +17,7 @@
 typedef struct cm_client {
   int refs;
   struct cm_multi *multi;
-  cm_limiter *limiter; /* or NULL */
+  cm_limiter *limiters[CM_LIMITERS]; /* the account's, the platform's; or NULL */
   cm_base_url base;
   cm_policy policy;
   double timeout; /* seconds an attempt may take */
@@ -31,7 +31,7 @@ typedef struct cm_client {
   double waited;
 } cm_client;
 
-cm_client *cm_client_new(struct cm_multi *multi, cm_limiter *limiter);
+cm_client *cm_client_new(struct cm_multi *multi, cm_limiter *account, cm_limiter *platform);
 bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n);
 void cm_client_release(cm_client *c);
 

@@ -185,27 +185,58 @@ double cm_bucket_rate(cm_bucket *b, double now) {
 }
 
 /*
-** Asks to send one request. Returns 0 if it may go now (and counts it in flight until
-** cm_limiter_finish), else the time at which to ask again.
+** When one more request may go: now, or the time at which to ask again.
 */
-double cm_limiter_acquire(cm_limiter *l, cm_bucket *b, double now) {
-  double when;
+double cm_limiter_ready(cm_limiter *l, cm_bucket *b, double now) {
   if (l->in_flight + 1 > cm_limiter_concurrency(l, now))
     return now + OTHERS_FINISH;
-  when = most(ready(l->global, now), ready(b, now));
-  if (when > now)
-    return when;
-  take(l->global);
-  take(b);
-  l->in_flight++;
-  return 0;
+  return most(ready(l->global, now), ready(b, now));
 }
 
 /*
-** A request that had acquired ended, in whatever way.
+** Spends a request's tokens, which must be ready, and counts it in flight until cm_limiter_finish.
+*/
+void cm_limiter_take(cm_limiter *l, cm_bucket *b) {
+  take(l->global);
+  take(b);
+  l->in_flight++;
+}
+
+/*
+** A request that had taken its tokens ended, in whatever way.
 */
 void cm_limiter_finish(cm_limiter *l) {
   l->in_flight--;
+}
+
+static double whole(double n) {
+  return n < 1e15 ? (double)(long long)n : INFINITY;
+}
+
+/* Requests for which the bucket has tokens now. */
+static double held(cm_bucket *b, double now) {
+  refill(b, now);
+  if (b->not_before > now)
+    return 0;
+  return isinf(b->base) ? INFINITY : whole(b->tokens + 1e-9);
+}
+
+/*
+** How many more requests to an endpoint could go now, after those that stand in line: a whole
+** number, INFINITY without a limit. endpoint: NULL, or one not used lately, for any.
+*/
+double cm_limiter_room(cm_limiter *l, const char *endpoint, double now) {
+  double own = INFINITY;
+  double slots = whole(cm_limiter_concurrency(l, now)) - l->in_flight;
+  double room = least(held(l->global, now), slots);
+  cm_bucket *b;
+  for (b = l->endpoints; b; b = b->next) {
+    double tokens = held(b, now);
+    room -= least(tokens, b->waiting); /* more of them cannot go now, and take nothing */
+    if (endpoint && strcmp(b->name, endpoint) == 0)
+      own = tokens - b->waiting;
+  }
+  return most(0, least(room, own));
 }
 
 /*

@@ -21,6 +21,7 @@ typedef struct cm_bucket {
   double cut_at;     /* when the rate was cut last */
   double not_before; /* no request before this time */
   int users;         /* requests that hold on to the bucket */
+  int waiting;       /* of them, those that stand in line */
   char name[];
 } cm_bucket;
 
@@ -44,10 +45,12 @@ cm_limiter *cm_limiter_new(const cm_limits *limits, double now);
 void cm_limiter_release(cm_limiter *l);
 cm_bucket *cm_limiter_enter(cm_limiter *l, const char *endpoint, double now);
 void cm_limiter_leave(cm_limiter *l, cm_bucket *b);
-double cm_limiter_acquire(cm_limiter *l, cm_bucket *b, double now);
+double cm_limiter_ready(cm_limiter *l, cm_bucket *b, double now);
+void cm_limiter_take(cm_limiter *l, cm_bucket *b);
 void cm_limiter_finish(cm_limiter *l);
 void cm_limiter_punish(cm_limiter *l, cm_bucket *b, const char *reason, double pause, double now);
 double cm_bucket_rate(cm_bucket *b, double now);
 double cm_limiter_concurrency(cm_limiter *l, double now);
+double cm_limiter_room(cm_limiter *l, const char *endpoint, double now);
 
 #endif

@@ -41,24 +41,38 @@ static void count(lua_State *L, const char *name, lua_Integer n) {
 }
 
 /*
-** limiter:stats() -> {in_flight, waiting, limited, rate, concurrency, endpoints = {[name] = rate}}
-** limited: 429s seen. Rates and concurrency are those of this moment, as far as 429s have cut them.
+** limiter:stats() -> {in_flight, waiting, limited, rate, concurrency, room,
+**   endpoints = {[name] = rate}}
+** limited: 429s seen. room: as limiter:room(). Rates and concurrency are those of this moment, as
+*far as 429s have cut them.
 */
 static int limiter_stats(lua_State *L) {
   cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
   cm_limiter *l = box->limiter;
   double now = cm_now();
   cm_bucket *b;
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
   count(L, "in_flight", l->in_flight);
   count(L, "waiting", l->waiting);
   count(L, "limited", (lua_Integer)l->limited);
   field(L, "rate", cm_bucket_rate(l->global, now));
   field(L, "concurrency", cm_limiter_concurrency(l, now));
+  field(L, "room", cm_limiter_room(l, NULL, now));
   lua_newtable(L);
   for (b = l->endpoints; b; b = b->next)
     field(L, b->name, cm_bucket_rate(b, now));
   lua_setfield(L, -2, "endpoints");
+  return 1;
+}
+
+/*
+** limiter:room(endpoint?) -> requests that could go now beyond those that stand in line: to an
+** endpoint, else over all; math.huge without a limit
+*/
+static int limiter_room(lua_State *L) {
+  cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
+  const char *endpoint = luaL_optstring(L, 2, NULL);
+  lua_pushnumber(L, cm_limiter_room(box->limiter, endpoint, cm_now()));
   return 1;
 }
 
@@ -75,6 +89,7 @@ static int limiter_gc(lua_State *L) {
 */
 void cm_open_limiter(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", limiter_gc}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"stats", limiter_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"room", limiter_room}, {"stats", limiter_stats}, {NULL, NULL}};
   cm_class(L, CM_LIMITER_CLASS, meta, methods);
 }

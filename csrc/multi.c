@@ -71,8 +71,7 @@ double cm_multi_random(cm_multi *m) {
 
 /*
 ** Holds SIGPIPE back while libcurl may write: with CURLOPT_NOSIGNAL it no longer does so itself,
-*and
-** OpenSSL writes to connections that the server has closed.
+** and OpenSSL writes to connections that the server has closed.
 */
 typedef struct pipe_guard {
   sigset_t before, pipe;
@@ -110,13 +109,12 @@ static void unlink_from(cm_request **first, cm_request **last, cm_request *r) {
 }
 
 /*
-** Puts a request in line. It starts when r->not_before is past and its limiter lets it.
+** Puts a request in line. It starts when r->not_before is past and its limiters let it.
 */
 void cm_multi_queue(cm_multi *m, cm_request *r, double now) {
   append(&m->waiting, &m->last_waiting, r);
   m->n_waiting++;
-  if (r->client->limiter)
-    r->client->limiter->waiting++;
+  cm_pass_wait(&r->pass, 1);
   r->queued_at = now;
   r->state = CM_WAITING;
 }
@@ -124,8 +122,7 @@ void cm_multi_queue(cm_multi *m, cm_request *r, double now) {
 static void unqueue(cm_multi *m, cm_request *r) {
   unlink_from(&m->waiting, &m->last_waiting, r);
   m->n_waiting--;
-  if (r->client->limiter)
-    r->client->limiter->waiting--;
+  cm_pass_wait(&r->pass, -1);
 }
 
 /* Takes the easy handle back from a request that was on the wire. */
@@ -135,9 +132,7 @@ static void take_off_wire(cm_multi *m, cm_request *r) {
   unlink_from(&m->running, &m->last_running, r);
   m->n_running--;
   r->easy = NULL;
-  if (r->acquired)
-    cm_limiter_finish(r->client->limiter);
-  r->acquired = false;
+  cm_pass_finish(&r->pass);
   if (!easy || m->pid != getpid())
     return; /* after a fork the handle is left alone, and leaks */
   pipe_hold(&guard);
@@ -191,9 +186,8 @@ static int start_waiting(cm_multi *m, double now, double *wake) {
     double when = r->not_before;
     next = r->next;
     if (when <= now) {
-      when = r->bucket ? cm_limiter_acquire(r->client->limiter, r->bucket, now) : 0;
+      when = cm_pass_acquire(&r->pass, now);
       if (when == 0) {
-        r->acquired = r->bucket != NULL;
         start(m, r, now);
         ended += r->state == CM_FAILED;
         continue;

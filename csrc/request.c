@@ -8,7 +8,7 @@
 
 /*
 ** Prepares a request in zeroed memory; query and form may be filled before it is sent. method: a
-** string constant. path: checked by cm_url_path_fault. endpoint: the limiter's name for it, NULL
+** string constant. path: checked by cm_url_path_fault. endpoint: the limiters' name for it, NULL
 ** for "METHOD PATH". Takes a reference to the client. Returns false when memory is short;
 ** cm_request_free is due in any case.
 */
@@ -24,11 +24,8 @@ bool cm_request_init(cm_request *r, cm_client *c, const char *method, const char
   cm_buf_init(&r->body, c->max_body, false);
   cm_header_init(&r->header);
   cm_failure_init(&r->failure);
-  if (!c->limiter)
-    return true;
   snprintf(name, sizeof name, "%s %s", method, path);
-  r->bucket = cm_limiter_enter(c->limiter, endpoint ? endpoint : name, cm_now());
-  return r->bucket != NULL;
+  return cm_pass_enter(&r->pass, c->limiters, endpoint ? endpoint : name, cm_now());
 }
 
 /*
@@ -250,10 +247,10 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   /* A 429 for a locked object (lock_timeout, no reason given) says nothing about speed. */
   if (o.status == 429 || strcmp(f->code, "rate_limit") == 0) {
     c->rate_limited++;
-    if (r->bucket && (f->limited_reason[0] || strcmp(f->code, "lock_timeout") != 0)) {
+    if (f->limited_reason[0] || strcmp(f->code, "lock_timeout") != 0) {
       double pause = o.retry_after > CM_RETRY_AFTER_MAX ? CM_RETRY_AFTER_MAX : o.retry_after;
-      cm_limiter_punish(c->limiter, r->bucket, f->limited_reason[0] ? f->limited_reason : NULL,
-                        pause > 0 ? pause : 0, now);
+      cm_pass_punish(&r->pass, f->limited_reason[0] ? f->limited_reason : NULL,
+                     pause > 0 ? pause : 0, now);
     }
   }
   /* Only reads are repeated: an OAuth code sent twice revokes what it gave. */
@@ -296,14 +293,12 @@ void cm_request_free(cm_request *r) {
   if (!r->client)
     return;
   cm_multi_remove(r->client->multi, r);
-  if (r->bucket)
-    cm_limiter_leave(r->client->limiter, r->bucket);
+  cm_pass_leave(&r->pass);
   cm_buf_free(&r->query);
   cm_buf_free(&r->form);
   cm_buf_free(&r->url);
   cm_buf_free(&r->body);
   cm_header_free(&r->header);
   cm_client_release(r->client);
-  r->bucket = NULL;
   r->client = NULL;
 }

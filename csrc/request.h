@@ -9,6 +9,7 @@
 #include "client.h"
 #include "failure.h"
 #include "header.h"
+#include "pass.h"
 #include "url.h"
 
 typedef enum cm_state { CM_NEW, CM_WAITING, CM_RUNNING, CM_DONE, CM_FAILED } cm_state;
@@ -29,7 +30,7 @@ typedef struct cm_watch {
 typedef struct cm_request {
   struct cm_request *prev, *next; /* in a list of the multi */
   cm_client *client;
-  cm_bucket *bucket; /* held while the client has a limiter */
+  cm_pass pass;
   const cm_watch *watch;
   void *owner;
   cm_state state;
@@ -39,7 +40,6 @@ typedef struct cm_request {
   double timeout;
   double queued_at, not_before;
   int attempts;
-  bool acquired;                                /* counted in flight by the limiter */
   enum { CM_NONE, CM_BODY, CM_FIELDS } refused; /* what grew too large */
   CURL *easy;
   char curl_error[CURL_ERROR_SIZE];

@@ -27,7 +27,7 @@ static bool word_of(const char *text, const char *others) {
 /* What the option table says, checked, before anything is taken. */
 typedef struct options {
   cm_transport *transport;
-  cm_limiter_box *limiter;
+  cm_limiter *limiter, *platform_limiter;
   cm_secret *key;
   cm_base_url base;
   const char *version, *account, *user_agent;
@@ -35,10 +35,17 @@ typedef struct options {
   long long retries, low_speed_time, max_body;
 } options;
 
+/* The limiter that an option names, or NULL. */
+static cm_limiter *limiter(lua_State *L, const char *name) {
+  const cm_limiter_box *box = cm_opt_object(L, 1, name, CM_LIMITER_CLASS, false);
+  return box ? box->limiter : NULL;
+}
+
 static void read_options(lua_State *L, options *o) {
   static const char *const names[] = {
-      "transport", "key",         "base_url", "version",        "account",  "limiter",    "retries",
-      "backoff",   "backoff_cap", "timeout",  "low_speed_time", "max_body", "user_agent", NULL};
+      "transport",        "key",        "base_url", "version",     "account", "limiter",
+      "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
+      "max_body",         "user_agent", NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);
@@ -46,7 +53,10 @@ static void read_options(lua_State *L, options *o) {
   o->key = cm_opt_object(L, 1, "key", CM_SECRET_CLASS, true);
   if (o->key->bytes.len == 0)
     cm_opt_error(L, "key", "secret is closed");
-  o->limiter = cm_opt_object(L, 1, "limiter", CM_LIMITER_CLASS, false);
+  o->limiter = limiter(L, "limiter");
+  o->platform_limiter = limiter(L, "platform_limiter");
+  if (o->limiter && o->limiter == o->platform_limiter)
+    cm_opt_error(L, "platform_limiter", "the same as 'limiter'");
   base = cm_opt_string(L, 1, "base_url", DEFAULT_BASE, &n);
   wrong = cm_base_url_parse(&o->base, base, n);
   if (wrong)
@@ -84,8 +94,8 @@ static bool set_headers(cm_client *c, const options *o) {
 }
 
 /*
-** core.session{transport, key, base_url, version, account, limiter, retries, backoff, backoff_cap,
-** timeout, low_speed_time, max_body, user_agent} -> session
+** core.session{transport, key, base_url, version, account, limiter, platform_limiter, retries,
+** backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent} -> session
 ** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
 ** its transport alive and its own wiped copy of the key.
 */
@@ -96,7 +106,7 @@ int cm_session_new(lua_State *L) {
   lua_settop(L, 1);
   read_options(L, &o);
   s = cm_new(L, CM_SESSION_CLASS, sizeof *s);
-  s->client = c = cm_client_new(o.transport->multi, o.limiter ? o.limiter->limiter : NULL);
+  s->client = c = cm_client_new(o.transport->multi, o.limiter, o.platform_limiter);
   if (!c || !set_headers(c, &o))
     return luaL_error(L, "out of memory");
   c->base = o.base;

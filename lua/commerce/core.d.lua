@@ -91,6 +91,7 @@ function secret:close() end
 ---@field limited integer 429s seen
 ---@field rate number requests a second over all, as far as 429s have cut it
 ---@field concurrency number requests allowed in flight now
+---@field room number as limiter:room()
 ---@field endpoints table<string, number> rate of each endpoint used lately
 
 ---@class commerce.core.Limiter keeps requests under Stripe's limits; may serve several sessions. A 429 halves the rate it names (Stripe-Rate-Limited-Reason) or the concurrency; rates come back by a tenth of their full value a second, concurrency by one a second.
@@ -102,6 +103,12 @@ function core.limiter(options) end
 
 ---@return commerce.core.LimiterStats
 function limiter:stats() end
+
+--- How many more requests could go at this moment, after those that stand in line: while there are
+--- any, something more may be started. math.huge without a limit.
+---@param endpoint string? such as "GET /v1/charges"; without one, over all endpoints
+---@return number
+function limiter:room(endpoint) end
 
 -- ---------------------------------------------------------------- transport
 
@@ -137,7 +144,8 @@ function transport:close() end
 ---@field base_url string? https, or http to a loopback host; no user, query or fragment ("https://api.stripe.com")
 ---@field version string? Stripe-Version ("2026-07-29.dahlia")
 ---@field account string? Stripe-Account: act on this connected account, "acct_…"
----@field limiter commerce.core.Limiter? none: no limits
+---@field limiter commerce.core.Limiter? the account's; none: no limits
+---@field platform_limiter commerce.core.Limiter? one that all sessions of a platform's key share: a request needs both to let it, and takes nothing from one while it waits for the other. Slowed by a 429 only if that names a global limit, or if the session has no other limiter
 ---@field retries integer? attempts after the first (8)
 ---@field backoff number? seconds: the first wait lies between 0 and this, each later bound is twice as long (0.5)
 ---@field backoff_cap number? seconds: no bound grows beyond (32)

@@ -14,12 +14,21 @@ static void start(double rate, double endpoint_rate, double burst, double concur
   b = cm_limiter_enter(l, "GET /v1/refunds", 0);
 }
 
+/* Sends a request if it may go: 0. Else when to ask again. */
+static double acquire(cm_bucket *bucket, double now) {
+  double when = cm_limiter_ready(l, bucket, now);
+  if (when > now)
+    return when;
+  cm_limiter_take(l, bucket);
+  return 0;
+}
+
 /* Sends all it may on a bucket until `end`, as fast as allowed. Returns how many. */
 static int flood(cm_bucket *bucket, double from, double end) {
   int sent = 0;
   double now = from;
   while (now < end) {
-    double when = cm_limiter_acquire(l, bucket, now);
+    double when = acquire(bucket, now);
     if (when == 0) {
       sent++;
       cm_limiter_finish(l);
@@ -48,15 +57,15 @@ static void holds_the_endpoint_rate(void) {
   start(100, 25, 1, 0);
   sent = flood(a, 0, 10);
   CHECK(sent >= 249 && sent <= 252);
-  CHECK(cm_limiter_acquire(l, b, 10) == 0); /* another endpoint has its own */
+  CHECK(acquire(b, 10) == 0); /* another endpoint has its own */
 }
 
 static void spends_no_token_in_vain(void) {
   start(100, 1, 1, 0);
-  CHECK(cm_limiter_acquire(l, a, 0) == 0);
+  CHECK(acquire(a, 0) == 0);
   CHECK(near(l->global->tokens, 0));
-  CHECK(near(cm_limiter_acquire(l, a, 0), 1));
-  CHECK(near(cm_limiter_acquire(l, a, 0.5), 1));
+  CHECK(near(acquire(a, 0), 1));
+  CHECK(near(acquire(a, 0.5), 1));
   CHECK(near(l->global->tokens, 1));
 }
 
@@ -64,7 +73,7 @@ static void allows_a_burst_after_a_pause(void) {
   int sent = 0;
   start(10, 0, 4, 0);
   CHECK(flood(a, 0, 5) > 0);
-  while (cm_limiter_acquire(l, a, 100) == 0)
+  while (acquire(a, 100) == 0)
     sent++;
   CHECK(sent == 4);
 }
@@ -73,24 +82,24 @@ static void can_be_off(void) {
   int i;
   start(0, INFINITY, 0, 0);
   for (i = 0; i < 1000; i++)
-    CHECK(cm_limiter_acquire(l, a, 0) == 0);
+    CHECK(acquire(a, 0) == 0);
   CHECK(l->in_flight == 1000);
 }
 
 static void bounds_what_is_in_flight(void) {
   start(0, 0, 0, 2);
-  CHECK(cm_limiter_acquire(l, a, 0) == 0 && cm_limiter_acquire(l, b, 0) == 0);
-  CHECK(cm_limiter_acquire(l, a, 0) > 0);
+  CHECK(acquire(a, 0) == 0 && acquire(b, 0) == 0);
+  CHECK(acquire(a, 0) > 0);
   cm_limiter_finish(l);
-  CHECK(cm_limiter_acquire(l, a, 0) == 0);
+  CHECK(acquire(a, 0) == 0);
 }
 
 static void halves_the_endpoint(void) {
   start(100, 20, 0, 0);
   cm_limiter_punish(l, a, "endpoint-rate", 0, 0);
   CHECK(near(cm_bucket_rate(a, 0), 10) && near(cm_bucket_rate(l->global, 0), 100));
-  CHECK(cm_limiter_acquire(l, a, 0) > 0);
-  CHECK(cm_limiter_acquire(l, b, 0) == 0);
+  CHECK(acquire(a, 0) > 0);
+  CHECK(acquire(b, 0) == 0);
   CHECK(l->limited == 1);
 }
 
@@ -124,27 +133,62 @@ static void takes_an_unknown_reason_for_global(void) {
 static void waits_as_long_as_asked(void) {
   start(0, 0, 0, 0);
   cm_limiter_punish(l, a, "endpoint-rate", 3, 10);
-  CHECK(near(cm_limiter_acquire(l, a, 10), 13));
-  CHECK(cm_limiter_acquire(l, b, 10) == 0);
-  CHECK(cm_limiter_acquire(l, a, 13) == 0);
+  CHECK(near(acquire(a, 10), 13));
+  CHECK(acquire(b, 10) == 0);
+  CHECK(acquire(a, 13) == 0);
   cm_limiter_punish(l, a, "endpoint-rate", 0, 20);
-  CHECK(cm_limiter_acquire(l, a, 20) > 20);
+  CHECK(acquire(a, 20) > 20);
 }
 
 static void cuts_concurrency(void) {
   int i;
   start(0, 0, 0, 8);
   for (i = 0; i < 4; i++)
-    CHECK(cm_limiter_acquire(l, a, 0) == 0);
+    CHECK(acquire(a, 0) == 0);
   cm_limiter_finish(l);
   cm_limiter_punish(l, a, "endpoint-concurrency", 0, 0);
   CHECK(near(cm_limiter_concurrency(l, 0), 2));
-  CHECK(cm_limiter_acquire(l, a, 0) > 0);
+  CHECK(acquire(a, 0) > 0);
   CHECK(near(cm_limiter_concurrency(l, 3), 5));
   CHECK(near(cm_limiter_concurrency(l, 100), 8));
   for (i = 0; i < 10; i++)
     cm_limiter_punish(l, a, "global-concurrency", 0, 200 + 2 * i);
   CHECK(cm_limiter_concurrency(l, 218) >= 1);
+}
+
+static void has_room_for_what_could_go(void) {
+  int i;
+  start(100, 25, 10, 8);
+  CHECK(cm_limiter_room(l, NULL, 0) == 8); /* in flight */
+  CHECK(cm_limiter_room(l, a->name, 0) == 8);
+  for (i = 0; i < 3; i++)
+    CHECK(acquire(a, 0) == 0);
+  CHECK(cm_limiter_room(l, NULL, 0) == 5);
+  for (i = 0; i < 3; i++)
+    cm_limiter_finish(l);
+  CHECK(cm_limiter_room(l, NULL, 0) == 7 && cm_limiter_room(l, a->name, 0) == 7); /* tokens */
+  CHECK(flood(a, 0, 0.41) == 17);
+  CHECK(cm_limiter_room(l, a->name, 0.41) == 0 && cm_limiter_room(l, b->name, 0.41) == 8);
+}
+
+static void has_no_room_for_what_waits_already(void) {
+  start(100, 5, 10, 0);
+  a->waiting = 3;
+  CHECK(cm_limiter_room(l, a->name, 0) == 7 && cm_limiter_room(l, b->name, 0) == 7);
+  a->waiting = 50; /* only 10 of them can go */
+  b->waiting = 0;
+  CHECK(cm_limiter_room(l, a->name, 0) == 0 && cm_limiter_room(l, NULL, 0) == 0);
+  CHECK(flood(a, 0, 0.5) == 12); /* none of them can go */
+  CHECK(cm_limiter_room(l, NULL, 0.5) == 10 && cm_limiter_room(l, b->name, 0.5) == 10);
+  a->waiting = 0;
+}
+
+static void has_room_without_a_limit(void) {
+  start(0, 0, 0, 0);
+  CHECK(isinf(cm_limiter_room(l, NULL, 0)) && isinf(cm_limiter_room(l, "GET /v1/payouts", 0)));
+  cm_limiter_punish(l, a, "endpoint-rate", 3, 0);
+  CHECK(cm_limiter_room(l, a->name, 1) == 0 && isinf(cm_limiter_room(l, b->name, 1)));
+  CHECK(isinf(cm_limiter_room(l, a->name, 3)));
 }
 
 static void forgets_idle_endpoints(void) {
@@ -155,7 +199,7 @@ static void forgets_idle_endpoints(void) {
     cm_bucket *one;
     snprintf(name, sizeof name, "GET /v1/charges/ch_%d", i);
     one = cm_limiter_enter(l, name, i);
-    CHECK(one && cm_limiter_acquire(l, one, i) == 0);
+    CHECK(one && acquire(one, i) == 0);
     cm_limiter_finish(l);
     cm_limiter_leave(l, one);
   }
@@ -176,6 +220,9 @@ int main(void) {
   RUN(takes_an_unknown_reason_for_global);
   RUN(waits_as_long_as_asked);
   RUN(cuts_concurrency);
+  RUN(has_room_for_what_could_go);
+  RUN(has_no_room_for_what_waits_already);
+  RUN(has_room_without_a_limit);
   RUN(forgets_idle_endpoints);
   cm_limiter_release(l);
   return test_end();

@@ -349,7 +349,7 @@ static void leaves_an_unordered_page_on_the_wire_to_the_server(void) {
 
 int main(void) {
   multi = cm_multi_new(4);
-  client = cm_client_new(multi, NULL);
+  client = cm_client_new(multi, NULL, NULL);
   RUN(gives_each_object_once_however_it_is_split);
   RUN(gives_each_object_once_while_others_are_deleted);
   RUN(ends_at_once_when_a_page_is_cut);

@@ -106,6 +106,115 @@ describe("a limiter", function()
     assert.equal(1000, limiter:stats().rate)
   end)
 
+  describe("shared by the sessions of a platform", function()
+    -- Sends `count` requests for each of two accounts, and waits for all of them.
+    local function flood_two(count, account, platform, answer)
+      server = scripted_server.new(setmetatable({}, { __index = function() return answer end }))
+      local limiters, calls, started = {}, {}, socket.gettime()
+      local transport = core.transport()
+      platform = core.limiter(platform)
+      for i = 1, 2 do
+        limiters[i] = core.limiter(account)
+        local session = server:session {
+          transport = transport, limiter = limiters[i], platform_limiter = platform, retries = 20,
+        }
+        for _ = 1, count do calls[#calls + 1] = session:request { path = "/v1/x" .. i } end
+      end
+      assert.equal(2 * count, platform:stats().waiting)
+      server:drive(transport, function()
+        for i = #calls, 1, -1 do
+          local response, message = calls[i]:poll()
+          assert.is_nil(message)
+          if response then table.remove(calls, i) end
+        end
+        return #calls == 0
+      end)
+      return platform, limiters, socket.gettime() - started
+    end
+
+    local unlimited = { rate = 0, endpoint_rate = 0, concurrency = 0 }
+
+    it("holds its rate over all of them", function()
+      local _, _, seconds = flood_two(11, unlimited, { rate = 100, endpoint_rate = 0, burst = 2 },
+        { body = "ok" })
+      assert.is_true(seconds >= 0.19 and seconds < 0.6, "took " .. seconds)
+    end)
+
+    it("bounds what all of them have in flight", function()
+      local platform = flood_two(10, unlimited, { rate = 0, endpoint_rate = 0, concurrency = 3 },
+        { body = "ok", after = 0.002 })
+      assert.equal(3, server.most_in_flight)
+      assert.equal(0, platform:stats().in_flight)
+      assert.equal(0, platform:stats().waiting)
+    end)
+
+    it("leaves each account its own rate", function()
+      local _, _, seconds = flood_two(11, { rate = 50, endpoint_rate = 0, burst = 1 }, unlimited,
+        { body = "ok" })
+      assert.is_true(seconds >= 0.19 and seconds < 0.6, "took " .. seconds)
+    end)
+
+    -- The first account gets a 429 with a reason; what the limiters have seen of it.
+    local function limited(reason)
+      local answered = false
+      local fast = { rate = 1000, endpoint_rate = 1000, concurrency = 16 }
+      local platform, limiters = flood_two(3, fast, fast, function(request)
+        if answered or request.path == "/v1/x2" then return { body = "ok" } end
+        answered = true
+        return { status = 429, headers = { ["Stripe-Rate-Limited-Reason"] = reason } }
+      end)
+      return platform:stats(), limiters[1]:stats(), limiters[2]:stats()
+    end
+
+    it("slows down when a 429 means everything", function()
+      for _, reason in ipairs { "global-rate", "global-concurrency" } do
+        local platform, first, second = limited(reason)
+        assert.equal(1, platform.limited)
+        assert.equal(1, first.limited)
+        assert.equal(0, second.limited)
+        server:close()
+      end
+    end)
+
+    it("goes on when a 429 means one endpoint", function()
+      local platform, first, second = limited "endpoint-rate"
+      assert.equal(0, platform.limited)
+      assert.equal(1, first.limited)
+      assert.equal(0, second.limited)
+      assert.equal(1000, platform.endpoints["GET /v1/x1"])
+    end)
+
+    it("is another one than the account's", function()
+      local both = core.limiter {}
+      local ok, message = pcall(core.session, {
+        transport = core.transport(), key = core.secret "sk_test_1", limiter = both,
+        platform_limiter = both,
+      })
+      assert.is_false(ok)
+      assert.matches("bad option 'platform_limiter': the same as 'limiter'", message, 1, true)
+    end)
+  end)
+
+  it("tells how much room it has", function()
+    server = scripted_server.new { { hang = true }, { hang = true } }
+    local limiter = core.limiter { rate = 100, endpoint_rate = 4, burst = 4, concurrency = 5 }
+    local session, transport = server:session { limiter = limiter }
+    assert.equal(4, limiter:stats().room)
+    assert.equal(4, limiter:room())
+    assert.equal(4, limiter:room "GET /v1/x")
+    local calls = {}
+    for i = 1, 3 do calls[i] = session:request { path = "/v1/x" } end
+    assert.equal(1, limiter:room "GET /v1/x")
+    assert.equal(1, limiter:room())
+    transport:run(0)
+    assert.equal(3, limiter:stats().in_flight)
+    assert.equal(1, limiter:room "GET /v1/x")
+    for i = 4, 6 do calls[i] = session:request { path = "/v1/x" } end
+    assert.equal(0, limiter:room "GET /v1/x")
+    for i = 1, 6 do calls[i]:close() end
+    assert.equal(math.huge, core.limiter({ rate = 0, endpoint_rate = 0, concurrency = 0 }):room())
+  end)
+
   it("forgets requests that are cancelled", function()
     server = scripted_server.new { { hang = true }, { hang = true } }
     local limiter = core.limiter { rate = 0, endpoint_rate = 0, concurrency = 2 }

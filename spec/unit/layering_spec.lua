@@ -56,12 +56,12 @@ local CORE = "core"
 -- Pure files know no Lua: they can be tested and fuzzed by themselves. Unit (name.c with name.h) ->
 -- the headers that it may include beside its own.
 local PURE = {
-  base_url = {}, buf = {}, header = { "buf" }, json = {}, limiter = {}, retry = {}, url = { "buf" },
-  uuid = {}, version = {},
+  base_url = {}, buf = {}, header = { "buf" }, json = {}, limiter = {}, pass = { "limiter" },
+  retry = {}, url = { "buf" }, uuid = {}, version = {},
   page = { "buf", "json" }, projection = { "buf", "json" }, trail = { "page" },
   failure = { "json", "page" },
-  client = { "base_url", "buf", "limiter", "multi", "retry" },
-  request = { "client", "failure", "header", "multi", "url" },
+  client = { "base_url", "buf", "multi", "pass", "retry" },
+  request = { "client", "failure", "header", "multi", "pass", "url" },
   multi = { "request" },
   walk = { "multi", "page", "request", "trail" },
 }
