@@ -13,6 +13,7 @@
 #include "transport.h"
 #include "uuid.h"
 #include "version.h"
+#include "webhook.h"
 
 #include <openssl/crypto.h>
 
@@ -20,8 +21,8 @@
 
 /*
 ** core.versions() -> {commerce, curl, tls, openssl, http2}
-** What this process runs with: libcurl's version and TLS library, the OpenSSL linked for wiping,
-** whether HTTP/2 is built in.
+** What this process runs with: libcurl's version and TLS library, the OpenSSL linked for wiping
+** and signatures, whether HTTP/2 is built in.
 */
 static int core_versions(lua_State *L) {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
@@ -66,12 +67,17 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 ** require "commerce.core". Opens no handle, file or socket, so that it may happen before a fork.
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"limiter", cm_limiter_make}, {"projection", cm_projection_make},
-      {"secret", cm_secret_new},    {"secret_from_env", cm_secret_from_env},
-      {"session", cm_session_new},  {"transport", cm_transport_new},
-      {"versions", core_versions},  {"now", core_now},
-      {"uuid", core_uuid},          {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"limiter", cm_limiter_make},
+                                       {"projection", cm_projection_make},
+                                       {"secret", cm_secret_new},
+                                       {"secret_from_env", cm_secret_from_env},
+                                       {"session", cm_session_new},
+                                       {"transport", cm_transport_new},
+                                       {"versions", core_versions},
+                                       {"now", core_now},
+                                       {"uuid", core_uuid},
+                                       {"verify_signature", cm_webhook_verify},
+                                       {NULL, NULL}};
   cm_open_error(L);
   cm_open_secret(L);
   cm_open_limiter(L);

@@ -16,7 +16,7 @@ core.version = nil
 ---@field commerce string as core.version
 ---@field curl string of libcurl at run time
 ---@field tls string libcurl's TLS library
----@field openssl string the OpenSSL linked for wiping and random numbers
+---@field openssl string the OpenSSL linked for wiping, random numbers and signatures
 ---@field http2 boolean whether libcurl has HTTP/2
 
 --- What this process runs with.
@@ -32,13 +32,13 @@ function core.now() end
 function core.uuid() end
 
 ---@class commerce.core.Details what is known of a failure; tostring() gives the message
----@field kind "transport"|"tls"|"http"|"auth"|"decode"|"cancelled" auth: HTTP 401 and 403, or a secret that cannot be one; decode: the answer was no list
+---@field kind "transport"|"tls"|"http"|"auth"|"decode"|"cancelled" auth: HTTP 401 and 403, a secret that cannot be one, or a webhook that is not Stripe's; decode: the answer was no list
 ---@field message string one line, without secrets
 ---@field retryable boolean whether the same request may succeed later
 ---@field attempts integer requests sent
 ---@field status integer? HTTP status
 ---@field type string? Stripe's error type
----@field code string? Stripe's error code, or OAuth's error
+---@field code string? Stripe's error code, or OAuth's error, or what verify_signature found
 ---@field param string? the parameter Stripe complains of
 ---@field request_id string? Stripe's request id
 ---@field limited_reason string? Stripe-Rate-Limited-Reason of a 429
@@ -76,6 +76,24 @@ function secret:mask() end
 
 --- Wipes it. Sessions made with it have their own copy.
 function secret:close() end
+
+-- ---------------------------------------------------------------- webhooks
+
+---@class commerce.core.Webhook
+---@field body string? as it came, byte for byte; none is empty
+---@field header string? the Stripe-Signature header; none is empty
+---@field secrets (commerce.core.Secret|string)[] every secret that may have signed ("whsec_…"), at least one: the endpoint's, a Connect endpoint's, old and new
+---@field tolerance number? seconds that the time of signing may differ from now, either way (300); 0: any time will do
+---@field now number? Unix seconds (the system's)
+
+--- Is this the body of a webhook that Stripe sent, and lately? If not, details.kind is "auth" and
+--- details.code "empty_body", "no_signature", "no_timestamp", "mismatch", "stale" or "future", in this
+--- order: a stale one was signed by Stripe. Only scheme v1 counts, and of it the first 16 signatures.
+---@param webhook commerce.core.Webhook
+---@return true?
+---@return string? message
+---@return commerce.core.Details? details
+function core.verify_signature(webhook) end
 
 -- ---------------------------------------------------------------- limiter
 

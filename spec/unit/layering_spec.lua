@@ -56,8 +56,9 @@ local CORE = "core"
 -- Pure files know no Lua: they can be tested and fuzzed by themselves. Unit (name.c with name.h) ->
 -- the headers that it may include beside its own.
 local PURE = {
-  base_url = {}, buf = {}, header = { "buf" }, json = {}, limiter = {}, pass = { "limiter" },
-  retry = {}, url = { "buf" }, uuid = {}, version = {},
+  base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
+  pass = { "limiter" }, retry = {}, signature = { "crypto" }, url = { "buf" }, uuid = {},
+  version = {},
   page = { "buf", "json" }, projection = { "buf", "json" }, trail = { "page" },
   failure = { "json", "page" },
   client = { "base_url", "buf", "multi", "pass", "retry" },
@@ -81,7 +82,8 @@ local BINDING = {
   call = { "args", "class", "compat", "error", "multi", "session", "url" },
   pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
   core = { "call", "compat", "error", "lua_limiter", "lua_page", "lua_projection", "pager",
-    "secret", "session", "transport", "uuid", "version" },
+    "secret", "session", "transport", "uuid", "version", "webhook" },
+  webhook = { "args", "compat", "error", "secret", "signature" },
 }
 
 -- ---------------------------------------------------------------- reading the sources
