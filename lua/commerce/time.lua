@@ -5,12 +5,18 @@ local time = {}
 
 local floor, date = math.floor, os.date
 
+-- The fields of one record ask for the same time again and again.
+local last_seconds, last_text
+
 --- A unix time as a date.
 ---@param seconds number?
 ---@return string? text nil for nil and 0, which Stripe uses for "not known"
 function time.format(seconds)
   if type(seconds) == "number" and seconds > 0 then
-    return date("!%Y-%m-%dT%H:%M:%SZ", floor(seconds))
+    if seconds ~= last_seconds then
+      last_seconds, last_text = seconds, date("!%Y-%m-%dT%H:%M:%SZ", floor(seconds))
+    end
+    return last_text
   end
 end
 

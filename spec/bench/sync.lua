@@ -1,6 +1,6 @@
 -- Syncs payments and transactions from the emulator, its limits and ours off: the whole of the
 -- client.
---   sync.lua DATABASE
+--   sync.lua DATABASE [full]
 
 package.path = "spec/bench/?.lua;" .. package.path
 local commerce = require "commerce"
@@ -13,7 +13,7 @@ local shop = assert(app:connect {
   rate = math.huge, endpoint_rate = math.huge,
 })
 local started = core.now()
-local report = assert(shop:sync { types = { "payments", "transactions" } })
+local report = assert(shop:sync { types = { "payments", "transactions" }, full = arg[2] == "full" })
 assert(report.complete, tostring(report))
 local objects = 0
 for _, entry in ipairs(report.types) do

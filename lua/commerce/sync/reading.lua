@@ -11,6 +11,7 @@ local storing = require "commerce.sync.storing"
 
 local reading = {}
 
+local PATIENCE = 0.02 -- seconds of waiting for a page that are not worth one more range
 local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
 
 -- Every function takes the run:
@@ -162,17 +163,17 @@ local function start_readers(run, tasks)
   return readers
 end
 
--- Nothing is here to be stored, so latency is what holds the run up: where the limits leave room,
--- the largest range of any resource is halved and both halves travel at once.
+-- The run had to wait, so latency is what holds it up: where the limits leave room, the largest
+-- range of any resource is halved and both halves travel at once.
 local function halve_largest(run, readers)
-  local limits = run.limiter:stats()
-  if limits.waiting > 0 or limits.in_flight >= MOST_AT_ONCE then
+  if run.limiter:stats().in_flight >= MOST_AT_ONCE then
     return false
   end
   local best, range, most
   for _, reader in ipairs(readers) do
     local candidate, objects = reader:largest()
-    if candidate and (not most or objects > most) then
+    if candidate and (not most or objects > most)
+      and run.limiter:room("GET " .. reader.task.resource.path) > 0 then
       best, range, most = reader, candidate, objects
     end
   end
@@ -186,7 +187,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function reading.lists(run, tasks)
-  local readers, idle = start_readers(run, tasks), 0
+  local readers, idle, waited = start_readers(run, tasks), 0, 0
   while #readers > 0 do
     local moved = false
     for i = #readers, 1, -1 do
@@ -204,10 +205,12 @@ function reading.lists(run, tasks)
       moved = moved or went ~= false
     end
     idle = moved and 0 or idle + 1
-    if moved or halve_largest(run, readers) then
+    if moved or waited > PATIENCE and halve_largest(run, readers) then
       run.transport:run(0)
     else
+      local began = core.now()
       runtime.wait(run.transport, idle)
+      waited = core.now() - began
     end
   end
   return true
