@@ -10,6 +10,7 @@ local runtime = require "commerce.runtime"
 local stripe = require "commerce.platform.stripe"
 local sync = require "commerce.sync"
 local time = require "commerce.time"
+local verify = require "commerce.verify"
 
 local connection = {}
 
@@ -179,6 +180,15 @@ function methods:sync(options)
     end
   end
   return result, message, details
+end
+
+--- Compare what is stored with Stripe: the balance, payouts, and every type's records.
+---@param options table? see `commerce.verify.run`
+---@return commerce.VerifyReport? report nil where nothing could be done
+---@return string? message
+---@return commerce.Details? details
+function methods:verify(options)
+  return verify.run(self, options)
 end
 
 local FRESH = 10 -- seconds

@@ -130,4 +130,56 @@ function decimal.tostring(value)
   return text
 end
 
+-- ---------------------------------------------------------------- exact sums
+
+-- A sum is kept in three limbs, each small enough for a double to be exact: millions of 12-digit
+-- amounts add up to more digits than one double has.
+local FRACTION_DIGITS = 12 -- the most that Stripe gives
+local FRACTION, WHOLE = 1e12, 1e9 -- what a limb holds less than
+
+local sum_methods = {}
+local sum_mt = { __name = "commerce.decimal.sum", __index = sum_methods }
+
+--- Begin an exact sum of decimal texts; tostring() gives its shortest decimal text.
+---@return table sum
+function decimal.sum()
+  return setmetatable({ high = 0, low = 0, fraction = 0 }, sum_mt)
+end
+
+local function carry(self)
+  local over = math.floor(self.fraction / FRACTION)
+  self.fraction, self.low = self.fraction - over * FRACTION, self.low + over
+  over = math.floor(self.low / WHOLE)
+  self.low, self.high = self.low - over * WHOLE, self.high + over
+end
+
+--- Add a decimal number.
+---@param text string without exponent, of 12 decimals at most
+---@return boolean added false, and nothing changed, if the text is none
+function sum_methods:add(text)
+  local sign, digits, scale = parse(text)
+  if not sign or scale > FRACTION_DIGITS then
+    return false
+  end
+  local factor, whole = sign == "-" and -1 or 1, #digits - scale
+  local part = digits:sub(whole + 1) .. ("0"):rep(FRACTION_DIGITS - scale)
+  self.fraction = self.fraction + factor * tonumber(part)
+  self.low = self.low + factor * tonumber(digits:sub(math.max(1, whole - 8), whole))
+  if whole > 9 then
+    self.high = self.high + factor * tonumber(digits:sub(1, whole - 9))
+  end
+  carry(self)
+  return true
+end
+
+function sum_mt:__tostring()
+  local sign, parts = "", self
+  if self.high < 0 then -- the other limbs count upwards from it
+    sign, parts = "-", { high = 0 - self.high, low = 0 - self.low, fraction = 0 - self.fraction }
+    carry(parts)
+  end
+  return canonical(sign, ("%.0f%09.0f%012.0f"):format(parts.high, parts.low, parts.fraction),
+    FRACTION_DIGITS)
+end
+
 return decimal

@@ -27,8 +27,10 @@ local mapping = {}
 ---@field distinct boolean?
 ---@field with table<string, string>
 ---@field join table?
+---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
 ---@field paths string[] every source path that is read
 ---@field map fun(object: table): table[]|nil, string|nil
+---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
 
 ---@class commerce.Mapping
 ---@field type commerce.DataType
@@ -184,7 +186,51 @@ local function compile_split(data_type, split, shared, paths)
   end
 end
 
-local function compile_source(data_type, entry, shared)
+local function chosen(fields, names)
+  local kept = {}
+  for name, value in pairs(fields or {}) do
+    kept[name] = names[name] and value or nil
+  end
+  return kept
+end
+
+-- Whether one of the paths leads into the object at `key`.
+local function leads_into(paths, key)
+  for _, path in ipairs(paths) do
+    if path == key or path:sub(1, #key + 1) == key .. "." then
+      return true
+    end
+  end
+  return false
+end
+
+local compile_source
+
+-- A source that gives the same records with fewer fields, and asks for no more than they need.
+local function narrowed(data_type, entry, shared, names)
+  local copy = {}
+  for name, option in pairs(entry) do
+    copy[name] = option
+  end
+  copy.fields, copy.expand, copy.with = chosen(entry.fields, names), {}, {}
+  if entry.split then
+    local split = entry.split
+    copy.split = { each = split.each, suffix = split.suffix, where = split.where,
+      fields = chosen(split.fields, names) }
+  end
+  local source = compile_source(data_type, copy, chosen(shared, names))
+  for _, path in ipairs(entry.expand or {}) do
+    if leads_into(source.paths, (path:gsub("^data%.", ""))) then
+      source.expand[#source.expand + 1] = path
+    end
+  end
+  for key, resource in pairs(entry.with or {}) do
+    source.with[key] = leads_into(source.paths, key) and resource or nil
+  end
+  return source
+end
+
+function compile_source(data_type, entry, shared)
   local fields = {}
   for name, value in pairs(shared) do
     fields[name] = value
@@ -214,7 +260,10 @@ local function compile_source(data_type, entry, shared)
   end
   return {
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
-    with = entry.with or {}, join = entry.join, paths = paths,
+    with = entry.with or {}, join = entry.join, split = entry.split ~= nil, paths = paths,
+    only = function(names)
+      return narrowed(data_type, entry, shared, names)
+    end,
     map = function(object)
       local ok, result = errors.try(build, object)
       if ok then
@@ -247,6 +296,22 @@ local function compile(name, declaration)
     sources[i] = compile_source(data_type, declaration[key], shared)
   end
   return { type = data_type, sources = sources }
+end
+
+--- A mapping that gives the same records with these fields alone, and reads and expands no more of
+--- the source than they need.
+---@param whole commerce.Mapping
+---@param names string[]
+---@return commerce.Mapping
+function mapping.narrow(whole, names)
+  local set, sources = {}, {}
+  for _, name in ipairs(names) do
+    set[name] = true
+  end
+  for i, source in ipairs(whole.sources) do
+    sources[i] = source.only(set)
+  end
+  return { type = whole.type, sources = sources }
 end
 
 --- Declare a mapping: `mapping "payments" { from {…}, id = "id", … }`. Raises where the declaration

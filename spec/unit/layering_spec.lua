@@ -32,8 +32,10 @@ local STAGES = {
   -- stores
   store = { "errors", "store.sqlite" },
   ["store.connection"] = { "errors" },
+  ["store.listings"] = { "json" },
   ["store.schema"] = {},
-  ["store.sqlite"] = { "errors", "json", "model", "query", "store.connection", "store.schema" },
+  ["store.sqlite"] = { "errors", "json", "model", "query", "store.connection", "store.listings",
+    "store.schema" },
 }
 
 -- What composes the stages, from below: each may require every stage, the C core, its own floor and
@@ -41,10 +43,13 @@ local STAGES = {
 local FLOORS = {
   { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.incremental",
     "sync.joins", "sync.plan", "sync.reading", "sync.storing" },
+  { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
+    "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "connection" },
   { "init" },
-  { "cli", "cli.common", "cli.coverage", "cli.explain", "cli.format", "cli.main", "cli.output",
-    "cli.progress", "cli.show", "cli.status", "cli.sync", "cli.terminal" },
+  { "cli", "cli.common", "cli.connect", "cli.coverage", "cli.explain", "cli.format", "cli.main",
+    "cli.output", "cli.progress", "cli.show", "cli.status", "cli.sync", "cli.terminal",
+    "cli.verify" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

@@ -9,7 +9,7 @@ local output = require "commerce.cli.output"
 
 local cli = {}
 
-local COMMANDS = { "sync", "show", "status", "coverage" }
+local COMMANDS = { "sync", "show", "status", "verify", "coverage" }
 
 local EPILOG = [[
 Environment:
@@ -19,7 +19,7 @@ Environment:
   COMMERCE_STORE     where the records are kept (default sqlite:commerce.db)
   NO_COLOR           no colours
 
-Exit status: 0 all done, 1 something failed, 2 wrong usage.]]
+Exit status: 0 all done, 1 something failed or does not agree, 2 wrong usage.]]
 
 local function new_parser()
   local parser = argparse("commerce", "A Stripe account's commerce data in your own database.")

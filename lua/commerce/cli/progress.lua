@@ -92,6 +92,33 @@ function progress.bars()
   end
 end
 
+--- How much has been read in all: one line on a terminal, redrawn in place, now and then a line in
+--- a log. An event "end" clears the line.
+---@return fun(event: table)
+function progress.counter()
+  local on_terminal, read = terminal.is_terminal(2), {}
+  local last = core.now()
+  local interval = on_terminal and REDRAW or LOG_INTERVAL
+  return function(event)
+    if event.event == "end" then
+      io.stderr:write(on_terminal and "\r\27[K" or "")
+      return
+    end
+    read[event.type] = event.read
+    local now, total = core.now(), 0
+    if now - last < interval then
+      return
+    end
+    last = now
+    for _, count in pairs(read) do
+      total = total + count
+    end
+    io.stderr:write((on_terminal and "\r\27[K%s compared\r" or "%s compared\n")
+      :format(format.count(total)))
+    io.stderr:flush()
+  end
+end
+
 --- The right one for these arguments and this terminal.
 ---@param as_json boolean?
 ---@return fun(event: table)

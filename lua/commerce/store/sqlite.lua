@@ -7,6 +7,7 @@
 local connection = require "commerce.store.connection"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
+local listings = require "commerce.store.listings"
 local model = require "commerce.model"
 local query = require "commerce.query"
 local schema = require "commerce.store.schema"
@@ -296,6 +297,10 @@ methods.count = protect(function(self, data_type, connection_id)
   return self.db:all(("SELECT count(*) AS n FROM %s WHERE connection_id = ? "
     .. "AND metadata_is_deleted IS NOT 1"):format(data_type.name), connection_id)[1].n
 end)
+
+for name, method in pairs(listings) do
+  methods[name] = protect(method)
+end
 
 -- ---------------------------------------------------------------- connections and pulls
 

@@ -73,4 +73,26 @@ function convert.map(consumer, object, records, changed_at)
   return true
 end
 
+local function newest_first(a, b)
+  if a.created ~= b.created then
+    return (a.created or 0) > (b.created or 0)
+  end
+  return tostring(a.id) > tostring(b.id)
+end
+
+--- Put an object's children into it, newest first.
+---@param data string the parent's JSON
+---@param texts string[] the children's
+---@param key string where they go
+---@return table object
+function convert.joined(data, texts, key)
+  local object, children = json.decode(data), {}
+  for i, text in ipairs(texts) do
+    children[i] = json.decode(text)
+  end
+  table.sort(children, newest_first)
+  object[key] = children
+  return object
+end
+
 return convert

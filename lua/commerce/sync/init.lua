@@ -17,7 +17,12 @@ local OPTIONS = { types = "table", since = "any", full = "boolean", progress = "
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
-local function chosen_mappings(connection, names)
+--- The mappings of the data types that are asked for, in the model's order.
+---@param connection commerce.Connection
+---@param names string[]? all if left out
+---@return commerce.Mapping[]? mappings nil if a name is unknown, or none was given
+---@return string? message
+function sync.mappings(connection, names)
   local asked, chosen = {}, {}
   for _, name in ipairs(names or {}) do
     local data_type, message = model.find(name)
@@ -90,7 +95,7 @@ function sync.run(connection, options)
       return errors.fail("usage", "since: " .. wrong)
     end
   end
-  local mappings, unknown = chosen_mappings(connection, options.types)
+  local mappings, unknown = sync.mappings(connection, options.types)
   if not mappings then
     return errors.fail("usage", unknown)
   end

@@ -1,28 +1,11 @@
 -- Records of joined types: parents with their children, from the kept objects. Called by sync.
 
-local json = require "commerce.json"
+local convert = require "commerce.sync.convert"
 local storing = require "commerce.sync.storing"
 
 local joins = {}
 
 local JOIN_BATCH = 100 -- parents built and written in one transaction
-
-local function newest_first(a, b)
-  if a.created ~= b.created then
-    return (a.created or 0) > (b.created or 0)
-  end
-  return tostring(a.id) > tostring(b.id)
-end
-
-local function joined_object(parent, key)
-  local object, children = json.decode(parent.data), {}
-  for i, text in ipairs(parent.children) do
-    children[i] = json.decode(text)
-  end
-  table.sort(children, newest_first)
-  object[key] = children
-  return object
-end
 
 local function build_join(run, consumer)
   local source, after = consumer.source, ""
@@ -34,7 +17,8 @@ local function build_join(run, consumer)
     end
     local records = {}
     for _, parent in ipairs(batch) do
-      storing.take(run, { consumer }, joined_object(parent, source.join.key), records)
+      storing.take(run, { consumer }, convert.joined(parent.data,
+        parent.children, source.join.key), records)
       after = parent.id
     end
     local ok, reason, why = storing.write(run, { resource = source.resource, records = records })

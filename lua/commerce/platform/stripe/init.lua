@@ -22,8 +22,8 @@ stripe.integrations = {
 stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
 stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
 
---- The resources that the mappings read. `list`: a cursor-paginated list with a `created` filter.
---- `permission`: the restricted key's permission, as Stripe's dashboard calls it (all "Read").
+--- The resources that the mappings read, and payouts, which `verify` reads. `list`: a
+--- cursor-paginated list with a `created` filter. `permission`: the restricted key's permission, as Stripe's dashboard calls it (all "Read").
 stripe.resources = {
   account = { path = "/v1/account", permission = "Connect / Accounts" },
   balance = { path = "/v1/balance", permission = "Balance" },
@@ -35,6 +35,7 @@ stripe.resources = {
   prices = { path = "/v1/prices", list = true, permission = "Prices" },
   balance_transactions = { path = "/v1/balance_transactions", list = true,
     permission = "Balance transaction sources" },
+  payouts = { path = "/v1/payouts", list = true, permission = "Payouts" },
   tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates" },
 }
 

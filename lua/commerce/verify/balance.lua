@@ -1,0 +1,167 @@
+-- Per currency: what the stored transactions add up to against what Stripe says the account holds.
+-- Called by verify.
+
+local compare = require "commerce.verify.compare"
+local decimal = require "commerce.decimal"
+local findings = require "commerce.verify.findings"
+local json = require "commerce.json"
+local model = require "commerce.model"
+local v = require "commerce.mapping.values"
+
+local balance = {}
+
+local BREATH = 500 -- rows added up before the other jobs get their turn
+
+local function sum_in(sums, currency)
+  sums[currency] = sums[currency] or decimal.sum()
+  return sums[currency]
+end
+
+local function add_parts(sums, parts)
+  for _, part in ipairs(type(parts) == "table" and parts or {}) do
+    local code = part.currency:upper()
+    local amount = decimal.from_minor(part.amount, v.exponent(code))
+    sum_in(sums, code):add(decimal.tostring(amount))
+  end
+end
+
+-- What Stripe says: available and pending money, and what it holds in accounts beside them, whose
+-- movements it lists among the others. Money that is reserved for connected accounts has left the
+-- available part by a transaction of its own: it is in neither sum.
+local function held(text)
+  local object = json.decode(text)
+  local main, beside = {}, {}
+  add_parts(main, object.available)
+  add_parts(main, object.pending)
+  for _, name in ipairs { "issuing", "refund_and_dispute_prefunding" } do
+    local part = type(object[name]) == "table" and object[name] or {}
+    add_parts(beside, part.available)
+    add_parts(beside, part.pending)
+  end
+  return main, beside
+end
+
+-- Row by row, from the text: SQL's REAL and a double would both round.
+local function stored_sums(run)
+  local sums, count = {}, 0
+  for id, data in run.must(run.store:records(model.find "transactions",
+    { connection_id = run.connection.id })) do
+    local amount, currency = compare.money(id, data)
+    sum_in(sums, currency):add(amount)
+    count = count + 1
+    if count % BREATH == 0 then
+      run.pool:pause()
+    end
+  end
+  return sums
+end
+
+local function both(main, beside)
+  local sum = decimal.sum()
+  sum:add(tostring(main or "0"))
+  sum:add(tostring(beside or "0"))
+  return tostring(sum)
+end
+
+local function compared(stored, main, beside)
+  local checks, seen = {}, {}
+  for _, part in ipairs { main, stored } do
+    for currency in pairs(part) do
+      if not seen[currency] then
+        seen[currency] = true
+        local check = { check = "balance", type = "transactions", currency = currency,
+          expected = tostring(main[currency] or "0"), found = tostring(stored[currency] or "0"),
+          differences = {}, differing = 0 }
+        check.agrees = check.expected == check.found
+        local other = tostring(beside[currency] or "0")
+        if not check.agrees and other ~= "0" then
+          check.note = ("besides, Stripe holds %s %s for issuing or prefunding"):format(other,
+            currency)
+          check.agrees = both(main[currency], beside[currency]) == check.found
+        end
+        checks[#checks + 1] = check
+      end
+    end
+  end
+  table.sort(checks, function(a, b)
+    return a.currency < b.currency
+  end)
+  return checks
+end
+
+--- Compare, in a job. Money may move while the lists are read: called again at the end, it keeps
+--- the currencies that agreed before.
+---@param run commerce.VerifyRun
+---@return table[] checks
+function balance.compare(run)
+  local resource = run.connection.platform.resources.balance
+  local response, message, details =
+    run.pool:await(run.session:request { path = resource.path })
+  if not response then
+    local check = findings.new { check = "balance", type = "transactions" }
+    if type(details) == "table" and details.status == 403 then
+      message = ("%s; the key needs the permission '%s' (read)"):format(message,
+        resource.permission)
+      check:fail(message, resource.permission)
+    end
+    check:fail(message)
+    return { check:close() }
+  end
+  local main, beside = held(response.body)
+  return compared(stored_sums(run), main, beside)
+end
+
+--- Whether all of them agree.
+---@param checks table[]
+---@return boolean
+function balance.agrees(checks)
+  for _, check in ipairs(checks) do
+    if not check.agrees then
+      return false
+    end
+  end
+  return true
+end
+
+--- Take over from an earlier comparison what agreed then.
+---@param checks table[]
+---@param earlier table[]
+function balance.merge(checks, earlier)
+  local before = {}
+  for _, check in ipairs(earlier) do
+    if check.agrees then
+      before[check.currency] = check
+    end
+  end
+  for i, check in ipairs(checks) do
+    if not check.agrees and check.currency and before[check.currency] then
+      checks[i] = before[check.currency]
+    end
+  end
+end
+
+--- Name the transactions that may explain a difference: those of that currency that differ.
+---@param checks table[]
+---@param transactions table findings of the transactions' own check
+function balance.explain(checks, transactions)
+  for _, check in ipairs(checks) do
+    if not check.agrees and not check.error then
+      local list = {}
+      for _, suspect in ipairs(transactions:confirmed()) do
+        if suspect.currency == check.currency or suspect.stored_currency == check.currency then
+          list[#list + 1] = suspect
+        end
+      end
+      findings.tell(check, list, 0)
+      check.agrees, check.repair = false, transactions.facts.repair
+      if #list == 0 and not check.note and not transactions.facts.error
+        and transactions.more == 0 then
+        check.note = "every transaction that Stripe lists is stored with its amount, and no other: "
+          .. "the balance is Stripe's own, or has just moved"
+        check.repair = nil
+      end
+    end
+  end
+end
+
+return balance

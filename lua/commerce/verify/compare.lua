@@ -1,0 +1,178 @@
+-- Fresh records against stored ones: what of a record differs, by the names of its fields. Their
+-- values are personal data and are never told. Called by verify.
+
+local decimal = require "commerce.decimal"
+local json = require "commerce.json"
+local model = require "commerce.model"
+
+local compare = {}
+
+local DEPTH = 4 -- names below supplementalData.content.stripe.X may be a merchant's own
+
+-- A record that is the same in every field and yet not the same text.
+local FORM = "(its form)"
+
+local function same(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then
+    return a == b
+  end
+  for key, value in pairs(a) do
+    if not same(value, b[key]) then
+      return false
+    end
+  end
+  for key in pairs(b) do
+    if a[key] == nil then
+      return false
+    end
+  end
+  return true
+end
+
+local function keys_of(a, b)
+  local keys, seen = {}, {}
+  for _, part in ipairs { a, b } do
+    for key in pairs(part) do
+      if not seen[key] then
+        seen[key] = true
+        keys[#keys + 1] = key
+      end
+    end
+  end
+  table.sort(keys)
+  return keys
+end
+
+local function is_object(value)
+  return type(value) == "table" and value[1] == nil
+end
+
+local function add_names(names, stored, fresh, prefix, depth)
+  for _, key in ipairs(keys_of(stored, fresh)) do
+    local a, b = stored[key], fresh[key]
+    if not same(a, b) then
+      if depth < DEPTH and is_object(a) and is_object(b) then
+        add_names(names, a, b, prefix .. key .. ".", depth + 1)
+      else
+        names[#names + 1] = prefix .. key
+      end
+    end
+  end
+  return names
+end
+
+--- What of a record differs, with everything in it.
+---@param data string as it is stored
+---@param body string from `model.encode`
+---@return string[]? fields nil if nothing does
+function compare.whole(data, body)
+  if model.same(data, body) then
+    return nil
+  end
+  local stored, fresh = json.decode(data), json.decode(body .. "}")
+  if type(stored) ~= "table" then
+    return { FORM }
+  end
+  stored.modifiedDate = nil
+  local names = add_names({}, stored, fresh, "", 1)
+  return #names > 0 and names or { FORM }
+end
+
+-- ---------------------------------------------------------------- money
+
+--- A stored transaction's amount, digit by digit, and its currency.
+---@param id string
+---@param data string as it is stored
+---@return string amount in major units
+---@return string currency
+function compare.money(id, data)
+  -- written by us, it begins like this; a double would round amounts of more than 15 digits
+  local start = '{"id":' .. json.string(id) .. ',"totalAmount":'
+  if data:sub(1, #start) == start then
+    local amount, currency = data:match('^(%-?[%d%.]+),"currency":"(%u%u%u)"', #start + 1)
+    if amount then
+      return amount, currency
+    end
+  end
+  local record = json.decode(data)
+  record = type(record) == "table" and record or {}
+  local amount = type(record.totalAmount) == "number" and record.totalAmount or 0
+  return decimal.tostring(amount) or "0", tostring(record.currency)
+end
+
+local function money_fields(entry, data)
+  local amount, currency = compare.money(entry.id, data)
+  local names = {}
+  if amount ~= decimal.tostring(entry.record.totalAmount or 0) then
+    names[1] = "totalAmount"
+  end
+  if currency ~= entry.record.currency then
+    names[#names + 1] = "currency"
+  end
+  return #names > 0 and names or nil
+end
+
+-- ---------------------------------------------------------------- parts
+
+local function ids_of(list)
+  local ids = {}
+  for _, element in ipairs(type(list) == "table" and list or {}) do
+    ids[element.id] = true
+  end
+  return ids
+end
+
+-- The ids that only one of two lists has.
+local function parts_between(stored, fresh)
+  local a, b, parts = ids_of(stored), ids_of(fresh), {}
+  for _, key in ipairs(keys_of(a, b)) do
+    if a[key] ~= b[key] then
+      parts[#parts + 1] = key
+    end
+  end
+  return parts
+end
+
+local function variant_fields(entry, data)
+  local stored = json.decode(data) or {}
+  local parts = parts_between(stored.variants, entry.record.variants)
+  if #parts > 0 then
+    return { "variants" }, parts
+  end
+end
+
+-- ---------------------------------------------------------------- what is compared
+
+--- The fields that are compared when not everything is: money where sums are made of it, and the
+--- parts that Stripe lists by themselves. All else is known by its id.
+---@type table<string, { fields: string[], differing: function? }>
+local PLAIN = {
+  transactions = { fields = { "id", "totalAmount", "currency" }, differing = money_fields },
+  products = { fields = { "id", "variants" }, differing = variant_fields },
+}
+local BY_ID = { fields = { "id" } }
+
+--- The fields of a data type that `differing` looks at.
+---@param data_type commerce.DataType
+---@return string[]
+function compare.fields(data_type)
+  return (PLAIN[data_type.name] or BY_ID).fields
+end
+
+--- What of a fresh record differs from the stored one.
+---@param data_type commerce.DataType
+---@param entry table { id, record?, body? }: with a body, everything is compared
+---@param data string as it is stored
+---@return string[]? fields nil if nothing does
+---@return string[]? parts ids of the parts that only one of them has
+function compare.differing(data_type, entry, data)
+  if entry.body then
+    return compare.whole(data, entry.body)
+  end
+  local differing = (PLAIN[data_type.name] or BY_ID).differing
+  if differing then
+    return differing(entry, data)
+  end
+end
+
+return compare

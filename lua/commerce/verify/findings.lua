@@ -1,0 +1,103 @@
+-- What a verification finds, check by check: suspects first, differences once they are confirmed.
+-- Called by verify.
+
+local findings = {}
+
+local MOST_SUSPECTS = 100 -- of one check that are looked at again; where there are more, it is not
+                          -- because something changed meanwhile
+local SHOWN = 20 -- differences that a report lists by id
+
+local methods = {}
+local findings_mt = { __name = "commerce.verify.findings", __index = methods }
+
+--- The findings of one check.
+---@param facts table check, type, currency
+---@return table findings
+function findings.new(facts)
+  return setmetatable({ facts = facts, suspects = {}, more = 0, withdrawn = 0,
+    kinds = {} }, findings_mt)
+end
+
+--- Something does not look right.
+---@param suspect table { id, kind, … }
+function methods:suspect(suspect)
+  self.kinds[suspect.kind] = true
+  if #self.suspects < MOST_SUSPECTS then
+    self.suspects[#self.suspects + 1] = suspect
+  else
+    self.more = self.more + 1
+  end
+end
+
+--- The check cannot be made, or not to its end. The first reason is kept.
+---@param message string
+---@param permission string? what a restricted key needs for it
+function methods:fail(message, permission)
+  if not self.facts.error then
+    self.facts.error, self.facts.permission = message, permission
+  end
+end
+
+--- The suspects that were not withdrawn.
+---@return table[]
+function methods:confirmed()
+  local list = {}
+  for _, suspect in ipairs(self.suspects) do
+    if not suspect.withdrawn then
+      list[#list + 1] = suspect
+    end
+  end
+  return list
+end
+
+-- What a report tells of a suspect; the rest is for looking at it again.
+local TOLD = { "id", "kind", "type", "fields", "parts", "currency", "payout", "expected", "found",
+  "listed" }
+
+local function told(suspect)
+  local difference = {}
+  for _, name in ipairs(TOLD) do
+    difference[name] = suspect[name]
+  end
+  return difference
+end
+
+--- Put a list of confirmed suspects into a check's facts.
+---@param facts table receives differences, differing (their number), agrees
+---@param list table[]
+---@param more integer how many there are beside them
+function findings.tell(facts, list, more)
+  facts.differences, facts.differing = {}, #list + more
+  for i = 1, math.min(#list, SHOWN) do
+    facts.differences[i] = told(list[i])
+  end
+  facts.agrees = facts.differing == 0 and not facts.error
+end
+
+-- Reading everything again brings what is missing and what differs; what is too much has to be
+-- marked, which a command that only reads lists does not do.
+local function repair_of(kinds, type_name)
+  local commands = {}
+  if kinds.missing or kinds.different then
+    commands[1] = ("commerce sync --type %s --full"):format(type_name)
+  end
+  if kinds.extra then
+    commands[#commands + 1] = ("commerce verify --type %s --mark-deleted"):format(type_name)
+  end
+  return #commands > 0 and table.concat(commands, " && ") or nil
+end
+
+--- The facts of the check, when all is confirmed.
+---@return table check
+function methods:close()
+  local facts, kinds = self.facts, {}
+  local list = self:confirmed()
+  findings.tell(facts, list, self.more)
+  for _, suspect in ipairs(list) do
+    kinds[suspect.kind] = true
+  end
+  facts.repair = repair_of(self.more > 0 and self.kinds or kinds, facts.type)
+  return facts
+end
+
+return findings

@@ -1,0 +1,240 @@
+-- Does what is stored agree with Stripe? Stored transactions against the balance, by currency; the
+-- transactions of each automatic payout against its amount; every type's records against what
+-- Stripe lists. It reads Stripe and the store and writes to neither, unless it is asked to mark
+-- what Stripe no longer has. Called by connection.
+
+local balance = require "commerce.verify.balance"
+local compare = require "commerce.verify.compare"
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local findings = require "commerce.verify.findings"
+local mapping = require "commerce.mapping"
+local payouts = require "commerce.verify.payouts"
+local plan = require "commerce.sync.plan"
+local pool = require "commerce.verify.pool"
+local recheck = require "commerce.verify.recheck"
+local records = require "commerce.verify.records"
+local report = require "commerce.verify.report"
+local sync = require "commerce.sync"
+local time = require "commerce.time"
+
+local verify = {}
+
+local OPTIONS = { deep = "boolean", types = "table", progress = "function",
+  mark_deleted = "boolean" }
+
+local EXTRAS = 100 -- stored records that were not listed, looked at in one go
+
+-- Raise a failure of the store: it ends the whole run. `verify.run` turns it back.
+local function must(value, message, details)
+  if value == nil then
+    error(details or select(3, errors.fail("store", tostring(message))), 0)
+  end
+  return value
+end
+
+-- Without a choice, what has been synced: a type that nobody asked for is not missing.
+local function synced_types(connection)
+  local names = {}
+  for name in pairs(must(connection.store:latest_pulls(connection.id))) do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+local function chosen(connection, names)
+  names = names or synced_types(connection)
+  if #names == 0 then
+    return errors.fail("usage", ("nothing is stored of account %s: run `commerce sync` first")
+      :format(connection.account))
+  end
+  local mappings, unknown = sync.mappings(connection, names)
+  if not mappings then
+    return errors.fail("usage", unknown)
+  end
+  return mappings
+end
+
+-- ---------------------------------------------------------------- the run
+
+local function read_as(mappings, deep)
+  local list = {}
+  for i, whole in ipairs(mappings) do
+    list[i] = deep and whole or mapping.narrow(whole, compare.fields(whole.type))
+  end
+  return list
+end
+
+local function new_run(connection, mappings, options)
+  local run = { connection = connection, session = connection.session, store = connection.store,
+    livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
+    pool = pool.new(connection.transport), findings = {}, users = {}, consumers = {},
+    order = {}, must = must }
+  function run.tell(name, read)
+    if options.progress then
+      options.progress { event = "progress", type = name, read = read }
+    end
+  end
+  for i, each in ipairs(mappings) do
+    local name = each.type.name
+    run.order[i], run.consumers[name] = each.type, {}
+    run.findings[name] = findings.new { check = run.deep and "records" or "count", type = name,
+      expected = 0 }
+    for _, resource in ipairs(connection.platform.resources_of(each)) do
+      run.users[resource] = run.users[resource] or {}
+      table.insert(run.users[resource], name)
+    end
+    for _, source in ipairs(each.sources) do
+      table.insert(run.consumers[name], { type = name, data_type = each.type, source = source,
+        seen = {} })
+    end
+  end
+  return run
+end
+
+-- ---------------------------------------------------------------- what was not listed
+
+-- All of them are looked at again, and what Stripe really does not have is marked.
+local function mark_extras(run, data_type, found)
+  local after, marked = "", 0
+  repeat
+    local extras, ids = records.extras(run, data_type, after, EXTRAS), {}
+    recheck.all(run, extras)
+    for _, suspect in ipairs(extras) do
+      after = suspect.id
+      if suspect.unsure and not suspect.withdrawn then
+        found:suspect(suspect)
+      elseif not suspect.withdrawn then
+        ids[#ids + 1] = suspect.id
+      end
+    end
+    marked = marked + must(run.store:mark_deleted(data_type, run.connection.id, ids, time.now()))
+  until #extras < EXTRAS
+  found.facts.marked = marked
+end
+
+local function find_extras(run, data_type, found)
+  local extras = records.extras(run, data_type, "", EXTRAS)
+  for _, suspect in ipairs(extras) do
+    found:suspect(suspect)
+  end
+  while #extras == EXTRAS do -- the rest is only counted
+    extras = records.extras(run, data_type, extras[EXTRAS].id, EXTRAS)
+    found.more = found.more + #extras
+  end
+end
+
+local function settle(run, joins, mark)
+  records.joins(run, joins)
+  for _, data_type in ipairs(run.order) do
+    local found = run.findings[data_type.name]
+    if not found.facts.error then
+      if mark then
+        mark_extras(run, data_type, found)
+      else
+        find_extras(run, data_type, found)
+      end
+      recheck.all(run, found.suspects)
+    end
+    records.forget(run, data_type.name)
+  end
+end
+
+-- ---------------------------------------------------------------- the report
+
+local function close_type(run, data_type)
+  local found = run.findings[data_type.name]
+  found.facts.found = must(run.store:count(data_type, run.connection.id))
+  if found.facts.error then
+    found.facts.expected = nil -- what was counted is not all
+  end
+  return found:close()
+end
+
+local function new_report(run, checks, started, before)
+  local connection, agrees = run.connection, true
+  for _, check in ipairs(checks) do
+    agrees = agrees and check.agrees
+  end
+  return report.new { connection = connection.id, account = connection.account,
+    mode = run.livemode and "live" or "test", deep = run.deep, agrees = agrees, checks = checks,
+    requests = connection.session:stats().requests - before.requests,
+    seconds = core.now() - started }
+end
+
+local function run_checks(run, tasks, joins, mark)
+  local money, paid = nil, nil
+  records.start(run, tasks)
+  if run.findings.transactions then
+    paid = payouts.new(run, findings.new { check = "payouts", type = "transactions" })
+    run.pool:add(function()
+      money = balance.compare(run)
+    end)
+    run.pool:add(function()
+      payouts.check(run, paid)
+    end)
+  end
+  run.pool:run()
+  run.pool:add(function()
+    settle(run, joins, mark)
+    if paid then
+      payouts.recheck(run, paid)
+    end
+    if paid and not balance.agrees(money) then
+      local earlier = money
+      money = balance.compare(run)
+      balance.merge(money, earlier)
+    end
+  end)
+  run.pool:run()
+  local checks, types = {}, {}
+  for i, data_type in ipairs(run.order) do
+    types[i] = close_type(run, data_type)
+  end
+  if paid then
+    balance.explain(money, run.findings.transactions)
+    for _, check in ipairs(money) do
+      checks[#checks + 1] = check
+    end
+    checks[#checks + 1] = paid.found:close()
+  end
+  for _, check in ipairs(types) do
+    checks[#checks + 1] = check
+  end
+  return checks
+end
+
+--- Compare what is stored with Stripe.
+---@param connection commerce.Connection
+---@param options table? deep: compare every record in full; types: list of names (what has been
+---  synced if left out); progress: a function that gets { event = "progress", type, read };
+---  mark_deleted: mark as deleted what Stripe no longer has
+---@return commerce.VerifyReport? report nil where nothing could be done (bad arguments, the store)
+---@return string? message
+---@return commerce.Details? details
+function verify.run(connection, options)
+  options = options or {}
+  errors.check_options(options, OPTIONS)
+  local started, before = core.now(), connection.session:stats()
+  local message, details
+  local ok, result = errors.try(function()
+    local mappings
+    mappings, message, details = chosen(connection, options.types)
+    if not mappings then
+      return nil
+    end
+    mappings = read_as(mappings, options.deep)
+    local run = new_run(connection, mappings, options)
+    local tasks, joins = plan.make(connection.platform, mappings)
+    local checks = run_checks(run, tasks, joins, options.mark_deleted)
+    return new_report(run, checks, started, before)
+  end)
+  if ok then
+    return result, message, details
+  elseif type(result) == "table" and result.kind then
+    return nil, result.message, result
+  end
+  error(result, 0)
+end
+
+return verify
