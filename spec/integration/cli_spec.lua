@@ -84,7 +84,7 @@ describe("commerce", function()
   describe("help", function()
     it("names the commands, the environment and the exit status", function()
       local output = good "--help"
-      for _, word in ipairs { "sync", "show", "status", "coverage", "STRIPE_SECRET_KEY",
+      for _, word in ipairs { "sync", "show", "status", "verify", "coverage", "STRIPE_SECRET_KEY",
         "STRIPE_ACCOUNT", "STRIPE_API_BASE", "COMMERCE_STORE", "NO_COLOR", "Exit status: 0" } do
         assert.truthy(output:find(word, 1, true), word)
       end
@@ -93,7 +93,8 @@ describe("commerce", function()
 
     for command, options in pairs { sync = { "--connection", "--type", "--since", "--full",
       "--json", "--store" }, show = { "--query", "--order-by", "--limit", "--format",
-      "--connection", "--store", "tax_components" }, status = { "--json", "--store" },
+      "--connection", "--store", "tax_components" }, verify = { "--deep", "--type", "--json",
+      "--mark-deleted", "--connection", "--store" }, status = { "--json", "--store" },
       coverage = { "--json" } } do
       it("tells the options of " .. command, function()
         local output = good(command .. " --help")

@@ -8,6 +8,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local json = require "commerce.json"
+local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
 local read_cases = require "spec.support.store_contract_records"
 
@@ -327,9 +328,12 @@ return function(open)
     end)
   end)
 
-  read_cases(function()
+  local function current()
     return db
-  end, { write = write, ids = ids, stored = stored, payment = payment })
+  end
+
+  read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
+  listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
 
   describe("connections", function()
     it("are listed oldest first, with all they have", function()

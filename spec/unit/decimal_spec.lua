@@ -180,3 +180,53 @@ describe("decimal.is_decimal", function()
     assert.is_false(decimal.is_decimal(require("commerce.json").null))
   end)
 end)
+
+describe("decimal.sum", function()
+  local function sum(...)
+    local total = decimal.sum()
+    for _, text in ipairs { ... } do
+      assert.is_true(total:add(text))
+    end
+    return tostring(total)
+  end
+
+  it("adds texts exactly", function()
+    assert.equal("0", sum())
+    assert.equal("0.3", sum("0.1", "0.2"))
+    assert.equal("-0.001", sum("12.5", "-12.501"))
+    assert.equal("0", sum("-12.5", "12.5"))
+    assert.equal("99999999999999999999.999999999999", sum("99999999999999999999.999999999998",
+      "0.000000000001"))
+    assert.equal("-1000000000", sum("-999999999", "-1"))
+    assert.equal("-100000000000000000000.5", sum("-99999999999999999999.25", "-1.25"))
+  end)
+
+  it("stays exact where a double does not", function()
+    local total = decimal.sum()
+    for _ = 1, 20000 do
+      total:add "-999999999999.99"
+    end
+    assert.equal("-19999999999999800", tostring(total))
+    total:add "0.01"
+    assert.equal("-19999999999999799.99", tostring(total))
+  end)
+
+  it("is that of any amounts in minor units", function()
+    math.randomseed(5)
+    local total, minor = decimal.sum(), 0
+    for _ = 1, 2000 do
+      local amount = math.random(-99999999, 99999999)
+      minor = minor + amount
+      total:add(decimal.tostring(decimal.from_minor(amount, 3)))
+    end
+    assert.equal(decimal.tostring(decimal.from_minor(minor, 3)), tostring(total))
+  end)
+
+  it("takes nothing but decimals of twelve places at most", function()
+    local total = decimal.sum()
+    for _, text in ipairs { "", "1e5", "1.", "nan", "0.0000000000001" } do
+      assert.is_false(total:add(text))
+    end
+    assert.equal("0", tostring(total))
+  end)
+end)

@@ -270,3 +270,50 @@ describe("a source", function()
     assert.same({ { id = "t" } }, source.map({ id = "t" }))
   end)
 end)
+
+describe("mapping.narrow", function()
+  local whole = mapping "transactions" {
+    currency = v.currency "currency",
+    subType = v.with("source.kind", tostring),
+    mapping.from { resource = "things", expand = { "data.source", "data.fees.owner" },
+      with = { balance = "balance" }, where = "real",
+      fields = { id = "id", totalAmount = v.with("amount", "balance.least", function(amount)
+        return amount
+      end) },
+      split = { each = "fees", suffix = "name", fields = { totalAmount = "amount" } } },
+  }
+  local object = { id = "t", real = true, amount = 5, currency = "jpy", source = { kind = "k" },
+    fees = { { name = "a", amount = 1 } } }
+
+  it("gives the same records with fewer fields", function()
+    local source = mapping.narrow(whole, { "id", "currency" }).sources[1]
+    assert.same({ { id = "t", currency = "JPY" }, { id = "t:a", currency = "JPY" } },
+      source.map(object))
+    assert.same({}, source.map({ id = "t" }))
+    assert.same(3, #mapping.narrow(whole, { "id", "totalAmount" }).sources[1].map({ id = "u",
+      real = 1, amount = 2, fees = { { name = "a" }, { name = "a" } } }))
+  end)
+
+  it("reads, expands and fetches no more than they need", function()
+    local source = mapping.narrow(whole, { "id" }).sources[1]
+    table.sort(source.paths)
+    assert.same({ "fees.name", "id", "real" }, source.paths)
+    assert.same({}, source.expand)
+    assert.same({}, source.with)
+    local other = mapping.narrow(whole, { "id", "subType", "totalAmount" }).sources[1]
+    assert.same({ "data.source" }, other.expand)
+    assert.same({ balance = "balance" }, other.with)
+  end)
+
+  it("leaves the whole mapping as it was", function()
+    mapping.narrow(whole, { "id" })
+    assert.equal(3, #(function()
+      local names = {}
+      for name in pairs(whole.sources[1].map(object)[2]) do
+        names[#names + 1] = name ~= "id" and name or nil
+      end
+      return names
+    end)())
+    assert.same({ "data.source", "data.fees.owner" }, whole.sources[1].expand)
+  end)
+end)

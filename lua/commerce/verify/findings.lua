@@ -94,7 +94,8 @@ function methods:close()
   local list = self:confirmed()
   findings.tell(facts, list, self.more)
   for _, suspect in ipairs(list) do
-    kinds[suspect.kind] = true
+    -- what Stripe's own list does not add up to, no reading repairs
+    kinds[suspect.kind] = kinds[suspect.kind] or not suspect.listed
   end
   facts.repair = repair_of(self.more > 0 and self.kinds or kinds, facts.type)
   return facts

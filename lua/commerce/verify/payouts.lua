@@ -189,7 +189,9 @@ function payouts.recheck(run, state)
     end
   end)
   state.found.more = state.found.more + #state.wrong - #again
-  state.found.facts.expected, state.found.facts.found = state.checked, state.agreeing
+  if not state.found.facts.error then
+    state.found.facts.expected, state.found.facts.found = state.checked, state.agreeing
+  end
 end
 
 return payouts

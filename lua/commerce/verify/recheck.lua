@@ -8,10 +8,9 @@ local recheck = {}
 
 local AT_ONCE = 10 -- requests in flight
 
-local function escape(id)
-  return (id:gsub("[^%w_%-]", function(char)
-    return ("%%%02X"):format(char:byte())
-  end))
+-- Whether an id can stand in a request's path. Ids that a merchant made up for a product may not.
+local function is_askable(id)
+  return #id > 0 and #id <= 255 and not id:find("[^%w_%-%.~]") and not id:find("^%.%.?$")
 end
 
 local GONE = { gone = true }
@@ -28,15 +27,15 @@ local function fetch(run, consumer, id)
     end)
     return ok and object or nil
   end
-  if id == "" then
-    return GONE
+  if not is_askable(id) then
+    return nil
   end
   local query = {}
   for _, path in ipairs(source.expand) do
     query[#query + 1] = { "expand[]", (path:gsub("^data%.", "")) }
   end
   local response, _, details = run.pool:await(run.session:request {
-    path = resource.path .. "/" .. escape(id), query = query,
+    path = resource.path .. "/" .. id, query = query,
     endpoint = "GET " .. resource.path .. "/{id}",
   })
   if not response then
@@ -87,8 +86,10 @@ end
 local function look_for(run, suspect)
   for _, consumer in ipairs(run.consumers[suspect.type]) do
     local source = consumer.source
-    if not source.distinct then -- a distinct record has no object of its own
-      local id = source.split and suspect.id:match("^(.-):") or suspect.id
+    local id = source.split and suspect.id:match("^(.-):") or suspect.id
+    -- a distinct record has no object of its own; for it, and for an id that nothing can be asked
+    -- about, the list stands
+    if not source.distinct and is_askable(id) then
       local object = fetch(run, consumer, id)
       if object == nil then
         suspect.unsure = true

@@ -23,7 +23,8 @@ stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
 stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
 
 --- The resources that the mappings read, and payouts, which `verify` reads. `list`: a
---- cursor-paginated list with a `created` filter. `permission`: the restricted key's permission, as Stripe's dashboard calls it (all "Read").
+--- cursor-paginated list with a `created` filter. `permission`: the restricted key's permission, as
+--- Stripe's dashboard calls it (all "Read").
 stripe.resources = {
   account = { path = "/v1/account", permission = "Connect / Accounts" },
   balance = { path = "/v1/balance", permission = "Balance" },
