@@ -83,6 +83,8 @@ describe("an incremental sync", function()
         assert.is_true(report.requests < 150, tostring(report))
         assert_like_whole(path)
       end
+      local verdict = assert(shop:verify { deep = true })
+      assert.is_true(verdict.agrees, tostring(verdict))
       shop:close()
     end)
   end

@@ -1,5 +1,6 @@
 -- Fetching again the objects that changed, several at once. Called by sync.
 
+local convert = require "commerce.sync.convert"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
 
@@ -61,8 +62,10 @@ function changed.fetch(run, tasks, changes)
         if not ok then
           return nil, message, details
         end
-      else
+      elseif convert.is_askable(change.id) then
         pending[#pending + 1] = start_call(run, by_name, change)
+      else
+        run.reread[change.resource] = true -- the next run reads the whole list
       end
     end
     local moved = false

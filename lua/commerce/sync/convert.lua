@@ -73,6 +73,13 @@ function convert.map(consumer, object, records, changed_at)
   return true
 end
 
+--- Whether an id can stand in a request's path. One that a merchant made up for a product may not.
+---@param id string
+---@return boolean
+function convert.is_askable(id)
+  return #id > 0 and #id <= 255 and not id:find("[^%w_%-%.~]") and not id:find("^%.%.?$")
+end
+
 local function newest_first(a, b)
   if a.created ~= b.created then
     return (a.created or 0) > (b.created or 0)

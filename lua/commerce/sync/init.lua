@@ -107,7 +107,7 @@ function sync.run(connection, options)
     books = books.new(connection, mappings, options.progress), started = os.time(),
     options = { since = since, full = options.full, page_size = options.page_size,
       ranges = options.ranges or RANGES, floor = connection.account_created },
-    finished = {}, states = {}, unfollowed = {}, joins = joins,
+    finished = {}, states = {}, unfollowed = {}, reread = {}, joins = joins,
   }
   local ok, message, details = read_everything(run, tasks, joins)
   if not ok then

@@ -29,6 +29,7 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field events_since integer? the newest event when the run began
 ---@field finished table<string, boolean> the resources that have been read to their end
 ---@field unfollowed table<string, boolean> those of which not every change could be read
+---@field reread table<string, boolean> those that have to be read whole the next time
 ---@field joins table[] consumers with a join
 
 -- ---------------------------------------------------------------- single objects
@@ -229,7 +230,8 @@ function reading.finish(run, tasks)
     if task.resource.list and run.finished[task.name] and not run.unfollowed[task.name] then
       local state = run.states[task.name]
       states[task.name] = { finished = true, purpose = state.purpose, newest = state.newest,
-        unsettled_since = state.unsettled_since, events_since = run.events_since,
+        unsettled_since = state.unsettled_since,
+        events_since = not run.reread[task.name] and run.events_since or nil,
         applied = run.applied[task.name],
         at = run.started }
     end

@@ -66,6 +66,8 @@ end
 ---@param body string from `model.encode`
 ---@return string[]? fields nil if nothing does
 function compare.whole(data, body)
+  -- an event may have dated the stored record; a fresh object does not know of it
+  body = model.keep_newest(body, data)
   if model.same(data, body) then
     return nil
   end

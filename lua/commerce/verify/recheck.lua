@@ -8,11 +8,6 @@ local recheck = {}
 
 local AT_ONCE = 10 -- requests in flight
 
--- Whether an id can stand in a request's path. Ids that a merchant made up for a product may not.
-local function is_askable(id)
-  return #id > 0 and #id <= 255 and not id:find("[^%w_%-%.~]") and not id:find("^%.%.?$")
-end
-
 local GONE = { gone = true }
 
 -- The source object of an id as it is now, complete enough to be mapped; GONE if there is none; nil
@@ -27,7 +22,7 @@ local function fetch(run, consumer, id)
     end)
     return ok and object or nil
   end
-  if not is_askable(id) then
+  if not convert.is_askable(id) then
     return nil
   end
   local query = {}
@@ -89,7 +84,7 @@ local function look_for(run, suspect)
     local id = source.split and suspect.id:match("^(.-):") or suspect.id
     -- a distinct record has no object of its own; for it, and for an id that nothing can be asked
     -- about, the list stands
-    if not source.distinct and is_askable(id) then
+    if not source.distinct and convert.is_askable(id) then
       local object = fetch(run, consumer, id)
       if object == nil then
         suspect.unsure = true
