@@ -41,7 +41,7 @@ end
 ---@return string? message
 function time.parse(text)
   if type(text) == "number" then
-    return text
+    return floor(text)
   end
   local year, month, day, rest = tostring(text):match("^(%d%d%d%d)%-(%d%d)%-(%d%d)(.*)$")
   local hour, minute, second = "0", "0", "0"

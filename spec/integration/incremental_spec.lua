@@ -161,6 +161,21 @@ describe("an incremental sync", function()
     shop:close()
   end)
 
+  it("is not spoilt by runs for other types or for a time in between", function()
+    e:reset { charges = 300, compact = true }
+    local shop, path = open()
+    sync(shop)
+    for round = 1, 2 do
+      e:control("churn", { seed = round, changes = 20, key = KEY })
+      sync(shop, { types = { "payments" } })
+      sync(shop, { since = "2026-09-01" })
+      assert.is_true(sync(shop).requests < 60)
+      assert_like_whole(path)
+    end
+    assert.is_true(sync(shop, { types = { "payments" } }).requests < 10)
+    shop:close()
+  end)
+
   it("reads everything again when the feed does not reach back", function()
     e:reset { charges = 200, compact = true }
     local shop, path = open()

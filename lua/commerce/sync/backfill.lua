@@ -12,31 +12,13 @@ local backfill = {}
 local methods = {}
 local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
--- What the pages are read for. A killed run is continued only by one that asks for the same: a data
--- type that was not asked for then must see the pages that were stored without it.
-
---- What a list is read for, as one text.
----@param task commerce.Task
----@param options table since
----@return string
-function backfill.purpose(task, options)
-  local parts = { "since=" .. tostring(options.since or "") }
-  for _, path in ipairs(task.expand) do
-    parts[#parts + 1] = "expand=" .. path
-  end
-  for _, consumer in ipairs(task.consumers) do
-    parts[#parts + 1] = consumer.type
-  end
-  return table.concat(parts, " ")
+local function resumable(saved, options)
+  return saved and not saved.finished and not options.full
 end
 
-local function resumable(saved, options, wanted)
-  return saved and not saved.finished and not options.full and saved.purpose == wanted
-end
-
-local function starting_state(saved, options, wanted)
-  if not resumable(saved, options, wanted) then
-    return { purpose = wanted, ranges = { { gte = options.from or options.since } },
+local function starting_state(saved, options)
+  if not resumable(saved, options) then
+    return { ranges = { { gte = options.from or options.since } },
       events_since = options.events_since }
   end
   local ranges = saved.ranges
@@ -44,7 +26,7 @@ local function starting_state(saved, options, wanted)
   if saved.newest and (not first or first.cursor or first.lt or first.lte) then
     table.insert(ranges, 1, { gte = saved.newest })
   end
-  return { purpose = wanted, newest = saved.newest, ranges = ranges,
+  return { newest = saved.newest, ranges = ranges,
     events_since = saved.events_since, unsettled_since = saved.unsettled_since }
 end
 
@@ -60,7 +42,7 @@ function backfill.start(session, task, saved, options)
   return setmetatable({
     session = session, task = task, page_size = options.page_size, floor = options.floor or 0,
     most_ranges = options.ranges or 1,
-    state = starting_state(saved, options, backfill.purpose(task, options)),
+    state = starting_state(saved, options),
     pagers = {}, -- by range: what of a range lives only in this process
     turn = 0, -- the range that was looked at last
   }, backfill_mt)

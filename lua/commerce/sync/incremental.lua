@@ -4,7 +4,6 @@
 -- of each list, with some lookback, and fetches again what the feed names. Where the feed does not
 -- reach back far enough, or may not be read, the lists are read whole.
 
-local backfill = require "commerce.sync.backfill"
 local core = require "commerce.core"
 local json = require "commerce.json"
 local runtime = require "commerce.runtime"
@@ -13,11 +12,11 @@ local incremental = {}
 
 local LOOKBACK = 600 -- seconds: objects and events become visible some time after they are created
 
--- A list that an earlier run has read, or has begun to read, for the same purpose: what was read of
--- it may have changed since, and the feed tells.
-local function followed(run, task, saved)
-  return saved ~= nil and saved.purpose == backfill.purpose(task, run.options)
-    and saved.events_since ~= nil and not run.options.full and run.options.since == nil
+-- A list that an earlier run has read, or has begun to read: what was read of it may have changed
+-- since, and the feed tells.
+local function followed(run, saved)
+  return saved ~= nil and saved.events_since ~= nil and not run.options.full
+    and run.options.since == nil
     and run.started - (saved.at or run.started) <= run.connection.platform.changes.reach * 86400
 end
 
@@ -106,12 +105,12 @@ end
 local function decide(run, tasks)
   local since
   for _, task in ipairs(tasks) do
-    local saved, message, details = run.store:state(run.connection.id, task.name)
+    local saved, message, details = run.store:state(run.connection.id, task.key)
     if message then
       return nil, message, details
     end
     run.saved[task.name] = saved
-    if followed(run, task, saved) then
+    if followed(run, saved) then
       run.follows[task.name] = saved
       since = math.min(since or saved.events_since, saved.events_since)
     end

@@ -99,7 +99,7 @@ function sync.run(connection, options)
   if not mappings then
     return errors.fail("usage", unknown)
   end
-  local tasks, joins = plan.make(connection.platform, mappings)
+  local tasks, joins = plan.make(connection.platform, mappings, since)
   local run = {
     connection = connection, session = connection.session, transport = connection.transport,
     limiter = connection.limiter,

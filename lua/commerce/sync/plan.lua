@@ -11,6 +11,7 @@ local plan = {}
 ---@field expand string[] what to ask the source to inline, for all consumers together
 ---@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids }
 ---@field paths string[] what of an object its consumers read
+---@field key string under which its checkpoint is kept
 ---@field keep fun(object: table): string?, string? id and parent id of an object that a join needs
 
 -- What an object is known by, whatever is read of it.
@@ -39,12 +40,27 @@ local function keep_child(key)
   end
 end
 
+-- What a list is read for is part of where its checkpoint is kept: a run for other data types, or
+-- for the time since a day, neither continues this one nor spoils it.
+local function key_of(task, since)
+  local parts = { task.name }
+  for _, consumer in ipairs(task.consumers) do
+    parts[#parts + 1] = consumer.type
+  end
+  add_unique(parts, task.expand)
+  if since then
+    parts[#parts + 1] = ("since=%d"):format(since)
+  end
+  return table.concat(parts, " ")
+end
+
 --- Make the plan.
 ---@param platform table such as commerce.platform.stripe
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
+---@param since integer? unix seconds: only what was created from then on is read
 ---@return commerce.Task[] tasks each resource once
 ---@return table[] joins { type, source }: built when both of their resources have been read
-function plan.make(platform, mappings)
+function plan.make(platform, mappings, since)
   local tasks, by_name, joins = {}, {}, {}
   local function task_for(name, expand)
     local task = by_name[name]
@@ -73,6 +89,9 @@ function plan.make(platform, mappings)
         add_unique(task.paths, source.paths)
       end
     end
+  end
+  for _, task in ipairs(tasks) do
+    task.key = key_of(task, since)
   end
   return tasks, joins
 end

@@ -229,7 +229,7 @@ function reading.finish(run, tasks)
   for _, task in ipairs(tasks) do
     if task.resource.list and run.finished[task.name] and not run.unfollowed[task.name] then
       local state = run.states[task.name]
-      states[task.name] = { finished = true, purpose = state.purpose, newest = state.newest,
+      states[task.key] = { finished = true, newest = state.newest,
         unsettled_since = state.unsettled_since,
         events_since = not run.reread[task.name] and run.events_since or nil,
         applied = run.applied[task.name],

@@ -64,7 +64,7 @@ function storing.page(run, task, page, reader)
     end
   end
   return storing.write(run, { resource = task.name, records = records, sources = sources,
-    states = { [task.name] = reader.state } })
+    states = { [task.key] = reader.state } })
 end
 
 --- Mark what the source deleted.
