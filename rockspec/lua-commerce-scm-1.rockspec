@@ -65,6 +65,7 @@ build = {
     ["commerce.mapping"] = "lua/commerce/mapping.lua",
     ["commerce.mapping.values"] = "lua/commerce/mapping/values.lua",
     ["commerce.model"] = "lua/commerce/model.lua",
+    ["commerce.model.shape"] = "lua/commerce/model/shape.lua",
     ["commerce.platform.stripe.changes"] = "lua/commerce/platform/stripe/changes.lua",
     ["commerce.platform.stripe.company_info"] = "lua/commerce/platform/stripe/company_info.lua",
     ["commerce.platform.stripe.customers"] = "lua/commerce/platform/stripe/customers.lua",

@@ -13,7 +13,8 @@ local STAGES = {
   -- leaf helpers
   decimal = {}, errors = {}, json = { "decimal", "errors" }, report = {}, runtime = {}, time = {},
   -- the model, the mapping language, the query language
-  model = { "decimal", "errors", "json" },
+  model = { "errors", "model.shape" },
+  ["model.shape"] = { "decimal", "json" },
   mapping = { "errors", "mapping.values", "model" },
   ["mapping.values"] = { "decimal", "json", "time" },
   query = { "errors", "time" },

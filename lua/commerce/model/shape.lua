@@ -1,0 +1,232 @@
+-- Shapes: what fields a record or an object in it has, how such a value is written as JSON, and
+-- which columns it fills. Called by model; requires only leaf helpers.
+
+local decimal = require "commerce.decimal"
+local json = require "commerce.json"
+
+local shape = {}
+
+--- A field's kind: one of these words.
+---@param values string[]
+---@return table kind
+function shape.enum(values)
+  local set = {}
+  for _, value in ipairs(values) do
+    set[value] = true
+  end
+  return { kind = "enum", values = set }
+end
+
+--- A shape of fields.
+---@param fields table[] each { name, kind, required? }: a kind's name, or an enum, object or list
+---@return commerce.Shape
+function shape.new(fields)
+  local result = { fields = {}, by_name = {} }
+  for i, field in ipairs(fields) do
+    local name, kind = field[1], field[2]
+    local entry = { name = name, required = field.required }
+    if type(kind) == "table" then
+      for key, value in pairs(kind) do
+        entry[key] = value
+      end
+    else
+      entry.kind = kind
+    end
+    result.fields[i], result.by_name[name] = entry, entry
+  end
+  return result
+end
+
+--- A field's kind: an object of its own fields.
+---@param fields table[]
+---@return table kind
+function shape.object(fields)
+  return { kind = "object", shape = shape.new(fields) }
+end
+
+--- A field's kind: a list of such objects.
+---@param fields table[]
+---@return table kind
+function shape.list(fields)
+  return { kind = "list", shape = shape.new(fields) }
+end
+
+-- ---------------------------------------------------------------- encoding
+
+-- A writer appends a value's JSON to a list of pieces and gives the list's new length; it raises
+-- { field, wanted, got } for a value that its field cannot hold.
+
+local writer_of
+
+local function refuse(field, value)
+  error({ field = field.name, wanted = field.kind, got = value }, 0)
+end
+
+local scalar_writers = {
+  boolean = function(field)
+    return function(out, n, value)
+      if type(value) ~= "boolean" then
+        refuse(field, value)
+      end
+      out[n + 1] = value and "true" or "false"
+      return n + 1
+    end
+  end,
+  decimal = function(field)
+    return function(out, n, value)
+      if type(value) ~= "number" and not decimal.is_decimal(value) then
+        refuse(field, value)
+      end
+      out[n + 1] = decimal.tostring(value) or refuse(field, value)
+      return n + 1
+    end
+  end,
+  enum = function(field)
+    local texts = {}
+    for value in pairs(field.values) do
+      texts[value] = json.string(value)
+    end
+    return function(out, n, value)
+      out[n + 1] = texts[value] or refuse(field, value)
+      return n + 1
+    end
+  end,
+  map = function(field)
+    return function(out, n, value)
+      if type(value) ~= "table" then
+        refuse(field, value)
+      end
+      return json.write(out, n, value)
+    end
+  end,
+}
+scalar_writers.integer = scalar_writers.decimal
+
+local function string_writer(field)
+  local write_string = json.write_string
+  return function(out, n, value)
+    if type(value) ~= "string" then
+      refuse(field, value)
+    end
+    return write_string(out, n, value)
+  end
+end
+
+--- A writer of the members of one object, in the model's order.
+---@param of_shape commerce.Shape
+---@param skip string? a field that is written elsewhere
+---@return fun(out: string[], n: integer, value: table): integer
+function shape.members_writer(of_shape, skip)
+  local names, firsts, others, writers, required = {}, {}, {}, {}, {}
+  for _, field in ipairs(of_shape.fields) do
+    if field.name ~= skip then
+      local i = #names + 1
+      names[i], writers[i], required[i] = field.name, writer_of(field), field.required and field
+      firsts[i] = json.string(field.name) .. ":"
+      others[i] = "," .. firsts[i]
+    end
+  end
+  local count = #names
+  return function(out, n, value)
+    local start = n
+    for i = 1, count do
+      local member = value[names[i]]
+      if member ~= nil then
+        out[n + 1] = n == start and firsts[i] or others[i]
+        n = writers[i](out, n + 1, member)
+      elseif required[i] then
+        refuse(required[i], nil)
+      end
+    end
+    return n
+  end
+end
+
+local function is_object(value)
+  return type(value) == "table" and not decimal.is_decimal(value)
+end
+
+-- An object inside a record; a refusal inside it gets the way to it.
+local function object_writer(field, index_of)
+  local write_members = shape.members_writer(field.shape)
+  return function(out, n, value, index)
+    if not is_object(value) then
+      refuse(field, value)
+    end
+    out[n + 1] = "{"
+    local ok, length = pcall(write_members, out, n + 1, value)
+    if not ok then
+      if type(length) == "table" then
+        length.field = field.name .. index_of(index) .. "." .. length.field
+      end
+      error(length, 0)
+    end
+    out[length + 1] = "}"
+    return length + 1
+  end
+end
+
+local function list_writer(field)
+  local write_element = object_writer(field, function(index)
+    return ("[%d]"):format(index)
+  end)
+  return function(out, n, value)
+    if not is_object(value) then
+      refuse(field, value)
+    end
+    n = n + 1
+    out[n] = "["
+    for i = 1, #value do
+      if i > 1 then
+        n = n + 1
+        out[n] = ","
+      end
+      n = write_element(out, n, value[i], i)
+    end
+    out[n + 1] = "]"
+    return n + 1
+  end
+end
+
+function writer_of(field)
+  if field.kind == "object" then
+    return object_writer(field, function()
+      return ""
+    end)
+  elseif field.kind == "list" then
+    return list_writer(field)
+  end
+  return (scalar_writers[field.kind] or string_writer)(field)
+end
+
+-- ---------------------------------------------------------------- columns
+
+local function snake(name)
+  return (name:gsub("(%l)(%u)", "%1_%2"):gsub("%.", "_"):lower())
+end
+
+local COLUMN_KINDS = {
+  string = true, decimal = true, integer = true, boolean = true,
+  datetime = true, currency = true, enum = true,
+}
+
+local function add_columns(columns, of_shape, prefix)
+  for _, field in ipairs(of_shape.fields) do
+    local path = prefix .. field.name
+    if COLUMN_KINDS[field.kind] then
+      columns[#columns + 1] = { name = snake(path), field = path, kind = field.kind }
+    elseif field.kind == "object" then
+      add_columns(columns, field.shape, path .. ".")
+    end
+  end
+  return columns
+end
+
+--- The columns of a shape: one per scalar field, those of objects in it included.
+---@param of_shape commerce.Shape
+---@return commerce.Column[]
+function shape.columns(of_shape)
+  return add_columns({}, of_shape, "")
+end
+
+return shape
