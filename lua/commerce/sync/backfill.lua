@@ -191,6 +191,21 @@ function methods:halve(range)
   return true
 end
 
+--- How much of the list has been read, by time: the part of its span that lies in no range any
+--- more.
+---@param now integer unix seconds; the span goes from there back to the account's first day
+---@return number? fraction 0 to 1; nil if the span is not known
+function methods:fraction(now)
+  local from = self.state.ranges[#self.state.ranges]
+  local bottom = from and from.gte or self.floor
+  local span, left = now - bottom, 0
+  for _, range in ipairs(self.state.ranges) do
+    local top = range.created or range.lt or range.lte or now
+    left = left + math.max(0, top - (range.gte or bottom))
+  end
+  return span > 0 and math.max(0, math.min(0.99, 1 - left / span)) or nil
+end
+
 --- Remember an object that has to be read again the next time.
 ---@param created integer
 function methods:unsettled(created)

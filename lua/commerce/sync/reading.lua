@@ -100,15 +100,6 @@ end
 
 -- ---------------------------------------------------------------- lists
 
--- How much of a list has been read, by time: it goes from now back to the account's first day.
-local function fraction(run, page)
-  local born, oldest = run.connection.account_created, page:created(#page)
-  if not (born and oldest) or born >= run.started then
-    return nil
-  end
-  return math.max(0, math.min(0.99, (run.started - oldest) / (run.started - born)))
-end
-
 -- What of a failed page concerns its resource is that resource's failure; a store that cannot be
 -- written is everybody's, and ends the run.
 local function is_fatal(details)
@@ -123,10 +114,9 @@ local function step(run, reader)
   if page then
     local ok
     ok, message, details = storing.page(run, task, page, reader)
-    local read = fraction(run, page)
     page:close() -- now, not when the collector comes by: it sees a page's handle, not its bytes
     if ok then
-      run.books:tell(task.name, read)
+      run.books:tell(task.name, reader:fraction(run.started))
       return true
     end
   elseif page == false then
