@@ -66,6 +66,15 @@ function errors.try(call, ...)
   return ok, result
 end
 
+--- A refusal, with the permission that a restricted key lacks.
+---@param message string the source's
+---@param permission string as the source's dashboard calls it
+---@return string message
+function errors.lacking(message, permission)
+  return ("%s; the key needs the permission '%s' (read)"):format((message:gsub("%.$", "")),
+    permission)
+end
+
 --- Raise unless every key of an option table is known: a misspelt option must not be ignored.
 ---@param options table
 ---@param known table<string, string> option name -> the Lua type it must have, "any" for no check

@@ -2,6 +2,7 @@
 -- the store, and the events that tell a progress display. Called by sync.
 
 local core = require "commerce.core"
+local errors = require "commerce.errors"
 local report = require "commerce.report"
 local time = require "commerce.time"
 
@@ -68,8 +69,7 @@ end
 ---@param details commerce.Details?
 function methods:fail_resource(task, message, details)
   if type(details) == "table" and details.status == 403 then
-    message = ("%s; the key needs the permission '%s' (read)")
-      :format(message, task.resource.permission)
+    message = errors.lacking(message, task.resource.permission)
   end
   for type_name in pairs(self.users[task.name]) do
     self:fail(type_name, message, details)

@@ -5,6 +5,7 @@
 -- reach back far enough, or may not be read, the lists are read whole.
 
 local core = require "commerce.core"
+local errors = require "commerce.errors"
 local json = require "commerce.json"
 local runtime = require "commerce.runtime"
 
@@ -123,9 +124,8 @@ end
 local function without_feed(run, tasks, message, details)
   if type(details) == "table" and details.status == 403 then
     run.follows = {}
-    run.books:note(("every list is read whole each time, since its changes cannot be followed: "
-      .. "%s; the key needs the permission '%s' (read)"):format(message,
-      run.connection.platform.changes.permission))
+    run.books:note("every list is read whole each time, since its changes cannot be followed: "
+      .. errors.lacking(message, run.connection.platform.changes.permission))
     return
   end
   for _, task in ipairs(tasks) do

@@ -6,6 +6,7 @@
 local compare = require "commerce.verify.compare"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
+local errors = require "commerce.errors"
 local json = require "commerce.json"
 
 local records = {}
@@ -41,7 +42,7 @@ function records.fail(run, task, message, details)
   local permission
   if type(details) == "table" and details.status == 403 then
     permission = task.resource.permission
-    message = ("%s; the key needs the permission '%s' (read)"):format(message, permission)
+    message = errors.lacking(message, permission)
   end
   for _, type_name in ipairs(run.users[task.name]) do
     run.findings[type_name]:fail(message, permission)
