@@ -1,12 +1,13 @@
 -- Per currency: what the stored transactions add up to against what Stripe says the account holds.
 -- Called by verify.
 
-local compare = require "commerce.verify.compare"
 local decimal = require "commerce.decimal"
-local findings = require "commerce.verify.findings"
+local errors = require "commerce.errors"
 local json = require "commerce.json"
-local model = require "commerce.model"
 local v = require "commerce.mapping.values"
+local model = require "commerce.model"
+local compare = require "commerce.verify.compare"
+local findings = require "commerce.verify.findings"
 
 local balance = {}
 
@@ -100,8 +101,7 @@ function balance.compare(run)
   if not response then
     local check = findings.new { check = "balance", type = "transactions" }
     if type(details) == "table" and details.status == 403 then
-      message = ("%s; the key needs the permission '%s' (read)"):format(message,
-        resource.permission)
+      message = errors.lacking(message, resource.permission)
       check:fail(message, resource.permission)
     end
     check:fail(message)

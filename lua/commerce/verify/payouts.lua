@@ -1,14 +1,15 @@
 -- Per automatic payout: its transactions, as they are stored, against its amount. Stripe lists them
 -- by payout, one request each. Called by verify.
 
-local compare = require "commerce.verify.compare"
-local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
 local decimal = require "commerce.decimal"
+local errors = require "commerce.errors"
 local mapping = require "commerce.mapping"
-local plan = require "commerce.sync.plan"
-local records = require "commerce.verify.records"
 local v = require "commerce.mapping.values"
+local convert = require "commerce.sync.convert"
+local plan = require "commerce.sync.plan"
+local compare = require "commerce.verify.compare"
+local records = require "commerce.verify.records"
 
 local payouts = {}
 
@@ -117,7 +118,7 @@ local function fail(state, resource, message, details)
   local permission
   if type(details) == "table" and details.status == 403 then
     permission = resource.permission
-    message = ("%s; the key needs the permission '%s' (read)"):format(message, permission)
+    message = errors.lacking(message, permission)
   end
   state.found:fail(message, permission)
 end
