@@ -1,11 +1,13 @@
 -- Reading one list resource, in ranges of `created` side by side, so that it can go on where it was
 -- killed.
--- Called by sync; requires nothing: the session is an argument.
+-- Called by sync; the session is an argument.
 --
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
 -- cursor after its last stored page; none are left when the resource has been read. It starts as
 -- one range; while there is room for more requests the largest is halved, so that latency is not
 -- the limit. A run that was killed is continued: what came in since it began is one more range.
+
+local plan = require "commerce.sync.plan"
 
 local backfill = {}
 
@@ -49,12 +51,9 @@ function backfill.start(session, task, saved, options)
 end
 
 local function open_pager(self, range)
-  local query = {}
-  for _, path in ipairs(self.task.expand) do
-    query[#query + 1] = { "expand[]", path }
-  end
   return self.session:pager {
-    path = self.task.resource.path, query = query, limit = self.bearable or self.page_size,
+    path = self.task.resource.path, query = plan.expansions(self.task.expand),
+    limit = self.bearable or self.page_size,
     created_gte = range.gte, created_lt = range.lt, created_lte = range.lte,
     cursor = range.cursor,
   }

@@ -1,20 +1,13 @@
 -- Fetching again the objects that changed, several at once. Called by sync.
 
 local convert = require "commerce.sync.convert"
+local plan = require "commerce.sync.plan"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
 
 local changed = {}
 
 local MOST_AT_ONCE = 20 -- requests in flight
-
-local function expansions(task)
-  local query = {}
-  for i, path in ipairs(task.expand) do
-    query[i] = { "expand[]", (path:gsub("^data%.", "")) } -- of one object, not of a list's data
-  end
-  return query
-end
 
 local GONE = 404 -- deleted since the event: another event tells, or will
 
@@ -37,7 +30,7 @@ end
 local function start_call(run, tasks, change)
   local task = tasks[change.resource]
   local call = run.session:request { path = task.resource.path .. "/" .. change.id,
-    query = expansions(task), endpoint = "GET " .. task.resource.path .. "/:id" }
+    query = plan.expansions(task.expand, true), endpoint = "GET " .. task.resource.path .. "/:id" }
   return { call = call, task = task, change = change }
 end
 

@@ -40,6 +40,18 @@ local function keep_child(key)
   end
 end
 
+--- The query that asks the source to inline something.
+---@param paths string[] as a list takes them ("data.charge")
+---@param of_one boolean? for a request of one object, whose paths have no "data." in front
+---@return table[] query pairs
+function plan.expansions(paths, of_one)
+  local query = {}
+  for i, path in ipairs(paths) do
+    query[i] = { "expand[]", of_one and (path:gsub("^data%.", "")) or path }
+  end
+  return query
+end
+
 -- What a list is read for is part of where its checkpoint is kept: a run for other data types, or
 -- for the time since a day, neither continues this one nor spoils it.
 local function key_of(task, since)

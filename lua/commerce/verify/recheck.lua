@@ -2,6 +2,7 @@
 -- came in or went while the lists were read is none. Called by verify.
 
 local convert = require "commerce.sync.convert"
+local plan = require "commerce.sync.plan"
 local records = require "commerce.verify.records"
 
 local recheck = {}
@@ -25,12 +26,8 @@ local function fetch(run, consumer, id)
   if not convert.is_askable(id) then
     return nil
   end
-  local query = {}
-  for _, path in ipairs(source.expand) do
-    query[#query + 1] = { "expand[]", (path:gsub("^data%.", "")) }
-  end
   local response, _, details = run.pool:await(run.session:request {
-    path = resource.path .. "/" .. id, query = query,
+    path = resource.path .. "/" .. id, query = plan.expansions(source.expand, true),
     endpoint = "GET " .. resource.path .. "/{id}",
   })
   if not response then

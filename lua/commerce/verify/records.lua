@@ -8,6 +8,7 @@ local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
+local plan = require "commerce.sync.plan"
 
 local records = {}
 
@@ -169,11 +170,8 @@ local function take_page(run, task, page)
 end
 
 local function read_list(run, task)
-  local query = {}
-  for _, path in ipairs(task.expand) do
-    query[#query + 1] = { "expand[]", path }
-  end
-  local pager = run.session:pager { path = task.resource.path, query = query, limit = PAGE }
+  local pager = run.session:pager { path = task.resource.path,
+    query = plan.expansions(task.expand), limit = PAGE }
   task.projection = not task.keep and core.projection(task.paths) or nil
   while true do
     local page, message, details = run.pool:await(pager)
@@ -331,10 +329,9 @@ end
 ---@return table? object nil on failure
 ---@return string? message
 function records.with_children(run, parent, source)
-  local join, query, children = source.join, { { source.join.on, parent.id } }, {}
-  for _, path in ipairs(join.expand or {}) do
-    query[#query + 1] = { "expand[]", path }
-  end
+  local join, children = source.join, {}
+  local query = plan.expansions(join.expand or {})
+  query[#query + 1] = { join.on, parent.id }
   local pager = run.session:pager { path = run.connection.platform.resources[join.resource].path,
     query = query, limit = PAGE }
   while true do
