@@ -33,10 +33,16 @@ local STAGES = {
   -- stores
   store = { "errors", "store.sqlite" },
   ["store.connection"] = { "errors" },
+  ["store.connections"] = {},
   ["store.listings"] = { "json" },
+  ["store.pages"] = { "json", "model" },
+  ["store.pulls"] = {},
+  ["store.records"] = { "query" },
   ["store.schema"] = {},
-  ["store.sqlite"] = { "errors", "json", "model", "query", "store.connection", "store.listings",
-    "store.schema" },
+  ["store.sources"] = { "json" },
+  ["store.sqlite"] = { "errors", "model", "store.connection", "store.connections",
+    "store.listings", "store.pages", "store.pulls", "store.records", "store.schema",
+    "store.sources" },
 }
 
 -- What composes the stages, from below: each may require every stage, the C core, its own floor and

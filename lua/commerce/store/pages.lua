@@ -1,0 +1,119 @@
+-- Writing a page that was read: records, checkpoint and kept sources together or not at all. A
+-- record whose content did not change is not written. Methods of a store, part of its contract.
+-- Called by the SQL stores; failures are raised as in connection.lua.
+
+local json = require "commerce.json"
+local model = require "commerce.model"
+
+local pages = {}
+
+local function stored_data(db, data_type, connection_id, records)
+  local ids, stored = {}, {}
+  for i, record in ipairs(records) do
+    ids[i] = json.string(record.id)
+  end
+  local rows = db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
+    .. "AND id IN (SELECT value FROM json_each(?))"):format(data_type.name),
+    connection_id, "[" .. table.concat(ids, ",") .. "]")
+  for _, row in ipairs(rows) do
+    stored[row.id] = row.data
+  end
+  return stored
+end
+
+-- Two records of one id in one page: the later one counts, as it would over two pages.
+local function write_records(db, data_type, connection_id, records, now)
+  local counts = { created = 0, changed = 0, unchanged = 0, deleted = 0 }
+  local stored = stored_data(db, data_type, connection_id, records)
+  local insert = ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)")
+    :format(data_type.name)
+  local update = ("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?")
+    :format(data_type.name)
+  for _, record in ipairs(records) do
+    local old = stored[record.id]
+    if not old then
+      stored[record.id] = model.stamp(record.body, now)
+      db:run(insert, connection_id, record.id, stored[record.id])
+      counts.created = counts.created + 1
+    elseif model.same(old, record.body) then
+      counts.unchanged = counts.unchanged + 1
+    else
+      local body = model.keep_newest(record.body, old)
+      if model.same(old, body) then
+        counts.unchanged = counts.unchanged + 1
+      else
+        stored[record.id] = model.stamp(body, now)
+        db:run(update, stored[record.id], connection_id, record.id)
+        counts.changed = counts.changed + 1
+      end
+    end
+  end
+  return counts
+end
+
+local function delete_records(db, data_type, connection_id, ids, now)
+  local deleted = 0
+  for _, id in ipairs(ids) do
+    local row = db:all(("SELECT data FROM %s WHERE connection_id = ? AND id = ?")
+      :format(data_type.name), connection_id, id)[1]
+    local data = row and model.mark_deleted(row.data, now)
+    if data then
+      db:run(("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?"):format(data_type.name),
+        data, connection_id, id)
+      deleted = deleted + 1
+    end
+  end
+  return deleted
+end
+
+local function write_sources(db, connection_id, resource, objects)
+  for _, object in ipairs(objects) do
+    db:run("INSERT INTO source_objects (connection_id, resource, id, parent_id, data) "
+      .. "VALUES (?, ?, ?, ?, ?) ON CONFLICT (connection_id, resource, id) "
+      .. "DO UPDATE SET parent_id = excluded.parent_id, data = excluded.data "
+      .. "WHERE data <> excluded.data", connection_id, resource, object.id, object.parent_id,
+      object.data)
+  end
+end
+
+local function write_state(db, connection_id, resource, state)
+  db:run("INSERT INTO resource_state (connection_id, resource, state) VALUES (?, ?, ?) "
+    .. "ON CONFLICT (connection_id, resource) DO UPDATE SET state = excluded.state",
+    connection_id, resource, json.encode(state))
+end
+
+--- Write what one page gave, and the checkpoint after it, in one transaction.
+---@param connection_id string
+---@param page table records: { [data type name] = list of { id, body } }, body from `model.encode`;
+---  sources: list of { id, parent_id?, data } of `resource`, for joins;
+---  dropped: list of ids of sources that are no more;
+---  deleted: { [data type name] = list of ids } that the source deleted: the records stay, marked;
+---  states: { [resource] = its checkpoint, a table }; each may be left out
+---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
+---@return table<string, table>? counts by data type: { created, changed, unchanged,
+---  deleted }
+---@return string? message
+---@return commerce.Details? details
+function pages:write_page(connection_id, page, now)
+  local db, counts = self.db, {}
+  db:transaction(function()
+    for name, records in pairs(page.records or {}) do
+      counts[name] = write_records(db, model.find(name), connection_id, records, now)
+    end
+    write_sources(db, connection_id, page.resource, page.sources or {})
+    for name, ids in pairs(page.deleted or {}) do
+      counts[name] = counts[name] or { created = 0, changed = 0, unchanged = 0, deleted = 0 }
+      counts[name].deleted = delete_records(db, model.find(name), connection_id, ids, now)
+    end
+    for _, id in ipairs(page.dropped or {}) do
+      db:run("DELETE FROM source_objects WHERE connection_id = ? AND resource = ? AND id = ?",
+        connection_id, page.resource, id)
+    end
+    for resource, state in pairs(page.states or {}) do
+      write_state(db, connection_id, resource, state)
+    end
+  end)
+  return counts
+end
+
+return pages
