@@ -25,22 +25,67 @@ cm_client *cm_client_new(cm_multi *multi, cm_limiter *account, cm_limiter *platf
   return c;
 }
 
+/* Takes the line that was written after the last header into the list. */
+static void link_line(cm_client *c) {
+  int i = c->n_headers;
+  c->headers[i].data = c->lines[i].data;
+  c->headers[i].next = NULL;
+  if (i > 0)
+    c->headers[i - 1].next = &c->headers[i];
+  c->n_headers++;
+}
+
 /*
 ** Adds a header line to every request of this client; the value must hold no control characters.
 ** Returns false when memory is short.
 */
 bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n) {
-  int i = c->n_headers;
-  cm_buf *line = &c->lines[i];
+  cm_buf *line = &c->lines[c->n_headers];
   cm_buf_init(line, 0, true);
   if (!cm_buf_adds(line, name) || !cm_buf_adds(line, ": ") || !cm_buf_add(line, value, n))
     return false;
-  c->headers[i].data = line->data;
-  c->headers[i].next = NULL;
-  if (i > 0)
-    c->headers[i - 1].next = &c->headers[i];
-  c->n_headers++;
+  link_line(c);
   return true;
+}
+
+/*
+** Makes a client like another one, with one reference, whose requests both count. Returns NULL when
+** memory is short.
+*/
+cm_client *cm_client_child(cm_client *parent) {
+  cm_client *c = cm_client_new(parent->multi, parent->limiters[0], parent->limiters[1]);
+  if (!c)
+    return NULL;
+  c->parent = parent;
+  parent->refs++;
+  c->base = parent->base;
+  c->policy = parent->policy;
+  c->timeout = parent->timeout;
+  c->low_speed_time = parent->low_speed_time;
+  c->max_body = parent->max_body;
+  while (c->n_headers < parent->n_headers) {
+    const cm_buf *line = &parent->lines[c->n_headers];
+    cm_buf_init(&c->lines[c->n_headers], 0, true);
+    if (!cm_buf_add(&c->lines[c->n_headers], line->data, line->len)) {
+      cm_client_release(c);
+      return NULL;
+    }
+    link_line(c);
+  }
+  return c;
+}
+
+/*
+** Counts for a client and for those above it.
+*/
+void cm_client_count(cm_client *c, const cm_counts *more) {
+  for (; c; c = c->parent) {
+    c->counts.requests += more->requests;
+    c->counts.retries += more->retries;
+    c->counts.rate_limited += more->rate_limited;
+    c->counts.bytes += more->bytes;
+    c->counts.waited += more->waited;
+  }
 }
 
 /*
@@ -56,5 +101,6 @@ void cm_client_release(cm_client *c) {
   for (i = 0; i < CM_LIMITERS; i++)
     cm_limiter_release(c->limiters[i]);
   cm_multi_release(c->multi);
+  cm_client_release(c->parent);
   free(c);
 }

@@ -14,6 +14,12 @@
 
 #define CM_HEADERS 4 /* Authorization, Stripe-Version, User-Agent, Stripe-Account */
 
+/* What its requests came to. */
+typedef struct cm_counts {
+  unsigned long long requests, retries, rate_limited, bytes;
+  double waited;
+} cm_counts;
+
 typedef struct cm_client {
   int refs;
   struct cm_multi *multi;
@@ -27,12 +33,14 @@ typedef struct cm_client {
   struct curl_slist headers[CM_HEADERS];
   cm_buf lines[CM_HEADERS];
   int n_headers;
-  unsigned long long requests, retries, rate_limited, bytes;
-  double waited;
+  cm_counts counts;
+  struct cm_client *parent; /* counts what this one counts, too; or NULL */
 } cm_client;
 
 cm_client *cm_client_new(struct cm_multi *multi, cm_limiter *account, cm_limiter *platform);
 bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n);
+cm_client *cm_client_child(cm_client *parent);
+void cm_client_count(cm_client *c, const cm_counts *more);
 void cm_client_release(cm_client *c);
 
 #endif

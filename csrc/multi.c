@@ -163,8 +163,7 @@ static void start(cm_multi *m, cm_request *r, double now) {
   CURL *easy = m->n_idle > 0 ? m->idle[--m->n_idle] : curl_easy_init();
   unqueue(m, r);
   r->state = CM_RUNNING;
-  r->client->waited += now - r->queued_at;
-  r->client->requests++;
+  cm_client_count(r->client, &(cm_counts){.requests = 1, .waited = now - r->queued_at});
   r->attempts++;
   r->easy = easy;
   append(&m->running, &m->last_running, r);

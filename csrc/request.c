@@ -216,7 +216,7 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
   cm_multi_remove(c->multi, r);
-  c->bytes += (unsigned long long)bytes;
+  cm_client_count(c, &(cm_counts){.bytes = (unsigned long long)bytes});
   r->status = (int)status;
   cm_failure_init(f);
   f->attempts = r->attempts;
@@ -246,7 +246,7 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   f->retryable = cm_retryable(&o);
   /* A 429 for a locked object (lock_timeout, no reason given) says nothing about speed. */
   if (o.status == 429 || strcmp(f->code, "rate_limit") == 0) {
-    c->rate_limited++;
+    cm_client_count(c, &(cm_counts){.rate_limited = 1});
     if (f->limited_reason[0] || strcmp(f->code, "lock_timeout") != 0) {
       double pause = o.retry_after > CM_RETRY_AFTER_MAX ? CM_RETRY_AFTER_MAX : o.retry_after;
       cm_pass_punish(&r->pass, f->limited_reason[0] ? f->limited_reason : NULL,
@@ -258,7 +258,7 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
               ? cm_retry_delay(&c->policy, &o, r->attempts, cm_multi_random(c->multi))
               : -1;
   if (delay >= 0 && (!r->watch || r->watch->again(r->owner, &o))) {
-    c->retries++;
+    cm_client_count(c, &(cm_counts){.retries = 1});
     r->not_before = now + delay;
     cm_multi_queue(c->multi, r, now);
     return false;

@@ -143,7 +143,7 @@ static void count(lua_State *L, const char *name, unsigned long long n) {
 ** seconds requests stood in line for limiter or backoff, summed up.
 */
 static int session_stats(lua_State *L) {
-  const cm_client *c = cm_check_session(L, 1);
+  const cm_counts *c = &cm_check_session(L, 1)->counts;
   lua_createtable(L, 0, 5);
   count(L, "requests", c->requests);
   count(L, "retries", c->retries);
@@ -151,6 +151,20 @@ static int session_stats(lua_State *L) {
   count(L, "bytes", c->bytes);
   lua_pushnumber(L, c->waited);
   lua_setfield(L, -2, "waited");
+  return 1;
+}
+
+/*
+** session:child() -> a session with the same key, account, server, limits and transport, and counts
+** of its own; whatever it counts, this one counts, too.
+*/
+static int session_child(lua_State *L) {
+  cm_client *parent = cm_check_session(L, 1);
+  cm_session *s = cm_new(L, CM_SESSION_CLASS, sizeof *s);
+  s->client = cm_client_child(parent);
+  if (!s->client)
+    return luaL_error(L, "out of memory");
+  cm_keep(L, lua_gettop(L), 1);
   return 1;
 }
 
@@ -171,10 +185,8 @@ static int session_close(lua_State *L) {
 void cm_open_session(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"request", cm_call_new},
-                                     {"pager", cm_pager_new},
-                                     {"stats", session_stats},
-                                     {"close", session_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"request", cm_call_new}, {"pager", cm_pager_new},
+                                     {"child", session_child}, {"stats", session_stats},
+                                     {"close", session_close}, {NULL, NULL}};
   cm_class(L, CM_SESSION_CLASS, meta, methods);
 }

@@ -98,6 +98,7 @@ build = {
     ["commerce.sync"] = "lua/commerce/sync/init.lua",
     ["commerce.sync.joins"] = "lua/commerce/sync/joins.lua",
     ["commerce.sync.plan"] = "lua/commerce/sync/plan.lua",
+    ["commerce.sync.probe"] = "lua/commerce/sync/probe.lua",
     ["commerce.sync.reading"] = "lua/commerce/sync/reading.lua",
     ["commerce.sync.storing"] = "lua/commerce/sync/storing.lua",
     ["commerce.time"] = "lua/commerce/time.lua",

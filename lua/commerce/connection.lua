@@ -156,6 +156,7 @@ function connection.open(store, options)
   end
   return setmetatable({
     id = row.id, row = row, account = account.id, account_created = tonumber(account.created),
+    restricted = stripe.is_restricted(key),
     integration = integration, platform = stripe, mappings = stripe.mappings(),
     known = { account = account.object and account or nil, at = core.now() },
     store = store, session = session, transport = transport, limiter = limiter,

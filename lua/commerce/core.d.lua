@@ -221,6 +221,11 @@ function session:pager(options) end
 ---@return commerce.core.SessionStats
 function session:stats() end
 
+--- A session with the same key, account, server, limits and transport, and counts of its own; whatever
+--- it counts, this one counts, too.
+---@return commerce.core.Session
+function session:child() end
+
 --- Ends its use. Calls and pagers under way go on; the last of them wipes the key.
 function session:close() end
 

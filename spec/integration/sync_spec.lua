@@ -652,7 +652,8 @@ describe("a sync", function()
         transactions = "Balance transaction sources", tax_components = "Tax Rates" }
       for _, entry in ipairs(report.types) do
         if missing[entry.type] then
-          assert.equal("failed", entry.status)
+          assert.equal("skipped", entry.status)
+          assert.equal(0, entry.read)
           assert.matches("the permission '" .. missing[entry.type] .. "'", entry.error)
           assert.equal("PermissionsError", (rows.sql(path, "SELECT status FROM pulls WHERE "
             .. "data_type = '" .. entry.type .. "'"):gsub("\n", "")))
@@ -664,6 +665,39 @@ describe("a sync", function()
       end
     end)
 
+    it("asks a restricted key before the first page, and not again for what was read", function()
+      e:reset { charges = 120 }
+      shop = assert(connect { secret_key = "rk_test_emulator_charges" })
+      local events = {}
+      e:control("stats", { clear = true })
+      assert(shop:sync { types = { "payments", "payment_methods" }, progress = function(event)
+        events[#events + 1] = event
+      end })
+      local first = e:control("stats?lines=1").lines
+      assert.matches("limit=1[^%d]", table.concat(first, "\n", 1, 2))
+      assert.equal("skipped", events[2].event)
+      assert.equal("payments", events[2].type)
+      assert.matches("'Charges and Refunds'", events[2].error, 1, true)
+      assert(shop:sync { types = { "payment_methods" } })
+      e:control("stats", { clear = true })
+      assert.is_true(assert(shop:sync { types = { "payment_methods" } }).complete)
+      for _, line in ipairs(e:control("stats?lines=1").lines) do
+        assert.is_nil(line:find("limit=1[^%d]"), line)
+      end
+    end)
+
+    it("counts each type's requests, retries and 429s", function()
+      e:reset { charges = 250 }
+      e:control("faults", { { match = { path = "/v1/customers", nth = 1 },
+        action = { type = "rate_limit" } } })
+      shop = assert(connect())
+      local report = assert(shop:sync { types = { "customers", "payments" }, ranges = 1 })
+      local customers, payments = entry_of(report, "customers"), entry_of(report, "payments")
+      assert.same({ 2, 1, 1 }, { customers.requests, customers.retries, customers.rate_limited })
+      assert.same({ 4, 0, 0 }, { payments.requests, payments.retries, payments.rate_limited })
+      assert.matches("429s", tostring(report), 1, true)
+    end)
+
     it("with a key that may not read the account itself finds it all the same", function()
       e:reset { charges = 120 }
       e:control("keys", { key = "rk_test_noaccount", permissions = { "balance", "customers",
@@ -673,7 +707,7 @@ describe("a sync", function()
       assert.equal("acct_1CommerceShop001", shop.account)
       local report = assert(shop:sync())
       for _, entry in ipairs(report.types) do
-        assert.equal(entry.type == "company_info" and "failed" or "complete", entry.status,
+        assert.equal(entry.type == "company_info" and "skipped" or "complete", entry.status,
           entry.type)
       end
       assert.matches("Connect / Accounts", entry_of(report, "company_info").error, 1, true)

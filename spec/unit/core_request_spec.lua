@@ -359,4 +359,28 @@ describe("a request", function()
     assert.equal(15, stats.bytes)
     assert.is_true(stats.waited >= 0)
   end)
+
+  it("counts for a child and for the session above it", function()
+    server = scripted_server.new { { status = 500 }, { body = "12345" }, { body = "123" } }
+    local session, transport = server:session()
+    local child = session:child()
+    for _, of in ipairs { child, session } do
+      local call = of:request { path = "/v1/x" }
+      server:drive(transport, function() return call:poll() end)
+    end
+    local own, all = child:stats(), session:stats()
+    assert.same({ 2, 1, 5 }, { own.requests, own.retries, own.bytes })
+    assert.same({ 3, 1, 8 }, { all.requests, all.retries, all.bytes })
+  end)
+
+  it("lets a child outlive the session it came from", function()
+    server = scripted_server.new { { body = "{}" } }
+    local session, transport = server:session { account = "acct_9" }
+    local child = session:child()
+    session:close()
+    local call = child:request { path = "/v1/x" }
+    assert.equal(200, server:drive(transport, function() return call:poll() end).status)
+    assert.equal("Bearer sk_test_scripted0123456789", server.requests[1].headers.authorization)
+    assert.equal("acct_9", server.requests[1].headers["stripe-account"])
+  end)
 end)

@@ -49,7 +49,7 @@ local STAGES = {
 -- the floors under it. "init" is the module `commerce` itself.
 local FLOORS = {
   { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.incremental",
-    "sync.joins", "sync.plan", "sync.reading", "sync.storing" },
+    "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.storing" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "connection" },

@@ -33,20 +33,24 @@ function progress.plain()
     elseif event.event == "progress" and now - (last[event.type] or began) >= LOG_INTERVAL then
       last[event.type] = now
       io.stderr:write(("%s: %s read\n"):format(event.type, format.count(event.read)))
-    elseif event.event == "type" then
+    elseif event.event == "skipped" then
+      io.stderr:write(("%s: skipped: %s\n"):format(event.type, event.error))
+    elseif event.event == "type" and event.status ~= "skipped" then
       io.stderr:write(("%s: %s, %s read\n"):format(event.type, event.status,
         format.count(event.read)))
     end
   end
 end
 
+local STOPPED = { failed = true, skipped = true }
+
 local function bar_line(state, now, filled, empty)
   local fraction = state.status == "complete" and 1 or state.fraction or 0
   local full = math.floor(fraction * BAR_WIDTH + 0.5)
   local seconds = math.max((state.ended or now) - state.began, 0.001)
-  local mark = state.status == "failed" and "failed"
+  local mark = STOPPED[state.status] and state.status
     or ("%3d %%"):format(math.floor(fraction * 100))
-  return ("%-16s %s%s %6s %10s %8s/s"):format(state.type, filled:rep(full),
+  return ("%-16s %s%s %7s %10s %8s/s"):format(state.type, filled:rep(full),
     empty:rep(BAR_WIDTH - full), mark, format.count(state.read),
     format.count(state.read / seconds))
 end
@@ -81,8 +85,8 @@ function progress.bars()
       return
     end
     local state = states[event.type]
-    state.read, state.fraction = event.read, event.fraction or state.fraction
-    state.status = event.status
+    state.read, state.fraction = event.read or state.read, event.fraction or state.fraction
+    state.status = event.event == "skipped" and "skipped" or event.status
     if not state.ended and (event.status or state.fraction == 1) then
       state.ended = now
     end

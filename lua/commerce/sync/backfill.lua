@@ -1,6 +1,6 @@
 -- Reading one list resource, in ranges of `created` side by side, so that it can go on where it was
 -- killed.
--- Called by sync; the session is an argument.
+-- Called by sync; the session comes with the task.
 --
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
 -- cursor after its last stored page; none are left when the resource has been read. It starts as
@@ -33,16 +33,15 @@ local function starting_state(saved, options)
 end
 
 --- Begin, or continue, the reading of a resource.
----@param session userdata a `commerce.core` session
----@param task commerce.Task
+---@param task commerce.Task with its session
 ---@param saved table? the checkpoint of an earlier run
 ---@param options table since (unix seconds), full (ignore the checkpoint), page_size; floor (unix
 ---  seconds): where to expect the oldest object when ranges are halved; ranges: how many at most;
 ---  from (unix seconds): read no further back; events_since: kept in the checkpoint
 ---@return table reader
-function backfill.start(session, task, saved, options)
+function backfill.start(task, saved, options)
   return setmetatable({
-    session = session, task = task, page_size = options.page_size, floor = options.floor or 0,
+    task = task, page_size = options.page_size, floor = options.floor or 0,
     most_ranges = options.ranges or 1,
     state = starting_state(saved, options),
     pagers = {}, -- by range: what of a range lives only in this process
@@ -51,7 +50,7 @@ function backfill.start(session, task, saved, options)
 end
 
 local function open_pager(self, range)
-  return self.session:pager {
+  return self.task.session:pager {
     path = self.task.resource.path, query = plan.expansions(self.task.expand),
     limit = self.bearable or self.page_size,
     created_gte = range.gte, created_lt = range.lt, created_lte = range.lte,

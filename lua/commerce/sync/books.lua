@@ -12,6 +12,7 @@ local methods = {}
 local books_mt = { __name = "commerce.sync.books", __index = methods }
 
 local COUNTS = { "read", "created", "changed", "unchanged" }
+local TRAFFIC = { "requests", "retries", "rate_limited" }
 
 --- Open the books.
 ---@param connection commerce.Connection
@@ -24,13 +25,15 @@ function books.new(connection, mappings, progress)
     mode = connection.integration.livemode and "live" or "test",
     started = core.now(), before = connection.session:stats(),
     notes = {},
+    sessions = {}, -- by resource
     entries = {}, order = {}, -- one entry a data type
     users = {}, -- resource -> set of the data types that read it
     fractions = {}, -- resource -> how much of its time span has been read, 0 to 1
   }, books_mt)
   for i, mapping in ipairs(mappings) do
     local entry = { type = mapping.type.name, status = "complete", read = 0, created = 0,
-      changed = 0, unchanged = 0, deleted = 0, failed = 0, seconds = 0 }
+      changed = 0, unchanged = 0, deleted = 0, skipped = 0, failed = 0, seconds = 0,
+      requests = 0, retries = 0, rate_limited = 0 }
     self.entries[entry.type], self.order[i] = entry, entry
     for _, name in ipairs(connection.platform.resources_of(mapping)) do
       self.users[name] = self.users[name] or {}
@@ -63,16 +66,48 @@ function methods:fail(type_name, message, details)
   end
 end
 
+--- A data type cannot be read since the key may not, which is known before it was tried.
+---@param type_name string
+---@param message string why not
+---@param details commerce.Details?
+function methods:skip(type_name, message, details)
+  local entry = self.entries[type_name]
+  if entry.status == "complete" then
+    entry.status, entry.error, entry.details = "skipped", message, details
+    self:emit { event = "skipped", type = type_name, error = message }
+  end
+end
+
 --- A resource could not be read: every data type that needs it failed.
 ---@param task commerce.Task
 ---@param message string
 ---@param details commerce.Details?
 function methods:fail_resource(task, message, details)
-  if type(details) == "table" and details.status == 403 then
+  if self.connection.platform.lacks_permission(details) then
     message = errors.lacking(message, task.resource.permission)
   end
   for type_name in pairs(self.users[task.name]) do
     self:fail(type_name, message, details)
+  end
+end
+
+--- Open the account of a resource: its requests are counted apart.
+---@param name string the resource
+---@return userdata session a `commerce.core` session
+function methods:session_for(name)
+  self.sessions[name] = self.sessions[name] or self.connection.session:child()
+  return self.sessions[name]
+end
+
+-- What the resources of a data type took. One that several types read counts for each of them.
+local function count_requests(self, entry)
+  for name, session in pairs(self.sessions) do
+    if (self.users[name] or {})[entry.type] then
+      local stats = session:stats()
+      for _, count in ipairs(TRAFFIC) do
+        entry[count] = entry[count] + stats[count]
+      end
+    end
   end
 end
 
@@ -201,6 +236,7 @@ function methods:close()
   local after, complete = self.connection.session:stats(), true
   for _, entry in ipairs(self.order) do
     complete = complete and entry.status == "complete"
+    count_requests(self, entry)
     local ok, message, details = close_pull(self, entry)
     if not ok then
       return nil, message, details

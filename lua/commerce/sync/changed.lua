@@ -27,9 +27,9 @@ local function finish_call(run, pending)
   return true
 end
 
-local function start_call(run, tasks, change)
+local function start_call(tasks, change)
   local task = tasks[change.resource]
-  local call = run.session:request { path = task.resource.path .. "/" .. change.id,
+  local call = task.session:request { path = task.resource.path .. "/" .. change.id,
     query = plan.expansions(task.expand, true), endpoint = "GET " .. task.resource.path .. "/:id" }
   return { call = call, task = task, change = change }
 end
@@ -56,7 +56,7 @@ function changed.fetch(run, tasks, changes)
           return nil, message, details
         end
       elseif convert.is_askable(change.id) then
-        pending[#pending + 1] = start_call(run, by_name, change)
+        pending[#pending + 1] = start_call(by_name, change)
       else
         run.reread[change.resource] = true -- the next run reads the whole list
       end

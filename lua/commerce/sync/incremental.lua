@@ -122,7 +122,7 @@ end
 -- Without the permission nothing can be followed, and all is read; else what stands on the feed has
 -- failed, and the next run looks for the same changes again.
 local function without_feed(run, tasks, message, details)
-  if type(details) == "table" and details.status == 403 then
+  if run.connection.platform.lacks_permission(details) then
     run.follows = {}
     run.books:note("every list is read whole each time, since its changes cannot be followed: "
       .. errors.lacking(message, run.connection.platform.changes.permission))

@@ -7,6 +7,7 @@ local incremental = require "commerce.sync.incremental"
 local joined = require "commerce.sync.joins"
 local model = require "commerce.model"
 local plan = require "commerce.sync.plan"
+local probe = require "commerce.sync.probe"
 local reading = require "commerce.sync.reading"
 local time = require "commerce.time"
 
@@ -52,11 +53,30 @@ local function check_count(options, name, most)
   end
 end
 
-local function read_everything(run, tasks, joins)
-  local ok, message, details = run.books:open()
-  if ok then
-    ok, message, details = reading.objects(run, tasks)
+-- The mappings of the types that the key may read; the others are skipped before the first page.
+local function permitted(run, mappings)
+  local platform, since = run.connection.platform, run.options.since
+  local refused, message, details =
+    probe.refused(run.connection, (plan.make(platform, mappings, since)))
+  if not refused then
+    return nil, message, details
   end
+  local list = {}
+  for _, mapping in ipairs(mappings) do
+    local allowed = true
+    for _, name in ipairs(platform.resources_of(mapping)) do
+      if refused[name] then
+        allowed = false
+        run.books:skip(mapping.type.name, refused[name].message, refused[name].details)
+      end
+    end
+    list[#list + 1] = allowed and mapping or nil
+  end
+  return list
+end
+
+local function read_everything(run, tasks, joins)
+  local ok, message, details = reading.objects(run, tasks)
   local changes
   if ok then -- before the lists, which show what is newer
     changes, message, details = incremental.changes(run, tasks)
@@ -72,6 +92,24 @@ local function read_everything(run, tasks, joins)
     ok, message, details = joined.build(run, joins)
   end
   return ok, message, details
+end
+
+local function begin(run, mappings, tasks)
+  local ok, message, details = run.books:open()
+  if not ok then
+    return nil, message, details
+  end
+  mappings, message, details = permitted(run, mappings)
+  if not mappings then
+    return nil, message, details
+  end
+  local planned
+  planned, run.joins = plan.make(run.connection.platform, mappings, run.options.since)
+  for i, task in ipairs(planned) do
+    task.session = run.books:session_for(task.name)
+    tasks[i] = task
+  end
+  return read_everything(run, tasks, run.joins)
 end
 
 --- Read a connection's data types from the source into the store.
@@ -99,7 +137,6 @@ function sync.run(connection, options)
   if not mappings then
     return errors.fail("usage", unknown)
   end
-  local tasks, joins = plan.make(connection.platform, mappings, since)
   local run = {
     connection = connection, session = connection.session, transport = connection.transport,
     limiter = connection.limiter,
@@ -107,9 +144,10 @@ function sync.run(connection, options)
     books = books.new(connection, mappings, options.progress), started = os.time(),
     options = { since = since, full = options.full, page_size = options.page_size,
       ranges = options.ranges or RANGES, floor = connection.account_created },
-    finished = {}, states = {}, unfollowed = {}, reread = {}, joins = joins,
+    finished = {}, states = {}, unfollowed = {}, reread = {},
   }
-  local ok, message, details = read_everything(run, tasks, joins)
+  local tasks = {}
+  local ok, message, details = begin(run, mappings, tasks)
   if not ok then
     run.books:abandon(message, details)
     return nil, message, details

@@ -39,7 +39,7 @@ local function fetch(run, task)
   if known then
     return known
   end
-  local call = run.session:request { path = task.resource.path }
+  local call = task.session:request { path = task.resource.path }
   local response, message, details = runtime.await(run.transport, call)
   if not response then
     return nil, message, details
@@ -145,7 +145,7 @@ local function start_readers(run, tasks)
         options[name] = value
       end
       options.from = follows and incremental.list_start(follows)
-      local reader = backfill.start(run.session, task, run.saved[task.name], options)
+      local reader = backfill.start(task, run.saved[task.name], options)
       reader.state.newest = reader.state.newest or follows and follows.newest
       run.states[task.name] = reader.state
       readers[#readers + 1] = reader

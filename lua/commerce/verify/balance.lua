@@ -100,7 +100,7 @@ function balance.compare(run)
     run.pool:await(run.session:request { path = resource.path })
   if not response then
     local check = findings.new { check = "balance", type = "transactions" }
-    if type(details) == "table" and details.status == 403 then
+    if run.connection.platform.lacks_permission(details) then
       message = errors.lacking(message, resource.permission)
       check:fail(message, resource.permission)
     end

@@ -114,9 +114,9 @@ local function suspects_of(run, state, payout)
   return sums.suspects
 end
 
-local function fail(state, resource, message, details)
+local function fail(run, state, resource, message, details)
   local permission
-  if type(details) == "table" and details.status == 403 then
+  if run.connection.platform.lacks_permission(details) then
     permission = resource.permission
     message = errors.lacking(message, permission)
   end
@@ -126,7 +126,7 @@ end
 local function check(run, state, payout)
   local suspects, message, details = suspects_of(run, state, payout)
   if not suspects then
-    return fail(state, state.task.resource, message, details)
+    return fail(run, state, state.task.resource, message, details)
   end
   state.checked = state.checked + 1
   if #suspects > 0 then
@@ -148,7 +148,7 @@ function payouts.check(run, state)
     local page, message, details = run.pool:await(pager)
     if not page then
       if message then
-        fail(state, resource, message, details)
+        fail(run, state, resource, message, details)
       end
       break
     end
@@ -156,7 +156,7 @@ function payouts.check(run, state)
     for i = 1, #page do
       local payout, wrong = convert.decode(page:element(i, projection), run.livemode)
       if not payout then
-        fail(state, resource, wrong)
+        fail(run, state, resource, wrong)
       elseif is_settled(payout) then
         settled[#settled + 1] = payout
       end
@@ -182,7 +182,7 @@ function payouts.recheck(run, state)
   run.pool:each(again, AT_ONCE, function(payout)
     local suspects, message, details = suspects_of(run, state, payout)
     if not suspects then
-      return fail(state, state.task.resource, message, details)
+      return fail(run, state, state.task.resource, message, details)
     end
     state.agreeing = state.agreeing + (#suspects == 0 and 1 or 0)
     for _, suspect in ipairs(suspects) do

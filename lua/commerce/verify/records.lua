@@ -41,7 +41,7 @@ end
 ---@param details commerce.Details?
 function records.fail(run, task, message, details)
   local permission
-  if type(details) == "table" and details.status == 403 then
+  if run.connection.platform.lacks_permission(details) then
     permission = task.resource.permission
     message = errors.lacking(message, permission)
   end

@@ -7,6 +7,7 @@
 
 local changes = {
   path = "/v1/events",
+  list = true,
   permission = "Events",
   --- Days after which the feed is not trusted to reach back: it holds 30.
   reach = 25,

@@ -115,6 +115,22 @@ function stripe.integration_of(key)
     .. "rk_test_ or rk_live_")
 end
 
+--- Whether a key may lack permissions: a secret key has them all.
+---@param key userdata a `commerce.core` secret
+---@return boolean
+function stripe.is_restricted(key)
+  return key:has_prefix("rk_") or key:has_prefix("rkcs_")
+end
+
+local NO_ACCESS = "account_invalid" -- 403 to the whole account: none, another's, or withdrawn
+
+--- Whether a request was refused because a restricted key lacks a permission.
+---@param details commerce.Details?
+---@return boolean
+function stripe.lacks_permission(details)
+  return type(details) == "table" and details.status == 403 and details.code ~= NO_ACCESS
+end
+
 --- The account's id in a refusal: Stripe's 403 for a restricted key names the account it is for.
 ---@param details commerce.Details
 ---@return string? account
