@@ -7,6 +7,7 @@
 ---   500 } } }) e:stop()
 local cjson = require "cjson"
 local http = require "socket.http"
+local socket_url = require "socket.url"
 local ltn12 = require "ltn12"
 local socket = require "socket"
 
@@ -93,7 +94,7 @@ local function request(url, method, headers, body)
   if body then headers["Content-Length"] = #body end
   local _, status, answer_headers = http.request {
     url = url, method = method, headers = headers, sink = ltn12.sink.table(chunks),
-    source = body and ltn12.source.string(body) or nil,
+    source = body and ltn12.source.string(body) or nil, redirect = false,
   }
   return status, table.concat(chunks), answer_headers
 end
@@ -128,6 +129,53 @@ function Emulator:get(path, key, headers)
   for name, value in pairs(headers or {}) do all[name] = value end
   if key ~= false then all["Authorization"] = "Bearer " .. (key or "sk_test_emulator") end
   return request(self.base .. path, "GET", all)
+end
+
+local function encoded(form)
+  local parts = {}
+  for name, value in pairs(form) do
+    parts[#parts + 1] = socket_url.escape(name) .. "=" .. socket_url.escape(tostring(value))
+  end
+  table.sort(parts)
+  return table.concat(parts, "&")
+end
+
+--- A raw POST of a form.
+---@param path string
+---@param form table<string, any>
+---@param key string|false|nil Bearer key; none when false
+---@return number|string status or the transport's error
+---@return string body
+---@return table headers
+function Emulator:post(path, form, key)
+  local headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
+  if key ~= false then headers["Authorization"] = "Bearer " .. (key or "sk_test_emulator") end
+  return request(self.base .. path, "POST", headers, encoded(form))
+end
+
+--- What a merchant does on the consent page; raises unless it sends the browser somewhere.
+---@param url string of the page
+---@param decision string "allow", "deny" or "skip"
+---@param account string? the one to be connected
+---@return string location where the browser goes
+---@return table<string, string> query of that location
+function Emulator:consent(url, decision, account)
+  local status, body, headers = request(url, "POST",
+    { ["Content-Type"] = "application/x-www-form-urlencoded" },
+    encoded { decision = decision, account = account or "" })
+  if status ~= 302 then error(("consent: %s %s"):format(tostring(status), body), 2) end
+  return headers.location, emulator.query(headers.location)
+end
+
+--- The query parameters of a URL.
+---@param url string
+---@return table<string, string>
+function emulator.query(url)
+  local query = {}
+  for name, value in (url:match "%?(.*)$" or ""):gmatch "([^&=]+)=([^&]*)" do
+    query[socket_url.unescape(name)] = socket_url.unescape((value:gsub("+", " ")))
+  end
+  return query
 end
 
 --- A request whose answer is decoded; raises unless it is a 200.

@@ -1,5 +1,6 @@
 --- Who asks: the key, the account it acts on, and what it may read.
 local errors = require "emulator.errors"
+local platforms = require "emulator.platforms"
 local state = require "emulator.state"
 
 local auth = {}
@@ -46,10 +47,9 @@ function auth.identify(headers)
   local account, wanted = key.account, headers["Stripe-Account"]
   if type(wanted) == "table" then wanted = wanted[1] end
   if wanted and wanted ~= account then
-    local other = state.accounts[wanted]
-    local mode = key.livemode and "live" or "test"
-    local reachable = other and other.connected and (not other.mode or other.mode == mode)
-    if not reachable then return nil, errors.no_account(text, wanted) end
+    if not platforms.reaches(account, wanted, key.livemode) then
+      return nil, errors.no_account(text, wanted)
+    end
     account = wanted
   end
   return { key = key, account = account, livemode = key.livemode, header_account = wanted }

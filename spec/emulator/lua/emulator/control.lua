@@ -5,6 +5,8 @@ local faults = require "emulator.faults"
 local json = require "emulator.json"
 local limits = require "emulator.limits"
 local mutate = require "emulator.mutate"
+local oauth = require "emulator.oauth"
+local platforms = require "emulator.platforms"
 local signature = require "emulator.signature"
 local state = require "emulator.state"
 local stats = require "emulator.stats"
@@ -62,6 +64,7 @@ endpoints["POST reset"] = function(body)
   body.faults = nil
   state.reset(body)
   limits.reset()
+  oauth.reset()
   faults.clear()
   stats.clear()
   webhooks.clear()
@@ -116,18 +119,46 @@ endpoints["POST accounts"] = function(body)
   for _, a in ipairs(list_of(body, "id")) do
     local id = a.id or fail("an account needs an id")
     state.datasets[id .. "/test"], state.datasets[id .. "/live"] = nil, nil
+    platforms.forget(id)
     if a.remove then
       state.accounts[id] = nil
     else
-      a.id, a.connected = nil, true
+      local connected = a.connected ~= false
+      a.id, a.connected = nil, nil
       a.name = a.name or "Connected Shop"
       state.accounts[id] = a
+      for _, mode in ipairs { "test", "live" } do
+        if connected and (a.mode or mode) == mode then
+          platforms.grant(platforms.of(state.settings.account, mode == "live"), id, "read_only")
+        end
+      end
     end
   end
   local names = { is_array = true }
   for name in pairs(state.accounts) do names[#names + 1] = name end
   table.sort(names)
   return { accounts = names }
+end
+
+endpoints["POST platforms"] = function(body)
+  local answer = { is_array = true }
+  for k, one in ipairs(list_of(body, "account")) do
+    local platform, message = platforms.set(one)
+    if not platform then fail(message) end
+    state.accounts[one.account] = state.accounts[one.account] or { name = platform.name }
+    answer[k] = { account = platform.account, redirect_uris = platform.redirect_uris,
+      scopes = platform.scopes,
+      client_ids = { test = platform.test.client_id, live = platform.live.client_id } }
+  end
+  return { platforms = answer }
+end
+
+endpoints["GET grants"] = function(query)
+  local app = platforms.application(query.client_id)
+    or fail("unknown client id: " .. tostring(query.client_id))
+  local answer = {}
+  for account, grant in pairs(app.grants) do answer[account] = grant.scope end
+  return { grants = answer }
 end
 
 endpoints["POST mutate"] = function(body, raw)

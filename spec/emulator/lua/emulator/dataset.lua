@@ -66,7 +66,7 @@ function dataset.new(options)
     tax_rates = c:series(sizes.tax_rates, 5, true),
   }
   return setmetatable({
-    account = options.account, name = options.name,
+    account = options.account, name = options.name, type = options.type or "standard",
     livemode = options.livemode and "true" or "false", seed = seed, base_now = options.now,
     now = options.now + (options.advanced or 0), version = options.version,
     events_api_version = options.events_api_version or options.version,

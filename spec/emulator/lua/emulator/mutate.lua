@@ -5,6 +5,7 @@ local account = require "emulator.data.account"
 local change = require "emulator.change"
 local clock = require "emulator.clock"
 local makers = require "emulator.makers"
+local platforms = require "emulator.platforms"
 local record = require "emulator.record"
 local state = require "emulator.state"
 local transitions = require "emulator.transitions"
@@ -114,36 +115,41 @@ function ops.account_update(ds, op, fields, rec)
   return { id = ds.account }
 end
 
-local function application(ds)
-  return json.from_lua { id = json.decode(ds.application), object = "application",
-    name = "Example Platform" }
-end
-
--- The data set of a connected account that an op names.
-local function connected(ds, op)
+-- The application that an op means: the main platform's, in the account's mode, unless it is named.
+local function application(ds, op)
   local id = op.account
   local own = state.accounts[id]
-  if not own or own.connected == nil then error("not a connected account: " .. tostring(id), 0) end
-  local livemode = own.mode and own.mode == "live" or not own.mode and ds.livemode == "true"
-  return own, state.dataset(id, livemode)
+  if not own or id == state.settings.account then
+    error("not a connected account: " .. tostring(id), 0)
+  end
+  local livemode = ds.livemode == "true"
+  if own.mode then livemode = own.mode == "live" end
+  return op.client_id and platforms.application(op.client_id)
+    or platforms.of(state.settings.account, livemode)
 end
 
-local function authorize(ds, op, rec, on)
-  local own, theirs = connected(ds, op)
-  local platform = state.dataset(state.settings.account, theirs.livemode == "true")
-  own.connected = on
-  local c = begin(theirs, op, rec)
+local function tell(app, op, rec, type)
+  local c = begin(state.dataset(op.account, app.livemode), op, rec)
   c.automatic = true
-  change.event(c, on and "account.application.authorized" or "account.application.deauthorized",
-    application(platform))
-  return { account = op.account, connected = on }
+  change.event(c, "account.application." .. type, json.from_lua { id = app.client_id,
+    object = "application", name = app.platform.name })
 end
 
---- { op = "deauthorize", account }: from now on the platform's keys get 403 for it.
-function ops.deauthorize(ds, op, _, rec) return authorize(ds, op, rec, false) end
+--- { op = "deauthorize", account, client_id? }: from now on the platform's keys get 403 for it.
+function ops.deauthorize(ds, op, _, rec)
+  local app = application(ds, op)
+  platforms.revoke(app, op.account)
+  tell(app, op, rec, "deauthorized")
+  return { account = op.account, connected = false }
+end
 
---- { op = "authorize", account }: connected again.
-function ops.authorize(ds, op, _, rec) return authorize(ds, op, rec, true) end
+--- { op = "authorize", account, client_id?, scope? }: connected again.
+function ops.authorize(ds, op, _, rec)
+  local app = application(ds, op)
+  platforms.grant(app, op.account, op.scope or "read_only")
+  tell(app, op, rec, "authorized")
+  return { account = op.account, connected = true }
+end
 
 --- { op = "clock", advance? or now? }
 function ops.clock(ds, op)

@@ -1,6 +1,6 @@
 --- One API request from start to end.
 --- New endpoints: a resource goes into dataset.lua, anything else into `SINGLE` or `route` below.
---- OAuth, when it comes, is a module of its own with an entry here.
+--- Connect OAuth is a module of its own.
 local account = require "emulator.data.account"
 local auth = require "emulator.auth"
 local dataset = require "emulator.dataset"
@@ -9,7 +9,9 @@ local events = require "emulator.events"
 local faults = require "emulator.faults"
 local limits = require "emulator.limits"
 local lists = require "emulator.lists"
+local oauth = require "emulator.oauth"
 local params = require "emulator.params"
+local platforms = require "emulator.platforms"
 local random = require "emulator.random"
 local respond = require "emulator.respond"
 local state = require "emulator.state"
@@ -51,8 +53,7 @@ local function route(method, path)
   if own then
     return { endpoint = "GET /v1/accounts/{id}", resource = "account", run = function(ds, _, caller)
       if own == ds.account then return account.node(ds), 0 end
-      local other = state.accounts[own]
-      if not other or not other.connected then
+      if not platforms.reaches(caller.key.account, own, caller.livemode) then
         return nil, errors.no_account(caller.key.key, own)
       end
       return account.node(state.dataset(own, caller.livemode)), 0
@@ -105,6 +106,12 @@ local function wait(expansions)
 end
 
 local function answer(ctx, headers, method, path)
+  local connect = oauth.route(method, path)
+  if connect then
+    ctx.endpoint = method .. " " .. path
+    wait(0)
+    return connect(ctx)
+  end
   local caller, problem = auth.identify(headers)
   if not caller then return respond.error(ctx, problem) end
   ctx.livemode, ctx.account = caller.livemode, caller.header_account

@@ -3,6 +3,7 @@
 local events = require "emulator.events"
 local ids = require "emulator.ids"
 local json = require "emulator.json"
+local platforms = require "emulator.platforms"
 local random = require "emulator.random"
 local signature = require "emulator.signature"
 local state = require "emulator.state"
@@ -126,10 +127,21 @@ local function queue(e, item)
   start(e)
 end
 
+-- Whether the main platform is told of a connected account's event: while it may read the account,
+-- and of its own coming and going.
+local function told(ds, event)
+  local app = platforms.of(state.settings.account, ds.livemode == "true")
+  if event and event.type:find "^account%.application%." then
+    return event.object.doc.map.id == app.client_id
+  end
+  return app.grants[ds.account] ~= nil
+end
+
 -- The endpoints an event goes to; without an event, those of a data set.
 local function listening(ds, event)
   local out = {}
   local connected = ds.account ~= state.settings.account
+  if connected and not told(ds, event) then return out, connected end
   for _, e in ipairs(endpoints) do
     local fits = e.connect == connected and e.livemode == (ds.livemode == "true")
     if fits and (not event or e.match(event.type)) then out[#out + 1] = e end

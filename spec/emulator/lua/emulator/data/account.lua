@@ -17,7 +17,7 @@ account.template = template.new([[{
     "support_phone":"+15555550123","support_url":"https://example.com/help",
     "url":"https://example.com"},
   "business_type":"company","capabilities":{"card_payments":"active","transfers":"active"},
-  "charges_enabled":true,"controller":{"type":"account"},"country":"US","created":$created,
+  "charges_enabled":true,"controller":@controller,"country":"US","created":$created,
   "default_currency":"usd","details_submitted":true,"email":"owner@example.com",
   "external_accounts":{"object":"list","data":[],
     "has_more":false,"url":$external},"future_requirements":]] .. REQUIREMENTS .. [[,"metadata":{},
@@ -34,7 +34,7 @@ account.template = template.new([[{
     "statement_descriptor_prefix_kanji":null},"payouts":{"debit_negative_balances":true,
     "schedule":{"delay_days":2,"interval":"daily"},"statement_descriptor":null},
     "sepa_debit_payments":{}},
-  "tos_acceptance":{"date":null,"ip":null,"user_agent":null},"type":"standard"}]])
+  "tos_acceptance":{"date":null,"ip":null,"user_agent":null},"type":$type}]])
 
 local BALANCE = template.new [[{"object":"balance","available":@available,
   "connect_reserved":@reserved,"instant_available":@instant,"issuing":{"available":[{"amount":0,
@@ -43,6 +43,17 @@ local BALANCE = template.new [[{"object":"balance","available":@available,
 local AMOUNT = template.new [[{"amount":$amount,"currency":$currency,
   "source_types":{"card":$amount}}]]
 local RESERVED = template.new [[{"amount":0,"currency":$currency}]]
+
+-- Who controls an account, and what its owner sees of Stripe (API reference, Account, controller).
+local CONTROLLERS = {
+  standard = json.decode [[{"type":"account"}]],
+}
+for type, dashboard in pairs { express = "express", custom = "none" } do
+  CONTROLLERS[type] = json.decode(([[{"fees":{"payer":"application"},"is_controller":true,
+    "losses":{"payments":"application"},"requirement_collection":"%s",
+    "stripe_dashboard":{"type":"%s"},"type":"application"}]]):format(
+    type == "custom" and "application" or "stripe", dashboard))
+end
 
 --- The account node of a data set, changes included.
 function account.node(ds)
@@ -59,6 +70,7 @@ function account.values(ds)
     created = ds.curve.start - 40 * 86400,
     external = '"/v1/accounts/' .. ds.account .. '/external_accounts"',
     display = json.quote(ds.name),
+    type = json.quote(ds.type), controller = { doc = CONTROLLERS[ds.type] },
   }
 end
 
