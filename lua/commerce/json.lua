@@ -50,6 +50,15 @@ function json.number(value)
   return decimal.tostring(value)
 end
 
+local array_mt = { __name = "commerce.json.array" }
+
+--- Mark a table as an array, so that it is written as one even while it is empty.
+---@param list any[]
+---@return any[] list the same table
+function json.array(list)
+  return setmetatable(list, array_mt)
+end
+
 -- Writers append pieces to one list, which is joined once at the end: far fewer texts are made than
 -- by joining at every level.
 
@@ -136,7 +145,7 @@ function json.write(out, n, value)
     return n + 1
   elseif kind ~= "table" then
     error("JSON has no " .. kind, 0)
-  elseif value[1] ~= nil then
+  elseif value[1] ~= nil or getmetatable(value) == array_mt then
     return write_array(out, n, value)
   end
   return write_object(out, n, value)
@@ -145,8 +154,8 @@ end
 write = json.write
 json.write_string = write_string
 
---- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element is
---- an array, every other table an object; an empty one is an object. Raises for what JSON cannot
+--- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element, or
+--- marked by `json.array`, is an array, every other table an object. Raises for what JSON cannot
 --- carry.
 ---@param value any
 ---@return string

@@ -18,6 +18,10 @@ local function fail(message)
   return errors.fail("usage", "Error parsing query - " .. message)
 end
 
+local function fail_at(position, message, ...)
+  return fail(message:format(...) .. (" (at character %d)"):format(position))
+end
+
 local function column_of(data_type, field)
   for _, column in ipairs(data_type.columns) do
     if column.field:lower() == field:lower() then
@@ -34,12 +38,28 @@ end
 
 local BOOLEANS = { ["true"] = 1, ["false"] = 0 }
 
+-- "+02:00" or "-0530" in seconds; a "+" that was sent in an address unescaped has become a space.
+local function offset_of(zone)
+  if zone == "" or zone == "Z" then
+    return 0
+  end
+  local sign, hours, minutes = zone:match("^([%+%- ])(%d%d):?(%d%d)$")
+  if sign and tonumber(hours) <= 14 and tonumber(minutes) < 60 then
+    return (sign == "-" and -1 or 1) * (tonumber(hours) * 3600 + tonumber(minutes) * 60)
+  end
+end
+
 -- Stored dates are YYYY-MM-DDTHH:MM:SSZ, so their text order is their time order.
 local function date_value(text)
-  local day, clock = text:match("^(%d%d%d%d%-%d%d%-%d%d)[T ](%d%d:%d%d:%d%d)%.?%d*Z?$")
-  local normal = day and ("%sT%sZ"):format(day, clock) or text
-  local seconds = time.parse(normal)
-  return seconds and (day and normal or normal .. "T00:00:00Z")
+  local day, clock, seconds, zone =
+    text:match("^(%d%d%d%d%-%d%d%-%d%d)[T ](%d%d:%d%d)(:?%d?%d?)%.?%d*(.*)$")
+  if not day then
+    return time.parse(text) and text .. "T00:00:00Z"
+  end
+  local offset = offset_of(zone)
+  local normal = ("%sT%s%sZ"):format(day, clock, seconds == "" and ":00" or seconds)
+  local moment = offset and time.parse(normal)
+  return moment and (offset == 0 and normal or time.format(moment - offset))
 end
 
 local CONVERT = {
@@ -48,7 +68,7 @@ local CONVERT = {
   boolean = { function(text)
     return BOOLEANS[text:lower()]
   end, "true or false" },
-  datetime = { date_value, "a date (YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SSZ in UTC)" },
+  datetime = { date_value, "a date (YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS with Z or +HH:MM)" },
 }
 
 -- ---------------------------------------------------------------- parsing
@@ -70,23 +90,25 @@ local function parse_clause(data_type, text, position)
     return fail(("Malformed query. At character %d: '%s' is no 'field operator value'.")
       :format(position, text))
   end
+  position = position + #text:match("^%s*")
   local column = column_of(data_type, field)
   if not column then
-    return fail(("Could not resolve property %s on %s.")
-      :format(field, data_type.title))
+    return fail_at(position, "Could not resolve property %s on %s.", field, data_type.title)
   end
   local ordered = ORDERED[column.kind]
   if operator == "~" and (ordered or column.kind == "boolean")
     or operator:find("[<>]") and not ordered then
-    return fail(("Operator %s does not apply to %s."):format(operator, column.field))
+    return fail_at(position, "Operator %s does not apply to %s.", operator, column.field)
   end
   local value = raw
   local convert = CONVERT[column.kind]
   if convert then
     value = convert[1](raw)
-    if value == nil then
-      return fail(("%s takes %s, not '%s'."):format(column.field, convert[2], raw))
-    end
+  end
+  -- nobody means the four letters
+  if value == nil or raw:lower() == "null" then
+    return fail_at(position, "%s takes %s, not '%s'.", column.field,
+      convert and convert[2] or "a text, and cannot be compared with null", raw)
   end
   return { column = column, operator = operator, value = value }
 end
@@ -185,6 +207,19 @@ function query.parse(data_type, text)
   return expression
 end
 
+--- Whether a query asks about a field.
+---@param expression table from `query.parse`
+---@param field string
+---@return boolean
+function query.mentions(expression, field)
+  for _, part in ipairs(expression.parts or {}) do
+    if query.mentions(part, field) then
+      return true
+    end
+  end
+  return expression.column ~= nil and expression.column.field == field
+end
+
 --- Parse an order: a field's name, with "-" in front for descending.
 ---@param data_type commerce.DataType
 ---@param text string
@@ -195,7 +230,8 @@ function query.order(data_type, text)
   local minus, field = text:match("^(%-?)([%w_%.]+)$")
   local column = field and column_of(data_type, field)
   if not column then
-    return fail(("Could not resolve property %s on %s."):format(field or text, data_type.title))
+    return errors.fail("usage", ("Error parsing orderBy - Could not resolve property %s on %s.")
+      :format(field or text, data_type.title))
   end
   return { column = column.name, descending = minus == "-" }
 end
@@ -217,6 +253,10 @@ function query.to_sql(expression, values)
     return "(" .. table.concat(parts, expression.mark == "&&" and " AND " or " OR ") .. ")"
   end
   local column, operator = expression.column, expression.operator
+  if column.exists then -- a field of several values: one of them must be as the clause says
+    return column.exists:format(query.to_sql({ operator = operator, value = expression.value,
+      column = { name = column.name, kind = column.kind } }, values))
+  end
   values[#values + 1] = expression.value
   if operator == "~" then
     return ("instr(lower(%s), lower(?)) > 0"):format(column.name)

@@ -10,6 +10,7 @@ local busted = require "busted"
 local json = require "commerce.json"
 local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
+local queue_cases = require "spec.support.store_contract_queue"
 local read_cases = require "spec.support.store_contract_records"
 
 local describe, it = busted.describe, busted.it
@@ -39,7 +40,7 @@ end
 local function pull(id, fields)
   local row = { id = id, connection_id = "c1", data_type = "payments", status = "Complete",
     requested = "2026-03-01T08:00:00Z", completed = "2026-03-01T08:01:00Z", read = 5,
-    created = 3, changed = 1, unchanged = 1 }
+    created = 3, changed = 1, unchanged = 1, progress = 100 }
   for name, value in pairs(fields or {}) do
     row[name] = value
   end
@@ -333,6 +334,7 @@ return function(open)
   end
 
   read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
+  queue_cases(current, { pull = pull })
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
 
   describe("connections", function()

@@ -56,8 +56,10 @@ describe("json.encode", function()
       json.encode { e = json.null, b = { d = "x", c = { true, false } }, a = 1 })
   end)
 
-  it("writes an empty table as an object", function()
+  it("writes an empty table as an object, unless it is marked as an array", function()
     assert.equal("{}", json.encode {})
+    assert.equal('{"a":[],"b":[1]}',
+      json.encode { a = json.array {}, b = json.array { 1 } })
     assert.equal('{"a":{}}', json.encode { a = {} })
   end)
 

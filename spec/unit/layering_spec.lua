@@ -32,17 +32,18 @@ local STAGES = {
   ["platform.stripe.transactions"] = MAPPING,
   -- stores
   store = { "errors", "store.sqlite" },
-  ["store.connection"] = { "errors" },
+  ["store.api_keys"] = {}, ["store.connection"] = { "errors" },
   ["store.connections"] = {},
   ["store.listings"] = { "json" },
   ["store.pages"] = { "json", "model" },
-  ["store.pulls"] = {},
-  ["store.records"] = { "query" },
-  ["store.schema"] = {},
+  ["store.pulls"] = { "json", "model", "store.selection" },
+  ["store.queue"] = { "json" },
+  ["store.records"] = { "query", "store.selection" },
+  ["store.schema"] = {}, ["store.selection"] = { "query" },
   ["store.sources"] = { "json" },
-  ["store.sqlite"] = { "errors", "model", "store.connection", "store.connections",
-    "store.listings", "store.pages", "store.pulls", "store.records", "store.schema",
-    "store.sources" },
+  ["store.sqlite"] = { "errors", "model", "store.api_keys", "store.connection",
+    "store.connections", "store.listings", "store.pages", "store.pulls", "store.queue",
+    "store.records", "store.schema", "store.sources" },
 }
 
 -- What composes the stages, from below: each may require every stage, the C core, its own floor and

@@ -79,6 +79,11 @@ describe("a query", function()
     { "createdDate<=2026-01-02T10:30:00Z", "ab" }, { "createdDate=2026-01-02T10:30:00", "b" },
     { "createdDate>2026-01-02T10:29:59Z", "bc" }, { "createdDate!=2026-01-01", "bcdt" },
     { "modifiedDate>=2026-03-01", "abcdt" }, { "modifiedDate>2026-03-01", "" },
+    -- other zones, fractions, no seconds
+    { "createdDate=2026-01-02T11:30:00+01:00", "b" }, { "createdDate=2026-01-02T05:00:00-0530", "b" },
+    { "createdDate=2026-01-02T11:30:00 01:00", "b" }, { "createdDate=2026-01-02T10:30", "b" },
+    { "createdDate=2026-01-02T10:30:00.0000000Z", "b" },
+    { "createdDate>1970-01-01T00:00:00Z", "abc" },
     -- spaces around operators
     { "amount > 10", "b" }, { " amount=10 ", "a" }, { "amount >=  100.5", "b" },
     -- && binds tighter than ||, braces bind tightest
@@ -162,7 +167,14 @@ describe("a malformed query", function()
     { "amount=nan", "nan" }, { "amount=inf", "inf" }, { "metadata.isDeleted=1", "isDeleted" },
     { "metadata.isDeleted=yes", "isDeleted" }, { "createdDate=yesterday", "yesterday" },
     { "createdDate=2026-1-1", "2026-1-1" }, { "createdDate=01.02.2026", "01.02.2026" },
-    { "createdDate=2026-01-01T10", "2026-01-01T10" }, { "createdDate=null", "null" },
+    { "createdDate=2026-01-01T10", "2026-01-01T10" },
+    { "createdDate=2026-01-01T10:00:00+25:00", "+25:00" },
+    { "createdDate=2026-01-01T10:00:00 GMT", "GMT" },
+    -- null cannot be compared with
+    { "paymentProvider!=null", "null" }, { "status=NULL", "NULL" },
+    -- where
+    { "id=a && colour=red", "(at character 9)" }, { "amount=1||id>5", "(at character 11)" },
+    { "{amount=1}&&{amount=ten}", "(at character 14)" }, { "createdDate=null", "null" },
     { "createdDate>2026-13-01", "2026-13-01" }, { "createdDate>2026-02-30", "2026-02-30" },
     { "createdDate>2026-01-01T25:00:00Z", "2026-01-01T25:00:00Z" },
   } do
@@ -203,6 +215,15 @@ describe("a malformed query", function()
       local expression, message = query.parse(PAYMENTS, table.concat(text))
       assert.is_truthy(expression or type(message) == "string")
     end
+  end)
+end)
+
+describe("query.mentions", function()
+  it("finds a field anywhere in a query", function()
+    local expression = assert(query.parse(PAYMENTS, "{id=a||amount=5}&&status=Paid"))
+    assert.is_true(query.mentions(expression, "amount"))
+    assert.is_true(query.mentions(expression, "status"))
+    assert.is_false(query.mentions(expression, "currency"))
   end)
 end)
 

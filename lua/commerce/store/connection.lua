@@ -172,14 +172,15 @@ end
 function methods:transaction(work)
   self:run("BEGIN IMMEDIATE")
   local ok, result = pcall(work)
+  local failure = result
   if ok then
-    ok, result = pcall(self.run, self, "COMMIT")
+    ok, failure = pcall(self.run, self, "COMMIT")
     if ok then
       return result
     end
   end
   pcall(self.run, self, "ROLLBACK")
-  error(result, 0)
+  error(failure, 0)
 end
 
 --- Close the connection; a second close does nothing.

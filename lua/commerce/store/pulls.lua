@@ -1,23 +1,47 @@
 -- Pulls: runs of one data type. Methods of a store, part of its contract. Called by the SQL stores;
 -- failures are raised as in connection.lua.
 
+local json = require "commerce.json"
+local model = require "commerce.model"
+local selection = require "commerce.store.selection"
+
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
 local pulls = {}
 
 --- Keep a pull, or its changes.
 ---@param pull table { id, connection_id, data_type, status, requested, completed, read, created,
----  changed, unchanged, error_message }
+---  changed, unchanged, progress, error_message }
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function pulls:save_pull(pull)
   self.db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested, completed, "
-    .. "read, created, changed, unchanged, error_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    .. "read, created, changed, unchanged, progress, error_message) "
+    .. "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     .. "ON CONFLICT (id) DO UPDATE SET status = excluded.status, completed = excluded.completed, "
     .. "read = excluded.read, created = excluded.created, changed = excluded.changed, "
-    .. "unchanged = excluded.unchanged, error_message = excluded.error_message", pull.id,
+    .. "unchanged = excluded.unchanged, progress = excluded.progress, "
+    .. "error_message = excluded.error_message", pull.id,
     pull.connection_id, pull.data_type, pull.status, pull.requested, pull.completed, pull.read,
-    pull.created, pull.changed, pull.unchanged, pull.error_message)
+    pull.created, pull.changed, pull.unchanged, pull.progress or 0, pull.error_message)
   return true
+end
+
+-- ---------------------------------------------------------------- the latest
+
+-- One row by the index, whatever the history's length; rowid breaks the tie of two runs within one
+-- second.
+local LATEST = "SELECT * FROM pulls WHERE connection_id = ? AND data_type = ?%s "
+  .. "ORDER BY requested DESC, rowid DESC LIMIT 1"
+
+local function latest_of(self, connection_id, condition)
+  local latest = {}
+  for _, row in ipairs(self.db:all("SELECT DISTINCT data_type FROM pulls WHERE connection_id = ?",
+    connection_id)) do
+    latest[row.data_type] = self.db:all(LATEST:format(condition), connection_id, row.data_type)[1]
+  end
+  return latest
 end
 
 --- The latest pull of each data type of a connection.
@@ -26,13 +50,84 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function pulls:latest_pulls(connection_id)
-  local latest = {}
-  -- rowid breaks the tie of two runs within one second
-  for _, pull in ipairs(self.db:all("SELECT * FROM pulls WHERE connection_id = ? "
-    .. "ORDER BY requested, rowid", connection_id)) do
-    latest[pull.data_type] = pull
+  return latest_of(self, connection_id, "")
+end
+
+--- The latest pull of each data type of a connection that read all of it.
+---@param connection_id string
+---@return table<string, table>? pulls by data type name; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function pulls:latest_complete_pulls(connection_id)
+  return latest_of(self, connection_id, " AND status = 'Complete'")
+end
+
+-- ---------------------------------------------------------------- the history
+
+-- What a pull is called in Codat's API, and where its table has that.
+local function dataset()
+  local cases = {}
+  for _, data_type in ipairs(model.types()) do
+    cases[#cases + 1] = ("WHEN '%s' THEN '%s'"):format(data_type.name, data_type.key)
   end
-  return latest
+  return {
+    name = "pulls", title = "PullOperation",
+    columns = {
+      { field = "id", name = "id", kind = "string" },
+      { field = "connectionId", name = "connection_id", kind = "string" },
+      { field = "status", name = "status", kind = "enum" },
+      { field = "requested", name = "requested", kind = "datetime" },
+      { field = "completed", name = "completed", kind = "datetime" },
+      { field = "progress", name = "progress", kind = "integer" },
+      { field = "errorMessage", name = "error_message", kind = "string" },
+      { field = "dataType", kind = "enum",
+        name = ("(CASE data_type %s ELSE data_type END)"):format(table.concat(cases, " ")) },
+    },
+  }
+end
+
+--- What `query.parse` and `query.order` need to know of pulls.
+---@return commerce.DataType dataset
+function pulls:pull_dataset()
+  self.pull_columns = self.pull_columns or dataset()
+  return self.pull_columns
+end
+
+local function selected(connection_ids, options)
+  local ids = json.encode(json.array(connection_ids))
+  local order = selection.order(options.order_by, "requested", "rowid")
+  return { columns = "*", from = "pulls", query = options.query, order = order,
+    where = { { "connection_id IN (SELECT value FROM json_each(?))", ids } },
+    limit = options.limit, offset = options.offset }
+end
+
+--- The pulls of some connections, newest first if nothing else is asked for.
+---@param connection_ids string[]
+---@param options table query, order_by (both parsed with the dataset of pulls), limit, offset
+---@return table[]? rows nil on failure
+---@return string? message
+---@return commerce.Details? details
+function pulls:pulls(connection_ids, options)
+  local sql, values = selection.rows(selected(connection_ids, options))
+  return self.db:all(sql, unpack(values))
+end
+
+--- How many pulls of some connections there are.
+---@param connection_ids string[]
+---@param expression table? from `query.parse`
+---@return integer? count nil on failure
+---@return string? message
+---@return commerce.Details? details
+function pulls:count_pulls(connection_ids, expression)
+  local sql, values = selection.count(selected(connection_ids, { query = expression }))
+  return self.db:all(sql, unpack(values))[1].n
+end
+
+--- A pull by its id.
+---@param id string
+---@return table? pull nil if there is none
+function pulls:pull(id)
+  return self.db:all("SELECT * FROM pulls WHERE id = ?", id)[1]
 end
 
 return pulls

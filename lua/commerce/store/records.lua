@@ -2,54 +2,78 @@
 -- raised as in connection.lua.
 
 local query = require "commerce.query"
+local selection = require "commerce.store.selection"
+
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
 local records = {}
 
-local function records_query(data_type, options)
-  local where, values = {}, {}
+local IS_DELETED = "metadata.isDeleted"
+
+local function selected(data_type, options)
+  local where = {}
   if options.connection_id then
-    where[#where + 1] = "connection_id = ?"
-    values[#values + 1] = options.connection_id
+    where[#where + 1] = { "connection_id = ?", options.connection_id }
   end
-  if not options.deleted then
-    where[#where + 1] = "metadata_is_deleted IS NOT 1"
+  -- who asks about deleted records means to see them
+  if not options.deleted and not (options.query and query.mentions(options.query, IS_DELETED)) then
+    where[#where + 1] = { "metadata_is_deleted IS NOT 1" }
   end
-  if options.query then
-    where[#where + 1] = query.to_sql(options.query, values)
-  end
-  local order = options.order_by or { column = nil, descending = true }
   local created = data_type.shape.by_name.createdDate and "created_date" or nil
-  local column = order.column or created
-  local direction = order.descending and " DESC" or ""
-  local sql = ("SELECT id, data, connection_id FROM %s%s ORDER BY %sid%s LIMIT ? OFFSET ?"):format(
-    data_type.name, #where > 0 and " WHERE " .. table.concat(where, " AND ") or "",
-    column and column .. direction .. ", " or "", direction)
-  values[#values + 1] = options.limit or -1
-  values[#values + 1] = options.offset or 0
-  return sql, values
+  return {
+    columns = "id, data, connection_id", from = data_type.name, where = where,
+    query = options.query, order = selection.order(options.order_by, created, "id"),
+    limit = options.limit, offset = options.offset,
+  }
 end
 
---- Iterate over stored records, newest first if nothing else is asked for.
+--- Iterate over stored records, newest first if nothing else is asked for. They may be written
+--- meanwhile; one whose createdDate changes may then come twice, or not at all.
 ---@param data_type commerce.DataType
 ---@param options table connection_id, query (from `query.parse`), order_by (from `query.order`),
----  limit, offset, deleted (true: also those that the source deleted)
+---  limit, offset, deleted (true: also those that the source deleted; so does a query about
+---  metadata.isDeleted)
 ---@return (fun(): string?, string?, string?)? next gives id, data and connection id; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function records:records(data_type, options)
-  local sql, values = records_query(data_type, options)
+  local sql, values = selection.rows(selected(data_type, options))
   return self.db:each(sql, values, 3)
 end
 
---- How many records of a type are stored, without the deleted ones.
+-- A number that changes with the database: with what other connections write, and with what this
+-- one does.
+local function version_of(db)
+  return db:once("PRAGMA data_version")[1][1] .. "/"
+    .. db:all("SELECT total_changes() AS n")[1].n
+end
+
+-- Counting a million records takes a twentieth of a second, and every page of a list tells the total.
+local function remembered(self, name, count)
+  local version = version_of(self.db)
+  if not self.totals or self.totals.version ~= version then
+    self.totals = { version = version }
+  end
+  if not self.totals[name] then
+    self.totals[name] = count()
+  end
+  return self.totals[name]
+end
+
+--- How many records of a type are stored.
 ---@param data_type commerce.DataType
 ---@param connection_id string
+---@param expression table? from `query.parse`; without one, all but the deleted ones
 ---@return integer? count nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function records:count(data_type, connection_id)
-  return self.db:all(("SELECT count(*) AS n FROM %s WHERE connection_id = ? "
-    .. "AND metadata_is_deleted IS NOT 1"):format(data_type.name), connection_id)[1].n
+function records:count(data_type, connection_id, expression)
+  local sql, values = selection.count(selected(data_type,
+    { connection_id = connection_id, query = expression }))
+  local function count()
+    return self.db:all(sql, unpack(values))[1].n
+  end
+  return expression and count() or remembered(self, data_type.name .. " " .. connection_id, count)
 end
 
 return records

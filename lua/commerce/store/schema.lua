@@ -7,7 +7,7 @@
 local schema = {}
 
 --- The schema's version, kept in the database; `migrations[n]` leads from n-1 to n.
-schema.VERSION = 1
+schema.VERSION = 2
 
 local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
 
@@ -99,8 +99,45 @@ function schema.create(types)
   return statements
 end
 
+-- What the API and its workers keep: who works on a connection's pulls, and who may call.
+local SERVING = {
+  "ALTER TABLE pulls ADD COLUMN progress INTEGER NOT NULL DEFAULT 0",
+  "CREATE INDEX pulls_requested ON pulls (requested)",
+  "CREATE INDEX pulls_unfinished ON pulls (status, requested) "
+    .. "WHERE status IN ('Queued', 'Fetching')",
+  [[CREATE TABLE leases (
+      connection_id TEXT PRIMARY KEY REFERENCES connections (id),
+      worker TEXT NOT NULL,
+      expires REAL NOT NULL)]],
+  [[CREATE TABLE api_keys (
+      id TEXT PRIMARY KEY,
+      name TEXT,
+      hash TEXT NOT NULL UNIQUE,
+      created TEXT NOT NULL,
+      expires TEXT)]],
+}
+
+-- A list of records leaves out the deleted ones, newest first: this index alone counts it and finds
+-- its pages, without reading the records.
+local function add_serving(types)
+  local statements = {}
+  for _, statement in ipairs(SERVING) do
+    statements[#statements + 1] = statement
+  end
+  for _, data_type in ipairs(types) do
+    local name = data_type.name
+    local dated = has_column(data_type, "created_date")
+    if dated then
+      statements[#statements + 1] = ("DROP INDEX %s_created_date"):format(name)
+    end
+    statements[#statements + 1] = ("CREATE INDEX %s_listed ON %s (connection_id, %sid) "
+      .. "WHERE metadata_is_deleted IS NOT 1"):format(name, name, dated and "created_date, " or "")
+  end
+  return statements
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
-schema.migrations = { [0] = schema.create }
+schema.migrations = { [0] = schema.create, [1] = add_serving }
 
 return schema

@@ -112,6 +112,8 @@ local PARTS = {
   "commerce.store.listings",
   "commerce.store.connections",
   "commerce.store.pulls",
+  "commerce.store.queue",
+  "commerce.store.api_keys",
 }
 
 for _, part in ipairs(PARTS) do

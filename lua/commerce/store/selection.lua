@@ -1,0 +1,61 @@
+-- A SELECT over rows that may be asked for with a query, in an order, a page at a time. Called by
+-- the parts of the SQL stores; requires only the query language.
+
+local query = require "commerce.query"
+
+local selection = {}
+
+local function condition_of(what, values)
+  local where = {}
+  for _, condition in ipairs(what.where) do
+    where[#where + 1] = condition[1]
+    for i = 2, #condition do
+      values[#values + 1] = condition[i]
+    end
+  end
+  if what.query then
+    where[#where + 1] = query.to_sql(what.query, values)
+  end
+  return #where > 0 and " WHERE " .. table.concat(where, " AND ") or ""
+end
+
+--- The statement that gives the rows.
+---@param what table columns: SQL; from: SQL; where: list of { condition, bound values… };
+---  query (from `query.parse`); order: list of SQL terms; limit, offset
+---@return string sql
+---@return any[] values to bind
+function selection.rows(what)
+  local values = {}
+  local condition = condition_of(what, values)
+  values[#values + 1] = what.limit or -1
+  values[#values + 1] = what.offset or 0
+  return ("SELECT %s FROM %s%s ORDER BY %s LIMIT ? OFFSET ?"):format(what.columns, what.from,
+    condition, table.concat(what.order, ", ")), values
+end
+
+--- The statement that counts the rows, as column n, whatever page is asked for.
+---@param what table as for `selection.rows`
+---@return string sql
+---@return any[] values to bind
+function selection.count(what)
+  local values = {}
+  local condition = condition_of(what, values)
+  return ("SELECT count(*) AS n FROM %s%s"):format(what.from, condition), values
+end
+
+--- The terms of an order: what is asked for, then what makes it the order of a list without ties.
+---@param order_by table? from `query.order`
+---@param default string? SQL of the column to order by if nothing is asked for, newest first
+---@param key string SQL of a column that no two rows share
+---@return string[] terms
+function selection.order(order_by, default, key)
+  local descending = not order_by or order_by.descending
+  local column, direction = order_by and order_by.column or default, descending and " DESC" or ""
+  local terms = { key .. direction }
+  if column then
+    table.insert(terms, 1, column .. direction)
+  end
+  return terms
+end
+
+return selection
