@@ -2,8 +2,8 @@
 -- its contract. Called by the SQL stores; failures are raised as in connection.lua.
 --
 -- Work is given out by connection, since the data types of one account share its lists and limits.
--- Who takes a connection has a lease on it, to be renewed while the work goes on; a worker that died
--- renews nothing, and when its lease has run out the next one takes over what it left.
+-- Who takes a connection has a lease on it, to be renewed while the work goes on; a worker that
+-- died renews nothing, and when its lease has run out the next one takes over what it left.
 
 local json = require "commerce.json"
 

@@ -48,7 +48,8 @@ local function version_of(db)
     .. db:all("SELECT total_changes() AS n")[1].n
 end
 
--- Counting a million records takes a twentieth of a second, and every page of a list tells the total.
+-- Counting a million records takes a twentieth of a second, and every page of a list tells the
+-- total.
 local function remembered(self, name, count)
   local version = version_of(self.db)
   if not self.totals or self.totals.version ~= version then
