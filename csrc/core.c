@@ -8,6 +8,7 @@
 #include "lua_page.h"
 #include "lua_projection.h"
 #include "pager.h"
+#include "seal.h"
 #include "secret.h"
 #include "session.h"
 #include "transport.h"
@@ -16,6 +17,7 @@
 #include "webhook.h"
 
 #include <openssl/crypto.h>
+#include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -61,22 +63,45 @@ static int core_now(lua_State *L) {
   return 1;
 }
 
+/*
+** core.scrub(text) -> string
+** The text without what looks like a key, a webhook secret, an OAuth code or a refresh token.
+*/
+static int core_scrub(lua_State *L) {
+  size_t n;
+  const char *text = luaL_checklstring(L, 1, &n);
+  char *copy = lua_newuserdata(L, n + 1); /* scrubbing only shortens: it fits */
+  memcpy(copy, text, n + 1);
+  cm_scrub(copy);
+  lua_pushstring(L, copy);
+  return 1;
+}
+
 EXPORT int luaopen_commerce_core(lua_State *L);
 
 /*
 ** require "commerce.core". Opens no handle, file or socket, so that it may happen before a fork.
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"limiter", cm_limiter_make},
+  static const luaL_Reg functions[] = {{"key_id", cm_seal_key_id},
+                                       {"limiter", cm_limiter_make},
+                                       {"now", core_now},
                                        {"projection", cm_projection_make},
+                                       {"random_id", cm_seal_random_id},
+                                       {"scrub", core_scrub},
+                                       {"seal", cm_seal_seal},
                                        {"secret", cm_secret_new},
                                        {"secret_from_env", cm_secret_from_env},
+                                       {"secret_from_file", cm_secret_from_file},
                                        {"session", cm_session_new},
+                                       {"sha256", cm_seal_sha256},
+                                       {"sign", cm_seal_sign},
                                        {"transport", cm_transport_new},
-                                       {"versions", core_versions},
-                                       {"now", core_now},
+                                       {"unseal", cm_seal_unseal},
                                        {"uuid", core_uuid},
+                                       {"verify", cm_seal_verify},
                                        {"verify_signature", cm_webhook_verify},
+                                       {"versions", core_versions},
                                        {NULL, NULL}};
   cm_open_error(L);
   cm_open_secret(L);

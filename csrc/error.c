@@ -62,6 +62,19 @@ int cm_push_fault(lua_State *L, cm_kind kind, const char *message) {
   return cm_push_failure(L, &f);
 }
 
+/*
+** Pushes nil, message, details of kind "auth" for what proves not to be genuine and returns 3. The
+** code is for programs.
+*/
+int cm_push_refusal(lua_State *L, const char *code, const char *message) {
+  cm_failure f;
+  cm_failure_init(&f);
+  f.kind = CM_AUTH;
+  snprintf(f.code, sizeof f.code, "%s", code);
+  snprintf(f.message, sizeof f.message, "%s", message);
+  return cm_push_failure(L, &f);
+}
+
 /* tostring(details) -> the message. */
 static int error_tostring(lua_State *L) {
   lua_getfield(L, 1, "message");

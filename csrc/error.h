@@ -9,6 +9,7 @@
 
 int cm_push_failure(lua_State *L, const cm_failure *f);
 int cm_push_fault(lua_State *L, cm_kind kind, const char *message);
+int cm_push_refusal(lua_State *L, const char *code, const char *message);
 void cm_open_error(lua_State *L);
 
 #endif

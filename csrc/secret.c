@@ -2,7 +2,10 @@
 
 #include "class.h"
 #include "error.h"
+#include "input.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +24,25 @@ static const char *fault(const char *text, size_t n) {
   return NULL;
 }
 
+/*
+** Pushes an empty secret, its finalizer armed; what is put into its bytes is wiped by it.
+*/
+cm_secret *cm_new_secret(lua_State *L) {
+  cm_secret *s = cm_new(L, CM_SECRET_CLASS, sizeof *s);
+  cm_buf_init(&s->bytes, CM_SECRET_MAX, true);
+  return s;
+}
+
+/*
+** The secret at an index. Raises if there is something else, or a closed one.
+*/
+cm_secret *cm_check_secret(lua_State *L, int index) {
+  cm_secret *s = luaL_checkudata(L, index, CM_SECRET_CLASS);
+  if (s->bytes.len == 0)
+    luaL_argerror(L, index, "secret is closed");
+  return s;
+}
+
 /* Pushes the secret, or nil, message, details. `what` names it in the message. */
 static int push_secret(lua_State *L, const char *what, const char *text, size_t n) {
   const char *wrong = fault(text, n);
@@ -29,8 +51,7 @@ static int push_secret(lua_State *L, const char *what, const char *text, size_t 
     lua_pushfstring(L, "%s %s", what, wrong);
     return cm_push_fault(L, CM_AUTH, lua_tostring(L, -1));
   }
-  s = cm_new(L, CM_SECRET_CLASS, sizeof *s);
-  cm_buf_init(&s->bytes, CM_SECRET_MAX, true);
+  s = cm_new_secret(L);
   if (!cm_buf_add(&s->bytes, text, n))
     return luaL_error(L, "out of memory");
   return 1;
@@ -63,16 +84,38 @@ int cm_secret_from_env(lua_State *L) {
   return push_secret(L, name, text, strlen(text));
 }
 
-static cm_secret *check(lua_State *L) {
-  cm_secret *s = luaL_checkudata(L, 1, CM_SECRET_CLASS);
-  if (s->bytes.len == 0)
-    luaL_argerror(L, 1, "secret is closed");
-  return s;
+/*
+** core.secret_from_file(path) -> secret | nil, message, details
+** Reads a file in C, or standard input if the path is "-": of a terminal, a line that it does not
+** show. One line end is left out.
+*/
+int cm_secret_from_file(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  const char *what = strcmp(path, "-") == 0 ? "standard input" : path, *wrong;
+  cm_secret *s = cm_new_secret(L);
+  char message[512];
+  switch (cm_input_read(path, &s->bytes)) {
+  case CM_INPUT_READ:
+    wrong = fault(cm_buf_str(&s->bytes), s->bytes.len);
+    break;
+  case CM_INPUT_LONG:
+    wrong = "is longer than 4096 bytes";
+    break;
+  case CM_INPUT_ENDED:
+    return cm_push_fault(L, CM_CANCELLED, "interrupted");
+  default:
+    wrong = strerror(errno);
+  }
+  if (!wrong)
+    return 1;
+  snprintf(message, sizeof message, "%s: %s", what, wrong);
+  cm_scrub(message); /* whoever takes the key itself for a path must not see it again */
+  return cm_push_fault(L, CM_AUTH, message);
 }
 
 /* secret:has_prefix(text) -> boolean */
 static int secret_has_prefix(lua_State *L) {
-  const cm_secret *s = check(L);
+  const cm_secret *s = cm_check_secret(L, 1);
   size_t n;
   const char *prefix = luaL_checklstring(L, 2, &n);
   lua_pushboolean(L, n <= s->bytes.len && memcmp(s->bytes.data, prefix, n) == 0);
@@ -84,7 +127,7 @@ static int secret_has_prefix(lua_State *L) {
 ** to keep its strength, the last four characters; of anything else only the ellipsis.
 */
 static int secret_mask(lua_State *L) {
-  const cm_secret *s = check(L);
+  const cm_secret *s = cm_check_secret(L, 1);
   size_t prefix = cm_secret_prefix(s->bytes.data);
   const char *tail = prefix && s->bytes.len >= 20 ? s->bytes.data + s->bytes.len - 4 : "";
   lua_pushlstring(L, s->bytes.data, prefix);

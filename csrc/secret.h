@@ -17,5 +17,8 @@ typedef struct cm_secret {
 void cm_open_secret(lua_State *L);
 int cm_secret_new(lua_State *L);
 int cm_secret_from_env(lua_State *L);
+int cm_secret_from_file(lua_State *L);
+cm_secret *cm_new_secret(lua_State *L);
+cm_secret *cm_check_secret(lua_State *L, int index);
 
 #endif

@@ -5,7 +5,6 @@
 #include "secret.h"
 #include "signature.h"
 
-#include <stdio.h>
 #include <time.h>
 
 /* The secret at the top of the stack: a string or a userdata. It stays where it is. */
@@ -41,15 +40,6 @@ static bool signed_by_any(lua_State *L, const cm_signature *s, cm_part body) {
   return matches;
 }
 
-static int refuse(lua_State *L, const char *code, const char *why) {
-  cm_failure f;
-  cm_failure_init(&f);
-  f.kind = CM_AUTH;
-  snprintf(f.code, sizeof f.code, "%s", code);
-  snprintf(f.message, sizeof f.message, "webhook refused: %s", why);
-  return cm_push_failure(L, &f);
-}
-
 /*
 ** core.verify_signature{body, header, secrets, tolerance, now} -> true | nil, message, details
 ** Is this the body of a webhook that Stripe sent, and lately? details.code says why not;
@@ -75,18 +65,23 @@ int cm_webhook_verify(lua_State *L) {
     cm_opt_error(L, "secrets", "array of secrets expected");
   matches = signed_by_any(L, &s, body);
   if (body.n == 0)
-    return refuse(L, "empty_body", "empty body");
+    return cm_push_refusal(L, "empty_body", "webhook refused: empty body");
   if (s.count == 0)
-    return refuse(L, "no_signature", "no v1 signature in the Stripe-Signature header");
+    return cm_push_refusal(L, "no_signature",
+                           "webhook refused: no v1 signature in the Stripe-Signature header");
   if (s.time.n == 0)
-    return refuse(L, "no_timestamp", "no time in the Stripe-Signature header");
+    return cm_push_refusal(L, "no_timestamp",
+                           "webhook refused: no time in the Stripe-Signature header");
   if (!matches)
-    return refuse(L, "mismatch", "no signature matches: another secret, or a changed body");
+    return cm_push_refusal(
+        L, "mismatch", "webhook refused: no signature matches: another secret, or a changed body");
   age = now - cm_signature_time(&s);
   if (tolerance > 0 && age > tolerance)
-    return refuse(L, "stale", "signed too long ago: sent again by somebody, or a wrong clock");
+    return cm_push_refusal(
+        L, "stale",
+        "webhook refused: signed too long ago: sent again by somebody, or a wrong clock");
   if (tolerance > 0 && -age > tolerance)
-    return refuse(L, "future", "signed in the future: a wrong clock");
+    return cm_push_refusal(L, "future", "webhook refused: signed in the future: a wrong clock");
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -32,13 +32,14 @@ build = {
   modules = {
     ["commerce.core"] = {
       sources = {
-        "csrc/args.c", "csrc/base_url.c", "csrc/buf.c", "csrc/call.c", "csrc/class.c",
-        "csrc/client.c", "csrc/core.c", "csrc/crypto.c", "csrc/error.c", "csrc/failure.c",
-        "csrc/header.c", "csrc/json.c", "csrc/limiter.c", "csrc/lua_limiter.c", "csrc/lua_page.c",
-        "csrc/lua_projection.c", "csrc/multi.c", "csrc/page.c", "csrc/pager.c", "csrc/pass.c",
-        "csrc/projection.c", "csrc/request.c", "csrc/retry.c", "csrc/secret.c", "csrc/session.c",
-        "csrc/signature.c", "csrc/trail.c", "csrc/transport.c", "csrc/url.c", "csrc/uuid.c",
-        "csrc/walk.c", "csrc/webhook.c",
+        "csrc/args.c", "csrc/base64.c", "csrc/base_url.c", "csrc/buf.c", "csrc/call.c",
+        "csrc/class.c", "csrc/client.c", "csrc/core.c", "csrc/crypto.c", "csrc/envelope.c",
+        "csrc/error.c", "csrc/failure.c", "csrc/header.c", "csrc/input.c", "csrc/json.c",
+        "csrc/limiter.c", "csrc/lua_limiter.c", "csrc/lua_page.c", "csrc/lua_projection.c",
+        "csrc/master.c", "csrc/multi.c", "csrc/page.c", "csrc/pager.c", "csrc/pass.c",
+        "csrc/projection.c", "csrc/request.c", "csrc/retry.c", "csrc/seal.c", "csrc/secret.c",
+        "csrc/session.c", "csrc/signature.c", "csrc/trail.c", "csrc/transport.c", "csrc/url.c",
+        "csrc/uuid.c", "csrc/walk.c", "csrc/webhook.c",
       },
       libraries = { "curl", "crypto" },
       incdirs = { "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)" },

@@ -65,6 +65,15 @@ function core.secret(text) end
 ---@return commerce.core.Details? details
 function core.secret_from_env(name) end
 
+--- Reads a file, or standard input if the path is "-" (of a terminal, a line that it does not show);
+--- what it holds never becomes a Lua string. One line end is left out. Standard input is read past
+--- io.stdin: use one or the other.
+---@param path string
+---@return commerce.core.Secret?
+---@return string? message
+---@return commerce.core.Details? details kind "cancelled" for Ctrl-C at a terminal
+function core.secret_from_file(path) end
+
 ---@param text string such as "sk_test_"
 ---@return boolean
 function secret:has_prefix(text) end
@@ -76,6 +85,75 @@ function secret:mask() end
 
 --- Wipes it. Sessions made with it have their own copy.
 function secret:close() end
+
+-- ---------------------------------------------------------------- sealing and signing
+
+-- The master key of all these is a secret that holds the base64 of 32 random bytes, as
+-- `openssl rand -base64 32` makes it. Anything else is refused with details.code "bad_master_key".
+-- It is never used itself: each use has a key derived from it (HKDF-SHA256).
+
+--- Seals a secret, so that it may be stored: AES-256-GCM with a random nonce. The envelope is one
+--- line of ASCII and names the master key by its id.
+---@param master commerce.core.Secret
+---@param plain commerce.core.Secret
+---@param context string whose it is, such as "connection:UUID"; 1 to 1024 bytes. It opens for no other
+---@return string? envelope
+---@return string? message
+---@return commerce.core.Details? details
+function core.seal(master, plain, context) end
+
+--- Opens what was sealed. If it does not, details.code is "bad_envelope" (no envelope of a known
+--- form), "other_key" (another master key; the message names both by their ids) or "not_authentic"
+--- (changed, or sealed for another context).
+---@param master commerce.core.Secret
+---@param envelope string
+---@param context string as it was sealed
+---@return commerce.core.Secret?
+---@return string? message
+---@return commerce.core.Details? details
+function core.unseal(master, envelope, context) end
+
+--- Names a master key without telling of it: 16 hexadecimal digits.
+---@param master commerce.core.Secret
+---@return string? id
+---@return string? message
+---@return commerce.core.Details? details
+function core.key_id(master) end
+
+--- Signs a text: HMAC-SHA256, in base64url, by a key derived for the purpose.
+---@param master commerce.core.Secret
+---@param purpose string what the signature is for; 1 to 64 bytes. One purpose's is none of another's
+---@param text string
+---@return string? mac 43 characters
+---@return string? message
+---@return commerce.core.Details? details
+function core.sign(master, purpose, text) end
+
+--- Whether core.sign gave this, compared in a time that does not tell where it differs.
+---@param master commerce.core.Secret
+---@param purpose string
+---@param text string
+---@param mac string
+---@return boolean? valid nil if the master key is none
+---@return string? message
+---@return commerce.core.Details? details
+function core.verify(master, purpose, text, mac) end
+
+--- A random token that nobody guesses, in base64url. Raises if the system gives no randomness.
+---@param bytes integer 16 to 256
+---@return string
+function core.random_id(bytes) end
+
+--- SHA-256 in lower-case hexadecimal.
+---@param text string|commerce.core.Secret
+---@return string
+function core.sha256(text) end
+
+--- A text fit for printing: what looks like one of Stripe's keys, a webhook secret, an OAuth code or
+--- a refresh token is cut to its first characters and an ellipsis. Ends at the first '\0'.
+---@param text string
+---@return string
+function core.scrub(text) end
 
 -- ---------------------------------------------------------------- webhooks
 

@@ -69,7 +69,8 @@ local CORE = "core"
 -- Pure files know no Lua: they can be tested and fuzzed by themselves. Unit (name.c with name.h) ->
 -- the headers that it may include beside its own.
 local PURE = {
-  base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
+  base64 = {}, base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
+  envelope = { "buf", "master" }, input = { "buf", "crypto" }, master = { "base64", "crypto" },
   pass = { "limiter" }, retry = {}, signature = { "crypto" }, url = { "buf" }, uuid = {},
   version = {},
   page = { "buf", "json" }, projection = { "buf", "json" }, trail = { "page" },
@@ -88,14 +89,15 @@ local BINDING = {
   lua_limiter = { "args", "class", "compat", "limiter", "multi" },
   lua_page = { "args", "class", "compat", "lua_projection", "page" },
   lua_projection = { "class", "compat", "projection" },
-  secret = { "buf", "class", "compat", "error" },
+  seal = { "args", "class", "compat", "envelope", "error", "master", "secret" },
+  secret = { "buf", "class", "compat", "error", "input" },
   transport = { "args", "class", "compat", "error", "multi" },
   session = { "args", "call", "class", "client", "compat", "lua_limiter", "pager", "secret",
     "transport", "version" },
   call = { "args", "class", "compat", "error", "multi", "session", "url" },
   pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
   core = { "call", "compat", "error", "lua_limiter", "lua_page", "lua_projection", "pager",
-    "secret", "session", "transport", "uuid", "version", "webhook" },
+    "seal", "secret", "session", "transport", "uuid", "version", "webhook" },
   webhook = { "args", "compat", "error", "secret", "signature" },
 }
 
