@@ -7,6 +7,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local change_cases = require "spec.support.store_contract_changes"
 local json = require "commerce.json"
 local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
@@ -336,6 +337,7 @@ return function(open)
   read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   queue_cases(current, { pull = pull })
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
+  change_cases(current, { write = write, payment = payment, entry = entry })
 
   describe("connections", function()
     it("are listed oldest first, with all they have", function()

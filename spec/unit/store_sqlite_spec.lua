@@ -4,10 +4,12 @@
 local files = require "spec.support.sqlite_files"
 local lfs = require "lfs"
 local model = require "commerce.model"
+local schema = require "commerce.store.schema"
 local schema_check = require "spec.support.schema_check"
 local store = require "commerce.store"
 
 local NOW = "2026-03-01T08:00:00Z"
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
 local path_of, make_folder, remove_folder = files.path_of, files.make_folder, files.remove_folder
 local bytes_of = files.bytes_of
@@ -67,7 +69,7 @@ describe("a SQLite store's tables", function()
     return columns
   end
 
-  for name, schema in pairs(schema_check.types) do
+  for name, declared in pairs(schema_check.types) do
     it("have a typed column for every scalar field of " .. name, function()
       local db = open(name .. ".db")
       local types = {}
@@ -75,7 +77,7 @@ describe("a SQLite store's tables", function()
         types[row[2]] = row[3]:match("^%u+")
       end
       db:close()
-      for column, sql_type in pairs(expected_columns(schema.properties, "", {})) do
+      for column, sql_type in pairs(expected_columns(declared.properties, "", {})) do
         assert.equal(sql_type, types[column], name .. "." .. column)
       end
       assert.equal("TEXT", types.connection_id)
@@ -237,4 +239,35 @@ describe("opening a SQLite store", function()
       assert.equal("usage", details.kind)
     end)
   end
+end)
+
+describe("a database from before changes were logged", function()
+  setup(make_folder)
+  teardown(remove_folder)
+
+  it("is migrated, and its records count as created", function()
+    local path = path_of "old.db"
+    for version = 0, 1 do
+      sql_on(path, unpack(schema.migrations[version](model.types())))
+    end
+    sql_on(path, "PRAGMA application_id = 0x434D4D52", "PRAGMA user_version = 2", [[
+      INSERT INTO connections (id, integration, account, status, created)
+      VALUES ('c1', 'stripe-test', 'acct_1', 'Linked', '2026-01-01')]], [[
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
+      INSERT INTO payments (connection_id, id, data) SELECT 'c1', printf('p%03d', i),
+        json_object('id', printf('p%03d', i), 'modifiedDate', ']] .. NOW .. [[') FROM n]], [[
+      INSERT INTO customers (connection_id, id, data) VALUES ('c1', 'x',
+        '{"id":"x","modifiedDate":"]] .. NOW .. [["}')]])
+    local db = open "old.db"
+    local seen = {}
+    for i, change in ipairs(assert(db:changes("c1", 0, 1000))) do
+      assert.same({ i, "created", NOW }, { change.number, change.kind, change.at })
+      seen[change.id] = true
+    end
+    assert.equal(251, db:last_change "c1")
+    assert.is_true(seen.x and seen.p001 and seen.p100 and seen.p101 and seen.p250)
+    assert(db:write_page("c1", page("customers", { id = "y" }), NOW))
+    assert.equal(252, db:changes("c1", 251, 10)[1].number)
+    db:close()
+  end)
 end)

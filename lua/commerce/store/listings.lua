@@ -5,6 +5,7 @@
 -- stays flat, but in a table of this process alone: nobody else sees it, and it goes with the
 -- store.
 
+local change_log = require "commerce.store.change_log"
 local json = require "commerce.json"
 
 local listings = {}
@@ -130,11 +131,20 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function listings:mark_deleted(data_type, connection_id, ids, now)
-  -- edited as text: reading and writing the record here would round its longest numbers
-  return self.db:run(("UPDATE %s SET data = json_set(json_remove(data, '$.modifiedDate'), "
-    .. "'$.metadata', json('{\"isDeleted\":true}'), '$.modifiedDate', ?) WHERE connection_id = ? "
-    .. "AND id IN (SELECT value FROM json_each(?)) AND metadata_is_deleted IS NOT 1")
-    :format(data_type.name), now, connection_id, json_list(ids))
+  local db, marked = self.db, {}
+  db:transaction(function()
+    -- edited as text: reading and writing the record here would round its longest numbers
+    for i, row in ipairs(db:all(("UPDATE %s SET data = json_set(json_remove(data, "
+      .. "'$.modifiedDate'), '$.metadata', json('{\"isDeleted\":true}'), '$.modifiedDate', ?) "
+      .. "WHERE connection_id = ? AND id IN (SELECT value FROM json_each(?)) "
+      .. "AND metadata_is_deleted IS NOT 1 RETURNING id"):format(data_type.name), now,
+      connection_id, json_list(ids))) do
+      marked[i] = row.id
+    end
+    change_log.append(db, connection_id, { { type = data_type.name, kind = "deleted",
+      ids = marked } }, now)
+  end)
+  return #marked
 end
 
 return listings

@@ -2,6 +2,7 @@
 -- record whose content did not change is not written. Methods of a store, part of its contract.
 -- Called by the SQL stores; failures are raised as in connection.lua.
 
+local change_log = require "commerce.store.change_log"
 local json = require "commerce.json"
 local model = require "commerce.model"
 
@@ -23,7 +24,7 @@ end
 
 -- Two records of one id in one page: the later one counts, as it would over two pages.
 local function write_records(db, data_type, connection_id, records, now)
-  local counts = { created = 0, changed = 0, unchanged = 0, deleted = 0 }
+  local created, changed, unchanged = {}, {}, 0
   local stored = stored_data(db, data_type, connection_id, records)
   local insert = ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)")
     :format(data_type.name)
@@ -34,25 +35,25 @@ local function write_records(db, data_type, connection_id, records, now)
     if not old then
       stored[record.id] = model.stamp(record.body, now)
       db:run(insert, connection_id, record.id, stored[record.id])
-      counts.created = counts.created + 1
+      created[#created + 1] = record.id
     elseif model.same(old, record.body) then
-      counts.unchanged = counts.unchanged + 1
+      unchanged = unchanged + 1
     else
       local body = model.keep_newest(record.body, old)
       if model.same(old, body) then
-        counts.unchanged = counts.unchanged + 1
+        unchanged = unchanged + 1
       else
         stored[record.id] = model.stamp(body, now)
         db:run(update, stored[record.id], connection_id, record.id)
-        counts.changed = counts.changed + 1
+        changed[#changed + 1] = record.id
       end
     end
   end
-  return counts
+  return created, changed, unchanged
 end
 
 local function delete_records(db, data_type, connection_id, ids, now)
-  local deleted = 0
+  local deleted = {}
   for _, id in ipairs(ids) do
     local row = db:all(("SELECT data FROM %s WHERE connection_id = ? AND id = ?")
       :format(data_type.name), connection_id, id)[1]
@@ -60,7 +61,7 @@ local function delete_records(db, data_type, connection_id, ids, now)
     if data then
       db:run(("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?"):format(data_type.name),
         data, connection_id, id)
-      deleted = deleted + 1
+      deleted[#deleted + 1] = id
     end
   end
   return deleted
@@ -91,19 +92,30 @@ end
 ---  states: { [resource] = its checkpoint, a table }; each may be left out
 ---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
 ---@return table<string, table>? counts by data type: { created, changed, unchanged,
----  deleted }
----@return string? message
+---  deleted }; nil on failure
+---@return table[]|string what it did, as `changes` will tell it: list of { type, kind = "created" |
+---  "changed" | "deleted", ids }; or a message
 ---@return commerce.Details? details
 function pages:write_page(connection_id, page, now)
-  local db, counts = self.db, {}
+  local db, counts, done = self.db, {}, {}
+  local function note(name, kind, ids)
+    if #ids > 0 then
+      done[#done + 1] = { type = name, kind = kind, ids = ids }
+    end
+    return #ids
+  end
   db:transaction(function()
     for name, records in pairs(page.records or {}) do
-      counts[name] = write_records(db, model.find(name), connection_id, records, now)
+      local created, changed, unchanged = write_records(db, model.find(name), connection_id,
+        records, now)
+      counts[name] = { created = note(name, "created", created),
+        changed = note(name, "changed", changed), unchanged = unchanged, deleted = 0 }
     end
     write_sources(db, connection_id, page.resource, page.sources or {})
     for name, ids in pairs(page.deleted or {}) do
       counts[name] = counts[name] or { created = 0, changed = 0, unchanged = 0, deleted = 0 }
-      counts[name].deleted = delete_records(db, model.find(name), connection_id, ids, now)
+      counts[name].deleted = note(name, "deleted",
+        delete_records(db, model.find(name), connection_id, ids, now))
     end
     for _, id in ipairs(page.dropped or {}) do
       db:run("DELETE FROM source_objects WHERE connection_id = ? AND resource = ? AND id = ?",
@@ -112,8 +124,9 @@ function pages:write_page(connection_id, page, now)
     for resource, state in pairs(page.states or {}) do
       write_state(db, connection_id, resource, state)
     end
+    change_log.append(db, connection_id, done, now)
   end)
-  return counts
+  return counts, done
 end
 
 return pages

@@ -7,7 +7,7 @@
 local schema = {}
 
 --- The schema's version, kept in the database; `migrations[n]` leads from n-1 to n.
-schema.VERSION = 2
+schema.VERSION = 3
 
 local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
 
@@ -136,8 +136,50 @@ local function add_serving(types)
   return statements
 end
 
+local CHANGES = {
+  -- what one page did to one data type: change_log.lua
+  [[CREATE TABLE changes (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      last INTEGER NOT NULL,
+      at TEXT NOT NULL,
+      data_type TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      ids TEXT NOT NULL,
+      PRIMARY KEY (connection_id, last))]],
+  -- how far those have come who pass changes on
+  [[CREATE TABLE consumers (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      name TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      PRIMARY KEY (connection_id, name))]],
+  -- places that scripts keep for themselves
+  "CREATE TABLE checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+}
+
+-- The types of versions 1 and 2, whose records no log has told of.
+local UNTOLD = { "company_info", "customers", "payments", "disputes", "products", "transactions",
+  "payment_methods", "tax_components" }
+
+local function add_changes()
+  local statements = {}
+  for _, statement in ipairs(CHANGES) do
+    statements[#statements + 1] = statement
+  end
+  for _, name in ipairs(UNTOLD) do
+    -- a hundred a row, each row's number as high as all before it
+    statements[#statements + 1] = ([[
+      INSERT INTO changes (connection_id, last, at, data_type, kind, ids)
+      SELECT connection_id, coalesce((SELECT max(last) FROM changes
+          WHERE connection_id = record.connection_id), 0)
+        + sum(count(*)) OVER (PARTITION BY connection_id ORDER BY rowid / 100),
+        max(modified_date), '%s', 'created', json_group_array(id)
+      FROM %s AS record GROUP BY connection_id, rowid / 100]]):format(name, name)
+  end
+  return statements
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
-schema.migrations = { [0] = schema.create, [1] = add_serving }
+schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes }
 
 return schema

@@ -114,6 +114,8 @@ local PARTS = {
   "commerce.store.pulls",
   "commerce.store.queue",
   "commerce.store.api_keys",
+  "commerce.store.changes",
+  "commerce.store.checkpoints",
 }
 
 for _, part in ipairs(PARTS) do
