@@ -133,7 +133,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function connection.open(store, options)
-  errors.check_options(options, OPTIONS, 4)
+  errors.check_options(options, OPTIONS)
   local key, message, details = to_secret(options.secret_key)
   if key == nil then
     return errors.fail("auth", message or "no secret key given: set STRIPE_SECRET_KEY", details)

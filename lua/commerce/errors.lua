@@ -1,5 +1,7 @@
 -- Run-time failures: what `nil, message, details` carries in its third place.
--- Called by every module; requires nothing.
+-- Called by every module; requires only a leaf helper.
+
+local suggest = require "commerce.suggest"
 
 local errors = {}
 
@@ -75,21 +77,48 @@ function errors.lacking(message, permission)
     permission)
 end
 
+-- ---------------------------------------------------------------- mistakes of a program
+
+local LIBRARY = debug.getinfo(1, "S").source:match("^(@.*)errors%.lua$") or "@"
+
+--- Where the user's code is right now: the innermost function that is not this library's.
+---@return string? place "script.lua:12"; nil if there is none, or it was left by a tail call
+function errors.place()
+  local level = 2
+  local info = debug.getinfo(level, "Sl")
+  while info do
+    if info.currentline > 0 and info.source:sub(1, #LIBRARY) ~= LIBRARY then
+      return ("%s:%d"):format(info.short_src, info.currentline)
+    end
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+end
+
+--- Raise about a mistake in the user's code, naming its file and line whatever lies in between.
+---@param message string
+---@param ... any values for it, as `string.format` takes them
+function errors.refuse(message, ...)
+  local place = errors.place()
+  local text = select("#", ...) > 0 and message:format(...) or message
+  error(place and place .. ": " .. text or text, 0)
+end
+
 --- Raise unless every key of an option table is known: a misspelt option must not be ignored.
 ---@param options table
 ---@param known table<string, string> option name -> the Lua type it must have, "any" for no check
----@param level integer? how many callers up the error points; 3 (the caller's caller) if left out
-function errors.check_options(options, known, level)
-  level = level or 3
+---@param what string? what the options are of, for the message
+function errors.check_options(options, known, what)
+  local prefix = type(what) == "string" and what .. ": " or ""
   if type(options) ~= "table" then
-    error("options: table expected, got " .. type(options), level)
+    errors.refuse("%soptions: table expected, got %s", prefix, type(options))
   end
   for name, value in pairs(options) do
     local wanted = known[name]
     if not wanted then
-      error(("unknown option '%s'"):format(tostring(name)), level)
+      errors.refuse("%sunknown option '%s'%s", prefix, tostring(name), suggest.text(name, known))
     elseif wanted ~= "any" and type(value) ~= wanted then
-      error(("bad option '%s': %s expected, got %s"):format(name, wanted, type(value)), level)
+      errors.refuse("%sbad option '%s': %s expected, got %s", prefix, name, wanted, type(value))
     end
   end
 end

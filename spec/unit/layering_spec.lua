@@ -7,16 +7,25 @@ local lfs = require "lfs"
 -- ---------------------------------------------------------------- Lua
 
 local MAPPING = { "decimal", "mapping", "mapping.values", "platform.stripe.payment_method_names" }
+local VALUES = { "decimal", "errors", "json", "mapping.value", "time" }
 
 -- Module -> the modules of this library that it may require; "x.*" where it makes up the name.
 local STAGES = {
   -- leaf helpers
-  decimal = {}, errors = {}, json = { "decimal", "errors" }, report = {}, runtime = {}, time = {},
+  decimal = {}, errors = { "suggest" }, json = { "decimal", "errors" }, report = {},
+  runtime = {}, suggest = {}, time = {},
   -- the model, the mapping language, the query language
   model = { "errors", "model.shape" },
   ["model.shape"] = { "decimal", "json" },
-  mapping = { "errors", "mapping.values", "model" },
-  ["mapping.values"] = { "decimal", "json", "time" },
+  mapping = { "errors", "mapping.source", "model" },
+  ["mapping.check"] = { "errors", "suggest" },
+  ["mapping.source"] = { "errors", "mapping.check", "mapping.value" },
+  ["mapping.value"] = { "errors", "json" },
+  ["mapping.values"] = { "mapping.values.*", "mapping.values.compound", "mapping.values.money",
+    "mapping.values.plain" },
+  ["mapping.values.compound"] = VALUES,
+  ["mapping.values.money"] = VALUES,
+  ["mapping.values.plain"] = VALUES,
   query = { "errors", "time" },
   -- platforms: one mapping per file
   ["platform.stripe"] = { "errors", "platform.stripe.*", "platform.stripe.changes" },

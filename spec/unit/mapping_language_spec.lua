@@ -156,8 +156,17 @@ describe("a declaration", function()
     { "with a number for a path", { "number" }, function()
       return mapping "payments" { from(), id = "id", amount = 5 }
     end },
-    { "with a function for a value", { "function" }, function()
-      return mapping "payments" { from(), id = "id", amount = function() end }
+    { "with a table for a value", { "table", "object" }, function()
+      return mapping "payments" { from(), id = "id", paymentMethodRef = { id = "a" } }
+    end },
+    { "with true for a value", { "boolean", "constant" }, function()
+      return mapping "products" { from(), id = "id", isGiftCard = true }
+    end },
+    { "with a constant of the wrong kind", { "amount", "decimal", "string" }, function()
+      return mapping "payments" { from(), id = "id", amount = v.constant "12" }
+    end },
+    { "with a constant that is none of the words", { "status", "Payd", "Paid" }, function()
+      return mapping "payments" { from(), id = "id", status = v.constant "Payd" }
     end },
     { "with a path that is none", { "path" }, function()
       return mapping "payments" { from(), id = "id", amount = "" }

@@ -49,7 +49,7 @@ end
 local function check_count(options, name, most)
   local count = options[name]
   if count and (count < 1 or count > most or count % 1 ~= 0) then
-    error(("bad option '%s': a whole number from 1 to %d expected"):format(name, most), 3)
+    errors.refuse("bad option '%s': a whole number from 1 to %d expected", name, most)
   end
 end
 

@@ -1,0 +1,232 @@
+-- What a value of the mapping language is: the paths that it reads and how it is computed. The
+-- value functions are made of this. Called by mapping and its values; requires only leaf helpers.
+--
+-- A path is dotted ("evidence_details.due_by"); "^" in front of it means the object around the
+-- current element inside `each` and `split`. A null of the source is nil here: a value that the
+-- source does not give is left out of the record.
+
+local errors = require "commerce.errors"
+local json = require "commerce.json"
+
+local value = {}
+
+local null = json.null
+
+--- The path of a value that may read anything of the object.
+value.WHOLE = "*"
+
+---@class commerce.Value
+---@field kind string the model's field kind it gives, "any" if it depends on the source
+---@field paths string[] the source paths it reads
+---@field get fun(source: table, parent: table?): any
+---@field sign string what it is, in a form that changes when its declaration does; of a Lua
+---  function nothing is known but that there is one
+---@field fixed_kind string? the kind of a constant
+---@field fields table[]? compiled fields inside an object or a list's elements
+---@field words table<string, string>? of an enum
+---@field default string? of an enum
+---@field named table<string, commerce.Value>? of supplemental data: its members
+
+--- Make a value.
+---@param sign string
+---@param kind string
+---@param paths string[]
+---@param get fun(source: table, parent: table?): any
+---@return commerce.Value
+function value.new(sign, kind, paths, get)
+  return { sign = sign, kind = kind, paths = paths, get = get }
+end
+
+local function is_value(candidate)
+  return type(candidate) == "table" and type(candidate.get) == "function"
+end
+
+value.is_value = is_value
+
+-- ---------------------------------------------------------------- paths
+
+local function split_path(path)
+  local keys = {}
+  for key in path:gmatch("[^%.]+") do
+    keys[#keys + 1] = key
+  end
+  return keys
+end
+
+-- Most paths have one or two keys: those get straight-line code.
+local function getter(keys)
+  local first, second = keys[1], keys[2]
+  if #keys == 1 then
+    return function(source)
+      local found = source[first]
+      if found ~= null then
+        return found
+      end
+    end
+  elseif #keys == 2 then
+    return function(source)
+      local found = source[first]
+      if type(found) == "table" then
+        found = found[second]
+        if found ~= null then
+          return found
+        end
+      end
+    end
+  end
+  return function(source)
+    for i = 1, #keys do
+      if type(source) ~= "table" then
+        return nil
+      end
+      source = source[keys[i]]
+    end
+    if source ~= null then
+      return source
+    end
+  end
+end
+
+local function check_path(path)
+  if type(path) ~= "string" then
+    errors.refuse("a path expected, got %s", type(path))
+  elseif path:find("%[") then
+    errors.refuse("a path expected, got '%s': for the elements of an array there is each(path, "
+      .. "fields)", path)
+  elseif path == "" or path:find("^%^?[%.%s]") or path:find("%.%.") or path:find("[%.%s]$") then
+    errors.refuse("a path expected, got '%s': names with dots between them, such as "
+      .. "'customer.email'", path)
+  end
+end
+
+--- The source's value at a path, as it is.
+---@param path string
+---@return commerce.Value
+function value.field(path)
+  check_path(path)
+  local outer = path:sub(1, 1) == "^"
+  local get = getter(split_path(outer and path:sub(2) or path))
+  return value.new(path, "any", { path }, outer and function(_, parent)
+    return get(parent)
+  end or get)
+end
+
+-- ---------------------------------------------------------------- functions of the whole object
+
+-- A null is true in Lua, which no function of a user's should have to know.
+local function without_nulls(object)
+  for key, member in pairs(object) do
+    if member == null then
+      if type(key) == "string" then
+        object[key] = nil -- in an array it keeps its place
+      end
+    elseif type(member) == "table" then
+      without_nulls(member)
+    end
+  end
+end
+
+local bare_before -- several functions of one object: it is cleared once
+
+local function bare(object)
+  if object ~= bare_before then
+    without_nulls(object)
+    bare_before = object
+  end
+  return object
+end
+
+local function of_whole(compute)
+  return value.new("function", "any", { value.WHOLE }, function(source)
+    return compute(bare(source))
+  end)
+end
+
+--- What stands for a value: a value; a path; a Lua function of the whole source object.
+---@param candidate any
+---@return commerce.Value raises for anything else
+function value.of(candidate)
+  if is_value(candidate) then
+    return candidate
+  elseif type(candidate) == "string" then
+    return value.field(candidate)
+  elseif type(candidate) == "function" then
+    return of_whole(candidate)
+  end
+  errors.refuse("a path, a value function or a Lua function expected, got %s%s", type(candidate),
+    type(candidate) == "table" and ": an object of fields is object { … }"
+      or candidate ~= nil and ": the same value for every record is constant(…)" or "")
+end
+
+--- Several of them, with all that they read.
+---@param ... any
+---@return commerce.Value[] list
+---@return string[] paths
+---@return string signs
+function value.collect(...)
+  local list, paths, signs = {}, {}, {}
+  for i = 1, select("#", ...) do
+    list[i] = value.of((select(i, ...)))
+    signs[i] = list[i].sign
+    for _, path in ipairs(list[i].paths) do
+      paths[#paths + 1] = path
+    end
+  end
+  return list, paths, table.concat(signs, ",")
+end
+
+-- ---------------------------------------------------------------- fields
+
+local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign" }
+
+--- Compile a table of field name -> path, value or function.
+---@param fields table<string, any>
+---@return table[] compiled list of { name, get, kind, … }, sorted by name
+---@return string[] paths
+function value.compile(fields)
+  local compiled, paths = {}, {}
+  for name, candidate in pairs(fields) do
+    if type(name) ~= "string" then
+      errors.refuse("a field name expected, got %s", tostring(name))
+    end
+    local from, entry = value.of(candidate), { name = name }
+    for _, key in ipairs(COPIED) do
+      entry[key] = from[key]
+    end
+    compiled[#compiled + 1] = entry
+    for _, path in ipairs(from.paths) do
+      paths[#paths + 1] = path
+    end
+  end
+  table.sort(compiled, function(a, b)
+    return a.name < b.name
+  end)
+  return compiled, paths
+end
+
+--- Compiled fields in a form that changes when their declaration does.
+---@param compiled table[]
+---@return string
+function value.sign_of(compiled)
+  local signs = {}
+  for i, field in ipairs(compiled) do
+    signs[i] = field.name .. "=" .. field.sign
+  end
+  return table.concat(signs, ",")
+end
+
+--- Compute compiled fields.
+---@param compiled table[] from `value.compile`
+---@param source table
+---@param parent table?
+---@return table record
+function value.build(compiled, source, parent)
+  local record = {}
+  for i = 1, #compiled do
+    local field = compiled[i]
+    record[field.name] = field.get(source, parent)
+  end
+  return record
+end
+
+return value

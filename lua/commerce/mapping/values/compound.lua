@@ -1,0 +1,183 @@
+-- Value functions: objects, lists and maps of values. Called by mapping.values; requires only leaf
+-- helpers and what values are made of.
+
+local decimal = require "commerce.decimal"
+local errors = require "commerce.errors"
+local json = require "commerce.json"
+local value = require "commerce.mapping.value"
+
+local values = {}
+
+local null = json.null
+
+local function check_fields(what, fields)
+  if type(fields) ~= "table" or value.is_value(fields) then
+    errors.refuse("%s: a table of fields expected, got %s", what,
+      value.is_value(fields) and "a value" or type(fields))
+  end
+end
+
+-- So that a mapping can hold the fields inside an object against the model.
+local function with_fields(compiled, made)
+  made.fields = compiled
+  return made
+end
+
+-- An object is kept where `given` says so of what was built.
+local function new_object(what, fields, given)
+  check_fields(what, fields)
+  local compiled, paths = value.compile(fields)
+  return with_fields(compiled, value.new(("%s{%s}"):format(what, value.sign_of(compiled)),
+    "object", paths, function(source, parent)
+      local record = value.build(compiled, source, parent)
+      return given(record) and record or nil
+    end))
+end
+
+--- An object of its own fields; left out when the source gives none of them.
+---@param fields table<string, any>
+---@return commerce.Value
+function values.object(fields)
+  return new_object("object", fields, function(record)
+    return next(record) ~= nil
+  end)
+end
+
+--- A reference { id, type or name … }; left out when the source gives no id.
+---@param fields table<string, any> with `id`
+---@return commerce.Value
+function values.ref(fields)
+  return new_object("ref", fields, function(record)
+    return record.id ~= nil
+  end)
+end
+
+--- A list of those values that the source gives.
+---@param ... any paths or values
+---@return commerce.Value
+function values.list(...)
+  local items, paths, signs = value.collect(...)
+  return value.new("list(" .. signs .. ")", "list", paths, function(source, parent)
+    local result = {}
+    for i = 1, #items do
+      result[#result + 1] = items[i].get(source, parent)
+    end
+    return result
+  end)
+end
+
+-- A path inside an element, as seen from the object around it.
+local function path_in(array, path)
+  if path:sub(1, 1) == "^" then
+    return path:sub(2)
+  end
+  return path == value.WHOLE and array or array .. "." .. path
+end
+
+--- A list with one entry per element of a source array; inside, "^path" is the outer object's.
+---@param path string of the array
+---@param fields table<string, any> paths are the element's
+---@return commerce.Value
+function values.each(path, fields)
+  check_fields("each", fields)
+  local array = value.field(path)
+  local compiled, paths = value.compile(fields)
+  local read = { path }
+  for _, inner in ipairs(paths) do
+    read[#read + 1] = path_in(path, inner)
+  end
+  return with_fields(compiled, value.new(("each(%s){%s}"):format(path, value.sign_of(compiled)),
+    "list", read, function(source, parent)
+      local result = {}
+      for i, element in ipairs(array.get(source, parent) or {}) do
+        result[i] = value.build(compiled, element, source)
+      end
+      return result
+    end))
+end
+
+-- ---------------------------------------------------------------- addresses
+
+local ADDRESS = { { "line1", "line1" }, { "line2", "line2" }, { "city", "city" },
+  { "region", "state" }, { "postalCode", "postal_code" }, { "country", "country" } }
+
+local function text_or_nil(text)
+  return type(text) == "string" and text ~= "" and text or nil
+end
+
+local function address_fields(kind)
+  local fields = { { name = "type", kind = "enum", words = { kind }, sign = kind } }
+  for i, names in ipairs(ADDRESS) do
+    fields[i + 1] = { name = names[1], kind = "string", sign = names[2] }
+  end
+  return fields
+end
+
+--- A postal address of the model; left out when the source's has no line, place or country.
+---@param path string of Stripe's address object
+---@param kind string Billing | Delivery | Order | Inventory | Unknown
+---@return commerce.Value
+function values.address(path, kind)
+  if type(kind) ~= "string" then
+    errors.refuse("address: its kind expected (Billing, Delivery, …), got %s", type(kind))
+  end
+  local get = value.field(path).get
+  return with_fields(address_fields(kind), value.new(("address(%s,%s)"):format(path, kind),
+    "object", { path }, function(source, parent)
+      local from, to = get(source, parent), {}
+      if type(from) ~= "table" then
+        return nil
+      end
+      for i = 1, #ADDRESS do
+        local names = ADDRESS[i]
+        to[names[1]] = text_or_nil(from[names[2]])
+      end
+      if next(to) == nil then
+        return nil
+      end
+      to.type = kind
+      return to
+    end))
+end
+
+-- ---------------------------------------------------------------- supplemental data
+
+-- A source value without its nulls and empty containers; nil if nothing is left.
+local function given(found)
+  if type(found) ~= "table" or decimal.is_decimal(found) then
+    if found == null then
+      return nil
+    end
+    return found
+  end
+  local kept = {}
+  for key, member in pairs(found) do
+    kept[key] = given(member)
+  end
+  return next(kept) ~= nil and kept or nil
+end
+
+--- Supplemental data { content = { stripe = {…} } }: what the model has no place for, as the source
+--- gives it (amounts in minor units); nulls and empty containers are left out.
+---@param fields table names (the source's own) and name = path or value pairs
+---@return commerce.Value
+function values.supplemental(fields)
+  check_fields("supplemental", fields)
+  local named = {}
+  for key, candidate in pairs(fields) do
+    named[type(key) == "number" and candidate or key] = candidate
+  end
+  local compiled, paths = value.compile(named)
+  local made = value.new(("supplemental{%s}"):format(value.sign_of(compiled)), "map", paths,
+    function(source, parent)
+      local content = {}
+      for i = 1, #compiled do
+        content[compiled[i].name] = given(compiled[i].get(source, parent))
+      end
+      return next(content) ~= nil and { content = { stripe = content } } or nil
+    end)
+  made.named = named
+  return made
+end
+
+return values

@@ -1,0 +1,100 @@
+-- Value functions: money. Called by mapping.values; requires only leaf helpers and what values are
+-- made of.
+
+local decimal = require "commerce.decimal"
+local value = require "commerce.mapping.value"
+
+local values = {}
+
+-- Stripe's own exponents, not ISO 4217's: ISK and UGX are sent in hundredths, MGA is not.
+-- Source: Stripe's documentation, "Supported currencies", zero- and three-decimal currencies.
+local EXPONENTS = {}
+for code in ("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"):gmatch("%a+") do
+  EXPONENTS[code] = 0
+end
+for code in ("BHD JOD KWD OMR TND"):gmatch("%a+") do
+  EXPONENTS[code] = 3
+end
+
+-- Codes come lower case and few: remember what each becomes.
+local upper_codes = setmetatable({}, {
+  __index = function(cache, code)
+    local upper = code:upper()
+    cache[code] = upper
+    return upper
+  end,
+})
+
+local NO_CURRENCY = "XXX" -- ISO 4217: no currency
+
+local function currency_code(code)
+  if type(code) == "string" and code ~= "" then
+    return upper_codes[code]
+  end
+  return NO_CURRENCY
+end
+
+--- Inside your own functions: how many decimals Stripe's minor units of a currency have.
+---@param code string? any case
+---@return integer exponent 0, 2 or 3
+function values.exponent(code)
+  return EXPONENTS[currency_code(code)] or 2
+end
+
+--- A currency code, upper case; XXX where the source names none.
+---@param code string path or value
+---@return commerce.Value
+function values.currency(code)
+  local from = value.of(code)
+  local get = from.get
+  return value.new("currency(" .. from.sign .. ")", "currency", from.paths,
+    function(source, parent)
+      return currency_code(get(source, parent))
+    end)
+end
+
+--- Inside your own functions: minor units of a currency in major units, exact.
+---@param amount number|string|nil an integer, or Stripe's decimal text with up to 12 decimals
+---@param code string? any case
+---@return number|table|nil
+function values.major(amount, code)
+  if amount == nil then
+    return nil
+  elseif type(amount) == "number" then
+    return decimal.from_minor(amount, EXPONENTS[currency_code(code)] or 2)
+  end
+  local text = type(amount) == "string" and decimal.shift(amount, values.exponent(code))
+  if not text then
+    error(("amount: a decimal number expected, got '%s'"):format(tostring(amount)), 0)
+  end
+  return decimal.value(text)
+end
+
+local major = values.major
+
+--- Money in major units, exact: 1250 and "usd" give 12.5.
+---@param amount string path or value: minor units, an integer or a `*_decimal` string
+---@param code string path or value of the currency
+---@return commerce.Value
+function values.money(amount, code)
+  local list, paths, signs = value.collect(amount, code)
+  local get_amount, get_code = list[1].get, list[2].get
+  return value.new("money(" .. signs .. ")", "decimal", paths, function(source, parent)
+    return major(get_amount(source, parent), get_code(source, parent))
+  end)
+end
+
+--- A decimal value with its sign changed.
+---@param of string path or value
+---@return commerce.Value
+function values.negated(of)
+  local from = value.of(of)
+  local get = from.get
+  return value.new("negated(" .. from.sign .. ")", "decimal", from.paths,
+    function(source, parent)
+      local number = get(source, parent)
+      return number ~= nil and decimal.negate(number) or nil
+    end)
+end
+
+return values
