@@ -3,6 +3,7 @@
 #include "args.h"
 #include "class.h"
 #include "error.h"
+#include "lua_projection.h"
 #include "multi.h"
 #include "session.h"
 #include "url.h"
@@ -13,7 +14,8 @@
 
 typedef struct cm_call {
   cm_request request;
-  bool taken; /* the response is a Lua table now, kept by this userdata */
+  bool projected; /* only what the projection keeps of the body reaches Lua */
+  bool taken;     /* the response is a Lua table now, kept by this userdata */
 } cm_call;
 
 static const char *check_method(lua_State *L) {
@@ -28,19 +30,21 @@ static const char *check_method(lua_State *L) {
 }
 
 /*
-** session:request{path, method, query, form, endpoint, timeout} -> call
+** session:request{path, method, query, form, endpoint, timeout, projection} -> call
 ** Queues one request; core.d.lua has the options. Nothing is sent before transport:run.
 */
 int cm_call_new(lua_State *L) {
-  static const char *const names[] = {"path",     "method",  "query", "form",
-                                      "endpoint", "timeout", NULL};
+  static const char *const names[] = {"path",     "method",  "query",      "form",
+                                      "endpoint", "timeout", "projection", NULL};
   cm_client *c = cm_check_session(L, 1);
   const char *method, *path, *endpoint, *wrong;
   double timeout;
   size_t n;
+  bool projected;
   cm_call *call;
   lua_settop(L, 2);
   cm_opt_table(L, 2, names);
+  projected = cm_opt_object(L, 2, "projection", CM_PROJECTION_CLASS, false) != NULL;
   method = check_method(L);
   path = cm_opt_string(L, 2, "path", "", &n);
   wrong = cm_url_path_fault(path, n);
@@ -57,17 +61,40 @@ int cm_call_new(lua_State *L) {
   if (call->request.form.len && strcmp(method, "POST") != 0)
     cm_opt_error(L, "form", "only for POST");
   cm_keep(L, 3, 1);
+  if (projected) {
+    lua_getuservalue(L, 3);
+    lua_getfield(L, 2, "projection");
+    lua_rawseti(L, -2, 2);
+    lua_settop(L, 3);
+    call->projected = true;
+    call->request.body.secret = true; /* what is left out may be a token */
+  }
   cm_request_send(&call->request);
   return 1;
 }
 
+/* Pushes the body, or what the projection keeps of it; false if that is no JSON. */
+static bool push_body(lua_State *L, const cm_call *call) {
+  const cm_buf *body = &call->request.body;
+  bool ok = true;
+  if (call->projected) {
+    lua_getuservalue(L, 1);
+    lua_rawgeti(L, -1, 2);
+    ok = cm_push_kept(L, lua_gettop(L), cm_buf_str(body), body->len);
+  } else {
+    lua_pushlstring(L, cm_buf_str(body), body->len);
+  }
+  return ok;
+}
+
+/* Pushes the response around the body at the top of the stack. */
 static void push_response(lua_State *L, const cm_request *r) {
   const char *name = NULL, *value = NULL;
   lua_createtable(L, 0, 4);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "body");
   lua_pushinteger(L, r->status);
   lua_setfield(L, -2, "status");
-  lua_pushlstring(L, cm_buf_str(&r->body), r->body.len);
-  lua_setfield(L, -2, "body");
   lua_newtable(L);
   while ((name = cm_header_next(&r->header, name, &value)) != NULL) {
     lua_pushstring(L, value);
@@ -80,7 +107,8 @@ static void push_response(lua_State *L, const cm_request *r) {
 
 /*
 ** call:poll() -> response | false (still coming) | nil, message, details
-** response: {status, body, request_id, headers} of a 2xx answer, headers by lower-case name.
+** response: {status, body, request_id, headers} of a 2xx answer, headers by lower-case name; with
+** a projection, body is what that keeps.
 */
 static int call_poll(lua_State *L) {
   cm_call *call = luaL_checkudata(L, 1, CALL_CLASS);
@@ -92,8 +120,12 @@ static int call_poll(lua_State *L) {
     lua_rawgeti(L, -1, 1);
     return 1;
   }
+  if (r->state == CM_DONE && !push_body(L, call))
+    cm_request_fail(r, CM_DECODE, "the answer is not JSON");
   if (r->state == CM_DONE) {
     push_response(L, r);
+    lua_insert(L, 2);
+    lua_settop(L, 2);
     cm_keep(L, 1, 2);
     call->taken = true; /* from here on the same table, whatever is closed */
     cm_request_free(r);

@@ -3,8 +3,6 @@
 #include "class.h"
 #include "projection.h"
 
-#define PROJECTION_CLASS "commerce.projection"
-
 typedef struct lua_projection {
   cm_projection *root;
   cm_buf out; /* kept between copies: they come by the thousand */
@@ -21,7 +19,7 @@ int cm_projection_make(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   count = lua_rawlen(L, 1);
-  p = cm_new(L, PROJECTION_CLASS, sizeof *p);
+  p = cm_new(L, CM_PROJECTION_CLASS, sizeof *p);
   p->root = cm_projection_new();
   if (!p->root)
     return luaL_error(L, "out of memory");
@@ -38,24 +36,31 @@ int cm_projection_make(lua_State *L) {
 }
 
 /*
+** Pushes what the projection at a stack index keeps of a text. If that is no JSON, pushes nothing
+** and returns false.
+*/
+bool cm_push_kept(lua_State *L, int index, const char *text, size_t len) {
+  lua_projection *p = luaL_checkudata(L, index, CM_PROJECTION_CLASS);
+  cm_buf_clear(&p->out);
+  if (!cm_projection_copy(p->root, text, len, &p->out))
+    return false;
+  lua_pushlstring(L, cm_buf_str(&p->out), p->out.len);
+  return true;
+}
+
+/*
 ** Pushes the projected copy of a JSON text through the projection at a stack index, or the text
 ** itself if there is none. Raises on what is not a projection.
 */
 void cm_push_projected(lua_State *L, int index, const char *text, size_t len) {
-  lua_projection *p;
-  if (lua_isnoneornil(L, index)) {
+  if (lua_isnoneornil(L, index))
     lua_pushlstring(L, text, len);
-    return;
-  }
-  p = luaL_checkudata(L, index, PROJECTION_CLASS);
-  cm_buf_clear(&p->out);
-  if (!cm_projection_copy(p->root, text, len, &p->out))
+  else if (!cm_push_kept(L, index, text, len))
     luaL_error(L, "out of memory"); /* the page was scanned: its elements are JSON */
-  lua_pushlstring(L, cm_buf_str(&p->out), p->out.len);
 }
 
 static int projection_gc(lua_State *L) {
-  lua_projection *p = luaL_checkudata(L, 1, PROJECTION_CLASS);
+  lua_projection *p = luaL_checkudata(L, 1, CM_PROJECTION_CLASS);
   cm_projection_free(p->root);
   cm_buf_free(&p->out);
   p->root = NULL;
@@ -68,5 +73,5 @@ static int projection_gc(lua_State *L) {
 void cm_open_projection(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", projection_gc}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{NULL, NULL}};
-  cm_class(L, PROJECTION_CLASS, meta, methods);
+  cm_class(L, CM_PROJECTION_CLASS, meta, methods);
 }

@@ -6,8 +6,13 @@
 
 #include "compat.h"
 
+#include <stdbool.h>
+
+#define CM_PROJECTION_CLASS "commerce.projection"
+
 void cm_open_projection(lua_State *L);
 int cm_projection_make(lua_State *L);
+bool cm_push_kept(lua_State *L, int index, const char *text, size_t len);
 void cm_push_projected(lua_State *L, int index, const char *text, size_t len);
 
 #endif

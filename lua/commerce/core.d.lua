@@ -273,6 +273,7 @@ function core.session(options) end
 ---@field form commerce.core.Pairs? body of a POST
 ---@field endpoint string? the limiter's name for it (method and path); give one if the path holds an id
 ---@field timeout number? seconds an attempt may take (the session's)
+---@field projection commerce.core.Projection? only what it keeps of the answer, which must be JSON, becomes a Lua string; the rest is wiped
 
 --- Queues one request. Nothing is sent before transport:run.
 ---@param options commerce.core.RequestOptions

@@ -86,6 +86,26 @@ describe("a request", function()
     assert.equal("application/x-www-form-urlencoded", request.headers["content-type"])
   end)
 
+  it("gives only what a projection keeps of the answer", function()
+    local keep = core.projection { "id", "more.x" }
+    local response, _, _, _, call = ask({ {
+      body = '{"access_token":"sk_test_1","id":"acct_1","more":{"x":1,"token":2}}',
+    } }, { method = "POST", path = "/oauth/token", projection = keep })
+    assert.equal('{"id":"acct_1","more":{"x":1}}', response.body)
+    assert.equal(response, call:poll())
+    for _, body in ipairs { "<html>", '{"id":"acct_1"', "" } do
+      local none, message, details
+      none, message, details, _, call = ask({ { body = body } },
+        { path = "/v1/x", projection = keep })
+      assert.is_nil(none)
+      assert.same({ "GET /v1/x: the answer is not JSON", "decode", false },
+        { message, details.kind, details.retryable })
+      assert.equal(message, select(2, call:poll()))
+    end
+    assert.has_error(function() ask({ {} }, { path = "/v1/x", projection = { "id" } }) end,
+      "bad option 'projection': commerce.projection expected, got table")
+  end)
+
   it("deletes", function()
     assert.is_truthy(ask({ { body = "{}" } }, { method = "DELETE", path = "/v1/x" }))
     assert.equal("DELETE", server.requests[1].method)

@@ -108,7 +108,7 @@ local BINDING = {
   transport = { "args", "class", "compat", "error", "multi" },
   session = { "args", "call", "class", "client", "compat", "lua_limiter", "pager", "secret",
     "transport", "version" },
-  call = { "args", "class", "compat", "error", "multi", "session", "url" },
+  call = { "args", "class", "compat", "error", "lua_projection", "multi", "session", "url" },
   pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
   core = { "call", "compat", "error", "lua_limiter", "lua_page", "lua_projection", "pager",
     "seal", "secret", "session", "transport", "uuid", "version", "webhook" },
