@@ -6,9 +6,11 @@
 --   local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 --   print(assert(shop:sync { types = { "payments", "disputes" } }))
 
+local company = require "commerce.company"
 local connection = require "commerce.connection"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
 
 local commerce = { _VERSION = core.version }
@@ -41,12 +43,60 @@ function commerce.open(options)
 end
 
 --- Connect a Stripe account by its secret or restricted key.
----@param options table see `commerce.connection.open`
+---@param options table see `commerce.connection.connect`
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:connect(options)
-  return connection.open(self.store, options)
+  return connection.connect(self, options)
+end
+
+--- A connection by its id. It is opened with its stored credentials when it is first used.
+---@param id string
+---@param options table? how to talk to Stripe, see `commerce.connection.connect`: base_url, rate,
+---  ...
+---@return commerce.Connection? connection nil on failure; details.kind is "missing" if there is
+---  none
+---@return string? message
+---@return commerce.Details? details
+function methods:connection(id, options)
+  return connection.find(self, id, options)
+end
+
+--- Connections, oldest first.
+---@param given table? company_id, status, integration, account, auth: only those; limit; offset
+---@return commerce.Connection[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:connections(given)
+  return connection.list(self, given)
+end
+
+--- Create a company.
+---@param fields table name; description; tags: table of text to text
+---@return commerce.Company? company nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:create_company(fields)
+  return company.create(self, fields)
+end
+
+--- A company by its id.
+---@param id string
+---@return commerce.Company? company nil on failure; details.kind is "missing" if there is none
+---@return string? message
+---@return commerce.Details? details
+function methods:company(id)
+  return company.find(self, id)
+end
+
+--- Companies, oldest first.
+---@param given table? name: only those of this name; limit; offset
+---@return commerce.Company[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:companies(given)
+  return company.list(self, given)
 end
 
 --- Iterate over stored records of all connections.
@@ -54,7 +104,7 @@ end
 ---@param options table? see `commerce.connection.records`
 ---@return fun(): table? next
 function methods:records(type_name, options)
-  return connection.records(self.store, type_name, options)
+  return read_records(self.store, type_name, options)
 end
 
 --- Close the store.

@@ -20,6 +20,8 @@ local report_mt = { __name = "commerce.Report" }
 ---@field rate_limited integer answers of 429 among them
 ---@field seconds number
 ---@field error string? why it is not complete
+---@field reason string? the same as its pull's status: AuthError, PermissionsError, RateLimitError,
+---  MapError, FetchError
 
 ---@class commerce.Report
 ---@field connection string

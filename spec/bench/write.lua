@@ -11,7 +11,7 @@ local store = require "commerce.store"
 local from = assert(store.open("sqlite:" .. arg[1]))
 local to = assert(store.open("sqlite:" .. arg[2]))
 for _, row in ipairs(assert(from:connections())) do
-  assert(to:save_connection(row))
+  assert(to:add_connection(row, { company = from:companies({ id = row.company_id })[1] }))
 end
 
 local cpu, wall = 0, 0

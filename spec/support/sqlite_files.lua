@@ -113,12 +113,14 @@ function files.open(name)
   return assert(store.open("sqlite:" .. files.path_of(name)))
 end
 
---- Give a store the connection "c1".
+--- Give a store the company "co1" with the connection "c1".
 ---@param db commerce.Store
 ---@return commerce.Store db
 function files.connected(db)
-  assert(db:save_connection { id = "c1", integration = "stripe-test", account = "acct_1",
-    name = "Shop", status = "Linked", created = "2026-03-01T08:00:00Z" })
+  local created = "2026-03-01T08:00:00Z"
+  assert(db:add_connection({ id = "c1", company_id = "co1", integration = "stripe-test",
+    account = "acct_1", name = "Shop", status = "Linked", auth = "key", created = created,
+    linked = created }, { company = { id = "co1", name = "Shop", created = created } }))
   return db
 end
 

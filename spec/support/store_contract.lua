@@ -8,6 +8,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local change_cases = require "spec.support.store_contract_changes"
+local connection_cases = require "spec.support.store_contract_connections"
 local json = require "commerce.json"
 local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
@@ -33,11 +34,6 @@ local function payment(id, fields)
   return entry("payments", record)
 end
 
-local function connection(id, account, created)
-  return { id = id, integration = "stripe-test", account = account, name = "Shop " .. id,
-    status = "Linked", created = created or "2026-01-01T00:00:00Z" }
-end
-
 local function pull(id, fields)
   local row = { id = id, connection_id = "c1", data_type = "payments", status = "Complete",
     requested = "2026-03-01T08:00:00Z", completed = "2026-03-01T08:01:00Z", read = 5,
@@ -55,8 +51,7 @@ return function(open)
 
   before_each(function()
     db = assert(open())
-    assert(db:save_connection(connection("c1", "acct_1")))
-    assert(db:save_connection(connection("c2", "acct_2", "2026-01-02T00:00:00Z")))
+    connection_cases.fill(db)
   end)
 
   after_each(function()
@@ -339,34 +334,7 @@ return function(open)
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })
 
-  describe("connections", function()
-    it("are listed oldest first, with all they have", function()
-      assert(db:save_connection(connection("c0", "acct_0", "2025-01-01T00:00:00Z")))
-      local rows = assert(db:connections())
-      assert.equal("c0", rows[1].id)
-      assert.equal("c1", rows[2].id)
-      assert.equal("c2", rows[3].id)
-      assert.same(connection("c1", "acct_1"), rows[2])
-    end)
-
-    it("are changed in place", function()
-      local row = connection("c1", "acct_1")
-      row.status, row.last_sync, row.name = "Deauthorized", NOW, nil
-      assert(db:save_connection(row))
-      assert.same(row, db:connections()[1])
-      assert.equal(2, #db:connections())
-    end)
-
-    it("are one per integration and account", function()
-      local saved, message, details = db:save_connection(connection("c3", "acct_1"))
-      assert.is_nil(saved)
-      assert.is_string(message)
-      assert.equal("store", details.kind)
-      local live = connection("c4", "acct_1")
-      live.integration = "stripe" -- the account's live data is another connection
-      assert.is_true(db:save_connection(live))
-    end)
-  end)
+  connection_cases.declare(current, { write = write, ids = ids, payment = payment, pull = pull })
 
   describe("pulls", function()
     it("are found as the latest of each data type", function()

@@ -1,6 +1,6 @@
 -- Codat's query language: what it accepts, what it means, what it refuses and where it says so.
 
-local builders = require "spec.support.builders"
+local files = require "spec.support.sqlite_files"
 local model = require "commerce.model"
 local query = require "commerce.query"
 local store = require "commerce.store"
@@ -25,8 +25,7 @@ describe("a query", function()
 
   setup(function()
     db = assert(store.open "sqlite::memory:")
-    assert(db:save_connection { id = "c1", integration = "stripe-test", account = "acct_1",
-      name = "Shop", status = "Linked", created = builders.CREATED_TEXT })
+    files.connected(db)
     local records = {}
     for i, row in ipairs(ROWS) do
       records[i] = { id = row.id, body = assert(model.encode(PAYMENTS, row)) }

@@ -1,27 +1,153 @@
--- Connections. Methods of a store, part of its contract. Called by the SQL stores; failures are
--- raised as in connection.lua.
+-- Connections, how they came to their status, and what went wrong with them. Methods of a store,
+-- part of its contract. Called by the SQL stores; failures are raised as in connection.lua.
+
+local companies = require "commerce.store.companies"
+local filter = require "commerce.store.filter"
+local removal = require "commerce.store.removal"
+
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
 local connections = {}
 
---- All connections, oldest first.
----@return table[]? rows { id, integration, account, name, status, created, last_sync }
+local FILTERS = { id = "string", company_id = "string", status = "string",
+  integration = "string", account = "string", auth = "string", link_id = "string" }
+
+--- Connections, oldest first.
+---@param given table? id, company_id, status, integration, account, auth, link_id: only those;
+---  limit; offset
+---@return table[]? rows { id, company_id, integration, account, name, status, auth, scope, link_id,
+---  created, linked, last_sync }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function connections:connections()
-  return self.db:all("SELECT * FROM connections ORDER BY created, id")
+function connections:connections(given)
+  return filter.rows(self.db, "connections", FILTERS, given)
 end
 
---- Keep a connection, or its changes.
+local function note(db, id, at, status, reason)
+  db:run("INSERT INTO connection_history (connection_id, at, status, reason) VALUES (?, ?, ?, ?)",
+    id, at, status, reason)
+end
+
+--- Add a connection, and the company it belongs to if that is new as well: both or neither.
 ---@param row table as `connections` gives it
+---@param options table? company: a row as `companies` gives it; new_account = true: only if no
+---  connection, of whatever company, has its account in its integration yet
+---@return boolean? added false: the account is there already, and nothing was added; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:add_connection(row, options)
+  local db = self.db
+  options = options or {}
+  return db:transaction(function()
+    if options.new_account and #db:all("SELECT id FROM connections WHERE integration = ? "
+        .. "AND account = ? LIMIT 1", row.integration, row.account) > 0 then
+      return false
+    end
+    if options.company then
+      companies.save_company(self, options.company)
+    end
+    db:run("INSERT INTO connections (id, company_id, integration, account, name, status, auth, "
+      .. "scope, link_id, created, linked, last_sync) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      row.id, row.company_id, row.integration, row.account, row.name, row.status, row.auth,
+      row.scope, row.link_id, row.created, row.linked, row.last_sync)
+    note(db, row.id, row.created, row.status)
+    return true
+  end)
+end
+
+local CHANGEABLE = { "account", "name", "status", "auth", "scope", "linked", "last_sync" }
+
+--- Change a connection, unless somebody else was faster. A change of its status goes into its
+--- history, and where it is not "Linked" any more, the pulls that wait or are under way are closed
+--- as "Cancelled".
+---@param id string
+---@param changes table account, name, status, auth, scope, linked, last_sync: those that are named;
+---  false for none; at: when (needed with status); reason: for the history
+---@param from string? the status that it must have for this
+---@return boolean? changed false: there is no such connection with that status; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:change_connection(id, changes, from)
+  local db, sets, values = self.db, {}, {}
+  for _, name in ipairs(CHANGEABLE) do
+    if changes[name] == false then
+      sets[#sets + 1] = name .. " = NULL"
+    elseif changes[name] ~= nil then
+      sets[#sets + 1], values[#values + 1] = name .. " = ?", changes[name]
+    end
+  end
+  assert(#sets > 0, "change_connection: nothing to change")
+  values[#values + 1] = id
+  values[#values + 1] = from
+  return db:transaction(function()
+    local changed = db:run(("UPDATE connections SET %s WHERE id = ?%s"):format(
+      table.concat(sets, ", "), from and " AND status = ?" or ""), unpack(values)) > 0
+    if changed and changes.status and changes.status ~= from then
+      note(db, id, changes.at, changes.status, changes.reason)
+      if changes.status ~= "Linked" then
+        db:run("UPDATE pulls SET status = 'Cancelled', completed = ?, error_message = ? "
+          .. "WHERE connection_id = ? AND status IN ('Queued', 'Fetching')", changes.at,
+          "the connection became " .. changes.status, id)
+      end
+    end
+    return changed
+  end)
+end
+
+--- Remove a connection with everything stored of it: all or nothing.
+---@param id string
+---@return boolean? removed false if there was none; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:remove_connection(id)
+  return self.db:transaction(function()
+    return removal.connection(self.db, id)
+  end)
+end
+
+--- The statuses that a connection has had, oldest first.
+---@param id string
+---@return table[]? rows { at, status, reason }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:connection_history(id)
+  return self.db:all("SELECT at, status, reason FROM connection_history WHERE connection_id = ? "
+    .. "ORDER BY rowid", id)
+end
+
+--- What went wrong with a connection as a whole, oldest first.
+---@param id string
+---@return table[]? rows { at, status_code, status_text, message, resolved }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:connection_errors(id)
+  return self.db:all("SELECT at, status_code, status_text, message, resolved "
+    .. "FROM connection_errors WHERE connection_id = ? ORDER BY rowid", id)
+end
+
+--- Note an error of a connection. One that is there and unresolved is not noted again.
+---@param id string
+---@param row table { at, status_code, status_text, message }
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function connections:save_connection(row)
-  self.db:run("INSERT INTO connections (id, integration, account, name, status, created, "
-    .. "last_sync) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    .. "ON CONFLICT (id) DO UPDATE SET name = excluded.name, status = excluded.status, "
-    .. "last_sync = excluded.last_sync", row.id, row.integration, row.account,
-    row.name, row.status, row.created, row.last_sync)
+function connections:add_connection_error(id, row)
+  self.db:run("INSERT INTO connection_errors (connection_id, at, status_code, status_text, "
+    .. "message) SELECT ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM connection_errors "
+    .. "WHERE connection_id = ? AND status_code = ? AND message = ? AND resolved IS NULL)",
+    id, row.at, row.status_code, row.status_text, row.message, id, row.status_code, row.message)
+  return true
+end
+
+--- A connection works again: its errors are resolved.
+---@param id string
+---@param at string when
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:resolve_connection_errors(id, at)
+  self.db:run("UPDATE connection_errors SET resolved = ? WHERE connection_id = ? "
+    .. "AND resolved IS NULL", at, id)
   return true
 end
 

@@ -3,6 +3,7 @@
 -- Called by the SQL stores; failures are raised as in connection.lua.
 
 local change_log = require "commerce.store.change_log"
+local errors = require "commerce.errors"
 local json = require "commerce.json"
 local model = require "commerce.model"
 
@@ -83,7 +84,19 @@ local function write_state(db, connection_id, resource, state)
     connection_id, resource, json.encode(state))
 end
 
---- Write what one page gave, and the checkpoint after it, in one transaction.
+-- What is read of a connection that has been unlinked or deleted meanwhile is not stored any more.
+local function check_linked(db, connection_id)
+  local row = db:all("SELECT status FROM connections WHERE id = ?", connection_id)[1]
+  if not row or row.status ~= "Linked" then
+    local _, _, details = errors.fail("store", ("connection %s %s: nothing more is stored of it")
+      :format(connection_id, row and "is " .. row.status or "has been deleted"),
+      { code = "not_linked" })
+    error(details, 0)
+  end
+end
+
+--- Write what one page gave, and the checkpoint after it, in one transaction. The connection must
+--- be "Linked": details.code is "not_linked" if it is not any more.
 ---@param connection_id string
 ---@param page table records: { [data type name] = list of { id, body } }, body from `model.encode`;
 ---  sources: list of { id, parent_id?, data } of `resource`, for joins;
@@ -105,6 +118,7 @@ function pages:write_page(connection_id, page, now)
     return #ids
   end
   db:transaction(function()
+    check_linked(db, connection_id)
     for name, records in pairs(page.records or {}) do
       local created, changed, unchanged = write_records(db, model.find(name), connection_id,
         records, now)

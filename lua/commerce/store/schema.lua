@@ -6,9 +6,6 @@
 
 local schema = {}
 
---- The schema's version, kept in the database; `migrations[n]` leads from n-1 to n.
-schema.VERSION = 3
-
 local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
 
 local BASE = {
@@ -178,8 +175,75 @@ local function add_changes()
   return statements
 end
 
+-- A random UUID (version 4), made by SQLite for each row anew.
+local UUID = "lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' "
+  .. "|| substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (random() & 3), 1) "
+  .. "|| substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)))"
+
+-- Companies, and connections with a life of their own. A connection that is there already
+-- gets a company of its own, named after the account.
+local function add_companies()
+  return {
+    [[CREATE TABLE companies (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        description TEXT,
+        tags TEXT,
+        created TEXT NOT NULL)]],
+    "ALTER TABLE connections ADD COLUMN company_id TEXT",
+    "UPDATE connections SET company_id = " .. UUID,
+    [[INSERT INTO companies (id, name, created)
+        SELECT c.company_id, coalesce(c.name, (SELECT json_extract(i.data, '$.companyName')
+          FROM company_info i WHERE i.connection_id = c.id LIMIT 1), c.account), c.created
+        FROM connections c]],
+    -- SQLite changes a column's constraints only by a new table
+    [[CREATE TABLE new_connections (
+        id TEXT PRIMARY KEY,
+        company_id TEXT NOT NULL REFERENCES companies (id),
+        integration TEXT NOT NULL,
+        account TEXT,
+        name TEXT,
+        status TEXT NOT NULL,
+        auth TEXT,
+        scope TEXT,
+        link_id TEXT UNIQUE,
+        created TEXT NOT NULL,
+        linked TEXT,
+        last_sync TEXT,
+        UNIQUE (company_id, integration, account))]],
+    [[INSERT INTO new_connections (id, company_id, integration, account, name, status, auth,
+          link_id, created, linked, last_sync)
+        SELECT id, company_id, integration, account, name, status, 'key', ]] .. UUID
+      .. [[, created, created, last_sync FROM connections]],
+    "DROP TABLE connections",
+    "ALTER TABLE new_connections RENAME TO connections",
+    "CREATE INDEX connections_account ON connections (integration, account)",
+    -- how a connection came to its status
+    [[CREATE TABLE connection_history (
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        at TEXT NOT NULL,
+        status TEXT NOT NULL,
+        reason TEXT)]],
+    "CREATE INDEX connection_history_of ON connection_history (connection_id)",
+    "INSERT INTO connection_history SELECT id, created, status, NULL FROM connections",
+    -- what went wrong with a connection as a whole; `resolved` when it worked again
+    [[CREATE TABLE connection_errors (
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        at TEXT NOT NULL,
+        status_code TEXT NOT NULL,
+        status_text TEXT NOT NULL,
+        message TEXT NOT NULL,
+        resolved TEXT)]],
+    "CREATE INDEX connection_errors_of ON connection_errors (connection_id)",
+  }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
-schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes }
+schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
+  [3] = add_companies }
+
+--- The schema's version, kept in the database.
+schema.VERSION = #schema.migrations + 1
 
 return schema

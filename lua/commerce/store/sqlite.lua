@@ -110,6 +110,7 @@ local PARTS = {
   "commerce.store.records",
   "commerce.store.sources",
   "commerce.store.listings",
+  "commerce.store.companies",
   "commerce.store.connections",
   "commerce.store.pulls",
   "commerce.store.queue",

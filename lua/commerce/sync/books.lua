@@ -161,13 +161,16 @@ end
 
 -- ---------------------------------------------------------------- pulls
 
-local PULL_STATUS = { [401] = "AuthError", [403] = "PermissionsError", [429] = "RateLimitError" }
+local PULL_STATUS = { [401] = "AuthError", [403] = "AuthError", [429] = "RateLimitError" }
 
-local function pull_status(entry)
+local function pull_status(self, entry)
   if entry.status == "complete" then
     return "Complete"
   end
   local details = entry.details or {}
+  if self.connection.platform.lacks_permission(details) then
+    return "PermissionsError"
+  end
   return PULL_STATUS[details.status] or details.kind == "mapping" and "MapError" or "FetchError"
 end
 
@@ -206,7 +209,7 @@ end
 
 local function close_pull(self, entry)
   local pull = entry.pull
-  pull.status, pull.completed = pull_status(entry), time.now()
+  pull.status, pull.completed = pull_status(self, entry), time.now()
   pull.error_message = entry.error
   for _, name in ipairs(COUNTS) do
     pull[name] = entry[name]
@@ -241,6 +244,7 @@ function methods:close()
     if not ok then
       return nil, message, details
     end
+    entry.reason = entry.status ~= "complete" and entry.pull.status or nil
     entry.pull, entry.details = nil, nil
     local event = { event = "type" }
     for name, value in pairs(entry) do

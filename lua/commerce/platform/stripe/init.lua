@@ -131,6 +131,41 @@ function stripe.lacks_permission(details)
   return type(details) == "table" and details.status == 403 and details.code ~= NO_ACCESS
 end
 
+--- Whether a refusal says that an account cannot be read any more with what its connection has: a
+--- key of its own that is revoked, or access of a platform that its owner withdrew. A platform's
+--- own key that is refused says nothing about the account.
+---@param details commerce.Details?
+---@param auth string? how it was authorized: "connect" or "key"
+---@return boolean
+function stripe.is_revoked(details, auth)
+  return type(details) == "table" and (details.status == 403 and details.code == NO_ACCESS
+    or details.status == 401 and auth == "key")
+end
+
+-- As the mapping of company_info names it.
+local function first_text(...)
+  for i = 1, select("#", ...) do
+    local text = select(i, ...)
+    if type(text) == "string" and text ~= "" then
+      return text
+    end
+  end
+end
+
+local function member(object, name)
+  local value = type(object) == "table" and object[name]
+  return value or nil
+end
+
+--- What an account is called.
+---@param account table Stripe's object, or its id alone
+---@return string? name
+function stripe.account_name(account)
+  return first_text(member(account.business_profile, "name"),
+    member(member(account.settings, "dashboard"), "display_name"),
+    member(account.company, "name"), account.email)
+end
+
 --- The account's id in a refusal: Stripe's 403 for a restricted key names the account it is for.
 ---@param details commerce.Details
 ---@return string? account

@@ -1,0 +1,398 @@
+-- A connection: one Stripe account in one mode, of one company. It has a life in the store, which
+-- the files beside this one lead, and, when it is opened, a session at Stripe. Called by company
+-- and commerce (init).
+
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local keys = require "commerce.connection.keys"
+local life = require "commerce.connection.life"
+local read_records = require "commerce.connection.records"
+local sessions = require "commerce.connection.session"
+local stripe = require "commerce.platform.stripe"
+local sync = require "commerce.sync"
+local time = require "commerce.time"
+local verify = require "commerce.verify"
+
+local connection = {}
+
+---@class commerce.Connection
+---@field id string UUID
+---@field company_id string
+---@field integration table see commerce.platform.stripe
+---@field account string? Stripe's account id; none before it is linked
+---@field name string? the account's
+---@field status "PendingAuth"|"Linked"|"Unlinked"|"Deauthorized"
+---@field auth "connect"|"key"|nil how it was authorized: by Stripe Connect, or by the account's own
+---  key
+---@field scope string? of a Connect grant: read_only, read_write
+---@field link_id string? what its Link URL is known by
+---@field created string
+---@field linked string? when it was authorized last
+---@field last_sync string?
+---@field store commerce.Store
+local methods = {}
+
+-- What the store knows is read through, so that it is never out of date in two places.
+local connection_mt = { __name = "commerce.Connection", __index = function(self, name)
+  return methods[name] or rawget(self, "row")[name]
+end }
+
+--- A connection of the store, not opened: nothing is asked of Stripe.
+---@param app commerce.App
+---@param row table as the store gives it
+---@param options table? see `commerce.connection.session`: how to talk to Stripe when it is opened
+---@return commerce.Connection
+function connection.wrap(app, row, options)
+  return setmetatable({ app = app, store = app.store, row = row, options = options or {},
+    integration = stripe.integrations[row.integration], platform = stripe,
+    mappings = stripe.mappings() }, connection_mt)
+end
+
+--- A connection by its id.
+---@param app commerce.App
+---@param id string
+---@param options table? see `commerce.connection.session`
+---@return commerce.Connection? connection nil on failure; details.kind is "missing" if there is
+---  none
+---@return string? message
+---@return commerce.Details? details
+function connection.find(app, id, options)
+  errors.check_options(options or {}, sessions.OPTIONS)
+  local rows, message, details = app.store:connections { id = id }
+  if not rows then
+    return nil, message, details
+  elseif not rows[1] then
+    return errors.fail("missing", ("no connection %s"):format(id))
+  end
+  return connection.wrap(app, rows[1], options)
+end
+
+--- Connections, oldest first.
+---@param app commerce.App
+---@param given table? company_id, status, integration, account, auth: only those; limit; offset
+---@return commerce.Connection[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connection.list(app, given)
+  local rows, message, details = app.store:connections(given)
+  if not rows then
+    return nil, message, details
+  end
+  local list = {}
+  for i, row in ipairs(rows) do
+    list[i] = connection.wrap(app, row)
+  end
+  return list
+end
+
+--- Make a connection that waits to be authorized.
+---@param app commerce.App
+---@param company_id string
+---@param integration string "stripe" or "stripe-test"
+---@return commerce.Connection? connection nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connection.create(app, company_id, integration)
+  local row, message, details = keys.new_row(company_id, integration)
+  if not row then
+    return nil, message, details
+  end
+  local ok
+  ok, message, details = app.store:add_connection(row)
+  if not ok then
+    return nil, message, details
+  end
+  return connection.wrap(app, row)
+end
+
+-- ---------------------------------------------------------------- opening
+
+local function attach(self, parts, key)
+  local account = parts.account
+  self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
+  self.account_created, self.ask = tonumber(account.created), parts.ask
+  self.restricted = stripe.is_restricted(key)
+  self.known = { account = account.object and account or nil, at = parts.at }
+  return self
+end
+
+local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
+  name = "string", company = "string", connection = "string", relink = "boolean" }
+for name, kind in pairs(sessions.OPTIONS) do
+  CONNECT_OPTIONS[name] = kind
+end
+
+--- Connect an account by its own key, or by a platform's key that acts for it. The account is asked
+--- for its id; a connection that the store already has for it is taken up again, and "Linked" if it
+--- was "Deauthorized".
+---@param app commerce.App
+---@param options table secret_key: a string or a `commerce.core` secret; integration: "stripe" or
+---  "stripe-test", to have the key's mode checked; account: act on this connected account with the
+---  platform's key; company: the id of the company that it belongs to (default: the one that has
+---  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
+---  an "Unlinked" one, too; name: of the account; and those of `commerce.connection.session`:
+---  base_url: another server (default: STRIPE_API_BASE, then Stripe); rate, endpoint_rate (requests
+---  a second), concurrency (requests in flight), retries, timeout, connect_timeout, backoff,
+---  backoff_cap (seconds), max_body (bytes), ca_file
+---@return commerce.Connection? connection nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connection.connect(app, options)
+  errors.check_options(options, CONNECT_OPTIONS)
+  local key, message, details = sessions.secret(options.secret_key)
+  if not key then
+    return nil, message, details
+  end
+  local integration
+  integration, message, details = sessions.integration(key, options.integration)
+  if not integration then
+    return nil, message, details
+  end
+  local wanted = options.account
+  local parts
+  parts, message, details = sessions.open(app, key, integration,
+    { account = wanted, header = wanted ~= nil }, options)
+  if not parts then
+    keys.refused(app, integration, options, message, details)
+    return nil, message, details
+  end
+  local row
+  row, message, details = keys.take_up(app, integration, parts.account, options)
+  if not row then
+    parts.transport:close()
+    return nil, message, details
+  end
+  return attach(connection.wrap(app, row), parts, key)
+end
+
+local function only_linked(self)
+  if self.status ~= "Linked" then
+    return errors.fail("state", ("connection %s is %s: only a Linked one can be synced; link it "
+      .. "again, what is stored stays readable"):format(self.id, self.status),
+      { code = "not_linked" })
+  elseif not self.account then
+    -- with a platform's key and no account, Stripe would answer with the platform's own data
+    return errors.fail("state", ("connection %s has no account: link it again"):format(self.id))
+  end
+  return true
+end
+
+--- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
+--- the account answers.
+---@return commerce.Connection? self nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:open()
+  local ok, message, details = only_linked(self)
+  if not ok then
+    return nil, message, details
+  elseif self.session then
+    return self
+  end
+  local key
+  key, message, details = keys.stored(self.app, self.row)
+  if not key then
+    return nil, message, details
+  end
+  local parts
+  parts, message, details = sessions.open(self.app, key, self.integration,
+    { account = self.account, header = self.auth == "connect" }, self.options)
+  if not parts then
+    self:failed(message, details)
+    return nil, message, details
+  end
+  return attach(self, parts, key)
+end
+
+-- ---------------------------------------------------------------- using it
+
+-- A run was refused something: is it the whole account? Asked once more, so that no stray answer
+-- ends a connection.
+local function check_access(self)
+  local account, message, details = self.ask()
+  if not account then
+    self:failed(message, details)
+  end
+end
+
+local function was_refused(report)
+  for _, entry in ipairs(report.types) do
+    if entry.reason == "AuthError" then
+      return true
+    end
+  end
+  return false
+end
+
+--- Read the account's data types into the store.
+---@param options table? see `commerce.sync.run`
+---@return commerce.Report? report nil where nothing could be done
+---@return string? message
+---@return commerce.Details? details
+function methods:sync(options)
+  local ok, message, details = self:open()
+  if not ok then
+    return nil, message, details
+  end
+  local report
+  report, message, details = sync.run(self, options)
+  if not report then
+    local status = type(details) == "table" and details.status
+    if status == 401 or status == 403 then
+      check_access(self)
+    end
+    return nil, message, details
+  end
+  if was_refused(report) then
+    check_access(self)
+  elseif report.complete then
+    ok, message, details = self.store:resolve_connection_errors(self.id, time.now())
+  end
+  if ok then
+    ok, message, details = self:change { last_sync = time.now() }
+  end
+  return ok and report or nil, message, details
+end
+
+--- Compare what is stored with Stripe: the balance, payouts, and every type's records.
+---@param options table? see `commerce.verify.run`
+---@return commerce.VerifyReport? report nil where nothing could be done
+---@return string? message
+---@return commerce.Details? details
+function methods:verify(options)
+  local ok, message, details = self:open()
+  if not ok then
+    return nil, message, details
+  end
+  return verify.run(self, options)
+end
+
+local FRESH = 10 -- seconds
+
+--- An object that was fetched a moment ago, to spare its request; it is given once.
+---@param resource string
+---@return table? object
+function methods:take_known(resource)
+  local object = core.now() - self.known.at < FRESH and self.known[resource] or nil
+  self.known[resource] = nil
+  return object
+end
+
+--- Iterate over the connection's records of a data type: `for payment in shop:records("payments")`.
+---@param type_name string
+---@param options table? see `commerce.connection.records`; the connection is this one
+---@return fun(): table? next
+function methods:records(type_name, options)
+  local all = { connection_id = self.id }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return read_records(self.store, type_name, all)
+end
+
+--- Close the connections to Stripe; the store stays open.
+function methods:close()
+  if self.transport then
+    self.transport:close()
+    self.session, self.transport, self.limiter = nil, nil, nil
+  end
+end
+
+-- ---------------------------------------------------------------- its life
+
+--- Change what the store knows, whatever the status.
+---@param changes table see `change_connection` of the store
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:change(changes)
+  local changed, message, details = self.store:change_connection(self.id, changes)
+  if changed == false then
+    return errors.fail("missing", ("connection %s has been deleted"):format(self.id))
+  elseif changed then
+    for name, value in pairs(changes) do
+      self.row[name] = value or nil
+    end
+  end
+  return changed, message, details
+end
+
+--- It has been authorized, which must be proven: it is "Linked".
+---@param grant table see `commerce.connection.life`: account, auth, scope, name
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:link(grant)
+  return life.link(self.store, self.row, grant)
+end
+
+--- End it: nothing is read any more, a kept key is forgotten, what is stored stays readable.
+---@param reason string? for its history
+---@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
+---@return string? message
+---@return commerce.Details? details
+function methods:unlink(reason)
+  local ok, message, details = life.finish(self.store, self.row, "Unlinked", reason)
+  if not ok then
+    return nil, message, details
+  end
+  self:close()
+  return keys.forget(self.app, self.row)
+end
+
+--- The merchant or Stripe has ended it. What is stored stays readable.
+---@param reason string? for its history
+---@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
+---@return string? message
+---@return commerce.Details? details
+function methods:deauthorize(reason)
+  return life.finish(self.store, self.row, "Deauthorized", reason)
+end
+
+--- Note a failure; if it says that the account is out of reach, the connection is "Deauthorized".
+---@param message string
+---@param details commerce.Details?
+---@return boolean? ok nil if the store failed
+---@return string? why
+---@return commerce.Details? its_details
+function methods:failed(message, details)
+  local ok, why, its_details = life.note_error(self.store, self.row, message, details)
+  if ok and self.status == "Linked" and stripe.is_revoked(details, self.auth) then
+    return self:deauthorize(message)
+  end
+  return ok, why, its_details
+end
+
+--- What went wrong with it as a whole, oldest first.
+---@return table[]? rows { at, status_code, status_text, message, resolved }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:errors()
+  return self.store:connection_errors(self.id)
+end
+
+--- How it came to its status, oldest first.
+---@return table[]? rows { at, status, reason }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:history()
+  return self.store:connection_history(self.id)
+end
+
+--- Remove it with everything that is stored of it.
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:delete()
+  self:close()
+  local ok, message, details = keys.forget(self.app, self.row)
+  if ok then
+    ok, message, details = self.store:remove_connection(self.id)
+  end
+  if ok == false then
+    return errors.fail("missing", ("connection %s has been deleted already"):format(self.id))
+  end
+  return ok, message, details
+end
+
+return connection

@@ -1,0 +1,60 @@
+-- Reading stored records, of one connection or of all. Called by connection and init.
+
+local errors = require "commerce.errors"
+local json = require "commerce.json"
+local model = require "commerce.model"
+local query = require "commerce.query"
+
+local RECORD_OPTIONS = { connection_id = "string", query = "string", orderBy = "string",
+  limit = "number", offset = "number", deleted = "boolean", raw = "boolean" }
+
+local function parsed(data_type, options)
+  local found = { connection_id = options.connection_id, limit = options.limit,
+    offset = options.offset, deleted = options.deleted }
+  local message, details
+  if options.query then
+    found.query, message, details = query.parse(data_type, options.query)
+    if not found.query then
+      return nil, message, details
+    end
+  end
+  if options.orderBy then
+    found.order_by, message, details = query.order(data_type, options.orderBy)
+    if not found.order_by then
+      return nil, message, details
+    end
+  end
+  return found
+end
+
+--- Iterate over the records of a data type, newest first. Raises on failure, so that no loop ends
+--- early in silence.
+---@param store commerce.Store
+---@param type_name string
+---@param options table? query and orderBy in Codat's language ("amount>100&&status=Paid",
+---  "-createdDate"); limit; offset; connection_id (all if left out); deleted: true for those too
+---  that the source deleted; raw: true gives each record as JSON text
+---@return fun(): any next
+return function(store, type_name, options)
+  options = options or {}
+  errors.check_options(options, RECORD_OPTIONS)
+  local data_type, unknown = model.find(type_name)
+  if not data_type then
+    error(unknown, 2)
+  end
+  local found, message, details = parsed(data_type, options)
+  local next_row
+  if found then
+    next_row, message, details = store:records(data_type, found)
+  end
+  if not next_row then
+    error(details or message, 2)
+  end
+  return function()
+    local _, data = next_row()
+    if data == nil or options.raw then
+      return data
+    end
+    return json.decode(data)
+  end
+end

@@ -1,0 +1,139 @@
+-- Sessions: what is needed to ask Stripe as somebody, and who that is.
+-- Called by connection; the account is asked who it is before anything else is done.
+
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local json = require "commerce.json"
+local runtime = require "commerce.runtime"
+local stripe = require "commerce.platform.stripe"
+
+local session = {}
+
+--- How to talk to Stripe; every function that opens a connection takes these.
+session.OPTIONS = {
+  base_url = "string", rate = "number", endpoint_rate = "number", concurrency = "number",
+  retries = "number", timeout = "number", connect_timeout = "number", ca_file = "string",
+  max_body = "number", backoff = "number", backoff_cap = "number",
+}
+
+--- A key as a secret.
+---@param key string|userdata? a text or a `commerce.core` secret
+---@return userdata? secret nil on failure
+---@return string? message
+---@return commerce.Details? details
+function session.secret(key)
+  local message, details
+  if type(key) == "string" then
+    key, message, details = core.secret(key)
+  end
+  if key == nil then
+    return errors.fail("auth", message or "no secret key given: set STRIPE_SECRET_KEY", details)
+  end
+  return key
+end
+
+--- The integration that a key belongs to.
+---@param key userdata a `commerce.core` secret
+---@param wanted string? the integration that it must belong to
+---@return table? integration see commerce.platform.stripe; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function session.integration(key, wanted)
+  local integration, message, details = stripe.integration_of(key)
+  if not integration then
+    return nil, message, details
+  elseif wanted and not stripe.integrations[wanted] then
+    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
+      :format(wanted))
+  elseif wanted and wanted ~= integration.name then
+    return errors.fail("auth", ("the key is a %s mode key, integration '%s' needs a %s mode key")
+      :format(integration.livemode and "live" or "test", wanted,
+        integration.livemode and "test" or "live"))
+  end
+  return integration
+end
+
+local FIRST_RETRIES = 2 -- of the first request: a missing network is told within seconds
+
+local function new_limiter(options, integration)
+  return core.limiter {
+    rate = options.rate or integration.rate,
+    endpoint_rate = options.endpoint_rate or stripe.endpoint_rate,
+    concurrency = options.concurrency or stripe.concurrency,
+  }
+end
+
+-- Whether the limits count for the platform or for the account is not documented: both are kept.
+local function platform_limiter(app, options, integration, account)
+  if account then
+    app.limiters = app.limiters or {}
+    app.limiters[integration.name] = app.limiters[integration.name]
+      or new_limiter(options, integration)
+    return app.limiters[integration.name]
+  end
+end
+
+-- The account behind the key. A restricted key may be refused it, but is then told its id.
+local function identify(asker, transport, wanted)
+  local call = asker:request { path = stripe.resources.account.path }
+  local response, message, details = runtime.await(transport, call)
+  local account = {}
+  if response then
+    account = json.decode(response.body) or account
+  elseif stripe.account_in_refusal(details) then
+    account.id = stripe.account_in_refusal(details)
+  else
+    return nil, message, details
+  end
+  if type(account.id) ~= "string" then
+    return errors.fail("decode", "GET /v1/account: the answer is no account")
+  elseif wanted and wanted ~= account.id then
+    return errors.fail("auth", ("asked for account %s, Stripe answered as %s")
+      :format(wanted, account.id), { code = "other_account" })
+  end
+  return account
+end
+
+--- Open a session and ask it who it is.
+---@param app commerce.App
+---@param key userdata a `commerce.core` secret
+---@param integration table the key's
+---@param who table account: the id that must answer; header: true to ask on its behalf
+---  (Stripe-Account)
+---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
+---@return table? parts { session, transport, limiter, account = Stripe's object, or its id alone,
+---  at = when it was read (core.now), ask = a function that asks once more }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function session.open(app, key, integration, who, options)
+  local transport = core.transport {
+    connect_timeout = options.connect_timeout, ca_file = options.ca_file,
+    max_connections = options.concurrency or stripe.concurrency,
+  }
+  local limiter = new_limiter(options, integration)
+  local acting_for = who.header and who.account or nil
+  local function make(retries)
+    return core.session {
+      transport = transport, key = key, account = acting_for, version = stripe.version,
+      base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
+      limiter = limiter, retries = retries, timeout = options.timeout,
+      platform_limiter = platform_limiter(app, options, integration, acting_for),
+      max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,
+    }
+  end
+  local first = make(math.min(options.retries or FIRST_RETRIES, FIRST_RETRIES))
+  local parts = { transport = transport, limiter = limiter, session = make(options.retries) }
+  function parts.ask()
+    return identify(first, transport, who.account)
+  end
+  local message, details
+  parts.account, message, details = parts.ask()
+  parts.at = core.now()
+  if not parts.account then
+    transport:close()
+    return nil, message, details
+  end
+  return parts
+end
+
+return session

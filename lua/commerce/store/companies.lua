@@ -1,0 +1,46 @@
+-- Companies. Methods of a store, part of its contract. Called by the SQL stores; failures are
+-- raised as in connection.lua.
+
+local filter = require "commerce.store.filter"
+local removal = require "commerce.store.removal"
+
+local companies = {}
+
+--- Companies, oldest first.
+---@param given table? id, name: only those; limit; offset
+---@return table[]? rows { id, name, description, tags (JSON text), created }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function companies:companies(given)
+  return filter.rows(self.db, "companies", { id = "string", name = "string" }, given)
+end
+
+--- Keep a company, or its changes.
+---@param row table as `companies` gives it
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function companies:save_company(row)
+  self.db:run("INSERT INTO companies (id, name, description, tags, created) "
+    .. "VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
+    .. "description = excluded.description, tags = excluded.tags", row.id, row.name,
+    row.description, row.tags, row.created)
+  return true
+end
+
+--- Remove a company with its connections and everything stored of them: all or nothing.
+---@param id string
+---@return boolean? removed false if there was none; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function companies:remove_company(id)
+  local db = self.db
+  return db:transaction(function()
+    for _, row in ipairs(db:all("SELECT id FROM connections WHERE company_id = ?", id)) do
+      removal.connection(db, row.id)
+    end
+    return db:run("DELETE FROM companies WHERE id = ?", id) > 0
+  end)
+end
+
+return companies
