@@ -1,0 +1,157 @@
+-- A connection's commerce data: one list and one record for each data type. Called by api.
+
+local answer = require "commerce.api.answer"
+local input = require "commerce.api.input"
+local model = require "commerce.model"
+local page = require "commerce.api.page"
+local scope = require "commerce.api.scope"
+
+local data = {}
+
+local BASE = "/companies/{companyId}/connections/{connectionId}/data/"
+
+-- What may be read is what was read once to its end. A later pull that is under way or failed takes
+-- nothing away.
+local function check_pulled(context, connection, data_type)
+  local complete, message, details = context.store:latest_complete_pulls(connection.id)
+  if complete and complete[data_type.name] then
+    return true
+  end
+  local latest
+  if complete then
+    latest, message, details = context.store:latest_pulls(connection.id)
+  end
+  if not latest then
+    return nil, message, details
+  end
+  local pull = latest[data_type.name]
+  if not pull then
+    return answer.refuse(409, "The data set has not been requested.")
+  end
+  return answer.refuse(409, ("The data set is not available yet: its last pull is %s.")
+    :format(pull.status))
+end
+
+-- The connection of the path and the data type, if it has been pulled.
+local function readable(context, key)
+  local connection, message, details = scope.connection(context)
+  local data_type, ok
+  if connection then
+    data_type, message, details = scope.data_type(context, key, context.integration_of(connection))
+  end
+  if data_type then
+    ok, message, details = check_pulled(context, connection, data_type)
+  end
+  if not ok then
+    return nil, message, details
+  end
+  return connection, data_type
+end
+
+local function list(key)
+  return function(context)
+    local connection, data_type, details = readable(context, key)
+    if not connection then
+      return nil, data_type, details
+    end
+    local asked, filter, message
+    asked, message, details = input.page(context.parameters)
+    if asked then
+      filter, message, details = scope.filter(context, data_type)
+    end
+    local total, next_row
+    if filter then
+      total, message, details = context.store:count(data_type, connection.id, filter.query)
+    end
+    if total then
+      next_row, message, details = context.store:records(data_type, { query = filter.query,
+        order_by = filter.order_by, connection_id = connection.id, limit = asked.size,
+        offset = asked.offset })
+    end
+    if not next_row then
+      return nil, message, details
+    end
+    local texts = {}
+    for _, text in next_row do
+      texts[#texts + 1] = text
+    end
+    return page.answer(context, asked, texts, total)
+  end
+end
+
+local function one(key, parameter)
+  return function(context)
+    local connection, data_type, details = readable(context, key)
+    if not connection then
+      return nil, data_type, details
+    end
+    local id = context.values[parameter]
+    local found, message
+    found, message, details = context.store:find(data_type, connection.id, { id })
+    if not found then
+      return nil, message, details
+    elseif not found[id] then
+      return answer.refuse(404, ("No data available for %s for ID %s"):format(data_type.key, id))
+    end
+    return answer.text(200, found[id])
+  end
+end
+
+local function company_info(context)
+  local connection, data_type, details = readable(context, "commerce-companyInfo")
+  if not connection then
+    return nil, data_type, details
+  end
+  local next_row, message
+  next_row, message, details = context.store:records(data_type,
+    { connection_id = connection.id, limit = 1 })
+  if not next_row then
+    return nil, message, details
+  end
+  local _, text = next_row()
+  if not text then
+    return answer.refuse(404, ("No data available for %s for ID %s"):format(data_type.key,
+      connection.id))
+  end
+  return answer.text(200, text)
+end
+
+-- Codat's names: path, the single record's parameter, the words of the operation ids, the schema.
+-- The parameter of a product category really is productId.
+local TYPES = {
+  { "commerce-customers", "customerId", "customers", "customer", "Customer" },
+  { "commerce-disputes", "disputeId", "disputes", "dispute", "Dispute" },
+  { "commerce-locations", "locationId", "locations", "location" },
+  { "commerce-orders", "orderId", "orders", "order" },
+  { "commerce-payments", "paymentId", "payments", "payment", "Payment" },
+  { "commerce-paymentMethods", "paymentMethodId", "payment-methods", "payment-method",
+    "PaymentMethod" },
+  { "commerce-products", "productId", "products", "product", "Product" },
+  { "commerce-productCategories", "productId", "product-categories", "product-category" },
+  { "commerce-taxComponents", "taxId", "tax-components", "tax-component", "TaxComponent" },
+  { "commerce-transactions", "transactionId", "transactions", "transaction", "Transaction" },
+}
+
+--- The routes of the group.
+---@return commerce.api.Route[]
+function data.routes()
+  local routes = { {
+    method = "GET", path = BASE .. "commerce-info", id = "get-company-info", run = company_info,
+    tag = "Commerce", summary = "Get company info", answer = { status = 200,
+      schema = model.find("company_info").title }, errors = { 404, 409 },
+  } }
+  for _, names in ipairs(TYPES) do
+    local key, parameter, plural, singular, schema = names[1], names[2], names[3], names[4],
+      names[5]
+    routes[#routes + 1] = { method = "GET", path = BASE .. key, id = "list-" .. plural,
+      run = list(key), tag = "Commerce", summary = "List " .. plural:gsub("-", " "), paged = true,
+      answer = { status = 200, list = schema or "Record" }, errors = { 400, 404, 409 } }
+    routes[#routes + 1] = { method = "GET", path = BASE .. key .. "/{" .. parameter .. "}",
+      id = "get-" .. singular, run = one(key, parameter), tag = "Commerce",
+      summary = "Get " .. singular:gsub("-", " "), answer = { status = 200,
+        schema = schema or "Record" }, errors = { 404, 409 } }
+  end
+  return routes
+end
+
+return data

@@ -1,0 +1,160 @@
+-- Codat's HTTP API as a function: a request as a table in, a response as a table out. It knows
+-- nothing of sockets or nginx, and waits for nothing but the store. Called by openresty.
+--
+-- A request goes through here in this order: is it well-formed, whose key is it, how much has the
+-- key called today, which route is it, and then the route's own work. Whatever breaks on the way
+-- becomes an answer in Codat's form.
+
+local answer = require "commerce.api.answer"
+local auth = require "commerce.api.auth"
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local input = require "commerce.api.input"
+local openapi = require "commerce.api.openapi"
+local router = require "commerce.api.router"
+local stripe = require "commerce.platform.stripe"
+
+local api = {}
+
+---@class commerce.api.Request
+---@field method string
+---@field path string percent-encoded as it was sent, without the prefix that the API is served under
+---@field query string? without the question mark
+---@field headers table<string, string> by lower-case name
+---@field body string?
+
+---@class commerce.Api
+local methods = {}
+local api_mt = { __name = "commerce.Api", __index = methods }
+
+local GROUPS = {
+  "commerce.api.data",
+  "commerce.api.refresh",
+  "commerce.api.api_keys",
+}
+
+local DAILY_LIMIT = 100000 -- requests of one key, if nothing else is said
+local LARGEST_BODY = 1024 * 1024 -- bytes
+
+--- All routes, in the order of their groups.
+---@return commerce.api.Route[]
+function api.routes()
+  local routes = {}
+  for _, group in ipairs(GROUPS) do
+    for _, route in ipairs(require(group).routes()) do
+      routes[#routes + 1] = route
+    end
+  end
+  return routes
+end
+
+local OPTIONS = { prefix = "string", daily_limit = "number", counter = "function", log = "function" }
+
+--- Make the API of an application.
+---@param app commerce.App
+---@param options table? prefix: the path that it is served under ("" or "/codat"); daily_limit:
+---  requests a day for each key; counter: see `auth.memory_counter`; log: a function that is told
+---  what broke inside, as (message, correlation id)
+---@return commerce.Api
+function api.new(app, options)
+  options = options or {}
+  errors.check_options(options, OPTIONS)
+  local routes = api.routes()
+  return setmetatable({
+    app = app, routes = router.new(routes), prefix = options.prefix or "",
+    document = openapi.document(routes, options.prefix or ""),
+    daily_limit = options.daily_limit or DAILY_LIMIT,
+    counter = options.counter or auth.memory_counter(),
+    log = options.log or function() end, mappings = stripe.mappings(),
+  }, api_mt)
+end
+
+local function integration_of(connection)
+  return stripe.integrations[connection.integration] or { title = connection.integration }
+end
+
+local function context_of(self, request, parameters, values)
+  return {
+    app = self.app, store = self.app.store, request = request, path = self.prefix .. request.path,
+    parameters = parameters, values = values, mappings = self.mappings,
+    integration_of = integration_of,
+    fetched_types = function()
+      return stripe.type_names()
+    end,
+  }
+end
+
+local function find_route(self, request)
+  local method = request.method == "HEAD" and "GET" or request.method
+  local route, found = self.routes:find(method, request.path)
+  if route then
+    return route, found
+  elseif #found == 0 then
+    return answer.refuse(404, "There is nothing at this path.")
+  end
+  return answer.refuse(405, "The method is not allowed here.",
+    { headers = { Allow = table.concat(found, ", ") } })
+end
+
+-- What a request is answered with, or the failure triple; the headers of the key's limit in any
+-- case where there is a key.
+local function run(self, request, headers)
+  local parameters, message, details = input.parameters(request.query)
+  local key, allowed, route, values
+  if parameters then
+    key, message, details = auth.check(self.app.store, request.headers)
+  end
+  if key then
+    allowed, message, details = auth.count(key, self.daily_limit, self.counter)
+    for name, value in pairs(allowed and message or {}) do
+      headers[name] = value
+    end
+  end
+  if allowed and #(request.body or "") > LARGEST_BODY then
+    return answer.refuse(400, ("The request body is longer than %d bytes."):format(LARGEST_BODY))
+  elseif allowed then
+    route, values, details = find_route(self, request)
+    message = values
+  end
+  if not route then
+    return nil, message, details
+  end
+  return route.run(context_of(self, request, parameters, values))
+end
+
+local function unexpected(self, correlation_id, raised)
+  self.log(tostring(raised), correlation_id)
+  return answer.failure(tostring(raised), nil, correlation_id)
+end
+
+--- Answer a request.
+---@param request commerce.api.Request
+---@return commerce.api.Response
+function methods:handle(request)
+  if request.method == "GET" and request.path == "/openapi.json" then
+    return answer.text(200, self.document)
+  end
+  local correlation_id, headers = core.uuid(), {}
+  local response, message, details
+  local ok, raised = errors.try(function()
+    response, message, details = run(self, request, headers)
+  end)
+  if not ok then
+    response = unexpected(self, correlation_id, raised)
+  elseif not response then
+    response = answer.failure(message, details, correlation_id)
+    if response.status >= 500 then
+      self.log(tostring(message), correlation_id)
+    end
+  end
+  for name, value in pairs(headers) do
+    response.headers[name] = response.headers[name] or value
+  end
+  response.headers["X-Correlation-Id"] = correlation_id
+  if request.method == "HEAD" then
+    response.body = ""
+  end
+  return response
+end
+
+return api

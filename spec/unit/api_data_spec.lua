@@ -1,0 +1,169 @@
+-- The commerce data endpoints: pages, links, queries, single records, and who may see what.
+
+local client = require "spec.support.api_client"
+
+local DATA, OTHER = client.DATA, client.OTHER_CONNECTION
+
+describe("commerce data", function()
+  local api
+
+  setup(function()
+    api = client.new()
+    local payments = {}
+    for i = 1, 25 do
+      payments[i] = { id = ("ch_%02d"):format(i), amount = i + 0.5, currency = "EUR",
+        status = i % 5 == 0 and "Failed" or "Paid",
+        createdDate = ("2026-01-%02dT00:00:00Z"):format(i) }
+    end
+    api:give("payments", payments)
+    api:give("transactions", { { id = "txn_1:Stripe processing fees", totalAmount = -0.9,
+      type = "PaymentFee" }, { id = "a/b?c=ü", totalAmount = 1, type = "Unknown" } })
+    api:give("payments", { { id = "theirs", amount = 1 } }, OTHER)
+    api:give("disputes", {})
+    api:give("company_info", { { companyName = "Shop", baseCurrency = "GBP" } })
+    api:pulled("products", "Fetching")
+    api:pulled("tax_components", "PermissionsError")
+  end)
+
+  teardown(function()
+    api:close()
+  end)
+
+  local function ids(target)
+    local status, body = api:get(DATA .. target)
+    assert.equal(200, status, body.error)
+    local found = {}
+    for i, record in ipairs(body.results) do
+      found[i] = record.id
+    end
+    return table.concat(found, " "), body
+  end
+
+  it("comes a page at a time, newest first, with links", function()
+    local found, body = ids "/commerce-payments?pageSize=10&page=2"
+    assert.equal("ch_15 ch_14 ch_13 ch_12 ch_11 ch_10 ch_09 ch_08 ch_07 ch_06", found)
+    local path = DATA .. "/commerce-payments"
+    assert.same({ self = { href = path }, current = { href = path .. "?page=2&pageSize=10" },
+      next = { href = path .. "?page=3&pageSize=10" },
+      previous = { href = path .. "?page=1&pageSize=10" } }, body._links)
+    assert.equal(2, body.pageNumber)
+    assert.equal(10, body.pageSize)
+    assert.equal(25, body.totalResults)
+  end)
+
+  it("has no links beyond its ends", function()
+    local _, first = ids "/commerce-payments"
+    assert.is_nil(first._links.next)
+    assert.is_nil(first._links.previous)
+    assert.equal(100, first.pageSize)
+    local found, beyond = ids "/commerce-payments?page=9&pageSize=10"
+    assert.equal("", found)
+    assert.equal(DATA .. "/commerce-payments?page=3&pageSize=10", beyond._links.previous.href)
+    assert.is_nil(beyond._links.next)
+  end)
+
+  it("keeps query and order in the links", function()
+    local found, body = ids "/commerce-payments?pageSize=2&query=status%3Dpaid%26%26amount%3C5"
+    assert.equal("ch_04 ch_03", found)
+    assert.equal(4, body.totalResults)
+    assert.equal(DATA .. "/commerce-payments?page=2&pageSize=2&query=status%3Dpaid%26%26amount%3C5",
+      body._links.next.href)
+    local next_found = ids(body._links.next.href:sub(#DATA + 1))
+    assert.equal("ch_02 ch_01", next_found)
+  end)
+
+  it("is ordered as asked for", function()
+    assert.equal("ch_01 ch_02", (ids "/commerce-payments?pageSize=2&orderBy=amount"))
+    assert.equal("ch_25 ch_24", (ids "/commerce-payments?pageSize=2&orderBy=-amount"))
+    assert.equal("ch_05 ch_10", (ids "/commerce-payments?pageSize=2&orderBy=status"))
+    assert.equal("ch_01", (ids "/commerce-payments?pageSize=1&orderby=createdDate"))
+  end)
+
+  it("is an empty page where a type has no records", function()
+    local found, body = ids "/commerce-disputes"
+    assert.equal("", found)
+    assert.same({}, body.results)
+    assert.equal(0, body.totalResults)
+  end)
+
+  it("is written as it is stored", function()
+    local response = api.api:handle { method = "GET", path = DATA .. "/commerce-payments/ch_01",
+      headers = { authorization = api.authorization } }
+    assert.equal('{"id":"ch_01","amount":1.5,"currency":"EUR","status":"Paid",'
+      .. '"createdDate":"2026-01-01T00:00:00Z","modifiedDate":"2026-03-01T00:00:00Z"}',
+      response.body)
+    assert.equal("application/json; charset=utf-8", response.headers["Content-Type"])
+  end)
+
+  it("takes ids of any characters, percent-encoded", function()
+    for _, id in ipairs { "txn_1%3AStripe%20processing%20fees", "a%2Fb%3Fc%3D%C3%BC" } do
+      assert.equal(200, (api:get(DATA .. "/commerce-transactions/" .. id)))
+    end
+  end)
+
+  it("has one company info, without an envelope", function()
+    local status, body = api:get(DATA .. "/commerce-info")
+    assert.equal(200, status)
+    assert.equal("Shop", body.companyName)
+  end)
+
+  -- target, status, what the message holds
+  for _, case in ipairs {
+    { DATA .. "/commerce-payments/theirs", 404, "No data available for commerce-payments" },
+    { DATA .. "/commerce-payments/%ff", 404, "ID ?" },
+    { DATA .. "/commerce-orders", 404, "Datatype [commerce-orders] not supported by platform(s)" },
+    { DATA .. "/commerce-locations/1", 404, "[Stripe Test]" },
+    { DATA .. "/commerce-nothing", 404, "nothing at this path" },
+    { DATA .. "/Commerce-payments", 404, "nothing at this path" },
+    { DATA .. "/commerce-customers", 409, "The data set has not been requested." },
+    { DATA .. "/commerce-products", 409, "its last pull is Fetching" },
+    { DATA .. "/commerce-taxComponents", 409, "its last pull is PermissionsError" },
+    { ("/companies/%s/connections/%s/data/commerce-payments"):format(client.COMPANY, OTHER), 404,
+      "Data connection " .. OTHER .. " not found" },
+    { ("/companies/%s/connections/%s/data/commerce-payments"):format(client.OTHER_COMPANY,
+      client.CONNECTION), 404, "Data connection" },
+    { ("/companies/%s/connections/x/data/commerce-payments"):format(client.COMPANY), 404,
+      "Data connection x not found" },
+    { "/companies/nobody/connections/x/data/commerce-payments", 404,
+      "No company was found with ID nobody" },
+    { DATA .. "/commerce-payments?query=amount", 400, "Error parsing query - Malformed query" },
+    { DATA .. "/commerce-payments?query=colour%3Dred", 400,
+      "Could not resolve property colour on Payment" },
+    { DATA .. "/commerce-payments?orderBy=colour", 400, "Error parsing orderBy" },
+    { DATA .. "/commerce-payments?page=0", 400, "page must be" },
+    { DATA .. "/commerce-payments?page=1.5", 400, "page must be" },
+    { DATA .. "/commerce-payments?page=99999999999", 400, "page must be" },
+    { DATA .. "/commerce-payments?pageSize=5001", 400, "from 1 to 5000" },
+    { DATA .. "/commerce-payments?query=%zz", 400, "hexadecimal" },
+    { DATA .. "/commerce-payments?query=%ff", 400, "UTF-8" },
+  } do
+    it(("%s is %d"):format(case[1], case[2]), function()
+      local status, body = api:get(case[1])
+      assert.equal(case[2], status)
+      assert.equal(case[2], body.statusCode)
+      assert.is_truthy(body.error:find(case[3], 1, true), body.error)
+      assert.is_truthy(body.correlationId:find "^%x+%-%x+%-4")
+      assert.equal("Unknown", body.canBeRetried)
+      assert.equal(0, body.detailedErrorCode)
+    end)
+  end
+
+  it("is read only", function()
+    for _, method in ipairs { "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "x" } do
+      local status, _, headers = api:call(method, DATA .. "/commerce-payments")
+      assert.equal(405, status)
+      assert.equal("GET", headers.Allow)
+    end
+  end)
+
+  it("is asked about without a body by HEAD", function()
+    local status, body = api:call("HEAD", DATA .. "/commerce-payments")
+    assert.equal(200, status)
+    assert.equal("", body)
+  end)
+
+  it("is found by the ids of company and connection in capitals, too", function()
+    assert.equal(200, (api:get(DATA:upper():gsub("COMPANIES", "companies")
+      :gsub("CONNECTIONS", "connections"):gsub("DATA$", "data") .. "/commerce-info")))
+  end)
+end)
