@@ -95,6 +95,7 @@ build = {
     ["commerce.platform.stripe.customers"] = "lua/commerce/platform/stripe/customers.lua",
     ["commerce.platform.stripe.disputes"] = "lua/commerce/platform/stripe/disputes.lua",
     ["commerce.platform.stripe"] = "lua/commerce/platform/stripe/init.lua",
+    ["commerce.platform.stripe.oauth"] = "lua/commerce/platform/stripe/oauth.lua",
     ["commerce.platform.stripe.payment_method_names"] = "lua/commerce/platform/stripe/payment_method_names.lua",
     ["commerce.platform.stripe.payment_methods"] = "lua/commerce/platform/stripe/payment_methods.lua",
     ["commerce.platform.stripe.payments"] = "lua/commerce/platform/stripe/payments.lua",

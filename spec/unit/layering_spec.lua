@@ -70,6 +70,7 @@ local FLOORS = {
     "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.storing" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
+  { "platform.stripe.oauth" },
   { "connection", "connection.keys", "connection.life", "connection.records",
     "connection.session" },
   { "company" },
