@@ -1,4 +1,5 @@
--- The HTTP API without HTTP: a store in memory with two companies, and calls as a client makes them.
+-- The HTTP API without HTTP: a store in memory with two companies, and calls as a client makes
+-- them.
 
 local api = require "commerce.api"
 local auth = require "commerce.api.auth"
@@ -38,7 +39,8 @@ end
 ---@return table client
 function client.new(options)
   local app = assert(commerce.open { store = "sqlite::memory:" })
-  local self = setmetatable({ app = app, store = app.store, api = api.new(app, options) }, client_mt)
+  local self = setmetatable({ app = app, store = app.store, api = api.new(app, options) },
+    client_mt)
   add(app.store, client.COMPANY, client.CONNECTION, "One")
   add(app.store, client.OTHER_COMPANY, client.OTHER_CONNECTION, "Two")
   self.key = assert(auth.create(app.store, { name = "spec" })).key

@@ -31,7 +31,8 @@ describe("an API key", function()
   end)
 
   it("is refused in any other form", function()
-    for _, wrong in ipairs { false, "", "Basic", "Basic ", api.key, "Basic " .. api.key, "Basic %%%",
+    for _, wrong in ipairs { false, "", "Basic", "Basic ", api.key, "Basic " .. api.key,
+      "Basic %%%",
       "Bearer " .. client.base64(api.key), "Basic " .. client.base64(api.key .. "x"),
       "Basic " .. client.base64(api.key:sub(1, -2)), "Basic " .. ("A"):rep(100000), "Basic ====",
       "Basic " .. client.base64(":"), "Basic " .. client.base64(core.sha256(api.key)) } do

@@ -39,23 +39,35 @@ end
 
 -- ---------------------------------------------------------------- refusals
 
---- Refuse a request: the failure triple that `answer.failure` turns into an answer.
+-- Inside the API failures are raised; `api` turns them into answers, in one place.
+
+--- Refuse a request: raises what `answer.failure` turns into an answer.
 ---@param status integer
 ---@param message string
 ---@param fields table? headers: of the answer; service: who refuses (Codat's name); validation
----@return nil
----@return string message
----@return commerce.Details details
 function answer.refuse(status, message, fields)
   local all = { status = status }
   for name, value in pairs(fields or {}) do
     all[name] = value
   end
-  return errors.fail("api", message, all)
+  local _, _, details = errors.fail("api", message, all)
+  error(details, 0)
+end
+
+--- The value of a call that gives `nil, message, details` on failure; raises the failure.
+---@param value any
+---@param message string?
+---@param details commerce.Details?
+---@return any value
+function answer.must(value, message, details)
+  if value == nil and message ~= nil then
+    error(details or message, 0)
+  end
+  return value
 end
 
 -- Failures of the library by their kind; what stands here is the caller's doing or passes by.
-local STATUS_OF_KIND = { usage = 400, not_found = 404, conflict = 409, store = 503 }
+local STATUS_OF_KIND = { usage = 400, missing = 404, conflict = 409, state = 409, store = 503 }
 
 -- The source's own HTTP status never becomes ours: a 401 of Stripe's is not a 401 of the caller's.
 local function status_of(details)

@@ -7,6 +7,8 @@ local json = require "commerce.json"
 local scope = require "commerce.api.scope"
 local time = require "commerce.time"
 
+local must = answer.must
+
 local api_keys = {}
 
 -- The key itself is told only when it is made.
@@ -16,12 +18,8 @@ local function shown(row)
 end
 
 local function list(context)
-  local rows, message, details = context.store:api_keys()
-  if not rows then
-    return nil, message, details
-  end
   local results = json.array {}
-  for i, row in ipairs(rows) do
+  for i, row in ipairs(must(context.store:api_keys())) do
     results[i] = shown(row)
   end
   return answer.value { results = results }
@@ -33,35 +31,22 @@ local BODY = { type = "object", fields = {
 } }
 
 local function create(context)
-  local body, message, details = input.body(context.request.body, BODY)
-  if not body then
-    return nil, message, details
-  end
+  local body = input.body(context.request.body, BODY)
   local expires = body.expiresDate and time.parse(body.expiresDate)
   if body.expiresDate and (not expires or expires <= os.time()) then
-    return answer.refuse(400, "expiresDate must be a date to come, as YYYY-MM-DDTHH:MM:SSZ.")
+    answer.refuse(400, "expiresDate must be a date to come, as YYYY-MM-DDTHH:MM:SSZ.")
   end
-  local row
-  row, message, details = auth.create(context.store, { name = body.name,
-    expires = time.format(expires) })
-  if not row then
-    return nil, message, details
-  end
-  return answer.value(shown(row), 201)
+  return answer.value(shown(must(auth.create(context.store, { name = body.name,
+    expires = time.format(expires) }))), 201)
 end
 
 local function delete(context)
-  local id, outcome = scope.uuid(context.values.apiKeyId), "missing"
-  local message, details
-  if id then
-    outcome, message, details = context.store:delete_api_key(id, time.now())
-  end
-  if not outcome then
-    return nil, message, details
-  elseif outcome == "missing" then
-    return answer.refuse(404, "No API key was found with this ID.")
+  local id = scope.uuid(context.values.apiKeyId)
+  local outcome = id and must(context.store:delete_api_key(id, time.now())) or "missing"
+  if outcome == "missing" then
+    answer.refuse(404, "No API key was found with this ID.")
   elseif outcome == "last" then
-    return answer.refuse(409, "The last API key that works cannot be deleted.")
+    answer.refuse(409, "The last API key that works cannot be deleted.")
   end
   return answer.nothing(204)
 end

@@ -3,6 +3,7 @@
 
 local answer = require "commerce.api.answer"
 local core = require "commerce.core"
+local errors = require "commerce.errors"
 local time = require "commerce.time"
 
 local auth = {}
@@ -59,29 +60,22 @@ function auth.create(store, options)
   elseif kept == nil then
     return nil, message, details
   end
-  return answer.refuse(409, ("There are %d API keys already; delete one first."):format(most))
+  return errors.fail("conflict", ("there are %d API keys already; delete one first"):format(most))
 end
 
 auth.MOST_KEYS = 10 -- Codat's limit
 
 local UNAUTHORIZED = { headers = { ["WWW-Authenticate"] = 'Basic realm="Codat API"' } }
 
---- The key that a request brings, if it is one of ours.
+--- The key that a request brings; refuses what is none of ours, or has expired.
 ---@param store commerce.Store
 ---@param headers table<string, string> by lower-case name
----@return table? row nil if there is none, or it has expired
----@return string? message
----@return commerce.Details? details
+---@return table row
 function auth.check(store, headers)
-  local key = key_of(headers.authorization)
-  if not key or key == "" then
-    return answer.refuse(401, "Unauthorized", UNAUTHORIZED)
-  end
-  local row, message, details = store:api_key_of(core.sha256(key))
-  if message then
-    return nil, message, details
-  elseif not row or row.expires and row.expires <= time.now() then
-    return answer.refuse(401, "Unauthorized", UNAUTHORIZED)
+  local key = key_of(headers.authorization) or ""
+  local row = key ~= "" and answer.must(store:api_key_of(core.sha256(key)))
+  if not row or row.expires and row.expires <= time.now() then
+    answer.refuse(401, "Unauthorized", UNAUTHORIZED)
   end
   return row
 end
@@ -105,13 +99,11 @@ function auth.memory_counter()
   end
 end
 
---- Count a request of a key.
+--- Count a request of a key; refuses it when the day's requests are used up.
 ---@param key table row of the store
 ---@param limit integer requests a day
 ---@param counter fun(name: string, seconds: integer): integer
----@return boolean? ok nil if the day's requests are used up
----@return string|table message or the headers of the answer
----@return commerce.Details? details
+---@return table<string, string> headers of the answer
 function auth.count(key, limit, counter)
   local now = os.time()
   local midnight = (math.floor(now / DAY) + 1) * DAY
@@ -121,12 +113,12 @@ function auth.count(key, limit, counter)
     ["X-Rate-Limit-Remaining"] = ("%d"):format(math.max(limit - count, 0)),
     ["X-Rate-Limit-Reset"] = time.format(midnight),
   }
-  if count <= limit then
-    return true, headers
+  if count > limit then
+    headers["Retry-After"] = ("%d"):format(midnight - now)
+    answer.refuse(429, ("You have made too many requests today. The limit is %d requests a day "
+      .. "for this API key."):format(limit), { headers = headers })
   end
-  headers["Retry-After"] = ("%d"):format(midnight - now)
-  return answer.refuse(429, "You have made too many requests today. The limit is "
-    .. limit .. " requests a day for this API key.", { headers = headers })
+  return headers
 end
 
 return auth

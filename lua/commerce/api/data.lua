@@ -6,6 +6,8 @@ local model = require "commerce.model"
 local page = require "commerce.api.page"
 local scope = require "commerce.api.scope"
 
+local must = answer.must
+
 local data = {}
 
 local BASE = "/companies/{companyId}/connections/{connectionId}/data/"
@@ -13,107 +15,58 @@ local BASE = "/companies/{companyId}/connections/{connectionId}/data/"
 -- What may be read is what was read once to its end. A later pull that is under way or failed takes
 -- nothing away.
 local function check_pulled(context, connection, data_type)
-  local complete, message, details = context.store:latest_complete_pulls(connection.id)
-  if complete and complete[data_type.name] then
-    return true
+  if must(context.store:latest_complete_pulls(connection.id))[data_type.name] then
+    return
   end
-  local latest
-  if complete then
-    latest, message, details = context.store:latest_pulls(connection.id)
-  end
-  if not latest then
-    return nil, message, details
-  end
-  local pull = latest[data_type.name]
+  local pull = must(context.store:latest_pulls(connection.id))[data_type.name]
   if not pull then
-    return answer.refuse(409, "The data set has not been requested.")
+    answer.refuse(409, "The data set has not been requested.")
   end
-  return answer.refuse(409, ("The data set is not available yet: its last pull is %s.")
+  answer.refuse(409, ("The data set is not available yet: its last pull is %s.")
     :format(pull.status))
 end
 
 -- The connection of the path and the data type, if it has been pulled.
 local function readable(context, key)
-  local connection, message, details = scope.connection(context)
-  local data_type, ok
-  if connection then
-    data_type, message, details = scope.data_type(context, key, context.integration_of(connection))
-  end
-  if data_type then
-    ok, message, details = check_pulled(context, connection, data_type)
-  end
-  if not ok then
-    return nil, message, details
-  end
+  local connection = scope.connection(context)
+  local data_type = scope.data_type(context, key, context.integration_of(connection))
+  check_pulled(context, connection, data_type)
   return connection, data_type
 end
 
 local function list(key)
   return function(context)
-    local connection, data_type, details = readable(context, key)
-    if not connection then
-      return nil, data_type, details
-    end
-    local asked, filter, message
-    asked, message, details = input.page(context.parameters)
-    if asked then
-      filter, message, details = scope.filter(context, data_type)
-    end
-    local total, next_row
-    if filter then
-      total, message, details = context.store:count(data_type, connection.id, filter.query)
-    end
-    if total then
-      next_row, message, details = context.store:records(data_type, { query = filter.query,
-        order_by = filter.order_by, connection_id = connection.id, limit = asked.size,
-        offset = asked.offset })
-    end
-    if not next_row then
-      return nil, message, details
-    end
+    local connection, data_type = readable(context, key)
+    local asked, filter = input.page(context.parameters), scope.filter(context, data_type)
+    local total = must(context.store:count(data_type, connection.id, filter.query))
     local texts = {}
-    for _, text in next_row do
+    for _, text in must(context.store:records(data_type, { query = filter.query,
+      order_by = filter.order_by, connection_id = connection.id, limit = asked.size,
+      offset = asked.offset })) do
       texts[#texts + 1] = text
     end
     return page.answer(context, asked, texts, total)
   end
 end
 
+local function refuse_record(data_type, id)
+  answer.refuse(404, ("No data available for %s for ID %s"):format(data_type.key, id))
+end
+
 local function one(key, parameter)
   return function(context)
-    local connection, data_type, details = readable(context, key)
-    if not connection then
-      return nil, data_type, details
-    end
+    local connection, data_type = readable(context, key)
     local id = context.values[parameter]
-    local found, message
-    found, message, details = context.store:find(data_type, connection.id, { id })
-    if not found then
-      return nil, message, details
-    elseif not found[id] then
-      return answer.refuse(404, ("No data available for %s for ID %s"):format(data_type.key, id))
-    end
-    return answer.text(200, found[id])
+    local text = must(context.store:find(data_type, connection.id, { id }))[id]
+    return text and answer.text(200, text) or refuse_record(data_type, id)
   end
 end
 
 local function company_info(context)
-  local connection, data_type, details = readable(context, "commerce-companyInfo")
-  if not connection then
-    return nil, data_type, details
-  end
-  local next_row, message
-  next_row, message, details = context.store:records(data_type,
-    { connection_id = connection.id, limit = 1 })
-  if not next_row then
-    return nil, message, details
-  end
-  local _, text = next_row()
-  if not text then
-    return answer.refuse(404, ("No data available for %s for ID %s"):format(data_type.key,
-      connection.id))
-  end
-  return answer.text(200, text)
+  local connection, data_type = readable(context, "commerce-companyInfo")
+  local _, text = must(context.store:records(data_type,
+    { connection_id = connection.id, limit = 1 }))()
+  return text and answer.text(200, text) or refuse_record(data_type, connection.id)
 end
 
 -- Codat's names: path, the single record's parameter, the words of the operation ids, the schema.

@@ -18,7 +18,7 @@ local api = {}
 
 ---@class commerce.api.Request
 ---@field method string
----@field path string percent-encoded as it was sent, without the prefix that the API is served under
+---@field path string percent-encoded as it was sent, without the API's prefix
 ---@field query string? without the question mark
 ---@field headers table<string, string> by lower-case name
 ---@field body string?
@@ -48,7 +48,8 @@ function api.routes()
   return routes
 end
 
-local OPTIONS = { prefix = "string", daily_limit = "number", counter = "function", log = "function" }
+local OPTIONS = { prefix = "string", daily_limit = "number", counter = "function",
+  log = "function" }
 
 --- Make the API of an application.
 ---@param app commerce.App
@@ -87,44 +88,37 @@ end
 local function find_route(self, request)
   local method = request.method == "HEAD" and "GET" or request.method
   local route, found = self.routes:find(method, request.path)
-  if route then
-    return route, found
-  elseif #found == 0 then
-    return answer.refuse(404, "There is nothing at this path.")
+  if not route and #found == 0 then
+    answer.refuse(404, "There is nothing at this path.")
+  elseif not route then
+    answer.refuse(405, "The method is not allowed here.",
+      { headers = { Allow = table.concat(found, ", ") } })
   end
-  return answer.refuse(405, "The method is not allowed here.",
-    { headers = { Allow = table.concat(found, ", ") } })
+  return route, found
 end
 
--- What a request is answered with, or the failure triple; the headers of the key's limit in any
--- case where there is a key.
+-- `headers` gets those of the key's limit, whatever comes after.
 local function run(self, request, headers)
-  local parameters, message, details = input.parameters(request.query)
-  local key, allowed, route, values
-  if parameters then
-    key, message, details = auth.check(self.app.store, request.headers)
+  local parameters = input.parameters(request.query)
+  local key = auth.check(self.app.store, request.headers)
+  for name, value in pairs(auth.count(key, self.daily_limit, self.counter)) do
+    headers[name] = value
   end
-  if key then
-    allowed, message, details = auth.count(key, self.daily_limit, self.counter)
-    for name, value in pairs(allowed and message or {}) do
-      headers[name] = value
-    end
+  if #(request.body or "") > LARGEST_BODY then
+    answer.refuse(400, ("The request body is longer than %d bytes."):format(LARGEST_BODY))
   end
-  if allowed and #(request.body or "") > LARGEST_BODY then
-    return answer.refuse(400, ("The request body is longer than %d bytes."):format(LARGEST_BODY))
-  elseif allowed then
-    route, values, details = find_route(self, request)
-    message = values
-  end
-  if not route then
-    return nil, message, details
-  end
+  local route, values = find_route(self, request)
   return route.run(context_of(self, request, parameters, values))
 end
 
-local function unexpected(self, correlation_id, raised)
-  self.log(tostring(raised), correlation_id)
-  return answer.failure(tostring(raised), nil, correlation_id)
+local function failed(self, raised, correlation_id)
+  local details = type(raised) == "table" and raised.kind and raised or nil
+  local message = details and details.message or tostring(raised)
+  local response = answer.failure(message, details, correlation_id)
+  if response.status >= 500 then
+    self.log(message, correlation_id)
+  end
+  return response
 end
 
 --- Answer a request.
@@ -135,17 +129,9 @@ function methods:handle(request)
     return answer.text(200, self.document)
   end
   local correlation_id, headers = core.uuid(), {}
-  local response, message, details
-  local ok, raised = errors.try(function()
-    response, message, details = run(self, request, headers)
-  end)
+  local ok, response = errors.try(run, self, request, headers)
   if not ok then
-    response = unexpected(self, correlation_id, raised)
-  elseif not response then
-    response = answer.failure(message, details, correlation_id)
-    if response.status >= 500 then
-      self.log(tostring(message), correlation_id)
-    end
+    response = failed(self, response, correlation_id)
   end
   for name, value in pairs(headers) do
     response.headers[name] = response.headers[name] or value

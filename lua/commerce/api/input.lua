@@ -16,19 +16,17 @@ end
 
 --- The parameters of a query string. One that comes twice counts the first time.
 ---@param text string? without the question mark
----@return table<string, string>? parameters nil if it is malformed
----@return string? message
----@return commerce.Details? details
+---@return table<string, string> parameters
 function input.parameters(text)
   local parameters = {}
   for part in (text or ""):gmatch "[^&]+" do
     local name, value = part:match "^([^=]*)=?(.*)$"
     name, value = plain(name), plain(value)
     if not name or not value then
-      return answer.refuse(400, "The query string is malformed: '%' must be followed by two "
+      answer.refuse(400, "The query string is malformed: '%' must be followed by two "
         .. "hexadecimal digits.")
     elseif value:find "%z" or not answer.is_utf8(value) then
-      return answer.refuse(400, "The query string is malformed: it must be UTF-8, without NUL.")
+      answer.refuse(400, "The query string is malformed: it must be UTF-8, without NUL.")
     end
     if parameters[name] == nil then
       parameters[name] = value
@@ -44,25 +42,17 @@ local function whole(parameters, name, default, most)
   end
   local value = text:find "^%d+$" and #text <= 10 and tonumber(text)
   if not value or value < 1 or value > most then
-    return answer.refuse(400, ("%s must be a whole number from 1 to %d."):format(name, most))
+    answer.refuse(400, ("%s must be a whole number from 1 to %d."):format(name, most))
   end
   return value
 end
 
 --- Which page is asked for.
 ---@param parameters table<string, string>
----@return table? page { number, size, offset }
----@return string? message
----@return commerce.Details? details
+---@return table page { number, size, offset }
 function input.page(parameters)
-  local number, message, details = whole(parameters, "page", 1, LAST_PAGE)
-  local size
-  if number then
-    size, message, details = whole(parameters, "pageSize", DEFAULT_SIZE, LARGEST_SIZE)
-  end
-  if not size then
-    return nil, message, details
-  end
+  local number = whole(parameters, "page", 1, LAST_PAGE)
+  local size = whole(parameters, "pageSize", DEFAULT_SIZE, LARGEST_SIZE)
   return { number = number, size = size, offset = (number - 1) * size }
 end
 
@@ -171,22 +161,21 @@ local function copy(value, rule)
   return result
 end
 
---- The JSON body of a request, checked. Unknown members and null ones are left out.
+--- The JSON body of a request, checked; a refusal names the field and what was wrong. Unknown
+--- members and null ones are left out.
 ---@param text string?
 ---@param rule table type, required, min and max (length), values (a set), fields (of an object, by
 ---  name), each (of an array's elements, or of an object's members)
----@return table? body nil if it is not what the rule says
----@return string? message names the field and what was wrong with it
----@return commerce.Details? details
+---@return table body
 function input.body(text, rule)
   local value = json.decode(text ~= "" and text or "null")
   if value == nil or value == json.null or type(value) ~= "table" then
-    return answer.refuse(400, "The request body is not a JSON object.")
+    answer.refuse(400, "The request body is not a JSON object.")
   end
   local path, problem = check_value(value, rule)
   if problem then
     local label = path == "" and "The request body" or path
-    return answer.refuse(400, ("%s %s."):format(label, problem), { validation = {
+    answer.refuse(400, ("%s %s."):format(label, problem), { validation = {
       errors = { { itemId = path, message = label .. " " .. problem .. ".",
         validatorName = "RequestBody" } }, warnings = json.array {} } })
   end

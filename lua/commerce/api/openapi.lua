@@ -173,8 +173,8 @@ function openapi.document(routes, prefix)
     paths = paths,
     components = {
       schemas = all_schemas(),
-      securitySchemes = { auth_header = { type = "apiKey", name = "Authorization", ["in"] = "header",
-        description = "'Basic ' and the base64 of an API key" } },
+      securitySchemes = { auth_header = { type = "apiKey", name = "Authorization",
+        ["in"] = "header", description = "'Basic ' and the base64 of an API key" } },
     },
     security = { { auth_header = json.array {} } },
   }

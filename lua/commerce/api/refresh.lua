@@ -10,6 +10,8 @@ local page = require "commerce.api.page"
 local scope = require "commerce.api.scope"
 local time = require "commerce.time"
 
+local must = answer.must
+
 local refresh = {}
 
 local DONE = { Complete = true, Cancelled = true, NotSupported = true }
@@ -38,33 +40,14 @@ function refresh.operation(pull, company_id)
   }
 end
 
-local function ids_of(connections)
-  local ids = {}
-  for i, row in ipairs(connections) do
-    ids[i] = row.id
-  end
-  return ids
-end
-
--- The company of the path with its connections, or those that the request names.
+-- The company of the path with its connections, or the one of them that the request names.
 local function company_and_connections(context)
-  local company, message, details = scope.company(context)
-  if not company then
-    return nil, message, details
-  end
+  local company = scope.company(context)
   local asked = context.parameters.connectionId
-  local connections
   if asked and asked ~= "" then
-    local row
-    row, message, details = scope.connection_of(context, company, asked)
-    connections = row and { row }
-  else
-    connections, message, details = context.store:connections { company_id = company.id }
+    return company, { scope.connection_of(context, company, asked) }
   end
-  if not connections then
-    return nil, message, details
-  end
-  return company, connections
+  return company, must(context.store:connections { company_id = company.id })
 end
 
 -- ---------------------------------------------------------------- asking
@@ -73,33 +56,20 @@ local function queue(context, wanted)
   for _, pull in ipairs(wanted) do
     pull.id = core.uuid()
   end
-  return context.store:queue_pulls(wanted, time.now())
+  return must(context.store:queue_pulls(wanted, time.now()))
 end
 
 -- Every type that the settings say is fetched with the rest, of every linked connection.
 local function refresh_all(context)
-  local company, connections, details = company_and_connections(context)
-  if not company then
-    return nil, connections, details
-  end
+  local company, connections = company_and_connections(context)
   local wanted = {}
   for _, connection in ipairs(connections) do
-    if connection.status == "Linked" then
-      local names, message
-      names, message, details = context.fetched_types(company, connection)
-      if not names then
-        return nil, message, details
-      end
-      for _, name in ipairs(names) do
-        wanted[#wanted + 1] = { connection_id = connection.id, data_type = name }
-      end
+    for _, name in ipairs(connection.status == "Linked"
+      and context.fetched_types(company, connection) or {}) do
+      wanted[#wanted + 1] = { connection_id = connection.id, data_type = name }
     end
   end
-  local ok, message
-  ok, message, details = queue(context, wanted)
-  if not ok then
-    return nil, message, details
-  end
+  queue(context, wanted)
   return answer.nothing(204)
 end
 
@@ -111,58 +81,40 @@ local function linked_one(connections)
   end
   local row = connections[1]
   if not row then
-    return answer.refuse(404, "The company has no data connection.")
+    answer.refuse(404, "The company has no data connection.")
   end
-  return answer.refuse(409, ("Data connection %s is %s: only a Linked one can be refreshed.")
+  answer.refuse(409, ("Data connection %s is %s: only a Linked one can be refreshed.")
     :format(row.id, row.status))
 end
 
 local function refresh_one(context)
-  local company, connections, details = company_and_connections(context)
-  if not company then
-    return nil, connections, details
-  end
-  local connection, message, data_type, pulls
-  connection, message, details = linked_one(connections)
-  if connection then
-    data_type, message, details = scope.data_type(context, context.values.dataType,
-      context.integration_of(connection))
-  end
-  if data_type then
-    pulls, message, details = queue(context,
-      { { connection_id = connection.id, data_type = data_type.name } })
-  end
-  if not pulls then
-    return nil, message, details
-  end
-  return answer.value(refresh.operation(pulls[1], company.id))
+  local company, connections = company_and_connections(context)
+  local connection = linked_one(connections)
+  local data_type = scope.data_type(context, context.values.dataType,
+    context.integration_of(connection))
+  local pull = queue(context, { { connection_id = connection.id, data_type = data_type.name } })[1]
+  return answer.value(refresh.operation(pull, company.id))
 end
 
 -- ---------------------------------------------------------------- looking
 
-local function newer(a, b)
-  return not b or a.requested > b.requested
+-- Of several connections' pulls by type, the newest of each type.
+local function newest(context, connections, method)
+  local result = {}
+  for _, connection in ipairs(connections) do
+    for name, pull in pairs(must(context.store[method](context.store, connection.id))) do
+      local other = result[name]
+      result[name] = other and other.requested >= pull.requested and other or pull
+    end
+  end
+  return result
 end
 
 -- One status for each type of the company. With several connections, the latest pull counts.
 local function data_status(context)
-  local company, connections, details = company_and_connections(context)
-  if not company then
-    return nil, connections, details
-  end
-  local latest, complete = {}, {}
-  for _, connection in ipairs(connections) do
-    for _, part in ipairs { { latest, "latest_pulls" }, { complete, "latest_complete_pulls" } } do
-      local found, message
-      found, message, details = context.store[part[2]](context.store, connection.id)
-      if not found then
-        return nil, message, details
-      end
-      for name, pull in pairs(found) do
-        part[1][name] = newer(pull, part[1][name]) and pull or part[1][name]
-      end
-    end
-  end
+  local _, connections = company_and_connections(context)
+  local latest = newest(context, connections, "latest_pulls")
+  local complete = newest(context, connections, "latest_complete_pulls")
   local result = {}
   for _, data_type in ipairs(model.types()) do
     local last, good = latest[data_type.name], complete[data_type.name]
@@ -176,28 +128,15 @@ local function data_status(context)
 end
 
 local function history(context)
-  local company, connections, details = company_and_connections(context)
-  if not company then
-    return nil, connections, details
+  local company, connections = company_and_connections(context)
+  local store, ids, texts = context.store, {}, {}
+  for i, row in ipairs(connections) do
+    ids[i] = row.id
   end
-  local store, ids = context.store, ids_of(connections)
-  local asked, filter, total, rows, message
-  asked, message, details = input.page(context.parameters)
-  if asked then
-    filter, message, details = scope.filter(context, store:pull_dataset())
-  end
-  if filter then
-    total, message, details = store:count_pulls(ids, filter.query)
-  end
-  if total then
-    rows, message, details = store:pulls(ids, { query = filter.query, order_by = filter.order_by,
-      limit = asked.size, offset = asked.offset })
-  end
-  if not rows then
-    return nil, message, details
-  end
-  local texts = {}
-  for i, row in ipairs(rows) do
+  local asked, filter = input.page(context.parameters), scope.filter(context, store:pull_dataset())
+  local total = must(store:count_pulls(ids, filter.query))
+  for i, row in ipairs(must(store:pulls(ids, { query = filter.query, order_by = filter.order_by,
+    limit = asked.size, offset = asked.offset }))) do
     texts[i] = json.encode(refresh.operation(row, company.id))
   end
   return page.answer(context, asked, texts, total)
@@ -205,40 +144,25 @@ end
 
 -- The pull of the path, which belongs to the path's company.
 local function pull_of(context)
-  local company, connections, details = company_and_connections(context)
-  if not company then
-    return nil, connections, details
-  end
-  local id, pull, message = scope.uuid(context.values.datasetId), nil, nil
-  if id then
-    pull, message, details = context.store:pull(id)
-  end
-  if message then
-    return nil, message, details
-  end
+  local company, connections = company_and_connections(context)
+  local id = scope.uuid(context.values.datasetId)
+  local pull = id and must(context.store:pull(id))
   for _, row in ipairs(connections) do
     if pull and row.id == pull.connection_id then
       return pull, company
     end
   end
-  return answer.refuse(404, ("No data set was found with ID %s"):format(context.values.datasetId))
+  answer.refuse(404, ("No data set was found with ID %s"):format(context.values.datasetId))
 end
 
 local function operation(context)
-  local pull, company, details = pull_of(context)
-  if not pull then
-    return nil, company, details
-  end
+  local pull, company = pull_of(context)
   return answer.value(refresh.operation(pull, company.id))
 end
 
 -- The only rule that a record can break here is the model's: a pull then says which field and why.
 local function validation(context)
-  local pull, message, details = pull_of(context)
-  if not pull then
-    return nil, message, details
-  end
-  local found = json.array {}
+  local pull, found = pull_of(context), json.array {}
   if pull.error_message and pull.status == "MapError" then
     found[1] = { ruleId = "Mapping", itemId = pull.id, message = pull.error_message,
       validatorName = "Model" }
