@@ -223,7 +223,6 @@ function model.encode(data_type, record)
   return nil, ("field %s: %s expected, got %s"):format(result.field, result.wanted, got)
 end
 
-local DELETED = '"metadata":{"isDeleted":true}'
 local STAMP_START = '"' .. STAMP .. '":"'
 
 --- Complete a body from `model.encode` with the date of its last change.
@@ -232,24 +231,6 @@ local STAMP_START = '"' .. STAMP .. '":"'
 ---@return string data
 function model.stamp(body, modified)
   return body .. (body == "{" and "" or ",") .. STAMP_START .. modified .. '"}'
-end
-
---- Stored data of a record that its source deleted: the same, with metadata.isDeleted.
----@param data string from `model.stamp`
----@param modified string YYYY-MM-DDTHH:MM:SSZ
----@return string? data nil if it says so already
-function model.mark_deleted(data, modified)
-  if data:find(DELETED, 1, true) then
-    return nil
-  end
-  -- the metadata stands before the dates, which end the record
-  local body = data:match('^(.*,)' .. STAMP_START .. '[^"]*"}$') or data
-  local head, dates = body:match('^(.*)("createdDate":"[^"]*",.*)$')
-  if not head or dates:find("[{}]") then
-    head, dates = body:match('^(.*)("sourceModifiedDate":"[^"]*",)$')
-  end
-  head, dates = head or body, dates or ""
-  return model.stamp((head .. DELETED .. "," .. dates):sub(1, -2), modified)
 end
 
 local SOURCE_MODIFIED_END = '"sourceModifiedDate":"([^"]*)"'

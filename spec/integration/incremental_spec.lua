@@ -189,6 +189,78 @@ describe("an incremental sync", function()
     shop:close()
   end)
 
+  -- Deletes without an event, so that only a full read can tell; gives the ids by resource.
+  local function delete_silently()
+    local doomed = { customers = rows.fetch(e, "customers")[20].id,
+      prices = rows.fetch(e, "prices")[7].id, products = rows.fetch(e, "products")[30].id }
+    for _, id in pairs(doomed) do
+      e:mutate { op = "delete", id = id, events = false, key = KEY }
+    end
+    return doomed
+  end
+
+  local function deleted_ids(path, name)
+    return rows.sql(path, ("SELECT id FROM %s WHERE metadata_is_deleted = 1"):format(name))
+  end
+
+  it("finds by a full read what was deleted without an event", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open()
+    sync(shop)
+    local doomed = delete_silently()
+    local incremental = sync(shop)
+    assert.equal(0, entry_of(incremental, "customers").deleted)
+    local full = sync(shop, { full = true })
+    assert.equal(1, entry_of(full, "customers").deleted)
+    assert.equal(1, entry_of(full, "products").deleted)
+    assert.equal(doomed.customers .. "\n", deleted_ids(path, "customers"))
+    assert.equal(doomed.products .. "\n", deleted_ids(path, "products"))
+    assert.equal("0\n", rows.sql(path, "SELECT count(*) FROM seen"))
+    assert_like_whole(path)
+    local again = sync(shop, { full = true })
+    assert.equal(0, entry_of(again, "customers").deleted)
+    shop:close()
+  end)
+
+  it("takes nothing for deleted that a part of a list does not show", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open()
+    sync(shop)
+    sync(shop, { since = e:control "settings".now - 5 * DAY, full = true })
+    for _, name in ipairs(rows.TYPES) do
+      assert.equal("", deleted_ids(path, name))
+    end
+    shop:close()
+  end)
+
+  it("takes nothing for deleted that a failed read did not show", function()
+    e:reset { charges = 300, compact = true }
+    local shop, path = open { retries = 0 }
+    sync(shop)
+    delete_silently()
+    e:control("faults", { match = { path = "/v1/customers", after = 2 },
+      action = { type = "html500" } })
+    local failed = assert(shop:sync { full = true, page_size = 20 })
+    assert.equal("failed", entry_of(failed, "customers").status)
+    assert.equal("", deleted_ids(path, "customers"))
+    e:control("faults", { clear = true })
+    assert.equal(1, entry_of(sync(shop), "customers").deleted) -- goes on with the full read
+    assert_like_whole(path)
+    shop:close()
+  end)
+
+  it("finds deletions without the permission to read events", function()
+    e:reset { charges = 120, compact = true }
+    e:control("keys", { key = "rk_test_blind", permissions = { "account", "balance", "charges",
+      "refunds", "customers" } })
+    local shop, path = open { secret_key = "rk_test_blind" }
+    sync(shop, { types = { "customers" } })
+    local doomed = delete_silently()
+    assert.equal(1, entry_of(sync(shop, { types = { "customers" } }), "customers").deleted)
+    assert.equal(doomed.customers .. "\n", deleted_ids(path, "customers"))
+    shop:close()
+  end)
+
   it("reads everything, and says why, with a key that may not read events", function()
     e:reset { charges = 120, compact = true }
     e:control("keys", { key = "rk_test_blind", permissions = { "account", "balance", "charges",

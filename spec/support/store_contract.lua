@@ -114,6 +114,15 @@ return function(open)
       end
     end)
 
+    it("is marked whatever metadata it had, and taken back by the source", function()
+      write { payment("c", { metadata = {} }) }
+      assert(db:write_page("c1", { deleted = { payments = { "c" } } }, NOW))
+      assert.same({ true, 10 }, { stored("c").metadata.isDeleted, stored("c").amount })
+      assert.equal(1, write({ payment("c") }, LATER).changed)
+      assert.is_nil(stored("c").metadata)
+      assert.equal("c", ids())
+    end)
+
     it("is dropped from the kept sources", function()
       assert(db:write_page("c1", { resource = "prices", sources = {
         { id = "p1", parent_id = "x", data = "1" }, { id = "p2", parent_id = "x", data = "2" } } },
@@ -367,6 +376,50 @@ return function(open)
         unchanged = 0 })))
       assert(db:save_pull(pull "1"))
       assert.same(pull "1", db:latest_pulls("c1").payments)
+    end)
+  end)
+
+  describe("what a full read saw", function()
+    local BEGAN = 1772352000 -- 2026-03-01T08:00:00Z
+
+    local function unseen(after, limit)
+      return table.concat(assert(db:unseen(PAYMENTS, "c1", BEGAN - 600, after or "", limit or 10)),
+        " ")
+    end
+
+    before_each(function()
+      local then_, young = "2026-02-01T00:00:00Z", "2026-03-01T07:55:00Z"
+      write({ payment "a", payment "b", payment "c", payment "d",
+        payment("young", { createdDate = young }), payment("gone", { metadata = {
+          isDeleted = true } }) }, then_)
+      write({ payment "a" }, then_, "c2")
+      assert(db:write_page("c1", { resource = "charges", seen = { payments = { "b", "x'\"" } } },
+        NOW))
+      assert(db:write_page("c1", { resource = "refunds", seen = { payments = { "d", "b" } } },
+        NOW))
+    end)
+
+    it("tells what it did not see, unless that is too young", function()
+      assert.equal("a c", unseen())
+      assert.equal("a", unseen("", 1))
+      assert.equal("c", unseen("a", 1))
+    end)
+
+    it("is forgotten resource by resource", function()
+      assert(db:forget_seen("c1", "charges"))
+      assert(db:forget_seen("c2", "refunds"))
+      assert.equal("a c", unseen())
+      assert(db:forget_seen("c1", "refunds"))
+      assert.equal("a b c d", unseen())
+    end)
+
+    it("covers kept sources", function()
+      assert(db:write_page("c1", { resource = "prices", seen = { [""] = { "p1" } }, sources = {
+        { id = "p1", data = '{"created":5}' }, { id = "p2", data = '{"created":5}' },
+        { id = "p3", data = '{"created":999}' }, { id = "p4", data = "{}" } } }, NOW))
+      assert.same({ "p2", "p4" }, db:unseen_sources("c1", "prices", 900, "", 10))
+      assert.same({ "p4" }, db:unseen_sources("c1", "prices", 900, "p2", 10))
+      assert.same({}, db:unseen_sources("c1", "products", 900, "", 10))
     end)
   end)
 

@@ -8,13 +8,13 @@ local model = require "commerce.model"
 local describe, it, before_each = busted.describe, busted.it, busted.before_each
 
 local PAYMENTS = model.find "payments"
-local NOW, LATER = "2026-03-01T08:00:00Z", "2026-03-02T09:30:00Z"
+local NOW = "2026-03-01T08:00:00Z"
 
 --- Declare the cases about listings.
 ---@param db fun(): commerce.Store the store of the running case, with the connections c1 and c2
 ---@param with table the contract's helpers: write, ids, stored, payment
 return function(db, with)
-  local write, ids, stored, payment = with.write, with.ids, with.stored, with.payment
+  local write, ids, payment = with.write, with.ids, with.payment
   local ODD = 'it\'s "50%_?":\\(2)'
 
   local function entries(names)
@@ -99,37 +99,6 @@ return function(db, with)
     it("is no part of the records", function()
       assert(db():remember("l", entries { "x" }))
       assert.equal(ODD .. " d c b a", ids())
-    end)
-  end)
-
-  describe("mark_deleted", function()
-    before_each(function()
-      write { payment "a", payment("b", { amount = 0.1 }), payment("c", { metadata = {} }) }
-      write({ payment "a" }, NOW, "c2")
-    end)
-
-    it("keeps the records, and leaves them out of lists", function()
-      assert.equal(2, db():mark_deleted(PAYMENTS, "c1", { "a", "c", "no" }, LATER))
-      assert.equal("b", ids { connection_id = "c1" })
-      assert.equal("c b a", ids { connection_id = "c1", deleted = true })
-      assert.equal("a", ids { connection_id = "c2" })
-      local marked = stored "c"
-      assert.same({ true, LATER, 10 }, { marked.metadata.isDeleted, marked.modifiedDate,
-        marked.amount })
-      assert.equal(NOW, stored("b").modifiedDate)
-    end)
-
-    it("marks once", function()
-      assert.equal(1, db():mark_deleted(PAYMENTS, "c1", { "a" }, NOW))
-      assert.equal(0, db():mark_deleted(PAYMENTS, "c1", { "a" }, LATER))
-      assert.equal(0, db():mark_deleted(PAYMENTS, "c1", {}, LATER))
-    end)
-
-    it("is taken back by the source that has the record again", function()
-      assert(db():mark_deleted(PAYMENTS, "c1", { "a" }, NOW))
-      assert.equal(1, write({ payment "a" }, LATER).changed)
-      assert.equal("a", ids { connection_id = "c1", limit = 1, offset = 2 })
-      assert.is_nil(stored("a").metadata)
     end)
   end)
 end

@@ -49,7 +49,7 @@ local STAGES = {
   ["store.companies"] = { "store.filter", "store.removal" },
   ["store.connections"] = { "store.companies", "store.filter", "store.removal" },
   ["store.filter"] = { "errors", "store.selection" },
-  ["store.listings"] = { "json", "store.change_log" },
+  ["store.listings"] = { "json" },
   ["store.pages"] = { "errors", "json", "model", "store.change_log" },
   ["store.pulls"] = { "json", "model", "store.selection" },
   ["store.queue"] = { "json" },
@@ -58,16 +58,18 @@ local STAGES = {
   ["store.schema"] = {},
   ["store.selection"] = { "query" },
   ["store.sources"] = { "json" },
+  ["store.sweeps"] = { "time" },
   ["store.sqlite"] = { "errors", "model", "store.api_keys", "store.changes", "store.checkpoints",
     "store.companies", "store.connection", "store.connections", "store.listings", "store.pages",
-    "store.pulls", "store.queue", "store.records", "store.schema", "store.sources" },
+    "store.pulls", "store.queue", "store.records", "store.schema", "store.sources",
+    "store.sweeps" },
 }
 
 -- What composes the stages, from below: each may require every stage, the C core, its own floor and
 -- the floors under it. "init" is the module `commerce` itself.
 local FLOORS = {
   { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.incremental",
-    "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.storing" },
+    "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.sweep", "sync.storing" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "platform.stripe.oauth" },

@@ -5,7 +5,6 @@
 -- stays flat, but in a table of this process alone: nobody else sees it, and it goes with the
 -- store.
 
-local change_log = require "commerce.store.change_log"
 local json = require "commerce.json"
 
 local listings = {}
@@ -29,14 +28,6 @@ local function with_table(self)
   return db
 end
 
-local function json_list(ids)
-  local quoted = {}
-  for i, id in ipairs(ids) do
-    quoted[i] = json.string(id)
-  end
-  return "[" .. table.concat(quoted, ",") .. "]"
-end
-
 --- The stored records of some ids, without the deleted ones.
 ---@param data_type commerce.DataType
 ---@param connection_id string
@@ -48,7 +39,7 @@ function listings:find(data_type, connection_id, ids)
   local found = {}
   for _, row in ipairs(self.db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
     .. "AND id IN (SELECT value FROM json_each(?)) AND metadata_is_deleted IS NOT 1")
-    :format(data_type.name), connection_id, json_list(ids))) do
+    :format(data_type.name), connection_id, json.strings(ids))) do
     found[row.id] = row.data
   end
   return found
@@ -120,31 +111,6 @@ function listings:listed_families(listing, child_listing, after, limit)
     end
   end
   return batch
-end
-
---- Mark records as deleted by the source: they stay, and are left out of lists.
----@param data_type commerce.DataType
----@param connection_id string
----@param ids string[]
----@param now string their modifiedDate, YYYY-MM-DDTHH:MM:SSZ
----@return integer? marked nil on failure
----@return string? message
----@return commerce.Details? details
-function listings:mark_deleted(data_type, connection_id, ids, now)
-  local db, marked = self.db, {}
-  db:transaction(function()
-    -- edited as text: reading and writing the record here would round its longest numbers
-    for i, row in ipairs(db:all(("UPDATE %s SET data = json_set(json_remove(data, "
-      .. "'$.modifiedDate'), '$.metadata', json('{\"isDeleted\":true}'), '$.modifiedDate', ?) "
-      .. "WHERE connection_id = ? AND id IN (SELECT value FROM json_each(?)) "
-      .. "AND metadata_is_deleted IS NOT 1 RETURNING id"):format(data_type.name), now,
-      connection_id, json_list(ids))) do
-      marked[i] = row.id
-    end
-    change_log.append(db, connection_id, { { type = data_type.name, kind = "deleted",
-      ids = marked } }, now)
-  end)
-  return #marked
 end
 
 return listings

@@ -12,11 +12,11 @@ local pages = {}
 local function stored_data(db, data_type, connection_id, records)
   local ids, stored = {}, {}
   for i, record in ipairs(records) do
-    ids[i] = json.string(record.id)
+    ids[i] = record.id
   end
   local rows = db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
     .. "AND id IN (SELECT value FROM json_each(?))"):format(data_type.name),
-    connection_id, "[" .. table.concat(ids, ",") .. "]")
+    connection_id, json.strings(ids))
   for _, row in ipairs(rows) do
     stored[row.id] = row.data
   end
@@ -54,16 +54,13 @@ local function write_records(db, data_type, connection_id, records, now)
 end
 
 local function delete_records(db, data_type, connection_id, ids, now)
+  -- edited as text: reading and writing the record here would round its longest numbers
   local deleted = {}
-  for _, id in ipairs(ids) do
-    local row = db:all(("SELECT data FROM %s WHERE connection_id = ? AND id = ?")
-      :format(data_type.name), connection_id, id)[1]
-    local data = row and model.mark_deleted(row.data, now)
-    if data then
-      db:run(("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?"):format(data_type.name),
-        data, connection_id, id)
-      deleted[#deleted + 1] = id
-    end
+  for i, row in ipairs(db:all(("UPDATE %s SET data = json_set(json_remove(data, '$.modifiedDate'), "
+    .. "'$.metadata', json('{\"isDeleted\":true}'), '$.modifiedDate', ?) WHERE connection_id = ? "
+    .. "AND id IN (SELECT value FROM json_each(?)) AND metadata_is_deleted IS NOT 1 RETURNING id")
+    :format(data_type.name), now, connection_id, json.strings(ids))) do
+    deleted[i] = row.id
   end
   return deleted
 end
@@ -84,6 +81,15 @@ local function write_state(db, connection_id, resource, state)
     connection_id, resource, json.encode(state))
 end
 
+-- What a full read saw; `seen.data_type` is '' for the resource's own objects.
+local function write_seen(db, connection_id, resource, seen)
+  for data_type, ids in pairs(seen) do
+    db:run("INSERT OR IGNORE INTO seen (connection_id, data_type, id, resource) "
+      .. "SELECT ?, ?, value, ? FROM json_each(?)", connection_id, data_type, resource,
+      json.strings(ids))
+  end
+end
+
 -- What is read of a connection that has been unlinked or deleted meanwhile is not stored any more.
 local function check_linked(db, connection_id)
   local row = db:all("SELECT status FROM connections WHERE id = ?", connection_id)[1]
@@ -102,6 +108,7 @@ end
 ---  sources: list of { id, parent_id?, data } of `resource`, for joins;
 ---  dropped: list of ids of sources that are no more;
 ---  deleted: { [data type name] = list of ids } that the source deleted: the records stay, marked;
+---  seen: { [data type name, or '' for sources] = list of ids } that a full read of `resource` saw;
 ---  states: { [resource] = its checkpoint, a table }; each may be left out
 ---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
 ---@return table<string, table>? counts by data type: { created, changed, unchanged,
@@ -135,6 +142,7 @@ function pages:write_page(connection_id, page, now)
       db:run("DELETE FROM source_objects WHERE connection_id = ? AND resource = ? AND id = ?",
         connection_id, page.resource, id)
     end
+    write_seen(db, connection_id, page.resource, page.seen or {})
     for resource, state in pairs(page.states or {}) do
       write_state(db, connection_id, resource, state)
     end

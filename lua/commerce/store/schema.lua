@@ -238,10 +238,20 @@ local function add_companies()
   }
 end
 
+-- What a full read of a list saw, until it is over: see store/sweeps.lua.
+local function add_sweeps()
+  return { [[CREATE TABLE seen (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      data_type TEXT NOT NULL, -- '' for the resource's own objects
+      id TEXT NOT NULL,
+      resource TEXT NOT NULL,
+      PRIMARY KEY (connection_id, data_type, id, resource)) WITHOUT ROWID]] }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
-  [3] = add_companies }
+  [3] = add_companies, [4] = add_sweeps }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

@@ -109,6 +109,7 @@ local PARTS = {
   "commerce.store.pages",
   "commerce.store.records",
   "commerce.store.sources",
+  "commerce.store.sweeps",
   "commerce.store.listings",
   "commerce.store.companies",
   "commerce.store.connections",

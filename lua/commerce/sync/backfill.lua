@@ -14,21 +14,17 @@ local backfill = {}
 local methods = {}
 local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
-local function resumable(saved, options)
-  return saved and not saved.finished and not options.full
-end
-
 local function starting_state(saved, options)
-  if not resumable(saved, options) then
-    return { ranges = { { gte = options.from or options.since } },
-      events_since = options.events_since }
+  if not saved or saved.finished or options.full then
+    return { ranges = { { gte = options.from or options.since } }, at = options.at,
+      events_since = options.events_since }, not (options.from or options.since)
   end
   local ranges = saved.ranges
   local first = ranges[1]
   if saved.newest and (not first or first.cursor or first.lt or first.lte) then
     table.insert(ranges, 1, { gte = saved.newest })
   end
-  return { newest = saved.newest, ranges = ranges,
+  return { newest = saved.newest, ranges = ranges, at = saved.at, sweep = saved.sweep,
     events_since = saved.events_since, unsettled_since = saved.unsettled_since }
 end
 
@@ -37,13 +33,15 @@ end
 ---@param saved table? the checkpoint of an earlier run
 ---@param options table since (unix seconds), full (ignore the checkpoint), page_size; floor (unix
 ---  seconds): where to expect the oldest object when ranges are halved; ranges: how many at most;
----  from (unix seconds): read no further back; events_since: kept in the checkpoint
----@return table reader
+---  from (unix seconds): read no further back; events_since, at (unix seconds, now): kept in the
+---  checkpoint
+---@return table reader `whole`: it begins to read the whole list
 function backfill.start(task, saved, options)
+  local state, whole = starting_state(saved, options)
   return setmetatable({
     task = task, page_size = options.page_size, floor = options.floor or 0,
     most_ranges = options.ranges or 1,
-    state = starting_state(saved, options),
+    state = state, whole = whole,
     pagers = {}, -- by range: what of a range lives only in this process
     turn = 0, -- the range that was looked at last
   }, backfill_mt)

@@ -78,6 +78,13 @@ function methods:skip(type_name, message, details)
   end
 end
 
+--- Whether nothing has gone wrong with a data type so far.
+---@param type_name string
+---@return boolean
+function methods:is_complete(type_name)
+  return self.entries[type_name].status == "complete"
+end
+
 --- A resource could not be read: every data type that needs it failed.
 ---@param task commerce.Task
 ---@param message string

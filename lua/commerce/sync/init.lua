@@ -9,6 +9,7 @@ local model = require "commerce.model"
 local plan = require "commerce.sync.plan"
 local probe = require "commerce.sync.probe"
 local reading = require "commerce.sync.reading"
+local sweep = require "commerce.sync.sweep"
 local time = require "commerce.time"
 
 local sync = {}
@@ -75,7 +76,7 @@ local function permitted(run, mappings)
   return list
 end
 
-local function read_everything(run, tasks, joins)
+local function read_everything(run, mappings, tasks, joins)
   local ok, message, details = reading.objects(run, tasks)
   local changes
   if ok then -- before the lists, which show what is newer
@@ -89,7 +90,13 @@ local function read_everything(run, tasks, joins)
     ok, message, details = changed.fetch(run, tasks, changes)
   end
   if ok then
+    ok, message, details = sweep.sources(run, tasks)
+  end
+  if ok then
     ok, message, details = joined.build(run, joins)
+  end
+  if ok then
+    ok, message, details = sweep.records(run, mappings)
   end
   return ok, message, details
 end
@@ -109,7 +116,7 @@ local function begin(run, mappings, tasks)
     task.session = run.books:session_for(task.name)
     tasks[i] = task
   end
-  return read_everything(run, tasks, run.joins)
+  return read_everything(run, mappings, tasks, run.joins)
 end
 
 --- Read a connection's data types from the source into the store.

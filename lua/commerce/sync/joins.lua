@@ -2,6 +2,7 @@
 
 local convert = require "commerce.sync.convert"
 local storing = require "commerce.sync.storing"
+local sweep = require "commerce.sync.sweep"
 
 local joins = {}
 
@@ -21,7 +22,8 @@ local function build_join(run, consumer)
         parent.children, source.join.key), records)
       after = parent.id
     end
-    local ok, reason, why = storing.write(run, { resource = source.resource, records = records })
+    local ok, reason, why = storing.write(run, { resource = source.resource, records = records,
+      sweep = sweep.covers_join(run, consumer) })
     if not ok then
       return nil, reason, why
     end

@@ -8,6 +8,7 @@ local errors = require "commerce.errors"
 local incremental = require "commerce.sync.incremental"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
+local sweep = require "commerce.sync.sweep"
 
 local reading = {}
 
@@ -140,7 +141,7 @@ local function start_readers(run, tasks)
       -- only what is read gets decoded, except where a join needs the object again
       task.projection = not task.keep and core.projection(task.paths) or nil
       local follows = run.follows[task.name]
-      local options = { events_since = (follows or run).events_since }
+      local options = { events_since = (follows or run).events_since, at = run.started }
       for name, value in pairs(run.options) do
         options[name] = value
       end
@@ -149,6 +150,12 @@ local function start_readers(run, tasks)
       reader.state.newest = reader.state.newest or follows and follows.newest
       run.states[task.name] = reader.state
       readers[#readers + 1] = reader
+      if reader.whole then
+        local ok, message, details = sweep.begin(run, task, reader.state)
+        if not ok then
+          return nil, message, details
+        end
+      end
     end
   end
   return readers
@@ -178,7 +185,11 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function reading.lists(run, tasks)
-  local readers, idle, waited = start_readers(run, tasks), 0, 0
+  local readers, message, details = start_readers(run, tasks)
+  if not readers then
+    return nil, message, details
+  end
+  local idle, waited = 0, 0
   while #readers > 0 do
     local moved = false
     for i = #readers, 1, -1 do
@@ -227,7 +238,10 @@ function reading.finish(run, tasks)
     end
   end
   local ok, message, details = run.store:write_page(run.connection.id, { states = states })
-  return ok and true, message, details
+  if not ok then
+    return nil, message, details
+  end
+  return sweep.finish(run, tasks)
 end
 
 return reading

@@ -22,13 +22,29 @@ function storing.take(run, consumers, object, records, changed_at)
   end
 end
 
+-- The ids of records and of kept sources, where a full read has to know later what it saw.
+local function seen_of(records, sources)
+  local seen = { [""] = {} }
+  for i, source in ipairs(sources or {}) do
+    seen[""][i] = source.id
+  end
+  for name, list in pairs(records) do
+    seen[name] = {}
+    for i, record in ipairs(list) do
+      seen[name][i] = record.id
+    end
+  end
+  return seen
+end
+
 --- Write a page and count what became of its records.
 ---@param run commerce.Run
----@param page table see the store's write_page
+---@param page table see the store's write_page; `sweep`: a full read saw all of it
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function storing.write(run, page)
+  page.seen = page.sweep and seen_of(page.records or {}, page.sources) or nil
   local counts, message, details = run.store:write_page(run.connection.id, page, time.now())
   if not counts then
     return nil, message, details
@@ -64,7 +80,7 @@ function storing.page(run, task, page, reader)
     end
   end
   return storing.write(run, { resource = task.name, records = records, sources = sources,
-    states = { [task.key] = reader.state } })
+    sweep = reader.state.sweep, states = { [task.key] = reader.state } })
 end
 
 --- Mark what the source deleted.
@@ -110,7 +126,9 @@ function storing.changed(run, task, change, text)
     local id, parent_id = task.keep(object)
     sources[1] = { id = id, parent_id = parent_id, data = text }
   end
-  return storing.write(run, { resource = task.name, records = records, sources = sources })
+  local state = run.states[task.name]
+  return storing.write(run, { resource = task.name, records = records, sources = sources,
+    sweep = state and state.sweep })
 end
 
 return storing

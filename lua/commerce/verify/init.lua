@@ -108,7 +108,8 @@ local function mark_extras(run, data_type, found)
         ids[#ids + 1] = suspect.id
       end
     end
-    marked = marked + must(run.store:mark_deleted(data_type, run.connection.id, ids, time.now()))
+    marked = marked + must(run.store:write_page(run.connection.id,
+      { deleted = { [data_type.name] = ids } }, time.now()))[data_type.name].deleted
   until #extras < EXTRAS
   found.facts.marked = marked
 end
