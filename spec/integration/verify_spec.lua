@@ -188,7 +188,7 @@ describe("verify", function()
       assert.is_nil((shop:verify { types = { "paymets" } }))
       assert.has_error(function()
         shop:verify { deeper = true }
-      end, "unknown option 'deeper'")
+      end, "unknown option 'deeper' (did you mean 'deep'?)")
     end)
   end)
 
