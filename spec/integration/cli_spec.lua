@@ -182,7 +182,8 @@ describe("commerce", function()
       assert.equal(0, (box:commerce("sync --type tax_components --connection " .. id)))
       local status, _, errors = box:commerce "sync --connection 12345"
       assert.equal(2, status)
-      assert.equal("commerce: the key belongs to connection " .. id .. ", not to 12345\n", errors)
+      assert.equal("commerce: no connection '12345': `commerce connections list` shows what there "
+        .. "is\n", errors)
     end)
 
     it("acts on the connected account it is told", function()

@@ -79,7 +79,8 @@ local FLOORS = {
   { "init" },
   { "api", "api.answer", "api.api_keys", "api.auth", "api.data", "api.input", "api.openapi",
     "api.page", "api.refresh", "api.router", "api.schemas", "api.scope" },
-  { "cli", "cli.common", "cli.connect", "cli.coverage", "cli.explain", "cli.format", "cli.main",
+  { "cli", "cli.actions", "cli.common", "cli.companies", "cli.connect", "cli.connections",
+    "cli.coverage", "cli.explain", "cli.facts", "cli.find", "cli.format", "cli.main",
     "cli.output", "cli.progress", "cli.show", "cli.status", "cli.sync", "cli.terminal",
     "cli.verify" },
 }

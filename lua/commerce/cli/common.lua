@@ -22,6 +22,26 @@ function common.open_existing(args)
   return commerce.open { store = args.store, create = false }
 end
 
+--- A command's work with the store open; it is closed whatever happens.
+---@param work fun(app: commerce.App, args: table): integer?, string?, commerce.Details?
+---@param options table? create = true: the store is made if it does not exist yet
+---@return fun(args: table): integer?, string?, commerce.Details? run
+function common.with_app(work, options)
+  return function(args)
+    local app, message, details = commerce.open { store = args.store,
+      create = options and options.create or false }
+    if not app then
+      return nil, message, details
+    end
+    local ok, status, reason, why = pcall(work, app, args)
+    app:close()
+    if not ok then
+      error(status, 0)
+    end
+    return status, reason, why
+  end
+end
+
 --- "a,b" and repeated options as one list.
 ---@param texts string[]?
 ---@return string[]? names nil if the option was not given

@@ -1,16 +1,35 @@
--- Connecting by what the environment says: the key, the account, the server.
--- Called by the commands that talk to Stripe.
+-- Connecting by what the environment says: the key, the account, the server; or with the key that
+-- is kept. Called by the commands that talk to Stripe.
 
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local find = require "commerce.cli.find"
 
-local function read_key()
-  local key, message, details = core.secret_from_env "STRIPE_SECRET_KEY"
-  if key then
-    return key
-  elseif message then
-    return nil, "STRIPE_SECRET_KEY: " .. message, details
+local connect = {}
+
+--- The key that was given: in a file, or in STRIPE_SECRET_KEY.
+---@param file string? its path, "-" for standard input
+---@return userdata? key a `commerce.core` secret; nil, alone, if there is none
+---@return string? message
+---@return commerce.Details? details
+function connect.key(file)
+  local key, message, details
+  if file then
+    key, message, details = core.secret_from_file(file)
+  else
+    key, message, details = core.secret_from_env "STRIPE_SECRET_KEY"
   end
+  if key or not message then
+    return key
+  end
+  return nil, (file or "STRIPE_SECRET_KEY") .. ": " .. message, details
+end
+
+--- There is no key, and one is needed.
+---@return nil
+---@return string message
+---@return commerce.Details details
+function connect.no_key()
   return errors.fail("usage", "no key: set STRIPE_SECRET_KEY to your Stripe secret key "
     .. "(Stripe's dashboard, Developers, API keys)")
 end
@@ -21,11 +40,21 @@ local VARIABLES = {
   base_url = "STRIPE_API_BASE must be a server's address (https://...)",
 }
 
-local function connect_with_environment(app, key)
+--- Connect the account of a key, and of STRIPE_ACCOUNT.
+---@param app commerce.App
+---@param key userdata
+---@param options table? further options of `app:connect`
+---@return commerce.Connection? shop nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connect.by_key(app, key, options)
   local account, shop, message, details = os.getenv "STRIPE_ACCOUNT", nil, nil, nil
+  local all = { secret_key = key, account = account ~= "" and account or nil }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
   local ok, raised = pcall(function()
-    shop, message, details = app:connect { secret_key = key,
-      account = account ~= "" and account or nil }
+    shop, message, details = app:connect(all)
   end)
   if ok then
     return shop, message, details
@@ -37,23 +66,31 @@ local function connect_with_environment(app, key)
   return errors.fail("usage", ("%s: %s"):format(VARIABLES[option], wrong))
 end
 
---- Connect the account of the key in the environment.
+--- One connection: of the key that was given, else the one that is named, with the key that is
+--- kept.
 ---@param app commerce.App
----@param connection_id string? fail unless the key belongs to this connection
+---@param text string? which connection; the key must belong to it
 ---@return commerce.Connection? shop nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-return function(app, connection_id)
-  local key, message, details = read_key()
-  if not key then
+function connect.one(app, text)
+  local named, message, details
+  if text then
+    named, message, details = find.connection(app, text)
+    if not named then
+      return nil, message, details
+    end
+  end
+  local key
+  key, message, details = connect.key()
+  if key then
+    return connect.by_key(app, key, { connection = named and named.id })
+  elseif message then
     return nil, message, details
+  elseif named then
+    return named:open()
   end
-  local shop
-  shop, message, details = connect_with_environment(app, key)
-  if shop and connection_id and shop.id ~= connection_id then
-    shop:close()
-    return errors.fail("usage", ("the key belongs to connection %s, not to %s")
-      :format(shop.id, connection_id))
-  end
-  return shop, message, details
+  return connect.no_key()
 end
+
+return connect

@@ -25,6 +25,16 @@ function format.cell(value)
   return (tostring(value):gsub("%c", " "))
 end
 
+--- A date as people read it: to the minute. Any other value comes back as it is.
+---@param value any
+---@return any
+function format.minutes(value)
+  if type(value) == "string" then
+    return (value:gsub("^(%d%d%d%d%-%d%d%-%d%d)T(%d%d:%d%d):%d%dZ$", "%1 %2"))
+  end
+  return value
+end
+
 local function pad(text, width, right)
   local space = (" "):rep(width - terminal.length(text))
   return right and space .. text or text .. space

@@ -9,7 +9,7 @@ local output = require "commerce.cli.output"
 
 local cli = {}
 
-local COMMANDS = { "sync", "show", "status", "verify", "coverage" }
+local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections" }
 
 local EPILOG = [[
 Environment:
@@ -39,12 +39,16 @@ end
 
 -- The deepest command that was named, so that its own usage is shown.
 local function usage_of(parser, arguments)
-  for _, command in ipairs(parser._commands) do
-    if command._name == arguments[1] then
-      return command:get_usage()
+  local deepest = parser
+  for _, argument in ipairs(arguments) do
+    for _, command in ipairs(deepest._commands) do
+      if command._name == argument then
+        deepest = command
+        break
+      end
     end
   end
-  return parser:get_usage()
+  return deepest:get_usage()
 end
 
 local function print_failure(message, details)

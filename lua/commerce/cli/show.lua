@@ -44,14 +44,6 @@ local function table_columns(data_type)
   return columns
 end
 
--- People read minutes; the seconds and the zone are in the other formats.
-local function shown(value)
-  if type(value) == "string" then
-    return (value:gsub("^(%d%d%d%d%-%d%d%-%d%d)T(%d%d:%d%d):%d%dZ$", "%1 %2"))
-  end
-  return value
-end
-
 --- Declare the command's arguments.
 ---@param parser table argparse
 function command.define(parser)
@@ -101,7 +93,7 @@ function writers.table(data_type, next_record, limit)
   for record in next_record do
     local row = {}
     for i, column in ipairs(columns) do
-      row[i] = shown(at(record, column[2]))
+      row[i] = format.minutes(at(record, column[2]))
     end
     rows[#rows + 1] = row
   end

@@ -20,7 +20,8 @@ function command.define(parser)
   verify:option("--type", "Data types, separated by commas (default: those that were synced).")
     :argname "T":count "*"
   verify:flag("--mark-deleted", "Mark as deleted the records that Stripe no longer has.")
-  verify:option("--connection", "Only if the key belongs to this connection."):argname "ID"
+  verify:option("--connection", "This connection, with the key that is kept if none is given.")
+    :argname "ID"
   verify:flag("--json", "One JSON object a line: checks, then the result.")
   common.store_options(verify)
 end
@@ -79,7 +80,7 @@ function command.run(args)
     return nil, message, details
   end
   local shop, facts
-  shop, message, details = connect(app, args.connection)
+  shop, message, details = connect.one(app, args.connection)
   if shop then
     local tell = progress.counter()
     facts, message, details = shop:verify { deep = args.deep, types = common.names(args.type),

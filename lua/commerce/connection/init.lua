@@ -204,6 +204,14 @@ function methods:open()
   return attach(self, parts, key)
 end
 
+--- Whether a key is kept that it can be opened with.
+---@return boolean? kept nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:has_key()
+  return keys.is_kept(self.app, self.row)
+end
+
 -- ---------------------------------------------------------------- using it
 
 -- A run was refused something: is it the whole account? Asked once more, so that no stray answer

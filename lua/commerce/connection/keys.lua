@@ -160,6 +160,16 @@ function keys.stored(app, row) -- luacheck: ignore app
     row.id), { code = "no_key" })
 end
 
+--- Whether there is such a key.
+---@param app commerce.App
+---@param row table
+---@return boolean? kept nil on failure
+---@return string? message
+---@return commerce.Details? details
+function keys.is_kept(app, row) -- luacheck: ignore app row
+  return false
+end
+
 --- Forget the key that is kept for a connection.
 ---@param app commerce.App
 ---@param row table

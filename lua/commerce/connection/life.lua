@@ -26,8 +26,9 @@ function life.may_follow(from, to)
 end
 
 local function refuse(row, status)
-  return errors.fail("state", ("connection %s is %s: it cannot become %s"):format(row.id,
-    row.status, status), { code = "illegal_transition" })
+  return errors.fail("state", ("connection %s is %s%s"):format(row.id, row.status,
+    row.status == status and " already" or ": it cannot become " .. status),
+    { code = "illegal_transition" })
 end
 
 local function changed_meanwhile(store, row)

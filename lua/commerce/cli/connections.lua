@@ -1,0 +1,202 @@
+-- `commerce connections`: companies' accounts at Stripe, and their life.
+
+local actions = require "commerce.cli.actions"
+local common = require "commerce.cli.common"
+local connect = require "commerce.cli.connect"
+local facts = require "commerce.cli.facts"
+local find = require "commerce.cli.find"
+local format = require "commerce.cli.format"
+local json = require "commerce.json"
+local output = require "commerce.cli.output"
+local terminal = require "commerce.cli.terminal"
+
+local command = {}
+
+-- ---------------------------------------------------------------- showing
+
+local function print_lists(all)
+  for _, entry in ipairs(all.errors) do
+    output.line(("%s  error %s %s: %s%s"):format(format.minutes(entry.at), entry.statusCode,
+      entry.statusText, format.cell(entry.message),
+      entry.resolved and " (resolved " .. format.minutes(entry.resolved) .. ")" or ""))
+  end
+  for _, step in ipairs(all.history) do
+    output.line(("%s  %s%s"):format(format.minutes(step.at), step.status,
+      step.reason and ": " .. format.cell(step.reason) or ""))
+  end
+end
+
+local function print_connection(connection, as_json)
+  local all, message, details = facts.connection(connection, true)
+  if not all then
+    return nil, message, details
+  elseif as_json then
+    output.line(json.encode(all))
+    return 0
+  end
+  output.line(facts.connection_line(all))
+  if all.name then
+    output.line("account name: " .. format.cell(all.name))
+  end
+  output.line("company " .. all.companyId)
+  print_lists(all)
+  return 0
+end
+
+local function names_of_companies(app)
+  local companies, message, details = app:companies()
+  if not companies then
+    return nil, message, details
+  end
+  local names = {}
+  for _, company in ipairs(companies) do
+    names[company.id] = company.name
+  end
+  return names
+end
+
+local function print_table(app, connections)
+  local names, message, details = names_of_companies(app)
+  if not names then
+    return nil, message, details
+  end
+  local rows = {}
+  for i, connection in ipairs(connections) do
+    rows[i] = { connection.id, names[connection.company_id], facts.mode(connection),
+      connection.account, connection.status, connection.auth,
+      format.minutes(connection.last_sync) }
+  end
+  output.line(format.table({ "id", "company", "mode", "account", "status", "by", "last sync" },
+    rows, terminal.width()))
+  return 0
+end
+
+local function list_connections(app, args)
+  local company, message, details
+  if args.company then
+    company, message, details = find.company(app, args.company)
+    if not company then
+      return nil, message, details
+    end
+  end
+  local connections
+  connections, message, details = app:connections { status = args.status,
+    integration = args.integration, company_id = company and company.id }
+  if not connections then
+    return nil, message, details
+  elseif args.json then
+    for _, connection in ipairs(connections) do
+      output.line(json.encode(facts.connection(connection)))
+    end
+    return 0
+  elseif #connections == 0 then
+    output.line "no connections"
+    return 0
+  end
+  return print_table(app, connections)
+end
+
+-- ---------------------------------------------------------------- changing
+
+local function add_connection(app, args)
+  local options = { relink = true, name = args.name }
+  for name, finder in pairs { company = find.company, connection = find.connection } do
+    if args[name] then
+      local found, message, details = finder(app, args[name])
+      if not found then
+        return nil, message, details
+      end
+      options[name] = found.id
+    end
+  end
+  local key, message, details = connect.key(args.key_file)
+  if message then
+    return nil, message, details
+  elseif not key then
+    return connect.no_key()
+  end
+  local shop
+  shop, message, details = connect.by_key(app, key, options)
+  if not shop then
+    return nil, message, details
+  end
+  shop:close()
+  return print_connection(shop, args.json)
+end
+
+-- ---------------------------------------------------------------- the actions
+
+local function json_flag(sub)
+  sub:flag("--json", "One JSON object a connection.")
+  common.store_options(sub)
+end
+
+local function connection_argument(sub)
+  sub:argument("connection", "Its id, the beginning of it, or its account's id.")
+  json_flag(sub)
+end
+
+local function on_connection(work)
+  return common.with_app(function(app, args)
+    local connection, message, details = find.connection(app, args.connection)
+    if not connection then
+      return nil, message, details
+    end
+    return work(connection, args)
+  end)
+end
+
+local ACTIONS = {
+  { name = "list", help = "All connections.",
+    define = function(sub)
+      sub:option("--company", "Only this company's."):argname "COMPANY"
+      sub:option("--status", "Only those that are PendingAuth, Linked, Unlinked or Deauthorized.")
+        :choices { "PendingAuth", "Linked", "Unlinked", "Deauthorized" }
+      sub:option("--integration", "Only those of stripe (live) or stripe-test.")
+        :choices { "stripe", "stripe-test" }
+      json_flag(sub)
+    end,
+    run = common.with_app(list_connections) },
+  { name = "show", help = "One connection, with what happened to it.",
+    define = connection_argument,
+    run = on_connection(function(connection, args)
+      return print_connection(connection, args.json)
+    end) },
+  { name = "add", help = "Link an account by its own key, for the first time or again.",
+    define = function(sub)
+      sub:option("--key-file", "The file that holds the key, - for standard input (default: the "
+        .. "variable STRIPE_SECRET_KEY)."):argname "FILE"
+      sub:option("--company", "The company it belongs to (default: the one that has this account, "
+        .. "else a new one)."):argname "COMPANY"
+      sub:option("--connection", "The connection that is to be linked."):argname "ID"
+      sub:option("--name", "What a new company is called (default: as the account)."):argname "TEXT"
+      json_flag(sub)
+    end,
+    run = common.with_app(add_connection, { create = true }) },
+  { name = "unlink", help = "End one: it is not synced any more; what is stored stays.",
+    define = connection_argument,
+    run = on_connection(function(connection, args)
+      local ok, message, details = connection:unlink()
+      if not ok then
+        return nil, message, details
+      end
+      return print_connection(connection, args.json)
+    end) },
+}
+
+--- Declare the command's arguments.
+---@param parser table argparse
+function command.define(parser)
+  actions.define(parser, "connections", "Companies' accounts at Stripe.", ACTIONS)
+end
+
+--- Run it.
+---@param args table parsed arguments
+---@return integer? status nil on failure
+---@return string? message
+---@return commerce.Details? details
+function command.run(args)
+  return actions.run(ACTIONS, args)
+end
+
+return command
