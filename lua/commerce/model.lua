@@ -1,18 +1,21 @@
--- The Commerce data model as data: data types, their fields and enums (Codat Commerce 3.0.0).
--- It drives validation, the JSON of a stored record, the SQL columns and the query language.
+-- The data types: those of the Commerce model (model/standard.lua) and a user's own. They drive
+-- validation, the JSON of a stored record, the SQL columns and the query language.
 -- Called by mapping, store, query and cli; requires its shapes and leaf helpers.
 
 local errors = require "commerce.errors"
+local optional = require "commerce.model.optional"
 local shape = require "commerce.model.shape"
+local standard = require "commerce.model.standard"
+local suggest = require "commerce.suggest"
 
 local model = {}
 
 local concat = table.concat
-local enum, list, object = shape.enum, shape.list, shape.object
 
 ---@class commerce.Field
 ---@field name string camelCase, as in Codat's API
----@field kind string string, decimal, integer, boolean, datetime, currency, enum, object, list, map
+---@field kind string string, decimal, integer, boolean, datetime, currency, enum, object, list,
+---  map; any: whatever the source gives
 ---@field values table<string, boolean>? of an enum
 ---@field shape commerce.Shape? of an object, or of the elements of a list
 ---@field required boolean?
@@ -23,6 +26,7 @@ local enum, list, object = shape.enum, shape.list, shape.object
 
 ---@class commerce.DataType
 ---@field name string as in the library and in SQL: "payments"
+---@field own boolean? defined by a user, or one of the model that no mapping gives by itself
 ---@field title string the schema's name: "Payment"
 ---@field key string Codat's data type key: "commerce-payments"
 ---@field shape commerce.Shape
@@ -47,7 +51,7 @@ local order, aliases = {}, {}
 -- the record last changed, and so is left out when records are compared.
 local STAMP = "modifiedDate"
 
-local function define(name, title, key, fields)
+local function new_type(name, title, key, fields)
   local data_type = { name = name, title = title, key = key, shape = shape.new(fields) }
   data_type.columns = shape.columns(data_type.shape)
   local write_members = shape.members_writer(data_type.shape, STAMP)
@@ -55,143 +59,92 @@ local function define(name, title, key, fields)
     local out = { "{" }
     return concat(out, "", 1, write_members(out, 1, record))
   end
+  return data_type
+end
+
+for _, declared in ipairs(standard) do
+  local name, key = declared.name, declared.key
+  local data_type = new_type(name, declared.title, key, declared.fields)
   order[#order + 1] = data_type
   aliases[name], aliases[key] = data_type, data_type
   aliases[key:gsub("^commerce%-", "")] = data_type
 end
 
-local ADDRESS = {
-  { "type", enum { "Billing", "Delivery", "Order", "Inventory", "Unknown" } },
-  { "line1", "string" }, { "line2", "string" }, { "city", "string" },
-  { "region", "string" }, { "country", "string" }, { "postalCode", "string" },
-}
-
-local SOURCE_REF = {
-  { "id", "string", required = true },
-  { "type", enum { "Fee", "Order", "Payment", "ServiceCharge", "Unknown" }, required = true },
-}
-
-local ID = { "id", "string", required = true }
-local SUPPLEMENTAL = { "supplementalData", "map" }
--- An addition to the model: a record that its source deleted stays, and says so.
-local METADATA = { "metadata", object { { "isDeleted", "boolean" } } }
-local CREATED = { "createdDate", "datetime" }
-local SOURCE_MODIFIED = { "sourceModifiedDate", "datetime" }
-local MODIFIED = { STAMP, "datetime" }
-
-define("company_info", "CompanyInfo", "commerce-companyInfo", {
-  { "companyName", "string" },
-  { "commercePlatformRef", "string" },
-  { "companyLegalName", "string" },
-  { "addresses", list(ADDRESS) },
-  { "phoneNumbers", list {
-    { "number", "string" },
-    { "type", enum { "Primary", "Landline", "Mobile", "Fax", "Unknown" }, required = true },
-  } },
-  { "webLinks", list { { "type", enum { "Website", "Social", "Unknown" } }, { "url", "string" } } },
-  { "registrationNumber", "string" },
-  { "baseCurrency", "currency" },
-  { "accountBalances", list {
-    { "available", "decimal" }, { "pending", "decimal" },
-    { "reserved", "decimal" }, { "currency", "currency" },
-  } },
-  { "sourceUrls", "map" },
-  METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
-})
-
-define("customers", "Customer", "commerce-customers", {
-  ID,
-  { "customerName", "string" }, { "emailAddress", "string" }, { "phone", "string" },
-  { "defaultCurrency", "currency" },
-  { "addresses", list(ADDRESS) },
-  { "note", "string" },
-  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
-})
-
-define("payments", "Payment", "commerce-payments", {
-  ID,
-  { "amount", "decimal" }, { "currency", "currency" },
-  { "paymentMethodRef", object { { "id", "string", required = true }, { "name", "string" } } },
-  { "status", enum { "Pending", "Authorized", "Paid", "Failed", "Cancelled", "Unknown" } },
-  { "paymentProvider", "string" },
-  { "dueDate", "datetime" },
-  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
-})
-
-define("disputes", "Dispute", "commerce-disputes", {
-  ID,
-  { "disputedTransactions", list(SOURCE_REF) },
-  { "totalAmount", "decimal" }, { "currency", "currency", required = true },
-  { "status", enum {
-    "Won", "Lost", "Accepted", "Processing", "ChargeRefunded", "EvidenceRequired",
-    "InquiryEvidenceRequired", "InquiryProcessing", "InquiryClosed", "WaitingThirdParty", "Unknown",
-  } },
-  { "reason", "string" }, { "dueDate", "datetime" },
-  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
-})
-
-local PUBLISHED = enum { "Unknown", "Published", "Unpublished" }
-
-define("products", "Product", "commerce-products", {
-  ID,
-  { "name", "string" }, { "description", "string" }, { "categorization", "string" },
-  { "isGiftCard", "boolean" },
-  { "status", PUBLISHED },
-  { "variants", list {
-    ID,
-    { "name", "string" }, { "isTaxEnabled", "boolean" },
-    { "sku", "string" }, { "barcode", "string" }, { "unitOfMeasure", "string" },
-    { "vatPercentage", "decimal" },
-    { "prices", list { { "currency", "currency" }, { "unitPrice", "decimal" } } },
-    { "inventory", object {
-      { "totalQuantity", "decimal" },
-      { "locations", list { { "quantity", "decimal" },
-        { "locationRef", object { { "id", "string", required = true }, { "name", "string" } } } } },
-    } },
-    { "shippingRequired", "boolean" },
-    { "status", PUBLISHED },
-    CREATED, SOURCE_MODIFIED, MODIFIED,
-  } },
-  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
-})
-
-define("transactions", "Transaction", "commerce-transactions", {
-  ID,
-  { "totalAmount", "decimal" }, { "currency", "currency" },
-  { "type", enum {
-    "Payment", "Refund", "Payout", "FailedPayout", "Transfer", "PaymentFee", "PaymentFeeRefund",
-    "Unknown",
-  } },
-  { "subType", "string" },
-  { "transactionSourceRef", object(SOURCE_REF) },
-  SUPPLEMENTAL, METADATA, CREATED,
-  { "sourceCreatedDate", "datetime" },
-  SOURCE_MODIFIED, MODIFIED,
-})
-
-define("payment_methods", "PaymentMethod", "commerce-paymentMethods", {
-  ID,
-  { "name", "string" }, { "status", enum { "Unknown", "Active", "Archived" } },
-  METADATA, SOURCE_MODIFIED, MODIFIED,
-})
-
-define("tax_components", "TaxComponent", "commerce-taxComponents", {
-  ID,
-  { "name", "string" }, { "rate", "decimal" }, { "isCompound", "boolean" },
-  METADATA, SOURCE_MODIFIED, MODIFIED,
-})
-
---- Every data type, in the order in which they are listed and read.
+--- Every data type that is always there, in the order in which they are listed and read.
 ---@return commerce.DataType[]
 function model.types()
   return order
 end
 
---- A data type by its name or by Codat's key: "payments", "commerce-payments", "paymentMethods".
+-- ---------------------------------------------------------------- types of a user's own
+
+-- What every record ends with: the store marks and stamps it there.
+local ENDING = {
+  { "metadata", shape.object { { "isDeleted", "boolean" } } },
+  { "createdDate", "datetime" }, { "sourceModifiedDate", "datetime" }, { STAMP, "datetime" },
+}
+
+--- A data type of a user's own, which the store has to be told of before records are written.
+---@param name string
+---@param fields table[] as the shapes take them; those of every record's end are added
+---@param title string? the name, if left out
+---@param key string? "custom-" and the name, if left out
+---@return commerce.DataType
+function model.new(name, fields, title, key)
+  local all, ending = { { "id", "string", required = true } }, { id = true }
+  for _, field in ipairs(ENDING) do
+    ending[field[1]] = true
+  end
+  for _, field in ipairs(fields) do
+    if not ending[field[1]] then
+      all[#all + 1] = field
+    end
+  end
+  for _, field in ipairs(ENDING) do
+    all[#all + 1] = field
+  end
+  local data_type = new_type(name, title or name, key or "custom-" .. name, all)
+  data_type.own = true
+  return data_type
+end
+
+--- A type of the Commerce model that no mapping gives by itself, such as "orders": who defines a
+--- type of that name gives it that shape.
 ---@param name string
 ---@return commerce.DataType? data_type nil if there is none
+function model.optional(name)
+  local found = optional[name]
+  return found and model.new(name, found.fields, found.title, found.key)
+end
+
+--- A data type as plain tables, as they can be stored.
+---@param data_type commerce.DataType
+---@return table
+function model.describe(data_type)
+  return { name = data_type.name, title = data_type.title, key = data_type.key,
+    fields = shape.describe(data_type.shape) }
+end
+
+--- The data type that `model.describe` described.
+---@param described table
+---@return commerce.DataType
+function model.restore(described)
+  return model.new(described.name, shape.declared(described.fields), described.title,
+    described.key)
+end
+
+-- The names that one is called by: "payments", "commerce-payments", "payments" without a prefix.
+local function is_called(data_type, name)
+  return data_type.name == name or data_type.key == name
+    or data_type.key:gsub("^%l+%-", "") == name
+end
+
+--- A data type by its name or by Codat's key: "payments", "commerce-payments", "paymentMethods".
+---@param name string
+---@param own commerce.DataType[]? types of the user's own to be looked through, too
+---@return commerce.DataType? data_type nil if there is none
 ---@return string? message names the ones there are
-function model.find(name)
+function model.find(name, own)
   local data_type = aliases[name] or aliases[tostring(name):gsub("%-", "_")]
   if data_type then
     return data_type
@@ -200,7 +153,14 @@ function model.find(name)
   for i, each in ipairs(order) do
     names[i] = each.name
   end
-  return nil, ("unknown data type '%s' (known: %s)"):format(tostring(name), concat(names, ", "))
+  for _, each in ipairs(own or {}) do
+    if is_called(each, name) then
+      return each
+    end
+    names[#names + 1] = each.name
+  end
+  return nil, ("unknown data type '%s' (known: %s)%s"):format(tostring(name), concat(names, ", "),
+    suggest.text(name, names))
 end
 
 --- Write a record as canonical JSON without its modifiedDate and without the closing brace; the

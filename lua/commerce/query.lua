@@ -95,9 +95,9 @@ local function parse_clause(data_type, text, position)
   if not column then
     return fail_at(position, "Could not resolve property %s on %s.", field, data_type.title)
   end
-  local ordered = ORDERED[column.kind]
+  local ordered, any = ORDERED[column.kind], column.kind == "any"
   if operator == "~" and (ordered or column.kind == "boolean")
-    or operator:find("[<>]") and not ordered then
+    or operator:find("[<>]") and not ordered and not any then
     return fail_at(position, "Operator %s does not apply to %s.", operator, column.field)
   end
   local value = raw
@@ -240,6 +240,25 @@ end
 
 local TEXT_KINDS = { string = true, enum = true, currency = true }
 
+-- What a text may stand for in a column of no one kind: itself, a number, true or false.
+local function readings(operator, text)
+  local number = number_value(text)
+  if operator == "~" or operator:find("[<>]") then
+    return { operator ~= "~" and number or text }
+  end
+  return { text, number or BOOLEANS[text:lower()] }
+end
+
+-- Each reading is a clause of its own kind: equal to one of them, or different from all.
+local function any_to_sql(column, operator, text, values)
+  local parts = {}
+  for i, value in ipairs(readings(operator, text)) do
+    parts[i] = query.to_sql({ operator = operator, value = value, column = { name = column.name,
+      kind = type(value) == "string" and "string" or "decimal" } }, values)
+  end
+  return "(" .. table.concat(parts, operator == "!=" and " AND " or " OR ") .. ")"
+end
+
 --- Compile an expression to an SQL condition.
 ---@param expression table from `query.parse`
 ---@param values any[] bound values are appended to it
@@ -256,6 +275,8 @@ function query.to_sql(expression, values)
   if column.exists then -- a field of several values: one of them must be as the clause says
     return column.exists:format(query.to_sql({ operator = operator, value = expression.value,
       column = { name = column.name, kind = column.kind } }, values))
+  elseif column.kind == "any" then
+    return any_to_sql(column, operator, expression.value, values)
   end
   values[#values + 1] = expression.value
   if operator == "~" then

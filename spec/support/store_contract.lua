@@ -14,6 +14,7 @@ local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
 local queue_cases = require "spec.support.store_contract_queue"
 local read_cases = require "spec.support.store_contract_records"
+local type_cases = require "spec.support.store_contract_types"
 
 local describe, it = busted.describe, busted.it
 local after_each, before_each = busted.after_each, busted.before_each
@@ -342,6 +343,7 @@ return function(open)
   queue_cases(current, { pull = pull })
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })
+  type_cases(current)
 
   connection_cases.declare(current, { write = write, ids = ids, payment = payment, pull = pull })
 

@@ -4,7 +4,6 @@
 local assert = require "luassert"
 local busted = require "busted"
 local json = require "commerce.json"
-local model = require "commerce.model"
 
 local describe, it = busted.describe, busted.it
 

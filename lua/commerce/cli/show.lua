@@ -52,7 +52,8 @@ function command.define(parser)
     names[i] = data_type.name
   end
   local show = parser:command("show", "Show stored records, newest first.")
-  show:argument("type", "Data type: " .. table.concat(names, ", ") .. ".")
+  show:argument("type", "Data type: " .. table.concat(names, ", ")
+    .. ", or one that a script defined.")
   show:option("--query", "Codat's query language, such as 'status=Paid&&amount>100'."):argname "Q"
   show:option("--order-by", "A field; '-field' for descending."):argname "F"
   show:option("--limit", "At most so many records (default: 20 in a table, else all).")
@@ -146,10 +147,6 @@ local RAW = { json = true, jsonl = true } -- what is stored is shown as it is, d
 ---@return string? message
 ---@return commerce.Details? details
 function command.run(args)
-  local data_type, unknown = model.find(args.type)
-  if not data_type then
-    return errors.fail("usage", unknown)
-  end
   local limit = args.limit and tonumber(args.limit)
   if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
     return errors.fail("usage", ("--limit: a whole number expected, got '%s'"):format(args.limit))
@@ -158,6 +155,12 @@ function command.run(args)
   local app, message, details = common.open_existing(args)
   if not app then
     return nil, message, details
+  end
+  local data_type
+  data_type, message, details = app.store:find_type(args.type)
+  if not data_type then
+    app:close()
+    return nil, message, details or select(3, errors.fail("usage", message))
   end
   local next_record = app:records(data_type.name, { query = args.query, orderBy = args.order_by,
     limit = limit, connection_id = args.connection, raw = RAW[args.format] })

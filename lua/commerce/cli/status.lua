@@ -3,7 +3,6 @@
 local common = require "commerce.cli.common"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
-local model = require "commerce.model"
 local stripe = require "commerce.platform.stripe"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
@@ -23,8 +22,13 @@ local function facts_of(store, row)
   if not pulls then
     return nil, message, details
   end
+  local known
+  known, message, details = store:types()
+  if not known then
+    return nil, message, details
+  end
   local types = {}
-  for _, data_type in ipairs(model.types()) do
+  for _, data_type in ipairs(known) do
     local pull = pulls[data_type.name]
     if pull then
       local count, reason, why = store:count(data_type, row.id)

@@ -2,7 +2,6 @@
 
 local errors = require "commerce.errors"
 local json = require "commerce.json"
-local model = require "commerce.model"
 local query = require "commerce.query"
 
 local RECORD_OPTIONS = { connection_id = "string", query = "string", orderBy = "string",
@@ -38,9 +37,11 @@ end
 return function(store, type_name, options)
   options = options or {}
   errors.check_options(options, RECORD_OPTIONS)
-  local data_type, unknown = model.find(type_name)
-  if not data_type then
-    error(unknown, 2)
+  local data_type, unknown, trouble = store:find_type(type_name)
+  if trouble then
+    error(trouble, 2)
+  elseif not data_type then
+    errors.refuse("%s", unknown)
   end
   local found, message, details = parsed(data_type, options)
   local next_row

@@ -3,6 +3,7 @@
 
 local decimal = require "commerce.decimal"
 local json = require "commerce.json"
+local sql_words = require "commerce.model.sql_words"
 
 local shape = {}
 
@@ -45,10 +46,52 @@ function shape.object(fields)
 end
 
 --- A field's kind: a list of such objects.
----@param fields table[]
+---@param fields table[]? without them, a list of anything
 ---@return table kind
 function shape.list(fields)
-  return { kind = "list", shape = shape.new(fields) }
+  return { kind = "list", shape = fields and shape.new(fields) }
+end
+
+-- ---------------------------------------------------------------- as plain data
+
+--- A shape as plain tables, as they can be stored.
+---@param of_shape commerce.Shape
+---@return table[] fields
+function shape.describe(of_shape)
+  local fields = {}
+  for i, field in ipairs(of_shape.fields) do
+    local values
+    for word in pairs(field.values or {}) do
+      values = values or {}
+      values[#values + 1] = word
+    end
+    table.sort(values or {})
+    fields[i] = { name = field.name, kind = field.kind, required = field.required,
+      values = values, fields = field.shape and shape.describe(field.shape) }
+  end
+  return fields
+end
+
+local function kind_of(described)
+  if described.kind == "enum" then
+    return shape.enum(described.values or {})
+  elseif described.kind == "object" then
+    return shape.object(shape.declared(described.fields or {}))
+  elseif described.kind == "list" then
+    return shape.list(described.fields and shape.declared(described.fields))
+  end
+  return described.kind
+end
+
+--- The fields that `shape.describe` described, as `shape.new` takes them.
+---@param described table[]
+---@return table[] fields
+function shape.declared(described)
+  local fields = {}
+  for i, field in ipairs(described) do
+    fields[i] = { field.name, kind_of(field), required = field.required or nil }
+  end
+  return fields
 end
 
 -- ---------------------------------------------------------------- encoding
@@ -98,6 +141,9 @@ local scalar_writers = {
       end
       return json.write(out, n, value)
     end
+  end,
+  any = function()
+    return json.write
   end,
 }
 scalar_writers.integer = scalar_writers.decimal
@@ -167,7 +213,7 @@ local function object_writer(field, index_of)
 end
 
 local function list_writer(field)
-  local write_element = object_writer(field, function(index)
+  local write_element = not field.shape and json.write or object_writer(field, function(index)
     return ("[%d]"):format(index)
   end)
   return function(out, n, value)
@@ -207,14 +253,20 @@ end
 
 local COLUMN_KINDS = {
   string = true, decimal = true, integer = true, boolean = true,
-  datetime = true, currency = true, enum = true,
+  datetime = true, currency = true, enum = true, any = true,
 }
+
+-- A word that SQL keeps for itself is no column: `end` becomes end_.
+local function column_name(path)
+  local name = snake(path)
+  return sql_words.is_reserved(name) and name .. "_" or name
+end
 
 local function add_columns(columns, of_shape, prefix)
   for _, field in ipairs(of_shape.fields) do
     local path = prefix .. field.name
     if COLUMN_KINDS[field.kind] then
-      columns[#columns + 1] = { name = snake(path), field = path, kind = field.kind }
+      columns[#columns + 1] = { name = column_name(path), field = path, kind = field.kind }
     elseif field.kind == "object" then
       add_columns(columns, field.shape, path .. ".")
     end

@@ -7,15 +7,15 @@
 
 local errors = require "commerce.errors"
 local json = require "commerce.json"
-local model = require "commerce.model"
+local types = require "commerce.store.types"
 
 local changes = {}
 
 -- The records of some ids as they are now, deleted ones included.
-local function data_of(db, connection_id, type_name, ids)
+local function data_of(self, connection_id, type_name, ids)
   local found = {}
-  local data_type = model.find(type_name)
-  for _, row in ipairs(data_type and db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
+  local data_type = types.find_type(self, type_name)
+  for _, row in ipairs(data_type and self.db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
     .. "AND id IN (SELECT value FROM json_each(?))"):format(data_type.name), connection_id,
     json.encode(ids)) or {}) do
     found[row.id] = row.data
@@ -57,7 +57,7 @@ function changes:changes(connection_id, after, limit)
       for i, change in ipairs(part) do
         ids[i] = change.id
       end
-      local data = #ids > 0 and data_of(self.db, connection_id, row.data_type, ids) or {}
+      local data = #ids > 0 and data_of(self, connection_id, row.data_type, ids) or {}
       for _, change in ipairs(part) do
         change.data = data[change.id]
         list[#list + 1] = change

@@ -6,6 +6,7 @@ local change_log = require "commerce.store.change_log"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
 local model = require "commerce.model"
+local types = require "commerce.store.types"
 
 local pages = {}
 
@@ -127,8 +128,8 @@ function pages:write_page(connection_id, page, now)
   db:transaction(function()
     check_linked(db, connection_id)
     for name, records in pairs(page.records or {}) do
-      local created, changed, unchanged = write_records(db, model.find(name), connection_id,
-        records, now)
+      local created, changed, unchanged = write_records(db, types.find_type(self, name),
+        connection_id, records, now)
       counts[name] = { created = note(name, "created", created),
         changed = note(name, "changed", changed), unchanged = unchanged, deleted = 0 }
     end
@@ -136,7 +137,7 @@ function pages:write_page(connection_id, page, now)
     for name, ids in pairs(page.deleted or {}) do
       counts[name] = counts[name] or { created = 0, changed = 0, unchanged = 0, deleted = 0 }
       counts[name].deleted = note(name, "deleted",
-        delete_records(db, model.find(name), connection_id, ids, now))
+        delete_records(db, types.find_type(self, name), connection_id, ids, now))
     end
     for _, id in ipairs(page.dropped or {}) do
       db:run("DELETE FROM source_objects WHERE connection_id = ? AND resource = ? AND id = ?",

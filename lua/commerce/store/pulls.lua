@@ -2,8 +2,8 @@
 -- failures are raised as in connection.lua.
 
 local json = require "commerce.json"
-local model = require "commerce.model"
 local selection = require "commerce.store.selection"
+local types = require "commerce.store.types"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
@@ -65,9 +65,9 @@ end
 -- ---------------------------------------------------------------- the history
 
 -- What a pull is called in Codat's API, and where its table has that.
-local function dataset()
+local function dataset(data_types)
   local cases = {}
-  for _, data_type in ipairs(model.types()) do
+  for _, data_type in ipairs(data_types) do
     cases[#cases + 1] = ("WHEN '%s' THEN '%s'"):format(data_type.name, data_type.key)
   end
   return {
@@ -89,8 +89,7 @@ end
 --- What `query.parse` and `query.order` need to know of pulls.
 ---@return commerce.DataType dataset
 function pulls:pull_dataset()
-  self.pull_columns = self.pull_columns or dataset()
-  return self.pull_columns
+  return dataset(types.types(self))
 end
 
 local function selected(connection_ids, options)

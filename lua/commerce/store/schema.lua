@@ -1,12 +1,9 @@
--- The SQL schema of a store, generated from the model. Called by the SQL stores.
---
--- A record's table holds its JSON in `data`; every scalar field is a column generated from it, so
--- there is one truth and a new field costs no rewrite. The columns are virtual: writing stays
--- cheap.
+-- The SQL schema of a store: its own tables, and how an older one becomes the present one. Called
+-- by the SQL stores.
+
+local tables = require "commerce.store.tables"
 
 local schema = {}
-
-local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
 
 local BASE = {
   [[CREATE TABLE connections (
@@ -49,34 +46,6 @@ local BASE = {
   "CREATE INDEX source_objects_parent ON source_objects (connection_id, resource, parent_id)",
 }
 
--- Columns that a record's table stores itself; every other field's column is generated.
-local STORED = { id = true }
-
-local function has_column(data_type, name)
-  for _, column in ipairs(data_type.columns) do
-    if column.name == name then
-      return true
-    end
-  end
-  return false
-end
-
-local function record_table(data_type)
-  local lines = {
-    "connection_id TEXT NOT NULL REFERENCES connections (id)",
-    "id TEXT NOT NULL",
-    "data TEXT NOT NULL",
-  }
-  for _, column in ipairs(data_type.columns) do
-    if not STORED[column.name] then
-      lines[#lines + 1] = ("%s %s GENERATED ALWAYS AS (json_extract(data, '$.%s')) VIRTUAL")
-        :format(column.name, SQL_TYPES[column.kind] or "TEXT", column.field)
-    end
-  end
-  lines[#lines + 1] = "PRIMARY KEY (connection_id, id)"
-  return ("CREATE TABLE %s (\n  %s)"):format(data_type.name, table.concat(lines, ",\n  "))
-end
-
 --- The statements that make an empty database into one of this version.
 ---@param types commerce.DataType[]
 ---@return string[]
@@ -86,8 +55,8 @@ function schema.create(types)
     statements[#statements + 1] = statement
   end
   for _, data_type in ipairs(types) do
-    statements[#statements + 1] = record_table(data_type)
-    if has_column(data_type, "created_date") then
+    statements[#statements + 1] = tables.create(data_type)
+    if tables.has_column(data_type, "created_date") then
       local name = data_type.name
       statements[#statements + 1] =
         ("CREATE INDEX %s_created_date ON %s (connection_id, created_date)"):format(name, name)
@@ -114,21 +83,16 @@ local SERVING = {
       expires TEXT)]],
 }
 
--- A list of records leaves out the deleted ones, newest first: this index alone counts it and finds
--- its pages, without reading the records.
 local function add_serving(types)
   local statements = {}
   for _, statement in ipairs(SERVING) do
     statements[#statements + 1] = statement
   end
   for _, data_type in ipairs(types) do
-    local name = data_type.name
-    local dated = has_column(data_type, "created_date")
-    if dated then
-      statements[#statements + 1] = ("DROP INDEX %s_created_date"):format(name)
+    if tables.has_column(data_type, "created_date") then
+      statements[#statements + 1] = ("DROP INDEX %s_created_date"):format(data_type.name)
     end
-    statements[#statements + 1] = ("CREATE INDEX %s_listed ON %s (connection_id, %sid) "
-      .. "WHERE metadata_is_deleted IS NOT 1"):format(name, name, dated and "created_date, " or "")
+    statements[#statements + 1] = tables.listed_index(data_type)
   end
   return statements
 end
@@ -248,12 +212,45 @@ local function add_sweeps()
       PRIMARY KEY (connection_id, data_type, id, resource)) WITHOUT ROWID]] }
 end
 
+-- The data types that users defined.
+local DATA_TYPES = {
+  "CREATE TABLE data_types (name TEXT PRIMARY KEY, definition TEXT NOT NULL)",
+}
+
+local function add_data_types()
+  return DATA_TYPES
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
-  [3] = add_companies, [4] = add_sweeps }
+  [3] = add_companies, [4] = add_sweeps, [5] = add_data_types }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1
+
+local reserved
+
+-- Every statement there is names the store's own tables, but for those of the data types.
+local function reserved_names()
+  local names = {}
+  for version = 0, schema.VERSION - 1 do
+    for _, statement in ipairs(schema.migrations[version] {}) do
+      local name = statement:match("CREATE %u+ ([%w_]+)")
+      if name then
+        names[name] = true
+      end
+    end
+  end
+  return names
+end
+
+--- Whether a name is one of the store's own tables or indexes; listings.lua makes a table `listed`.
+---@param name string
+---@return boolean
+function schema.is_reserved(name)
+  reserved = reserved or reserved_names()
+  return reserved[name] == true or name:find("^sqlite_") ~= nil or name == "listed"
+end
 
 return schema

@@ -118,6 +118,7 @@ local PARTS = {
   "commerce.store.api_keys",
   "commerce.store.changes",
   "commerce.store.checkpoints",
+  "commerce.store.types",
 }
 
 for _, part in ipairs(PARTS) do

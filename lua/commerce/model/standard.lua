@@ -1,0 +1,135 @@
+-- The types of the Commerce model that Stripe's integration gives, as data (Codat Commerce 3.0.0):
+-- what fields they have, and which words an enum knows. Called by model; requires the shapes.
+
+local shape = require "commerce.model.shape"
+
+local enum, list, object = shape.enum, shape.list, shape.object
+
+local standard = {}
+
+local function define(name, title, key, fields)
+  standard[#standard + 1] = { name = name, title = title, key = key, fields = fields }
+end
+
+local ADDRESS = {
+  { "type", enum { "Billing", "Delivery", "Order", "Inventory", "Unknown" } },
+  { "line1", "string" }, { "line2", "string" }, { "city", "string" },
+  { "region", "string" }, { "country", "string" }, { "postalCode", "string" },
+}
+
+local SOURCE_REF = {
+  { "id", "string", required = true },
+  { "type", enum { "Fee", "Order", "Payment", "ServiceCharge", "Unknown" }, required = true },
+}
+
+local ID = { "id", "string", required = true }
+local SUPPLEMENTAL = { "supplementalData", "map" }
+-- An addition to the model: a record that its source deleted stays, and says so.
+local METADATA = { "metadata", object { { "isDeleted", "boolean" } } }
+local CREATED = { "createdDate", "datetime" }
+local SOURCE_MODIFIED = { "sourceModifiedDate", "datetime" }
+local MODIFIED = { "modifiedDate", "datetime" }
+
+define("company_info", "CompanyInfo", "commerce-companyInfo", {
+  { "companyName", "string" },
+  { "commercePlatformRef", "string" },
+  { "companyLegalName", "string" },
+  { "addresses", list(ADDRESS) },
+  { "phoneNumbers", list {
+    { "number", "string" },
+    { "type", enum { "Primary", "Landline", "Mobile", "Fax", "Unknown" }, required = true },
+  } },
+  { "webLinks", list { { "type", enum { "Website", "Social", "Unknown" } }, { "url", "string" } } },
+  { "registrationNumber", "string" },
+  { "baseCurrency", "currency" },
+  { "accountBalances", list {
+    { "available", "decimal" }, { "pending", "decimal" },
+    { "reserved", "decimal" }, { "currency", "currency" },
+  } },
+  { "sourceUrls", "map" },
+  METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
+})
+
+define("customers", "Customer", "commerce-customers", {
+  ID,
+  { "customerName", "string" }, { "emailAddress", "string" }, { "phone", "string" },
+  { "defaultCurrency", "currency" },
+  { "addresses", list(ADDRESS) },
+  { "note", "string" },
+  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
+})
+
+define("payments", "Payment", "commerce-payments", {
+  ID,
+  { "amount", "decimal" }, { "currency", "currency" },
+  { "paymentMethodRef", object { { "id", "string", required = true }, { "name", "string" } } },
+  { "status", enum { "Pending", "Authorized", "Paid", "Failed", "Cancelled", "Unknown" } },
+  { "paymentProvider", "string" },
+  { "dueDate", "datetime" },
+  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
+})
+
+define("disputes", "Dispute", "commerce-disputes", {
+  ID,
+  { "disputedTransactions", list(SOURCE_REF) },
+  { "totalAmount", "decimal" }, { "currency", "currency", required = true },
+  { "status", enum {
+    "Won", "Lost", "Accepted", "Processing", "ChargeRefunded", "EvidenceRequired",
+    "InquiryEvidenceRequired", "InquiryProcessing", "InquiryClosed", "WaitingThirdParty", "Unknown",
+  } },
+  { "reason", "string" }, { "dueDate", "datetime" },
+  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
+})
+
+local PUBLISHED = enum { "Unknown", "Published", "Unpublished" }
+
+define("products", "Product", "commerce-products", {
+  ID,
+  { "name", "string" }, { "description", "string" }, { "categorization", "string" },
+  { "isGiftCard", "boolean" },
+  { "status", PUBLISHED },
+  { "variants", list {
+    ID,
+    { "name", "string" }, { "isTaxEnabled", "boolean" },
+    { "sku", "string" }, { "barcode", "string" }, { "unitOfMeasure", "string" },
+    { "vatPercentage", "decimal" },
+    { "prices", list { { "currency", "currency" }, { "unitPrice", "decimal" } } },
+    { "inventory", object {
+      { "totalQuantity", "decimal" },
+      { "locations", list { { "quantity", "decimal" },
+        { "locationRef", object { { "id", "string", required = true }, { "name", "string" } } } } },
+    } },
+    { "shippingRequired", "boolean" },
+    { "status", PUBLISHED },
+    CREATED, SOURCE_MODIFIED, MODIFIED,
+  } },
+  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
+})
+
+define("transactions", "Transaction", "commerce-transactions", {
+  ID,
+  { "totalAmount", "decimal" }, { "currency", "currency" },
+  { "type", enum {
+    "Payment", "Refund", "Payout", "FailedPayout", "Transfer", "PaymentFee", "PaymentFeeRefund",
+    "Unknown",
+  } },
+  { "subType", "string" },
+  { "transactionSourceRef", object(SOURCE_REF) },
+  SUPPLEMENTAL, METADATA, CREATED,
+  { "sourceCreatedDate", "datetime" },
+  SOURCE_MODIFIED, MODIFIED,
+})
+
+define("payment_methods", "PaymentMethod", "commerce-paymentMethods", {
+  ID,
+  { "name", "string" }, { "status", enum { "Unknown", "Active", "Archived" } },
+  METADATA, SOURCE_MODIFIED, MODIFIED,
+})
+
+define("tax_components", "TaxComponent", "commerce-taxComponents", {
+  ID,
+  { "name", "string" }, { "rate", "decimal" }, { "isCompound", "boolean" },
+  METADATA, SOURCE_MODIFIED, MODIFIED,
+})
+
+return standard
