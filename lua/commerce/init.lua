@@ -10,6 +10,8 @@ local company = require "commerce.company"
 local connection = require "commerce.connection"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local integrations = require "commerce.integrations"
+local mode = require "commerce.mode"
 local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
 
@@ -24,31 +26,113 @@ local app_mt = { __name = "commerce.App", __index = methods }
 
 --- Open a store and with it the application.
 ---@param options table? store: a URL such as "sqlite:commerce.db" (default: COMMERCE_STORE, then
----  that), or a store object of your own; create: false fails if there is no such database yet
+---  that), or a store object of your own; create: false fails if there is no such database yet;
+---  mode: "test" or "live", to work in that one whatever the store is switched to
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function commerce.open(options)
   options = options or {}
-  errors.check_options(options, { store = "any", create = "boolean" })
+  errors.check_options(options, { store = "any", create = "boolean", mode = "string" })
+  if options.mode then
+    local known, wrong, why = mode.check(options.mode)
+    if not known then
+      return nil, wrong, why
+    end
+  end
   local target = options.store or os.getenv "COMMERCE_STORE" or DEFAULT_STORE
   if type(target) == "table" then
-    return setmetatable({ store = target }, app_mt)
+    return setmetatable({ store = target, fixed_mode = options.mode }, app_mt)
   end
   local opened, message, details = store.open(target, { create = options.create })
   if not opened then
     return nil, message, details
   end
-  return setmetatable({ store = opened, url = target }, app_mt)
+  return setmetatable({ store = opened, url = target, fixed_mode = options.mode }, app_mt)
 end
 
---- Connect a Stripe account by its secret or restricted key.
+-- ---------------------------------------------------------------- mode
+
+--- The mode that the application works in: the one it was opened in, else the one that the store is
+--- switched to, which is test to begin with.
+---@return "test"|"live"|nil mode nil on failure
+---@return string origin "opened", "set" or "default"; or the message
+---@return commerce.Details? details
+function methods:mode()
+  if self.fixed_mode then
+    return self.fixed_mode, "opened"
+  end
+  return mode.stored(self.store)
+end
+
+--- Switch the store to a mode, for everybody who opens it without naming one.
+---@param name "test"|"live"
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:set_mode(name)
+  return mode.switch(self.store, name)
+end
+
+-- ---------------------------------------------------------------- integrations
+
+--- Stripe and Stripe Test, as they were set up.
+---@return commerce.Integration[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:integrations()
+  return integrations.list(self.store)
+end
+
+--- One integration.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@return commerce.Integration? integration nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:integration(name)
+  return integrations.find(self.store, name)
+end
+
+--- Set up an integration; what is left out stays as it is.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param options table see `commerce.integrations.set`
+---@return commerce.Integration? integration as it is now; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:set_integration(name, options)
+  return integrations.set(self.store, name, options)
+end
+
+-- ---------------------------------------------------------------- connections and records
+
+-- An application opened in a mode takes no key of the other one.
+local function within(self, options)
+  if not self.fixed_mode or type(options) ~= "table" then
+    return options
+  end
+  local all = { integration = mode.integrations(self.fixed_mode)[1] }
+  for name, value in pairs(options) do
+    all[name] = value
+  end
+  if mode.of_integration(all.integration) ~= self.fixed_mode then
+    return errors.fail("usage", ("integration '%s' is not of %s mode, which this application was "
+      .. "opened in"):format(tostring(all.integration), self.fixed_mode))
+  end
+  return all
+end
+
+--- Connect a Stripe account by its secret or restricted key. The key's prefix decides the mode; an
+--- application that was opened in a mode takes only keys of that one.
 ---@param options table see `commerce.connection.connect`
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:connect(options)
-  return connection.connect(self, options)
+  local allowed, message, details = within(self, options)
+  if message then
+    return nil, message, details
+  end
+  return connection.connect(self, allowed)
 end
 
 --- A connection by its id. It is opened with its stored credentials when it is first used.
@@ -99,12 +183,23 @@ function methods:companies(given)
   return company.list(self, given)
 end
 
---- Iterate over stored records of all connections.
+--- Iterate over stored records of all connections of the application's mode.
 ---@param type_name string
----@param options table? see `commerce.connection.records`
+---@param options table? see `commerce.connection.records`; mode: another one than the application's
 ---@return fun(): table? next
 function methods:records(type_name, options)
-  return read_records(self.store, type_name, options)
+  local all = {}
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  if not all.mode then
+    local name, message, details = self:mode()
+    if not name then
+      error(details or message, 2)
+    end
+    all.mode = name
+  end
+  return read_records(self.store, type_name, all)
 end
 
 --- Close the store.

@@ -14,6 +14,7 @@ local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
 local queue_cases = require "spec.support.store_contract_queue"
 local read_cases = require "spec.support.store_contract_records"
+local setting_cases = require "spec.support.store_contract_settings"
 local type_cases = require "spec.support.store_contract_types"
 
 local describe, it = busted.describe, busted.it
@@ -340,6 +341,7 @@ return function(open)
   end
 
   read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
+  setting_cases(current)
   queue_cases(current, { pull = pull })
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })

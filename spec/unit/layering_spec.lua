@@ -56,16 +56,18 @@ local STAGES = {
   ["store.pages"] = { "errors", "json", "model", "store.change_log", "store.types" },
   ["store.pulls"] = { "json", "store.selection", "store.types" },
   ["store.queue"] = { "json" },
-  ["store.records"] = { "query", "store.selection" },
+  ["store.records"] = { "json", "query", "store.selection" },
   ["store.removal"] = {},
   ["store.schema"] = { "store.tables" },
+  ["store.secrets"] = {},
   ["store.selection"] = { "query" },
+  ["store.settings"] = {},
   ["store.sources"] = { "json" },
   ["store.sweeps"] = { "time" },
   ["store.sqlite"] = { "errors", "model", "store.api_keys", "store.changes", "store.checkpoints",
     "store.companies", "store.connection", "store.connections", "store.listings", "store.pages",
-    "store.pulls", "store.queue", "store.records", "store.schema", "store.sources",
-    "store.sweeps", "store.types" },
+    "store.pulls", "store.queue", "store.records", "store.schema", "store.secrets",
+    "store.settings", "store.sources", "store.sweeps", "store.types" },
   ["store.tables"] = {},
   ["store.types"] = { "errors", "json", "model", "store.schema", "store.tables" },
 }
@@ -73,6 +75,8 @@ local STAGES = {
 -- What composes the stages, from below: each may require every stage, the C core, its own floor and
 -- the floors under it. "init" is the module `commerce` itself.
 local FLOORS = {
+  { "credentials", "mode" },
+  { "integrations" },
   { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.incremental",
     "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.sweep", "sync.storing" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",

@@ -2,6 +2,9 @@
 -- Called by the commands.
 
 local commerce = require "commerce"
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local mode = require "commerce.mode"
 
 local common = {}
 
@@ -13,13 +16,46 @@ function common.store_options(command)
     :argname "URL"
 end
 
+--- The mode of the key in the environment, which it carries by its prefix.
+---@return "test"|"live"|nil mode nil without a key; what is none is told by who uses it
+function common.key_mode()
+  local key = core.secret_from_env "STRIPE_SECRET_KEY"
+  return key and mode.of_key(key)
+end
+
+-- The application works in the mode of the key in the environment; without one in that which the
+-- store is switched to.
+local function open(args, create)
+  return commerce.open { store = args.store, create = create, mode = common.key_mode() }
+end
+
 --- Open the store that the arguments name, for reading: it must exist.
 ---@param args table
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function common.open_existing(args)
-  return commerce.open { store = args.store, create = false }
+  return open(args, false)
+end
+
+--- Refuse what belongs to a connection of the other mode.
+---@param app commerce.App
+---@param row table the connection, or its row
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function common.check_mode(app, row)
+  local current, message, details = app:mode()
+  if not current then
+    return nil, message, details
+  end
+  local own = mode.of_integration(row.integration.name or row.integration)
+  if own == current then
+    return true
+  end
+  return errors.fail("usage", ("connection %s is in %s mode, and commands work in %s mode now%s")
+    :format(row.id, own, current, common.key_mode() and ", as the key in STRIPE_SECRET_KEY does"
+    or (": `commerce mode %s` switches"):format(own)))
 end
 
 --- A command's work with the store open; it is closed whatever happens.
@@ -28,8 +64,7 @@ end
 ---@return fun(args: table): integer?, string?, commerce.Details? run
 function common.with_app(work, options)
   return function(args)
-    local app, message, details = commerce.open { store = args.store,
-      create = options and options.create or false }
+    local app, message, details = open(args, options and options.create or false)
     if not app then
       return nil, message, details
     end

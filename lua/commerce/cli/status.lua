@@ -3,6 +3,7 @@
 local common = require "commerce.cli.common"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
+local mode = require "commerce.mode"
 local stripe = require "commerce.platform.stripe"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
@@ -40,7 +41,7 @@ local function facts_of(store, row)
     end
   end
   return { connection = row.id, integration = row.integration, account = row.account,
-    mode = stripe.integrations[row.integration].livemode and "live" or "test",
+    mode = mode.of_integration(row.integration),
     status = row.status, lastSync = row.last_sync, types = types }
 end
 
@@ -57,6 +58,40 @@ local function print_facts(facts)
     terminal.width()))
 end
 
+local function print_none(current, others)
+  output.line(("no connections in %s mode yet: run `commerce sync`"):format(current))
+  if others > 0 then
+    output.line(("(there are some in %s mode: `commerce mode` tells how to switch)")
+      :format(current == "test" and "live" or "test"))
+  end
+end
+
+local function print_all(app, current, args)
+  local rows, message, details = app.store:connections()
+  if not rows then
+    return nil, message, details
+  end
+  local shown = 0
+  for _, row in ipairs(rows) do
+    if mode.of_integration(row.integration) == current then
+      local facts, reason, why = facts_of(app.store, row)
+      if not facts then
+        return nil, reason, why
+      elseif args.json then
+        output.line(json.encode(facts))
+      else
+        output.write(shown > 0 and "\n" or "")
+        print_facts(facts)
+      end
+      shown = shown + 1
+    end
+  end
+  if shown == 0 and not args.json then
+    print_none(current, #rows)
+  end
+  return 0
+end
+
 --- Run it.
 ---@param args table parsed arguments
 ---@return integer? status nil on failure
@@ -67,26 +102,13 @@ function command.run(args)
   if not app then
     return nil, message, details
   end
-  local rows
-  rows, message, details = app.store:connections()
-  for i, row in ipairs(rows or {}) do
-    local facts, reason, why = facts_of(app.store, row)
-    if not facts then
-      return nil, reason, why
-    elseif args.json then
-      output.line(json.encode(facts))
-    else
-      output.write(i > 1 and "\n" or "")
-      print_facts(facts)
-    end
+  local current, status
+  current, message, details = app:mode()
+  if current then
+    status, message, details = print_all(app, current, args)
   end
   app:close()
-  if not rows then
-    return nil, message, details
-  elseif #rows == 0 and not args.json then
-    output.line("no connections yet: run `commerce sync`")
-  end
-  return 0
+  return status, message, details
 end
 
 return command

@@ -144,7 +144,7 @@ function connection.connect(app, options)
     return nil, message, details
   end
   local integration
-  integration, message, details = sessions.integration(key, options.integration)
+  integration, message, details = stripe.integration_of(key, options.integration)
   if not integration then
     return nil, message, details
   end

@@ -44,8 +44,7 @@ local function stored_row(app, integration, account, auth, options)
       return errors.fail("missing", ("no connection %s"):format(options.connection))
     elseif rows and rows[1].integration ~= integration.name then
       return errors.fail("auth", ("connection %s is of the integration '%s', the key is a %s mode "
-        .. "key"):format(rows[1].id, rows[1].integration,
-        integration.livemode and "live" or "test"))
+        .. "key"):format(rows[1].id, rows[1].integration, integration.mode))
     end
     return rows and rows[1], message, details
   end

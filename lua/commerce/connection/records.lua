@@ -2,15 +2,24 @@
 
 local errors = require "commerce.errors"
 local json = require "commerce.json"
+local mode = require "commerce.mode"
 local query = require "commerce.query"
 
-local RECORD_OPTIONS = { connection_id = "string", query = "string", orderBy = "string",
-  limit = "number", offset = "number", deleted = "boolean", raw = "boolean" }
+local RECORD_OPTIONS = { connection_id = "string", mode = "string", query = "string",
+  orderBy = "string", limit = "number", offset = "number", deleted = "boolean", raw = "boolean" }
 
 local function parsed(data_type, options)
   local found = { connection_id = options.connection_id, limit = options.limit,
     offset = options.offset, deleted = options.deleted }
   local message, details
+  if options.mode then
+    local known
+    known, message, details = mode.check(options.mode)
+    if not known then
+      return nil, message, details
+    end
+    found.integrations = mode.integrations(known)
+  end
   if options.query then
     found.query, message, details = query.parse(data_type, options.query)
     if not found.query then
@@ -31,8 +40,9 @@ end
 ---@param store commerce.Store
 ---@param type_name string
 ---@param options table? query and orderBy in Codat's language ("amount>100&&status=Paid",
----  "-createdDate"); limit; offset; connection_id (all if left out); deleted: true for those too
----  that the source deleted; raw: true gives each record as JSON text
+---  "-createdDate"); limit; offset; connection_id (all if left out); mode: "test" or
+---  "live" (both if left out); deleted: true for those too that the source deleted; raw: true gives
+---  each record as JSON text
 ---@return fun(): any next
 return function(store, type_name, options)
   options = options or {}

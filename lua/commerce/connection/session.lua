@@ -32,27 +32,6 @@ function session.secret(key)
   return key
 end
 
---- The integration that a key belongs to.
----@param key userdata a `commerce.core` secret
----@param wanted string? the integration that it must belong to
----@return table? integration see commerce.platform.stripe; nil on failure
----@return string? message
----@return commerce.Details? details
-function session.integration(key, wanted)
-  local integration, message, details = stripe.integration_of(key)
-  if not integration then
-    return nil, message, details
-  elseif wanted and not stripe.integrations[wanted] then
-    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
-      :format(wanted))
-  elseif wanted and wanted ~= integration.name then
-    return errors.fail("auth", ("the key is a %s mode key, integration '%s' needs a %s mode key")
-      :format(integration.livemode and "live" or "test", wanted,
-        integration.livemode and "test" or "live"))
-  end
-  return integration
-end
-
 local FIRST_RETRIES = 2 -- of the first request: a missing network is told within seconds
 
 local function new_limiter(options, integration)

@@ -1,6 +1,7 @@
 -- Reading records. Methods of a store, part of its contract. Called by the SQL stores; failures are
 -- raised as in connection.lua.
 
+local json = require "commerce.json"
 local query = require "commerce.query"
 local selection = require "commerce.store.selection"
 
@@ -14,6 +15,10 @@ local function selected(data_type, options)
   local where = {}
   if options.connection_id then
     where[#where + 1] = { "connection_id = ?", options.connection_id }
+  end
+  if options.integrations then
+    where[#where + 1] = { "connection_id IN (SELECT id FROM connections WHERE integration IN "
+      .. "(SELECT value FROM json_each(?)))", json.encode(options.integrations) }
   end
   -- who asks about deleted records means to see them
   if not options.deleted and not (options.query and query.mentions(options.query, IS_DELETED)) then
@@ -30,9 +35,9 @@ end
 --- Iterate over stored records, newest first if nothing else is asked for. They may be written
 --- meanwhile; one whose createdDate changes may then come twice, or not at all.
 ---@param data_type commerce.DataType
----@param options table connection_id, query (from `query.parse`), order_by (from `query.order`),
----  limit, offset, deleted (true: also those that the source deleted; so does a query about
----  metadata.isDeleted)
+---@param options table connection_id; integrations (a list: only records of their connections);
+---  query (from `query.parse`); order_by (from `query.order`); limit; offset; deleted (true: also
+---  those that the source deleted; so does a query about metadata.isDeleted)
 ---@return (fun(): string?, string?, string?)? next gives id, data and connection id; nil on failure
 ---@return string? message
 ---@return commerce.Details? details

@@ -221,10 +221,34 @@ local function add_data_types()
   return DATA_TYPES
 end
 
+-- Sealed secrets, the settings of the whole installation, and what the operator set of the
+-- integrations.
+local SETTINGS = {
+  [[CREATE TABLE secrets (
+      owner TEXT PRIMARY KEY,
+      envelope TEXT NOT NULL,
+      key_id TEXT NOT NULL,
+      modified TEXT NOT NULL)]],
+  [[CREATE TABLE settings (
+      name TEXT PRIMARY KEY,
+      value TEXT NOT NULL)]],
+  [[CREATE TABLE integrations (
+      name TEXT PRIMARY KEY,
+      client_id TEXT,
+      scope TEXT NOT NULL,
+      sync_on_link TEXT NOT NULL,
+      enabled INTEGER NOT NULL)]],
+}
+
+local function add_settings()
+  return SETTINGS
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
-  [3] = add_companies, [4] = add_sweeps, [5] = add_data_types }
+  [3] = add_companies, [4] = add_sweeps, [5] = add_data_types,
+  [6] = add_settings }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

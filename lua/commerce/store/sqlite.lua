@@ -119,6 +119,8 @@ local PARTS = {
   "commerce.store.changes",
   "commerce.store.checkpoints",
   "commerce.store.types",
+  "commerce.store.secrets",
+  "commerce.store.settings",
 }
 
 for _, part in ipairs(PARTS) do

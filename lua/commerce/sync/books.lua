@@ -22,7 +22,7 @@ local TRAFFIC = { "requests", "retries", "rate_limited" }
 function books.new(connection, mappings, progress)
   local self = setmetatable({
     connection = connection, store = connection.store, progress = progress,
-    mode = connection.integration.livemode and "live" or "test",
+    mode = connection.integration.mode,
     started = core.now(), before = connection.session:stats(),
     notes = {},
     sessions = {}, -- by resource

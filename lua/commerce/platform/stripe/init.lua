@@ -13,10 +13,13 @@ local stripe = {
 }
 
 --- Two integrations, as Codat has them; what differs is the mode, and with it keys and limits.
---- rate: requests a second of one account (Stripe's documentation, "Rate limits").
+--- key: what Codat's API calls it. rate: requests a second of one account (Stripe's documentation,
+--- "Rate limits").
 stripe.integrations = {
-  stripe = { name = "stripe", title = "Stripe", livemode = true, rate = 100 },
-  ["stripe-test"] = { name = "stripe-test", title = "Stripe Test", livemode = false, rate = 25 },
+  stripe = { name = "stripe", key = "exgd", title = "Stripe", mode = "live", livemode = true,
+    rate = 100 },
+  ["stripe-test"] = { name = "stripe-test", key = "yzth", title = "Stripe Test", mode = "test",
+    livemode = false, rate = 25 },
 }
 
 stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
@@ -102,16 +105,30 @@ local KEY_MODES = {
   { "sk_live_", "stripe" }, { "rk_live_", "stripe" },
 }
 
+local function integration_of_prefix(key)
+  for _, prefix in ipairs(KEY_MODES) do
+    if key:has_prefix(prefix[1]) then
+      return stripe.integrations[prefix[2]]
+    end
+  end
+end
+
 --- Which integration a key belongs to: its prefix tells the mode.
 ---@param key userdata a `commerce.core` secret
+---@param wanted string? the integration that it must belong to
 ---@return table? integration nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function stripe.integration_of(key)
-  for _, mode in ipairs(KEY_MODES) do
-    if key:has_prefix(mode[1]) then
-      return stripe.integrations[mode[2]]
-    end
+function stripe.integration_of(key, wanted)
+  local integration = integration_of_prefix(key)
+  if wanted and not stripe.integrations[wanted] then
+    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
+      :format(wanted))
+  elseif integration and wanted and wanted ~= integration.name then
+    return errors.fail("auth", ("the key is a %s mode key, integration '%s' needs a %s mode key")
+      :format(integration.mode, wanted, stripe.integrations[wanted].mode))
+  elseif integration then
+    return integration
   end
   if key:has_prefix("pk_") then
     return errors.fail("auth", "this is a publishable key (pk_...), which cannot read data: "
