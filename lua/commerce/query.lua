@@ -23,6 +23,9 @@ local function fail_at(position, message, ...)
 end
 
 local function column_of(data_type, field)
+  if data_type.resolve then
+    return data_type.resolve(field)
+  end
   for _, column in ipairs(data_type.columns) do
     if column.field:lower() == field:lower() then
       return column
@@ -76,7 +79,7 @@ local CONVERT = {
 local OPERATORS = { "!=", ">=", "<=", "=", "~", ">", "<" }
 
 local function split_clause(text)
-  local field, rest = text:match("^%s*([%w_%.]+)%s*(.-)%s*$")
+  local field, rest = text:match("^%s*([%w_%.%-]+)%s*(.-)%s*$")
   for _, operator in ipairs(OPERATORS) do
     if field and rest:sub(1, #operator) == operator then
       return field, operator, (rest:sub(#operator + 1):gsub("^%s+", ""))
@@ -183,6 +186,20 @@ local function parse_chain(mark, parse_part)
 end
 
 parse_any = parse_chain("||", parse_chain("&&", parse_one))
+
+--- What `parse` and `order` need to know of values that are no records and stand in no table: JSON
+--- objects, each the `value` of a row.
+---@param title string what one is called in messages
+---@param fields table<string, string> the fields that may be asked about -> their kind in the model
+---@return commerce.DataType dataset
+function query.dataset(title, fields)
+  local columns = {}
+  for field, kind in pairs(fields) do
+    columns[#columns + 1] = { field = field, kind = kind,
+      name = ("json_extract(value, '$.%s')"):format(field) }
+  end
+  return { name = title, title = title, columns = columns }
+end
 
 --- Parse a query against a data type.
 ---@param data_type commerce.DataType

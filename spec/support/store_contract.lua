@@ -12,6 +12,7 @@ local connection_cases = require "spec.support.store_contract_connections"
 local json = require "commerce.json"
 local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
+local directory_cases = require "spec.support.store_contract_directory"
 local queue_cases = require "spec.support.store_contract_queue"
 local read_cases = require "spec.support.store_contract_records"
 local setting_cases = require "spec.support.store_contract_settings"
@@ -343,6 +344,7 @@ return function(open)
   read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   setting_cases(current)
   queue_cases(current, { pull = pull })
+  directory_cases(current)
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })
   type_cases(current)

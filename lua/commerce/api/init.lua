@@ -21,6 +21,7 @@ local api = {}
 ---@field path string percent-encoded as it was sent, without the API's prefix
 ---@field query string? without the question mark
 ---@field headers table<string, string> by lower-case name
+---@field scheme string? "http" or "https", for links
 ---@field body string?
 
 ---@class commerce.Api
@@ -30,7 +31,11 @@ local api_mt = { __name = "commerce.Api", __index = methods }
 local GROUPS = {
   "commerce.api.data",
   "commerce.api.refresh",
+  "commerce.api.companies",
+  "commerce.api.connections",
+  "commerce.api.integrations",
   "commerce.api.api_keys",
+  "commerce.api.webhooks",
 }
 
 local DAILY_LIMIT = 100000 -- requests of one key, if nothing else is said
@@ -48,22 +53,25 @@ function api.routes()
   return routes
 end
 
-local OPTIONS = { prefix = "string", daily_limit = "number", counter = "function",
-  log = "function" }
+local OPTIONS = { prefix = "string", public_url = "string", daily_limit = "number",
+  counter = "function", log = "function" }
 
 --- Make the API of an application.
 ---@param app commerce.App
----@param options table? prefix: the path that it is served under ("" or "/codat"); daily_limit:
----  requests a day for each key; counter: see `auth.memory_counter`; log: a function that is told
----  what broke inside, as (message, correlation id)
+---@param options table? prefix: the path that it is served under ("" or "/codat"); public_url: the
+---  address of that as merchants reach it, for links (default: what a request says it asked for);
+---  daily_limit: requests a day for each key; counter: see `auth.memory_counter`; log: a function
+---  that is told what broke inside, as (message, correlation id)
 ---@return commerce.Api
 function api.new(app, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
   local routes = api.routes()
+  local prefix, public_url = options.prefix or "", options.public_url
   return setmetatable({
-    app = app, routes = router.new(routes), prefix = options.prefix or "",
-    document = openapi.document(routes, options.prefix or ""),
+    app = app, routes = router.new(routes), prefix = prefix,
+    public_url = public_url and public_url:gsub("/+$", ""),
+    document = openapi.document(routes, prefix),
     daily_limit = options.daily_limit or DAILY_LIMIT,
     counter = options.counter or auth.memory_counter(),
     log = options.log or function() end, mappings = stripe.mappings(),
@@ -76,7 +84,8 @@ end
 
 local function context_of(self, request, parameters, values)
   return {
-    app = self.app, store = self.app.store, request = request, path = self.prefix .. request.path,
+    app = self.app, store = self.app.store, request = request,
+    path = self.prefix .. request.path, prefix = self.prefix, public_url = self.public_url,
     parameters = parameters, values = values, mappings = self.mappings,
     integration_of = integration_of,
     fetched_types = function()

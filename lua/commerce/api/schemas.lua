@@ -69,6 +69,40 @@ schemas.ApiKey = object { id = UUID, name = TEXT, apiKey = TEXT, createdDate = D
   expiresDate = DATE }
 schemas.ApiKeys = object { results = list(schemas.ApiKey) }
 
+schemas.Connection = object {
+  id = required(UUID), integrationId = required(UUID), integrationKey = TEXT,
+  sourceId = required(UUID), sourceType = required(TEXT), platformName = required(TEXT),
+  linkUrl = required { type = "string", format = "uri" },
+  status = required(words("PendingAuth", "Linked", "Unlinked", "Deauthorized")),
+  created = required(DATE), lastSync = DATE, connectionInfo = { type = "object", each = TEXT },
+  dataConnectionErrors = list(object { statusCode = TEXT, statusText = TEXT, errorMessage = TEXT,
+    erroredOnUtc = DATE, status = words("Active", "Resolved"), resolvedOnUtc = DATE }),
+}
+
+schemas.Company = object {
+  id = required(UUID), name = required(TEXT), description = TEXT, created = DATE,
+  redirect = required { type = "string", format = "uri" }, lastSync = DATE, products = list(TEXT),
+  tags = { type = "object", each = TEXT }, dataConnections = list(schemas.Connection),
+}
+
+local FEATURES = list(object { featureType = required(TEXT), featureState = required(TEXT) })
+
+schemas.Integration = object {
+  key = required(TEXT), name = required(TEXT), enabled = required(FLAG),
+  logoUrl = required { type = "string", format = "uri" }, integrationId = UUID, sourceId = UUID,
+  sourceType = TEXT, isOfflineConnector = FLAG, isBeta = FLAG, dataProvidedBy = TEXT,
+  datatypeFeatures = list(object { dataType = TEXT, supportedFeatures = required(FEATURES) }),
+}
+
+local IMAGE = object { image = object { src = TEXT, alt = TEXT } }
+
+schemas.Branding = object { logo = object { full = IMAGE, square = IMAGE },
+  button = object { default = IMAGE, hover = IMAGE }, sourceId = UUID }
+
+schemas.WebhookConsumer = object { id = UUID, url = { type = "string", format = "uri" },
+  disabled = FLAG, eventTypes = list(TEXT), companyTags = list(TEXT) }
+schemas.WebhookConsumers = object { results = list(schemas.WebhookConsumer) }
+
 -- A record of a data type that the integration does not give.
 schemas.Record = object { id = TEXT }
 

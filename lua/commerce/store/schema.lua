@@ -244,11 +244,26 @@ local function add_settings()
   return SETTINGS
 end
 
+-- Who is told of what happens.
+local WEBHOOK_CONSUMERS = {
+  [[CREATE TABLE webhook_consumers (
+      id TEXT PRIMARY KEY,
+      url TEXT NOT NULL,
+      disabled INTEGER NOT NULL,
+      event_types TEXT NOT NULL,
+      company_tags TEXT NOT NULL,
+      created TEXT NOT NULL)]],
+}
+
+local function add_webhook_consumers()
+  return WEBHOOK_CONSUMERS
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
-  [3] = add_companies, [4] = add_sweeps, [5] = add_data_types,
-  [6] = add_settings }
+  [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
+  [7] = add_webhook_consumers }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

@@ -3,6 +3,8 @@
 
 local query = require "commerce.query"
 
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
 local selection = {}
 
 local function condition_of(what, values)
@@ -13,19 +15,21 @@ local function condition_of(what, values)
       values[#values + 1] = condition[i]
     end
   end
-  if what.query then
-    where[#where + 1] = query.to_sql(what.query, values)
+  for _, name in ipairs { "query", "also" } do
+    if what[name] then
+      where[#where + 1] = query.to_sql(what[name], values)
+    end
   end
   return #where > 0 and " WHERE " .. table.concat(where, " AND ") or ""
 end
 
 --- The statement that gives the rows.
----@param what table columns: SQL; from: SQL; where: list of { condition, bound values… };
----  query (from `query.parse`); order: list of SQL terms; limit, offset
+---@param what table columns: SQL; from: SQL; bound: values of `from`; where: list of { condition,
+---  bound values… }; query, also (both from `query.parse`); order: list of SQL terms; limit, offset
 ---@return string sql
 ---@return any[] values to bind
 function selection.rows(what)
-  local values = {}
+  local values = { unpack(what.bound or {}) }
   local condition = condition_of(what, values)
   values[#values + 1] = what.limit or -1
   values[#values + 1] = what.offset or 0
@@ -38,7 +42,7 @@ end
 ---@return string sql
 ---@return any[] values to bind
 function selection.count(what)
-  local values = {}
+  local values = { unpack(what.bound or {}) }
   local condition = condition_of(what, values)
   return ("SELECT count(*) AS n FROM %s%s"):format(what.from, condition), values
 end

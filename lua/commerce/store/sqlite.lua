@@ -116,6 +116,8 @@ local PARTS = {
   "commerce.store.pulls",
   "commerce.store.queue",
   "commerce.store.api_keys",
+  "commerce.store.directory",
+  "commerce.store.webhook_consumers",
   "commerce.store.changes",
   "commerce.store.checkpoints",
   "commerce.store.types",

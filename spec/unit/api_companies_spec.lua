@@ -1,0 +1,228 @@
+-- Companies, their connections and webhook consumers over the API.
+
+local client = require "spec.support.api_client"
+
+local COMPANY = "/companies/" .. client.COMPANY
+local NOBODY = "cccccccc-0000-4000-8000-000000000009"
+
+describe("over the API", function()
+  local api
+
+  before_each(function()
+    api = client.new { public_url = "https://data.example.com/codat/" }
+  end)
+
+  after_each(function()
+    api:close()
+  end)
+
+  local function created(body)
+    local status, company = api:call("POST", "/companies", body)
+    assert.equal(200, status, company.error)
+    return company
+  end
+
+  describe("a company", function()
+    it("is created, read, replaced, updated and deleted", function()
+      local made = created { name = "Toys, Inc.", description = "toys", tags = { region = "eu" } }
+      assert.equal("Toys, Inc.", made.name)
+      assert.equal("https://data.example.com/codat/link/company/" .. made.id, made.redirect)
+      assert.same({}, made.dataConnections)
+      assert.same({ region = "eu" }, made.tags)
+      assert.is_nil(made.lastSync)
+      local path = "/companies/" .. made.id
+      local status, read = api:get(path)
+      assert.equal(200, status)
+      assert.same(made, read)
+      local _, updated = api:call("PATCH", path, { description = "more toys" })
+      assert.equal("Toys, Inc.", updated.name)
+      assert.equal("more toys", updated.description)
+      assert.same({ region = "eu" }, updated.tags)
+      local _, replaced = api:call("PUT", path, { name = "Games" })
+      assert.equal("Games", replaced.name)
+      assert.is_nil(replaced.description)
+      assert.is_nil(replaced.tags)
+      assert.equal(204, (api:call("DELETE", path)))
+      for _, method in ipairs { "GET", "DELETE" } do
+        assert.equal(404, (api:call(method, path)))
+      end
+    end)
+
+    it("loses the characters that its name may not have", function()
+      assert.equal("Acme Ltd & Co", created({ name = " Acme (Ltd)  & Co\\;<> " }).name)
+    end)
+
+    for _, body in ipairs { "{}", '{"name":""}', '{"name":"()"}', '{"name":7}', '{"tags":{}}',
+      '{"name":"x","tags":{"a":1}}', '{"name":"x","tags":["a"]}', "nonsense",
+      '{"name":"x","tags":{"a name that is far longer than twenty-seven":"v"}}' } do
+      it("is not made of " .. body, function()
+        local status, answer = api:call("POST", "/companies", body)
+        assert.equal(400, status)
+        assert.is_string(answer.error)
+        assert.equal(2, select(2, api:get "/companies").totalResults)
+      end)
+    end
+
+    local function names(target)
+      local status, body = api:get("/companies" .. target)
+      assert.equal(200, status, body.error)
+      local found = {}
+      for i, company in ipairs(body.results) do
+        found[i] = company.name
+      end
+      table.sort(found)
+      return table.concat(found, " "), body
+    end
+
+    it("is listed by query, order and tags, its connections with it", function()
+      created { name = "Three", tags = { region = "eu", tier = "gold" } }
+      assert.equal("One Three Two", (names ""))
+      assert.equal("One", (names "?query=name%3Done&pageSize=5"))
+      assert.equal("One Two", (names "?query=dataConnections.status%3DLinked"))
+      assert.equal("", (names "?query=dataConnections.status%3DPendingAuth"))
+      assert.equal("Three", (names "?tags=region%3Deu%26%26tier%3Dgold"))
+      assert.equal("", (names "?tags=region%3Deu%26%26tier%3Dsilver"))
+      assert.equal("One Two", (names "?tags=region!%3Deu"))
+      local _, body = names "?orderBy=name&pageSize=1"
+      assert.equal("One", body.results[1].name)
+      assert.equal(client.CONNECTION, body.results[1].dataConnections[1].id)
+      assert.equal(3, body.totalResults)
+      assert.equal("/companies?page=2&pageSize=1&orderBy=name", body._links.next.href)
+      for _, wrong in ipairs { "?query=colour%3Dred", "?tags=region", "?tags=a%22b%3Dc",
+        "?orderBy=tags" } do
+        assert.equal(400, (api:get("/companies" .. wrong)), wrong)
+      end
+    end)
+
+    it("takes its records with it when it is deleted", function()
+      api:give("payments", { { id = "ch_1", amount = 1 } })
+      assert.equal(204, (api:call("DELETE", COMPANY)))
+      assert.equal(404, (api:get(client.DATA .. "/commerce-payments")))
+      assert.equal(0, api.store:count_pulls { client.CONNECTION })
+      assert.equal(200, (api:get("/companies/" .. client.OTHER_COMPANY)))
+    end)
+  end)
+
+  describe("a connection", function()
+    it("is created waiting to be authorized, read and deleted", function()
+      local status, made = api:call("POST", COMPANY .. "/connections", { platformKey = "yzth" })
+      assert.equal(200, status)
+      assert.equal("PendingAuth", made.status)
+      assert.equal("Stripe Test", made.platformName)
+      assert.equal("Commerce", made.sourceType)
+      assert.is_truthy(made.linkUrl:find "^https://data.example.com/codat/link/start/%x+%-")
+      assert.same({}, made.dataConnectionErrors)
+      local path = COMPANY .. "/connections/" .. made.id
+      assert.same(made, select(2, api:get(path)))
+      local deleted, nothing = api:call("DELETE", path)
+      assert.same({ 200, "" }, { deleted, nothing })
+      assert.equal(404, (api:get(path)))
+    end)
+
+    it("is known by Codat's own ids where Codat publishes them", function()
+      local _, made = api:call("POST", COMPANY .. "/connections", { platformKey = "exgd" })
+      assert.equal("43b64770-a953-46d6-ab30-46c21094a276", made.integrationId)
+      assert.equal("9a96f326-226a-4e0f-923a-6758fdba40cc", made.sourceId)
+    end)
+
+    it("is of a known integration", function()
+      for _, key in ipairs { "gbol", "stripe", "" } do
+        assert.equal(400, (api:call("POST", COMPANY .. "/connections", { platformKey = key })))
+      end
+      assert.equal(400, (api:call("POST", COMPANY .. "/connections", "{}")))
+      assert.equal(404, (api:call("POST", "/companies/" .. NOBODY .. "/connections",
+        { platformKey = "yzth" })))
+    end)
+
+    it("is listed by query", function()
+      api:call("POST", COMPANY .. "/connections", { platformKey = "exgd" })
+      local function count(text)
+        local status, body = api:get(COMPANY .. "/connections?query=" .. text)
+        assert.equal(200, status, body.error)
+        return body.totalResults
+      end
+      assert.equal(2, select(2, api:get(COMPANY .. "/connections")).totalResults)
+      assert.equal(1, count "status%3DPendingAuth")
+      assert.equal(1, count "integrationKey%3Dexgd")
+      assert.equal(2, count "platformName~stripe")
+      assert.equal(400, (api:get(COMPANY .. "/connections?query=linkUrl%3Dx")))
+    end)
+
+    it("is unlinked, once; what is stored stays readable", function()
+      api:give("payments", { { id = "ch_1", amount = 1 } })
+      local path = COMPANY .. "/connections/" .. client.CONNECTION
+      local status, row = api:call("PATCH", path, { status = "Unlinked" })
+      assert.equal(200, status, row.error)
+      assert.equal("Unlinked", row.status)
+      assert.equal(409, (api:call("PATCH", path, { status = "Unlinked" })))
+      assert.equal(400, (api:call("PATCH", path, { status = "Linked" })))
+      assert.equal(400, (api:call("PATCH", path, { status = "Paused" })))
+      assert.equal(200, (api:get(client.DATA .. "/commerce-payments/ch_1")))
+    end)
+
+    it("shows what went wrong with it", function()
+      assert(api.store:add_connection_error(client.CONNECTION, { at = client.CREATED,
+        status_code = "401", status_text = "Unauthorized", message = "Expired key" }))
+      local _, row = api:get(COMPANY .. "/connections/" .. client.CONNECTION)
+      assert.same({ { statusCode = "401", statusText = "Unauthorized",
+        errorMessage = "Expired key", erroredOnUtc = client.CREATED, status = "Active" } },
+        row.dataConnectionErrors)
+    end)
+
+    it("is not authorized by what is no key", function()
+      local path = COMPANY .. "/connections/" .. client.CONNECTION .. "/authorization"
+      for _, body in ipairs { "{}", '{"secretKey":"pk_test_1234567890"}', '{"secretKey":5}',
+        '{"secretKey":"sk_live_abcdefghijkl"}' } do
+        local status, answer = api:call("PUT", path, body)
+        assert.equal(400, status, body)
+        assert.is_nil(answer.error:find("abcdefghijkl", 1, true))
+      end
+    end)
+
+    it("is of its own company only", function()
+      for _, method in ipairs { "GET", "PATCH", "DELETE" } do
+        assert.equal(404, (api:call(method, COMPANY .. "/connections/" .. client.OTHER_CONNECTION,
+          { status = "Unlinked" })))
+      end
+      assert.equal(404, (api:call("PUT", COMPANY .. "/connections/" .. client.OTHER_CONNECTION
+        .. "/authorization", { secretKey = "sk_test_x" })))
+    end)
+  end)
+
+  describe("a webhook consumer", function()
+    it("is created, listed and deleted", function()
+      local status, made = api:call("POST", "/webhooks", { url = "https://example.com/hooks?a=1",
+        eventTypes = { "read.completed", "connection.connected" }, companyTags = { "region:eu" } })
+      assert.equal(201, status, made.error)
+      assert.is_false(made.disabled)
+      assert.same({ results = { made } }, select(2, api:get "/webhooks"))
+      assert.equal(204, (api:call("DELETE", "/webhooks/" .. made.id)))
+      assert.equal(404, (api:call("DELETE", "/webhooks/" .. made.id)))
+      assert.same({ results = {} }, select(2, api:get "/webhooks"))
+    end)
+
+    for _, body in ipairs {
+      {}, { url = "" }, { url = "example.com" }, { url = "ftp://example.com" },
+      { url = "http://example.com" }, { url = "https://user:pw@example.com/" },
+      { url = "https://" }, { url = "https://exa mple.com" }, { url = 5 },
+      { url = "https://example.com", eventTypes = { "nothing" } },
+      { url = "https://example.com", eventTypes = "read.completed" },
+      { url = "https://example.com", companyTags = { "region" } },
+      { url = "https://example.com", companyTags = { "a:1", "a:2", "a:3", "a:4", "a:5", "a:6",
+        "a:7", "a:8", "a:9", "a:10", "a:11" } },
+    } do
+      it("is not made of " .. require("commerce.json").encode(body), function()
+        local status = api:call("POST", "/webhooks", body)
+        assert.equal(400, status)
+        assert.same({ results = {} }, select(2, api:get "/webhooks"))
+      end)
+    end
+
+    it("may be on this machine, without TLS", function()
+      for _, url in ipairs { "http://localhost:8080/x", "http://127.0.0.1/", "http://localhost" } do
+        assert.equal(201, (api:call("POST", "/webhooks", { url = url })))
+      end
+      assert.equal(400, (api:call("POST", "/webhooks", { url = "http://localhost.example.com" })))
+    end)
+  end)
+end)
