@@ -58,6 +58,7 @@ build = {
     ["commerce.api.links"] = "lua/commerce/api/links.lua",
     ["commerce.api.openapi"] = "lua/commerce/api/openapi.lua",
     ["commerce.api.page"] = "lua/commerce/api/page.lua",
+    ["commerce.api.profile"] = "lua/commerce/api/profile.lua",
     ["commerce.api.refresh"] = "lua/commerce/api/refresh.lua",
     ["commerce.api.router"] = "lua/commerce/api/router.lua",
     ["commerce.api.schemas"] = "lua/commerce/api/schemas.lua",

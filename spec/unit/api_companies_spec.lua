@@ -189,6 +189,47 @@ describe("over the API", function()
     end)
   end)
 
+  describe("an integration", function()
+    it("is listed with what it gives and whether it is set up", function()
+      local status, body = api:get "/integrations"
+      assert.equal(200, status)
+      assert.equal(2, body.totalResults)
+      assert.equal("exgd", body.results[1].key)
+      assert.is_false(body.results[1].enabled)
+      assert.equal(8, #body.results[1].datatypeFeatures)
+      local _, found = api:get "/integrations?query=name~test%26%26sourceType%3Dcommerce"
+      assert.equal(1, found.totalResults)
+      assert.same(found.results[1], select(2, api:get "/integrations/yzth"))
+      assert.equal(0, select(2, api:get "/integrations?query=enabled%3Dtrue").totalResults)
+    end)
+
+    it("has a branding", function()
+      local status, body = api:get "/integrations/yzth/branding"
+      assert.equal(200, status)
+      assert.equal("Stripe Test", body.logo.full.image.alt)
+      assert.is_truthy(body.logo.full.image.src:find "^data:image/svg%+xml,%%3Csvg")
+      for _, path in ipairs { "/integrations/gbol", "/integrations/gbol/branding" } do
+        assert.equal(404, (api:get(path)))
+      end
+    end)
+  end)
+
+  describe("the profile", function()
+    it("is what was put last", function()
+      local status, body = api:get "/profile"
+      assert.equal(200, status)
+      assert.is_string(body.name)
+      assert.equal("", body.redirectUrl)
+      local put = { name = "Lender", redirectUrl = "https://lender.example/?s={statusCode}",
+        confirmCompanyName = true, whiteListUrls = { "https://lender.example" } }
+      local code, answer = api:call("PUT", "/profile", put)
+      assert.equal(200, code, answer.error)
+      assert.same(put, select(2, api:get "/profile"))
+      assert.equal(400, (api:call("PUT", "/profile", { name = "x" })))
+      assert.equal(400, (api:call("PUT", "/profile", { name = "x", redirectUrl = "javascript:x" })))
+    end)
+  end)
+
   describe("a webhook consumer", function()
     it("is created, listed and deleted", function()
       local status, made = api:call("POST", "/webhooks", { url = "https://example.com/hooks?a=1",

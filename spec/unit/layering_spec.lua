@@ -90,7 +90,7 @@ local FLOORS = {
   { "company" },
   { "init" },
   { "api", "api.answer", "api.api_keys", "api.auth", "api.companies", "api.connections",
-    "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
+    "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page", "api.profile",
     "api.refresh", "api.router", "api.schemas", "api.scope", "api.webhooks" },
   { "cli", "cli.actions", "cli.common", "cli.companies", "cli.connect", "cli.connections",
     "cli.coverage", "cli.explain", "cli.facts", "cli.find", "cli.format", "cli.main",

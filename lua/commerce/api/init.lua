@@ -34,6 +34,7 @@ local GROUPS = {
   "commerce.api.companies",
   "commerce.api.connections",
   "commerce.api.integrations",
+  "commerce.api.profile",
   "commerce.api.api_keys",
   "commerce.api.webhooks",
 }

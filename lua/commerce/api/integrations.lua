@@ -8,6 +8,7 @@ local model = require "commerce.model"
 local page = require "commerce.api.page"
 local query = require "commerce.query"
 local scope = require "commerce.api.scope"
+local stripe = require "commerce.platform.stripe"
 
 local must = answer.must
 
@@ -15,10 +16,10 @@ local integrations = {}
 
 -- What Codat's documentation says of its Stripe integration. It publishes no ids of Stripe Test;
 -- those are ours.
-local FACTS = {
-  stripe = { key = "exgd", integrationId = "43b64770-a953-46d6-ab30-46c21094a276",
+local IDS = {
+  stripe = { integrationId = "43b64770-a953-46d6-ab30-46c21094a276",
     sourceId = "9a96f326-226a-4e0f-923a-6758fdba40cc" },
-  ["stripe-test"] = { key = "yzth", integrationId = "5c6f2ab0-3c1e-4d8e-9b77-0f3f1c1d9a21",
+  ["stripe-test"] = { integrationId = "5c6f2ab0-3c1e-4d8e-9b77-0f3f1c1d9a21",
     sourceId = "7d0c9e64-15b2-4f0a-8a5e-5be0c2f7a3d8" },
 }
 
@@ -26,14 +27,16 @@ local FACTS = {
 ---@param name string "stripe" or "stripe-test"
 ---@return table facts { key, integrationId, sourceId }
 function integrations.facts(name)
-  return FACTS[name] or { key = name }
+  local ids = IDS[name]
+  return { key = stripe.integrations[name].key, integrationId = ids.integrationId,
+    sourceId = ids.sourceId }
 end
 
 --- The integration with one of Codat's keys.
 ---@param key string
 ---@return string? name nil if there is none
 function integrations.name_of(key)
-  for name, facts in pairs(FACTS) do
+  for name, facts in pairs(stripe.integrations) do
     if facts.key == key then
       return name
     end
@@ -81,7 +84,7 @@ end
 local function integration_of(context)
   local key = context.values.platformKey
   for _, integration in ipairs(must(context.app:integrations())) do
-    if integrations.facts(integration.name).key == key then
+    if integration.key == key then
       return integration
     end
   end

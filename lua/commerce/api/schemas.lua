@@ -103,6 +103,9 @@ schemas.WebhookConsumer = object { id = UUID, url = { type = "string", format = 
   disabled = FLAG, eventTypes = list(TEXT), companyTags = list(TEXT) }
 schemas.WebhookConsumers = object { results = list(schemas.WebhookConsumer) }
 
+schemas.Profile = object { name = required(TEXT), redirectUrl = required(TEXT), logoUrl = TEXT,
+  iconUrl = TEXT, whiteListUrls = list(TEXT), confirmCompanyName = FLAG }
+
 -- A record of a data type that the integration does not give.
 schemas.Record = object { id = TEXT }
 
