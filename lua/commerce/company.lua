@@ -190,18 +190,24 @@ function methods:last_sync()
   return latest, message, details
 end
 
---- Remove it with its connections and everything that is stored of them.
+--- Remove it with its connections and everything that is stored of them. Those that are "Linked"
+--- are unlinked first; where one cannot be, nothing is removed.
+---@param options table? see `unlink` of a connection
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function methods:delete()
-  local rows, message, details = self.store:connections { company_id = self.id }
-  if not rows then
+function methods:delete(options)
+  local list, message, details = self:connections()
+  if not list then
     return nil, message, details
   end
-  for _, row in ipairs(rows) do
+  for _, one in ipairs(list) do
     local ok
-    ok, message, details = keys.forget(self.app, row)
+    if one.status == "Linked" then
+      ok, message, details = one:unlink("its company was deleted", options)
+    else
+      ok, message, details = keys.forget(self.app, one.row)
+    end
     if not ok then
       return nil, message, details
     end

@@ -11,6 +11,7 @@ local connection = require "commerce.connection"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local integrations = require "commerce.integrations"
+local link = require "commerce.link"
 local mode = require "commerce.mode"
 local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
@@ -181,6 +182,26 @@ end
 ---@return commerce.Details? details
 function methods:companies(given)
   return company.list(self, given)
+end
+
+--- Begin to link a connection to a merchant's account: gives the address to send the merchant to.
+---@param shop commerce.Connection
+---@param options table? see `commerce.link.begin`
+---@return commerce.BegunLink? begun { url, expires, connection_id, integration }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:begin_link(shop, options)
+  return link.begin(self, shop, options)
+end
+
+--- Finish a link with what the merchant's browser brought back.
+---@param answer string|table the address, its query string, or its decoded parameters
+---@param options table? see `commerce.link.finish`
+---@return commerce.FinishedLink? finished { connection, account, shared_with }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:finish_link(answer, options)
+  return link.finish(self, answer, options)
 end
 
 --- Iterate over stored records of all connections of the application's mode.

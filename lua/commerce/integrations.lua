@@ -17,6 +17,8 @@ local integrations = {}
 ---@field has_secret_key boolean the key itself comes from `integrations.secret_key` alone
 ---@field scope "read_only"|"read_write" what merchants are asked for
 ---@field sync_on_link "once"|"continuous" whether merchants let their data be read once or on
+---@field redirect_uri string? where Stripe sends merchants back to: one of those in the platform's
+---  settings there (the first of them if there is none here)
 ---@field enabled boolean whether merchants may link with it
 
 local ORDER = { "stripe", "stripe-test" }
@@ -31,7 +33,7 @@ local CHOICES = {
 }
 
 local OPTIONS = { client_id = "string", secret_key = "any", scope = "string",
-  sync_on_link = "string", enabled = "boolean" }
+  sync_on_link = "string", redirect_uri = "string", enabled = "boolean" }
 
 local function owner_of(name)
   return "integration:" .. name
@@ -107,6 +109,16 @@ local function check_texts(options)
   return true
 end
 
+-- As Stripe has it: https, and in test mode http as well (its reference, "GET /oauth/authorize").
+local function check_redirect_uri(integration, uri)
+  local scheme = uri:match("^(https?)://[^%s/?#]+[^%s#]*$")
+  if scheme == "https" or scheme == "http" and integration.mode == "test" then
+    return true
+  end
+  return errors.fail("usage", ("redirect URI '%s': expected an address (https://...%s) without "
+    .. "a fragment"):format(core.scrub(uri), integration.mode == "test" and ", http://..." or ""))
+end
+
 -- The sealed key as a row for the store.
 local function sealed_key(name, given)
   local key, message, details = given, nil, nil
@@ -128,7 +140,8 @@ end
 ---@param name string its name, or Codat's key
 ---@param options table client_id; secret_key: a string or a `commerce.core` secret, of the
 ---  integration's mode; scope: "read_only" or "read_write"; sync_on_link: "once" or "continuous";
----  enabled: needs client id and secret key
+---  redirect_uri: to the letter as in the platform's settings at Stripe; enabled: needs client id
+---  and secret key
 ---@return commerce.Integration? integration as it is now; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -140,6 +153,9 @@ function integrations.set(store, name, options)
   end
   local ok, secret
   ok, message, details = check_texts(options)
+  if ok and options.redirect_uri then
+    ok, message, details = check_redirect_uri(integration, options.redirect_uri)
+  end
   if ok and options.secret_key then
     secret, message, details = sealed_key(integration.name, options.secret_key)
     ok = secret
@@ -147,7 +163,7 @@ function integrations.set(store, name, options)
   if not ok then
     return nil, message, details
   end
-  for _, field in ipairs { "client_id", "scope", "sync_on_link", "enabled" } do
+  for _, field in ipairs { "client_id", "scope", "sync_on_link", "redirect_uri", "enabled" } do
     if options[field] ~= nil then
       integration[field] = options[field]
     end

@@ -10,6 +10,7 @@ local busted = require "busted"
 local change_cases = require "spec.support.store_contract_changes"
 local connection_cases = require "spec.support.store_contract_connections"
 local json = require "commerce.json"
+local link_cases = require "spec.support.store_contract_links"
 local listing_cases = require "spec.support.store_contract_listings"
 local model = require "commerce.model"
 local directory_cases = require "spec.support.store_contract_directory"
@@ -343,6 +344,7 @@ return function(open)
 
   read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   setting_cases(current)
+  link_cases(current)
   queue_cases(current, { pull = pull })
   directory_cases(current)
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })

@@ -4,6 +4,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local grants = require "commerce.connection.grant"
 local keys = require "commerce.connection.keys"
 local life = require "commerce.connection.life"
 local read_records = require "commerce.connection.records"
@@ -25,6 +26,8 @@ local connection = {}
 ---@field auth "connect"|"key"|nil how it was authorized: by Stripe Connect, or by the account's own
 ---  key
 ---@field scope string? of a Connect grant: read_only, read_write
+---@field sync_on_link "once"|"continuous"|nil how often its data may be read; a first sync is due
+---  while last_sync is older than linked
 ---@field link_id string? what its Link URL is known by
 ---@field created string
 ---@field linked string? when it was authorized last
@@ -334,13 +337,36 @@ function methods:link(grant)
   return life.link(self.store, self.row, grant)
 end
 
---- End it: nothing is read any more, a kept key is forgotten, what is stored stays readable.
+-- Access that a merchant gave by linking ends with the connection, at Stripe as well.
+local function give_back(self, options)
+  errors.check_options(options or {}, { keep_access = "boolean" }, 4)
+  -- without a scope it was not linked here: STRIPE_ACCOUNT with a platform's key
+  if self.status ~= "Linked" or self.auth ~= "connect" or not self.scope
+    or options and options.keep_access then
+    return true
+  end
+  local outcome, message, details = grants.release(self.app, self.row.integration, self.account,
+    self.options, self.id)
+  if not outcome then
+    return errors.prefix("the platform's access could not be ended at Stripe", message, details)
+  end
+  return outcome
+end
+
+--- End it: nothing is read any more, a kept key is forgotten, what is stored stays readable. Where
+--- a merchant let the platform in, that ends at Stripe, too, first of all, unless another
+--- connection needs it.
 ---@param reason string? for its history
+---@param options table? keep_access = true: Stripe is not told
 ---@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
 ---@return string? message
 ---@return commerce.Details? details
-function methods:unlink(reason)
-  local ok, message, details = life.finish(self.store, self.row, "Unlinked", reason)
+function methods:unlink(reason, options)
+  local ok, message, details = give_back(self, options)
+  if not ok then
+    return nil, message, details
+  end
+  ok, message, details = life.finish(self.store, self.row, "Unlinked", reason)
   if not ok then
     return nil, message, details
   end
@@ -387,13 +413,20 @@ function methods:history()
   return self.store:connection_history(self.id)
 end
 
---- Remove it with everything that is stored of it.
+--- Remove it with everything that is stored of it. One that is "Linked" is unlinked first.
+---@param options table? see `unlink`
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function methods:delete()
-  self:close()
-  local ok, message, details = keys.forget(self.app, self.row)
+function methods:delete(options)
+  local ok, message, details = true, nil, nil
+  if self.status == "Linked" then
+    ok, message, details = self:unlink("it was deleted", options)
+  end
+  if ok then
+    self:close()
+    ok, message, details = keys.forget(self.app, self.row)
+  end
   if ok then
     ok, message, details = self.store:remove_connection(self.id)
   end

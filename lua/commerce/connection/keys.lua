@@ -3,6 +3,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local integrations = require "commerce.integrations"
 local life = require "commerce.connection.life"
 local stripe = require "commerce.platform.stripe"
 local time = require "commerce.time"
@@ -154,7 +155,10 @@ end
 ---@return userdata? key a `commerce.core` secret; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function keys.stored(app, row) -- luacheck: ignore app
+function keys.stored(app, row)
+  if row.auth == "connect" then
+    return integrations.secret_key(app.store, row.integration)
+  end
   return errors.fail("auth", ("no key is kept for connection %s: set STRIPE_SECRET_KEY"):format(
     row.id), { code = "no_key" })
 end
@@ -165,8 +169,12 @@ end
 ---@return boolean? kept nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function keys.is_kept(app, row) -- luacheck: ignore app row
-  return false
+function keys.is_kept(app, row)
+  if row.auth ~= "connect" then
+    return false
+  end
+  local integration, message, details = integrations.find(app.store, row.integration)
+  return integration and integration.has_secret_key, message, details
 end
 
 --- Forget the key that is kept for a connection.

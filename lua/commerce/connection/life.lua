@@ -95,7 +95,8 @@ end
 ---@param store commerce.Store
 ---@param row table as the store gives it; changed with the store
 ---@param grant table account: who authorized it, which must be proven; auth: "connect" or "key";
----  scope: of a Connect grant; name: the account's
+---  scope: of a Connect grant; sync_on_link: whether its data is to be read "once" or is
+---  "continuous" (default: as before); name: the account's
 ---@return boolean? ok nil on failure: another account than before (details.code "other_account"),
 ---  or one that the company has in another connection ("account_taken", details.connection_id)
 ---@return string? message
@@ -111,7 +112,7 @@ function life.link(store, row, grant)
   local now = time.now()
   ok, message, details = apply(store, row, { status = "Linked", at = now, linked = now,
     account = grant.account, auth = grant.auth, scope = grant.scope or false,
-    name = row.name or grant.name })
+    sync_on_link = grant.sync_on_link, name = row.name or grant.name })
   if not ok then
     return nil, message, details
   end

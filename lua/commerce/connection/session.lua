@@ -13,7 +13,7 @@ local session = {}
 session.OPTIONS = {
   base_url = "string", rate = "number", endpoint_rate = "number", concurrency = "number",
   retries = "number", timeout = "number", connect_timeout = "number", ca_file = "string",
-  max_body = "number", backoff = "number", backoff_cap = "number",
+  max_body = "number", backoff = "number", backoff_cap = "number", connect_base = "string",
 }
 
 --- A key as a secret.

@@ -15,8 +15,8 @@ local FILTERS = { id = "string", company_id = "string", status = "string",
 --- Connections, oldest first.
 ---@param given table? id, company_id, status, integration, account, auth, link_id: only those;
 ---  limit; offset
----@return table[]? rows { id, company_id, integration, account, name, status, auth, scope, link_id,
----  created, linked, last_sync }; nil on failure
+---@return table[]? rows { id, company_id, integration, account, name, status, auth, scope,
+---  sync_on_link, link_id, created, linked, last_sync }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function connections:connections(given)
@@ -55,14 +55,15 @@ function connections:add_connection(row, options)
   end)
 end
 
-local CHANGEABLE = { "account", "name", "status", "auth", "scope", "linked", "last_sync" }
+local CHANGEABLE = { "account", "name", "status", "auth", "scope", "sync_on_link", "linked",
+  "last_sync" }
 
 --- Change a connection, unless somebody else was faster. A change of its status goes into its
 --- history, and where it is not "Linked" any more, the pulls that wait or are under way are closed
 --- as "Cancelled".
 ---@param id string
----@param changes table account, name, status, auth, scope, linked, last_sync: those that are named;
----  false for none; at: when (needed with status); reason: for the history
+---@param changes table account, name, status, auth, scope, sync_on_link, linked, last_sync: those
+---  that are named; false for none; at: when (needed with status); reason: for the history
 ---@param from string? the status that it must have for this
 ---@return boolean? changed false: there is no such connection with that status; nil on failure
 ---@return string? message

@@ -259,11 +259,24 @@ local function add_webhook_consumers()
   return WEBHOOK_CONSUMERS
 end
 
+-- Linking: what has been begun, where merchants come back to, and what a link was for.
+local function add_links()
+  return {
+    [[CREATE TABLE link_states (
+        id TEXT PRIMARY KEY,
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        expires INTEGER NOT NULL)]],
+    "ALTER TABLE integrations ADD COLUMN redirect_uri TEXT",
+    -- what the integration said when the connection was linked: once or continuous
+    "ALTER TABLE connections ADD COLUMN sync_on_link TEXT",
+  }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
-  [7] = add_webhook_consumers }
+  [7] = add_webhook_consumers, [8] = add_links }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

@@ -26,7 +26,7 @@ function settings:save_setting(name, value)
 end
 
 --- The integrations that were ever set.
----@return table<string, table>? rows by name: { name, client_id, scope, sync_on_link,
+---@return table<string, table>? rows by name: { name, client_id, scope, sync_on_link, redirect_uri,
 ---  enabled = boolean, has_secret_key = boolean }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -48,11 +48,12 @@ end
 ---@return commerce.Details? details
 function settings:save_integration(row, secret)
   return self.db:transaction(function()
-    self.db:run("INSERT INTO integrations (name, client_id, scope, sync_on_link, enabled) "
-      .. "VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+    self.db:run("INSERT INTO integrations (name, client_id, scope, sync_on_link, redirect_uri, "
+      .. "enabled) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
       .. "client_id = excluded.client_id, scope = excluded.scope, "
-      .. "sync_on_link = excluded.sync_on_link, enabled = excluded.enabled", row.name,
-      row.client_id, row.scope, row.sync_on_link, row.enabled and 1 or 0)
+      .. "sync_on_link = excluded.sync_on_link, redirect_uri = excluded.redirect_uri, "
+      .. "enabled = excluded.enabled", row.name, row.client_id, row.scope, row.sync_on_link,
+      row.redirect_uri, row.enabled and 1 or 0)
     if secret then
       local ok, message, details = self:save_secret(secret)
       if not ok then

@@ -113,6 +113,7 @@ local PARTS = {
   "commerce.store.listings",
   "commerce.store.companies",
   "commerce.store.connections",
+  "commerce.store.link_states",
   "commerce.store.pulls",
   "commerce.store.queue",
   "commerce.store.api_keys",
