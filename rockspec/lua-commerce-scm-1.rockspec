@@ -112,6 +112,7 @@ build = {
     ["commerce.model.shape"] = "lua/commerce/model/shape.lua",
     ["commerce.model.sql_words"] = "lua/commerce/model/sql_words.lua",
     ["commerce.model.standard"] = "lua/commerce/model/standard.lua",
+    ["commerce.openresty"] = "lua/commerce/openresty.lua",
     ["commerce.platform.stripe.changes"] = "lua/commerce/platform/stripe/changes.lua",
     ["commerce.platform.stripe.company_info"] = "lua/commerce/platform/stripe/company_info.lua",
     ["commerce.platform.stripe.customers"] = "lua/commerce/platform/stripe/customers.lua",

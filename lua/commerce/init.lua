@@ -25,6 +25,12 @@ local DEFAULT_STORE = "sqlite:commerce.db"
 local methods = {}
 local app_mt = { __name = "commerce.App", __index = methods }
 
+--- The store that is opened where none is named: COMMERCE_STORE, then sqlite:commerce.db.
+---@return string url
+function commerce.store_url()
+  return os.getenv "COMMERCE_STORE" or DEFAULT_STORE
+end
+
 --- Open a store and with it the application.
 ---@param options table? store: a URL such as "sqlite:commerce.db" (default: COMMERCE_STORE, then
 ---  that), or a store object of your own; create: false fails if there is no such database yet;
@@ -41,7 +47,7 @@ function commerce.open(options)
       return nil, wrong, why
     end
   end
-  local target = options.store or os.getenv "COMMERCE_STORE" or DEFAULT_STORE
+  local target = options.store or commerce.store_url()
   if type(target) == "table" then
     return setmetatable({ store = target, fixed_mode = options.mode }, app_mt)
   end

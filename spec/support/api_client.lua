@@ -36,9 +36,10 @@ end
 
 --- Make an application with the two companies, and a client with a key of its own.
 ---@param options table? of `commerce.api.new`
+---@param store string? URL; one in memory if left out
 ---@return table client
-function client.new(options)
-  local app = assert(commerce.open { store = "sqlite::memory:" })
+function client.new(options, store)
+  local app = assert(commerce.open { store = store or "sqlite::memory:" })
   local self = setmetatable({ app = app, store = app.store, api = api.new(app, options) },
     client_mt)
   add(app.store, client.COMPANY, client.CONNECTION, "One")

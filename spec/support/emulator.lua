@@ -16,12 +16,16 @@ local emulator = {}
 local HERE = debug.getinfo(1, "S").source:match "^@(.*)support/emulator%.lua$" or "spec/"
 local RUN = HERE .. "emulator/run"
 
+--- A port of 127.0.0.1 that nothing listens on.
+---@return integer
 local function free_port()
   local server = assert(socket.bind("127.0.0.1", 0))
   local _, port = server:getsockname()
   server:close()
   return tonumber(port)
 end
+
+emulator.free_port = free_port
 
 local function shell_quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"

@@ -9,7 +9,8 @@ local SCHEMES = { sqlite = "commerce.store.sqlite" }
 
 --- Open a store.
 ---@param url string "sqlite:PATH"
----@param options table? create = false: fail if there is no such database yet
+---@param options table? create = false: fail if there is no such database yet; wait: seconds to
+---  wait for another process's write (5)
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details

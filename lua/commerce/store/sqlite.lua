@@ -19,7 +19,7 @@ local methods = {}
 local store_mt = { __name = "commerce.store.sqlite", __index = methods }
 
 local APPLICATION_ID = 0x434D4D52 -- "CMMR": whose file this is, in SQLite's own header
-local BUSY_TIMEOUT = 5000 -- milliseconds to wait for another process's write
+local LONGEST_WAIT = 5 -- seconds to wait for another process's write
 
 -- ---------------------------------------------------------------- opening
 
@@ -75,7 +75,8 @@ end
 
 --- Open, and if need be make or migrate, a SQLite database.
 ---@param path string a file, or ":memory:"
----@param options table create = false: fail if the file does not exist
+---@param options table create = false: fail if the file does not exist; wait: seconds to wait for
+---  another process's write
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -88,7 +89,7 @@ function sqlite.open(path, options)
     return nil, message, details
   end
   local ok, reason, why = protect(function()
-    db:once("PRAGMA busy_timeout = " .. BUSY_TIMEOUT)
+    db:once(("PRAGMA busy_timeout = %d"):format((options.wait or LONGEST_WAIT) * 1000))
     check_owner(db)
     db:once("PRAGMA journal_mode = WAL") -- readers never wait for the writer
     db:once("PRAGMA synchronous = NORMAL") -- with WAL, a crash loses nothing that matters here

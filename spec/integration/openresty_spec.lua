@@ -1,0 +1,149 @@
+-- The API in a real nginx, configured as examples/nginx.conf shows it.
+
+local client = require "spec.support.api_client"
+local json = require "commerce.json"
+local nginx = require "spec.support.nginx"
+local shell = require "spec.support.shell"
+
+describe("in nginx", function()
+  local folder, server, made, headers
+
+  setup(function()
+    folder = shell.temporary_folder()
+    local store = "sqlite:" .. folder .. "/commerce.db"
+    made = client.new({}, store)
+    made:give("payments", { { id = "ch 1/ü", amount = 1.5, currency = "EUR" } })
+    server = nginx.start("examples/nginx.conf", { COMMERCE_STORE = store }, function(text)
+      return "worker_processes 2;\n" .. text
+    end)
+    headers = { authorization = made.authorization }
+  end)
+
+  teardown(function()
+    server:stop()
+    made:close()
+    shell.remove_folder(folder)
+  end)
+
+  local function get(path, more)
+    local status, body, answered = server:request("GET", "/codat" .. path, more or headers)
+    return status, json.decode(body) or body, answered
+  end
+
+  it("the API is under its prefix, and the server does what else it did", function()
+    local status, body, answered = get(client.DATA .. "/commerce-payments?pageSize=1")
+    assert.equal(200, status)
+    assert.equal("ch 1/ü", body.results[1].id)
+    assert.equal("/codat" .. client.DATA .. "/commerce-payments", body._links.self.href)
+    assert.equal("application/json; charset=utf-8", answered["content-type"])
+    assert.equal("100000", answered["x-rate-limit-limit"])
+    local other, text = server:request("GET", "/codatalogue")
+    assert.same({ 200, "something else\n" }, { other, text })
+  end)
+
+  it("ids come as they were sent", function()
+    local status, body = get(client.DATA .. "/commerce-payments/ch%201%2F%C3%BC")
+    assert.equal(200, status)
+    assert.equal(1.5, body.amount)
+  end)
+
+  it("errors are Codat's, and links are absolute", function()
+    assert.equal(401, (get("/companies", {})))
+    assert.equal(404, (get "/nothing"))
+    assert.equal(405, (server:request("PUT", "/codat/companies", headers, "{}")))
+    assert.equal(400, (get("/companies?page=x")))
+    local _, company = get("/companies/" .. client.COMPANY)
+    assert.equal(server.base .. "/codat/link/company/" .. client.COMPANY, company.redirect)
+  end)
+
+  it("bodies are read, large ones and absent ones, too", function()
+    local function create(body)
+      local status, answer = server:request("POST", "/codat/companies", headers, body)
+      return status, json.decode(answer) or answer
+    end
+    assert.equal(200, (create '{"name":"From nginx"}'))
+    assert.equal(400, (create(nil)))
+    local status, answer = create(json.encode { name = "Large", description = ("x"):rep(100000) })
+    assert.equal(400, status)
+    assert.is_truthy(answer.error:find("description", 1, true), answer.error)
+  end)
+
+  it("HEAD has a head only", function()
+    local status, body = server:request("HEAD", "/codat/companies", headers)
+    assert.same({ 200, "" }, { status, body })
+  end)
+
+  it("all workers count a key's requests together", function()
+    local _, _, first = get "/companies"
+    for _ = 1, 9 do
+      get "/companies"
+    end
+    local _, _, last = get "/companies"
+    assert.equal(10, first["x-rate-limit-remaining"] - last["x-rate-limit-remaining"])
+  end)
+
+  it("the master process opens no database", function()
+    local workers, master = server:workers()
+    local function opened(pid)
+      local _, files = shell.run(("ls -l /proc/%s/fd"):format(pid))
+      return files:find("commerce.db", 1, true) ~= nil
+    end
+    for _ = 1, 20 do
+      get "/companies"
+    end
+    assert.is_false(opened(master))
+    local some = false
+    for pid in workers:gmatch "%d+" do
+      some = some or opened(pid)
+    end
+    assert.is_true(some)
+  end)
+
+  it("a reload loses no request and no database handle", function()
+    local before = server:workers()
+    local background = io.popen(([[for i in $(seq 60); do curl -s -o /dev/null -w '%%{http_code} ' ]]
+      .. [[-H 'Authorization: %s' %s/codat/companies; done]]):format(made.authorization,
+      server.base))
+    server:reload()
+    server:reload()
+    local codes = background:read "*a"
+    background:close()
+    assert.equal(("200 "):rep(60), codes)
+    local deadline = os.time() + 10
+    local after
+    repeat
+      after = server:workers()
+      local gone = true
+      for pid in before:gmatch "%d+" do
+        gone = gone and not after:find(pid, 1, true)
+      end
+      assert.is_true(os.time() < deadline, "the old workers stay")
+    until gone
+    assert.equal(200, (get "/companies"))
+  end)
+
+  it("a store that is locked is 503 for who writes, and readers go on", function()
+    local lock = io.popen(("sqlite3 %s/commerce.db >/dev/null"):format(folder), "w")
+    lock:write "BEGIN IMMEDIATE;\n"
+    lock:flush()
+    local status, answered
+    for _ = 1, 50 do
+      local code, _, all = server:request("POST", "/codat/companies", headers, '{"name":"x"}')
+      status, answered = code, all
+      if status ~= 200 then
+        break
+      end
+    end
+    assert.equal(503, status)
+    assert.equal("1", answered["retry-after"])
+    assert.equal(200, (get "/companies"))
+    lock:write "ROLLBACK;\n"
+    lock:close()
+    assert.equal(200, (server:request("POST", "/codat/companies", headers, '{"name":"x"}')))
+  end)
+
+  it("nothing of a key is in the log", function()
+    assert.is_nil(server:log():find(made.key, 1, true))
+    assert.is_nil(server:log():find("[error]", 1, true) and server:log():match "lua[^\n]*attempt")
+  end)
+end)

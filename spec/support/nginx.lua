@@ -1,0 +1,131 @@
+-- A real nginx for specs, from a configuration that a user would write. Stops with the spec.
+
+local emulator = require "spec.support.emulator"
+local http = require "socket.http"
+local ltn12 = require "ltn12"
+local shell = require "spec.support.shell"
+local socket = require "socket"
+
+local nginx = {}
+
+local methods = {}
+local nginx_mt = { __index = methods }
+
+local HERE = (function()
+  local _, path = shell.run "pwd"
+  return (path:gsub("%s+$", ""))
+end)()
+
+-- Debian's modules, wherever the machine keeps its list of them.
+local function modules()
+  local lines = {}
+  for _, name in ipairs { "ndk_http_module", "ngx_http_lua_module" } do
+    local path = "/usr/lib/nginx/modules/" .. name .. ".so"
+    local file = io.open(path)
+    if file then
+      file:close()
+      lines[#lines + 1] = "load_module " .. path .. ";"
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
+local PATHS = [[
+
+  lua_package_path "%s/lua/?.lua;%s/lua/?/init.lua;/usr/share/lua/5.1/?.lua;;";
+  lua_package_cpath "%s/build/luajit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;;";
+  client_body_temp_path body;
+  proxy_temp_path proxy;
+  fastcgi_temp_path fastcgi;
+  uwsgi_temp_path uwsgi;
+  scgi_temp_path scgi;
+]]
+
+-- What a machine with other paths, another user and a taken port needs changed.
+local function adapted(text, port, root)
+  text = text:gsub("include /etc/nginx/modules%-enabled/[^\n]*", modules() .. (root
+    and "\nuser root;" or ""))
+  text = text:gsub("http {", function()
+    return "http {" .. PATHS:format(HERE, HERE, HERE)
+  end, 1)
+  return (text:gsub("listen [%d%.:]+;", ("listen 127.0.0.1:%d;"):format(port)))
+end
+
+local function request(self, method, path, headers, body)
+  local chunks, all = {}, {}
+  for name, value in pairs(headers or {}) do
+    all[name] = value
+  end
+  if body then
+    all["content-length"] = #body
+  end
+  local _, status, answered = http.request { method = method, url = self.base .. path,
+    headers = all, sink = ltn12.sink.table(chunks),
+    source = body and ltn12.source.string(body) or nil }
+  return status, table.concat(chunks), answered
+end
+
+--- Start nginx and wait until it answers.
+---@param configuration string path of an nginx.conf
+---@param environment table<string, string>? for nginx
+---@param change (fun(text: string): string)? of the configuration's text
+---@return table server { base, folder }
+function nginx.start(configuration, environment, change)
+  local folder = shell.temporary_folder()
+  local self = setmetatable({ folder = folder, environment = environment or {} }, nginx_mt)
+  local file = assert(io.open(configuration))
+  local text = file:read "*a"
+  file:close()
+  local _, uid = shell.run "id -u"
+  local port = emulator.free_port()
+  self.base = ("http://127.0.0.1:%d"):format(port)
+  file = assert(io.open(folder .. "/nginx.conf", "w"))
+  file:write(adapted(change and change(text) or text, port, tonumber(uid) == 0))
+  file:close()
+  local words = {}
+  for name, value in pairs(self.environment) do
+    words[#words + 1] = name .. "=" .. shell.quote(value)
+  end
+  self.command = ("env %s $(command -v nginx || echo /usr/sbin/nginx) -p %s -c %s/nginx.conf "
+    .. "-e %s/error.log"):format(table.concat(words, " "), folder, folder, folder)
+  shell.run("chmod 755 " .. folder)
+  os.execute(("%s -g 'daemon on;' >%s/start.log 2>&1"):format(self.command, folder))
+  local deadline = socket.gettime() + 10
+  while type(request(self, "GET", "/")) ~= "number" do
+    assert(socket.gettime() < deadline, "nginx does not start: " .. self:log())
+    socket.sleep(0.02)
+  end
+  return self
+end
+
+methods.request = request
+
+--- What nginx has said.
+function methods:log()
+  local _, text = shell.run(("cat %s/*.log"):format(self.folder))
+  return text
+end
+
+--- The ids of its worker processes.
+---@return string one a line
+function methods:workers()
+  local file = assert(io.open(self.folder .. "/nginx.pid"))
+  local pid = file:read "*l"
+  file:close()
+  local _, pids = shell.run("pgrep -P " .. pid)
+  return pids, pid
+end
+
+--- `nginx -s reload`.
+function methods:reload()
+  shell.run(self.command .. " -s reload")
+end
+
+--- Stop it, and wait until it has gone.
+function methods:stop()
+  local _, pid = self:workers()
+  shell.run(("kill %s; while kill -0 %s 2>/dev/null; do sleep 0.02; done"):format(pid, pid))
+  shell.remove_folder(self.folder)
+end
+
+return nginx
