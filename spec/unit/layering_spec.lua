@@ -30,6 +30,9 @@ local STAGES = {
   ["mapping.values.money"] = VALUES,
   ["mapping.values.plain"] = VALUES,
   query = { "errors", "time" },
+  -- what is synced when
+  settings = { "errors", "model", "platform.stripe", "settings.due", "time" },
+  ["settings.due"] = { "time" },
   -- platforms: one mapping per file
   ["platform.stripe"] = { "errors", "platform.stripe.*", "platform.stripe.changes" },
   ["platform.stripe.changes"] = {},
@@ -67,11 +70,12 @@ local STAGES = {
   ["store.settings"] = {},
   ["store.sources"] = { "json" },
   ["store.sweeps"] = { "time" },
+  ["store.sync_settings"] = {},
   ["store.sqlite"] = { "errors", "model", "store.api_keys", "store.changes", "store.checkpoints",
     "store.companies", "store.connection", "store.connections", "store.directory",
     "store.link_states", "store.listings", "store.pages", "store.pulls", "store.queue",
     "store.records", "store.schema", "store.secrets", "store.settings", "store.sources",
-    "store.sweeps", "store.types", "store.webhook_consumers" },
+    "store.sweeps", "store.sync_settings", "store.types", "store.webhook_consumers" },
   ["store.tables"] = {},
   ["store.types"] = { "errors", "json", "model", "store.schema", "store.tables" },
 }
@@ -97,8 +101,8 @@ local FLOORS = {
   { "openresty" },
   { "cli", "cli.actions", "cli.common", "cli.companies", "cli.connect", "cli.connections",
     "cli.coverage", "cli.explain", "cli.facts", "cli.find", "cli.format", "cli.main",
-    "cli.output", "cli.progress", "cli.show", "cli.status", "cli.sync", "cli.terminal",
-    "cli.verify" },
+    "cli.output", "cli.progress", "cli.settings", "cli.show", "cli.status", "cli.sync",
+    "cli.terminal", "cli.verify" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

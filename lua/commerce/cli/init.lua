@@ -9,7 +9,8 @@ local output = require "commerce.cli.output"
 
 local cli = {}
 
-local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections" }
+local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
+  "settings" }
 
 local EPILOG = [[
 Environment:

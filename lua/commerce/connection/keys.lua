@@ -2,6 +2,7 @@
 -- Called by connection and company.
 
 local core = require "commerce.core"
+local credentials = require "commerce.credentials"
 local errors = require "commerce.errors"
 local integrations = require "commerce.integrations"
 local life = require "commerce.connection.life"
@@ -149,6 +150,10 @@ end
 
 -- ---------------------------------------------------------------- stored keys
 
+local function owner_of(row)
+  return "connection:" .. row.id
+end
+
 --- The key that a connection is read with: the platform's for one of Connect, else its own.
 ---@param app commerce.App
 ---@param row table
@@ -159,22 +164,41 @@ function keys.stored(app, row)
   if row.auth == "connect" then
     return integrations.secret_key(app.store, row.integration)
   end
-  return errors.fail("auth", ("no key is kept for connection %s: set STRIPE_SECRET_KEY"):format(
-    row.id), { code = "no_key" })
+  local key, message, details = credentials.open(app.store, owner_of(row))
+  if not key and not message then
+    return errors.fail("usage", ("no key is kept for connection %s: set STRIPE_SECRET_KEY to its "
+      .. "account's key, or keep that with `commerce connections add --keep-key`"):format(row.id),
+      { code = "no_key" })
+  elseif not key then
+    return nil, message, details
+  end
+  return key
 end
 
---- Whether there is such a key.
+--- Whether there is such a key; it is not opened.
 ---@param app commerce.App
 ---@param row table
 ---@return boolean? kept nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function keys.is_kept(app, row)
-  if row.auth ~= "connect" then
-    return false
+  local owner = row.auth == "connect" and "integration:" .. row.integration or owner_of(row)
+  local secret, message, details = app.store:secret(owner)
+  if message then
+    return nil, message, details
   end
-  local integration, message, details = integrations.find(app.store, row.integration)
-  return integration and integration.has_secret_key, message, details
+  return secret ~= nil
+end
+
+--- Keep a connection's own key, sealed.
+---@param app commerce.App
+---@param row table
+---@param key userdata a `commerce.core` secret
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function keys.keep(app, row, key)
+  return credentials.keep(app.store, owner_of(row), key)
 end
 
 --- Forget the key that is kept for a connection.
@@ -183,8 +207,9 @@ end
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function keys.forget(app, row) -- luacheck: ignore app row
-  return true
+function keys.forget(app, row)
+  local dropped, message, details = credentials.drop(app.store, owner_of(row))
+  return dropped ~= nil or nil, message, details
 end
 
 return keys

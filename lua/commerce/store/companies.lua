@@ -28,7 +28,8 @@ function companies:save_company(row)
   return true
 end
 
---- Remove a company with its connections and everything stored of them: all or nothing.
+--- Remove a company with its settings, its connections and everything stored of them: all or
+--- nothing.
 ---@param id string
 ---@return boolean? removed false if there was none; nil on failure
 ---@return string? message
@@ -39,6 +40,7 @@ function companies:remove_company(id)
     for _, row in ipairs(db:all("SELECT id FROM connections WHERE company_id = ?", id)) do
       removal.connection(db, row.id)
     end
+    db:run("DELETE FROM sync_settings WHERE owner = ?", "company:" .. id)
     return db:run("DELETE FROM companies WHERE id = ?", id) > 0
   end)
 end

@@ -272,11 +272,24 @@ local function add_links()
   }
 end
 
+local function add_sync_settings()
+  return { [[CREATE TABLE sync_settings (
+      owner TEXT NOT NULL,
+      data_type TEXT NOT NULL,
+      fetch_on_first_link INTEGER,
+      sync_schedule INTEGER,
+      sync_order INTEGER,
+      sync_from_utc TEXT,
+      sync_from_window INTEGER,
+      is_locked INTEGER,
+      PRIMARY KEY (owner, data_type))]] }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
-  [7] = add_webhook_consumers, [8] = add_links }
+  [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

@@ -115,6 +115,7 @@ local PARTS = {
   "commerce.store.companies",
   "commerce.store.connections",
   "commerce.store.link_states",
+  "commerce.store.sync_settings",
   "commerce.store.pulls",
   "commerce.store.queue",
   "commerce.store.api_keys",
