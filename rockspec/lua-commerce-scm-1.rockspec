@@ -164,6 +164,7 @@ build = {
     ["commerce.sync.books"] = "lua/commerce/sync/books.lua",
     ["commerce.sync.changed"] = "lua/commerce/sync/changed.lua",
     ["commerce.sync.convert"] = "lua/commerce/sync/convert.lua",
+    ["commerce.sync.feed"] = "lua/commerce/sync/feed.lua",
     ["commerce.sync.incremental"] = "lua/commerce/sync/incremental.lua",
     ["commerce.sync"] = "lua/commerce/sync/init.lua",
     ["commerce.sync.joins"] = "lua/commerce/sync/joins.lua",

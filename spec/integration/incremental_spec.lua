@@ -186,6 +186,113 @@ describe("an incremental sync", function()
     local report = sync(shop)
     assert.equal(entry_of(whole, "payments").read, entry_of(report, "payments").read)
     assert.equal(entry_of(whole, "customers").read, entry_of(report, "customers").read)
+    assert.matches("read whole, since the last run was more than 25 days ago.*customers",
+      tostring(report))
+    assert.same({}, sync(shop).notes)
+    shop:close()
+  end)
+
+  it("begins anew what was interrupted longer ago than the feed reaches back", function()
+    e:reset { charges = 300, compact = true }
+    local shop, path = open { retries = 0 }
+    e:control("faults", { match = { path = "/v1/charges", after = 2 },
+      action = { type = "html500" } })
+    assert.is_false(assert(shop:sync { page_size = 50, ranges = 1 }).complete)
+    e:control("faults", { clear = true })
+    rows.sql(path, ("UPDATE resource_state SET state = json_set(state, '$.at', %d)")
+      :format(os.time() - 26 * DAY))
+    local charge = rows.fetch(e, "charges")[10]
+    e:mutate { op = "update", id = charge.id, fields = { description = "anew" }, events = false,
+      key = KEY }
+    sync(shop)
+    assert_like_whole(path)
+    shop:close()
+  end)
+
+  it("reads whole what the feed has a gap for", function()
+    e:reset { charges = 200, compact = true }
+    local shop, path = open()
+    sync(shop)
+    local customer = rows.fetch(e, "customers")[30]
+    e:mutate { op = "update", id = customer.id, fields = { name = "First" }, key = KEY }
+    sync(shop) -- knows an event of customers now
+    e:mutate { op = "update", id = customer.id, fields = { name = "Then" }, key = KEY }
+    e:advance(31 * DAY) -- the feed forgets
+    local report = sync(shop)
+    assert.matches("read whole, since the feed of changes lacks events.*customers",
+      tostring(report))
+    assert_like_whole(path)
+    shop:close()
+  end)
+
+  -- As if everything had been stored in January.
+  local function age(path, name)
+    rows.sql(path, ([[UPDATE %s SET data = replace(data,
+      json_extract(data, '$.modifiedDate') || '"}', '2026-01-01T00:00:00Z"}')]]):format(name))
+  end
+
+  it("takes an event's snapshot only in the version that it reads", function()
+    for _, version in ipairs { false, "2019-02-11" } do
+      e:reset { charges = 200, compact = true }
+      local shop, path = open()
+      sync(shop)
+      local customer = rows.fetch(e, "customers")[30]
+      e:advance(DAY)
+      e:mutate { op = "update", id = customer.id, fields = { name = "Ada" }, key = KEY,
+        api_version = version or nil }
+      e:control("stats", { clear = true })
+      age(path, "customers")
+      sync(shop)
+      local asked = table.concat(e:control("stats?lines=1").lines, "\n")
+        :find("/v1/customers/" .. customer.id, 1, true)
+      assert.equal(version and true or false, asked ~= nil)
+      assert_like_whole(path)
+      shop:close()
+    end
+  end)
+
+  it("takes no snapshot where something newer may be stored, or another event", function()
+    e:reset { charges = 200, compact = true, tick = 0 }
+    local shop, path = open()
+    sync(shop)
+    local customers = rows.fetch(e, "customers")
+    e:advance(DAY)
+    e:mutate { op = "update", id = customers[30].id, fields = { name = "Ada" }, key = KEY }
+    for _, name in ipairs { "Bob", "Eve" } do -- in one second
+      e:mutate { op = "update", id = customers[31].id, fields = { name = name }, key = KEY }
+    end
+    age(path, "customers")
+    rows.sql(path, ([[UPDATE customers SET data = json_set(data, '$.modifiedDate',
+      '2030-01-01T00:00:00Z') WHERE id = '%s']]):format(customers[30].id))
+    e:control("stats", { clear = true })
+    sync(shop)
+    local asked = table.concat(e:control("stats?lines=1").lines, "\n")
+    assert.truthy(asked:find("/v1/customers/" .. customers[30].id, 1, true))
+    assert.truthy(asked:find("/v1/customers/" .. customers[31].id, 1, true))
+    assert_like_whole(path)
+    shop:close()
+  end)
+
+  it("lists the time in which much changed instead of asking for each object", function()
+    e:reset { charges = 400, compact = true }
+    local shop, path = open()
+    sync(shop)
+    e:advance(DAY)
+    local customers = rows.fetch(e, "customers")
+    for i = 11, 50 do
+      e:mutate { op = "update", id = customers[i].id, fields = { name = "Ada " .. i }, key = KEY }
+    end
+    e:control("stats", { clear = true })
+    local report = sync(shop)
+    assert.is_true(report.requests < 20, tostring(report))
+    assert.equal(40, entry_of(report, "customers").changed)
+    -- dated by their events all the same
+    local _, _, stored = rows.records(path, "customers")
+    assert.equal(100, stored)
+    assert.equal("40\n", rows.sql(path, ([[SELECT count(*) FROM customers
+      WHERE source_modified_date > '%s']]):format(os.date("!%Y-%m-%dT%H:%M:%SZ",
+        e:control "settings".now - 3600))))
+    assert_like_whole(path)
     shop:close()
   end)
 

@@ -85,8 +85,9 @@ local STAGES = {
 local FLOORS = {
   { "credentials", "mode" },
   { "integrations" },
-  { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.incremental",
-    "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.sweep", "sync.storing" },
+  { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.feed",
+    "sync.incremental", "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.sweep",
+    "sync.storing" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "platform.stripe.oauth" },

@@ -1,9 +1,12 @@
 -- Fetching again the objects that changed, several at once. Called by sync.
 
 local convert = require "commerce.sync.convert"
+local feed = require "commerce.sync.feed"
+local json = require "commerce.json"
 local plan = require "commerce.sync.plan"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
+local time = require "commerce.time"
 
 local changed = {}
 
@@ -11,33 +14,90 @@ local MOST_AT_ONCE = 20 -- requests in flight
 
 local GONE = 404 -- deleted since the event: another event tells, or will
 
+-- What concerns one object fails its resource, and the next run looks for this change again; a
+-- store that cannot be written ends the run.
+local function store(run, task, change, text)
+  local ok, message, details = storing.changed(run, task, change, text)
+  if ok or type(details) == "table" and details.kind == "store" then
+    return ok, message, details
+  end
+  run.books:fail_resource(task, message, details)
+  run.unfollowed[task.name] = true
+  return true
+end
+
+-- An event's snapshot saves the request, if nothing newer can have been stored: the record was last
+-- written well before the event, and the store shows all that a list or another event could.
+local function snapshot_will_do(run, task, change)
+  local consumer = task.consumers[1]
+  if not change.snapshot or #task.expand > 0 or task.keep or #task.consumers > 1
+    or consumer.source.distinct then
+    return false
+  end
+  local stored, message, details = run.store:find(consumer.data_type, run.connection.id,
+    { change.id })
+  if not stored then
+    return nil, message, details
+  end
+  local data = stored[change.id]
+  return data ~= nil and change.at > feed.LOOKBACK + time.parse(json.decode(data).modifiedDate)
+end
+
+local function start_call(task, change)
+  return task.session:request { path = task.resource.path .. "/" .. change.id,
+    query = plan.expansions(task.expand, true), endpoint = "GET " .. task.resource.path .. "/:id" }
+end
+
+-- What can be stored at once is; of the rest a request is begun.
+local function take(run, task, change)
+  if change.deleted then
+    return storing.deleted(run, task, change)
+  elseif not convert.is_askable(change.id) then
+    run.reread[change.resource] = true -- the next run reads the whole list
+    return true
+  end
+  local will_do, message, details = snapshot_will_do(run, task, change)
+  if will_do then
+    return store(run, task, change, change.snapshot)
+  elseif message then
+    return nil, message, details
+  end
+  return true, start_call(task, change)
+end
+
 local function finish_call(run, pending)
   local response, message, details = pending.call:poll()
   if response == false then
     return false
   elseif response then
-    return storing.changed(run, pending.task, pending.change, response.body)
+    return store(run, pending.task, pending.change, response.body)
   elseif type(details) == "table" and details.status == GONE then
     return true
-  elseif type(details) == "table" and details.kind == "store" then
-    return nil, message, details
   end
   run.books:fail_resource(pending.task, message, details)
-  run.unfollowed[pending.task.name] = true -- the next run looks for this change again
+  run.unfollowed[pending.task.name] = true
   return true
 end
 
-local function start_call(tasks, change)
-  local task = tasks[change.resource]
-  local call = task.session:request { path = task.resource.path .. "/" .. change.id,
-    query = plan.expansions(task.expand, true), endpoint = "GET " .. task.resource.path .. "/:id" }
-  return { call = call, task = task, change = change }
+-- One look at everything that is under way: whether anything ended.
+local function look(run, pending)
+  local moved = false
+  for i = #pending, 1, -1 do
+    local done, message, details = finish_call(run, pending[i])
+    if done == nil then
+      return nil, message, details
+    elseif done then
+      table.remove(pending, i)
+      moved = true
+    end
+  end
+  return moved
 end
 
 --- Fetch and store the objects that changed, several at once.
 ---@param run commerce.Run
 ---@param tasks commerce.Task[]
----@param changes table[] from `incremental.changes`
+---@param changes commerce.Change[]
 ---@return boolean? ok nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
@@ -49,27 +109,17 @@ function changed.fetch(run, tasks, changes)
   while at <= #changes or #pending > 0 do
     while at <= #changes and #pending < MOST_AT_ONCE do
       local change = changes[at]
+      local task = by_name[change.resource]
+      local ok, call, details = take(run, task, change)
+      if not ok then
+        return nil, call, details
+      end
+      pending[#pending + 1] = call and { call = call, task = task, change = change } or nil
       at = at + 1
-      if change.deleted then
-        local ok, message, details = storing.deleted(run, by_name[change.resource], change)
-        if not ok then
-          return nil, message, details
-        end
-      elseif convert.is_askable(change.id) then
-        pending[#pending + 1] = start_call(by_name, change)
-      else
-        run.reread[change.resource] = true -- the next run reads the whole list
-      end
     end
-    local moved = false
-    for i = #pending, 1, -1 do
-      local done, message, details = finish_call(run, pending[i])
-      if done == nil then
-        return nil, message, details
-      elseif done then
-        table.remove(pending, i)
-        moved = true
-      end
+    local moved, message, details = look(run, pending)
+    if moved == nil then
+      return nil, message, details
     end
     idle = moved and 0 or idle + 1
     if not moved and #pending > 0 then

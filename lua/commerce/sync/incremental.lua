@@ -1,107 +1,39 @@
--- What changed at the source since the last run, from its event feed. Called by sync.
+-- What changed at the source since the last run. Called by sync.
 --
 -- Lists show what is new, never what has changed. So a run after another reads only the newest part
--- of each list, with some lookback, and fetches again what the feed names. Where the feed does not
--- reach back far enough, or may not be read, the lists are read whole.
+-- of each list, with some lookback, and fetches again what the feed of changes names. Where the
+-- feed does not reach back far enough, has a gap, or may not be read, the lists are read whole.
 
-local core = require "commerce.core"
 local errors = require "commerce.errors"
-local json = require "commerce.json"
-local runtime = require "commerce.runtime"
+local feed = require "commerce.sync.feed"
+local query = require "commerce.query"
+local time = require "commerce.time"
 
 local incremental = {}
 
-local LOOKBACK = 600 -- seconds: objects and events become visible some time after they are created
+local LOOKBACK = feed.LOOKBACK
+local PAGE = 100 -- objects of a list that one request gives
+local WORTH_LISTING = 2 -- as many requests of single objects for one of a list
+
+-- ---------------------------------------------------------------- which lists are followed
+
+local function too_old(run, saved)
+  return run.started - (saved.at or run.started)
+    > run.connection.platform.changes.reach * 86400
+end
 
 -- A list that an earlier run has read, or has begun to read: what was read of it may have changed
 -- since, and the feed tells.
-local function followed(run, saved)
-  return saved ~= nil and saved.events_since ~= nil and not run.options.full
-    and run.options.since == nil
-    and run.started - (saved.at or run.started) <= run.connection.platform.changes.reach * 86400
-end
-
---- From when on a list is read: all of it, unless an earlier run finished it.
----@param saved table? its state in `run.follows`
----@return integer? unix seconds
-function incremental.list_start(saved)
-  if saved and saved.finished and saved.newest then
-    return math.max(0, math.min(saved.newest - LOOKBACK, saved.unsettled_since or saved.newest))
-  end
-end
-
--- ---------------------------------------------------------------- the feed
-
--- An object that the newest part of its list shows anyway need not be fetched.
-local function in_list(saved, change)
-  local start = incremental.list_start(saved)
-  return start and change.created and change.created >= start
-end
-
--- Within the lookback the feed repeats itself: what the last run saw in it needs no second look.
-local function applied(saved, change)
-  return saved.applied and saved.applied[change.id] == change.at
-end
-
-local function collect(run, change, found)
-  local saved = run.follows[change.resource]
-  local key = change.resource .. " " .. change.id
-  local first = found.seen[key]
-  if first then
-    -- the newest event of an object came before: the others of it can only date it
-    first.dated = first.dated or not change.related and change.at or nil
+local function follow(run, task, saved)
+  if not saved or run.options.full or run.options.since then
     return
-  end
-  found.seen[key] = change
-  change.dated = not change.related and change.at or nil
-  if change.at < found.newest and change.at >= found.newest - LOOKBACK then
-    local list = found.applied[change.resource] or {}
-    found.applied[change.resource], list[change.id] = list, change.at
-  end
-  if saved and not applied(saved, change) and (change.deleted or not in_list(saved, change)) then
-    found[#found + 1] = change
+  elseif too_old(run, saved) then
+    run.saved[task.name] = nil -- nor is the reading of its list continued
+    run.gaps[#run.gaps + 1] = task.name
+  elseif saved.events_since then
+    run.follows[task.name] = saved
   end
 end
-
-local function feed_query(run, tasks)
-  local query, seen = {}, {}
-  for _, task in ipairs(tasks) do
-    for _, event_type in ipairs(run.connection.platform.changes.types_of(task.name)) do
-      if not seen[event_type] then
-        seen[event_type] = true
-        query[#query + 1] = { "types[]", event_type }
-      end
-    end
-  end
-  return query
-end
-
--- Where nothing is followed yet, one page is enough: it tells where the next run goes on.
-local function read_feed(run, tasks, since)
-  local feed = run.connection.platform.changes
-  local found = { seen = {}, applied = {}, newest = since or 0 }
-  local projection = core.projection(feed.paths)
-  local pager = run.session:pager { path = feed.path, query = feed_query(run, tasks),
-    created_gte = since and math.max(0, since - LOOKBACK) }
-  local page, message, details
-  repeat
-    page, message, details = runtime.await(run.transport, pager)
-    for i = 1, page and #page or 0 do
-      found.newest = math.max(found.newest, page:created(i))
-      for _, change in ipairs(feed.of(json.decode(page:element(i, projection)))) do
-        change.at = page:created(i)
-        collect(run, change, found)
-      end
-    end
-  until not page or not since
-  pager:close()
-  if message then
-    return nil, message, details
-  end
-  return found
-end
-
--- ---------------------------------------------------------------- deciding
 
 local function decide(run, tasks)
   local since
@@ -111,13 +43,129 @@ local function decide(run, tasks)
       return nil, message, details
     end
     run.saved[task.name] = saved
-    if followed(run, saved) then
-      run.follows[task.name] = saved
+    follow(run, task, saved)
+    if run.follows[task.name] then
       since = math.min(since or saved.events_since, saved.events_since)
     end
   end
+  if #run.gaps > 0 then
+    run.books:note(("read whole, since the last run was more than %d days ago, and events do not "
+      .. "reach back further: %s"):format(run.connection.platform.changes.reach,
+      table.concat(run.gaps, ", ")))
+  end
   return true, since
 end
+
+-- The newest event that the last run saw of a resource must still be in the feed. Where it is not,
+-- others may be missing, too.
+local function check_gaps(run, tasks, found, since)
+  local gaps = {}
+  for _, task in ipairs(tasks) do
+    local saved = run.follows[task.name]
+    local known = saved and saved.latest_event
+    if known and known >= since - LOOKBACK and (found.latest[task.name] or 0) < known then
+      run.follows[task.name], run.saved[task.name] = nil, nil
+      gaps[#gaps + 1] = task.name
+    end
+  end
+  if #gaps > 0 then
+    run.books:note("read whole, since the feed of changes lacks events that were in it: "
+      .. table.concat(gaps, ", "))
+  end
+end
+
+--- From when on a list is read: all of it, unless an earlier run finished it.
+---@param saved table? its state in `run.follows`
+---@return integer? unix seconds
+function incremental.list_start(saved)
+  if saved and saved.finished and saved.newest then
+    return math.max(0, math.min(saved.newest - LOOKBACK, saved.unsettled_since or saved.newest,
+      saved.window or saved.newest))
+  end
+end
+
+-- ---------------------------------------------------------------- which objects are fetched
+
+-- Within the lookback the feed repeats itself: what the last run saw in it needs no second look.
+local function applied(saved, change)
+  return saved.applied and saved.applied[change.id] == change.at
+end
+
+-- By resource: what changed and is not to be seen in the part of its list that is read anyway.
+local function wanted(run, found)
+  local by_resource = {}
+  for _, change in ipairs(found.changes) do
+    local saved = run.follows[change.resource]
+    if saved and not applied(saved, change) then
+      local list = by_resource[change.resource] or {}
+      by_resource[change.resource], list[#list + 1] = list, change
+    end
+  end
+  return by_resource
+end
+
+local function in_list(saved, change)
+  local start = incremental.list_start(saved)
+  return not change.deleted and start and change.created and change.created >= start
+end
+
+-- Many single requests cost more than listing the time that they lie in: then the list is read
+-- further back. How many objects lie in it, the records tell that have been made of them.
+local function widen(run, task, changes)
+  local saved, consumer = run.follows[task.name], task.consumers[1]
+  local count, oldest = 0, nil
+  for _, change in ipairs(changes) do
+    if not in_list(saved, change) and not change.deleted and change.created then
+      count, oldest = count + 1, math.min(oldest or change.created, change.created)
+    end
+  end
+  if count <= WORTH_LISTING or not saved.finished or not consumer
+    or not consumer.data_type.shape.by_name.createdDate then
+    return true
+  end
+  local since = assert(query.parse(consumer.data_type, "createdDate>=" .. time.format(oldest)))
+  local listed, message, details = run.store:count(consumer.data_type, run.connection.id, since)
+  if not listed then
+    return nil, message, details
+  elseif count > WORTH_LISTING * (listed / PAGE + 1) then
+    saved.window = oldest
+  end
+  return true
+end
+
+-- What the lookback of the next run will show again.
+local function remember_applied(run, found)
+  for _, change in ipairs(found.changes) do
+    -- not of the newest second: another event may still come into it
+    if change.at < found.newest and change.at >= found.newest - LOOKBACK then
+      local list = run.applied[change.resource] or {}
+      run.applied[change.resource], list[change.id] = list, change.at
+    end
+    if change.dated then
+      local list = run.dated[change.resource] or {}
+      run.dated[change.resource], list[change.id] = list, change.dated
+    end
+  end
+end
+
+local function to_fetch(run, tasks, found)
+  local by_resource, changes = wanted(run, found), {}
+  for _, task in ipairs(tasks) do
+    local list = by_resource[task.name] or {}
+    local ok, message, details = widen(run, task, list)
+    if not ok then
+      return nil, message, details
+    end
+    for _, change in ipairs(list) do
+      if not in_list(run.follows[task.name], change) then
+        changes[#changes + 1] = change
+      end
+    end
+  end
+  return changes
+end
+
+-- ---------------------------------------------------------------- all of it
 
 -- Without the permission nothing can be followed, and all is read; else what stands on the feed has
 -- failed, and the next run looks for the same changes again.
@@ -138,10 +186,10 @@ end
 
 --- Decide how each list is read, and find what changed in those that were read before.
 ---@param run commerce.Run gets `saved` (the state of each list), `follows` (of those whose changes
----  the feed tells), `events_since` and `applied` (where the next run goes on in the feed)
+---  the feed tells), `events_since`, `latest_event` and `applied` (where the next run goes on in
+---  the feed), `dated` (by resource and id: unix seconds of the newest event)
 ---@param tasks commerce.Task[]
----@return table[]? changes list of { resource, id, deleted, dated? (unix seconds of its own newest
----  event) }, newest first; nil if the store failed
+---@return commerce.Change[]? changes that no list will show; nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
 function incremental.changes(run, tasks)
@@ -149,7 +197,8 @@ function incremental.changes(run, tasks)
   for _, task in ipairs(tasks) do
     lists[#lists + 1] = task.resource.list and task or nil
   end
-  run.follows, run.saved, run.applied = {}, {}, {}
+  run.follows, run.saved, run.applied, run.dated, run.latest_event = {}, {}, {}, {}, {}
+  run.gaps = {}
   if #lists == 0 then
     return {}
   end
@@ -157,13 +206,20 @@ function incremental.changes(run, tasks)
   if not ok then
     return nil, since, details
   end
-  local found, message, why = read_feed(run, lists, since)
+  local found, message, why = feed.read(run, lists, since)
   if not found then
     without_feed(run, lists, message, why)
     return {}
   end
-  run.events_since, run.applied = found.newest, found.applied
-  return found
+  if since then
+    check_gaps(run, lists, found, since)
+  end
+  run.events_since, run.latest_event = found.newest, found.latest
+  remember_applied(run, found)
+  if not since then
+    run.dated = {} -- one page of the feed would date some objects and not others
+  end
+  return to_fetch(run, lists, found)
 end
 
 return incremental

@@ -30,6 +30,8 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field events_since integer? the newest event when the run began
 ---@field finished table<string, boolean> the resources that have been read to their end
 ---@field unfollowed table<string, boolean> those of which not every change could be read
+---@field dated table<string, table<string, integer>> by resource and id: of events, unix seconds
+---@field latest_event table<string, integer> by resource: the newest event, unix seconds
 ---@field reread table<string, boolean> those that have to be read whole the next time
 ---@field joins table[] consumers with a join
 
@@ -234,6 +236,8 @@ function reading.finish(run, tasks)
         unsettled_since = state.unsettled_since,
         events_since = not run.reread[task.name] and run.events_since or nil,
         applied = run.applied[task.name],
+        latest_event = run.latest_event[task.name]
+          or (run.follows[task.name] or {}).latest_event,
         at = run.started }
     end
   end

@@ -12,8 +12,10 @@ local storing = {}
 ---@param consumers table[]
 ---@param object table
 ---@param records table<string, table[]> receives them by data type name
----@param changed_at integer? when the object changed (unix seconds), if an event told
-function storing.take(run, consumers, object, records, changed_at)
+---@param dated table<string, integer>? unix seconds by id: when objects changed, as events told
+function storing.take(run, consumers, object, records, dated)
+  -- a resource that dates its own changes needs no event's date
+  local changed_at = not object.updated and dated and dated[object.id] or nil
   for _, consumer in ipairs(consumers) do
     local list = records[consumer.type] or {}
     records[consumer.type] = list
@@ -70,7 +72,7 @@ function storing.page(run, task, page, reader)
     if not object then
       return errors.fail("mapping", message)
     end
-    storing.take(run, task.consumers, object, records)
+    storing.take(run, task.consumers, object, records, run.dated[task.name])
     if task.keep then
       local id, parent_id = task.keep(object)
       sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
@@ -86,7 +88,7 @@ end
 --- Mark what the source deleted.
 ---@param run commerce.Run
 ---@param task commerce.Task
----@param change table { id }
+---@param change commerce.Change
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -107,7 +109,7 @@ end
 --- Store an object that was fetched because it changed.
 ---@param run commerce.Run
 ---@param task commerce.Task
----@param change table { id, dated? }
+---@param change commerce.Change
 ---@param text string JSON
 ---@return boolean? ok nil on failure
 ---@return string? message
@@ -120,8 +122,7 @@ function storing.changed(run, task, change, text)
     return storing.deleted(run, task, change)
   end
   local records, sources = {}, {}
-  -- a resource that dates its own changes needs no event's date
-  storing.take(run, task.consumers, object, records, not object.updated and change.dated or nil)
+  storing.take(run, task.consumers, object, records, run.dated[task.name])
   if task.keep then
     local id, parent_id = task.keep(object)
     sources[1] = { id = id, parent_id = parent_id, data = text }

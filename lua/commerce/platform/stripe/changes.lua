@@ -1,9 +1,9 @@
 -- Stripe's event feed as a list of changed objects: GET /v1/events.
 -- Called by the platform; requires nothing.
 --
--- An event's snapshot is rendered in the API version of its account, not in ours, so nothing but
--- ids is taken from it; the object is fetched again. Events live 30 days, and balance transactions
--- have none (Stripe's documentation, "Event object", "Types of events").
+-- An event's snapshot is rendered in the API version that its account had then: unless that is
+-- ours, nothing but ids is taken from it, and the object is fetched again. Events live 30 days, and
+-- balance transactions have none (Stripe's documentation, "Event object", "Types of events").
 
 local changes = {
   path = "/v1/events",
@@ -12,8 +12,8 @@ local changes = {
   --- Days after which the feed is not trusted to reach back: it holds 30.
   reach = 25,
   --- What of an event is read.
-  paths = { "id", "object", "livemode", "type", "created", "data.object.id", "data.object.object",
-    "data.object.created", "data.object.charge", "data.object.deleted" },
+  paths = { "id", "object", "livemode", "type", "created", "api_version", "data.object.id",
+    "data.object.object", "data.object.created", "data.object.charge", "data.object.deleted" },
 }
 
 -- At most 20 types may be asked for at once. What an object's creation tells is left out: the lists
@@ -35,6 +35,21 @@ local TYPES = {
 local RESOURCES = { charge = "charges", refund = "refunds", dispute = "disputes",
   customer = "customers", product = "products", price = "prices", tax_rate = "tax_rates" }
 
+local RESOURCES_BY_TYPE = {}
+for resource, types in pairs(TYPES) do
+  for _, event_type in ipairs(types) do
+    local list = RESOURCES_BY_TYPE[event_type] or {}
+    RESOURCES_BY_TYPE[event_type], list[#list + 1] = list, resource
+  end
+end
+
+--- The resources that an event tells of by its type.
+---@param event table
+---@return string[]
+function changes.resources_of(event)
+  return RESOURCES_BY_TYPE[event.type] or {}
+end
+
 --- The event types that tell of changes of a resource; none for one that changes in silence.
 ---@param resource string
 ---@return string[]
@@ -48,16 +63,18 @@ end
 
 --- The objects that an event says have changed.
 ---@param event table with the fields of `changes.paths`
----@return table[] list of { resource, id, created? (unix seconds), deleted, related }; related: it
----  may have changed with the event's own object
-function changes.of(event)
+---@param version string? the API version that is read
+---@return table[] list of { resource, id, created? (unix seconds), deleted, current, related };
+---  current: its snapshot is in that version; related: it may have changed with the event's own
+---  object
+function changes.of(event, version)
   local object = type(event.data) == "table" and event.data.object
   local resource = object and RESOURCES[object.object]
   if not resource then
     return {}
   end
   local list = { { resource = resource, id = object.id, created = tonumber(object.created),
-    deleted = event.type:find("%.deleted$") ~= nil } }
+    deleted = event.type:find("%.deleted$") ~= nil, current = event.api_version == version } }
   if object.object ~= "charge" and id_of(object.charge) then
     list[2] = { resource = "charges", id = id_of(object.charge), related = true }
   end
