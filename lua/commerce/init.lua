@@ -69,6 +69,14 @@ function methods:mode()
   if self.fixed_mode then
     return self.fixed_mode, "opened"
   end
+  return self:stored_mode()
+end
+
+--- The mode that the store is switched to, whatever the application was opened in.
+---@return "test"|"live"|nil mode nil on failure
+---@return string origin "set" or "default"; or the message
+---@return commerce.Details? details
+function methods:stored_mode()
   return mode.stored(self.store)
 end
 

@@ -285,7 +285,8 @@ describe("commerce", function()
           local list = lines_of(good("show " .. name, { COLUMNS = tostring(width) }))
           local count = rows.number(path, "SELECT count(*) FROM " .. name)
           local shown = math.min(count, 20)
-          assert.is_true(#list == shown + 1 or #list == shown + 2 and shown == 20, name)
+          assert.equal(shown + 2, #list, name)
+          assert.matches("^%(live mode", list[#list])
           for _, line in ipairs(list) do
             assert.is_true(columns(line) <= width, ("%s: %d columns: %s"):format(name,
               columns(line), line))
@@ -299,11 +300,12 @@ describe("commerce", function()
       local list = lines_of(good "show payments")
       assert.equal(22, #list)
       assert.matches("^id +", list[1])
-      assert.matches("the first 20", list[22], 1, true)
+      assert.equal("(live mode; the first 20, --limit shows more)", list[22])
     end)
 
     it("says so where there is nothing", function()
-      assert.equal("no payments\n", good "show payments --query 'amount>99999999999999'")
+      assert.equal("no payments in live mode\n",
+        good "show payments --query 'amount>99999999999999'")
       assert.equal("[]\n", good "show payments --query 'amount>99999999999999' --format json")
       assert.equal("", good "show payments --query 'amount>99999999999999' --format jsonl")
     end)
@@ -404,7 +406,9 @@ describe("commerce", function()
       local id = rows.sql(path, "SELECT id FROM connections"):gsub("%s", "")
       assert.equal(good "show customers --format csv",
         good("show customers --format csv --connection " .. id))
-      assert.equal("", good "show customers --format jsonl --connection nobody")
+      local status, output, errors = box:commerce "show customers --connection nobody"
+      assert.same({ 2, "", "commerce: no connection 'nobody': `commerce connections list` shows "
+        .. "what there is\n" }, { status, output, errors })
     end)
   end)
 

@@ -100,9 +100,10 @@ local FLOORS = {
     "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
     "api.profile", "api.refresh", "api.router", "api.schemas", "api.scope", "api.webhooks" },
   { "openresty" },
-  { "cli", "cli.actions", "cli.common", "cli.companies", "cli.connect", "cli.connections",
-    "cli.coverage", "cli.explain", "cli.facts", "cli.find", "cli.format", "cli.main",
-    "cli.output", "cli.progress", "cli.settings", "cli.show", "cli.status", "cli.sync",
+  { "cli", "cli.actions", "cli.common", "cli.companies", "cli.confirm", "cli.connect",
+    "cli.connections", "cli.coverage", "cli.explain", "cli.facts", "cli.find", "cli.format",
+    "cli.integrations", "cli.main", "cli.mode", "cli.output", "cli.progress", "cli.rekey",
+    "cli.secret_option", "cli.settings", "cli.show", "cli.status", "cli.sync",
     "cli.terminal", "cli.verify" },
 }
 

@@ -40,22 +40,23 @@ end
 
 --- Refuse what belongs to a connection of the other mode.
 ---@param app commerce.App
----@param row table the connection, or its row
+---@param connection commerce.Connection
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function common.check_mode(app, row)
+function common.check_mode(app, connection)
   local current, message, details = app:mode()
   if not current then
     return nil, message, details
   end
-  local own = mode.of_integration(row.integration.name or row.integration)
+  local own = connection.integration.mode
   if own == current then
     return true
   end
+  local switch = common.key_mode() and ", as the key in STRIPE_SECRET_KEY has it"
+    or (": `commerce mode %s` switches"):format(own)
   return errors.fail("usage", ("connection %s is in %s mode, and commands work in %s mode now%s")
-    :format(row.id, own, current, common.key_mode() and ", as the key in STRIPE_SECRET_KEY does"
-    or (": `commerce mode %s` switches"):format(own)))
+    :format(connection.id, own, current, switch))
 end
 
 --- A command's work with the store open; it is closed whatever happens.

@@ -28,7 +28,7 @@ local function print_company(company, as_json)
     output.line(facts.connection_line(connection))
   end
   if #all.connections == 0 then
-    output.line("no connections yet")
+    output.line(("no connections in %s mode yet"):format(all.mode))
   end
   return 0
 end
@@ -74,6 +74,7 @@ local function list_companies(app, args)
   end
   output.line(format.table({ "id", "name", "connections", "last sync", "created" }, rows,
     terminal.width()))
+  output.line(("(their connections in %s mode)"):format(app:mode()))
   return 0
 end
 

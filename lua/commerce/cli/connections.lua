@@ -80,8 +80,8 @@ local function list_connections(app, args)
     end
   end
   local connections
-  connections, message, details = app:connections { status = args.status,
-    integration = args.integration, company_id = company and company.id }
+  connections, message, details = find.connections(app, { status = args.status,
+    integration = args.integration, company_id = company and company.id })
   if not connections then
     return nil, message, details
   elseif args.json then
@@ -90,7 +90,7 @@ local function list_connections(app, args)
     end
     return 0
   elseif #connections == 0 then
-    output.line "no connections"
+    output.line(("no connections in %s mode"):format(app:mode()))
     return 0
   end
   return print_table(app, connections)

@@ -1,4 +1,6 @@
--- What the reader of an error can do about it. Called by the commands; requires nothing.
+-- What the reader of an error can do about it. Called by the commands.
+
+local core = require "commerce.core"
 
 local explain = {}
 
@@ -24,7 +26,8 @@ function explain.failure(message, details)
   local hint = type(details) == "table" and HINTS[details.kind]
   local advice = hint and hint(details)
   local line = tostring(message):gsub("%s*\n%s*", " ")
-  return advice and line .. "; " .. advice or line
+  -- whoever gave a key where something else belongs is told so without it
+  return core.scrub(advice and line .. "; " .. advice or line)
 end
 
 return explain

@@ -1,6 +1,7 @@
 -- Companies and connections as the commands show them: as facts for JSON, and as lines.
 -- Called by the commands.
 
+local find = require "commerce.cli.find"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
 
@@ -10,7 +11,7 @@ local facts = {}
 ---@param connection commerce.Connection
 ---@return "test"|"live"
 function facts.mode(connection)
-  return connection.integration.livemode and "live" or "test"
+  return connection.integration.mode
 end
 
 local function camel(rows, names)
@@ -55,18 +56,23 @@ function facts.connection(connection, whole)
   return all
 end
 
---- A company with its connections.
+--- A company with its connections of the mode that is worked in.
 ---@param company commerce.Company
 ---@return table? facts nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function facts.company(company)
-  local connections, message, details = company:connections()
+  local mode, message, details = company.app:mode()
+  local connections
+  if mode then
+    connections, message, details = find.connections(company.app, { company_id = company.id })
+  end
   if not connections then
     return nil, message, details
   end
   local all = { id = company.id, name = company.name, description = company.description,
-    tags = company.tags, created = company.created, connections = json.array {} }
+    tags = company.tags, created = company.created, mode = mode,
+    connections = json.array {} }
   for i, connection in ipairs(connections) do
     all.connections[i] = facts.connection(connection)
     if not all.lastSync or (connection.last_sync or "") > all.lastSync then

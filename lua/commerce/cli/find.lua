@@ -1,6 +1,7 @@
 -- Which company or connection a person means: its id, the beginning of it, or a name that only one
 -- has. Called by the commands.
 
+local common = require "commerce.cli.common"
 local errors = require "commerce.errors"
 
 local find = {}
@@ -52,18 +53,58 @@ function find.company(app, text)
   return choose(list, "company", text, { "id", "name" })
 end
 
---- A connection.
+--- Connections of the mode that is worked in, oldest first.
+---@param app commerce.App
+---@param given table? as for `app:connections`
+---@return commerce.Connection[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function find.connections(app, given)
+  local current, message, details = app:mode()
+  if not current then
+    return nil, message, details
+  end
+  local all
+  all, message, details = app:connections(given)
+  if not all then
+    return nil, message, details
+  end
+  local list = {}
+  for _, connection in ipairs(all) do
+    if connection.integration.mode == current then
+      list[#list + 1] = connection
+    end
+  end
+  return list
+end
+
+-- One that is named, but of the other mode: better told than "no connection".
+local function other_mode(app, text)
+  local list = app:connections()
+  local connection = list and choose(list, "connection", text, { "id", "account" })
+  if connection then
+    return common.check_mode(app, connection)
+  end
+end
+
+--- A connection of the mode that is worked in.
 ---@param app commerce.App
 ---@param text string its id, at least the first four characters of it, or its account's id
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function find.connection(app, text)
-  local list, message, details = app:connections()
+  local list, message, details = find.connections(app)
   if not list then
     return nil, message, details
   end
-  return choose(list, "connection", text, { "id", "account" })
+  local connection
+  connection, message, details = choose(list, "connection", text, { "id", "account" })
+  if connection then
+    return connection
+  end
+  local _, other, why = other_mode(app, text)
+  return nil, other or message, why or details
 end
 
 return find

@@ -10,15 +10,16 @@ local output = require "commerce.cli.output"
 local cli = {}
 
 local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
-  "settings" }
+  "integrations", "mode", "rekey", "settings" }
 
 local EPILOG = [[
 Environment:
-  STRIPE_SECRET_KEY  the key to read with (sk_..., rk_...); never given as an argument
-  STRIPE_ACCOUNT     act on this connected account (acct_...)
-  STRIPE_API_BASE    another server: an emulator, a proxy
-  COMMERCE_STORE     where the records are kept (default sqlite:commerce.db)
-  NO_COLOR           no colours
+  STRIPE_SECRET_KEY    the key to read with (sk_..., rk_...); never given as an argument
+  STRIPE_ACCOUNT       act on this connected account (acct_...)
+  STRIPE_API_BASE      another server: an emulator, a proxy
+  COMMERCE_STORE       where the records are kept (default sqlite:commerce.db)
+  COMMERCE_MASTER_KEY  seals the secrets that are stored (openssl rand -base64 32)
+  NO_COLOR             no colours
 
 Exit status: 0 all done, 1 something failed or does not agree, 2 wrong usage.]]
 
@@ -85,7 +86,8 @@ function cli.main(arguments)
   local parser, modules = new_parser()
   local ok, parsed = parser:pparse(join_dashed(arguments))
   if not ok then
-    io.stderr:write(usage_of(parser, arguments), "\n\ncommerce: ", tostring(parsed), "\n")
+    io.stderr:write(usage_of(parser, arguments), "\n\ncommerce: ", core.scrub(tostring(parsed)),
+      "\n")
     return 2
   end
   local ran, status, message, details = pcall(run, modules[parsed.command], parsed)
@@ -99,7 +101,7 @@ function cli.main(arguments)
       print_failure(raised.message, raised)
       return raised.kind == "usage" and 2 or 1
     end
-    io.stderr:write("commerce: internal error: ", tostring(raised), "\n")
+    io.stderr:write("commerce: internal error: ", core.scrub(tostring(raised)), "\n")
     return 1
   elseif message then
     print_failure(message, details)

@@ -1,6 +1,7 @@
 -- `commerce show TYPE`: read records from the store.
 
 local common = require "commerce.cli.common"
+local find = require "commerce.cli.find"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
 local model = require "commerce.model"
@@ -10,6 +11,7 @@ local terminal = require "commerce.cli.terminal"
 
 local command = {}
 
+local STDERR = 2
 local TABLE_LIMIT = 20 -- records in a table if nothing else is asked for: a screenful
 
 -- The columns of a table, most telling first, as { heading, field }; the other formats have them
@@ -86,7 +88,7 @@ end
 
 local writers = {}
 
-function writers.table(data_type, next_record, limit)
+function writers.table(data_type, next_record, limit, mode)
   local columns, headings, rows = table_columns(data_type), {}, {}
   for i, column in ipairs(columns) do
     headings[i] = column[1]
@@ -99,13 +101,12 @@ function writers.table(data_type, next_record, limit)
     rows[#rows + 1] = row
   end
   if #rows == 0 then
-    output.line("no " .. data_type.name)
+    output.line(("no %s in %s mode"):format(data_type.name, mode))
     return
   end
   output.line(format.table(headings, rows, terminal.width()))
-  if #rows == limit then
-    output.line(("(the first %d; --limit shows more)"):format(limit))
-  end
+  output.line(#rows == limit and ("(%s mode; the first %d, --limit shows more)"):format(mode, limit)
+    or ("(%s mode)"):format(mode))
 end
 
 function writers.json(_, next_text)
@@ -141,6 +142,30 @@ end
 
 local RAW = { json = true, jsonl = true } -- what is stored is shown as it is, digit by digit
 
+local function show(app, args)
+  local data_type, connection
+  local mode, message, details = app:mode()
+  if mode then
+    data_type, message, details = app.store:find_type(args.type)
+  end
+  if not data_type then
+    return nil, message, details or select(3, errors.fail("usage", message))
+  elseif args.connection then
+    connection, message, details = find.connection(app, args.connection)
+    if not connection then
+      return nil, message, details
+    end
+  end
+  local next_record = app:records(data_type.name, { query = args.query, orderBy = args.order_by,
+    limit = args.limit, connection_id = connection and connection.id, raw = RAW[args.format] })
+  if args.format ~= "table" and terminal.is_terminal(STDERR) then
+    -- the records are the output and nothing else; who reads along is told the mode beside it
+    io.stderr:write("commerce: ", mode, " mode\n")
+  end
+  writers[args.format](data_type, next_record, args.limit, mode)
+  return 0
+end
+
 --- Run it.
 ---@param args table parsed arguments
 ---@return integer? status nil on failure
@@ -151,22 +176,8 @@ function command.run(args)
   if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
     return errors.fail("usage", ("--limit: a whole number expected, got '%s'"):format(args.limit))
   end
-  limit = limit or args.format == "table" and TABLE_LIMIT or nil
-  local app, message, details = common.open_existing(args)
-  if not app then
-    return nil, message, details
-  end
-  local data_type
-  data_type, message, details = app.store:find_type(args.type)
-  if not data_type then
-    app:close()
-    return nil, message, details or select(3, errors.fail("usage", message))
-  end
-  local next_record = app:records(data_type.name, { query = args.query, orderBy = args.order_by,
-    limit = limit, connection_id = args.connection, raw = RAW[args.format] })
-  writers[args.format](data_type, next_record, limit)
-  app:close()
-  return 0
+  args.limit = limit or args.format == "table" and TABLE_LIMIT or nil
+  return common.with_app(show)(args)
 end
 
 return command

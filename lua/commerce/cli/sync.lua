@@ -77,8 +77,8 @@ local function sync_all(app, args)
   local company, message, details = company_of(app, args)
   local list
   if not message then
-    list, message, details = app:connections { status = "Linked",
-      company_id = company and company.id }
+    list, message, details = find.connections(app, { status = "Linked",
+      company_id = company and company.id })
   end
   if not list then
     return nil, message, details
@@ -97,7 +97,8 @@ local function sync_all(app, args)
   if tried > 0 then
     return status
   elseif company then
-    return errors.fail("usage", company.name .. " has no linked connection whose key is kept")
+    return errors.fail("usage", ("%s has no linked connection in %s mode whose key is kept")
+      :format(company.name, app:mode()))
   end
   return connect.no_key()
 end
@@ -168,7 +169,11 @@ end
 
 local function sync_due(app, args, own)
   local company, message, details = company_of(app, args)
-  if message then
+  local mode
+  if not message then
+    mode, message, details = app:mode()
+  end
+  if not mode then
     return nil, message, details
   end
   local order, parts, why = due_by_connection(app, { id = own and own.id,
@@ -179,7 +184,7 @@ local function sync_due(app, args, own)
   local status, done = 0, 0
   for _, id in ipairs(order) do
     local shop = own or app:connection(id)
-    if shop and (own or shop:has_key()) then
+    if shop and shop.integration.mode == mode and (own or shop:has_key()) then
       done = done + 1
       local code
       code, message, details = sync_due_connection(shop, parts[id], args)
@@ -191,7 +196,7 @@ local function sync_due(app, args, own)
     end
   end
   if done == 0 and not args.json then
-    output.line "nothing is due"
+    output.line(("nothing is due in %s mode"):format(mode))
   end
   return status
 end

@@ -82,7 +82,8 @@ end
 ---@return commerce.Details? details
 function sqlite.open(path, options)
   if options.create == false and not exists(path) then
-    return errors.fail("store", path .. ": there is no such database; run `commerce sync` first")
+    return errors.fail("store", path .. ": there is no such database; run `commerce sync` first",
+      { code = "no_database" })
   end
   local db, message, details = connection.open("SQLite3", path, path)
   if not db then
