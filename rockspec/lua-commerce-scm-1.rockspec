@@ -86,6 +86,7 @@ build = {
     ["commerce.cli.show"] = "lua/commerce/cli/show.lua",
     ["commerce.cli.status"] = "lua/commerce/cli/status.lua",
     ["commerce.cli.sync"] = "lua/commerce/cli/sync.lua",
+    ["commerce.cli.sync_many"] = "lua/commerce/cli/sync_many.lua",
     ["commerce.cli.terminal"] = "lua/commerce/cli/terminal.lua",
     ["commerce.cli.verify"] = "lua/commerce/cli/verify.lua",
     ["commerce.company"] = "lua/commerce/company.lua",

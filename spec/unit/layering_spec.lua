@@ -103,7 +103,7 @@ local FLOORS = {
   { "cli", "cli.actions", "cli.common", "cli.companies", "cli.confirm", "cli.connect",
     "cli.connections", "cli.coverage", "cli.explain", "cli.facts", "cli.find", "cli.format",
     "cli.integrations", "cli.main", "cli.mode", "cli.output", "cli.progress", "cli.rekey",
-    "cli.secret_option", "cli.settings", "cli.show", "cli.status", "cli.sync",
+    "cli.secret_option", "cli.settings", "cli.show", "cli.status", "cli.sync", "cli.sync_many",
     "cli.terminal", "cli.verify" },
 }
 

@@ -70,10 +70,11 @@ end
 --- kept.
 ---@param app commerce.App
 ---@param text string? which connection; the key must belong to it
+---@param options table? further options of `app:connect`
 ---@return commerce.Connection? shop nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function connect.one(app, text)
+function connect.one(app, text, options)
   local named, message, details
   if text then
     named, message, details = find.connection(app, text)
@@ -84,7 +85,11 @@ function connect.one(app, text)
   local key
   key, message, details = connect.key()
   if key then
-    return connect.by_key(app, key, { connection = named and named.id })
+    local all = { connection = named and named.id }
+    for name, value in pairs(options or {}) do
+      all[name] = value
+    end
+    return connect.by_key(app, key, all)
   elseif message then
     return nil, message, details
   elseif named then

@@ -99,7 +99,7 @@ end
 -- ---------------------------------------------------------------- changing
 
 local function add_connection(app, args)
-  local options = { relink = true, name = args.name }
+  local options = { relink = true, name = args.name, keep_key = args.keep_key }
   for name, finder in pairs { company = find.company, connection = find.connection } do
     if args[name] then
       local found, message, details = finder(app, args[name])
@@ -166,6 +166,8 @@ local ACTIONS = {
     define = function(sub)
       sub:option("--key-file", "The file that holds the key, - for standard input (default: the "
         .. "variable STRIPE_SECRET_KEY)."):argname "FILE"
+      sub:flag("--keep-key", "Keep the key, sealed under COMMERCE_MASTER_KEY, so that `commerce "
+        .. "sync` needs none.")
       sub:option("--company", "The company it belongs to (default: the one that has this account, "
         .. "else a new one)."):argname "COMPANY"
       sub:option("--connection", "The connection that is to be linked."):argname "ID"

@@ -120,7 +120,8 @@ local function attach(self, parts, key)
 end
 
 local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
-  name = "string", company = "string", connection = "string", relink = "boolean" }
+  name = "string", company = "string", connection = "string", relink = "boolean",
+  keep_key = "boolean" }
 for name, kind in pairs(sessions.OPTIONS) do
   CONNECT_OPTIONS[name] = kind
 end
@@ -133,35 +134,39 @@ end
 ---  "stripe-test", to have the key's mode checked; account: act on this connected account with the
 ---  platform's key; company: the id of the company that it belongs to (default: the one that has
 ---  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
----  an "Unlinked" one, too; name: of the account; and those of `commerce.connection.session`:
----  base_url: another server (default: STRIPE_API_BASE, then Stripe); rate, endpoint_rate (requests
----  a second), concurrency (requests in flight), retries, timeout, connect_timeout, backoff,
----  backoff_cap (seconds), max_body (bytes), ca_file
+---  an "Unlinked" one, too; keep_key: true keeps the key, sealed under the master key, so that the
+---  connection can be opened by its id alone; name: of the account; and those of
+---  `commerce.connection.session`: base_url: another server (default: STRIPE_API_BASE, then
+---  Stripe); rate, endpoint_rate (requests a second), concurrency (requests in flight), retries,
+---  timeout, connect_timeout, backoff, backoff_cap (seconds), max_body (bytes), ca_file
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function connection.connect(app, options)
   errors.check_options(options, CONNECT_OPTIONS)
-  local key, message, details = sessions.secret(options.secret_key)
-  if not key then
-    return nil, message, details
+  local key, integration, parts, row
+  local ok, message, details = keys.check_keeping(options)
+  if ok then
+    key, message, details = sessions.secret(options.secret_key)
   end
-  local integration
-  integration, message, details = stripe.integration_of(key, options.integration)
+  if key then
+    integration, message, details = stripe.integration_of(key, options.integration)
+  end
   if not integration then
     return nil, message, details
   end
-  local wanted = options.account
-  local parts
   parts, message, details = sessions.open(app, key, integration,
-    { account = wanted, header = wanted ~= nil }, options)
+    { account = options.account, header = options.account ~= nil }, options)
   if not parts then
     keys.refused(app, integration, options, message, details)
     return nil, message, details
   end
-  local row
   row, message, details = keys.take_up(app, integration, parts.account, options)
-  if not row then
+  ok = row ~= nil
+  if row and options.keep_key then
+    ok, message, details = keys.keep(app, row, key)
+  end
+  if not ok then
     parts.transport:close()
     return nil, message, details
   end
@@ -178,6 +183,11 @@ local function only_linked(self)
     return errors.fail("state", ("connection %s has no account: link it again"):format(self.id))
   end
   return true
+end
+
+local function open_session(self, key)
+  return sessions.open(self.app, key, self.integration,
+    { account = self.account, header = self.auth == "connect" }, self.options)
 end
 
 --- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
@@ -198,8 +208,10 @@ function methods:open()
     return nil, message, details
   end
   local parts
-  parts, message, details = sessions.open(self.app, key, self.integration,
-    { account = self.account, header = self.auth == "connect" }, self.options)
+  parts, message, details = open_session(self, key)
+  if not parts and stripe.is_revoked(details, self.auth) then
+    parts, message, details = open_session(self, key) -- no stray answer ends a connection
+  end
   if not parts then
     self:failed(message, details)
     return nil, message, details
@@ -328,13 +340,19 @@ function methods:change(changes)
   return changed, message, details
 end
 
---- It has been authorized, which must be proven: it is "Linked".
----@param grant table see `commerce.connection.life`: account, auth, scope, name
+--- It has been authorized, which must be proven: it is "Linked". A key that is kept for it is
+--- forgotten once Connect has taken its place.
+---@param grant table see `commerce.connection.life`: account, auth, scope, sync_on_link, name
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:link(grant)
-  return life.link(self.store, self.row, grant)
+  local ok, message, details = life.link(self.store, self.row, grant)
+  if ok and grant.auth == "connect" then
+    self:close() -- a session of the old way
+    ok, message, details = keys.forget(self.app, self.row)
+  end
+  return ok, message, details
 end
 
 -- Access that a merchant gave by linking ends with the connection, at Stripe as well.

@@ -190,6 +190,22 @@ function keys.is_kept(app, row)
   return secret ~= nil
 end
 
+--- Whether a key may be kept, known before anything is asked of Stripe.
+---@param options table see `commerce.connection.connect`
+---@return boolean? ok nil if it may not
+---@return string? message
+---@return commerce.Details? details
+function keys.check_keeping(options)
+  if not options.keep_key then
+    return true
+  elseif options.account then
+    return errors.fail("usage", "a platform's key is not kept with one of its accounts: keep it "
+      .. "with `commerce integrations set`")
+  end
+  local master, message, details = credentials.master()
+  return master and true, message, details
+end
+
 --- Keep a connection's own key, sealed.
 ---@param app commerce.App
 ---@param row table
@@ -198,6 +214,10 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function keys.keep(app, row, key)
+  if row.auth == "connect" then
+    return errors.fail("state", ("connection %s was linked by Stripe Connect: it is read with the "
+      .. "platform's key, and no other is kept"):format(row.id))
+  end
   return credentials.keep(app.store, owner_of(row), key)
 end
 
