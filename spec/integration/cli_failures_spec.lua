@@ -344,7 +344,7 @@ describe("commerce, when something is wrong,", function()
 
     it("says so, keeps what was stored, and goes on when there is room", function()
       local stored_in_between = 0
-      for i, bytes in ipairs { 20000, 300000, 600000, 900000 } do
+      for i, bytes in ipairs { 20000, 600000, 900000, 1200000 } do
         local file = box:path(("full%d.db"):format(i))
         local status, output, errors = box:commerce("sync --store sqlite:" .. file,
           { LD_PRELOAD = library, DISK_BYTES = tostring(bytes) })
