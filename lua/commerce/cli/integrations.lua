@@ -17,7 +17,7 @@ local function facts_of(integration)
   return { integration = integration.name, key = integration.key, mode = integration.mode,
     enabled = integration.enabled, clientId = integration.client_id,
     hasSecretKey = integration.has_secret_key, scope = integration.scope,
-    syncOnLink = integration.sync_on_link }
+    syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri }
 end
 
 local function print_list(list, as_json)
@@ -33,6 +33,12 @@ local function print_list(list, as_json)
   if not as_json then
     output.line(format.table({ "integration", "mode", "enabled", "client id", "secret key", "scope",
       "sync on link" }, rows, terminal.width()))
+    for _, integration in ipairs(list) do
+      if integration.redirect_uri then
+        output.line(("%s: merchants come back to %s"):format(integration.name,
+          integration.redirect_uri))
+      end
+    end
   end
   return 0
 end
@@ -57,10 +63,10 @@ local function options_of_set(args)
     return nil, message, details
   end
   local options = { client_id = args.client_id, secret_key = key, scope = args.scope,
-    sync_on_link = args.sync_on_link }
+    sync_on_link = args.sync_on_link, redirect_uri = args.redirect_uri }
   if not next(options) then
     return errors.fail("usage", "nothing to set: give --client-id, --secret-key-env or "
-      .. "--secret-key-file, --scope or --sync-on-link")
+      .. "--secret-key-file, --redirect-uri, --scope or --sync-on-link")
   end
   return options
 end
@@ -100,6 +106,8 @@ local ACTIONS = {
       sub:option("--client-id", "The platform's client id in this mode (ca_...): Stripe's "
         .. "dashboard, Settings, Connect, Onboarding options, OAuth."):argname "ID"
       secret_option.define(sub, KEY, WHAT)
+      sub:option("--redirect-uri", "Where Stripe sends merchants back to, to the letter as in the "
+        .. "platform's settings there (default: the first of those)."):argname "URI"
       sub:option("--scope", "What merchants are asked for: read_only (as it is to begin with) or "
         .. "read_write."):choices { "read_only", "read_write" }
       sub:option("--sync-on-link", "Whether merchants let their data be read once, or continuously "
