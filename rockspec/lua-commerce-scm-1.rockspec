@@ -71,6 +71,7 @@ build = {
     ["commerce.cli.connect"] = "lua/commerce/cli/connect.lua",
     ["commerce.cli.connections"] = "lua/commerce/cli/connections.lua",
     ["commerce.cli.coverage"] = "lua/commerce/cli/coverage.lua",
+    ["commerce.cli.deletion"] = "lua/commerce/cli/deletion.lua",
     ["commerce.cli.explain"] = "lua/commerce/cli/explain.lua",
     ["commerce.cli.facts"] = "lua/commerce/cli/facts.lua",
     ["commerce.cli.find"] = "lua/commerce/cli/find.lua",

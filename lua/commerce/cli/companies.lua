@@ -2,6 +2,7 @@
 
 local actions = require "commerce.cli.actions"
 local common = require "commerce.cli.common"
+local deletion = require "commerce.cli.deletion"
 local facts = require "commerce.cli.facts"
 local find = require "commerce.cli.find"
 local format = require "commerce.cli.format"
@@ -132,6 +133,16 @@ local ACTIONS = {
           return nil, message, details
         end
         return print_company(company, args.json)
+      end)
+    end) },
+  { name = "delete", help = "Delete one, its connections and all that is stored of them.",
+    define = function(sub)
+      company_argument(sub)
+      deletion.options(sub)
+    end,
+    run = common.with_app(function(app, args)
+      return with_company(app, args, function(company)
+        return deletion.company(app, company, args)
       end)
     end) },
 }

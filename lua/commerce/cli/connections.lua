@@ -3,6 +3,7 @@
 local actions = require "commerce.cli.actions"
 local common = require "commerce.cli.common"
 local connect = require "commerce.cli.connect"
+local deletion = require "commerce.cli.deletion"
 local facts = require "commerce.cli.facts"
 local find = require "commerce.cli.find"
 local format = require "commerce.cli.format"
@@ -142,7 +143,7 @@ local function on_connection(work)
     if not connection then
       return nil, message, details
     end
-    return work(connection, args)
+    return work(connection, args, app)
   end)
 end
 
@@ -176,13 +177,24 @@ local ACTIONS = {
     end,
     run = common.with_app(add_connection, { create = true }) },
   { name = "unlink", help = "End one: it is not synced any more; what is stored stays.",
-    define = connection_argument,
+    define = function(sub)
+      connection_argument(sub)
+      sub:flag("--keep-access", "Leave the platform's access at Stripe as it is.")
+    end,
     run = on_connection(function(connection, args)
-      local ok, message, details = connection:unlink()
+      local ok, message, details = connection:unlink(nil, { keep_access = args.keep_access })
       if not ok then
         return nil, message, details
       end
       return print_connection(connection, args.json)
+    end) },
+  { name = "delete", help = "Delete one and all that is stored of it.",
+    define = function(sub)
+      connection_argument(sub)
+      deletion.options(sub)
+    end,
+    run = on_connection(function(connection, args, app)
+      return deletion.connection(app, connection, args)
     end) },
 }
 
