@@ -10,9 +10,11 @@ local company = require "commerce.company"
 local connection = require "commerce.connection"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local hooks = require "commerce.hooks"
 local integrations = require "commerce.integrations"
 local link = require "commerce.link"
 local mode = require "commerce.mode"
+local model = require "commerce.model"
 local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
 
@@ -49,13 +51,14 @@ function commerce.open(options)
   end
   local target = options.store or commerce.store_url()
   if type(target) == "table" then
-    return setmetatable({ store = target, fixed_mode = options.mode }, app_mt)
+    return setmetatable({ store = target, fixed_mode = options.mode, hooks = hooks.new() }, app_mt)
   end
   local opened, message, details = store.open(target, { create = options.create })
   if not opened then
     return nil, message, details
   end
-  return setmetatable({ store = opened, url = target, fixed_mode = options.mode }, app_mt)
+  return setmetatable({ store = opened, url = target, fixed_mode = options.mode,
+    hooks = hooks.new() }, app_mt)
 end
 
 -- ---------------------------------------------------------------- mode
@@ -216,6 +219,14 @@ end
 ---@return commerce.Details? details
 function methods:finish_link(answer, options)
   return link.finish(self, answer, options)
+end
+
+--- Declare a hook of every connection: a function that is called at a named place of each sync.
+---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks`
+---@param run function
+---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
+function methods:on(name, run, options)
+  self.hooks:add(model, name, run, options)
 end
 
 --- Iterate over stored records of all connections of the application's mode.

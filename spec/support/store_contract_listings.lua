@@ -37,6 +37,8 @@ return function(db, with)
       assert.truthy(found.a:find('^{"id":"a","amount":10,'))
       assert.is_string(found[ODD])
       assert.same({ nil, nil, nil, nil }, { found.b, found.c, found.gone, found.no })
+      found = assert(db():find(PAYMENTS, "c1", { "a", "c", "gone" }, true))
+      assert.truthy(found.a and found.gone and not found.c)
     end)
 
     it("finds nothing of no ids", function()

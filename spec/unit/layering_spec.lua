@@ -14,8 +14,11 @@ local STAGES = {
   -- leaf helpers
   decimal = {}, errors = { "suggest" }, json = { "decimal", "errors" }, report = {},
   runtime = {}, suggest = {}, time = {},
+  -- hooks: their names and the boundary around them; sync calls them
+  hooks = { "errors", "suggest" },
   -- the model, the mapping language, the query language
   model = { "errors", "model.optional", "model.shape", "model.standard", "suggest" },
+  ["model.check"] = { "suggest" },
   ["model.optional"] = { "model.shape" },
   ["model.shape"] = { "decimal", "json", "model.sql_words" },
   ["model.sql_words"] = {},
@@ -85,9 +88,9 @@ local STAGES = {
 local FLOORS = {
   { "credentials", "mode" },
   { "integrations" },
-  { "sync", "sync.backfill", "sync.books", "sync.changed", "sync.convert", "sync.feed",
-    "sync.incremental", "sync.joins", "sync.plan", "sync.probe", "sync.reading", "sync.sweep",
-    "sync.storing" },
+  { "sync", "sync.altering", "sync.backfill", "sync.books", "sync.changed", "sync.context",
+    "sync.convert", "sync.feed", "sync.fetch", "sync.hooking", "sync.incremental", "sync.joins",
+    "sync.plan", "sync.probe", "sync.reading", "sync.storing", "sync.sweep", "sync.telling" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "platform.stripe.oauth" },

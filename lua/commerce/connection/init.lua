@@ -4,9 +4,12 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local fetch = require "commerce.sync.fetch"
 local grants = require "commerce.connection.grant"
+local hooks = require "commerce.hooks"
 local keys = require "commerce.connection.keys"
 local life = require "commerce.connection.life"
+local model = require "commerce.model"
 local read_records = require "commerce.connection.records"
 local sessions = require "commerce.connection.session"
 local stripe = require "commerce.platform.stripe"
@@ -33,6 +36,7 @@ local connection = {}
 ---@field linked string? when it was authorized last
 ---@field last_sync string?
 ---@field store commerce.Store
+---@field syncing boolean?
 local methods = {}
 
 -- What the store knows is read through, so that it is never out of date in two places.
@@ -48,7 +52,7 @@ end }
 function connection.wrap(app, row, options)
   return setmetatable({ app = app, store = app.store, row = row, options = options or {},
     integration = stripe.integrations[row.integration], platform = stripe,
-    mappings = stripe.mappings() }, connection_mt)
+    mappings = stripe.mappings(), hooks = hooks.new(app.hooks) }, connection_mt)
 end
 
 --- A connection by its id.
@@ -247,6 +251,20 @@ local function was_refused(report)
   return false
 end
 
+-- One at a time: a hook that begins another one would have it read and write the same checkpoints.
+local function run_sync(self, options)
+  if self.syncing then
+    errors.refuse("a sync of this connection is under way already")
+  end
+  self.syncing = true
+  local ok, report, message, details = pcall(sync.run, self, options)
+  self.syncing = nil
+  if not ok then
+    error(report, 0)
+  end
+  return report, message, details
+end
+
 --- Read the account's data types into the store.
 ---@param options table? see `commerce.sync.run`
 ---@return commerce.Report? report nil where nothing could be done
@@ -258,7 +276,7 @@ function methods:sync(options)
     return nil, message, details
   end
   local report
-  report, message, details = sync.run(self, options)
+  report, message, details = run_sync(self, options)
   if not report then
     local status = type(details) == "table" and details.status
     if status == 401 or status == 403 then
@@ -275,6 +293,28 @@ function methods:sync(options)
     ok, message, details = self:change { last_sync = time.now() }
   end
   return ok and report or nil, message, details
+end
+
+--- Declare a hook: a function of yours that is called at a named place of each sync.
+---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks`
+---@param run function
+---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
+function methods:on(name, run, options)
+  self.hooks:add(model, name, run, options)
+end
+
+--- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
+---@param path string such as "/v1/customers/cus_123"
+---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
+---@return table? object as Stripe gives it; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:get(path, query)
+  local ok, message, details = self:open()
+  if not ok then
+    return nil, message, details
+  end
+  return fetch.one(self, path, query)
 end
 
 --- Compare what is stored with Stripe: the balance, payouts, and every type's records.

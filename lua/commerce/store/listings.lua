@@ -32,14 +32,15 @@ end
 ---@param data_type commerce.DataType
 ---@param connection_id string
 ---@param ids string[]
+---@param deleted boolean? true: with the deleted ones
 ---@return table<string, string>? data JSON by id; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function listings:find(data_type, connection_id, ids)
+function listings:find(data_type, connection_id, ids, deleted)
   local found = {}
   for _, row in ipairs(self.db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
-    .. "AND id IN (SELECT value FROM json_each(?)) AND metadata_is_deleted IS NOT 1")
-    :format(data_type.name), connection_id, json.strings(ids))) do
+    .. "AND id IN (SELECT value FROM json_each(?))%s"):format(data_type.name,
+    deleted and "" or " AND metadata_is_deleted IS NOT 1"), connection_id, json.strings(ids))) do
     found[row.id] = row.data
   end
   return found

@@ -18,10 +18,11 @@ local TRAFFIC = { "requests", "retries", "rate_limited" }
 ---@param connection commerce.Connection
 ---@param mappings commerce.Mapping[] of the data types of this run
 ---@param progress fun(event: table)?
+---@param hooks commerce.Hooking? are told of failures
 ---@return table books
-function books.new(connection, mappings, progress)
+function books.new(connection, mappings, progress, hooks)
   local self = setmetatable({
-    connection = connection, store = connection.store, progress = progress,
+    connection = connection, store = connection.store, progress = progress, hooks = hooks,
     mode = connection.integration.mode,
     started = core.now(), before = connection.session:stats(),
     notes = {},
@@ -30,6 +31,9 @@ function books.new(connection, mappings, progress)
     users = {}, -- resource -> set of the data types that read it
     fractions = {}, -- resource -> how much of its time span has been read, 0 to 1
   }, books_mt)
+  if hooks then
+    hooks.books = self
+  end
   for i, mapping in ipairs(mappings) do
     local entry = { type = mapping.type.name, status = "complete", read = 0, created = 0,
       changed = 0, unchanged = 0, deleted = 0, skipped = 0, failed = 0, seconds = 0,
@@ -55,6 +59,12 @@ function methods:emit(event)
   end
 end
 
+local function tell_failure(self, type_name, message, details)
+  if self.hooks then
+    self.hooks:tell_failure { type = type_name, message = message, details = details }
+  end
+end
+
 --- A data type failed. It does not stop the others; the first reason is kept.
 ---@param type_name string
 ---@param message string
@@ -63,7 +73,30 @@ function methods:fail(type_name, message, details)
   local entry = self.entries[type_name]
   if entry.status ~= "failed" then
     entry.status, entry.error, entry.details = "failed", message, details
+    tell_failure(self, type_name, message, details)
   end
+end
+
+--- Some of a data type's records failed, which fails the type.
+---@param type_name string
+---@param message string
+---@param details commerce.Details
+---@param count integer? how many; 1 if left out
+function methods:count_failed(type_name, message, details, count)
+  local entry = self.entries[type_name]
+  entry.failed = entry.failed + (count or 1)
+  if entry.status == "failed" then
+    tell_failure(self, type_name, message, details)
+  end
+  self:fail(type_name, message, details)
+end
+
+--- A hook left records out.
+---@param type_name string
+---@param count integer? how many; 1 if left out
+function methods:count_skipped(type_name, count)
+  local entry = self.entries[type_name]
+  entry.skipped = entry.skipped + (count or 1)
 end
 
 --- A data type cannot be read since the key may not, which is known before it was tried.
@@ -75,6 +108,7 @@ function methods:skip(type_name, message, details)
   if entry.status == "complete" then
     entry.status, entry.error, entry.details = "skipped", message, details
     self:emit { event = "skipped", type = type_name, error = message }
+    tell_failure(self, type_name, message, details)
   end
 end
 
@@ -125,8 +159,7 @@ function methods:count_read(type_name, failure)
   local entry = self.entries[type_name]
   entry.read = entry.read + 1
   if failure then
-    entry.failed = entry.failed + 1
-    self:fail(type_name, failure, { kind = "mapping" })
+    self:count_failed(type_name, failure, { kind = "mapping" })
   end
 end
 
@@ -169,6 +202,7 @@ end
 -- ---------------------------------------------------------------- pulls
 
 local PULL_STATUS = { [401] = "AuthError", [403] = "AuthError", [429] = "RateLimitError" }
+local KIND_STATUS = { mapping = "MapError", hook = "ProcessingError" }
 
 local function pull_status(self, entry)
   if entry.status == "complete" then
@@ -178,7 +212,7 @@ local function pull_status(self, entry)
   if self.connection.platform.lacks_permission(details) then
     return "PermissionsError"
   end
-  return PULL_STATUS[details.status] or details.kind == "mapping" and "MapError" or "FetchError"
+  return PULL_STATUS[details.status] or KIND_STATUS[details.kind] or "FetchError"
 end
 
 -- A pull that still says "Fetching" when the next run begins was killed.

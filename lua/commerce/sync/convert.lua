@@ -26,12 +26,15 @@ function convert.decode(text, livemode)
   return object
 end
 
-local function encode_record(data_type, record, object)
+-- A record ready to be stored; or as it is, where hooks are to see it first.
+local function entry_of(consumer, record, object)
   local id = record.id or object.id
   if type(id) ~= "string" then
     return nil, "field id: string expected, got " .. type(id)
+  elseif consumer.hooked then
+    return { id = id, record = record, source = object }
   end
-  local body, message = model.encode(data_type, record)
+  local body, message = model.encode(consumer.data_type, record)
   if not body then
     return nil, message
   end
@@ -44,14 +47,15 @@ local function later(a, b)
 end
 
 --- Map one object for one consumer and append its records.
----@param consumer table { type, data_type, source, seen = ids taken already }
+---@param consumer table { type, data_type, source, seen = ids taken already, hooked = whether hooks
+---  alter its records }
 ---@param object table
----@param records table[] receives { id, body }
+---@param records table[] receives { id, body }, or { id, record, source } if hooked
 ---@param changed_at integer? when the object last changed (unix seconds), if an event told
 ---@return boolean? ok nil on failure
 ---@return string? message names the object and what was wrong
 function convert.map(consumer, object, records, changed_at)
-  local source, data_type = consumer.source, consumer.data_type
+  local source = consumer.source
   local mapped, message = source.map(object)
   for _, record in ipairs(mapped or {}) do
     local encoded, reason
@@ -59,7 +63,7 @@ function convert.map(consumer, object, records, changed_at)
       record.sourceModifiedDate = later(record.sourceModifiedDate, time.format(changed_at))
     end
     if not (source.distinct and consumer.seen[record.id]) then
-      encoded, reason = encode_record(data_type, record, object)
+      encoded, reason = entry_of(consumer, record, object)
       records[#records + 1] = encoded
       message = message or reason
       if source.distinct and encoded then

@@ -3,6 +3,7 @@
 local books = require "commerce.sync.books"
 local changed = require "commerce.sync.changed"
 local errors = require "commerce.errors"
+local hooking = require "commerce.sync.hooking"
 local incremental = require "commerce.sync.incremental"
 local joined = require "commerce.sync.joins"
 local model = require "commerce.model"
@@ -52,6 +53,37 @@ local function check_count(options, name, most)
   if count and (count < 1 or count > most or count % 1 ~= 0) then
     errors.refuse("bad option '%s': a whole number from 1 to %d expected", name, most)
   end
+end
+
+-- The mappings of the types that hooks do not leave out.
+local function wanted(hooks, mappings)
+  local list, failures = {}, {}
+  for _, mapping in ipairs(mappings) do
+    local name = mapping.type.name
+    local ok, message, details = hooks:before_type(name)
+    if ok == nil then
+      failures[name] = { message = message, details = details }
+      if details.fatal then
+        return nil, message, details
+      end
+    end
+    list[#list + 1] = ok ~= false and mapping or nil
+  end
+  return list, failures
+end
+
+-- The mappings of the types that no hook failed for before they began.
+local function unharmed(run, mappings)
+  local list = {}
+  for _, mapping in ipairs(mappings) do
+    local failure = run.failures[mapping.type.name]
+    if failure then
+      run.books:fail(mapping.type.name, failure.message, failure.details)
+    else
+      list[#list + 1] = mapping
+    end
+  end
+  return list
 end
 
 -- The mappings of the types that the key may read; the others are skipped before the first page.
@@ -106,7 +138,7 @@ local function begin(run, mappings, tasks)
   if not ok then
     return nil, message, details
   end
-  mappings, message, details = permitted(run, mappings)
+  mappings, message, details = permitted(run, unharmed(run, mappings))
   if not mappings then
     return nil, message, details
   end
@@ -115,6 +147,9 @@ local function begin(run, mappings, tasks)
   for i, task in ipairs(planned) do
     task.session = run.books:session_for(task.name)
     tasks[i] = task
+  end
+  if run.hooks then
+    run.hooks:prepare(tasks, run.joins)
   end
   return read_everything(run, mappings, tasks, run.joins)
 end
@@ -144,17 +179,30 @@ function sync.run(connection, options)
   if not mappings then
     return errors.fail("usage", unknown)
   end
+  local hooks, failures = hooking.new(connection, options), {}
+  local ok, message, details
+  if hooks then
+    ok, message, details = hooks:whole "before_sync"
+    if ok then
+      mappings, failures, details = wanted(hooks, mappings)
+      ok, message = mappings ~= nil, failures
+    end
+    if not ok then
+      return nil, message, details
+    end
+  end
   local run = {
     connection = connection, session = connection.session, transport = connection.transport,
     limiter = connection.limiter,
     store = connection.store, livemode = connection.integration.livemode,
-    books = books.new(connection, mappings, options.progress), started = os.time(),
+    books = books.new(connection, mappings, options.progress, hooks), started = os.time(),
+    hooks = hooks, failures = failures,
     options = { since = since, full = options.full, page_size = options.page_size,
       ranges = options.ranges or RANGES, floor = connection.account_created },
     finished = {}, states = {}, unfollowed = {}, reread = {},
   }
   local tasks = {}
-  local ok, message, details = begin(run, mappings, tasks)
+  ok, message, details = begin(run, mappings, tasks)
   if not ok then
     run.books:abandon(message, details)
     return nil, message, details
@@ -163,6 +211,9 @@ function sync.run(connection, options)
   report, message, details = run.books:close()
   if report then
     ok, message, details = reading.finish(run, tasks) -- last: a kill before it continues this run
+  end
+  if report and ok and hooks then
+    hooks:finish(report)
   end
   return ok and report or nil, message, details
 end

@@ -11,6 +11,7 @@ local plan = {}
 ---@field expand string[] what to ask the source to inline, for all consumers together
 ---@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids }
 ---@field paths string[] what of an object its consumers read
+---@field whole boolean? whether a hook wants to see all of it
 ---@field session userdata? a `commerce.core` session, given when it is read
 ---@field key string under which its checkpoint is kept
 ---@field keep fun(object: table): string?, string? id and parent id of an object that a join needs

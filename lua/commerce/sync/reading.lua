@@ -34,6 +34,7 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field latest_event table<string, integer> by resource: the newest event, unix seconds
 ---@field reread table<string, boolean> those that have to be read whole the next time
 ---@field joins table[] consumers with a join
+---@field hooks commerce.Hooking? nil where there are none
 
 -- ---------------------------------------------------------------- single objects
 
@@ -104,9 +105,9 @@ end
 -- ---------------------------------------------------------------- lists
 
 -- What of a failed page concerns its resource is that resource's failure; a store that cannot be
--- written is everybody's, and ends the run.
+-- written is everybody's, and ends the run, as does a hook that is to stop it.
 local function is_fatal(details)
-  return type(details) == "table" and details.kind == "store"
+  return type(details) == "table" and (details.kind == "store" or details.fatal)
 end
 
 -- One look at one reader: true if it brought a page, false if that is still coming, nil when it is
@@ -141,7 +142,8 @@ local function start_readers(run, tasks)
   for _, task in ipairs(tasks) do
     if task.resource.list then
       -- only what is read gets decoded, except where a join needs the object again
-      task.projection = not task.keep and core.projection(task.paths) or nil
+      -- or a hook wants to see it
+      task.projection = not (task.keep or task.whole) and core.projection(task.paths) or nil
       local follows = run.follows[task.name]
       local options = { events_since = (follows or run).events_since, at = run.started }
       for name, value in pairs(run.options) do

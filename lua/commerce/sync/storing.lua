@@ -47,11 +47,20 @@ end
 ---@return commerce.Details? details
 function storing.write(run, page)
   page.seen = page.sweep and seen_of(page.records or {}, page.sources) or nil
-  local counts, message, details = run.store:write_page(run.connection.id, page, time.now())
+  if run.hooks then
+    local ok, message, details = run.hooks:before_write(page)
+    if not ok then
+      return nil, message, details
+    end
+  end
+  local counts, done, details = run.store:write_page(run.connection.id, page, time.now())
   if not counts then
-    return nil, message, details
+    return nil, done, details
   end
   run.books:count_written(counts)
+  if run.hooks then
+    return run.hooks:after_write(page, done)
+  end
   return true
 end
 

@@ -1,0 +1,75 @@
+-- Is this a record of the model? What the mappings make is one by construction; what a user's
+-- function made is looked at here: no unknown field may be lost in silence, no date be something
+-- else. Called by sync for records that a hook has touched; requires leaf helpers.
+
+local suggest = require "commerce.suggest"
+
+local check = {}
+
+local find = string.find
+
+local DATE = "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%dZ$"
+
+local function names_of(shape)
+  local names = {}
+  for i, field in ipairs(shape.fields) do
+    names[i] = field.name
+  end
+  return names
+end
+
+local check_shape
+
+-- What is wrong with a value of a field; the encoder checks the rest.
+local function check_value(field, value, path)
+  local kind = field.kind
+  if kind == "datetime" then
+    if type(value) ~= "string" or not find(value, DATE) then
+      return ("field %s: a date such as 2026-01-31T12:00:00Z expected"):format(path)
+    end
+  elseif kind == "currency" then
+    if type(value) ~= "string" or not find(value, "^%u%u%u$") then
+      return ("field %s: a currency code such as EUR expected"):format(path)
+    end
+  elseif type(value) == "table" and kind == "object" then
+    return check_shape(field.shape, value, path .. ".")
+  elseif type(value) == "table" and kind == "list" then
+    for i = 1, #value do
+      local wrong = type(value[i]) == "table"
+        and check_shape(field.shape, value[i], ("%s[%d]."):format(path, i))
+      if wrong then
+        return wrong
+      end
+    end
+  end
+end
+
+function check_shape(shape, record, prefix)
+  local by_name = shape.by_name
+  for name, value in next, record do
+    local field = by_name[name]
+    if not field then
+      local own = by_name.supplementalData
+        and "; what the model has no field for goes into supplementalData" or ""
+      return ("there is no field '%s%s'%s%s"):format(prefix, tostring(name),
+        suggest.text(name, names_of(shape)), own)
+    end
+    local wrong = check_value(field, value, prefix .. name)
+    if wrong then
+      return wrong
+    end
+  end
+end
+
+--- What is wrong with a record, beyond what encoding it finds.
+---@param data_type commerce.DataType
+---@param record table
+---@return string? message nil if nothing is
+function check.record(data_type, record)
+  if record.modifiedDate ~= nil then
+    return "field modifiedDate: the store sets it when the record has changed"
+  end
+  return check_shape(data_type.shape, record, "")
+end
+
+return check

@@ -1,0 +1,97 @@
+-- Fetching objects by their path through a connection's own session: its key, its limits, its
+-- retries. Called by connection and, for hooks, by sync.
+
+local convert = require "commerce.sync.convert"
+local errors = require "commerce.errors"
+local runtime = require "commerce.runtime"
+
+local fetch = {}
+
+local MOST_AT_ONCE = 20 -- requests in flight
+
+-- { expand = { "a", "b" }, limit = 3 } -> { { "expand[]", "a" }, { "expand[]", "b" }, … }
+local function pairs_of(query)
+  local list = {}
+  for name, value in pairs(query or {}) do
+    if type(value) == "table" then
+      for _, each in ipairs(value) do
+        list[#list + 1] = { name .. "[]", each }
+      end
+    else
+      list[#list + 1] = { name, value }
+    end
+  end
+  return list
+end
+
+-- The limiter's name for a path that may hold an id: "GET /v1/customers/:id".
+local function endpoint_of(path)
+  return "GET " .. path:gsub("^(/[^/]+/[^/]+/)[^/]+", "%1:id")
+end
+
+local function start(connection, path, query)
+  return connection.session:request { path = path, query = pairs_of(query),
+    endpoint = endpoint_of(path) }
+end
+
+local function object_of(connection, path, response, message, details)
+  if not response then
+    return nil, message, details
+  end
+  local object, reason = convert.decode(response.body, connection.integration.livemode)
+  if not object then
+    return errors.fail("decode", ("GET %s: %s"):format(path, reason))
+  end
+  return object
+end
+
+--- Fetch one object.
+---@param connection table its session, transport and integration are used
+---@param path string such as "/v1/customers/cus_123"
+---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
+---@return table? object as Stripe gives it; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function fetch.one(connection, path, query)
+  return object_of(connection, path,
+    runtime.await(connection.transport, start(connection, path, query)))
+end
+
+--- Fetch several objects at once.
+---@param connection table its session, transport and integration are used
+---@param paths string[]
+---@param query table<string, any>? parameters of all of them
+---@return table<string, table> objects by path, without those that failed
+---@return table<string, commerce.Details> failures by path
+function fetch.many(connection, paths, query)
+  local objects, failures, pending, seen = {}, {}, {}, {}
+  local at, idle = 1, 0
+  while at <= #paths or #pending > 0 do
+    while at <= #paths and #pending < MOST_AT_ONCE do
+      local path = paths[at]
+      at = at + 1
+      if not seen[path] then
+        seen[path] = true
+        pending[#pending + 1] = { path = path, call = start(connection, path, query) }
+      end
+    end
+    local moved = false
+    for i = #pending, 1, -1 do
+      local path = pending[i].path
+      local response, message, details = pending[i].call:poll()
+      if response ~= false then
+        objects[path], message, details = object_of(connection, path, response, message, details)
+        failures[path] = not objects[path] and (details or message) or nil
+        table.remove(pending, i)
+        moved = true
+      end
+    end
+    idle = moved and 0 or idle + 1
+    if not moved and #pending > 0 then
+      runtime.wait(connection.transport, idle)
+    end
+  end
+  return objects, failures
+end
+
+return fetch
