@@ -62,6 +62,7 @@ build = {
     ["commerce.cli.format"] = "lua/commerce/cli/format.lua",
     ["commerce.cli"] = "lua/commerce/cli/init.lua",
     ["commerce.cli.integrations"] = "lua/commerce/cli/integrations.lua",
+    ["commerce.cli.link"] = "lua/commerce/cli/link.lua",
     ["commerce.cli.mode"] = "lua/commerce/cli/mode.lua",
     ["commerce.cli.output"] = "lua/commerce/cli/output.lua",
     ["commerce.cli.progress"] = "lua/commerce/cli/progress.lua",

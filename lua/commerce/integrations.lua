@@ -109,8 +109,14 @@ local function check_texts(options)
   return true
 end
 
--- As Stripe has it: https, and in test mode http as well (its reference, "GET /oauth/authorize").
-local function check_redirect_uri(integration, uri)
+--- Check an address that Stripe is to send merchants back to: https, and in test mode http as well
+--- (Stripe's reference, "GET /oauth/authorize").
+---@param integration commerce.Integration
+---@param uri string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function integrations.check_redirect_uri(integration, uri)
   local scheme = uri:match("^(https?)://[^%s/?#]+[^%s#]*$")
   if scheme == "https" or scheme == "http" and integration.mode == "test" then
     return true
@@ -154,7 +160,7 @@ function integrations.set(store, name, options)
   local ok, secret
   ok, message, details = check_texts(options)
   if ok and options.redirect_uri then
-    ok, message, details = check_redirect_uri(integration, options.redirect_uri)
+    ok, message, details = integrations.check_redirect_uri(integration, options.redirect_uri)
   end
   if ok and options.secret_key then
     secret, message, details = sealed_key(integration.name, options.secret_key)

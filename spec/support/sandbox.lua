@@ -131,6 +131,8 @@ end
 ---@param command string
 ---@param more table<string, string|false>?
 ---@return fun(): integer, string, string wait gives status, output and errors when it has ended
+---@return fun(): boolean ended whether it has
+---@return fun(): string output_so_far
 function methods:background(command, more)
   self.jobs = (self.jobs or 0) + 1
   local names = {}
@@ -149,6 +151,8 @@ function methods:background(command, more)
     local output, errors = self:read(names[1]), self:read(names[2])
     check_leaks(self, more, output, errors)
     return tonumber(self:read(names[3])), output, errors
+  end, function() return exists(code) end, function()
+    return exists(self:path(names[1])) and self:read(names[1]) or ""
   end
 end
 

@@ -10,13 +10,14 @@ local output = require "commerce.cli.output"
 local cli = {}
 
 local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
-  "integrations", "mode", "rekey", "settings" }
+  "link", "integrations", "mode", "rekey", "settings" }
 
 local EPILOG = [[
 Environment:
   STRIPE_SECRET_KEY    the key to read with (sk_..., rk_...); never given as an argument
   STRIPE_ACCOUNT       act on this connected account (acct_...)
   STRIPE_API_BASE      another server: an emulator, a proxy
+  STRIPE_CONNECT_BASE  the same for what linking asks of connect.stripe.com
   COMMERCE_STORE       where the records are kept (default sqlite:commerce.db)
   COMMERCE_MASTER_KEY  seals the secrets that are stored (openssl rand -base64 32)
   NO_COLOR             no colours

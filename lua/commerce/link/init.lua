@@ -23,8 +23,15 @@ local function refuse(code, message, fields)
   return errors.fail("auth", message, fields)
 end
 
--- The integration, ready to link with.
-local function usable(app, name)
+--- Whether merchants can be linked with an integration: it is enabled, and there is a master key.
+---@param app commerce.App
+---@param name string the integration's
+---@param redirect_uri string? one that is to be used, to be checked as well
+---@return commerce.Integration? integration nil on failure, with details.code "not_enabled" where
+---  it is not enabled
+---@return userdata|string master the master key, or the message
+---@return commerce.Details? details
+function link.usable(app, name, redirect_uri)
   local integration, message, details = integrations.find(app.store, name)
   if not integration then
     return nil, message, details
@@ -33,7 +40,17 @@ local function usable(app, name)
       .. "`commerce integrations set %s`, then `commerce integrations enable %s`"):format(
       integration.title, name, name), { code = "not_enabled" })
   end
-  return integration
+  local ok, master = true, nil
+  if redirect_uri then
+    ok, message, details = integrations.check_redirect_uri(integration, redirect_uri)
+  end
+  if ok then
+    master, message, details = credentials.master()
+  end
+  if not master then
+    return nil, message, details
+  end
+  return integration, master
 end
 
 -- ---------------------------------------------------------------- begin
@@ -59,13 +76,9 @@ function link.begin(app, shop, options)
   options = options or {}
   errors.check_options(options, BEGIN_OPTIONS, 4)
   local row = shop.row
-  local integration, message, details = usable(app, row.integration)
-  local master
-  if integration then
-    master, message, details = credentials.master()
-  end
-  if not master then
-    return nil, message, details
+  local integration, master, details = link.usable(app, row.integration, options.redirect_uri)
+  if not integration then
+    return nil, master, details
   end
   local now = os.time()
   local expires = now + math.floor(options.lifetime or LIFETIME)
@@ -74,7 +87,7 @@ function link.begin(app, shop, options)
   if not text then
     return nil, made, details
   end
-  local ok
+  local ok, message
   ok, message, details = app.store:add_link_state({ id = made.nonce, connection_id = row.id,
     expires = expires }, now)
   if not ok then
@@ -200,7 +213,7 @@ local function finish_denied(app, state, row, parameters)
 end
 
 local function finish_allowed(app, state, row, code, options)
-  local integration, message, details = usable(app, row.integration)
+  local integration, message, details = link.usable(app, row.integration)
   local key
   if integration then
     key, message, details = integrations.secret_key(app.store, row.integration)
