@@ -1,3 +1,5 @@
+#define _POSIX_C_SOURCE 200809L
+
 /*
 ** core.c: the module commerce.core.
 */
@@ -18,6 +20,7 @@
 
 #include <openssl/crypto.h>
 #include <string.h>
+#include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -52,6 +55,19 @@ static int core_uuid(lua_State *L) {
     return luaL_error(L, "the system gives no random numbers");
   lua_pushstring(L, text);
   return 1;
+}
+
+/*
+** core.sleep(seconds)
+** Waits; a signal ends it early. For scripts: an OpenResty worker has ngx.sleep.
+*/
+static int core_sleep(lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "0 to 3600 seconds expected");
+  struct timespec span = {.tv_sec = (time_t)seconds};
+  span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
+  nanosleep(&span, NULL);
+  return 0;
 }
 
 /*
@@ -98,6 +114,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"sign", cm_seal_sign},
                                        {"transport", cm_transport_new},
                                        {"unseal", cm_seal_unseal},
+                                       {"sleep", core_sleep},
                                        {"uuid", core_uuid},
                                        {"verify", cm_seal_verify},
                                        {"verify_signature", cm_webhook_verify},

@@ -60,6 +60,8 @@ build = {
     ["commerce.cli.facts"] = "lua/commerce/cli/facts.lua",
     ["commerce.cli.find"] = "lua/commerce/cli/find.lua",
     ["commerce.cli.format"] = "lua/commerce/cli/format.lua",
+    ["commerce.cli.keys"] = "lua/commerce/cli/keys.lua",
+    ["commerce.cli.worker"] = "lua/commerce/cli/worker.lua",
     ["commerce.cli"] = "lua/commerce/cli/init.lua",
     ["commerce.cli.integrations"] = "lua/commerce/cli/integrations.lua",
     ["commerce.cli.link"] = "lua/commerce/cli/link.lua",
@@ -183,8 +185,6 @@ build = {
     ["commerce.verify.recheck"] = "lua/commerce/verify/recheck.lua",
     ["commerce.verify.records"] = "lua/commerce/verify/records.lua",
     ["commerce.verify.report"] = "lua/commerce/verify/report.lua",
-    ["commerce.core"] = {
-      sources = {
         "csrc/args.c", "csrc/base64.c", "csrc/base_url.c", "csrc/buf.c", "csrc/call.c",
         "csrc/class.c", "csrc/client.c", "csrc/core.c", "csrc/crypto.c", "csrc/envelope.c",
         "csrc/error.c", "csrc/failure.c", "csrc/header.c", "csrc/input.c", "csrc/json.c",
@@ -193,10 +193,13 @@ build = {
         "csrc/projection.c", "csrc/request.c", "csrc/retry.c", "csrc/seal.c", "csrc/secret.c",
         "csrc/session.c", "csrc/signature.c", "csrc/trail.c", "csrc/transport.c", "csrc/url.c",
         "csrc/uuid.c", "csrc/walk.c", "csrc/webhook.c",
-      },
-      libraries = { "curl", "crypto" },
       incdirs = { "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(CRYPTO_LIBDIR)" },
+      libraries = { "curl", "crypto" },
+      sources = {
+      },
+    ["commerce.core"] = {
+    ["commerce.worker"] = "lua/commerce/worker.lua",
     },
   },
   install = {

@@ -27,6 +27,10 @@ function core.versions() end
 ---@return number
 function core.now() end
 
+--- Waits; a signal such as Ctrl-C ends it early. For scripts alone: it blocks.
+---@param seconds number 0 to 3600
+function core.sleep(seconds) end
+
 --- A random UUID (version 4), in lower case.
 ---@return string
 function core.uuid() end

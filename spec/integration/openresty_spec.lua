@@ -102,8 +102,8 @@ describe("in nginx", function()
   it("a reload loses no request and no database handle", function()
     local before = server:workers()
     local background = io.popen(([[for i in $(seq 60); do ]]
-      .. [[curl -s -o /dev/null -w '%%{http_code} ' -H 'Authorization: %s' %s/codat/companies; done]]):format(made.authorization,
-      server.base))
+      .. [[curl -s -o /dev/null -w '%%{http_code} ' -H 'Authorization: %s' %s/codat/companies; ]]
+      .. "done"):format(made.authorization, server.base))
     server:reload()
     server:reload()
     local codes = background:read "*a"

@@ -48,6 +48,21 @@ return function(db, with)
       assert.equal("p4", ask("p4", "c2").id)
       assert(db():save_pull(pull("p1", { status = "Fetching" })))
       assert.equal("p5", ask("p5").id)
+      local waiting = assert(db():waiting_pulls "c1")
+      assert.equal("p5", waiting.payments.id)
+      assert.equal("p3", waiting.disputes.id)
+    end)
+
+    it("leaves alone what has been asked for since a date", function()
+      local function due(since)
+        return assert(db():queue_pulls({ { id = "new " .. since, connection_id = "c1",
+          data_type = "payments", unless_since = since } }, LATER))[1]
+      end
+      assert(db():save_pull(pull("1", { requested = NOW, status = "FetchError" })))
+      assert.is_false(due(NOW))
+      assert.is_false(due "2026-02-28T00:00:00Z")
+      assert.equal("new 2026-03-01T08:00:01Z", due("2026-03-01T08:00:01Z").id)
+      assert.equal("new 2026-03-01T08:00:01Z", due(NOW).id) -- it waits
     end)
   end)
 

@@ -102,12 +102,13 @@ local FLOORS = {
   { "api", "api.answer", "api.api_keys", "api.auth", "api.companies", "api.connections",
     "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
     "api.profile", "api.refresh", "api.router", "api.schemas", "api.scope", "api.webhooks" },
+  { "worker" },
   { "openresty" },
   { "cli", "cli.actions", "cli.common", "cli.companies", "cli.confirm", "cli.connect",
     "cli.connections", "cli.coverage", "cli.deletion", "cli.explain", "cli.facts", "cli.find",
-    "cli.format", "cli.integrations", "cli.link", "cli.main", "cli.mode", "cli.output",
+    "cli.format", "cli.integrations", "cli.keys", "cli.link", "cli.main", "cli.mode", "cli.output",
     "cli.progress", "cli.rekey", "cli.secret_option", "cli.settings", "cli.show", "cli.status",
-    "cli.sync", "cli.sync_many", "cli.terminal", "cli.verify" },
+    "cli.sync", "cli.sync_many", "cli.terminal", "cli.verify", "cli.worker" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

@@ -1,9 +1,12 @@
 -- A company's connections. Called by api; companies shows them, too.
 
 local answer = require "commerce.api.answer"
+local core = require "commerce.core"
+local credentials = require "commerce.credentials"
 local input = require "commerce.api.input"
 local integrations = require "commerce.api.integrations"
 local json = require "commerce.json"
+local keys = require "commerce.connection.keys"
 local links = require "commerce.api.links"
 local page = require "commerce.api.page"
 local query = require "commerce.query"
@@ -103,15 +106,23 @@ local AUTHORIZATION = { type = "object", each = { type = "string", max = 4096 } 
 -- Codat leaves the names to the integration; these are the ones that people use for Stripe's keys.
 local KEY_NAMES = { "secretKey", "apiKey", "accessToken", "secret_key", "api_key", "access_token" }
 
+local function key_in(body)
+  for _, name in ipairs(KEY_NAMES) do
+    if body[name] then
+      local key, message = core.secret(body[name])
+      return key or answer.refuse(400, message)
+    end
+  end
+  answer.refuse(400, "secretKey is required: the account's own secret or restricted key.")
+end
+
+-- The account answers to the key, which is then kept, sealed, for the syncs to come.
 local function authorize(context)
   local row = scope.connection(context)
-  local body = input.body(context.request.body, AUTHORIZATION)
-  local key
-  for _, name in ipairs(KEY_NAMES) do
-    key = key or body[name]
-  end
-  if not key then
-    answer.refuse(400, "secretKey is required: the account's own secret or restricted key.")
+  local key = key_in(input.body(context.request.body, AUTHORIZATION))
+  local master, missing = credentials.master()
+  if not master then
+    answer.refuse(409, missing)
   end
   local opened, message, details = context.app:connect { secret_key = key, connection = row.id,
     integration = row.integration, relink = true }
@@ -121,6 +132,7 @@ local function authorize(context)
       tostring(message))
   end
   opened:close()
+  must(keys.keep(context.app, opened.row, key))
   return answer.value(connections.shown(context, opened.row))
 end
 

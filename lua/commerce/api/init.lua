@@ -12,6 +12,7 @@ local errors = require "commerce.errors"
 local input = require "commerce.api.input"
 local openapi = require "commerce.api.openapi"
 local router = require "commerce.api.router"
+local settings = require "commerce.settings"
 local stripe = require "commerce.platform.stripe"
 
 local api = {}
@@ -83,14 +84,26 @@ local function integration_of(connection)
   return stripe.integrations[connection.integration] or { title = connection.integration }
 end
 
+-- What is read with "all": every type that the settings say is read at first link.
+local function fetched_types(store, connection)
+  local names = {}
+  for _, setting in ipairs(answer.must(settings.get(store, { company = connection.company_id,
+    integration = connection.integration }))) do
+    if setting.fetch_on_first_link then
+      names[#names + 1] = setting.type
+    end
+  end
+  return names
+end
+
 local function context_of(self, request, parameters, values)
   return {
     app = self.app, store = self.app.store, request = request,
     path = self.prefix .. request.path, prefix = self.prefix, public_url = self.public_url,
     parameters = parameters, values = values, mappings = self.mappings,
     integration_of = integration_of,
-    fetched_types = function()
-      return stripe.type_names()
+    fetched_types = function(connection)
+      return fetched_types(self.app.store, connection)
     end,
   }
 end

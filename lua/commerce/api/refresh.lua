@@ -61,11 +61,11 @@ end
 
 -- Every type that the settings say is fetched with the rest, of every linked connection.
 local function refresh_all(context)
-  local company, connections = company_and_connections(context)
+  local _, connections = company_and_connections(context)
   local wanted = {}
   for _, connection in ipairs(connections) do
     for _, name in ipairs(connection.status == "Linked"
-      and context.fetched_types(company, connection) or {}) do
+      and context.fetched_types(connection) or {}) do
       wanted[#wanted + 1] = { connection_id = connection.id, data_type = name }
     end
   end

@@ -10,7 +10,7 @@ local output = require "commerce.cli.output"
 local cli = {}
 
 local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
-  "link", "integrations", "mode", "rekey", "settings" }
+  "link", "integrations", "mode", "rekey", "settings", "keys", "worker" }
 
 local EPILOG = [[
 Environment:

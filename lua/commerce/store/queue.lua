@@ -16,24 +16,50 @@ local function waiting(db, connection_id, data_type)
     .. "AND status = 'Queued'", connection_id, data_type)[1]
 end
 
+-- Whether a pull has been asked for since a date, whatever became of it.
+local function asked_since(db, connection_id, data_type, date)
+  return db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? AND data_type = ? "
+    .. "AND requested >= ? LIMIT 1", connection_id, data_type, date)[1] ~= nil
+end
+
 --- Ask for pulls.
----@param wanted table[] { id, connection_id, data_type }; the id is used for a new pull
+---@param wanted table[] { id, connection_id, data_type, unless_since? }; the id is used for a new
+---  pull; unless_since: a date: not if there has been a request since then, whatever became of it
 ---@param now string the date of the request
----@return table[]? pulls one for each, in the same order: new, or waiting already; nil on failure
+---@return table[]? pulls one for each, in the same order: new, or waiting already; false for one
+---  that was not wanted any more; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function queue:queue_pulls(wanted, now)
-  return self.db:transaction(function()
+  local db = self.db
+  return db:transaction(function()
     local result = {}
     for i, pull in ipairs(wanted) do
-      if not waiting(self.db, pull.connection_id, pull.data_type) then
-        self.db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested) "
+      local found = waiting(db, pull.connection_id, pull.data_type)
+      if not found and not (pull.unless_since
+        and asked_since(db, pull.connection_id, pull.data_type, pull.unless_since)) then
+        db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested) "
           .. "VALUES (?, ?, ?, 'Queued', ?)", pull.id, pull.connection_id, pull.data_type, now)
+        found = waiting(db, pull.connection_id, pull.data_type)
       end
-      result[i] = waiting(self.db, pull.connection_id, pull.data_type)
+      result[i] = found or false
     end
     return result
   end)
+end
+
+--- The pulls of a connection that wait.
+---@param connection_id string
+---@return table<string, table>? pulls by data type name; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function queue:waiting_pulls(connection_id)
+  local found = {}
+  for _, pull in ipairs(self.db:all("SELECT * FROM pulls WHERE connection_id = ? "
+    .. "AND status = 'Queued'", connection_id)) do
+    found[pull.data_type] = pull
+  end
+  return found
 end
 
 -- A connection with something to do that nobody works on; who has waited longest comes first.

@@ -185,11 +185,30 @@ local function fraction_of(self, type_name)
   return lowest
 end
 
+local KEPT_EVERY = 1 -- seconds
+
+--- Keep in the store, now and then, how far the pulls are, for who looks at them from outside. That
+--- this fails is no reason to end the run.
+function methods:keep_progress()
+  if core.now() - (self.kept or self.started) < KEPT_EVERY then
+    return
+  end
+  self.kept = core.now()
+  for _, entry in ipairs(self.order) do
+    local progress = math.floor(100 * fraction_of(self, entry.type))
+    if entry.pull and entry.pull.progress ~= progress then
+      entry.pull.progress = progress
+      self.store:save_pull(entry.pull)
+    end
+  end
+end
+
 --- Tell the progress display where the data types that read a resource are.
 ---@param resource string
 ---@param fraction number? how much of the resource has been read, 0 to 1
 function methods:tell(resource, fraction)
   self.fractions[resource] = fraction or self.fractions[resource]
+  self:keep_progress()
   for type_name in pairs(self.users[resource]) do
     local entry = self.entries[type_name]
     entry.seconds = core.now() - self.started
@@ -216,16 +235,22 @@ local function pull_status(self, entry)
 end
 
 -- A pull that still says "Fetching" when the next run begins was killed.
-local function close_killed_pulls(self, now)
-  local latest, message, details = self.store:latest_pulls(self.connection.id)
-  local ok = latest ~= nil
-  for _, pull in pairs(latest or {}) do
-    if ok and pull.status == "Fetching" and self.entries[pull.data_type] then
-      pull.status, pull.completed, pull.error_message = "Cancelled", now, "interrupted"
-      ok, message, details = self.store:save_pull(pull)
-    end
+local function close_killed_pull(self, pull, now)
+  if not pull or pull.status ~= "Fetching" then
+    return true
   end
-  return ok, message, details
+  pull.status, pull.completed, pull.error_message = "Cancelled", now, "interrupted"
+  return self.store:save_pull(pull)
+end
+
+-- One that was asked for and waits is what this run does.
+local function pull_for(self, entry, waiting, now)
+  if waiting then
+    waiting.status = "Fetching"
+    return waiting
+  end
+  return { id = core.uuid(), connection_id = self.connection.id, data_type = entry.type,
+    status = "Fetching", requested = now, read = 0, created = 0, changed = 0, unchanged = 0 }
 end
 
 --- Begin: a pull for each data type.
@@ -234,12 +259,19 @@ end
 ---@return commerce.Details? details
 function methods:open()
   local now, names = time.now(), {}
-  local ok, message, details = close_killed_pulls(self, now)
+  local latest, message, details = self.store:latest_pulls(self.connection.id)
+  local waiting
+  if latest then
+    waiting, message, details = self.store:waiting_pulls(self.connection.id)
+  end
+  local ok = waiting ~= nil
   for i, entry in ipairs(self.order) do
     names[i] = entry.type
     if ok then
-      entry.pull = { id = core.uuid(), connection_id = self.connection.id, data_type = entry.type,
-        status = "Fetching", requested = now, read = 0, created = 0, changed = 0, unchanged = 0 }
+      ok, message, details = close_killed_pull(self, latest[entry.type], now)
+    end
+    if ok then
+      entry.pull = pull_for(self, entry, waiting[entry.type], now)
       ok, message, details = self.store:save_pull(entry.pull)
     end
   end
@@ -251,6 +283,7 @@ end
 local function close_pull(self, entry)
   local pull = entry.pull
   pull.status, pull.completed = pull_status(self, entry), time.now()
+  pull.progress = pull.status == "Complete" and 100 or pull.progress
   pull.error_message = entry.error
   for _, name in ipairs(COUNTS) do
     pull[name] = entry[name]

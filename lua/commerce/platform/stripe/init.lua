@@ -61,12 +61,6 @@ end
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
   "payment_methods", "tax_components" }
 
---- The data types that the integration gives, in the order in which they are read.
----@return string[] names
-function stripe.type_names()
-  return TYPES
-end
-
 --- The mapping of every data type that the integration gives.
 ---@return table<string, commerce.Mapping> by data type name
 function stripe.mappings()

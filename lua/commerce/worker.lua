@@ -1,0 +1,251 @@
+-- The worker: does the pulls that were asked for, and those that the sync settings say are due.
+-- Called by openresty and the command line.
+--
+-- Any number of workers may run on one store, on any number of hosts. Each takes a connection at a
+-- time under a lease that it renews while it works; what a worker leaves that dies is taken over
+-- when its lease has run out, and goes on from the last checkpoint.
+
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local runtime = require "commerce.runtime"
+local settings = require "commerce.settings"
+local time = require "commerce.time"
+
+local worker = {}
+
+local LEASE = 60 -- seconds without a sign of life after which a connection is another worker's
+local DUE_EVERY = 10 -- seconds between two looks at what is due
+local IDLE = 1 -- seconds between two looks at the queue
+
+---@class commerce.Worker
+local methods = {}
+local worker_mt = { __name = "commerce.Worker", __index = methods }
+
+--- Make a worker.
+---@param app commerce.App
+---@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
+---  ("sync", "failed", "lost"), connection_id and what else there is to tell, without secrets;
+---  connection: how to talk to Stripe, see `commerce.connection.connect`
+---@return commerce.Worker
+function worker.new(app, options)
+  options = options or {}
+  errors.check_options(options, { lease = "number", log = "function", connection = "table" })
+  return setmetatable({ app = app, store = app.store, id = core.uuid(),
+    lease = options.lease or LEASE, log = options.log or function() end,
+    options = options.connection or {}, looked = nil }, worker_mt)
+end
+
+-- ---------------------------------------------------------------- what is due
+
+-- A connection whose key is kept nowhere waits for somebody who brings it.
+local function has_key(self, connection_id, known)
+  if known[connection_id] == nil then
+    local connection = self.app:connection(connection_id)
+    known[connection_id] = connection ~= nil and connection:has_key() == true
+  end
+  return known[connection_id]
+end
+
+local function queue_due(self)
+  local list, message, details = settings.due(self.store, os.time())
+  if not list then
+    return nil, message, details
+  end
+  local wanted, known = {}, {}
+  for _, entry in ipairs(list) do
+    for _, name in ipairs(has_key(self, entry.connection_id, known) and entry.types or {}) do
+      wanted[#wanted + 1] = { id = core.uuid(), connection_id = entry.connection_id,
+        data_type = name, unless_since = time.format(entry.due) } -- another worker was faster
+    end
+  end
+  if #wanted == 0 then
+    return true
+  end
+  return self.store:queue_pulls(wanted, time.now())
+end
+
+local function look(self)
+  local now = core.now()
+  if self.looked and now - self.looked < DUE_EVERY then
+    return true
+  end
+  self.looked = now
+  return queue_due(self)
+end
+
+-- ---------------------------------------------------------------- one connection
+
+-- The pulls go back to the queue: those that a dead worker left, to be begun again under the same
+-- id; and all of them if this run is broken off.
+local function requeue(store, pulls)
+  for _, pull in ipairs(pulls) do
+    local current = store:pull(pull.id)
+    if current and current.status == "Fetching" then
+      current.status, pull.status = "Queued", "Queued"
+      local ok, message, details = store:save_pull(current)
+      if not ok then
+        return nil, message, details
+      end
+    end
+  end
+  return true
+end
+
+-- Data types with the same settings are read together, since how lists are divided decides which
+-- checkpoints a run continues. Types that are never read by themselves are read one by one.
+local function types_of(group, asked)
+  local chosen, some = {}, false
+  local alone = group.schedule == 0 and not group.first
+  for _, name in ipairs(group.types) do
+    if asked[name] or not alone then
+      chosen[#chosen + 1] = name
+    end
+    some = some or asked[name]
+    asked[name] = nil
+  end
+  return some and chosen or nil
+end
+
+local function note_failure(self, connection_id, message)
+  self.log { event = "failed", connection_id = connection_id, message = core.scrub(message) }
+end
+
+local function note_report(self, report)
+  local types = {}
+  for _, entry in ipairs(report.types) do
+    types[entry.type] = { status = entry.status, read = entry.read, created = entry.created,
+      changed = entry.changed, deleted = entry.deleted }
+  end
+  self.log { event = "sync", connection_id = report.connection, complete = report.complete,
+    seconds = report.seconds, requests = report.requests, rate_limited = report.rate_limited,
+    types = types }
+end
+
+-- What a pull ends with that no run has closed: the connection could not even be opened.
+local function status_of_failure(details)
+  local known = type(details) == "table" and details or {}
+  if known.kind == "state" or known.kind == "missing" then
+    return "Cancelled"
+  end
+  return (known.kind == "auth" or known.code == "no_key") and "AuthError" or "FetchError"
+end
+
+local function close_left(self, pulls, status, message)
+  for _, pull in ipairs(pulls) do
+    local current = self.store:pull(pull.id)
+    if current and (current.status == "Queued" or current.status == "Fetching") then
+      current.status, current.completed = status, time.now()
+      current.error_message = message and core.scrub(message)
+      self.store:save_pull(current)
+    end
+  end
+end
+
+local function sync_groups(self, connection, pulls)
+  local groups, message, details = settings.groups(self.store, connection.row)
+  if not groups then
+    return nil, message, details
+  end
+  local asked = {}
+  for _, pull in ipairs(pulls) do
+    asked[pull.data_type] = true
+  end
+  for _, group in ipairs(groups) do
+    local types = types_of(group, asked)
+    if types then
+      local report
+      report, message, details = connection:sync { types = types, since = group.since }
+      if not report then
+        return nil, message, details
+      end
+      note_report(self, report)
+    end
+  end
+  return true
+end
+
+local function work_on(self, work)
+  local ok, message, details = requeue(self.store, work.pulls)
+  local connection
+  if ok then
+    connection, message, details = self.app:connection(work.connection_id, self.options)
+  end
+  if connection then
+    ok, message, details = sync_groups(self, connection, work.pulls)
+    connection:close()
+  end
+  if connection and ok then
+    close_left(self, work.pulls, "NotSupported", "the integration does not give this data type")
+  elseif type(details) == "table" and details.kind == "store" then
+    return nil, message, details -- the store is asked nothing more; the lease runs out
+  else
+    note_failure(self, work.connection_id, message)
+    close_left(self, work.pulls, status_of_failure(details), message)
+  end
+  return true
+end
+
+-- Says that we are still there, as long as it is called.
+local function keep_lease(self, connection_id)
+  local renewed = core.now()
+  return function()
+    if core.now() - renewed < self.lease / 3 then
+      return
+    end
+    renewed = core.now()
+    if self.store:lease(connection_id, self.id, os.time(), self.lease) == false then
+      self.log { event = "lost", connection_id = connection_id,
+        message = "another worker has taken the connection over" }
+    end
+  end
+end
+
+--- Do what there is to do of one connection.
+---@return boolean? worked false if there is nothing to do; nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function methods:step()
+  local ok, message, details = look(self)
+  if not ok then
+    return nil, message, details
+  end
+  local work
+  work, message, details = self.store:take_pulls(self.id, os.time(), self.lease)
+  if message then
+    return nil, message, details
+  elseif not work then
+    return false
+  end
+  local stop = runtime.every_second(keep_lease(self, work.connection_id))
+  local ran, result, reason, why = pcall(work_on, self, work)
+  stop()
+  if not ran then -- Ctrl-C, or a mistake of ours: another worker may go on at once
+    requeue(self.store, work.pulls)
+  end
+  if not ran or result then
+    self.store:release(work.connection_id, self.id)
+  end
+  if not ran then
+    error(result, 0)
+  end
+  return result, reason, why
+end
+
+--- Work until told to stop.
+---@param stopping (fun(): boolean)? asked before each step
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function methods:run(stopping)
+  while not (stopping and stopping()) do
+    local worked, message, details = self:step()
+    if worked == nil then
+      return nil, message, details
+    elseif not worked then
+      runtime.sleep(IDLE, core.sleep)
+    end
+  end
+  return true
+end
+
+return worker
