@@ -1,4 +1,5 @@
--- The part of the store contract about companies and their connections; see store_contract.
+-- The part of the store contract about companies, their connections and sync settings; see
+-- store_contract.
 
 local assert = require "luassert"
 local busted = require "busted"
@@ -250,6 +251,28 @@ function cases.declare(db, with)
     end)
   end)
 
+  describe("sync settings", function()
+    local ALL = { fetch_on_first_link = false, sync_schedule = 24, sync_order = -3,
+      sync_from_utc = "2025-01-01", sync_from_window = 6, is_locked = true }
+
+    it("are kept by owner and data type, what is not set is left out", function()
+      assert.same({}, db():sync_settings "all")
+      assert.is_true(db():save_sync_settings("all", { payments = ALL,
+        disputes = { fetch_on_first_link = true } }))
+      assert.is_true(db():save_sync_settings("company:co1", { payments = { sync_order = 1 } }))
+      assert.same({ payments = ALL, disputes = { fetch_on_first_link = true } },
+        db():sync_settings "all")
+      assert.same({ payments = { sync_order = 1 } }, db():sync_settings "company:co1")
+    end)
+
+    it("take the place of what was there for the data types that are named", function()
+      assert(db():save_sync_settings("all", { payments = ALL, disputes = ALL, products = ALL }))
+      assert(db():save_sync_settings("all", { payments = { sync_schedule = 1 }, disputes = false,
+        customers = {} }))
+      assert.same({ payments = { sync_schedule = 1 }, products = ALL }, db():sync_settings "all")
+    end)
+  end)
+
   describe("removing", function()
     local function fill_up(id)
       with.write({ with.payment "a" }, NOW, id)
@@ -286,7 +309,11 @@ function cases.declare(db, with)
       for _, id in ipairs { "c1", "c2", "c3" } do
         fill_up(id)
       end
+      assert(db():save_sync_settings("company:co1", { payments = { sync_order = 1 } }))
+      assert(db():save_sync_settings("company:co2", { payments = { sync_order = 2 } }))
       assert.is_true(db():remove_company "co1")
+      assert.same({}, db():sync_settings "company:co1")
+      assert.equal(2, db():sync_settings("company:co2").payments.sync_order)
       assert.same({ false, false, true },
         { has_anything "c1", has_anything "c2", has_anything "c3" })
       assert.equal("co2", ids_of(db():companies()))

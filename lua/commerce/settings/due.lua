@@ -96,17 +96,30 @@ local function due_of(group, row, latest, complete, leased)
   return at
 end
 
-local function add_due(list, store, row, now, leases, settings_of)
-  local groups, message, details = due.groups(row, settings_of)
-  local latest, complete
-  if groups then
-    latest, message, details = store:latest_pulls(row.id)
-  end
-  if latest then
-    complete, message, details = store:latest_complete_pulls(row.id)
+-- The latest pulls, and the latest ones that read all: mostly the same.
+local function latest_pulls(store, id)
+  local latest, message, details = store:latest_pulls(id)
+  local complete = latest
+  for _, pull in pairs(latest or {}) do
+    if pull.status ~= "Complete" then
+      complete, message, details = store:latest_complete_pulls(id)
+      break
+    end
   end
   if not complete then
     return nil, message, details
+  end
+  return latest, complete
+end
+
+local function add_due(list, store, row, now, leases, settings_of)
+  local groups, message, details = due.groups(row, settings_of)
+  if not groups then
+    return nil, message, details
+  end
+  local latest, complete, why = latest_pulls(store, row.id)
+  if not latest then
+    return nil, complete, why
   end
   for position, group in ipairs(groups) do
     local first, at = true, nil
