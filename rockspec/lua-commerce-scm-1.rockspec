@@ -78,6 +78,7 @@ build = {
     ["commerce.cli.terminal"] = "lua/commerce/cli/terminal.lua",
     ["commerce.cli.verify"] = "lua/commerce/cli/verify.lua",
     ["commerce.company"] = "lua/commerce/company.lua",
+    ["commerce.connection.changes"] = "lua/commerce/connection/changes.lua",
     ["commerce.connection.grant"] = "lua/commerce/connection/grant.lua",
     ["commerce.connection"] = "lua/commerce/connection/init.lua",
     ["commerce.connection.keys"] = "lua/commerce/connection/keys.lua",

@@ -12,9 +12,9 @@ local core = require "commerce.core"
 local errors = require "commerce.errors"
 local hooks = require "commerce.hooks"
 local integrations = require "commerce.integrations"
+local json = require "commerce.json"
 local link = require "commerce.link"
 local mode = require "commerce.mode"
-local model = require "commerce.model"
 local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
 
@@ -226,7 +226,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
-  self.hooks:add(model, name, run, options)
+  self.hooks:add(self.store, name, run, options)
 end
 
 --- Iterate over stored records of all connections of the application's mode.
@@ -246,6 +246,31 @@ function methods:records(type_name, options)
     all.mode = name
   end
   return read_records(self.store, type_name, all)
+end
+
+--- What a script keeps under a name: how far it has come with something.
+---@param name string
+---@return any? value nil if there is nothing, and on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:checkpoint(name)
+  return self.store:checkpoint(name)
+end
+
+--- Keep a value under a name.
+---@param name string
+---@param value any what JSON can carry: a text, a number, a boolean, a table; nil forgets it
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:set_checkpoint(name, value)
+  local ok, wrong = errors.try(json.encode, { value })
+  if type(name) ~= "string" then
+    errors.refuse("a checkpoint's name expected, got %s", type(name))
+  elseif not ok then
+    errors.refuse("checkpoint '%s': %s", name, wrong)
+  end
+  return self.store:save_checkpoint(name, value)
 end
 
 --- Close the store.

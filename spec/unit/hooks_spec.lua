@@ -1,7 +1,7 @@
 -- What hooks may be called, and what is refused when one is declared.
 
 local hooks = require "commerce.hooks"
-local model = require "commerce.model"
+local STORE = require("commerce.store").open "sqlite::memory:"
 
 local function nothing() end
 
@@ -16,7 +16,7 @@ describe("a hook's name", function()
   } do
     it(("may be '%s'"):format(case[1]), function()
       local registry = hooks.new()
-      registry:add(model, case[1], nothing)
+      registry:add(STORE, case[1], nothing)
       local hook = registry:all()[1]
       assert.same({ case[1], case[2], case[3] }, { hook.name, hook.event, hook.type })
     end)
@@ -35,7 +35,7 @@ describe("a hook's name", function()
     it(("may not be '%s'"):format(type(case[1]) == "function" and "a function" or case[1]),
       function()
         local line = debug.getinfo(1, "l").currentline + 1
-        local ok, message = pcall(function() hooks.new():add(model, case[1], nothing) end)
+        local ok, message = pcall(function() hooks.new():add(STORE, case[1], nothing) end)
         assert.is_false(ok)
         assert.matches(case[2], message, 1, true)
         assert.matches(("hooks_spec.lua:%d: "):format(line), message, 1, true)
@@ -51,7 +51,7 @@ describe("a hook", function()
   end)
 
   local function refused(words, ...)
-    local ok, message = pcall(registry.add, registry, model, ...)
+    local ok, message = pcall(registry.add, registry, STORE, ...)
     assert.is_false(ok)
     assert.matches(words, message, 1, true)
     assert.same({}, registry:all())
@@ -80,7 +80,7 @@ describe("a hook", function()
       { function(_, _) end, { "metadata" }, { "metadata" } },
     } do
       registry = hooks.new()
-      registry:add(model, "payments", case[1], { source = case[2] })
+      registry:add(STORE, "payments", case[1], { source = case[2] })
       assert.same(case[3], registry:all()[1].source)
     end
   end)
@@ -89,7 +89,7 @@ describe("a hook", function()
     local own = hooks.new(registry)
     local order = { registry, own, own, registry, own }
     for i, each in ipairs(order) do
-      each:add(model, ({ "payments", "disputes", "change", "error", "products" })[i], nothing)
+      each:add(STORE, ({ "payments", "disputes", "change", "error", "products" })[i], nothing)
     end
     local names = {}
     for i, hook in ipairs(own:all()) do
@@ -101,7 +101,7 @@ describe("a hook", function()
 
   it("that raises goes no further than its call, which tells where", function()
     local line = debug.getinfo(1, "l").currentline + 2
-    registry:add(model, "payments", function(record)
+    registry:add(STORE, "payments", function(record)
       return record.amount.value
     end)
     local hook = registry:all()[1]
@@ -109,7 +109,7 @@ describe("a hook", function()
     assert.is_false(ok)
     assert.matches("^hook 'payments' %(%.?/?spec/unit/hooks_spec%.lua:" .. line - 1
       .. "%): .*hooks_spec%.lua:" .. line .. ": attempt to index", message)
-    registry:add(model, "payments", function()
+    registry:add(STORE, "payments", function()
       error(setmetatable({}, { __tostring = function() return "a table\nof two lines" end }))
     end)
     ok, message = hooks.call(registry:all()[2])
@@ -118,7 +118,7 @@ describe("a hook", function()
   end)
 
   it("does not swallow Ctrl-C", function()
-    registry:add(model, "payments", function() error("script.lua:3: interrupted!", 0) end)
+    registry:add(STORE, "payments", function() error("script.lua:3: interrupted!", 0) end)
     local ok, message = pcall(hooks.call, registry:all()[1])
     assert.is_false(ok)
     assert.equal("script.lua:3: interrupted!", message)

@@ -9,7 +9,7 @@ local grants = require "commerce.connection.grant"
 local hooks = require "commerce.hooks"
 local keys = require "commerce.connection.keys"
 local life = require "commerce.connection.life"
-local model = require "commerce.model"
+local read_changes = require "commerce.connection.changes"
 local read_records = require "commerce.connection.records"
 local sessions = require "commerce.connection.session"
 local stripe = require "commerce.platform.stripe"
@@ -300,7 +300,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
-  self.hooks:add(model, name, run, options)
+  self.hooks:add(self.store, name, run, options)
 end
 
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
@@ -351,6 +351,15 @@ function methods:records(type_name, options)
     all[name] = value
   end
   return read_records(self.store, type_name, all)
+end
+
+--- Iterate over what syncs created, changed and deleted, in order, each change once for each name
+--- of a consumer: `for change in shop:changes { consumer = "queue" }`. Asking for the next one says
+--- that the one before it has been dealt with.
+---@param options table? see `commerce.connection.changes`: consumer, since, types, limit, batch
+---@return fun(): commerce.Change|commerce.Change[]|nil next
+function methods:changes(options)
+  return read_changes(self.store, self.id, options)
 end
 
 --- Close the connections to Stripe; the store stays open.

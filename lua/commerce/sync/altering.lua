@@ -134,7 +134,7 @@ local function send(hooking, type_name, targets, record)
 end
 
 local function finish_records(hooking, type_name, entries)
-  local data_type, records = model.find(type_name), {}
+  local data_type, records = hooking:type(type_name), {}
   for _, entry in ipairs(entries) do
     local record, wrong = finished(data_type, entry)
     if not record then
@@ -171,6 +171,19 @@ local function introduce(hooking, store)
   return rows ~= nil, message, details
 end
 
+-- It has to know data types of the user's own, too.
+local function define(hooking, store, records)
+  for name in pairs(records) do
+    if not store:find_type(name) then
+      local ok, message, details = store:define_type(hooking:type(name))
+      if not ok then
+        return nil, message, details
+      end
+    end
+  end
+  return true
+end
+
 -- Records for other stores are written before the checkpoint is: written twice, they are the same.
 local function write_sent(hooking)
   for store, records in pairs(hooking.sent) do
@@ -178,6 +191,9 @@ local function write_sent(hooking)
     if not hooking.known[store] then
       ok, message, details = introduce(hooking, store)
       hooking.known[store] = ok
+    end
+    if ok then
+      ok, message, details = define(hooking, store, records)
     end
     if ok then
       ok, message, details = store:write_page(hooking.connection.id, { records = records },

@@ -29,7 +29,7 @@ function hooking.new(connection, options)
     return nil
   end
   return setmetatable({
-    all = all, lists = {},
+    all = all, lists = {}, types = {},
     connection = connection, store = connection.store,
     context = context.new(connection, options),
     known = {}, -- by store that records are sent to: it knows the connection
@@ -53,6 +53,14 @@ function methods:of(event, type_name)
     self.lists[key] = list
   end
   return list
+end
+
+--- A data type of the run.
+---@param name string
+---@return commerce.DataType
+function methods:type(name)
+  self.types[name] = self.types[name] or assert(self.store:find_type(name))
+  return self.types[name]
 end
 
 --- Whether the records of a data type come by before they are encoded.

@@ -2,7 +2,6 @@
 
 local hooks = require "commerce.hooks"
 local json = require "commerce.json"
-local model = require "commerce.model"
 
 local telling = {}
 
@@ -27,7 +26,7 @@ local function tell_each(hooking, event, type_name, ids, kind)
     return true
   end
   hooking.context.type = type_name
-  local found, message, details = hooking.store:find(model.find(type_name), hooking.connection.id,
+  local found, message, details = hooking.store:find(hooking:type(type_name), hooking.connection.id,
     ids, true)
   for _, id in ipairs(found and ids or {}) do
     for _, hook in ipairs(found[id] and list or {}) do
@@ -48,7 +47,7 @@ local function tell_page(hooking, type_name, ids)
     return true
   end
   hooking.context.type = type_name
-  local found, message, details = hooking.store:find(model.find(type_name), hooking.connection.id,
+  local found, message, details = hooking.store:find(hooking:type(type_name), hooking.connection.id,
     ids, true)
   for _, hook in ipairs(found and list or {}) do
     local records = {}
