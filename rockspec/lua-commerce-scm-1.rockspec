@@ -47,6 +47,7 @@ build = {
     ["commerce.api.router"] = "lua/commerce/api/router.lua",
     ["commerce.api.schemas"] = "lua/commerce/api/schemas.lua",
     ["commerce.api.scope"] = "lua/commerce/api/scope.lua",
+    ["commerce.api.sync_settings"] = "lua/commerce/api/sync_settings.lua",
     ["commerce.api.webhooks"] = "lua/commerce/api/webhooks.lua",
     ["commerce.cli.actions"] = "lua/commerce/cli/actions.lua",
     ["commerce.cli.common"] = "lua/commerce/cli/common.lua",

@@ -36,6 +36,7 @@ local GROUPS = {
   "commerce.api.connections",
   "commerce.api.integrations",
   "commerce.api.profile",
+  "commerce.api.sync_settings",
   "commerce.api.api_keys",
   "commerce.api.webhooks",
 }

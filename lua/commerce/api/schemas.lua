@@ -106,6 +106,14 @@ schemas.WebhookConsumers = object { results = list(schemas.WebhookConsumer) }
 schemas.Profile = object { name = required(TEXT), redirectUrl = required(TEXT), logoUrl = TEXT,
   iconUrl = TEXT, whiteListUrls = list(TEXT), confirmCompanyName = FLAG }
 
+schemas.SyncSetting = object {
+  dataType = required(TEXT), fetchOnFirstLink = required(FLAG), syncSchedule = required(WHOLE),
+  syncOrder = required(WHOLE), syncFromUtc = DATE, syncFromWindow = WHOLE, monthsToSync = WHOLE,
+  isLocked = FLAG,
+}
+schemas.SyncSettings = object { clientId = UUID, companyId = UUID, overridesDefaults = FLAG,
+  settings = list(schemas.SyncSetting) }
+
 -- A record of a data type that the integration does not give.
 schemas.Record = object { id = TEXT }
 

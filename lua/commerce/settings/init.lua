@@ -200,6 +200,33 @@ function settings.set(store, whose, types, fields)
   return store:save_sync_settings(owner, changed)
 end
 
+--- Put settings in the place of what is set for some data types: all of it, or nothing.
+---@param store commerce.Store
+---@param whose table see `settings.set`
+---@param by_type table<string, table> by data type; see `commerce.SyncSetting`
+---@return boolean? ok nil on failure, and nothing has changed
+---@return string? message
+---@return commerce.Details? details
+function settings.replace(store, whose, by_type)
+  local owner, all = owner_of(whose), {}
+  local ok, message, details = check_owner(store, whose)
+  for name, fields in pairs(by_type) do
+    local names
+    if ok then
+      ok, message, details = check_values(fields)
+    end
+    if ok then
+      names, message, details = chosen_types { name }
+      ok = names ~= nil
+    end
+    all[names and names[1] or name] = fields
+  end
+  if not ok then
+    return nil, message, details
+  end
+  return store:save_sync_settings(owner, all)
+end
+
 --- Take back what is set for an owner: what is set above it applies again.
 ---@param store commerce.Store
 ---@param whose table see `settings.set`

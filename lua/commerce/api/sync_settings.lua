@@ -1,0 +1,134 @@
+-- Sync settings: of everybody, and of one company. Called by api.
+
+local answer = require "commerce.api.answer"
+local core = require "commerce.core"
+local input = require "commerce.api.input"
+local json = require "commerce.json"
+local model = require "commerce.model"
+local scope = require "commerce.api.scope"
+local settings = require "commerce.settings"
+
+local must = answer.must
+
+local sync_settings = {}
+
+-- Codat's name -> ours.
+local FIELDS = {
+  fetchOnFirstLink = "fetch_on_first_link", syncSchedule = "sync_schedule",
+  syncOrder = "sync_order", syncFromUtc = "sync_from_utc", syncFromWindow = "sync_from_window",
+  isLocked = "is_locked",
+}
+
+local ID_SETTING = "client_id"
+
+-- The client is whoever runs this: an id that is made once.
+local function client_id(store)
+  local id = must(store:setting(ID_SETTING))
+  if not id then
+    id = core.uuid()
+    must(store:save_setting(ID_SETTING, id))
+  end
+  return id
+end
+
+local function shown(list)
+  local result = json.array {}
+  for i, setting in ipairs(list) do
+    local entry = { dataType = model.find(setting.type).key }
+    for name, ours in pairs(FIELDS) do
+      entry[name] = setting[ours]
+    end
+    result[i] = entry
+  end
+  return result
+end
+
+local function get_all(context)
+  return answer.value { clientId = client_id(context.store), overridesDefaults =
+    next(must(context.store:sync_settings "all")) ~= nil,
+    settings = shown(must(settings.get(context.store, {}))) }
+end
+
+local function get_company(context)
+  local company = scope.company(context)
+  return answer.value { companyId = company.id, overridesDefaults =
+    next(must(context.store:sync_settings("company:" .. company.id))) ~= nil,
+    settings = shown(must(settings.get(context.store, { company = company.id }))) }
+end
+
+local SETTING = { type = "object", fields = {
+  dataType = { type = "string", required = true, max = 100 },
+  fetchOnFirstLink = { type = "boolean", required = true },
+  syncSchedule = { type = "integer", required = true },
+  syncOrder = { type = "integer", required = true },
+  syncFromUtc = { type = "string", max = 40 }, syncFromWindow = { type = "integer" },
+  monthsToSync = { type = "integer" }, isLocked = { type = "boolean" },
+} }
+
+local BODY = { type = "object", fields = {
+  clientId = { type = "string", max = 100 }, companyId = { type = "string", max = 100 },
+  overridesDefaults = { type = "boolean" },
+  settings = { type = "array", required = true, max = 100, each = SETTING },
+} }
+
+-- Types of other integrations have their place in Codat's list, and no meaning here.
+local function by_type(context, list)
+  local result = {}
+  for _, entry in ipairs(list) do
+    local data_type = model.find(entry.dataType)
+    if data_type and context.mappings[data_type.name] then
+      local fields = {}
+      for name, ours in pairs(FIELDS) do
+        fields[ours] = entry[name]
+      end
+      if fields.sync_from_utc then -- a whole second is precise enough for Stripe
+        fields.sync_from_utc = fields.sync_from_utc:gsub("%.%d+", "")
+      end
+      result[data_type.name] = fields
+    end
+  end
+  return result
+end
+
+local function post(whose_of)
+  return function(context)
+    local whose = whose_of(context)
+    local body = input.body(context.request.body, BODY)
+    if whose.company and body.overridesDefaults == false then
+      must(settings.reset(context.store, whose))
+    else
+      must(settings.replace(context.store, whose, by_type(context, body.settings)))
+    end
+    return answer.nothing(204)
+  end
+end
+
+local post_all = post(function()
+  return {}
+end)
+
+local post_company = post(function(context)
+  return { company = scope.company(context).id }
+end)
+
+--- The routes of the group.
+---@return commerce.api.Route[]
+function sync_settings.routes()
+  local ALL, COMPANY = "/profile/syncSettings", "/companies/{companyId}/syncSettings"
+  local schema = { status = 200, schema = "SyncSettings" }
+  return {
+    { method = "GET", path = ALL, id = "get-profile-syncSettings", run = get_all,
+      tag = "Settings", summary = "Get sync settings", answer = schema },
+    { method = "POST", path = ALL, id = "update-profile-syncSettings", run = post_all,
+      tag = "Settings", summary = "Update all sync settings", body = BODY,
+      answer = { status = 204 } },
+    { method = "GET", path = COMPANY, id = "get-company-syncSettings", run = get_company,
+      tag = "Companies", summary = "Get company sync settings", answer = schema,
+      errors = { 404 } },
+    { method = "POST", path = COMPANY, id = "set-company-syncSettings", run = post_company,
+      tag = "Companies", summary = "Set company sync settings", body = BODY,
+      answer = { status = 204 }, errors = { 404 } },
+  }
+end
+
+return sync_settings
