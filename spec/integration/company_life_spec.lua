@@ -117,16 +117,6 @@ describe("a company's life", function()
     return e:get("/v1/account", key, { ["Stripe-Account"] = SHOP }) == 200
   end
 
-  local function delete(name)
-    local script = box:write("delete.lua", ([[
-      local app = assert(require("commerce").open())
-      for _, company in ipairs(assert(app:companies { name = "%s" })) do assert(company:delete()) end
-      app:close()
-    ]]):format(name))
-    local status, _, err = shell.run(box:script(script))
-    assert.equal(0, status, err)
-  end
-
   local function live_it(mode)
     set_up(mode)
     ok "companies create Merchant"
@@ -154,6 +144,7 @@ describe("a company's life", function()
     -- revokes at Stripe: the next sync tells, what is stored stays
     e:control("deauthorize", { account = SHOP, livemode = mode == "live" })
     fails("Application access may have been revoked", "sync")
+    assert.is_truthy(printed[#printed]:find("commerce link", 1, true))
     assert.equal("Deauthorized", connection_of("Merchant").status)
     assert.equal(count, records())
     fails("is Deauthorized", "sync --connection " .. shop.id)
@@ -173,7 +164,7 @@ describe("a company's life", function()
     assert.equal(count + 1, records())
     fails("is Unlinked", "sync --connection " .. shop.id)
 
-    delete "Merchant"
+    ok "companies delete Merchant --yes"
     assert.equal(0, records())
     fails("no company 'Merchant'", "companies show Merchant")
   end
@@ -316,6 +307,19 @@ describe("a company's life", function()
       box.environment.COMMERCE_MASTER_KEY = nil
       fails("COMMERCE_MASTER_KEY is not set", "link Merchant")
       assert.is_nil(connection_of "Merchant")
+    end)
+
+    it("says what to do where the platform's key is refused", function()
+      linked "Merchant"
+      local shop = connection_of "Merchant"
+      local url = ok("link Merchant --new --no-wait"):match "%S+"
+      local address = e:consent(url, "allow", SECOND)
+      e:control("keys", { key = PLATFORM_KEY.test, revoked = true })
+      local status, _, err = paste(address)
+      assert.equal(1, status)
+      assert.is_truthy(err:find("commerce integrations set stripe-test", 1, true), err)
+      fails("commerce integrations set stripe-test", "sync")
+      assert.equal("Linked", json_of("connections show " .. shop.id).status)
     end)
 
     it("goes back to the redirect URI of the integration, or the one that is named", function()

@@ -23,8 +23,9 @@ local HINTS = {
 ---@param details commerce.Details?
 ---@return string
 function explain.failure(message, details)
-  local hint = type(details) == "table" and HINTS[details.kind]
-  local advice = hint and hint(details)
+  local known = type(details) == "table" and details or {}
+  local hint = HINTS[known.kind]
+  local advice = known.hint or hint and hint(known)
   local line = tostring(message):gsub("%s*\n%s*", " ")
   -- whoever gave a key where something else belongs is told so without it
   return core.scrub(advice and line .. "; " .. advice or line)

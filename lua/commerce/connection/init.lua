@@ -194,6 +194,16 @@ local function open_session(self, key)
     { account = self.account, header = self.auth == "connect" }, self.options)
 end
 
+-- The platform's key and access that a merchant gave have cures of their own.
+local function advised(self, details)
+  if self.auth == "connect" and stripe.is_revoked(details, self.auth) then
+    details.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
+  elseif self.auth == "connect" and details.status == 401 then
+    details.hint = keys.platform_hint(self.integration.name)
+  end
+  return details
+end
+
 --- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
 --- the account answers.
 ---@return commerce.Connection? self nil on failure
@@ -218,7 +228,7 @@ function methods:open()
   end
   if not parts then
     self:failed(message, details)
-    return nil, message, details
+    return nil, message, advised(self, details)
   end
   return attach(self, parts, key)
 end

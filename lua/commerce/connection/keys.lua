@@ -175,6 +175,14 @@ function keys.stored(app, row)
   return key
 end
 
+--- What to do where Stripe refuses a platform's key.
+---@param integration string its name
+---@return string
+function keys.platform_hint(integration)
+  return ("give the platform's secret key anew with `commerce integrations set %s`"):format(
+    integration)
+end
+
 --- Whether there is such a key; it is not opened.
 ---@param app commerce.App
 ---@param row table

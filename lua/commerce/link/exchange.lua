@@ -4,6 +4,7 @@
 local connection = require "commerce.connection"
 local errors = require "commerce.errors"
 local grant = require "commerce.connection.grant"
+local keys = require "commerce.connection.keys"
 local sessions = require "commerce.connection.session"
 local stripe = require "commerce.platform.stripe"
 
@@ -16,6 +17,9 @@ end
 -- A code's answer may be lost, or say nothing: then nobody knows whether it was taken.
 local function failed(message, details)
   local definite = details.status and details.status >= 400 and details.status < 500
+  if details.status == 401 then
+    details.hint = "client id and secret key must be the same platform's, of the same mode"
+  end
   if definite then
     return errors.prefix("Stripe refuses the merchant's code, begin a new link", message, details)
   end
@@ -28,6 +32,9 @@ end
 local function platform_account(app, key, facts, options)
   local parts, message, details = sessions.open(app, key, facts, {}, options)
   if not parts then
+    if details.status == 401 then
+      details.hint = keys.platform_hint(facts.name)
+    end
     return errors.prefix(("%s's secret key"):format(facts.title), message, details)
   end
   parts.transport:close()
