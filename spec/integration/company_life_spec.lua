@@ -304,6 +304,14 @@ describe("a company's life", function()
       fails("commerce integrations enable stripe-test", "link Merchant")
       ok "integrations enable stripe-test"
       fails("redirect URI 'nowhere'", "link Merchant --redirect-uri nowhere")
+      local base = box.environment.STRIPE_CONNECT_BASE
+      for _, wrong in ipairs { "ftp://x", "http://stripe.example" } do
+        box.environment.STRIPE_CONNECT_BASE = wrong
+        fails("STRIPE_CONNECT_BASE must be a server's address", "link Merchant")
+      end
+      box.environment.STRIPE_CONNECT_BASE = base
+      box.environment.COMMERCE_MASTER_KEY = master_key.TWO
+      fails("sealed with master key", "link Merchant")
       box.environment.COMMERCE_MASTER_KEY = nil
       fails("COMMERCE_MASTER_KEY is not set", "link Merchant")
       assert.is_nil(connection_of "Merchant")

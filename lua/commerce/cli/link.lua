@@ -97,7 +97,7 @@ local function connection_for(app, company, args)
       .. "again, --new another account"):format(company.name, linked.id, linked.id))
   end
   local usable
-  usable, message, details = link.usable(app, integration, args.redirect_uri)
+  usable, message, details = link.usable(app, integration, { redirect_uri = args.redirect_uri })
   if not usable then
     return nil, message, details -- before a connection is made that nobody can link
   end

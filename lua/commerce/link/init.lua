@@ -23,15 +23,16 @@ local function refuse(code, message, fields)
   return errors.fail("auth", message, fields)
 end
 
---- Whether merchants can be linked with an integration: it is enabled, and there is a master key.
+--- Whether merchants can be linked with an integration: it is enabled, there is a master key, and
+--- it opens the integration's secret key. Nobody is sent to Stripe for nothing.
 ---@param app commerce.App
 ---@param name string the integration's
----@param redirect_uri string? one that is to be used, to be checked as well
+---@param options table? see `link.begin`
 ---@return commerce.Integration? integration nil on failure, with details.code "not_enabled" where
 ---  it is not enabled
 ---@return userdata|string master the master key, or the message
 ---@return commerce.Details? details
-function link.usable(app, name, redirect_uri)
+function link.usable(app, name, options)
   local integration, message, details = integrations.find(app.store, name)
   if not integration then
     return nil, message, details
@@ -40,11 +41,16 @@ function link.usable(app, name, redirect_uri)
       .. "`commerce integrations set %s`, then `commerce integrations enable %s`"):format(
       integration.title, name, name), { code = "not_enabled" })
   end
-  local ok, master = true, nil
-  if redirect_uri then
-    ok, message, details = integrations.check_redirect_uri(integration, redirect_uri)
+  options = options or {}
+  local ok, client, master = true, nil, nil
+  if options.redirect_uri then
+    ok, message, details = integrations.check_redirect_uri(integration, options.redirect_uri)
   end
   if ok then
+    client, message, details = grant.client(app, name, { connect_base = options.connect_base })
+  end
+  if client then
+    client:close()
     master, message, details = credentials.master()
   end
   if not master then
@@ -76,7 +82,7 @@ function link.begin(app, shop, options)
   options = options or {}
   errors.check_options(options, BEGIN_OPTIONS, 4)
   local row = shop.row
-  local integration, master, details = link.usable(app, row.integration, options.redirect_uri)
+  local integration, master, details = link.usable(app, row.integration, options)
   if not integration then
     return nil, master, details
   end
