@@ -6,6 +6,7 @@
 #include "call.h"
 #include "compat.h"
 #include "error.h"
+#include "interrupt.h"
 #include "lua_limiter.h"
 #include "lua_page.h"
 #include "lua_projection.h"
@@ -71,6 +72,39 @@ static int core_sleep(lua_State *L) {
 }
 
 /*
+** core.hold_interrupts()
+** From now on the first SIGINT or SIGTERM is only noted; a second one acts as it would have. For
+** programs that are in charge of their process alone.
+*/
+static int core_hold_interrupts(lua_State *L) {
+  (void)L;
+  cm_interrupt_hold();
+  return 0;
+}
+
+/*
+** core.release_interrupts()
+** Ends a hold; holds count. What was noted stays so until the next first hold.
+*/
+static int core_release_interrupts(lua_State *L) {
+  (void)L;
+  cm_interrupt_release();
+  return 0;
+}
+
+/*
+** core.interrupted() -> integer or nil
+** The number of the signal that was noted.
+*/
+static int core_interrupted(lua_State *L) {
+  int number = cm_interrupt_pending();
+  if (number == 0)
+    return 0;
+  lua_pushinteger(L, number);
+  return 1;
+}
+
+/*
 ** core.now() -> number
 ** Seconds of a clock that never goes back; only differences mean something.
 */
@@ -99,11 +133,14 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 ** require "commerce.core". Opens no handle, file or socket, so that it may happen before a fork.
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"key_id", cm_seal_key_id},
+  static const luaL_Reg functions[] = {{"hold_interrupts", core_hold_interrupts},
+                                       {"interrupted", core_interrupted},
+                                       {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
                                        {"now", core_now},
                                        {"projection", cm_projection_make},
                                        {"random_id", cm_seal_random_id},
+                                       {"release_interrupts", core_release_interrupts},
                                        {"scrub", core_scrub},
                                        {"seal", cm_seal_seal},
                                        {"secret", cm_secret_new},

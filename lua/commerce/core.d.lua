@@ -31,6 +31,17 @@ function core.now() end
 ---@param seconds number 0 to 3600
 function core.sleep(seconds) end
 
+--- From now on the first SIGINT or SIGTERM is only noted; a second one acts as it would have. For
+--- programs that are in charge of their process alone. Holds count.
+function core.hold_interrupts() end
+
+--- Ends a hold. After the last one signals act as before.
+function core.release_interrupts() end
+
+--- The signal that was noted since the first hold.
+---@return integer? number such as 2 for SIGINT
+function core.interrupted() end
+
 --- A random UUID (version 4), in lower case.
 ---@return string
 function core.uuid() end

@@ -97,7 +97,7 @@ local FLOORS = {
   { "connection", "connection.changes", "connection.grant", "connection.keys", "connection.life",
     "connection.records", "connection.session" },
   { "company" },
-  { "link", "link.callback", "link.exchange", "link.state" },
+  { "link", "link.callback", "link.exchange", "link.migrate", "link.state" },
   { "init" },
   { "api", "api.answer", "api.api_keys", "api.auth", "api.companies", "api.connections",
     "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
@@ -122,7 +122,8 @@ local CORE = "core"
 -- the headers that it may include beside its own.
 local PURE = {
   base64 = {}, base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
-  envelope = { "buf", "master" }, input = { "buf", "crypto" }, master = { "base64", "crypto" },
+  envelope = { "buf", "master" }, input = { "buf", "crypto" }, interrupt = {},
+  master = { "base64", "crypto" },
   pass = { "limiter" }, retry = {}, signature = { "crypto" }, url = { "buf" }, uuid = {},
   version = {},
   page = { "buf", "json" }, projection = { "buf", "json" }, trail = { "page" },
@@ -148,8 +149,8 @@ local BINDING = {
     "transport", "version" },
   call = { "args", "class", "compat", "error", "lua_projection", "multi", "session", "url" },
   pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
-  core = { "call", "compat", "error", "lua_limiter", "lua_page", "lua_projection", "pager",
-    "seal", "secret", "session", "transport", "uuid", "version", "webhook" },
+  core = { "call", "compat", "error", "interrupt", "lua_limiter", "lua_page", "lua_projection",
+    "pager", "seal", "secret", "session", "transport", "uuid", "version", "webhook" },
   webhook = { "args", "compat", "error", "secret", "signature" },
 }
 
