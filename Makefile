@@ -111,8 +111,12 @@ demo: packages
 	@$(MAKE) --no-print-directory all
 	@spec/support/demo
 
+# npm comes with node, except in Debian's own packages
+NODE := $(if $(shell command -v npm),,nodejs npm)
+
+test: TOOLS = $(NODE)
 test: packages
-	@$(MAKE) --no-print-directory all c-tests
+	@$(MAKE) --no-print-directory all c-tests sdks
 	@spec/support/run-tests
 
 # ---------------------------------------------------------------- testing
@@ -124,21 +128,33 @@ build/c/test_%: spec/c/test_%.c spec/c/test.h $(PURE) $(HEADERS)
 	@echo "CC $@"
 	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< $(PURE) $(LIBS)
 
-.PHONY: c-tests
+# Codat's clients, for spec/sdk
+SDKS = build/sdk/node_modules/.package-lock.json
+
+$(SDKS): spec/sdk/package.json spec/sdk/package-lock.json
+	@mkdir -p build/sdk
+	@cp $^ build/sdk
+	@echo "NPM build/sdk"
+	@cd build/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+.PHONY: c-tests sdks
+sdks: $(SDKS)
 c-tests: $(C_TESTS)
 
 build/asan/exit.so: spec/support/asan_exit.c
 	@mkdir -p $(@D)
 	@$(CC) -shared -fPIC -D_GNU_SOURCE -o $@ $<
 
+asan: TOOLS = $(NODE)
 asan: packages
-	@$(MAKE) --no-print-directory all c-tests build/asan/exit.so \
+	@$(MAKE) --no-print-directory all c-tests sdks build/asan/exit.so \
 	  build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
 	@spec/support/run-tests --asan
 
-valgrind: TOOLS = valgrind
+valgrind: TOOLS = valgrind $(NODE)
 valgrind: packages
-	@$(MAKE) --no-print-directory all c-tests
+	@$(MAKE) --no-print-directory all c-tests sdks
 	@spec/support/run-tests --valgrind
 
 FUZZERS := $(patsubst spec/fuzz/%_fuzz.c,build/fuzz/%,$(sort $(wildcard spec/fuzz/*_fuzz.c)))
