@@ -251,6 +251,22 @@ describe("a company's life", function()
       assert.is_truthy(err:find("used already", 1, true), err)
     end)
 
+    it("leaves nothing half done when it is killed, wherever it is", function()
+      e:control("faults", { { match = { path = "/oauth/token", times = 1 },
+        action = { type = "delay", seconds = 1 } } })
+      box:write("address", (e:consent(ok("link Merchant --no-wait"):match "%S+", "allow", SHOP)))
+      local status = box:run("sh -c " .. shell.quote(
+        "timeout -s KILL 0.5 build/commerce link --finish <" .. box:path "address"))
+      assert.equal(137, status)
+      local killed = connection_of "Merchant"
+      assert.equal("PendingAuth", killed.status)
+      assert.is_truthy(ok("status"):find("no account yet", 1, true))
+      linked "Merchant"
+      assert.same({ killed.id, "Linked" }, { connection_of("Merchant").id,
+        connection_of("Merchant").status })
+      ok "sync"
+    end)
+
     it("waits for nobody where standard input is at its end", function()
       local status, out, err = run "link Merchant"
       assert.equal(1, status)

@@ -46,8 +46,9 @@ local function facts_of(store, row)
 end
 
 local function print_facts(facts)
-  output.line(("%s, %s mode, account %s, connection %s (%s)"):format(
-    stripe.integrations[facts.integration].title, facts.mode, facts.account, facts.connection,
+  output.line(("%s, %s mode, %s, connection %s (%s)"):format(
+    stripe.integrations[facts.integration].title, facts.mode,
+    facts.account and "account " .. facts.account or "no account yet", facts.connection,
     facts.status))
   local rows = {}
   for i, entry in ipairs(facts.types) do
