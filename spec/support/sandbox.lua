@@ -1,5 +1,5 @@
 -- A folder of its own for a spec, and commands run there in an environment of their own: nothing of
--- the caller's settings (keys, stores, terminal size) gets in. Every run is checked for the key it
+-- the caller's settings (keys, stores, terminal size) gets in. Every run is checked for the keys it
 -- was given: a secret must not appear in what a command prints.
 
 local shell = require "spec.support.shell"
@@ -97,10 +97,11 @@ local function exists(path)
 end
 
 local function check_leaks(box, more, ...)
-  local key = environment_of(box, more).STRIPE_SECRET_KEY
-  for _, text in ipairs { ... } do
-    if key and sandbox.leak(text, key) then
-      error("the secret key was printed: " .. text, 3)
+  for name, value in pairs(environment_of(box, more)) do
+    for _, text in ipairs { ... } do
+      if name:find "KEY$" and value and sandbox.leak(text, value) then
+        error(name .. " was printed: " .. text, 3)
+      end
     end
   end
 end
