@@ -71,9 +71,12 @@ end
 
 --- A refusal, with the permission that a restricted key lacks.
 ---@param message string the source's
----@param permission string as the source's dashboard calls it
+---@param permission string? as the source's dashboard calls it, where that is known
 ---@return string message
 function errors.lacking(message, permission)
+  if not permission then
+    return message
+  end
   return ("%s; the key needs the permission '%s' (read)"):format((message:gsub("%.$", "")),
     permission)
 end

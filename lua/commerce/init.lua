@@ -14,11 +14,17 @@ local hooks = require "commerce.hooks"
 local integrations = require "commerce.integrations"
 local json = require "commerce.json"
 local link = require "commerce.link"
+local mappings = require "commerce.mapping.set"
 local mode = require "commerce.mode"
 local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
+local stripe = require "commerce.platform.stripe"
 
-local commerce = { _VERSION = core.version }
+local commerce = {
+  _VERSION = core.version,
+  --- The value functions that mappings are made of.
+  values = require "commerce.mapping.values",
+}
 
 local DEFAULT_STORE = "sqlite:commerce.db"
 
@@ -50,15 +56,19 @@ function commerce.open(options)
     end
   end
   local target = options.store or commerce.store_url()
+  local app = setmetatable({ fixed_mode = options.mode, hooks = hooks.new(),
+    mappings = mappings.new(stripe) }, app_mt)
   if type(target) == "table" then
-    return setmetatable({ store = target, fixed_mode = options.mode, hooks = hooks.new() }, app_mt)
+    app.store = target
+    return app
   end
-  local opened, message, details = store.open(target, { create = options.create })
-  if not opened then
+  local message, details
+  app.store, message, details = store.open(target, { create = options.create })
+  if not app.store then
     return nil, message, details
   end
-  return setmetatable({ store = opened, url = target, fixed_mode = options.mode,
-    hooks = hooks.new() }, app_mt)
+  app.url = target
+  return app
 end
 
 -- ---------------------------------------------------------------- mode
@@ -245,7 +255,26 @@ function methods:records(type_name, options)
     end
     all.mode = name
   end
-  return read_records(self.store, type_name, all)
+  return read_records(self.store, type_name, all, self.mappings)
+end
+
+-- ---------------------------------------------------------------- mappings
+
+--- Extend a data type's mapping for all connections, see `commerce.Connection:extend`.
+---@param type_name string
+---@param fields table<string, any>
+---@param options table?
+function methods:extend(type_name, fields, options)
+  mappings.check_self(self, "extend")
+  self.mappings:extend(type_name, fields, options)
+end
+
+--- Define a data type of one's own for all connections, see `commerce.Connection:define`.
+---@param name string
+---@param declaration table
+function methods:define(name, declaration)
+  mappings.check_self(self, "define")
+  self.mappings:define(name, declaration, self.store)
 end
 
 --- What a script keeps under a name: how far it has come with something.

@@ -26,6 +26,7 @@ local mapping = {}
 ---@field type commerce.DataType
 ---@field sources commerce.Source[]
 ---@field entries table[] what the sources are compiled from
+---@field by_user boolean? a user extended it, or defined its data type
 
 local from_mt = {}
 

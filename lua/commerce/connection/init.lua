@@ -9,6 +9,7 @@ local grants = require "commerce.connection.grant"
 local hooks = require "commerce.hooks"
 local keys = require "commerce.connection.keys"
 local life = require "commerce.connection.life"
+local mappings = require "commerce.mapping.set"
 local read_changes = require "commerce.connection.changes"
 local read_records = require "commerce.connection.records"
 local sessions = require "commerce.connection.session"
@@ -50,9 +51,10 @@ end }
 ---@param options table? see `commerce.connection.session`: how to talk to Stripe when it is opened
 ---@return commerce.Connection
 function connection.wrap(app, row, options)
+  local own = mappings.new(stripe, app.mappings)
   return setmetatable({ app = app, store = app.store, row = row, options = options or {},
-    integration = stripe.integrations[row.integration], platform = stripe,
-    mappings = stripe.mappings(), hooks = hooks.new(app.hooks) }, connection_mt)
+    integration = stripe.integrations[row.integration], platform = own.platform, mappings = own,
+    hooks = hooks.new(app.hooks) }, connection_mt)
 end
 
 --- A connection by its id.
@@ -360,7 +362,28 @@ function methods:records(type_name, options)
   for name, value in pairs(options or {}) do
     all[name] = value
   end
-  return read_records(self.store, type_name, all)
+  return read_records(self.store, type_name, all, self.mappings)
+end
+
+-- ---------------------------------------------------------------- its mappings
+
+--- Extend a data type's mapping for this connection: replace fields, or add some under
+--- supplementalData. Raises, at your line, for whatever can be told wrong before any data is there.
+---@param type_name string
+---@param fields table<string, any> see `commerce.Mappings:extend`
+---@param options table? resource, expand, from
+function methods:extend(type_name, fields, options)
+  mappings.check_self(self, "extend")
+  self.mappings:extend(type_name, fields, options)
+end
+
+--- Define a data type of one's own for this connection: its table, columns, sync and all else come
+--- with it. Raises, at your line, for whatever can be told wrong before any data is there.
+---@param name string its name, and its table's
+---@param declaration table see `commerce.Mappings:define`
+function methods:define(name, declaration)
+  mappings.check_self(self, "define")
+  self.mappings:define(name, declaration, self.store)
 end
 
 --- Iterate over what syncs created, changed and deleted, in order, each change once for each name

@@ -43,10 +43,17 @@ end
 ---  "-createdDate"); limit; offset; connection_id (all if left out); mode: "test" or
 ---  "live" (both if left out); deleted: true for those too that the source deleted; raw: true gives
 ---  each record as JSON text
+---@param mappings commerce.Mappings? with data types of one's own, which the store may not know yet
 ---@return fun(): any next
-return function(store, type_name, options)
+return function(store, type_name, options, mappings)
   options = options or {}
   errors.check_options(options, RECORD_OPTIONS)
+  if mappings then
+    local ok, failure, why = mappings:tell(store, type_name)
+    if not ok then
+      error(why or failure, 2)
+    end
+  end
   local data_type, unknown, trouble = store:find_type(type_name)
   if trouble then
     error(trouble, 2)

@@ -27,16 +27,24 @@ local function refuse(data_type, message, ...)
   errors.refuse(("mapping '%s': " .. message):format(data_type.name, ...))
 end
 
+local function refuse_word(data_type, field, word, wanted)
+  local words = {}
+  for known in pairs(wanted.values) do
+    words[#words + 1] = known
+  end
+  table.sort(words)
+  refuse(data_type, "field '%s' has no value '%s'%s; it has %s", field.name, tostring(word),
+    suggest.text(word, wanted.values), table.concat(words, ", "))
+end
+
 local function check_words(data_type, field, wanted)
   for _, word in pairs(field.words) do
     if not wanted.values[word] then
-      refuse(data_type, "field '%s' has no value '%s'%s", field.name, tostring(word),
-        suggest.text(word, wanted.values))
+      refuse_word(data_type, field, word, wanted)
     end
   end
   if field.words and field.default ~= nil and not wanted.values[field.default] then
-    refuse(data_type, "field '%s' has no value '%s'%s", field.name, tostring(field.default),
-      suggest.text(field.default, wanted.values))
+    refuse_word(data_type, field, field.default, wanted)
   end
 end
 

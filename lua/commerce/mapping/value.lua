@@ -144,8 +144,9 @@ end
 
 --- What stands for a value: a value; a path; a Lua function of the whole source object.
 ---@param candidate any
+---@param what string? of which value function it is an argument, for the message
 ---@return commerce.Value raises for anything else
-function value.of(candidate)
+function value.of(candidate, what)
   if is_value(candidate) then
     return candidate
   elseif type(candidate) == "string" then
@@ -153,20 +154,22 @@ function value.of(candidate)
   elseif type(candidate) == "function" then
     return of_whole(candidate)
   end
-  errors.refuse("a path, a value function or a Lua function expected, got %s%s", type(candidate),
+  errors.refuse("%sa path, a value function or a Lua function expected, got %s%s",
+    what and what .. ": " or "", type(candidate),
     type(candidate) == "table" and ": an object of fields is object { … }"
       or candidate ~= nil and ": the same value for every record is constant(…)" or "")
 end
 
 --- Several of them, with all that they read.
+---@param what string the value function they are the arguments of
 ---@param ... any
 ---@return commerce.Value[] list
 ---@return string[] paths
 ---@return string signs
-function value.collect(...)
+function value.collect(what, ...)
   local list, paths, signs = {}, {}, {}
   for i = 1, select("#", ...) do
-    list[i] = value.of((select(i, ...)))
+    list[i] = value.of((select(i, ...)), what)
     signs[i] = list[i].sign
     for _, path in ipairs(list[i].paths) do
       paths[#paths + 1] = path
@@ -189,7 +192,7 @@ function value.compile(fields)
     if type(name) ~= "string" then
       errors.refuse("a field name expected, got %s", tostring(name))
     end
-    local from, entry = value.of(candidate), { name = name }
+    local from, entry = value.of(candidate, "field '" .. name .. "'"), { name = name }
     for _, key in ipairs(COPIED) do
       entry[key] = from[key]
     end

@@ -49,7 +49,7 @@ end
 
 local function open_pager(self, range)
   return self.task.session:pager {
-    path = self.task.resource.path, query = plan.expansions(self.task.expand),
+    path = self.task.resource.path, query = plan.list_query(self.task.resource, self.task.expand),
     limit = self.bearable or self.page_size,
     created_gte = range.gte, created_lt = range.lt, created_lte = range.lte,
     cursor = range.cursor,

@@ -1,6 +1,7 @@
 -- From source objects to records ready to be stored: decode, check the mode, map, encode.
 -- Called by sync; requires leaf helpers and the model.
 
+local inlined = require "commerce.mapping.inlined"
 local json = require "commerce.json"
 local model = require "commerce.model"
 local time = require "commerce.time"
@@ -56,7 +57,7 @@ end
 ---@return string? message names the object and what was wrong
 function convert.map(consumer, object, records, changed_at)
   local source = consumer.source
-  local mapped, message = source.map(object)
+  local mapped, message = source.map(inlined.without(object, consumer.unasked or {}))
   for _, record in ipairs(mapped or {}) do
     local encoded, reason
     if changed_at and record.sourceModifiedDate then

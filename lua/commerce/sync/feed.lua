@@ -25,17 +25,33 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field newest integer unix seconds of the newest event
 ---@field latest table<string, integer> by resource: of the newest event about it
 
-local function query_for(platform, tasks)
-  local query, seen = {}, {}
+-- The event types of the lists, in groups of as many as may be asked for at once.
+local function groups_of_types(platform, tasks)
+  local most, groups, seen, count = platform.changes.most_types, {}, {}, 0
   for _, task in ipairs(tasks) do
-    for _, event_type in ipairs(platform.changes.types_of(task.name)) do
+    for _, event_type in ipairs(task.resource.events or {}) do
       if not seen[event_type] then
         seen[event_type] = true
-        query[#query + 1] = { "types[]", event_type }
+        if count % most == 0 then
+          groups[#groups + 1] = {}
+        end
+        count = count + 1
+        table.insert(groups[#groups], { "types[]", event_type })
       end
     end
   end
-  return query
+  return #groups > 0 and groups or { {} } -- of any type: it tells where the next run goes on
+end
+
+-- The lists of a user's own, by the events that tell of them.
+local function own_resources(tasks)
+  local own = {}
+  for _, task in ipairs(tasks) do
+    for _, event_type in ipairs(task.resource.own and task.resource.events or {}) do
+      own[event_type] = task.name
+    end
+  end
+  return own
 end
 
 -- An event's object, out of what `SNAPSHOT` keeps of the event.
@@ -72,29 +88,19 @@ end
 local function take_event(platform, found, page, i, projection)
   local at, event = page:created(i), json.decode(page:element(i, projection))
   found.newest = math.max(found.newest, at)
-  for _, resource in ipairs(platform.changes.resources_of(event)) do
+  for _, resource in ipairs(platform.changes.resources_of(event, found.own)) do
     found.latest[resource] = math.max(found.latest[resource] or 0, at)
   end
-  for _, change in ipairs(platform.changes.of(event, platform.version)) do
+  for _, change in ipairs(platform.changes.of(event, platform.version, found.own)) do
     change.at, change.dated = at, not change.related and at or nil
     add(found, change, page, i)
   end
 end
 
---- Read the feed.
----@param run commerce.Run
----@param tasks commerce.Task[] whose changes are looked for
----@param since integer? unix seconds of the newest event that is known; without one, only where
----  the feed is now is looked up: one page
----@return commerce.FeedFound? found nil if the feed cannot be read
----@return string? message
----@return commerce.Details? details
-function feed.read(run, tasks, since)
+local function read_group(run, types, since, found)
   local platform = run.connection.platform
-  local found = { changes = {}, by_key = {}, latest = {}, newest = since or 0, snapshots = 0 }
   local projection = core.projection(platform.changes.paths)
-  local pager = run.session:pager { path = platform.changes.path,
-    query = query_for(platform, tasks),
+  local pager = run.session:pager { path = platform.changes.path, query = types,
     created_gte = since and math.max(0, since - feed.LOOKBACK) }
   local page, message, details
   repeat
@@ -108,6 +114,67 @@ function feed.read(run, tasks, since)
     return nil, message, details
   end
   return found
+end
+
+-- What two groups tell of one object: the newer event counts.
+local function united(a, b)
+  local newer = a.at >= b.at and a or b
+  newer.dated = math.max(a.dated or b.dated or 0, b.dated or a.dated or 0)
+  newer.dated = newer.dated > 0 and newer.dated or nil
+  if a.at == b.at then
+    newer.snapshot = nil
+  end
+  return newer
+end
+
+local function newest_first(a, b)
+  if a.at ~= b.at then
+    return a.at > b.at
+  end
+  return a.resource .. a.id < b.resource .. b.id
+end
+
+local function unite(groups)
+  local all = groups[1]
+  for i = 2, #groups do
+    local group = groups[i]
+    for key, change in pairs(group.by_key) do
+      all.by_key[key] = all.by_key[key] and united(all.by_key[key], change) or change
+    end
+    for resource, at in pairs(group.latest) do
+      all.latest[resource] = math.max(all.latest[resource] or 0, at)
+    end
+    all.newest = math.max(all.newest, group.newest)
+  end
+  if #groups > 1 then
+    all.changes = {}
+    for _, change in pairs(all.by_key) do
+      all.changes[#all.changes + 1] = change
+    end
+    table.sort(all.changes, newest_first)
+  end
+  return all
+end
+
+--- Read the feed.
+---@param run commerce.Run
+---@param tasks commerce.Task[] whose changes are looked for
+---@param since integer? unix seconds of the newest event that is known; without one, only where
+---  the feed is now is looked up: one page
+---@return commerce.FeedFound? found nil if the feed cannot be read
+---@return string? message
+---@return commerce.Details? details
+function feed.read(run, tasks, since)
+  local own, groups = own_resources(tasks), {}
+  for i, types in ipairs(groups_of_types(run.connection.platform, tasks)) do
+    local found, message, details = read_group(run, types, since, { changes = {}, by_key = {},
+      latest = {}, newest = since or 0, snapshots = 0, own = own })
+    if not found then
+      return nil, message, details
+    end
+    groups[i] = found
+  end
+  return unite(groups)
 end
 
 return feed

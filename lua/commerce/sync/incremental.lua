@@ -7,6 +7,7 @@
 local errors = require "commerce.errors"
 local feed = require "commerce.sync.feed"
 local query = require "commerce.query"
+local saved_states = require "commerce.sync.saved_states"
 local time = require "commerce.time"
 
 local incremental = {}
@@ -23,26 +24,26 @@ local function too_old(run, saved)
 end
 
 -- A list that an earlier run has read, or has begun to read: what was read of it may have changed
--- since, and the feed tells.
+-- since, and the feed tells. Where no events tell, all of it is read each time.
 local function follow(run, task, saved)
   if not saved or run.options.full or run.options.since then
     return
   elseif too_old(run, saved) then
     run.saved[task.name] = nil -- nor is the reading of its list continued
     run.gaps[#run.gaps + 1] = task.name
-  elseif saved.events_since then
+  elseif saved.events_since and task.resource.events then
     run.follows[task.name] = saved
   end
 end
 
 local function decide(run, tasks)
   local since
+  local ok, message, details = saved_states.load(run, tasks)
+  if not ok then
+    return nil, message, details
+  end
   for _, task in ipairs(tasks) do
-    local saved, message, details = run.store:state(run.connection.id, task.key)
-    if message then
-      return nil, message, details
-    end
-    run.saved[task.name] = saved
+    local saved = run.saved[task.name]
     follow(run, task, saved)
     if run.follows[task.name] then
       since = math.min(since or saved.events_since, saved.events_since)
@@ -185,7 +186,7 @@ local function without_feed(run, tasks, message, details)
 end
 
 --- Decide how each list is read, and find what changed in those that were read before.
----@param run commerce.Run gets `saved` (the state of each list), `follows` (of those whose changes
+---@param run commerce.Run gets `saved` (of each list that holds), `follows` (of those whose changes
 ---  the feed tells), `events_since`, `latest_event` and `applied` (where the next run goes on in
 ---  the feed), `dated` (by resource and id: unix seconds of the newest event)
 ---@param tasks commerce.Task[]

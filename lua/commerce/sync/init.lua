@@ -6,7 +6,6 @@ local errors = require "commerce.errors"
 local hooking = require "commerce.sync.hooking"
 local incremental = require "commerce.sync.incremental"
 local joined = require "commerce.sync.joins"
-local model = require "commerce.model"
 local plan = require "commerce.sync.plan"
 local probe = require "commerce.sync.probe"
 local reading = require "commerce.sync.reading"
@@ -20,7 +19,8 @@ local OPTIONS = { types = "table", since = "any", full = "boolean", progress = "
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
---- The mappings of the data types that are asked for, in the model's order.
+--- The mappings of the data types that are asked for, in the model's order, then those of a user's
+--- own.
 ---@param connection commerce.Connection
 ---@param names string[]? all if left out
 ---@return commerce.Mapping[]? mappings nil if a name is unknown, or none was given
@@ -28,17 +28,16 @@ local RANGES = 8 -- parts of one list that are read side by side, if nothing els
 function sync.mappings(connection, names)
   local asked, chosen = {}, {}
   for _, name in ipairs(names or {}) do
-    local data_type, message = model.find(name)
+    local data_type, message = connection.mappings:find_type(name)
     if not data_type then
       return nil, message
-    elseif not connection.mappings[data_type.name] then
+    elseif not connection.mappings:find(data_type.name) then
       return nil, ("%s gives no %s"):format(connection.integration.title, data_type.name)
     end
     asked[data_type.name] = true
   end
-  for _, data_type in ipairs(model.types()) do
-    local mapping = connection.mappings[data_type.name]
-    if mapping and (not names or asked[data_type.name]) then
+  for _, mapping in ipairs(connection.mappings:all()) do
+    if not names or asked[mapping.type.name] then
       chosen[#chosen + 1] = mapping
     end
   end
@@ -179,8 +178,11 @@ function sync.run(connection, options)
   if not mappings then
     return errors.fail("usage", unknown)
   end
+  local ok, message, details = connection.mappings:tell(connection.store)
+  if not ok then
+    return nil, message, details
+  end
   local hooks, failures = hooking.new(connection, options), {}
-  local ok, message, details
   if hooks then
     ok, message, details = hooks:whole "before_sync"
     if ok then

@@ -1,5 +1,8 @@
 -- The plan of a sync: which resources to read, in which shape, and which data types each one feeds.
--- Called by sync; requires nothing: the platform and its mappings are arguments.
+-- Called by sync; the platform and its mappings are arguments.
+
+local inlined = require "commerce.mapping.inlined"
+local value = require "commerce.mapping.value"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
@@ -9,9 +12,12 @@ local plan = {}
 ---@field name string the resource
 ---@field resource table the platform's entry: path, list, permission
 ---@field expand string[] what to ask the source to inline, for all consumers together
----@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids }
+---@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids,
+---  unasked = members that others have inlined }
 ---@field paths string[] what of an object its consumers read
----@field whole boolean? whether a hook wants to see all of it
+---@field whole boolean? whether all of an object is read: by its consumers, or by a hook
+---@field mappings table<string, string> a sign of each data type's mapping, that changes with it
+---@field by_user table<string, boolean> the data types whose mapping is a user's
 ---@field session userdata? a `commerce.core` session, given when it is read
 ---@field key string under which its checkpoint is kept
 ---@field keep fun(object: table): string?, string? id and parent id of an object that a join needs
@@ -19,16 +25,30 @@ local plan = {}
 -- What an object is known by, whatever is read of it.
 local ALWAYS = { "id", "object", "livemode" }
 
+local function has(list, item)
+  for _, present in ipairs(list) do
+    if present == item then
+      return true
+    end
+  end
+  return false
+end
+
 local function add_unique(list, items)
   for _, item in ipairs(items) do
-    local found = false
-    for _, present in ipairs(list) do
-      found = found or present == item
-    end
-    if not found then
+    if not has(list, item) then
       list[#list + 1] = item
     end
   end
+end
+
+-- A short text in place of a long one: the checkpoint is written with every page.
+local function sign(text)
+  local hash = 5381
+  for i = 1, #text do
+    hash = (hash * 33 + text:byte(i)) % 4294967296
+  end
+  return ("%08x"):format(hash)
 end
 
 local function keep_parent(object)
@@ -40,6 +60,18 @@ local function keep_child(key)
     local parent = object[key]
     return object.id, type(parent) == "table" and parent.id or parent
   end
+end
+
+--- The query that a list is asked with.
+---@param resource table the platform's entry
+---@param paths string[] what to inline
+---@return table[] query pairs
+function plan.list_query(resource, paths)
+  local query = plan.expansions(paths)
+  for name, wanted in pairs(resource.query or {}) do
+    query[#query + 1] = { name, wanted }
+  end
+  return query
 end
 
 --- The query that asks the source to inline something.
@@ -80,7 +112,8 @@ function plan.make(platform, mappings, since)
     local task = by_name[name]
     if not task then
       task = { name = name, resource = platform.resources[name], expand = {}, consumers = {},
-        paths = { unpack(ALWAYS) } }
+        paths = { unpack(ALWAYS) }, mappings = {}, by_user = {} }
+      add_unique(task.paths, task.resource.reads or {})
       by_name[name], tasks[#tasks + 1] = task, task
     end
     add_unique(task.expand, expand)
@@ -101,11 +134,17 @@ function plan.make(platform, mappings, since)
       else
         task.consumers[#task.consumers + 1] = consumer
         add_unique(task.paths, source.paths)
+        task.mappings[consumer.type] = sign(source.sign .. (task.mappings[consumer.type] or ""))
+        task.by_user[consumer.type] = mapping.by_user
       end
     end
   end
   for _, task in ipairs(tasks) do
     task.key = key_of(task, since)
+    task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
+    for _, consumer in ipairs(task.consumers) do
+      consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)
+    end
   end
   return tasks, joins
 end

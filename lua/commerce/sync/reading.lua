@@ -137,21 +137,35 @@ local function step(run, reader)
   return nil
 end
 
+-- How a list is read. One without a `created` filter can only be read from its newest object to its
+-- oldest.
+local function list_options(run, task)
+  local follows = run.follows[task.name]
+  local options = { events_since = (follows or run).events_since, at = run.started }
+  for name, value in pairs(run.options) do
+    options[name] = value
+  end
+  options.from = follows and incremental.list_start(follows)
+  if task.resource.created == false then
+    if options.since then
+      run.books:note(("%s are read whole: they cannot be asked for by the day"):format(task.name))
+    end
+    options.from, options.since, options.ranges, options.full = nil, nil, 1, true
+  end
+  return options, follows
+end
+
 local function start_readers(run, tasks)
   local readers = {}
   for _, task in ipairs(tasks) do
     if task.resource.list then
       -- only what is read gets decoded, except where a join needs the object again
       -- or a hook wants to see it
-      task.projection = not (task.keep or task.whole) and core.projection(task.paths) or nil
-      local follows = run.follows[task.name]
-      local options = { events_since = (follows or run).events_since, at = run.started }
-      for name, value in pairs(run.options) do
-        options[name] = value
-      end
-      options.from = follows and incremental.list_start(follows)
+      task.projection = not task.whole and core.projection(task.paths) or nil
+      local options, follows = list_options(run, task)
       local reader = backfill.start(task, run.saved[task.name], options)
       reader.state.newest = reader.state.newest or follows and follows.newest
+      reader.state.mappings = task.mappings
       run.states[task.name] = reader.state
       readers[#readers + 1] = reader
       if reader.whole then
@@ -235,7 +249,7 @@ function reading.finish(run, tasks)
     if task.resource.list and run.finished[task.name] and not run.unfollowed[task.name] then
       local state = run.states[task.name]
       states[task.key] = { finished = true, newest = state.newest,
-        unsettled_since = state.unsettled_since,
+        unsettled_since = state.unsettled_since, mappings = state.mappings,
         events_since = not run.reread[task.name] and run.events_since or nil,
         applied = run.applied[task.name],
         latest_event = run.latest_event[task.name]

@@ -37,7 +37,9 @@ end
 local function synced_types(connection)
   local names = {}
   for name in pairs(must(connection.store:latest_pulls(connection.id))) do
-    names[#names + 1] = name
+    if connection.mappings:find(name) then -- what a script defined needs the script
+      names[#names + 1] = name
+    end
   end
   return names
 end

@@ -33,7 +33,7 @@ end
 ---@return table state
 function payouts.new(run, found)
   local platform = run.connection.platform
-  local whole = run.connection.mappings.transactions
+  local whole = run.connection.mappings:find("transactions")
   local narrow = mapping.narrow(whole, compare.fields(whole.type))
   local tasks = plan.make(platform, { narrow })
   local paths = { "source" }

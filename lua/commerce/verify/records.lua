@@ -171,8 +171,8 @@ end
 
 local function read_list(run, task)
   local pager = run.session:pager { path = task.resource.path,
-    query = plan.expansions(task.expand), limit = PAGE }
-  task.projection = not task.keep and core.projection(task.paths) or nil
+    query = plan.list_query(task.resource, task.expand), limit = PAGE }
+  task.projection = not task.whole and core.projection(task.paths) or nil
   while true do
     local page, message, details = run.pool:await(pager)
     if not page then

@@ -56,7 +56,7 @@ end
 ---@param ... any paths or values
 ---@return commerce.Value
 function values.list(...)
-  local items, paths, signs = value.collect(...)
+  local items, paths, signs = value.collect("list", ...)
   return value.new("list(" .. signs .. ")", "list", paths, function(source, parent)
     local result = {}
     for i = 1, #items do

@@ -45,7 +45,7 @@ end
 ---@param code string path or value
 ---@return commerce.Value
 function values.currency(code)
-  local from = value.of(code)
+  local from = value.of(code, "currency")
   local get = from.get
   return value.new("currency(" .. from.sign .. ")", "currency", from.paths,
     function(source, parent)
@@ -77,7 +77,7 @@ local major = values.major
 ---@param code string path or value of the currency
 ---@return commerce.Value
 function values.money(amount, code)
-  local list, paths, signs = value.collect(amount, code)
+  local list, paths, signs = value.collect("money", amount, code)
   local get_amount, get_code = list[1].get, list[2].get
   return value.new("money(" .. signs .. ")", "decimal", paths, function(source, parent)
     return major(get_amount(source, parent), get_code(source, parent))
@@ -88,7 +88,7 @@ end
 ---@param of string path or value
 ---@return commerce.Value
 function values.negated(of)
-  local from = value.of(of)
+  local from = value.of(of, "negated")
   local get = from.get
   return value.new("negated(" .. from.sign .. ")", "decimal", from.paths,
     function(source, parent)

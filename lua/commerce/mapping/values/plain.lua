@@ -24,7 +24,7 @@ end
 -- The record's writer refuses what is not of the kind; so a field's column has one type.
 local function of_kind(kind, convert)
   return function(path)
-    local from = value.of(path)
+    local from = value.of(path, kind)
     local get = from.get
     return value.new(kind .. "(" .. from.sign .. ")", kind, from.paths, convert
       and function(source, parent)
@@ -94,7 +94,7 @@ function values.with(...)
   if type(compute) ~= "function" then
     errors.refuse("with: the last argument must be a function, got %s", type(compute))
   end
-  local list, paths, signs = value.collect(unpack({ ... }, 1, count))
+  local list, paths, signs = value.collect("with", unpack({ ... }, 1, count))
   local sign = "with(" .. signs .. ")"
   if count == 1 then
     local get = list[1].get
@@ -115,7 +115,7 @@ end
 ---@param ... any paths or values
 ---@return commerce.Value
 function values.first(...)
-  local list, paths, signs = value.collect(...)
+  local list, paths, signs = value.collect("first", ...)
   return value.new("first(" .. signs .. ")", "any", paths, function(source, parent)
     for i = 1, #list do
       local found = list[i].get(source, parent)
@@ -165,7 +165,7 @@ end
 ---@return commerce.Value
 function values.enum(of, words, default)
   check_words("enum", words)
-  local from = value.of(of)
+  local from = value.of(of, "enum")
   local get = from.get
   local made = value.new(("enum(%s;%s;%s)"):format(from.sign, sign_of_words(words),
     tostring(default)), "enum", from.paths, function(source, parent)

@@ -25,38 +25,23 @@ stripe.integrations = {
 stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
 stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
 
---- The resources that the mappings read, and payouts, which `verify` reads. `list`: a
---- cursor-paginated list with a `created` filter. `permission`: the restricted key's permission, as
---- Stripe's dashboard calls it (all "Read").
-stripe.resources = {
-  account = { path = "/v1/account", permission = "Connect / Accounts" },
-  balance = { path = "/v1/balance", permission = "Balance" },
-  customers = { path = "/v1/customers", list = true, permission = "Customers" },
-  charges = { path = "/v1/charges", list = true, permission = "Charges and Refunds" },
-  refunds = { path = "/v1/refunds", list = true, permission = "Charges and Refunds" },
-  disputes = { path = "/v1/disputes", list = true, permission = "Disputes" },
-  products = { path = "/v1/products", list = true, permission = "Products" },
-  prices = { path = "/v1/prices", list = true, permission = "Prices" },
-  balance_transactions = { path = "/v1/balance_transactions", list = true,
-    permission = "Balance transaction sources" },
-  payouts = { path = "/v1/payouts", list = true, permission = "Payouts" },
-  tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates" },
-}
+--- What can be read, by name; see resources.lua.
+stripe.resources = require "commerce.platform.stripe.resources"
+
+--- The names of all resources, for messages.
+---@return table<string, any> by name
+function stripe.resource_names()
+  return stripe.resources
+end
+
+--- The members of a resource's objects, by its name: set of names. None for one that is not known.
+stripe.fields = require "commerce.platform.stripe.fields"
 
 --- How the account tells of changes of objects that are in no list any more.
 stripe.changes = changes
 
--- A balance transaction becomes available without an event; one that is pending for longer than any
--- payment takes is left to the next full reading.
-local LONGEST_PENDING = 30 * 86400 -- seconds
-
---- Whether an object will change in silence, so that it has to be read again the next time.
----@param object table
----@param newest number created of the newest object of its list
----@return boolean
-function stripe.resources.balance_transactions.unsettled(object, newest)
-  return object.status == "pending" and object.created > newest - LONGEST_PENDING
-end
+--- How deep something may be asked to be inlined.
+stripe.most_expanded = 4
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
   "payment_methods", "tax_components" }

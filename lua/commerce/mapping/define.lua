@@ -1,0 +1,121 @@
+-- Making the mapping of a data type of a user's own: its name, its shape, its sources.
+-- Called by mapping.set; requires mapping and the model.
+
+local declared = require "commerce.mapping.declared"
+local errors = require "commerce.errors"
+local infer = require "commerce.mapping.infer"
+local mapping = require "commerce.mapping"
+local model = require "commerce.model"
+local sql_words = require "commerce.model.sql_words"
+local values = require "commerce.mapping.values"
+
+local define = {}
+
+local LONGEST_NAME = 48
+
+--- Raise for a name that no data type of a user's own can have.
+---@param name any
+---@param store commerce.Store? whose own names are not to be had
+---@return string what how messages call the declaration
+function define.check_name(name, store)
+  local what = ("define '%s'"):format(tostring(name))
+  if type(name) ~= "string" or not name:find("^%l[%l%d_]*$") or #name > LONGEST_NAME then
+    errors.refuse("%s: a name of small letters, digits and _ expected, such as 'subscriptions'",
+      what)
+  elseif model.find(name) then
+    errors.refuse("%s: there is such a data type already; to change it: extend(\"%s\", …)", what,
+      name)
+  elseif sql_words.is_reserved(name) then
+    errors.refuse("%s: this is a word of SQL, and it would be a table's name", what)
+  elseif store and store.is_reserved and store:is_reserved(name) then
+    errors.refuse("%s: the store has a table of its own with this name", what)
+  end
+  return what
+end
+
+-- ---------------------------------------------------------------- sources
+
+-- One source, or several.
+local function list_of_sources(what, from)
+  if from == nil then
+    errors.refuse("%s: 'from' is missing: from = { resource = … } says where it comes from", what)
+  elseif type(from) ~= "table" then
+    errors.refuse("%s: from: { resource = … } expected, got %s", what, type(from))
+  end
+  return from[1] ~= nil and from or { from }
+end
+
+-- What every record has, unless it was said otherwise; an object that has no such date leaves it
+-- out.
+local function with_dates(fields, entry, platform)
+  local known = platform.fields[entry.resource]
+  local function add(name, path)
+    local own = fields[name] ~= nil or (entry.fields or {})[name] ~= nil
+    if not own and (not known or known[path]) then
+      entry.fields = entry.fields or {}
+      entry.fields[name] = values.timestamp(path)
+    end
+  end
+  add("createdDate", "created")
+  add("sourceModifiedDate", known and known.updated and "updated" or "created")
+end
+
+-- ---------------------------------------------------------------- the shape
+
+local OTHERS = { connection_id = true, data = true }
+
+local function check_columns(what, data_type)
+  local taken = {}
+  for _, column in ipairs(data_type.columns) do
+    if OTHERS[column.name] then
+      errors.refuse("%s: field '%s': every table has a column %s already", what, column.field,
+        column.name)
+    elseif taken[column.name] then
+      errors.refuse("%s: the fields '%s' and '%s' would both be the column %s", what,
+        taken[column.name], column.field, column.name)
+    end
+    taken[column.name] = column.field
+  end
+end
+
+local function check_names(what, shape, prefix)
+  for _, field in ipairs(shape.fields) do
+    if not field.name:find("^%a[%w_]*$") then
+      errors.refuse("%s: field '%s': a name of letters, digits and _ expected", what,
+        prefix .. field.name)
+    elseif field.shape then
+      check_names(what, field.shape, prefix .. field.name .. ".")
+    end
+  end
+end
+
+--- Make the mapping.
+---@param what string for messages
+---@param name string from `define.check_name`
+---@param declaration table from, and fields
+---@param platform table
+---@param entry_of fun(options: table): table from `mapping.from`, with the resource by its name
+---@return commerce.Mapping
+function define.mapping(what, name, declaration, platform, entry_of)
+  local fields = declared.fields(what, declaration)
+  fields.from = nil
+  local entries = {}
+  for i, options in ipairs(list_of_sources(what, declaration.from)) do
+    entries[i] = entry_of(options)
+    entries[i].shared = fields
+  end
+  for _, entry in ipairs(entries) do
+    with_dates(fields, entry, platform)
+  end
+  local data_type = model.optional(name)
+  if not data_type then
+    data_type = model.new(name, infer.fields(entries))
+    check_names(what, data_type.shape, "")
+    check_columns(what, data_type)
+  end
+  local made = mapping.compile(data_type, entries)
+  made.by_user = true
+  return made
+end
+
+return define

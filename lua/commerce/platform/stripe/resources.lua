@@ -1,0 +1,113 @@
+-- Stripe's resources, as far as something is read of them. Called by the platform.
+--
+--   path        of the list, or of the one object
+--   list        true: cursor-paginated, with a `created` filter (Stripe's reference; the lists
+--               without one, such as quotes and payment links, are not here)
+--   query       what the list must be asked with to show everything
+--   permission  the restricted key's, as Stripe's dashboard calls it (all "Read")
+--   object      what its objects call themselves
+--   reads       what is read of its objects in any case
+--   events      the event types that tell of changes; none for what changes in silence. What an
+--               object's creation tells is left out: the list shows it, too
+
+local resources = {
+  account = { path = "/v1/account", permission = "Connect / Accounts" },
+  balance = { path = "/v1/balance", permission = "Balance" },
+  customers = { path = "/v1/customers", list = true, permission = "Customers",
+    object = "customer", events = { "customer.updated", "customer.deleted" } },
+  charges = { path = "/v1/charges", list = true, permission = "Charges and Refunds",
+    object = "charge",
+    -- a dispute changes its charge without an event of the charge's
+    events = { "charge.captured", "charge.expired", "charge.failed", "charge.refunded",
+      "charge.succeeded", "charge.updated", "charge.dispute.created", "charge.dispute.closed",
+      "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated", "refund.failed",
+      "refund.updated" } },
+  refunds = { path = "/v1/refunds", list = true, permission = "Charges and Refunds",
+    object = "refund", events = { "refund.updated", "refund.failed" } },
+  disputes = { path = "/v1/disputes", list = true, permission = "Disputes", object = "dispute",
+    events = { "charge.dispute.updated", "charge.dispute.closed",
+      "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated" } },
+  products = { path = "/v1/products", list = true, permission = "Products", object = "product",
+    events = { "product.updated", "product.deleted" } },
+  prices = { path = "/v1/prices", list = true, permission = "Prices", object = "price",
+    events = { "price.updated", "price.deleted" } },
+  balance_transactions = { path = "/v1/balance_transactions", list = true,
+    permission = "Balance transaction sources", object = "balance_transaction", events = {},
+    reads = { "created", "status" } },
+  payouts = { path = "/v1/payouts", list = true, permission = "Payouts", object = "payout",
+    events = { "payout.updated", "payout.paid", "payout.failed", "payout.canceled",
+      "payout.reconciliation_completed" } },
+  tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates",
+    object = "tax_rate", events = { "tax_rate.updated" } },
+
+  -- read by no mapping that is always there: for data types of one's own
+  application_fees = { path = "/v1/application_fees", list = true,
+    permission = "Application Fees", object = "application_fee",
+    events = { "application_fee.refunded", "application_fee.refund.updated" } },
+  checkout_sessions = { path = "/v1/checkout/sessions", list = true,
+    permission = "Checkout Sessions", object = "checkout.session",
+    events = { "checkout.session.completed", "checkout.session.expired",
+      "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed" } },
+  coupons = { path = "/v1/coupons", list = true, permission = "Coupons", object = "coupon",
+    events = { "coupon.updated", "coupon.deleted" } },
+  credit_notes = { path = "/v1/credit_notes", list = true, permission = "Credit notes",
+    object = "credit_note", events = { "credit_note.updated", "credit_note.voided" } },
+  invoices = { path = "/v1/invoices", list = true, permission = "Invoices", object = "invoice",
+    events = { "invoice.updated", "invoice.finalized", "invoice.paid",
+      "invoice.payment_failed", "invoice.overpaid", "invoice.voided",
+      "invoice.marked_uncollectible", "invoice.deleted" } },
+  -- an invoice item that was changed has no event any more; a deleted one has
+  invoice_items = { path = "/v1/invoiceitems", list = true, permission = "Invoices",
+    object = "invoiceitem" },
+  invoice_payments = { path = "/v1/invoice_payments", list = true, permission = "Invoices",
+    object = "invoice_payment", events = { "invoice_payment.paid" } },
+  -- a change of metadata alone has no event
+  payment_intents = { path = "/v1/payment_intents", list = true, permission = "PaymentIntents",
+    object = "payment_intent",
+    events = { "payment_intent.amount_capturable_updated", "payment_intent.canceled",
+      "payment_intent.partially_funded", "payment_intent.payment_failed",
+      "payment_intent.processing", "payment_intent.requires_action",
+      "payment_intent.succeeded" } },
+  plans = { path = "/v1/plans", list = true, permission = "Plans", object = "plan",
+    events = { "plan.updated", "plan.deleted" } },
+  promotion_codes = { path = "/v1/promotion_codes", list = true, permission = "Promotion Codes",
+    object = "promotion_code", events = { "promotion_code.updated" } },
+  reviews = { path = "/v1/reviews", list = true, permission = "Reviews", object = "review",
+    events = { "review.closed" } },
+  setup_intents = { path = "/v1/setup_intents", list = true, permission = "SetupIntents",
+    object = "setup_intent",
+    events = { "setup_intent.canceled", "setup_intent.requires_action",
+      "setup_intent.setup_failed", "setup_intent.succeeded" } },
+  shipping_rates = { path = "/v1/shipping_rates", list = true, permission = "Shipping Rates",
+    object = "shipping_rate" },
+  -- without a status the list leaves out what was canceled
+  subscriptions = { path = "/v1/subscriptions", list = true, permission = "Subscriptions",
+    object = "subscription", query = { status = "all" },
+    events = { "customer.subscription.updated", "customer.subscription.deleted",
+      "customer.subscription.paused", "customer.subscription.resumed",
+      "customer.subscription.pending_update_applied",
+      "customer.subscription.pending_update_expired" } },
+  subscription_schedules = { path = "/v1/subscription_schedules", list = true,
+    permission = "Subscriptions", object = "subscription_schedule",
+    events = { "subscription_schedule.updated", "subscription_schedule.canceled",
+      "subscription_schedule.aborted", "subscription_schedule.completed",
+      "subscription_schedule.released" } },
+  topups = { path = "/v1/topups", list = true, permission = "Top-ups", object = "topup",
+    events = { "topup.canceled", "topup.failed", "topup.reversed", "topup.succeeded" } },
+  transfers = { path = "/v1/transfers", list = true, permission = "Transfers",
+    object = "transfer", events = { "transfer.updated", "transfer.reversed" } },
+}
+
+-- A balance transaction becomes available without an event; one that is pending for longer than any
+-- payment takes is left to the next full reading.
+local LONGEST_PENDING = 30 * 86400 -- seconds
+
+--- Whether an object will change in silence, so that it has to be read again the next time.
+---@param object table
+---@param newest number created of the newest object of its list
+---@return boolean
+function resources.balance_transactions.unsettled(object, newest)
+  return object.status == "pending" and object.created > newest - LONGEST_PENDING
+end
+
+return resources
