@@ -60,19 +60,19 @@ local function split(name)
 end
 
 -- The data type and the event that a name stands for; nil and what is wrong with it.
-local function parse(name, store)
+local function parse(name, mappings)
   if type(name) ~= "string" then
     return nil, "a hook's name expected, such as \"payments\" or \"payments:change\", got "
       .. type(name)
   end
   local type_name, event = split(name)
-  local data_type = type_name and store:find_type(type_name)
-  local known = type_names(store:types() or {})
+  local data_type = type_name and mappings:find_type(type_name)
+  local known = type_names(mappings:types())
   if not events[event] then
     return nil, ("hook '%s': there is no event '%s'%s; the events are %s"):format(name, event,
       suggest.text(event, event_names), table.concat(event_names, ", "))
   elseif type_name and not data_type then
-    local all = type_names(store:types() or {})
+    local all = type_names(mappings:types())
     for _, each in ipairs(name:find(":", 1, true) and {} or event_names) do
       all[#all + 1] = each
     end
@@ -129,14 +129,14 @@ function hooks.new(above)
 end
 
 --- Declare a hook. Raises at the user's line for what cannot be one.
----@param store commerce.Store knows the data types there are
+---@param mappings commerce.Mappings knows the data types there are
 ---@param name string "payments", "payments:change", "change", "after_sync", …
 ---@param run function
 ---@param options table? on_error: "skip" (what failed is left out and counted) or "stop" (so is
 ---  the run); source, of before_record: true (the default where the function has a second
 ---  parameter), false, or a list of the paths it reads, which is faster
-function methods:add(store, name, run, options)
-  local hook, wrong = parse(name, store)
+function methods:add(mappings, name, run, options)
+  local hook, wrong = parse(name, mappings)
   if not hook then
     errors.refuse("%s", wrong)
   elseif type(run) ~= "function" then

@@ -236,7 +236,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
-  self.hooks:add(self.store, name, run, options)
+  self.hooks:add(self.mappings, name, run, options)
 end
 
 --- Iterate over stored records of all connections of the application's mode.

@@ -312,7 +312,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
-  self.hooks:add(self.store, name, run, options)
+  self.hooks:add(self.mappings, name, run, options)
 end
 
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.

@@ -88,6 +88,18 @@ function methods:own_types()
   return types
 end
 
+--- Every data type: the model's, then those that users defined.
+---@return commerce.DataType[]
+function methods:types()
+  local types = {}
+  for _, list in ipairs { model.types(), self:own_types() } do
+    for _, data_type in ipairs(list) do
+      types[#types + 1] = data_type
+    end
+  end
+  return types
+end
+
 --- A data type by its name or key.
 ---@param name string
 ---@return commerce.DataType? data_type nil if there is none
@@ -122,10 +134,8 @@ end
 ---@return commerce.Mapping[]
 function methods:all()
   local list = {}
-  for _, types in ipairs { model.types(), self:own_types() } do
-    for _, data_type in ipairs(types) do
-      list[#list + 1] = self:find(data_type.name)
-    end
+  for _, data_type in ipairs(self:types()) do
+    list[#list + 1] = self:find(data_type.name)
   end
   return list
 end
