@@ -288,8 +288,7 @@ describe("commerce", function()
   describe("confirm", function()
     local SCRIPT = [[
       local confirm = require "commerce.cli.confirm"
-      local ok, message, details = confirm.when_live({ yes = arg[2] == "--yes" or nil }, arg[1],
-        "Delete it?")
+      local ok, message, details = confirm.ask({ yes = arg[1] == "--yes" or nil }, "Delete it?")
       print(ok, message, details and details.kind)
     ]]
 
@@ -302,23 +301,22 @@ describe("commerce", function()
       return (output:gsub("\r", ""))
     end
 
-    it("asks about live data, and takes nothing but yes for it", function()
+    it("asks, and takes nothing but yes for it", function()
       for answer, expected in pairs { y = "true\tnil\tnil\n", YES = "true\tnil\tnil\n",
         n = "nil\tnothing was done\tcancelled\n", yellow = "nil\tnothing was done\tcancelled\n" } do
-        local output = ask("live", answer)
-        assert.truthy(output:find("This is live data. Delete it? [y/N] ", 1, true), output)
+        local output = ask("", answer)
+        assert.truthy(output:find("Delete it? [y/N] ", 1, true), output)
         assert.equal(expected, output:sub(-#expected))
       end
     end)
 
-    it("does not ask about test data, nor who said yes already", function()
-      assert.equal("true\tnil\tnil\n", ask "test")
-      assert.equal("true\tnil\tnil\n", ask "live --yes")
+    it("does not ask who said yes already", function()
+      assert.equal("true\tnil\tnil\n", ask "--yes")
     end)
 
     it("refuses where nobody can answer", function()
-      assert.equal("nil\tThis is live data. Delete it? Nothing was done: standard input is no "
-        .. "terminal to ask at; --yes does it without asking\tusage\n", ask "live")
+      assert.equal("nil\tDelete it? Nothing was done: standard input is no terminal to ask at; "
+        .. "--yes does it without asking\tusage\n", ask "")
     end)
   end)
 end)

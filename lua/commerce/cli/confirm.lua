@@ -35,18 +35,4 @@ function confirm.ask(args, question)
   return errors.fail("cancelled", "nothing was done")
 end
 
---- Ask if it is about live data; test data goes without asking.
----@param args table parsed arguments
----@param mode "test"|"live"
----@param question string
----@return boolean? yes nil if not, with nothing done
----@return string? message
----@return commerce.Details? details
-function confirm.when_live(args, mode, question)
-  if mode == "test" then
-    return true
-  end
-  return confirm.ask(args, "This is live data. " .. question)
-end
-
 return confirm
