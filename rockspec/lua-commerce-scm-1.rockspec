@@ -101,6 +101,7 @@ build = {
     ["commerce.connection.life"] = "lua/commerce/connection/life.lua",
     ["commerce.connection.records"] = "lua/commerce/connection/records.lua",
     ["commerce.connection.session"] = "lua/commerce/connection/session.lua",
+    ["commerce.coverage"] = "lua/commerce/coverage.lua",
     ["commerce.credentials"] = "lua/commerce/credentials.lua",
     ["commerce.decimal"] = "lua/commerce/decimal.lua",
     ["commerce.errors"] = "lua/commerce/errors.lua",

@@ -15,6 +15,7 @@ local integrations = require "commerce.integrations"
 local json = require "commerce.json"
 local link = require "commerce.link"
 local mappings = require "commerce.mapping.set"
+local migrate = require "commerce.link.migrate"
 local mode = require "commerce.mode"
 local read_records = require "commerce.connection.records"
 local store = require "commerce.store"
@@ -237,6 +238,17 @@ end
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
   self.hooks:add(self.mappings, name, run, options)
+end
+
+--- Move a connection from its account's own key to Stripe Connect, with its id and its data.
+---@param shop commerce.Connection
+---@param options table? see `commerce.link.migrate.run`
+---@return commerce.Connection? shop nil on failure, and nothing has changed; details.code
+---  "no_access" if the account's owner has to consent first: `begin_link` of this connection
+---@return string? message
+---@return commerce.Details? details
+function methods:migrate(shop, options)
+  return migrate.run(self, shop, options)
 end
 
 --- Iterate over stored records of all connections of the application's mode.

@@ -164,6 +164,7 @@ describe("a company's life", function()
     assert.equal(count + 1, records())
     fails("is Unlinked", "sync --connection " .. shop.id)
 
+    fails("--yes", "companies delete Merchant")
     ok "companies delete Merchant --yes"
     assert.equal(0, records())
     fails("no company 'Merchant'", "companies show Merchant")

@@ -104,6 +104,7 @@ local FLOORS = {
     "sync.convert", "sync.feed", "sync.fetch", "sync.hooking", "sync.incremental", "sync.joins",
     "sync.plan", "sync.probe", "sync.reading", "sync.saved_states", "sync.storing", "sync.sweep",
     "sync.telling" },
+  { "coverage" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "platform.stripe.oauth" },

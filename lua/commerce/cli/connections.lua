@@ -8,6 +8,7 @@ local facts = require "commerce.cli.facts"
 local find = require "commerce.cli.find"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
+local link = require "commerce.cli.link"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
@@ -125,6 +126,20 @@ local function add_connection(app, args)
   return print_connection(shop, args.json)
 end
 
+-- Where the owner has not let the platform in yet, they are asked to: the end of that link moves
+-- the connection.
+local function migrate_connection(connection, args, app)
+  local moved, message, details = app:migrate(connection)
+  if moved then
+    return print_connection(moved, args.json)
+  elseif type(details) ~= "table" or details.code ~= "no_access" then
+    return nil, message, details
+  end
+  io.stderr:write(message, ".\n")
+  return link.walk(app, { company = connection.company_id, connection = connection.id,
+    redirect_uri = args.redirect_uri, no_wait = args.no_wait, json = args.json })
+end
+
 -- ---------------------------------------------------------------- the actions
 
 local function json_flag(sub)
@@ -176,6 +191,15 @@ local ACTIONS = {
       json_flag(sub)
     end,
     run = common.with_app(add_connection, { create = true }) },
+  { name = "migrate",
+    help = "Move one from its account's own key to Stripe Connect, with its id and its data: at "
+      .. "once if the account has let the platform in, else by a link.",
+    define = function(sub)
+      connection_argument(sub)
+      sub:option("--redirect-uri", "As for `commerce link`."):argname "URI"
+      sub:flag("--no-wait", "As for `commerce link`.")
+    end,
+    run = on_connection(migrate_connection) },
   { name = "unlink", help = "End one: it is not synced any more; what is stored stays.",
     define = function(sub)
       connection_argument(sub)

@@ -1,9 +1,12 @@
 -- `commerce coverage`: which data types each integration gives, from which resources, and which
--- permissions a restricted key needs for them.
+-- permissions a restricted key needs for them; or what one connection may read.
 
+local common = require "commerce.cli.common"
+local connect = require "commerce.cli.connect"
+local coverage = require "commerce.coverage"
+local facts = require "commerce.cli.facts"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
-local model = require "commerce.model"
 local stripe = require "commerce.platform.stripe"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
@@ -13,52 +16,97 @@ local command = {}
 --- Declare the command's arguments.
 ---@param parser table argparse
 function command.define(parser)
-  local coverage = parser:command("coverage",
-    "Which data types each integration gives, and with which permission.")
-  coverage:flag("--json", "One JSON object a data type.")
+  local sub = parser:command("coverage",
+    "Which data types each integration gives, and with which permission; or, of a connection, what "
+    .. "it may read (exit status 1 if not everything).")
+  sub:option("--connection", "Ask Stripe what this connection may read, with the key that is kept "
+    .. "if none is given."):argname "ID"
+  sub:flag("--json", "One JSON object a data type.")
+  common.store_options(sub)
 end
 
 -- Both integrations read the same resources: they differ in mode alone.
 local INTEGRATIONS = { "stripe", "stripe-test" }
 
-local function facts()
-  local mappings, list = stripe.mappings(), {}
-  for _, data_type in ipairs(model.types()) do
-    local mapping = mappings[data_type.name]
-    if mapping then
-      local permissions, seen = {}, {}
-      local resources = stripe.resources_of(mapping)
-      for _, name in ipairs(resources) do
-        local permission = stripe.resources[name].permission
-        if not seen[permission] then
-          seen[permission] = true
-          permissions[#permissions + 1] = permission
-        end
-      end
-      list[#list + 1] = { type = data_type.name, key = data_type.key, resources = resources,
-        permissions = permissions, integrations = INTEGRATIONS }
-    end
-  end
-  return list
-end
-
---- Run it.
----@param args table parsed arguments
----@return integer status
-function command.run(args)
+local function print_types(args)
   local rows = {}
-  for i, fact in ipairs(facts()) do
+  for i, entry in ipairs(coverage.types(stripe, stripe.mappings())) do
     if args.json then
-      output.line(json.encode(fact))
+      entry.integrations = INTEGRATIONS
+      output.line(json.encode(entry))
     end
-    rows[i] = { fact.type, table.concat(fact.integrations, ", "),
-      table.concat(fact.resources, ", "), table.concat(fact.permissions, ", ") }
+    rows[i] = { entry.type, table.concat(INTEGRATIONS, ", "), table.concat(entry.resources, ", "),
+      table.concat(entry.permissions, ", ") }
   end
   if not args.json then
     output.line(format.table({ "type", "integrations", "Stripe resources",
       "permissions (read) of a restricted key" }, rows, terminal.width()))
   end
   return 0
+end
+
+local READABLE = { [true] = "yes", [false] = "no" }
+
+local function told(entry)
+  return #entry.lacking > 0 and table.concat(entry.lacking, ", ") or entry.error
+end
+
+local function print_as_json(list, changes)
+  for _, entry in ipairs(list) do
+    entry.lacking, entry.readable = json.array(entry.lacking), entry.readable or false
+    output.line(json.encode(entry))
+  end
+  output.line(json.encode { type = "changes", readable = changes.readable or false,
+    lacking = json.array(changes.lacking), error = changes.error })
+end
+
+local function print_as_table(shop, list, changes)
+  local rows = {}
+  for i, entry in ipairs(list) do
+    rows[i] = { entry.type, READABLE[entry.readable] or "not known", told(entry) }
+  end
+  output.line(facts.connection_line(facts.connection(shop)))
+  output.line(format.table({ "type", "readable", "missing permissions (read)" }, rows,
+    terminal.width()))
+  if not changes.readable then
+    output.line(("its changes cannot be followed, so every sync reads the lists whole: %s"):format(
+      #changes.lacking > 0 and "the permission Events (read) is missing" or changes.error))
+  end
+end
+
+local of_connection = common.with_app(function(app, args)
+  local shop, message, details = connect.one(app, args.connection)
+  if not shop then
+    return nil, message, details
+  end
+  local list, changes
+  list, changes, details = coverage.of(shop)
+  shop:close()
+  if not list then
+    return nil, changes, details
+  end
+  local whole = true
+  for _, entry in ipairs(list) do
+    whole = whole and entry.readable == true
+  end
+  if args.json then
+    print_as_json(list, changes)
+  else
+    print_as_table(shop, list, changes)
+  end
+  return whole and 0 or 1
+end)
+
+--- Run it.
+---@param args table parsed arguments
+---@return integer? status nil on failure
+---@return string? message
+---@return commerce.Details? details
+function command.run(args)
+  if args.connection then
+    return of_connection(args)
+  end
+  return print_types(args)
 end
 
 return command

@@ -182,7 +182,13 @@ local function finish(app, args, connection_id)
   end
 end
 
-local function run(app, args)
+--- Walk through a link, from the address to the pasted one.
+---@param app commerce.App
+---@param args table parsed arguments
+---@return integer? status nil on failure
+---@return string? message
+---@return commerce.Details? details
+function command.walk(app, args)
   if args.finish then
     return finish(app, args)
   end
@@ -208,7 +214,7 @@ function command.run(args)
   elseif args.new and args.connection then
     return errors.fail("usage", "--new or --connection, not both")
   end
-  return common.with_app(run)(args)
+  return common.with_app(command.walk)(args)
 end
 
 return command

@@ -27,9 +27,16 @@ local function failed(message, details)
     .. "again: begin a new link", message, details)
 end
 
--- Whose key the platform's is. Asked before the code is spent: a platform whose own key is refused
--- has no use for it.
-local function platform_account(app, key, facts, options)
+--- Whose key the platform's is. Asked before a code is spent: a platform whose own key is refused
+--- has no use for it.
+---@param app commerce.App
+---@param key userdata the platform's secret key
+---@param facts table the integration, see commerce.platform.stripe
+---@param options table see `commerce.connection.session`
+---@return string? account "acct_..."; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function exchange.platform_account(app, key, facts, options)
   local parts, message, details = sessions.open(app, key, facts, {}, options)
   if not parts then
     if details.status == 401 then
@@ -60,8 +67,16 @@ end
 
 local KINDS = { express = "an Express account", custom = "a Custom account" }
 
--- The account must answer to the platform's key, as itself, and be its owner's own.
-local function prove(app, key, facts, id, options)
+--- The account must answer to the platform's key, as itself, and be its owner's own.
+---@param app commerce.App
+---@param key userdata the platform's secret key
+---@param facts table the integration, see commerce.platform.stripe
+---@param id string "acct_..."
+---@param options table see `commerce.connection.session`
+---@return table? account Stripe's object; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function exchange.prove(app, key, facts, id, options)
   local parts, message, details = sessions.open(app, key, facts, { account = id, header = true },
     options)
   if not parts then
@@ -97,7 +112,7 @@ end
 ---@return commerce.Details? details
 function exchange.run(app, row, given, options)
   local facts = stripe.integrations[row.integration]
-  local own, message, details = platform_account(app, given.key, facts, options)
+  local own, message, details = exchange.platform_account(app, given.key, facts, options)
   local answer
   if own then
     answer, message, details = spend(app, given, options)
@@ -113,7 +128,7 @@ function exchange.run(app, row, given, options)
     _, message, details = refuse("own_account", ("%s is the platform's own account, which "
       .. "cannot be linked: choose another one"):format(id))
   else
-    account, message, details = prove(app, given.key, facts, id, options)
+    account, message, details = exchange.prove(app, given.key, facts, id, options)
   end
   local shop = account and connection.wrap(app, row, options)
   if shop then

@@ -1,10 +1,11 @@
--- Moving a connection from its account's own key to Stripe Connect, with its id and its data. Called
--- by commerce (init).
+-- Moving a connection from its account's own key to Stripe Connect, with its id and its data.
+-- Called by commerce (init).
 
 local errors = require "commerce.errors"
 local exchange = require "commerce.link.exchange"
 local grant = require "commerce.connection.grant"
 local integrations = require "commerce.integrations"
+local link = require "commerce.link"
 local sessions = require "commerce.connection.session"
 local stripe = require "commerce.platform.stripe"
 
@@ -44,13 +45,14 @@ local function prove(app, shop, integration, options)
   end
   local own, account
   own, message, details = exchange.platform_account(app, key, facts, options)
-  if own == shop.account then
-    _, message, details = errors.fail("auth", ("%s is the platform's own account, which cannot be "
-      .. "linked to it"):format(own), { code = "own_account" })
-  elseif own then
+  if own and own ~= shop.account then
     account, message, details = exchange.prove(app, key, facts, shop.account, options)
   end
   key:close()
+  if own and own == shop.account then
+    return errors.fail("auth", ("%s is the platform's own account, which cannot be linked to it")
+      :format(own), { code = "own_account" })
+  end
   if not account and stripe.is_revoked(details, "connect") then
     return errors.fail("auth", ("%s has not let the platform in yet: its owner has to consent")
       :format(shop.account), { code = "no_access" })
@@ -74,7 +76,7 @@ function migrate.run(app, shop, options)
   local integration, account, scope
   local ok, message, details = check(shop)
   if ok then
-    integration, message, details = integrations.usable(app.store, shop.integration.name)
+    integration, message, details = link.usable(app, shop.integration.name)
   end
   if integration then
     account, message, details = prove(app, shop, integration, options or {})

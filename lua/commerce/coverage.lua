@@ -1,0 +1,90 @@
+-- Which data types a connection can give: each resource behind them is asked for one object, so
+-- that a missing permission shows before the first sync. Called by connection and the command line.
+
+local model = require "commerce.model"
+local probe = require "commerce.sync.probe"
+
+local coverage = {}
+
+---@class commerce.TypeCoverage
+---@field type string data type name
+---@field key string Codat's name of it
+---@field resources string[] what of Stripe's it is read from
+---@field permissions string[] what a restricted key needs for them, as Stripe's dashboard calls it
+---@field readable boolean? only of a connection: whether it may read all of them; nil if Stripe did
+---  not say
+---@field lacking string[]? the permissions that it lacks
+---@field error string? why it is not readable, or not known
+
+local function add_new(list, item)
+  for _, present in ipairs(list) do
+    if present == item then
+      return
+    end
+  end
+  list[#list + 1] = item
+end
+
+--- The data types that a platform gives, in the model's order.
+---@param platform table such as commerce.platform.stripe
+---@param mappings table<string, commerce.Mapping> by data type name
+---@return commerce.TypeCoverage[]
+function coverage.types(platform, mappings)
+  local list = {}
+  for _, data_type in ipairs(model.types()) do
+    local mapping = mappings[data_type.name]
+    if mapping then
+      local entry = { type = data_type.name, key = data_type.key, permissions = {},
+        resources = platform.resources_of(mapping) }
+      for _, name in ipairs(entry.resources) do
+        add_new(entry.permissions, platform.resources[name].permission)
+      end
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
+local function judge(entry, platform, found)
+  entry.readable, entry.lacking = true, {}
+  for _, name in ipairs(entry.resources) do
+    local answer = found[name]
+    if answer.allowed == false then
+      entry.readable = false
+      add_new(entry.lacking, platform.resources[name].permission)
+    elseif not answer.allowed and entry.readable then
+      entry.readable = nil
+    end
+    entry.error = entry.error or answer.message
+  end
+end
+
+--- What a connection may read. Its session must be open; one request a resource is made.
+---@param connection commerce.Connection
+---@return commerce.TypeCoverage[]? list nil if Stripe could not be asked at all
+---@return table|string changes whether its changes can be followed: { readable, lacking, error };
+---  or the message
+---@return commerce.Details? details
+function coverage.of(connection)
+  local platform, names = connection.platform, { "events" }
+  local list = coverage.types(platform, connection.mappings)
+  for _, entry in ipairs(list) do
+    for _, name in ipairs(entry.resources) do
+      add_new(names, name)
+    end
+  end
+  local found, answered = probe.run(connection, names), false
+  for _, answer in pairs(found) do
+    answered = answered or answer.allowed ~= nil
+  end
+  if not answered then
+    return nil, found.events.message, found.events.details
+  end
+  for _, entry in ipairs(list) do
+    judge(entry, platform, found)
+  end
+  return list, { readable = found.events.allowed, error = found.events.message,
+    lacking = found.events.allowed == false and { platform.changes.permission } or {} }
+end
+
+return coverage
