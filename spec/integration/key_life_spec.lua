@@ -196,7 +196,7 @@ describe("the life of a connection by its own key", function()
     assert_no_secrets()
   end)
 
-  it("is not ended by a key that Stripe never gave out, nor by one that may not read all", function()
+  it("is not ended by a key that Stripe never gave out, nor by one that may read less", function()
     ok("connections add --keep-key", KEYS.test.own)
     fails("Invalid API Key", "sync --connection " .. SHOP, "sk_test_mistypedSecretKey00001")
     assert.equal("Linked", shown().status)
