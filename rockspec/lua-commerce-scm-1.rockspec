@@ -128,6 +128,7 @@ build = {
     ["commerce.mapping.values.compound"] = "lua/commerce/mapping/values/compound.lua",
     ["commerce.mapping.values.money"] = "lua/commerce/mapping/values/money.lua",
     ["commerce.mapping.values.plain"] = "lua/commerce/mapping/values/plain.lua",
+    ["commerce.metrics"] = "lua/commerce/metrics.lua",
     ["commerce.mode"] = "lua/commerce/mode.lua",
     ["commerce.model"] = "lua/commerce/model.lua",
     ["commerce.model.check"] = "lua/commerce/model/check.lua",

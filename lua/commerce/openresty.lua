@@ -15,7 +15,10 @@
 local api = require "commerce.api"
 local commerce = require "commerce"
 local errors = require "commerce.errors"
+local json = require "commerce.json"
+local metrics = require "commerce.metrics"
 local store = require "commerce.store"
+local worker = require "commerce.worker"
 
 local openresty = {}
 
@@ -66,14 +69,18 @@ local function shared_counter(name)
   end
 end
 
+local function open_store()
+  local url = (settings or {}).store or commerce.store_url()
+  return store.open(url, { wait = LONGEST_LOCK })
+end
+
 -- This worker's application; made when it is first needed, and again after a failure.
 local function application()
   if served then
     return served
   end
   local options = settings or {}
-  local opened, message, details = store.open(options.store or commerce.store_url(),
-    { wait = LONGEST_LOCK })
+  local opened, message, details = open_store()
   if not opened then
     return nil, message, details
   end
@@ -84,11 +91,52 @@ local function application()
   return served
 end
 
+-- ---------------------------------------------------------------- sync inside nginx
+
+local PAUSE = 5 -- seconds after a failure of the store
+
+local function log_event(event)
+  ngx.log(event.event == "sync" and ngx.NOTICE or ngx.WARN, "commerce: ", json.encode(event))
+end
+
+local function stopping()
+  return ngx.worker.exiting()
+end
+
+-- Syncs as long as this nginx worker lives, on a database handle of its own. It waits as
+-- commerce.runtime does, so that requests go on meanwhile.
+local function sync(premature)
+  if premature then
+    return
+  end
+  local ok, message = pcall(function()
+    local opened = assert(open_store())
+    local app = assert(commerce.open { store = opened })
+    local done, reason = worker.new(app, { log = log_event }):run(stopping)
+    app:close()
+    assert(done, reason)
+  end)
+  if not ok and not stopping() then
+    ngx.log(ngx.ERR, "commerce: the sync stopped: ", tostring(message))
+    ngx.timer.at(PAUSE, sync)
+  end
+end
+
+local WORKER_OPTIONS = { sync = "boolean" }
+
 --- Begin a worker: a fork of the master must not go on with what that had open.
 ---
 --- **context:** init_worker_by_lua*
-function openresty.init_worker()
+---@param options table? sync: true syncs in the background inside one of nginx's workers, for a
+---  small server that shall have no other process. It does what `commerce worker` does; both may
+---  run on one store. A reload stops it at the next page, and the next worker goes on from there.
+function openresty.init_worker(options)
+  options = options or {}
+  errors.check_options(options, WORKER_OPTIONS)
   served = nil
+  if options.sync and ngx.worker.id() == 0 then
+    assert(ngx.timer.at(0, sync))
+  end
 end
 
 -- ---------------------------------------------------------------- requests
@@ -126,7 +174,35 @@ local function target_of_request(prefix)
   return path == "" and "/" or path, query
 end
 
+-- Counted for the metrics: by all workers together where there is a dictionary.
+local own_counts = {}
+
+local function count(status)
+  local name = (settings or {}).shared
+  if name then
+    ngx.shared[name]:incr("status " .. status, 1, 0)
+  else
+    own_counts[tostring(status)] = (own_counts[tostring(status)] or 0) + 1
+  end
+end
+
+local function counted()
+  local name = (settings or {}).shared
+  if not name then
+    return own_counts
+  end
+  local counts, dict = {}, ngx.shared[name]
+  for status = 100, 599 do
+    local number = dict:get("status " .. status)
+    if number then
+      counts[tostring(status)] = number
+    end
+  end
+  return counts
+end
+
 local function send(response)
+  count(response.status)
   ngx.status = response.status
   for name, value in pairs(response.headers) do
     ngx.header[name] = value
@@ -136,22 +212,65 @@ local function send(response)
   return ngx.exit(ngx.HTTP_OK)
 end
 
+local JSON_TYPE = "application/json; charset=utf-8"
+
 local UNAVAILABLE = '{"statusCode":503,"service":"PublicApi",'
   .. '"error":"The store cannot be opened.","canBeRetried":"True","detailedErrorCode":0}'
 
---- Answer a request.
+local function unavailable(message)
+  ngx.log(ngx.ERR, "commerce: ", message)
+  return send { status = 503, body = UNAVAILABLE,
+    headers = { ["Content-Type"] = JSON_TYPE, ["Retry-After"] = "5" } }
+end
+
+local function plain(status, text)
+  return send { status = status, body = text, headers = { ["Content-Type"] = JSON_TYPE } }
+end
+
+-- For who watches the server: does it run, and can it answer?
+local function ready()
+  local found, message = application()
+  local ok = found and found.app.store:counts()
+  if ok then
+    return plain(200, '{"status":"ready"}')
+  end
+  return unavailable(message or "the store does not answer")
+end
+
+--- Answer a request: the API's, and `/health` (200 as long as nginx answers) and `/ready` (503
+--- while the store cannot be read), which need no key.
 ---
 --- **context:** content_by_lua*
 function openresty.handle()
+  local path, query = target_of_request((settings or {}).prefix or "")
+  if path == "/health" then
+    return plain(200, '{"status":"ok"}')
+  elseif path == "/ready" then
+    return ready()
+  end
   local found, message = application()
   if not found then
-    ngx.log(ngx.ERR, "commerce: ", message)
-    return send { status = 503, body = UNAVAILABLE,
-      headers = { ["Content-Type"] = "application/json; charset=utf-8", ["Retry-After"] = "5" } }
+    return unavailable(message)
   end
-  local path, query = target_of_request((settings or {}).prefix or "")
   return send(found.api:handle { method = ngx.req.get_method(), path = path, query = query,
     headers = headers_of_request(), body = body_of_request(), scheme = ngx.var.scheme })
+end
+
+--- Answer with what there is to watch, for Prometheus. It needs no key: allow the location to who
+--- may see it.
+---
+--- **context:** content_by_lua*
+function openresty.metrics()
+  local found, message = application()
+  local text
+  if found then
+    text, message = metrics.text(found.app.store, counted(), ngx.time())
+  end
+  if not text then
+    return unavailable(message)
+  end
+  return send { status = 200, body = text,
+    headers = { ["Content-Type"] = "text/plain; version=0.0.4" } }
 end
 
 return openresty

@@ -24,8 +24,8 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 --- Make a worker.
 ---@param app commerce.App
 ---@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
----  ("sync", "failed", "lost"), connection_id and what else there is to tell, without secrets;
----  connection: how to talk to Stripe, see `commerce.connection.connect`
+---  ("sync", "failed", "lost", "stopped"), connection_id and what else there is to tell, without
+---  secrets; connection: how to talk to Stripe, see `commerce.connection.connect`
 ---@return commerce.Worker
 function worker.new(app, options)
   options = options or {}
@@ -119,6 +119,10 @@ local function note_report(self, report)
   self.log { event = "sync", connection_id = report.connection, complete = report.complete,
     seconds = report.seconds, requests = report.requests, rate_limited = report.rate_limited,
     types = types }
+  -- for the metrics, which another process may tell; that they are not counted stops nothing
+  self.store:add_counts { stripe_requests = report.requests,
+    stripe_rate_limited = report.rate_limited, syncs = 1,
+    syncs_failed = report.complete and 0 or 1 }
 end
 
 -- What a pull ends with that no run has closed: the connection could not even be opened.
@@ -185,10 +189,15 @@ local function work_on(self, work)
   return true
 end
 
+local STOPPED = {} -- raised where a run waits, when the worker is told to stop
+
 -- Says that we are still there, as long as it is called.
-local function keep_lease(self, connection_id)
+local function keep_lease(self, connection_id, stopping)
   local renewed = core.now()
   return function()
+    if stopping() then
+      error(STOPPED, 0)
+    end
     if core.now() - renewed < self.lease / 3 then
       return
     end
@@ -200,11 +209,17 @@ local function keep_lease(self, connection_id)
   end
 end
 
+local function never()
+  return false
+end
+
 --- Do what there is to do of one connection.
+---@param stopping (fun(): any)? asked once a second: true ends the work at the next page; the pulls
+---  go back to the queue, and go on from there whenever somebody takes them
 ---@return boolean? worked false if there is nothing to do; nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
-function methods:step()
+function methods:step(stopping)
   local ok, message, details = look(self)
   if not ok then
     return nil, message, details
@@ -216,29 +231,33 @@ function methods:step()
   elseif not work then
     return false
   end
-  local stop = runtime.every_second(keep_lease(self, work.connection_id))
+  local stop = runtime.every_second(keep_lease(self, work.connection_id, stopping or never))
   local ran, result, reason, why = pcall(work_on, self, work)
   stop()
-  if not ran then -- Ctrl-C, or a mistake of ours: another worker may go on at once
+  if not ran then -- told to stop, Ctrl-C, or a mistake of ours: another worker may go on at once
     requeue(self.store, work.pulls)
   end
   if not ran or result then
     self.store:release(work.connection_id, self.id)
   end
-  if not ran then
+  if ran then
+    return result, reason, why
+  elseif result ~= STOPPED then
     error(result, 0)
   end
-  return result, reason, why
+  self.log { event = "stopped", connection_id = work.connection_id }
+  return true
 end
 
 --- Work until told to stop.
----@param stopping (fun(): boolean)? asked before each step
+---@param stopping (fun(): any)? see `step`
 ---@return boolean? ok nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
 function methods:run(stopping)
-  while not (stopping and stopping()) do
-    local worked, message, details = self:step()
+  stopping = stopping or never
+  while not stopping() do
+    local worked, message, details = self:step(stopping)
     if worked == nil then
       return nil, message, details
     elseif not worked then

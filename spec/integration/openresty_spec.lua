@@ -1,8 +1,10 @@
 -- The API in a real nginx, configured as examples/nginx.conf shows it.
 
+local emulator = require "spec.support.emulator"
 local client = require "spec.support.api_client"
 local json = require "commerce.json"
 local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 
 describe("in nginx", function()
@@ -142,8 +144,116 @@ describe("in nginx", function()
     assert.equal(200, (server:request("POST", "/codat/companies", headers, '{"name":"x"}')))
   end)
 
+  it("who watches it is told without a key", function()
+    local health, alive = get("/health", {})
+    assert.same({ 200, { status = "ok" } }, { health, alive })
+    local status, body = get("/ready", {})
+    assert.equal(200, status)
+    assert.equal("ready", body.status)
+    local code, text, answered = server:request("GET", "/codat/metrics")
+    assert.equal(200, code)
+    assert.is_truthy(answered["content-type"]:find "^text/plain; version=0.0.4")
+    assert.is_truthy(text:find('commerce_requests_total{status="200"} %d+'), text)
+    assert.is_truthy(text:find('commerce_pulls{status="Complete"} 1\n', 1, true), text)
+    assert.is_truthy(text:find('commerce_connection_lag_seconds{connection="' .. client.CONNECTION
+      .. '"} ', 1, true), text)
+    for line in text:gmatch "[^\n]+" do
+      assert.is_truthy(line:find "^# %u+ commerce_[%w_]+ "
+        or line:find "^commerce_[%w_]+ [%d%.e+]+$"
+        or line:find '^commerce_[%w_]+{%w+="[^"]+"} [%d%.e+]+$', line)
+    end
+  end)
+
   it("nothing of a key is in the log", function()
     assert.is_nil(server:log():find(made.key, 1, true))
     assert.is_nil(server:log():find("[error]", 1, true) and server:log():match "lua[^\n]*attempt")
+  end)
+end)
+
+describe("a sync inside nginx", function()
+  local MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+  local e, box, server, made, headers, connection
+
+  -- Links the emulator's account, as a worker finds it; prints the connection's id.
+  local LINK = [[
+local commerce = require "commerce"
+local core = require "commerce.core"
+local keys = require "commerce.connection.keys"
+local app = assert(commerce.open {})
+local key = assert(core.secret "sk_test_emulator")
+local shop = assert(app:connect { secret_key = key, company = arg[1] })
+assert(keys.keep(app, shop.row, key))
+print(shop.id)
+]]
+
+  setup(function()
+    e = emulator.start { charges = 400, compact = true, latency = { ms = 60 } }
+    box = sandbox.new {}
+    local environment = { COMMERCE_STORE = "sqlite:" .. box:path "commerce.db",
+      COMMERCE_MASTER_KEY = MASTER_KEY, STRIPE_API_BASE = e.base }
+    made = client.new({}, environment.COMMERCE_STORE)
+    local status, output, errors = shell.run(box:script(box:write("link.lua", LINK), environment)
+      .. " " .. client.COMPANY)
+    assert.equal(0, status, errors)
+    connection = output:match "%S+"
+    server = nginx.start("examples/nginx.conf", environment, function(text)
+      return "worker_processes 2;\nworker_shutdown_timeout 20s;\n" .. text
+        :gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0", 1)
+        :gsub("init_worker%(%)", "init_worker { sync = true }")
+    end)
+    headers = { authorization = made.authorization }
+  end)
+
+  teardown(function()
+    server:stop()
+    made:close()
+    e:stop()
+    box:close()
+  end)
+
+  local function get(path)
+    local status, body = server:request("GET", "/codat" .. path, headers)
+    return status, json.decode(body) or body
+  end
+
+  local function pulls()
+    local _, history = get("/companies/" .. client.COMPANY .. "/data/history?query=connectionId%3D"
+      .. connection)
+    return history.results
+  end
+
+  local function until_true(what, check)
+    local deadline = os.time() + 20
+    while not check() do
+      assert.is_true(os.time() < deadline, what .. "\n" .. server:log())
+      shell.run "sleep 0.05"
+    end
+  end
+
+  it("goes on over reloads, while requests are answered, and every pull is done once", function()
+    until_true("it does not begin", function()
+      local first = pulls()[1]
+      return first and first.status == "Fetching"
+    end)
+    for _ = 1, 2 do
+      server:reload()
+      for _ = 1, 5 do
+        assert.equal(200, (get "/companies"))
+      end
+      shell.run "sleep 0.3"
+    end
+    until_true("it does not end", function()
+      for _, pull in ipairs(pulls()) do
+        if pull.status ~= "Complete" then
+          assert.is_false(pull.isErrored, pull.errorMessage)
+          return false
+        end
+      end
+      return true
+    end)
+    assert.equal(8, #pulls())
+    local _, payments = get(("/companies/%s/connections/%s/data/commerce-payments"):format(
+      client.COMPANY, connection))
+    assert.is_true(payments.totalResults >= 400)
   end)
 end)

@@ -148,22 +148,25 @@ describe("the worker", function()
     end
   end)
 
-  it("gives back on Ctrl-C what it has not finished", function()
-    e:reset { charges = 300, compact = true, latency = { ms = 400 } }
-    local status, _, errors = box:kill_after(box:command("build/commerce worker",
-      { LUA = sandbox.lua }), "started", 1.5, "INT")
-    assert.equal(130, status, errors)
-    for _, pull in ipairs(pulls()) do
-      assert.equal("Queued", pull.status)
-    end
-    with_store(function(opened)
-      assert.same({}, opened:leases(os.time()))
+  for _, signal in ipairs { "INT", "TERM" } do
+    it("gives back on SIG" .. signal .. " what it has not finished", function()
+      e:reset { charges = 300, compact = true, latency = { ms = 300 } }
+      local status, output, errors = box:kill_after(box:command("build/commerce worker",
+        { LUA = sandbox.lua }), "started", 0.7, signal)
+      assert.equal(0, status, errors)
+      assert.is_truthy(output:find('"event":"stopped"', 1, true), output)
+      for _, pull in ipairs(pulls()) do
+        assert.equal("Queued", pull.status)
+      end
+      with_store(function(opened)
+        assert.same({}, opened:leases(os.time()))
+      end)
+      e:reset { charges = 300, compact = true }
+      assert.equal(0, (box:commerce "worker --once"))
+      all_done()
+      assert.equal(8, #pulls())
     end)
-    e:reset { charges = 300, compact = true }
-    assert.equal(0, (box:commerce "worker --once"))
-    all_done()
-    assert.equal(8, #pulls())
-  end)
+  end
 
   it("shares the work with others: each pull is done once", function()
     local waits = {}

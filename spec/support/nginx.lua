@@ -87,8 +87,8 @@ function nginx.start(configuration, environment, change)
     words[#words + 1] = name .. "=" .. shell.quote(value)
   end
   -- without what a test run under a sanitizer loads into every process
-  self.command = ("env -u LD_PRELOAD %s $(command -v nginx || echo /usr/sbin/nginx) -p %s -c %s/nginx.conf "
-    .. "-e %s/error.log"):format(table.concat(words, " "), folder, folder, folder)
+  self.command = ("env -u LD_PRELOAD %s $(command -v nginx || echo /usr/sbin/nginx) -p %s "
+    .. "-c %s/nginx.conf -e %s/error.log"):format(table.concat(words, " "), folder, folder, folder)
   shell.run("chmod 755 " .. folder)
   os.execute(("%s -g 'daemon on;' >%s/start.log 2>&1"):format(self.command, folder))
   local deadline = socket.gettime() + 10

@@ -117,6 +117,7 @@ local FLOORS = {
     "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
     "api.profile", "api.refresh", "api.router", "api.schemas", "api.scope",
     "api.sync_settings", "api.webhooks" },
+  { "metrics" },
   { "worker" },
   { "openresty" },
   { "cli", "cli.actions", "cli.common", "cli.companies", "cli.confirm", "cli.connect",

@@ -1,6 +1,7 @@
 -- `commerce worker`: the background process that syncs. Called by cli.
 
 local common = require "commerce.cli.common"
+local core = require "commerce.core"
 local json = require "commerce.json"
 local output = require "commerce.cli.output"
 local time = require "commerce.time"
@@ -35,16 +36,18 @@ function command.run(args)
     return nil, message, details
   end
   local it = worker.new(app, { log = log })
+  core.hold_interrupts() -- Ctrl-C, or a supervisor's SIGTERM: what is not finished is given back
   local worked, ok
   if args.once then
     repeat
-      worked, message, details = it:step()
-    until not worked
+      worked, message, details = it:step(core.interrupted)
+    until not worked or core.interrupted()
     ok = worked ~= nil
   else
     log { event = "started", worker = it.id }
-    ok, message, details = it:run()
+    ok, message, details = it:run(core.interrupted)
   end
+  core.release_interrupts()
   app:close()
   if not ok then
     return nil, message, details

@@ -160,4 +160,31 @@ function queue:pull_counts(statuses)
   return counts
 end
 
+--- Add to counters that all processes keep together.
+---@param counts table<string, number>
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function queue:add_counts(counts)
+  return self.db:transaction(function()
+    for name, count in pairs(counts) do
+      self.db:run("INSERT INTO counters (name, value) VALUES (?, ?) "
+        .. "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value", name, count)
+    end
+    return true
+  end)
+end
+
+--- The counters.
+---@return table<string, number>? counts nil on failure
+---@return string? message
+---@return commerce.Details? details
+function queue:counts()
+  local counts = {}
+  for _, row in ipairs(self.db:all("SELECT name, value FROM counters")) do
+    counts[row.name] = row.value
+  end
+  return counts
+end
+
 return queue

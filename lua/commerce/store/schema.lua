@@ -285,11 +285,21 @@ local function add_sync_settings()
       PRIMARY KEY (owner, data_type))]] }
 end
 
+-- What the workers have done, added up for whoever watches them.
+local COUNTERS = {
+  "CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL)",
+}
+
+local function add_counters()
+  return COUNTERS
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
-  [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings }
+  [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings,
+  [10] = add_counters }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1
