@@ -5,11 +5,11 @@
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local fetch = require "commerce.sync.fetch"
-local grants = require "commerce.connection.grant"
 local hooks = require "commerce.hooks"
 local keys = require "commerce.connection.keys"
-local life = require "commerce.connection.life"
+local lifecycle = require "commerce.connection.lifecycle"
 local mappings = require "commerce.mapping.set"
+local opening = require "commerce.connection.opening"
 local read_changes = require "commerce.connection.changes"
 local read_records = require "commerce.connection.records"
 local sessions = require "commerce.connection.session"
@@ -114,133 +114,14 @@ function connection.create(app, company_id, integration)
   return connection.wrap(app, row)
 end
 
--- ---------------------------------------------------------------- opening
-
-local function attach(self, parts, key)
-  local account = parts.account
-  self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
-  self.account_created, self.ask = tonumber(account.created), parts.ask
-  self.restricted = stripe.is_restricted(key)
-  self.known = { account = account.object and account or nil, at = parts.at }
-  return self
-end
-
-local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
-  name = "string", company = "string", connection = "string", relink = "boolean",
-  keep_key = "boolean" }
-for name, kind in pairs(sessions.OPTIONS) do
-  CONNECT_OPTIONS[name] = kind
-end
-
---- Connect an account by its own key, or by a platform's key that acts for it. The account is asked
---- for its id; a connection that the store already has for it is taken up again, and "Linked" if it
---- was "Deauthorized".
+--- Connect an account by its own key, or by a platform's key that acts for it.
 ---@param app commerce.App
----@param options table secret_key: a string or a `commerce.core` secret; integration: "stripe" or
----  "stripe-test", to have the key's mode checked; account: act on this connected account with the
----  platform's key; company: the id of the company that it belongs to (default: the one that has
----  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
----  an "Unlinked" one, too; keep_key: true keeps the key, sealed under the master key, so that the
----  connection can be opened by its id alone; name: of the account; and those of
----  `commerce.connection.session`: base_url: another server (default: STRIPE_API_BASE, then
----  Stripe); rate, endpoint_rate (requests a second), concurrency (requests in flight), retries,
----  timeout, connect_timeout, backoff, backoff_cap (seconds), max_body (bytes), ca_file
+---@param options table see `commerce.connection.opening.connect`
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function connection.connect(app, options)
-  errors.check_options(options, CONNECT_OPTIONS)
-  local key, integration, parts, row
-  local ok, message, details = keys.check_keeping(options)
-  if ok then
-    key, message, details = sessions.secret(options.secret_key)
-  end
-  if key then
-    integration, message, details = stripe.integration_of(key, options.integration)
-  end
-  if not integration then
-    return nil, message, details
-  end
-  parts, message, details = sessions.open(app, key, integration,
-    { account = options.account, header = options.account ~= nil }, options)
-  if not parts then
-    keys.refused(app, integration, options, message, details)
-    return nil, message, details
-  end
-  row, message, details = keys.take_up(app, integration, parts.account, options)
-  ok = row ~= nil
-  if row and options.keep_key then
-    ok, message, details = keys.keep(app, row, key)
-  end
-  if not ok then
-    parts.transport:close()
-    return nil, message, details
-  end
-  return attach(connection.wrap(app, row), parts, key)
-end
-
-local function only_linked(self)
-  if self.status ~= "Linked" then
-    return errors.fail("state", ("connection %s is %s: only a Linked one can be synced; link it "
-      .. "again, what is stored stays readable"):format(self.id, self.status),
-      { code = "not_linked" })
-  elseif not self.account then
-    -- with a platform's key and no account, Stripe would answer with the platform's own data
-    return errors.fail("state", ("connection %s has no account: link it again"):format(self.id))
-  end
-  return true
-end
-
-local function open_session(self, key)
-  return sessions.open(self.app, key, self.integration,
-    { account = self.account, header = self.auth == "connect" }, self.options)
-end
-
--- The platform's key and access that a merchant gave have cures of their own.
-local function advised(self, details)
-  if self.auth == "connect" and stripe.is_revoked(details, self.auth) then
-    details.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
-  elseif self.auth == "connect" and details.status == 401 then
-    details.hint = keys.platform_hint(self.integration.name)
-  end
-  return details
-end
-
---- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
---- the account answers.
----@return commerce.Connection? self nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:open()
-  local ok, message, details = only_linked(self)
-  if not ok then
-    return nil, message, details
-  elseif self.session then
-    return self
-  end
-  local key
-  key, message, details = keys.stored(self.app, self.row)
-  if not key then
-    return nil, message, details
-  end
-  local parts
-  parts, message, details = open_session(self, key)
-  if not parts and stripe.is_revoked(details, self.auth) then
-    parts, message, details = open_session(self, key) -- no stray answer ends a connection
-  end
-  if not parts then
-    self:failed(message, details)
-    return nil, message, advised(self, details)
-  end
-  return attach(self, parts, key)
-end
-
---- Whether a key is kept that it can be opened with.
----@return boolean? kept nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:has_key()
-  return keys.is_kept(self.app, self.row)
+  return opening.connect(connection.wrap, app, options)
 end
 
 -- ---------------------------------------------------------------- using it
@@ -395,145 +276,10 @@ function methods:changes(options)
   return read_changes(self.store, self.id, options)
 end
 
---- Close the connections to Stripe; the store stays open.
-function methods:close()
-  if self.transport then
-    self.transport:close()
-    self.session, self.transport, self.limiter = nil, nil, nil
+for _, part in ipairs { opening.methods, lifecycle } do
+  for name, method in pairs(part) do
+    methods[name] = method
   end
-end
-
--- ---------------------------------------------------------------- its life
-
---- Change what the store knows, whatever the status.
----@param changes table see `change_connection` of the store
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:change(changes)
-  local changed, message, details = self.store:change_connection(self.id, changes)
-  if changed == false then
-    return errors.fail("missing", ("connection %s has been deleted"):format(self.id))
-  elseif changed then
-    for name, value in pairs(changes) do
-      self.row[name] = value or nil
-    end
-  end
-  return changed, message, details
-end
-
---- It has been authorized, which must be proven: it is "Linked". A key that is kept for it is
---- forgotten once Connect has taken its place.
----@param grant table see `commerce.connection.life`: account, auth, scope, sync_on_link, name
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:link(grant)
-  local ok, message, details = life.link(self.store, self.row, grant)
-  if ok and grant.auth == "connect" then
-    self:close() -- a session of the old way
-    ok, message, details = keys.forget(self.app, self.row)
-  end
-  return ok, message, details
-end
-
--- Access that a merchant gave by linking ends with the connection, at Stripe as well.
-local function give_back(self, options)
-  errors.check_options(options or {}, { keep_access = "boolean" }, 4)
-  -- without a scope it was not linked here: STRIPE_ACCOUNT with a platform's key
-  if self.status ~= "Linked" or self.auth ~= "connect" or not self.scope
-    or options and options.keep_access then
-    return true
-  end
-  local outcome, message, details = grants.release(self.app, self.row.integration, self.account,
-    self.options, self.id)
-  if not outcome then
-    return errors.prefix("the platform's access could not be ended at Stripe", message, details)
-  end
-  return outcome
-end
-
---- End it: nothing is read any more, a kept key is forgotten, what is stored stays readable. Where
---- a merchant let the platform in, that ends at Stripe, too, first of all, unless another
---- connection needs it.
----@param reason string? for its history
----@param options table? keep_access = true: Stripe is not told
----@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
----@return string? message
----@return commerce.Details? details
-function methods:unlink(reason, options)
-  local ok, message, details = give_back(self, options)
-  if not ok then
-    return nil, message, details
-  end
-  ok, message, details = life.finish(self.store, self.row, "Unlinked", reason)
-  if not ok then
-    return nil, message, details
-  end
-  self:close()
-  return keys.forget(self.app, self.row)
-end
-
---- The merchant or Stripe has ended it. What is stored stays readable.
----@param reason string? for its history
----@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
----@return string? message
----@return commerce.Details? details
-function methods:deauthorize(reason)
-  return life.finish(self.store, self.row, "Deauthorized", reason)
-end
-
---- Note a failure; if it says that the account is out of reach, the connection is "Deauthorized".
----@param message string
----@param details commerce.Details?
----@return boolean? ok nil if the store failed
----@return string? why
----@return commerce.Details? its_details
-function methods:failed(message, details)
-  local ok, why, its_details = life.note_error(self.store, self.row, message, details)
-  if ok and self.status == "Linked" and stripe.is_revoked(details, self.auth) then
-    return self:deauthorize(message)
-  end
-  return ok, why, its_details
-end
-
---- What went wrong with it as a whole, oldest first.
----@return table[]? rows { at, status_code, status_text, message, resolved }; nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:errors()
-  return self.store:connection_errors(self.id)
-end
-
---- How it came to its status, oldest first.
----@return table[]? rows { at, status, reason }; nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:history()
-  return self.store:connection_history(self.id)
-end
-
---- Remove it with everything that is stored of it. One that is "Linked" is unlinked first.
----@param options table? see `unlink`
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:delete(options)
-  local ok, message, details = true, nil, nil
-  if self.status == "Linked" then
-    ok, message, details = self:unlink("it was deleted", options)
-  end
-  if ok then
-    self:close()
-    ok, message, details = keys.forget(self.app, self.row)
-  end
-  if ok then
-    ok, message, details = self.store:remove_connection(self.id)
-  end
-  if ok == false then
-    return errors.fail("missing", ("connection %s has been deleted already"):format(self.id))
-  end
-  return ok, message, details
 end
 
 return connection
