@@ -82,8 +82,11 @@ end
 
 -- Until `commerce rekey` is through, the last master key opens what it sealed.
 local function unsealed(row)
-  local master, id, details = credentials.master()
-  if not master then
+  local master, id, details = key_in(MASTER)
+  if not master and not id then
+    return errors.fail("usage", ("sealed with master key %s, and %s is not set"):format(row.key_id,
+      MASTER))
+  elseif not master then
     return nil, id, details
   end
   local secret, message, why = core.unseal(master, row.envelope, row.owner)

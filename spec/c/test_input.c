@@ -72,8 +72,10 @@ static void reads_standard_input(void) {
 
 /* Types as soon as the terminal is silent: what comes before that is thrown away. */
 static pid_t type_later(int terminal, const char *text) {
-  pid_t child = fork();
   struct termios now;
+  pid_t child;
+  fflush(stdout); /* what waits in it is the parent's to write */
+  child = fork();
   if (child != 0)
     return child;
   do

@@ -81,6 +81,15 @@ describe("credentials", function()
     assert.equal(message, fails(nil, credentials.rekey(db)))
   end)
 
+  it("opens nothing without a master key, and says which one it was", function()
+    assert(credentials.keep(db, "connection:1", planted))
+    set(nil)
+    assert.equal(("the stored secret of connection:1: sealed with master key %s, and "
+      .. "COMMERCE_MASTER_KEY is not set"):format(ID_ONE),
+      fails(nil, credentials.open(db, "connection:1")))
+    assert.same({}, { credentials.open(db, "connection:2") })
+  end)
+
   it("refuses a master key that is none, by its variable", function()
     for _, bad in ipairs { "c2hvcnQ=", "$$$$", "two words" } do
       set(bad)

@@ -28,8 +28,8 @@ command.run = common.with_app(function(app, args)
       unchanged = result.unchanged })
     return 0
   end
-  output.line(("both modes: %d stored secrets sealed anew, %d were sealed with master key %s "
-    .. "already"):format(result.changed, result.unchanged, result.key_id))
+  output.line(("both modes: %d sealed anew, %d already sealed with master key %s"):format(
+    result.changed, result.unchanged, result.key_id))
   if result.changed > 0 then
     output.line("the old master key is not needed any more, except for older copies of the "
       .. "database")
