@@ -18,7 +18,8 @@ local change = {}
 local PLAIN = template.style(false, false)
 
 --- What a document keeps of what is only shown when asked for.
-change.INLINE = { currency_options = {}, tiers = {}, tax_ids = {} }
+change.INLINE = { currency_options = {}, tiers = {}, tax_ids = {},
+  line_items = { data = { taxes = {}, discounts = {} } } }
 
 --- A number as documents have it.
 function change.number(value)
@@ -37,6 +38,12 @@ function change.resource(name)
     if resource.name == name or resource.object == name then return resource end
   end
   error("unknown type: " .. tostring(name), 0)
+end
+
+--- The events that tell of a resource's objects: { created = type or false, updated = types }.
+function change.event_types(resource)
+  return resource.event_types
+    or { created = resource.object .. ".created", updated = { resource.object .. ".updated" } }
 end
 
 --- A number for the next object.

@@ -20,7 +20,9 @@ end
 
 local function doc_matches(doc, filter)
   for name, want in pairs(filter) do
-    if tostring(doc.map[name]) ~= want then return false end
+    local is = tostring(doc.map[name])
+    if want:sub(1, 1) == "!" and is == want:sub(2)
+      or want:sub(1, 1) ~= "!" and is ~= want then return false end
   end
   return true
 end

@@ -22,6 +22,12 @@ dataset.resources = {
   products = require "emulator.data.products",
   prices = require "emulator.data.prices",
   tax_rates = require "emulator.data.tax_rates",
+  payment_intents = require "emulator.data.payment_intents",
+  checkout_sessions = require "emulator.data.checkout_sessions",
+  invoices = require "emulator.data.invoices",
+  invoice_payments = require "emulator.data.invoice_payments",
+  subscriptions = require "emulator.data.subscriptions",
+  application_fees = require "emulator.data.application_fees",
 }
 
 local BY_KIND = {}
@@ -103,11 +109,15 @@ function Dataset:doc_node(resource, doc, ex)
   for _, key in ipairs(doc.keys) do
     local kind, value = resource.expand[key], doc.map[key]
     local wanted = ex and ex[key]
-    if kind and wanted and type(value) == "string" and kind ~= "inline" then
+    local hidden = kind == "inline" or type(kind) == "string" and kind:find "^list:" ~= nil
+    if type(kind) == "table" and wanted then
+      -- an object whose own members can be expanded
+      value = self:doc_node({ expand = kind }, value, wanted).doc
+    elseif kind and wanted and type(value) == "string" and not hidden then
       local child = self:node_by_id(kind ~= "source" and kind or nil, value, wanted)
       if child then value = json.decode(template.render(child, PLAIN)) end
     end
-    if kind ~= "inline" or wanted then out:set(key, value) end
+    if not hidden or wanted then out:set(key, value) end
   end
   if resource.name == "disputes" then
     -- whole balance transactions, as they are by now

@@ -13,7 +13,7 @@ local events = {}
 --- How long an event is kept, in seconds.
 events.KEPT = 30 * 86400
 
-local SPAN, WRITTEN = 80000000, 900000000
+local SPAN, WRITTEN = 60000000, 900000000
 local RANK = #streams + 1
 local PLAIN = template.style(false, false)
 local RESOURCE = { filters = { type = "string", delivery_success = "boolean" },

@@ -4,11 +4,17 @@ local dataset = require "emulator.dataset"
 
 local expand = {}
 
+-- What is inside lists that are no resources.
+local PARTS = { checkout_items = { expand = { taxes = "inline", discounts = "inline" } } }
+
 local SOURCES = { "charges", "refunds", "disputes", "payouts" }
 
--- What a step of a path leads to: a resource's name, "list:NAME", "inline", "source", or nil.
+-- What a step of a path leads to: a resource's name, "list:NAME", "inline", "source", a table of
+-- what is inside an object, or nil.
 local function step(at, key)
-  if at == "source" then
+  if type(at) == "table" then
+    return at[key]
+  elseif at == "source" then
     for _, name in ipairs(SOURCES) do
       local kind = dataset.resources[name].expand[key]
       if kind then return kind end
@@ -17,7 +23,7 @@ local function step(at, key)
   end
   local list = at:match "^list:(.*)"
   if list then return key == "data" and list or nil end
-  local resource = dataset.resources[at]
+  local resource = dataset.resources[at] or PARTS[at]
   return resource and resource.expand[key]
 end
 

@@ -35,6 +35,15 @@ local KINDS = {
   customer = { prefix = { "cus_" }, size = 14 },
   product = { prefix = { "prod_" }, size = 14 },
   event = { prefix = { "evt_" }, lead = "1", size = 24, salt = 2001 },
+  invoice = { prefix = { "in_" }, lead = "1", size = 24, salt = 2011 },
+  invoice_line = { prefix = { "il_" }, lead = "1", size = 24, salt = 2012 },
+  invoice_payment = { prefix = { "inpay_" }, lead = "1", size = 24, salt = 2013 },
+  subscription = { prefix = { "sub_" }, lead = "1", size = 24, salt = 2014 },
+  subscription_item = { prefix = { "si_" }, size = 14, salt = 2015 },
+  checkout_session = { prefix = { "cs_test_", "cs_live_" }, lead = "a", size = 24, salt = 2016 },
+  checkout_item = { prefix = { "li_" }, lead = "1", size = 24, salt = 2017 },
+  discount = { prefix = { "di_" }, lead = "1", size = 24, salt = 2018 },
+  setup_intent = { prefix = { "seti_" }, lead = "1", size = 24, salt = 2019 },
   webhook_endpoint = { prefix = { "we_" }, lead = "1", size = 24, salt = 2002 },
 }
 do

@@ -29,6 +29,13 @@ function lists.page(ds, resource, query, fixed)
     end
   end
   if fixed then q.filter[fixed.name] = fixed.value end
+  for name, value in pairs(resource.default_filter or {}) do
+    if q.filter[name] == nil then
+      q.filter[name] = value
+    elseif q.filter[name] == "all" then
+      q.filter[name] = nil
+    end
+  end
   local page = collection.page(ds, resource, q)
   local nodes = {}
   local ex = next(tree) and tree or nil
@@ -52,6 +59,46 @@ function lists.retrieve(ds, resource, id, query)
   local node = ds:node_by_id(resource.name, id, next(tree) and tree or nil)
   if not node then return nil, errors.missing(resource.object, id) end
   return node, count
+end
+
+-- The elements of an object's list: as generated, or as a changed object has them.
+local function parts_of(ds, resource, id, ex)
+  local extra = ds.overlay.inserted[id]
+  local _, i = ds:find(id)
+  local patched = ds.overlay.patched[resource.name]
+  local doc = extra and extra.doc or patched and i and patched[i]
+  if not doc then return i and resource.items(ds, i, ex) end
+  local list = doc.map.lines or doc.map.line_items
+  local nodes = {}
+  for k, element in ipairs(list and list.map.data or {}) do nodes[k] = { doc = element } end
+  return nodes
+end
+
+local function id_of(node)
+  return node.doc and node.doc.map.id or node.id:match '"(.*)"'
+end
+
+--- A page of a list inside an object.
+---@return any node, number expansions; or nil, error
+function lists.part(ds, resource, id, path, query)
+  local q, problem = params.list(query, { filters = {} })
+  if not q then return nil, problem end
+  if not ds:node_by_id(resource.name, id) then
+    return nil, errors.missing(resource.object, id)
+  end
+  local ex = {}
+  for _, wanted in ipairs(q.expand) do ex[wanted:match "^data%.(.*)" or wanted] = {} end
+  local nodes, from = parts_of(ds, resource, id, ex), 1
+  for k, node in ipairs(nodes) do
+    if id_of(node) == q.starting_after then from = k + 1 end
+  end
+  if q.starting_after and from == 1 then
+    return nil, errors.missing("line_item", q.starting_after, "starting_after", 400)
+  end
+  local shown = {}
+  for k = from, math.min(#nodes, from + q.limit - 1) do shown[#shown + 1] = nodes[k] end
+  return { tpl = ENVELOPE, data = { list = shown }, url = json.quote(path),
+    has_more = from + q.limit - 1 < #nodes and "true" or "false" }, #q.expand
 end
 
 return lists

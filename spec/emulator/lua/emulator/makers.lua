@@ -190,10 +190,11 @@ function makers.make(c, resource, fields, op)
   if not doc then return id end
   json.merge(doc, fields)
   change.insert(c, resource, doc)
+  local type = change.event_types(resource).created
   if tell[resource.name] then
     tell[resource.name](c, doc)
-  else
-    change.event(c, resource.object .. ".created", doc)
+  elseif type then
+    change.event(c, type, doc)
   end
   return doc.map.id
 end

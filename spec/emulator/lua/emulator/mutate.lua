@@ -55,14 +55,17 @@ ops.payout = inserts("payout", { "amount", "currency" })
 local UPDATED = { refund = { "refund.updated", "charge.refund.updated" },
   dispute = { "charge.dispute.updated" }, balance_transaction = {} }
 
---- { op = "update", id, fields = {…} }: a merge patch.
+--- { op = "update", id, fields = {…}, event? }: a merge patch; with `event`, its event has that
+--- type.
 function ops.update(ds, op, fields, rec)
   local c = begin(ds, op, rec)
   local doc, resource = change.document(c, op.id)
   if resource.name == "products" then fields:set("updated", change.number(c.at)) end
   local before = change.edit(c, doc, fields)
   if before then
-    for _, type in ipairs(UPDATED[resource.object] or { resource.object .. ".updated" }) do
+    local types = op.event and { op.event } or UPDATED[resource.object]
+      or change.event_types(resource).updated
+    for _, type in ipairs(types) do
       change.event(c, type, doc, before)
     end
   end

@@ -38,6 +38,21 @@ local function known_version(version)
   return name == ""
 end
 
+local BY_URL = {}
+for _, resource in pairs(dataset.resources) do BY_URL[resource.url] = resource end
+
+-- Lists inside an object that go on at an address of their own.
+local PARTS = { ["/v1/checkout/sessions"] = "line_items", ["/v1/invoices"] = "lines" }
+
+-- The resource of a path, the id in it, and which of its lists.
+local function by_url(path)
+  if BY_URL[path] then return BY_URL[path] end
+  local base, id = path:match "^(.*)/([^/]+)$"
+  if base and BY_URL[base] then return BY_URL[base], id end
+  local url, own, part = path:match "^(.*)/([^/]+)/([%l_]+)$"
+  if url and BY_URL[url] and PARTS[url] == part then return BY_URL[url], own, part end
+end
+
 --- What a request is for: { endpoint, resource, run } or nil.
 local function route(method, path)
   if method ~= "GET" then return nil end
@@ -68,15 +83,19 @@ local function route(method, path)
       return events.retrieve(ds, ngx.unescape_uri(event), query)
     end }
   end
-  local name, id = path:match "^/v1/([%l_]+)/([^/]+)$"
-  if not name then name = path:match "^/v1/([%l_]+)$" end
-  local resource = dataset.resources[name]
-  if resource and id then
+  local resource, id, part = by_url(path)
+  local name = resource and resource.name
+  if part then
+    return { endpoint = "GET " .. resource.url .. "/{id}/" .. part, resource = name,
+      run = function(ds, query)
+      return lists.part(ds, resource, ngx.unescape_uri(id), path, query)
+    end }
+  elseif resource and id then
     return { endpoint = "GET " .. resource.url .. "/{id}", resource = name,
       run = function(ds, query)
       return lists.retrieve(ds, resource, ngx.unescape_uri(id), query)
     end }
-  elseif resource then
+  elseif resource and not resource.unlisted then
     return { endpoint = "GET " .. resource.url, resource = name, run = function(ds, query)
       return lists.page(ds, resource, query)
     end }

@@ -238,6 +238,14 @@ function book.build(seed, kind, variant)
   end
   for _, p in ipairs(plan.payouts) do b:payout(p) end
   local events, debits = book_events(b)
+  local fees = {}
+  for slot = 0, scenarios.SIZE - 1 do
+    local fact = b.charges[slot]
+    if fact.application_fee then
+      fact.fee = { slot = slot, seq = #fees, charge = fact }
+      fees[#fees + 1] = fact.fee
+    end
+  end
 
   local sums, pending = {}, {}
   for _, t in ipairs(b.entries) do
@@ -246,7 +254,8 @@ function book.build(seed, kind, variant)
   end
   return { kind = kind, charges = b.charges, refunds = index(b.refunds),
     disputes = index(b.disputes), payouts = index(b.payouts), entries = index(b.entries),
-    events = index(events), debits = index(debits), sums = sums, pending = pending }
+    events = index(events), application_fees = index(fees),
+    debits = index(debits), sums = sums, pending = pending }
 end
 
 return book

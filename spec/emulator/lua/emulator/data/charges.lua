@@ -150,8 +150,8 @@ function charges.fill(ds, fact, block, i, created, ex, id)
     amount_captured = status == "failed" and 0 or fact.amount_captured,
     amount_refunded = refunded,
     application = fact.application_fee and ds.application or "null",
-    application_fee = fact.application_fee and ds.codec:quoted("application_fee", i)
-      or "null",
+    application_fee = fact.fee and ds.codec:quoted("application_fee",
+      ds.ledger:number("application_fees", block, fact.fee)) or "null",
     application_fee_amount = fact.application_fee or "null",
     balance_transaction = bt,
     address = people.at(h % 3 > 0 and country or nil, h),

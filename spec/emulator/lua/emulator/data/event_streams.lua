@@ -164,4 +164,6 @@ end
 --- All streams. Their order is that of events in the same second, and part of the events' ids.
 return { ledger, debits, sent, paid, made("customers", "customer.created"),
   made("products", "product.created"), made("prices", "price.created"),
-  made("tax_rates", "tax_rate.created"), updated }
+  made("tax_rates", "tax_rate.created"), updated,
+  made("subscriptions", "customer.subscription.created"), made("invoices", "invoice.created"),
+  made("application_fees", "application_fee.created") }

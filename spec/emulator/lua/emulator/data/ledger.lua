@@ -8,7 +8,8 @@ local scenarios = require "emulator.data.scenarios"
 local ledger = {}
 
 local SIZE, VARIANTS = scenarios.SIZE, 32
-local LISTS = { "refunds", "disputes", "payouts", "entries", "events", "debits" }
+local LISTS = { "refunds", "disputes", "payouts", "entries", "events", "debits",
+  "application_fees" }
 
 local Ledger = {}
 Ledger.__index = Ledger
