@@ -1,5 +1,7 @@
 -- Waiting: the one place that knows whether this is a script or an OpenResty worker.
--- Called by sync and connection; requires nothing.
+-- Called by sync and connection; requires a leaf helper.
+
+local errors = require "commerce.errors"
 
 local runtime = {}
 
@@ -47,6 +49,51 @@ function runtime.sleep(seconds, block)
   end
 end
 
+-- ---------------------------------------------------------------- stopping
+
+local signals, holders = nil, 0
+
+--- Let Ctrl-C stop what is under way at a good moment: what is read is stored first. For programs
+--- that are in charge of their process.
+---@param core table `commerce.core`
+function runtime.stop_cleanly(core)
+  signals = core
+end
+
+--- Work begins that should end at a good moment only.
+function runtime.hold()
+  holders = holders + 1
+  if signals then
+    signals.hold_interrupts()
+  end
+end
+
+--- It is over. If it was to be stopped, that is raised now, as the interpreter's own answer to
+--- Ctrl-C is.
+function runtime.release()
+  holders = holders - 1
+  if signals then
+    local interrupted = signals.interrupted()
+    signals.release_interrupts()
+    if interrupted then
+      error("interrupted!", 0)
+    end
+  end
+end
+
+--- Whether to go on with what is held: a good moment to stop is now.
+---@return boolean? go_on nil if not
+---@return string? message
+---@return commerce.Details? details
+function runtime.go_on()
+  if signals and holders > 0 and signals.interrupted() then
+    return errors.fail("cancelled", "interrupted", { fatal = true })
+  end
+  return true
+end
+
+-- ---------------------------------------------------------------- waiting
+
 --- Drive the transport until something may have happened.
 ---@param transport userdata a `commerce.core` transport
 ---@param idle integer? how many times in a row this caller has waited without finding anything
@@ -72,6 +119,10 @@ function runtime.await(transport, pollable)
     local value, message, details = pollable:poll()
     if value ~= false then
       return value, message, details
+    end
+    value, message, details = runtime.go_on()
+    if not value then
+      return nil, message, details
     end
     runtime.wait(transport, idle)
     idle = idle + 1

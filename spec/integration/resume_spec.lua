@@ -365,3 +365,51 @@ describe("a killed sync", function()
     assert.equal(0, (shell.run(box:command("build/commerce sync --json", live))))
   end)
 end)
+
+describe("a sync that Ctrl-C stops", function()
+  local e, box, path
+
+  setup(function()
+    e = emulator.start { charges = 1000, compact = true, latency = { ms = 20 } }
+    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_live_emulator" }
+    path = box:path "stopped.db"
+    box.environment.COMMERCE_STORE = "sqlite:" .. path
+  end)
+
+  teardown(function()
+    e:stop()
+    box:close()
+  end)
+
+  for signal, status in pairs { INT = 130, TERM = 143 } do
+    it("with SIG" .. signal .. " stores the page in hand and closes its pulls", function()
+      for _, suffix in ipairs { "", "-wal", "-shm" } do
+        os.remove(path .. suffix)
+      end
+      local got, _, errors = box:kill_after(box:command("build/commerce sync --json"), '"progress"',
+        0.01, signal)
+      assert.equal(status, got)
+      assert.matches("^\n?commerce: interrupted; run the same command again to go on\n$", errors)
+      assert.equal("Cancelled|interrupted|8\n", rows.sql(path,
+        "SELECT status, error_message, count(*) FROM pulls GROUP BY 1, 2"))
+      local stored = rows.number(path, "SELECT count(*) FROM payments WHERE id LIKE 'ch\\_%' "
+        .. "ESCAPE '\\'")
+      assert.is_true(stored < 1000)
+      assert.equal(0, (box:commerce "sync"))
+    end)
+  end
+
+  it("twice ends at once", function()
+    for _, suffix in ipairs { "", "-wal", "-shm" } do
+      os.remove(path .. suffix)
+    end
+    e:control("latency", { ms = 3000 })
+    local command = box:command "build/commerce sync --json"
+    local begun = socket.gettime()
+    local status = shell.run(([[%s >%s 2>&1 & pid=$!
+      sleep 0.3; kill -INT $pid; sleep 0.1; kill -INT $pid; wait $pid]]):format(command,
+      box:path "twice.out"))
+    assert.equal(130, status)
+    assert.is_true(socket.gettime() - begun < 2.5)
+  end)
+end)

@@ -281,6 +281,41 @@ describe("the options of sync", function()
     end
   end)
 
+  for name, given in pairs { ["before: reads what was created before then"] = { before = 40 },
+    ["until: is the same"] = { ["until"] = 40 },
+    ["before: with since the time between"] = { since = 90, before = 40 } } do
+    it(name, function()
+      local charges, options, expected = rows.fetch(e, "charges"), {}, {}
+      for option, at in pairs(given) do
+        options[option] = charges[at].created
+      end
+      for _, charge in ipairs(charges) do
+        if charge.created < charges[40].created and charge.created >= (options.since or 0) then
+          expected[charge.id] = true
+        end
+      end
+      options.types, options.page_size = { "payments" }, 10
+      assert.is_true(assert(shop:sync(options)).complete)
+      local stored = {}
+      for id in pairs(rows.records(path, "payments")) do
+        stored[id] = not id:find "^p?y?re?_" and not id:find "^pyr_" or nil
+      end
+      assert.equal("", rows.difference(rows.text(expected), rows.text(stored)))
+      -- a whole sync afterwards reads the rest
+      assert.is_true(assert(shop:sync { types = { "payments" } }).complete)
+      for _, charge in ipairs(charges) do
+        assert.equal(1, rows.number(path, "SELECT count(*) FROM payments WHERE id = '" .. charge.id
+          .. "'"))
+      end
+    end)
+  end
+
+  it("before: what is no date is refused", function()
+    local report, message = shop:sync { before = "soon" }
+    assert.is_nil(report)
+    assert.matches("before: expected YYYY-MM-DD", message, 1, true)
+  end)
+
   it("since: what is no date is refused", function()
     for _, since in ipairs { "yesterday", "2026-02-30", "2026-13-01", "01.02.2026", "2026-1-1" } do
       local report, message, details = shop:sync { since = since }

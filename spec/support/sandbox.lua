@@ -175,6 +175,7 @@ end
 ---@return string errors
 function methods:kill_after(command, word, seconds, signal)
   local out, err, code = self:path "killed.out", self:path "killed.err", self:path "killed.code"
+  os.remove(out) -- the word may stand in what the last one printed
   -- the shell that waits for it tells killed from ended; its own notice of the kill is not wanted
   shell.run(([[
     %s >%s 2>%s </dev/null & pid=$!

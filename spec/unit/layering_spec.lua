@@ -13,7 +13,7 @@ local VALUES = { "decimal", "errors", "json", "mapping.value", "time" }
 local STAGES = {
   -- leaf helpers
   decimal = {}, errors = { "suggest" }, json = { "decimal", "errors" }, report = {},
-  runtime = {}, suggest = {}, time = {},
+  runtime = { "errors" }, suggest = {}, time = {},
   -- hooks: their names and the boundary around them; sync calls them
   hooks = { "errors", "suggest" },
   -- the model, the mapping language, the query language

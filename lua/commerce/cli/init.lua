@@ -6,8 +6,14 @@ local core = require "commerce.core"
 local errors = require "commerce.errors"
 local explain = require "commerce.cli.explain"
 local output = require "commerce.cli.output"
+local runtime = require "commerce.runtime"
 
 local cli = {}
+
+local SIGINT = 2 -- the signal of Ctrl-C
+
+-- Commands that Ctrl-C ends when the page in hand is stored.
+local STOPS_CLEANLY = { sync = true, run = true }
 
 local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
   "link", "integrations", "mode", "rekey", "settings", "keys", "worker" }
@@ -91,13 +97,16 @@ function cli.main(arguments)
       "\n")
     return 2
   end
+  if STOPS_CLEANLY[parsed.command] then
+    runtime.stop_cleanly(core)
+  end
   local ran, status, message, details = pcall(run, modules[parsed.command], parsed)
   if not ran then
     -- a raised failure, an interruption, or a mistake of ours: one line in any case
     local raised = status
     if errors.is_interrupt(raised) then
       io.stderr:write("\ncommerce: interrupted; run the same command again to go on\n")
-      return 130
+      return 128 + (core.interrupted() or SIGINT)
     elseif type(raised) == "table" and raised.kind then
       print_failure(raised.message, raised)
       return raised.kind == "usage" and 2 or 1

@@ -22,15 +22,16 @@ function command.define(parser)
   sync:option("--type", "Data types, separated by commas (default: all)."):argname "T"
     :count "*"
   sync:option("--since", "Only what was created from this day on: YYYY-MM-DD."):argname "DATE"
+  sync:option("--before", "Only what was created before this day: YYYY-MM-DD."):argname "DATE"
   sync:flag("--full", "Read everything, not only what is new or has changed.")
   sync:flag("--json", "One JSON object a line: events, then the report.")
   common.store_options(sync)
 end
 
 local function check_arguments(args)
-  if args.due and (args.type[1] or args.since or args.full) then
+  if args.due and (args.type[1] or args.since or args.before or args.full) then
     return errors.fail("usage", "--due: which types and since when is in the settings (`commerce "
-      .. "settings`); leave out --type, --since and --full")
+      .. "settings`); leave out --type, --since, --before and --full")
   elseif args.company and args.connection then
     return errors.fail("usage", "--company or --connection, not both")
   end
@@ -38,8 +39,8 @@ local function check_arguments(args)
 end
 
 local function sync_options(args)
-  return { types = common.names(args.type), since = args.since, full = args.full,
-    progress = progress.choose(args.json) }
+  return { types = common.names(args.type), since = args.since, before = args.before,
+    full = args.full, progress = progress.choose(args.json) }
 end
 
 local function sync_one(app, args)

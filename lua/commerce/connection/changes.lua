@@ -14,7 +14,7 @@ local OPTIONS = { consumer = "string", since = "any", types = "table", batch = "
 
 local AT_ONCE = 100 -- changes read from the store at a time
 
----@class commerce.Change
+---@class commerce.RecordChange
 ---@field number integer of this connection's changes, one higher than the one before it
 ---@field kind "created"|"changed"|"deleted"
 ---@field type string the data type
@@ -141,7 +141,7 @@ end
 ---  there; since: where to begin if nothing is kept under it: "now", a date, or the number of the
 ---  last change that is known already (the first change if left out); types: only these data types;
 ---  limit: at most so many; batch: gives lists of so many at most, acknowledged together
----@return fun(): commerce.Change|commerce.Change[]|nil next
+---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
 return function(store, connection_id, options)
   options = options or {}
   errors.check_options(options, OPTIONS)

@@ -12,6 +12,7 @@ local mappings = require "commerce.mapping.set"
 local opening = require "commerce.connection.opening"
 local read_changes = require "commerce.connection.changes"
 local read_records = require "commerce.connection.records"
+local runtime = require "commerce.runtime"
 local sessions = require "commerce.connection.session"
 local stripe = require "commerce.platform.stripe"
 local sync = require "commerce.sync"
@@ -150,8 +151,10 @@ local function run_sync(self, options)
     errors.refuse("a sync of this connection is under way already")
   end
   self.syncing = true
+  runtime.hold()
   local ok, report, message, details = pcall(sync.run, self, options)
   self.syncing = nil
+  runtime.release()
   if not ok then
     error(report, 0)
   end
@@ -271,7 +274,7 @@ end
 --- of a consumer: `for change in shop:changes { consumer = "queue" }`. Asking for the next one says
 --- that the one before it has been dealt with.
 ---@param options table? see `commerce.connection.changes`: consumer, since, types, limit, batch
----@return fun(): commerce.Change|commerce.Change[]|nil next
+---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
 function methods:changes(options)
   return read_changes(self.store, self.id, options)
 end

@@ -16,13 +16,15 @@ local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
 local function starting_state(saved, options)
   if not saved or saved.finished or options.full then
-    return { ranges = { { gte = options.from or options.since } }, at = options.at,
-      events_since = options.events_since }, not (options.from or options.since)
+    return { ranges = { { gte = options.from or options.since, lt = options.before } },
+      at = options.at, events_since = options.events_since },
+      not (options.from or options.since or options.before)
   end
   local ranges = saved.ranges
   local first = ranges[1]
-  if saved.newest and (not first or first.cursor or first.lt or first.lte) then
-    table.insert(ranges, 1, { gte = saved.newest })
+  local open = first and not first.cursor and not first.lte and first.lt == options.before
+  if saved.newest and not open then
+    table.insert(ranges, 1, { gte = saved.newest, lt = options.before })
   end
   return { newest = saved.newest, ranges = ranges, at = saved.at, sweep = saved.sweep,
     events_since = saved.events_since, unsettled_since = saved.unsettled_since }
@@ -31,10 +33,10 @@ end
 --- Begin, or continue, the reading of a resource.
 ---@param task commerce.Task with its session
 ---@param saved table? the checkpoint of an earlier run
----@param options table since (unix seconds), full (ignore the checkpoint), page_size; floor (unix
----  seconds): where to expect the oldest object when ranges are halved; ranges: how many at most;
----  from (unix seconds): read no further back; events_since, at (unix seconds, now): kept in the
----  checkpoint
+---@param options table since, before (unix seconds: only what was created from then on, before
+---  then), full (ignore the checkpoint), page_size; floor (unix seconds): where to expect the
+---  oldest object when ranges are halved; ranges: how many at most; from (unix seconds): read no
+---  further back; events_since, at (unix seconds, now): kept in the checkpoint
 ---@return table reader `whole`: it begins to read the whole list
 function backfill.start(task, saved, options)
   local state, whole = starting_state(saved, options)

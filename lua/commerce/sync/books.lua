@@ -60,7 +60,7 @@ function methods:emit(event)
 end
 
 local function tell_failure(self, type_name, message, details)
-  if self.hooks then
+  if self.hooks and not (details and details.kind == "cancelled") then
     self.hooks:tell_failure { type = type_name, message = message, details = details }
   end
 end
@@ -221,7 +221,7 @@ end
 -- ---------------------------------------------------------------- pulls
 
 local PULL_STATUS = { [401] = "AuthError", [403] = "AuthError", [429] = "RateLimitError" }
-local KIND_STATUS = { mapping = "MapError", hook = "ProcessingError" }
+local KIND_STATUS = { mapping = "MapError", hook = "ProcessingError", cancelled = "Cancelled" }
 
 local function pull_status(self, entry)
   if entry.status == "complete" then

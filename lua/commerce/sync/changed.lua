@@ -118,7 +118,11 @@ function changed.fetch(run, tasks, changes)
       at = at + 1
     end
     local moved, message, details = look(run, pending)
-    if moved == nil then
+    local go_on = moved ~= nil
+    if go_on then
+      go_on, message, details = runtime.go_on()
+    end
+    if not go_on then
       return nil, message, details
     end
     idle = moved and 0 or idle + 1

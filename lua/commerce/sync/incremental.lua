@@ -26,7 +26,7 @@ end
 -- A list that an earlier run has read, or has begun to read: what was read of it may have changed
 -- since, and the feed tells. Where no events tell, all of it is read each time.
 local function follow(run, task, saved)
-  if not saved or run.options.full or run.options.since then
+  if not saved or run.options.full or run.options.since or run.options.before then
     return
   elseif too_old(run, saved) then
     run.saved[task.name] = nil -- nor is the reading of its list continued

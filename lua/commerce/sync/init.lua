@@ -14,8 +14,8 @@ local time = require "commerce.time"
 
 local sync = {}
 
-local OPTIONS = { types = "table", since = "any", full = "boolean", progress = "function",
-  page_size = "number", ranges = "number" }
+local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "any",
+  full = "boolean", progress = "function", page_size = "number", ranges = "number" }
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
@@ -54,6 +54,18 @@ local function check_count(options, name, most)
   end
 end
 
+-- The time that an option names, if it is given.
+local function time_of(options, name)
+  if options[name] == nil then
+    return nil
+  end
+  local seconds, wrong = time.parse(options[name])
+  if not seconds then
+    return errors.fail("usage", name .. ": " .. wrong)
+  end
+  return seconds
+end
+
 -- The mappings of the types that hooks do not leave out.
 local function wanted(hooks, mappings)
   local list, failures = {}, {}
@@ -85,11 +97,15 @@ local function unharmed(run, mappings)
   return list
 end
 
+local function make_plan(run, mappings)
+  return plan.make(run.connection.platform, mappings, run.options.since, run.options.before)
+end
+
 -- The mappings of the types that the key may read; the others are skipped before the first page.
 local function permitted(run, mappings)
-  local platform, since = run.connection.platform, run.options.since
+  local platform = run.connection.platform
   local refused, message, details =
-    probe.refused(run.connection, (plan.make(platform, mappings, since)))
+    probe.refused(run.connection, (make_plan(run, mappings)))
   if not refused then
     return nil, message, details
   end
@@ -142,7 +158,7 @@ local function begin(run, mappings, tasks)
     return nil, message, details
   end
   local planned
-  planned, run.joins = plan.make(run.connection.platform, mappings, run.options.since)
+  planned, run.joins = make_plan(run, mappings)
   for i, task in ipairs(planned) do
     task.session = run.books:session_for(task.name)
     tasks[i] = task
@@ -155,10 +171,11 @@ end
 
 --- Read a connection's data types from the source into the store.
 ---@param connection commerce.Connection
----@param options table? types: list of names (all if left out); since: a date or unix seconds, only
----  objects created from then on; full: read everything again; progress: a
----  function that gets events; page_size: objects a request, 1 to 100; ranges:
----  how many parts of a list are read side by side at most, 1 for one page after the other
+---@param options table? types: list of names (all if left out); since, before: dates or unix
+---  seconds, only objects created from then on, or before ("until" is the same, but a word of
+---  Lua's own); full: read everything again; progress: a function that gets events; page_size:
+---  objects a request, 1 to 100; ranges: how many parts of a list are read side by side at most,
+---  1 for one page after the other
 ---@return commerce.Report? report nil where nothing could be done (bad arguments, the store)
 ---@return string? message
 ---@return commerce.Details? details
@@ -167,12 +184,13 @@ function sync.run(connection, options)
   errors.check_options(options, OPTIONS)
   check_count(options, "page_size", 100)
   check_count(options, "ranges", 100)
-  local since, wrong
-  if options.since ~= nil then
-    since, wrong = time.parse(options.since)
-    if not since then
-      return errors.fail("usage", "since: " .. wrong)
-    end
+  local since, before, wrong, why
+  since, wrong, why = time_of(options, "since")
+  if not wrong then
+    before, wrong, why = time_of(options, options["until"] ~= nil and "until" or "before")
+  end
+  if wrong then
+    return nil, wrong, why
   end
   local mappings, unknown = sync.mappings(connection, options.types)
   if not mappings then
@@ -199,7 +217,7 @@ function sync.run(connection, options)
     store = connection.store, livemode = connection.integration.livemode,
     books = books.new(connection, mappings, options.progress, hooks), started = os.time(),
     hooks = hooks, failures = failures,
-    options = { since = since, full = options.full, page_size = options.page_size,
+    options = { since = since, before = before, full = options.full, page_size = options.page_size,
       ranges = options.ranges or RANGES, floor = connection.account_created },
     finished = {}, states = {}, unfollowed = {}, reread = {},
   }

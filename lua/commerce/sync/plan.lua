@@ -88,7 +88,7 @@ end
 
 -- What a list is read for is part of where its checkpoint is kept: a run for other data types, or
 -- for the time since a day, neither continues this one nor spoils it.
-local function key_of(task, since)
+local function key_of(task, since, before)
   local parts = { task.name }
   for _, consumer in ipairs(task.consumers) do
     parts[#parts + 1] = consumer.type
@@ -97,6 +97,9 @@ local function key_of(task, since)
   if since then
     parts[#parts + 1] = ("since=%d"):format(since)
   end
+  if before then
+    parts[#parts + 1] = ("before=%d"):format(before)
+  end
   return table.concat(parts, " ")
 end
 
@@ -104,9 +107,10 @@ end
 ---@param platform table such as commerce.platform.stripe
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
 ---@param since integer? unix seconds: only what was created from then on is read
+---@param before integer? unix seconds: only what was created before is read
 ---@return commerce.Task[] tasks each resource once
 ---@return table[] joins { type, source }: built when both of their resources have been read
-function plan.make(platform, mappings, since)
+function plan.make(platform, mappings, since, before)
   local tasks, by_name, joins = {}, {}, {}
   local function task_for(name, expand)
     local task = by_name[name]
@@ -140,7 +144,7 @@ function plan.make(platform, mappings, since)
     end
   end
   for _, task in ipairs(tasks) do
-    task.key = key_of(task, since)
+    task.key = key_of(task, since, before)
     task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
     for _, consumer in ipairs(task.consumers) do
       consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)

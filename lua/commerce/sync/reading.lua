@@ -120,7 +120,7 @@ local function step(run, reader)
     ok, message, details = storing.page(run, task, page, reader)
     page:close() -- now, not when the collector comes by: it sees a page's handle, not its bytes
     if ok then
-      run.books:tell(task.name, reader:fraction(run.started))
+      run.books:tell(task.name, reader:fraction(run.options.before or run.started))
       return true
     end
   elseif page == false then
@@ -196,6 +196,30 @@ local function halve_largest(run, readers)
   return best ~= nil and best:halve(range)
 end
 
+local function close_all(readers)
+  for _, reader in ipairs(readers) do
+    reader:close()
+  end
+end
+
+-- One look at every reader; those that are done go. Gives whether any brought something; nil if the
+-- run has to end.
+local function step_all(run, readers)
+  local moved = false
+  for i = #readers, 1, -1 do
+    local went, failure, why = step(run, readers[i])
+    if went == nil then
+      readers[i]:close()
+      table.remove(readers, i)
+    end
+    if failure then
+      return nil, failure, why
+    end
+    moved = moved or went ~= false
+  end
+  return moved
+end
+
 --- Read all lists at once: while one page is being stored, the next ones travel.
 ---@param run commerce.Run
 ---@param tasks commerce.Task[]
@@ -209,20 +233,15 @@ function reading.lists(run, tasks)
   end
   local idle, waited = 0, 0
   while #readers > 0 do
-    local moved = false
-    for i = #readers, 1, -1 do
-      local went, failure, why = step(run, readers[i])
-      if went == nil then
-        readers[i]:close()
-        table.remove(readers, i)
-      end
-      if failure then
-        for _, reader in ipairs(readers) do
-          reader:close()
-        end
-        return nil, failure, why
-      end
-      moved = moved or went ~= false
+    local moved
+    moved, message, details = step_all(run, readers)
+    local go_on = moved ~= nil
+    if go_on then
+      go_on, message, details = runtime.go_on()
+    end
+    if not go_on then
+      close_all(readers)
+      return nil, message, details
     end
     idle = moved and 0 or idle + 1
     if moved or waited > PATIENCE and halve_largest(run, readers) then

@@ -2,6 +2,7 @@
 
 local convert = require "commerce.sync.convert"
 local errors = require "commerce.errors"
+local runtime = require "commerce.runtime"
 local time = require "commerce.time"
 
 local storing = {}
@@ -58,10 +59,14 @@ function storing.write(run, page)
     return nil, done, details
   end
   run.books:count_written(counts)
+  local ok, message = true, nil
   if run.hooks then
-    return run.hooks:after_write(page, done)
+    ok, message, details = run.hooks:after_write(page, done)
   end
-  return true
+  if not ok then
+    return nil, message, details
+  end
+  return runtime.go_on() -- what has been read is stored: a good moment to stop
 end
 
 --- Store a page of a list with the checkpoint after it.
