@@ -1,6 +1,7 @@
 -- No secret comes out: keys are planted wherever one can be given, every command is run in every
 -- form, well and badly, and then all that was printed and all that was stored is searched for them.
 
+local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local master_key = require "spec.support.master_key"
 local rows = require "spec.support.rows"
@@ -16,6 +17,7 @@ local SHOP = "acct_1PlantedMerchant"
 
 describe("no secret comes out", function()
   local e, box, away, said
+  local ran = {} -- commands
 
   setup(function()
     e = emulator.start { charges = 30 }
@@ -55,6 +57,7 @@ describe("no secret comes out", function()
     end
     local status, output, errors = keep(box:run(command, more))
     assert.equal(expected, status, arguments .. ": " .. output .. errors)
+    ran[arguments:match "^%S+"] = true
     return output, errors
   end
 
@@ -127,6 +130,8 @@ describe("no secret comes out", function()
     run(0, "connections add --keep-key --key-file -", nil, OWN .. "\n")
     run(0, "connections show --json " .. id)
     run(0, "sync --json --type tax_components")
+    run(0, "coverage --json --connection " .. id)
+    run(0, "worker --once")
     assert.equal("3\n", rows.sql(box:path "commerce.db", "SELECT count(*) FROM secrets"))
     nothing_said()
     nothing_stored()
@@ -219,9 +224,25 @@ describe("no secret comes out", function()
       .. shell.quote(back)))
     assert.same({ 0, "" }, { status, errors })
     assert.truthy(output:find(SHOP .. "\tLinked", 1, true))
-    assert.is_nil(output:find("ac_%w%w%w%w%w%w%w%w"))
+    run(0, "companies create Other")
+    local address = run(0, "link Other --no-wait --json")
+    back = e:consent(cjson.decode(address).url, "allow", SHOP)
+    run(0, "link --finish --json", nil, back .. "\n")
+    run(1, "link --finish", nil, back .. "\n")
+    run(1, "link --finish", nil, (back:gsub("state=[^&]+", "state=forged")) .. "\n")
+    for _, code in ipairs { "ac_%w%w%w%w%w%w%w%w", back:match "code=ac_(%w+)" } do
+      assert.is_nil(table.concat(said, "\n"):find(code))
+    end
     nothing_said()
     nothing_stored()
+  end)
+
+  it("of an API key, once it has been shown", function()
+    local key = run(0, "keys create --name Reader"):match "[%w_%-]+\n$":gsub("%s", "")
+    assert.is_true(#key >= 22)
+    run(0, "keys list")
+    assert.is_nil(said[#said - 1]:find(key, 1, true))
+    assert.equal("", box:files_with(key))
   end)
 
   it("of a secret that was dropped", function()
@@ -230,10 +251,17 @@ describe("no secret comes out", function()
     assert.matches("^cm1%.", envelope)
     assert.truthy(box:files_with(envelope):find("commerce.db", 1, true))
     local id = rows.sql(box:path "commerce.db",
-      "SELECT id FROM connections WHERE status = 'Linked'"):gsub("%s", "")
+      "SELECT id FROM connections WHERE auth = 'key'"):gsub("%s", "")
     run(0, "connections unlink " .. id)
     assert.equal("", box:files_with(envelope))
     nothing_said()
+  end)
+
+  it("of any command that is not among these", function()
+    local commands = run(0, "--help"):match "Commands:\n(.-)\n\n"
+    for name in commands:gmatch "\n?   (%l+) " do
+      assert.is_true(ran[name], "commerce " .. name .. " has not been run here")
+    end
   end)
 
   -- What a script can reach when something fails in the middle of its work.
