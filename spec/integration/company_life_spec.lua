@@ -3,6 +3,7 @@
 -- unlinked and deleted. The emulator is Stripe, its consent page the merchant's browser.
 
 local cjson = require "cjson"
+local commands = require "spec.support.commands"
 local emulator = require "spec.support.emulator"
 local master_key = require "spec.support.master_key"
 local sandbox = require "spec.support.sandbox"
@@ -17,7 +18,7 @@ local INTEGRATION = { test = "stripe-test", live = "stripe" }
 local LONGEST = 20 -- seconds to wait for a command to print something
 
 describe("a company's life", function()
-  local e, box, printed
+  local e, box, commerce
 
   setup(function() e = emulator.start { charges = 20 } end)
   teardown(function() e:stop() end)
@@ -30,37 +31,13 @@ describe("a company's life", function()
     box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
       COMMERCE_MASTER_KEY = master_key.ONE }
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "life.db"
-    printed = {}
+    commerce = commands.new(box)
   end)
   after_each(function() box:close() end)
 
-  local function note(...)
-    for _, text in ipairs { ... } do printed[#printed + 1] = text end
-  end
-
-  local function run(arguments, more)
-    local status, out, err = box:commerce(arguments, more)
-    note(out, err)
-    return status, out, err
-  end
-
-  local function ok(arguments, more)
-    local status, out, err = run(arguments, more)
-    assert.equal(0, status, arguments .. ": " .. err .. out)
-    return out, err
-  end
-
-  local function json_of(arguments)
-    local out = ok(arguments .. " --json")
-    return cjson.decode(out)
-  end
-
-  local function fails(words, arguments)
-    local status, out, err = run(arguments)
-    assert.are_not.equal(0, status, out)
-    assert.is_truthy(err:find(words, 1, true), err)
-    return status
-  end
+  local function ok(...) return commerce:ok(...) end
+  local function fails(...) return commerce:fails(...) end
+  local function json_of(...) return commerce:json(...) end
 
   local function set_up(mode)
     ok(("integrations set %s --client-id %s --secret-key-env PLATFORM_KEY"):format(
@@ -87,7 +64,7 @@ describe("a company's life", function()
       file:close()
     end
     local status, out, err = wait()
-    note(out, err)
+    commerce:note(out, err)
     return status, out, err
   end
 
@@ -144,7 +121,7 @@ describe("a company's life", function()
     -- revokes at Stripe: the next sync tells, what is stored stays
     e:control("deauthorize", { account = SHOP, livemode = mode == "live" })
     fails("Application access may have been revoked", "sync")
-    assert.is_truthy(printed[#printed]:find("commerce link", 1, true))
+    assert.is_truthy(commerce:last():find("commerce link", 1, true))
     assert.equal("Deauthorized", connection_of("Merchant").status)
     assert.equal(count, records())
     fails("is Deauthorized", "sync --connection " .. shop.id)
@@ -171,13 +148,7 @@ describe("a company's life", function()
   end
 
   local function assert_no_secrets()
-    local all = table.concat(printed, "\n")
-    for _, secret in ipairs { PLATFORM_KEY.test, PLATFORM_KEY.live, master_key.ONE } do
-      assert.is_nil(sandbox.leak(all, secret))
-      assert.equal("", box:files_with(secret))
-    end
-    assert.is_nil(all:find "ac_%w%w%w%w%w%w%w%w")
-    assert.is_nil(all:find "rt_%w%w%w%w%w%w%w%w")
+    commerce:assert_no_secrets { PLATFORM_KEY.test, PLATFORM_KEY.live, master_key.ONE }
   end
 
   it("is the same in test mode and in live, and leaks nothing", function()
@@ -231,7 +202,7 @@ describe("a company's life", function()
       box:write("address", address)
       local status, out, err = box:run("sh -c " .. shell.quote(
         ("build/commerce link --finish %s <%s"):format(more or "", box:path "address")))
-      note(out, err)
+      commerce:note(out, err)
       return status, out, err
     end
 
@@ -269,7 +240,7 @@ describe("a company's life", function()
     end)
 
     it("waits for nobody where standard input is at its end", function()
-      local status, out, err = run "link Merchant"
+      local status, out, err = commerce:run "link Merchant"
       assert.equal(1, status)
       assert.matches("^http%S+\n$", out)
       assert.is_truthy(err:find("commerce link --finish", 1, true), err)

@@ -2,7 +2,7 @@
 -- test mode and in live: linked, synced, revoked at Stripe, linked again, unlinked, deleted; and
 -- moved to Stripe Connect. The life by Connect from its first day: company_life_spec.
 
-local cjson = require "cjson"
+local commands = require "spec.support.commands"
 local emulator = require "spec.support.emulator"
 local master_key = require "spec.support.master_key"
 local sandbox = require "spec.support.sandbox"
@@ -19,7 +19,7 @@ local INTEGRATION = { test = "stripe-test", live = "stripe" }
 local CLIENT = { test = "ca_EmulatorTest", live = "ca_EmulatorLive" }
 
 describe("the life of a connection by its own key", function()
-  local e, box, printed
+  local e, box, commerce
 
   setup(function() e = emulator.start { charges = 20 } end)
   teardown(function() e:stop() end)
@@ -35,31 +35,21 @@ describe("the life of a connection by its own key", function()
     box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
       COMMERCE_MASTER_KEY = master_key.ONE }
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "life.db"
-    printed = {}
+    commerce = commands.new(box)
   end)
   after_each(function() box:close() end)
 
-  local function run(arguments, key)
-    local status, out, err = box:commerce(arguments, { STRIPE_SECRET_KEY = key })
-    printed[#printed + 1] = out .. err
-    return status, out, err
-  end
-
+  -- with a key in the environment, or none
   local function ok(arguments, key)
-    local status, out, err = run(arguments, key)
-    assert.equal(0, status, arguments .. ": " .. err .. out)
-    return out, err
+    return commerce:ok(arguments, { STRIPE_SECRET_KEY = key })
   end
 
   local function fails(words, arguments, key)
-    local status, out, err = run(arguments, key)
-    assert.are_not.equal(0, status, out)
-    assert.is_truthy(err:find(words, 1, true), err)
-    return status
+    return commerce:fails(words, arguments, { STRIPE_SECRET_KEY = key })
   end
 
   local function shown(text)
-    return cjson.decode((ok(("connections show %s --json"):format(text or SHOP))))
+    return commerce:json("connections show " .. (text or SHOP))
   end
 
   local function records(type_name)
@@ -77,22 +67,21 @@ describe("the life of a connection by its own key", function()
   end
 
   local function assert_no_secrets()
-    local all = table.concat(printed, "\n")
+    local secrets = { master_key.ONE }
     for _, keys in pairs(KEYS) do
       for _, key in pairs(keys) do
-        assert.is_nil(sandbox.leak(all, key))
-        assert.equal("", box:files_with(key))
+        secrets[#secrets + 1] = key
       end
     end
-    assert.is_nil(sandbox.leak(all, master_key.ONE))
+    commerce:assert_no_secrets(secrets)
   end
 
   local function live_it(mode)
     local keys = KEYS[mode]
     ok("mode " .. mode)
     ok "companies create Merchant"
-    local added = cjson.decode((ok("connections add --company Merchant --keep-key --json",
-      keys.own)))
+    local added = commerce:json("connections add --company Merchant --keep-key",
+      { STRIPE_SECRET_KEY = keys.own })
     assert.same({ "Linked", SHOP, "key", mode, "Merchant Shop" },
       { added.status, added.account, added.auth, added.mode, added.name })
     assert.is_nil(added.lastSync)
@@ -202,7 +191,7 @@ describe("the life of a connection by its own key", function()
     assert.equal("Linked", shown().status)
     e:control("keys", { key = KEYS.test.own, account = SHOP, permissions = { "account",
       "charges" } })
-    assert.equal(1, (run "sync --type disputes"))
+    assert.equal(1, (commerce:run "sync --type disputes"))
     assert.equal("Linked", shown().status)
   end)
 

@@ -9,12 +9,7 @@ local actions = {}
 ---@field define fun(command: table)? declares its arguments, beside --help
 ---@field run fun(args: table): integer?, string?, commerce.Details?
 
---- Declare a command with its actions.
----@param parser table argparse
----@param name string
----@param help string
----@param list commerce.cli.Action[]
-function actions.define(parser, name, help, list)
+local function define(parser, name, help, list)
   local command = parser:command(name, help)
   command:command_target "action"
   for _, action in ipairs(list) do
@@ -25,18 +20,28 @@ function actions.define(parser, name, help, list)
   end
 end
 
---- Run the action that was named.
----@param list commerce.cli.Action[]
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function actions.run(list, args)
+local function run(list, args)
   for _, action in ipairs(list) do
     if action.name == args.action then
       return action.run(args)
     end
   end
+end
+
+--- A command of some actions.
+---@param name string
+---@param help string
+---@param list commerce.cli.Action[]
+---@return table command { define(parser), run(args) } as every command has them
+function actions.command(name, help, list)
+  return {
+    define = function(parser)
+      define(parser, name, help, list)
+    end,
+    run = function(args)
+      return run(list, args)
+    end,
+  }
 end
 
 return actions

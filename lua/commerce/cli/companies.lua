@@ -10,8 +10,6 @@ local json = require "commerce.json"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
-local command = {}
-
 local function print_company(company, as_json)
   local all, message, details = facts.company(company)
   if not all then
@@ -147,19 +145,4 @@ local ACTIONS = {
     end) },
 }
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  actions.define(parser, "companies", "The merchants, with their connections.", ACTIONS)
-end
-
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  return actions.run(ACTIONS, args)
-end
-
-return command
+return actions.command("companies", "The merchants, with their connections.", ACTIONS)

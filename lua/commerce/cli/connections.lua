@@ -12,8 +12,6 @@ local link = require "commerce.cli.link"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
 
-local command = {}
-
 -- ---------------------------------------------------------------- showing
 
 local function print_lists(all)
@@ -222,19 +220,4 @@ local ACTIONS = {
     end) },
 }
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  actions.define(parser, "connections", "Companies' accounts at Stripe.", ACTIONS)
-end
-
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  return actions.run(ACTIONS, args)
-end
-
-return command
+return actions.command("connections", "Companies' accounts at Stripe.", ACTIONS)

@@ -9,8 +9,6 @@ local output = require "commerce.cli.output"
 local secret_option = require "commerce.cli.secret_option"
 local terminal = require "commerce.cli.terminal"
 
-local command = {}
-
 local KEY, WHAT = "--secret-key", "the platform's secret key"
 
 local function facts_of(integration)
@@ -119,20 +117,5 @@ local ACTIONS = {
   switch("disable", "Let no merchant link with it; what is linked stays.", false),
 }
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  actions.define(parser, "integrations", "Stripe and Stripe Test, as merchants link with them.",
-    ACTIONS)
-end
-
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  return actions.run(ACTIONS, args)
-end
-
-return command
+return actions.command("integrations", "Stripe and Stripe Test, as merchants link with them.",
+  ACTIONS)

@@ -10,8 +10,6 @@ local output = require "commerce.cli.output"
 local settings = require "commerce.settings"
 local terminal = require "commerce.cli.terminal"
 
-local command = {}
-
 local SCHEDULES = { none = 0, hourly = 1, daily = 24, weekly = 168, monthly = 720 }
 local NAMES = { [0] = "never again", [1] = "hourly", [24] = "daily", [168] = "weekly",
   [720] = "monthly" }
@@ -160,20 +158,5 @@ local ACTIONS = {
     end), { create = true }) },
 }
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  actions.define(parser, "settings", "What is synced when, and how far back: for all, for an "
-    .. "integration, for a company; what is nearer counts.", ACTIONS)
-end
-
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  return actions.run(ACTIONS, args)
-end
-
-return command
+return actions.command("settings", "What is synced when, and how far back: for all, for an "
+  .. "integration, for a company; what is nearer counts.", ACTIONS)
