@@ -15,6 +15,7 @@ local source = {}
 ---@field join table?
 ---@field complete string[] nested lists that are read to their end
 ---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
+---@field selective boolean whether an object may give no record, because of `where`
 ---@field paths string[] every source path that is read
 ---@field sign string what it is, in a form that changes when its declaration does
 ---@field map fun(object: table): table[]|nil, string|nil
@@ -199,7 +200,7 @@ function source.compile(data_type, entry)
   return {
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
-    split = entry.split ~= nil, paths = paths,
+    split = entry.split ~= nil, selective = where ~= nil, paths = paths,
     sign = sign_of(entry, compiled, where, split_sign),
     only = function(names)
       return narrowed(data_type, entry, names)

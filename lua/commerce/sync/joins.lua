@@ -16,14 +16,14 @@ local function build_join(run, consumer)
     if not batch then
       return nil, message, details
     end
-    local records = {}
+    local records, gone = {}, {}
     for _, parent in ipairs(batch) do
       storing.take(run, { consumer }, convert.joined(parent.data,
-        parent.children, source.join.key), records)
+        parent.children, source.join.key), records, gone)
       after = parent.id
     end
     local ok, reason, why = storing.write(run, { resource = source.resource, records = records,
-      sweep = sweep.covers_join(run, consumer) })
+      deleted = gone, sweep = sweep.covers_join(run, consumer) })
     if not ok then
       return nil, reason, why
     end

@@ -88,9 +88,10 @@ function reading.objects(run, tasks)
   for _, task in ipairs(tasks) do
     local object = objects[task.name]
     if object and #task.consumers > 0 and complete(object, task.consumers, objects) then
-      local records = {}
-      storing.take(run, task.consumers, object, records)
-      local ok, message, details = storing.write(run, { resource = task.name, records = records })
+      local records, gone = {}, {}
+      storing.take(run, task.consumers, object, records, gone)
+      local ok, message, details = storing.write(run, { resource = task.name, records = records,
+        deleted = gone })
       if not ok then
         return nil, message, details
       end

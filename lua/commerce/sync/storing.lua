@@ -7,21 +7,36 @@ local time = require "commerce.time"
 
 local storing = {}
 
+-- An object that gives a data type nothing (any more) is one of those that `where` leaves out.
+local function note_gone(gone, consumer, object)
+  local source = consumer.source
+  if source.selective and not source.distinct and type(object.id) == "string" then
+    gone[consumer.type] = gone[consumer.type] or {}
+    table.insert(gone[consumer.type], object.id)
+  end
+end
+
 --- Map one object for all consumers of its resource; one that cannot be mapped does not stop the
 --- others.
 ---@param run commerce.Run
 ---@param consumers table[]
 ---@param object table
 ---@param records table<string, table[]> receives them by data type name
+---@param gone table<string, string[]> receives ids by data type name, of objects that give it
+---  nothing
 ---@param dated table<string, integer>? unix seconds by id: when objects changed, as events told
-function storing.take(run, consumers, object, records, dated)
+function storing.take(run, consumers, object, records, gone, dated)
   -- a resource that dates its own changes needs no event's date
   local changed_at = not object.updated and dated and dated[object.id] or nil
   for _, consumer in ipairs(consumers) do
     local list = records[consumer.type] or {}
     records[consumer.type] = list
+    local before = #list
     local _, message = convert.map(consumer, object, list, changed_at)
     run.books:count_read(consumer.type, message)
+    if #list == before and not message then
+      note_gone(gone, consumer, object)
+    end
   end
 end
 
@@ -78,7 +93,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function storing.page(run, task, page, reader)
-  local records, sources = {}, {}
+  local records, sources, gone = {}, {}, {}
   local unsettled = task.resource.unsettled
   for i = 1, #page do
     local text = page:element(i, task.projection)
@@ -86,7 +101,7 @@ function storing.page(run, task, page, reader)
     if not object then
       return errors.fail("mapping", message)
     end
-    storing.take(run, task.consumers, object, records, run.dated[task.name])
+    storing.take(run, task.consumers, object, records, gone, run.dated[task.name])
     if task.keep then
       local id, parent_id = task.keep(object)
       sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
@@ -96,7 +111,7 @@ function storing.page(run, task, page, reader)
     end
   end
   return storing.write(run, { resource = task.name, records = records, sources = sources,
-    sweep = reader.state.sweep, states = { [task.key] = reader.state } })
+    deleted = gone, sweep = reader.state.sweep, states = { [task.key] = reader.state } })
 end
 
 --- Mark what the source deleted.
@@ -135,15 +150,15 @@ function storing.changed(run, task, change, text)
   elseif object.deleted == true then
     return storing.deleted(run, task, change)
   end
-  local records, sources = {}, {}
-  storing.take(run, task.consumers, object, records, run.dated[task.name])
+  local records, sources, gone = {}, {}, {}
+  storing.take(run, task.consumers, object, records, gone, run.dated[task.name])
   if task.keep then
     local id, parent_id = task.keep(object)
     sources[1] = { id = id, parent_id = parent_id, data = text }
   end
   local state = run.states[task.name]
   return storing.write(run, { resource = task.name, records = records, sources = sources,
-    sweep = state and state.sweep })
+    deleted = gone, sweep = state and state.sweep })
 end
 
 return storing
