@@ -125,7 +125,8 @@ end
 --- Stop it, and wait until it has gone.
 function methods:stop()
   local _, pid = self:workers()
-  shell.run(("kill %s; while kill -0 %s 2>/dev/null; do sleep 0.02; done"):format(pid, pid))
+  shell.run("kill " .. pid)
+  shell.wait_for_end(pid)
   shell.remove_folder(self.folder)
 end
 

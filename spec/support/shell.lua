@@ -27,6 +27,13 @@ function shell.run(command)
   return tonumber(texts[3]), texts[1], texts[2]
 end
 
+--- Wait until a process has ended, whether or not somebody has asked for its end.
+---@param pid string
+function shell.wait_for_end(pid)
+  shell.run(("while [ -e /proc/%s ] && ! grep -q '^State:.Z' /proc/%s/status; do sleep 0.02; done")
+    :format(pid, pid))
+end
+
 --- Make an empty folder; the caller removes it.
 ---@return string path
 function shell.temporary_folder()

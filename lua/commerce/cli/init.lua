@@ -16,7 +16,7 @@ local SIGINT = 2 -- the signal of Ctrl-C
 local STOPS_CLEANLY = { sync = true, run = true }
 
 local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
-  "link", "integrations", "mode", "rekey", "settings", "keys", "worker" }
+  "link", "integrations", "mode", "rekey", "settings", "keys", "worker", "serve" }
 
 local EPILOG = [[
 Environment:
