@@ -1,7 +1,6 @@
 -- Which data types a connection can give: each resource behind them is asked for one object, so
 -- that a missing permission shows before the first sync. Called by connection and the command line.
 
-local model = require "commerce.model"
 local probe = require "commerce.sync.probe"
 
 local coverage = {}
@@ -25,22 +24,18 @@ local function add_new(list, item)
   list[#list + 1] = item
 end
 
---- The data types that a platform gives, in the model's order.
----@param platform table such as commerce.platform.stripe
----@param mappings table<string, commerce.Mapping> by data type name
+--- The data types that some mappings give, in their order.
+---@param mappings commerce.Mappings
 ---@return commerce.TypeCoverage[]
-function coverage.types(platform, mappings)
-  local list = {}
-  for _, data_type in ipairs(model.types()) do
-    local mapping = mappings[data_type.name]
-    if mapping then
-      local entry = { type = data_type.name, key = data_type.key, permissions = {},
-        resources = platform.resources_of(mapping) }
-      for _, name in ipairs(entry.resources) do
-        add_new(entry.permissions, platform.resources[name].permission)
-      end
-      list[#list + 1] = entry
+function coverage.types(mappings)
+  local list, platform = {}, mappings.platform
+  for i, mapping in ipairs(mappings:all()) do
+    local entry = { type = mapping.type.name, key = mapping.type.key, permissions = {},
+      resources = platform.resources_of(mapping) }
+    for _, name in ipairs(entry.resources) do
+      add_new(entry.permissions, platform.resources[name].permission)
     end
+    list[i] = entry
   end
   return list
 end
@@ -67,7 +62,7 @@ end
 ---@return commerce.Details? details
 function coverage.of(connection)
   local platform, names = connection.platform, { "events" }
-  local list = coverage.types(platform, connection.mappings)
+  local list = coverage.types(connection.mappings)
   for _, entry in ipairs(list) do
     for _, name in ipairs(entry.resources) do
       add_new(names, name)

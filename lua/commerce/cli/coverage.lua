@@ -7,6 +7,7 @@ local coverage = require "commerce.coverage"
 local facts = require "commerce.cli.facts"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
+local mappings = require "commerce.mapping.set"
 local stripe = require "commerce.platform.stripe"
 local output = require "commerce.cli.output"
 local terminal = require "commerce.cli.terminal"
@@ -30,7 +31,7 @@ local INTEGRATIONS = { "stripe", "stripe-test" }
 
 local function print_types(args)
   local rows = {}
-  for i, entry in ipairs(coverage.types(stripe, stripe.mappings())) do
+  for i, entry in ipairs(coverage.types(mappings.new(stripe))) do
     if args.json then
       entry.integrations = INTEGRATIONS
       output.line(json.encode(entry))

@@ -64,14 +64,17 @@ local function print_failure(message, details)
   io.stderr:write("commerce: ", explain.failure(message, details), "\n")
 end
 
--- "--order-by -amount": argparse takes a value with a dash in front for an option of its own.
+-- "--order-by -amount", "--order -1": argparse takes a value with a dash in front for an option of
+-- its own.
+local DASHED = { ["--order-by"] = "^%-%a", ["--order"] = "^%-%d" }
+
 local function join_dashed(arguments)
   local joined, skip = {}, false
   for i, argument in ipairs(arguments) do
     local value = arguments[i + 1]
     if skip then
       skip = false
-    elseif argument == "--order-by" and value and value:find("^%-%a") then
+    elseif DASHED[argument] and value and value:find(DASHED[argument]) then
       joined[#joined + 1], skip = argument .. "=" .. value, true
     else
       joined[#joined + 1] = argument
