@@ -85,6 +85,7 @@ build = {
     ["commerce.cli.output"] = "lua/commerce/cli/output.lua",
     ["commerce.cli.progress"] = "lua/commerce/cli/progress.lua",
     ["commerce.cli.rekey"] = "lua/commerce/cli/rekey.lua",
+    ["commerce.cli.run"] = "lua/commerce/cli/run.lua",
     ["commerce.cli.secret_option"] = "lua/commerce/cli/secret_option.lua",
     ["commerce.cli.serve"] = "lua/commerce/cli/serve.lua",
     ["commerce.cli.settings"] = "lua/commerce/cli/settings.lua",

@@ -6,7 +6,8 @@ local suggest = require "commerce.suggest"
 local errors = {}
 
 ---@class commerce.Details
----@field kind string transport, tls, http, auth, decode, mapping, store, output, usage, cancelled;
+---@field kind string transport, tls, http, auth, decode, mapping, hook, store, output, usage,
+---  script, cancelled;
 ---  missing: there is no such company or connection; state: a connection's status does not allow it
 ---@field message string one line, lower case, without secrets
 ---@field hint string? what the reader can do about it

@@ -18,6 +18,7 @@ local mappings = require "commerce.mapping.set"
 local migrate = require "commerce.link.migrate"
 local mode = require "commerce.mode"
 local read_records = require "commerce.connection.records"
+local runtime = require "commerce.runtime"
 local store = require "commerce.store"
 local stripe = require "commerce.platform.stripe"
 
@@ -40,16 +41,30 @@ function commerce.store_url()
   return os.getenv "COMMERCE_STORE" or DEFAULT_STORE
 end
 
+local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table" }
+local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
+
+-- What all connections share, beside the limits of each.
+local function shared_limiter(limits)
+  if limits then
+    errors.check_options(limits, LIMITS, "limits")
+    return core.limiter { rate = limits.rate or 0, endpoint_rate = limits.endpoint_rate or 0,
+      concurrency = limits.concurrency or 0 }
+  end
+end
+
 --- Open a store and with it the application.
 ---@param options table? store: a URL such as "sqlite:commerce.db" (default: COMMERCE_STORE, then
 ---  that), or a store object of your own; create: false fails if there is no such database yet;
----  mode: "test" or "live", to work in that one whatever the store is switched to
+---  mode: "test" or "live", to work in that one whatever the store is switched to; limits: rate,
+---  endpoint_rate (requests a second) and concurrency (requests in flight) of all connections
+---  together, beside each account's own
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function commerce.open(options)
   options = options or {}
-  errors.check_options(options, { store = "any", create = "boolean", mode = "string" })
+  errors.check_options(options, OPEN_OPTIONS)
   if options.mode then
     local known, wrong, why = mode.check(options.mode)
     if not known then
@@ -58,7 +73,7 @@ function commerce.open(options)
   end
   local target = options.store or commerce.store_url()
   local app = setmetatable({ fixed_mode = options.mode, hooks = hooks.new(),
-    mappings = mappings.new(stripe) }, app_mt)
+    mappings = mappings.new(stripe), limiter = shared_limiter(options.limits) }, app_mt)
   if type(target) == "table" then
     app.store = target
     return app
@@ -70,6 +85,19 @@ function commerce.open(options)
   end
   app.url = target
   return app
+end
+
+--- Run several functions at once, in a script as in OpenResty: while one waits for Stripe, the
+--- others go on. Each runs to its end; what the first of them raised is raised then.
+---
+---     local reports = commerce.together {
+---       north = function() return north:sync() end,
+---       south = function() return south:sync() end,
+---     }
+---@param steps table<any, fun(): any> a list, or by names
+---@return table<any, any> results each function's first result, under its key
+function commerce.together(steps)
+  return runtime.together(steps)
 end
 
 -- ---------------------------------------------------------------- mode

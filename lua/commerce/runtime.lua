@@ -92,18 +92,102 @@ function runtime.go_on()
   return true
 end
 
+-- ---------------------------------------------------------------- together
+
+local SLICE = 0.01 -- seconds of waiting, shared by all transports that are waited for
+
+-- Wait for any of some transports. A script can wait for one at a time: of several, each gets its
+-- share, and is looked at often.
+local function drive(transports, idle)
+  call_tickers()
+  local seconds = can_yield() and 0 or #transports == 1 and SCRIPT_WAIT or SLICE / #transports
+  for _, transport in ipairs(transports) do
+    transport:run(seconds)
+  end
+  if can_yield() then
+    ngx.sleep(math.min(FIRST_SLEEP * 2 ^ math.min(idle or 0, 10), LONGEST_SLEEP))
+  end
+end
+
+local steps_of = setmetatable({}, { __mode = "k" }) -- coroutine -> true: where it waits, it yields
+
+--- Whether this is one of several steps that go on together.
+---@return boolean
+function runtime.is_step()
+  local running = coroutine.running()
+  return running ~= nil and steps_of[running] ~= nil
+end
+
+-- Go on with a step until it waits again. Gives what it waits for; nil when it has ended.
+local function resume(step, results, failures)
+  local ok, value, idle = coroutine.resume(step.thread)
+  if not ok then
+    failures[#failures + 1] = value
+    if errors.is_interrupt(value) and not signals then
+      error(value, 0) -- Ctrl-C, and nothing is held for a better moment
+    end
+  elseif coroutine.status(step.thread) ~= "dead" then
+    return value, idle
+  else
+    results[step.key] = value
+  end
+end
+
+-- One round over all steps. Gives those that are left, and what they wait for.
+local function round(running, results, failures)
+  local left, transports, seen, idle = {}, {}, {}, math.huge
+  for _, step in ipairs(running) do
+    local transport, its_idle = resume(step, results, failures)
+    if transport then
+      left[#left + 1], idle = step, math.min(idle, its_idle or 0)
+      if not seen[transport] then
+        seen[transport], transports[#transports + 1] = true, transport
+      end
+    end
+  end
+  return left, transports, idle
+end
+
+--- Run several functions at once: while one waits for an answer, the others go on. Each runs to its
+--- end; what the first of them raised is raised then.
+---@param steps table<any, fun(): any> a list, or by names
+---@return table<any, any> results each function's first result, under its key
+function runtime.together(steps)
+  local running, results, failures = {}, {}, {}
+  if runtime.is_step() then
+    errors.refuse("together: one of several steps cannot be several itself")
+  end
+  for key, run in pairs(steps) do
+    if type(run) ~= "function" then
+      errors.refuse("together: step %s: a function expected, got %s; write function() return "
+        .. "shop:sync() end", tostring(key), type(run))
+    end
+    running[#running + 1] = { key = key, thread = coroutine.create(run) }
+    steps_of[running[#running].thread] = true
+  end
+  while #running > 0 do
+    local left, transports, idle = round(running, results, failures)
+    if #left > 0 and #left == #running then
+      drive(transports, idle)
+    end
+    running = left
+  end
+  if #failures > 0 then
+    error(failures[1], 0)
+  end
+  return results
+end
+
 -- ---------------------------------------------------------------- waiting
 
 --- Drive the transport until something may have happened.
 ---@param transport userdata a `commerce.core` transport
 ---@param idle integer? how many times in a row this caller has waited without finding anything
 function runtime.wait(transport, idle)
-  call_tickers()
-  if can_yield() then
-    transport:run(0)
-    ngx.sleep(math.min(FIRST_SLEEP * 2 ^ math.min(idle or 0, 10), LONGEST_SLEEP))
+  if runtime.is_step() then
+    coroutine.yield(transport, idle)
   else
-    transport:run(SCRIPT_WAIT)
+    drive({ transport }, idle)
   end
 end
 

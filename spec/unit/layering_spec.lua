@@ -124,9 +124,9 @@ local FLOORS = {
   { "cli", "cli.actions", "cli.common", "cli.companies", "cli.confirm", "cli.connect",
     "cli.connections", "cli.coverage", "cli.deletion", "cli.explain", "cli.facts", "cli.find",
     "cli.format", "cli.integrations", "cli.keys", "cli.link", "cli.main", "cli.mode", "cli.nginx",
-    "cli.output", "cli.progress", "cli.rekey", "cli.secret_option", "cli.serve", "cli.settings",
-    "cli.show", "cli.status", "cli.sync", "cli.sync_many", "cli.terminal", "cli.verify",
-    "cli.worker" },
+    "cli.output", "cli.progress", "cli.rekey", "cli.run", "cli.secret_option", "cli.serve",
+    "cli.settings", "cli.show", "cli.status", "cli.sync", "cli.sync_many", "cli.terminal",
+    "cli.verify", "cli.worker" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

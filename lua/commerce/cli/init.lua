@@ -15,8 +15,8 @@ local SIGINT = 2 -- the signal of Ctrl-C
 -- Commands that Ctrl-C ends when the page in hand is stored.
 local STOPS_CLEANLY = { sync = true, run = true }
 
-local COMMANDS = { "sync", "show", "status", "verify", "coverage", "companies", "connections",
-  "link", "integrations", "mode", "rekey", "settings", "keys", "worker", "serve" }
+local COMMANDS = { "sync", "run", "show", "status", "verify", "coverage", "companies",
+  "connections", "link", "integrations", "mode", "rekey", "settings", "keys", "worker", "serve" }
 
 local EPILOG = [[
 Environment:
@@ -70,6 +70,9 @@ local DASHED = { ["--order-by"] = "^%-%a", ["--order"] = "^%-%d" }
 
 local function join_dashed(arguments)
   local joined, skip = {}, false
+  if arguments[1] == "run" then
+    return arguments -- of a script's own
+  end
   for i, argument in ipairs(arguments) do
     local value = arguments[i + 1]
     if skip then

@@ -23,20 +23,22 @@ function progress.json()
 end
 
 --- Plain lines on standard error: now and then while a type is read, and when it is done.
+---@param of string? stands in front of each line
 ---@return fun(event: table)
-function progress.plain()
+function progress.plain(of)
   local last, began = {}, core.now()
+  local label = of and of .. " " or ""
   return function(event)
     local now = core.now()
     if event.event == "start" then
       io.stderr:write(("reading account %s in %s mode\n"):format(event.account, event.mode))
     elseif event.event == "progress" and now - (last[event.type] or began) >= LOG_INTERVAL then
       last[event.type] = now
-      io.stderr:write(("%s: %s read\n"):format(event.type, format.count(event.read)))
+      io.stderr:write(("%s%s: %s read\n"):format(label, event.type, format.count(event.read)))
     elseif event.event == "skipped" then
-      io.stderr:write(("%s: skipped: %s\n"):format(event.type, event.error))
+      io.stderr:write(("%s%s: skipped: %s\n"):format(label, event.type, event.error))
     elseif event.event == "type" and event.status ~= "skipped" then
-      io.stderr:write(("%s: %s, %s read\n"):format(event.type, event.status,
+      io.stderr:write(("%s%s: %s, %s read\n"):format(label, event.type, event.status,
         format.count(event.read)))
     end
   end

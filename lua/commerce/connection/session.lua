@@ -50,6 +50,7 @@ local function platform_limiter(app, options, integration, account)
       or new_limiter(options, integration)
     return app.limiters[integration.name]
   end
+  return app.limiter
 end
 
 -- The account behind the key. A restricted key may be refused it, but is then told its id.

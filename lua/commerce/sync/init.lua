@@ -12,7 +12,12 @@ local reading = require "commerce.sync.reading"
 local sweep = require "commerce.sync.sweep"
 local time = require "commerce.time"
 
-local sync = {}
+local sync = {
+  --- What makes a function that is told the progress of a run, where the run is given none. Set by
+  --- the command line.
+  ---@type (fun(): fun(event: table))?
+  progress = nil,
+}
 
 local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "any",
   full = "boolean", progress = "function", page_size = "number", ranges = "number" }
@@ -215,7 +220,8 @@ function sync.run(connection, options)
     connection = connection, session = connection.session, transport = connection.transport,
     limiter = connection.limiter,
     store = connection.store, livemode = connection.integration.livemode,
-    books = books.new(connection, mappings, options.progress, hooks), started = os.time(),
+    books = books.new(connection, mappings, options.progress or sync.progress and sync.progress(),
+      hooks), started = os.time(),
     hooks = hooks, failures = failures,
     options = { since = since, before = before, full = options.full, page_size = options.page_size,
       ranges = options.ranges or RANGES, floor = connection.account_created },
