@@ -17,6 +17,7 @@ local commerce = require "commerce"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
 local metrics = require "commerce.metrics"
+local pages = require "commerce.pages"
 local store = require "commerce.store"
 local worker = require "commerce.worker"
 
@@ -30,7 +31,7 @@ local OPTIONS = { store = "string", prefix = "string", public_url = "string",
 local LONGEST_LOCK = 0.25 -- seconds
 
 local settings -- set by `init` in the master process, before there are workers
-local served -- this worker's own: { app, api }
+local served -- this worker's own: { app, api, pages }
 
 local function check_prefix(prefix)
   if prefix and prefix ~= "" and not prefix:find "^/[%w%-%._~/]*[%w%-%._~]$" then
@@ -57,8 +58,12 @@ function openresty.init(options)
   settings = options
 end
 
+-- From a timer: where there is a request, nginx writes its first line beside each message, and that
+-- of a merchant coming back from Stripe holds a code.
 local function log(message, correlation_id)
-  ngx.log(ngx.ERR, "commerce: ", message, ", correlation id ", correlation_id)
+  ngx.timer.at(0, function()
+    ngx.log(ngx.ERR, "commerce: ", message, ", correlation id ", correlation_id)
+  end)
 end
 
 local function shared_counter(name)
@@ -85,7 +90,8 @@ local function application()
     return nil, message, details
   end
   local app = assert(commerce.open { store = opened })
-  served = { app = app, api = api.new(app, { prefix = options.prefix,
+  served = { app = app, pages = pages.new(app, { prefix = options.prefix,
+    public_url = options.public_url, log = log }), api = api.new(app, { prefix = options.prefix,
     public_url = options.public_url, daily_limit = options.daily_limit, log = log,
     counter = options.shared and shared_counter(options.shared) }) }
   return served
@@ -237,8 +243,8 @@ local function ready()
   return unavailable(message or "the store does not answer")
 end
 
---- Answer a request: the API's, and `/health` (200 as long as nginx answers) and `/ready` (503
---- while the store cannot be read), which need no key.
+--- Answer a request: the API's, the pages that merchants link with, and `/health` (200 as long as
+--- nginx answers) and `/ready` (503 while the store cannot be read). These need no key.
 ---
 --- **context:** content_by_lua*
 function openresty.handle()
@@ -252,7 +258,8 @@ function openresty.handle()
   if not found then
     return unavailable(message)
   end
-  return send(found.api:handle { method = ngx.req.get_method(), path = path, query = query,
+  local server = pages.serves(path) and found.pages or found.api
+  return send(server:handle { method = ngx.req.get_method(), path = path, query = query,
     headers = headers_of_request(), body = body_of_request(), scheme = ngx.var.scheme })
 end
 

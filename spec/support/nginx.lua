@@ -59,7 +59,8 @@ local function request(self, method, path, headers, body)
   if body then
     all["content-length"] = #body
   end
-  local _, status, answered = http.request { method = method, url = self.base .. path,
+  local _, status, answered = http.request { redirect = false,
+    method = method, url = self.base .. path,
     headers = all, sink = ltn12.sink.table(chunks),
     source = body and ltn12.source.string(body) or nil }
   return status, table.concat(chunks), answered

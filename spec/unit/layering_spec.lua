@@ -118,6 +118,7 @@ local FLOORS = {
     "api.data", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
     "api.profile", "api.refresh", "api.router", "api.schemas", "api.scope",
     "api.sync_settings", "api.webhooks" },
+  { "pages", "pages.html", "pages.redirect" },
   { "metrics" },
   { "worker" },
   { "openresty" },

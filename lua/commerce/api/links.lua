@@ -29,4 +29,11 @@ function links.connection(context, connection)
   return ("%s/link/start/%s"):format(base(context), connection.link_id)
 end
 
+--- Where Stripe sends a merchant back to.
+---@param context table
+---@return string url
+function links.callback(context)
+  return base(context) .. "/oauth/callback"
+end
+
 return links

@@ -1,0 +1,55 @@
+-- HTML without JavaScript: what every page has around it, and how texts get into it. Called by
+-- pages; requires nothing.
+
+local html = {}
+
+local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
+  ["'"] = "&#39;" }
+
+--- A text as it may stand in HTML, between tags or in a quoted attribute.
+---@param text any
+---@return string
+function html.escape(text)
+  return (tostring(text):gsub("[&<>\"']", ESCAPES))
+end
+
+-- The only style there is: readable on a phone, in the colours that the reader's system prefers.
+html.STYLE = [[
+:root{color-scheme:light dark}
+body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:34rem;padding:1.5rem}
+h1{font-size:1.5rem;line-height:1.25}
+ul{padding-left:1.25rem}
+button,.button{background:#4f46c8;border:0;border-radius:.5rem;box-sizing:border-box;color:#fff;
+cursor:pointer;display:block;font:inherit;font-weight:600;margin:.75rem 0;min-height:3rem;
+padding:.75rem 1rem;text-align:center;text-decoration:none;width:100%}
+button:focus-visible,a:focus-visible{outline:3px solid #f0a020;outline-offset:2px}
+.quiet{background:none;border:1px solid currentColor;color:inherit;font-weight:400}
+.note{border-left:4px solid #f0a020;padding-left:1rem}
+]]
+
+--- A whole page.
+---@param title string
+---@param body string HTML
+---@param style string the address of the style
+---@return string
+function html.page(title, body, style)
+  return ([[<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>%s</title>
+<link rel="stylesheet" href="%s">
+</head>
+<body>
+<main>
+<h1>%s</h1>
+%s
+</main>
+</body>
+</html>
+]]):format(html.escape(title), html.escape(style), html.escape(title), body)
+end
+
+return html

@@ -1,0 +1,211 @@
+-- A merchant links in the browser: the pages in a real nginx, the emulator as Stripe.
+
+local client = require "spec.support.api_client"
+local emulator = require "spec.support.emulator"
+local master_key = require "spec.support.master_key"
+local nginx = require "spec.support.nginx"
+local shell = require "spec.support.shell"
+
+local SHOP = "acct_1MerchantShop"
+local LINK = "/codat/link/company/" .. client.COMPANY
+
+describe("a merchant in the browser", function()
+  local e, folder, server, made
+  master_key.use(master_key.ONE)
+
+  setup(function()
+    e = emulator.start { charges = 5 }
+    folder = shell.temporary_folder()
+  end)
+
+  teardown(function()
+    e:stop()
+    shell.remove_folder(folder)
+  end)
+
+  local number = 0
+
+  before_each(function()
+    e:reset { charges = 5 }
+    e:control("accounts", { { id = SHOP, name = "Merchant <b>Shop", charges = 5,
+      connected = false } })
+    number = number + 1
+    local store = ("sqlite:%s/%d.db"):format(folder, number)
+    made = client.new({}, store)
+    assert(made.app:company(client.COMPANY)):update { name = 'Toys <script>"&' }
+    server = nginx.start("examples/nginx.conf", { COMMERCE_STORE = store,
+      COMMERCE_MASTER_KEY = master_key.ONE, STRIPE_API_BASE = e.base,
+      STRIPE_CONNECT_BASE = e.base }, function(text)
+      return text:gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\nenv STRIPE_CONNECT_BASE;\n%0",
+        1)
+    end)
+  end)
+
+  after_each(function()
+    server:stop()
+    made:close()
+  end)
+
+  -- What the operator does: the platform's settings at Stripe, and ours.
+  local function set_up()
+    e:control("platforms", { account = "acct_1CommerceShop001",
+      redirect_uris = { server.base .. "/codat/oauth/callback" } })
+    assert(made.app:set_integration("stripe-test", { client_id = "ca_EmulatorTest",
+      secret_key = "sk_test_emulator", enabled = true }))
+  end
+
+  -- Well-formed, described, without a script, and with headers that keep it so.
+  local function check_page(body, headers)
+    assert.is_truthy(headers["content-security-policy"]:find "default%-src 'none'")
+    assert.equal("no-store", headers["cache-control"])
+    assert.equal("DENY", headers["x-frame-options"])
+    assert.is_truthy(body:find('<html lang="en">', 1, true))
+    assert.is_truthy(body:find('name="viewport"', 1, true))
+    assert.equal(1, select(2, body:gsub("<h1>", "")))
+    assert.equal(1, select(2, body:gsub("<main>", "")))
+    assert.is_nil(body:lower():find("<script", 1, true))
+    assert.is_nil(body:find(" on%a+="))
+    assert.is_nil(body:find(" style=", 1, true))
+    local open = {}
+    for closing, name, attributes in body:gmatch "<(/?)(%a%w*)([^>]*)>" do
+      if closing == "/" then
+        assert.equal(table.remove(open), name, body)
+      elseif not ({ meta = true, link = true })[name] then
+        open[#open + 1] = name
+      end
+      assert.equal(0, select(2, attributes:gsub('"', "")) % 2, attributes)
+    end
+    assert.equal(0, #open)
+  end
+
+  local function get(address)
+    local status, body, headers = server:request("GET", (address:gsub("^" .. server.base:gsub(
+      "%p", "%%%0"), "")))
+    if headers["content-type"] and status < 500 and status ~= 303 then
+      check_page(body, headers)
+    end
+    return status, body, headers
+  end
+
+  -- Presses a button of a page.
+  local function press(address, name, value)
+    local path = address:gsub("^" .. server.base:gsub("%p", "%%%0"), "")
+    return server:request("POST", path,
+      { ["content-type"] = "application/x-www-form-urlencoded" }, name .. "=" .. value)
+  end
+
+  local function start_address()
+    local status, _, headers = press(LINK, "integration", "yzth")
+    assert.equal(303, status)
+    return headers.location
+  end
+
+  local function stripe_address()
+    local status, _, headers = press(start_address(), "answer", "yes")
+    assert.equal(303, status)
+    return headers.location
+  end
+
+  local function connections(status)
+    return assert(made.store:connections { company_id = client.COMPANY, status = status })
+  end
+
+  it("chooses, consents, allows at Stripe, and is told that it worked", function()
+    set_up()
+    local status, body = get(LINK)
+    assert.equal(200, status)
+    assert.is_truthy(body:find("Connect Toys &lt;script&gt;&quot;&amp;", 1, true), body)
+    assert.is_truthy(body:find('name="integration" value="yzth"', 1, true), body)
+    assert.is_nil(body:find("exgd", 1, true)) -- not set up
+    local address = start_address()
+    assert.is_truthy(address:find("^" .. server.base:gsub("%p", "%%%0") .. "/codat/link/start/"))
+    assert.equal(address, start_address()) -- the one that waits, not one more
+    status, body = get(address)
+    assert.equal(200, status)
+    assert.is_truthy(body:find("Payments and refunds", 1, true))
+    assert.is_truthy(body:find("Nothing can be changed in your account", 1, true))
+    local back = e:consent(stripe_address(), "allow", SHOP)
+    status, body = get(back)
+    assert.equal(200, status, body)
+    assert.is_truthy(body:find("<h1>Connected</h1>", 1, true), body)
+    local row = connections "Linked"[2]
+    assert.equal(SHOP, row.account)
+    assert.equal("connect", row.auth)
+    -- the same address again does nothing
+    status, body = get(back)
+    assert.equal(200, status)
+    assert.is_truthy(body:find("done already", 1, true), body)
+  end)
+
+  it("goes to where the operator wants, with what became of it", function()
+    set_up()
+    assert(made.store:save_setting("profile", require("commerce.json").encode { name = "x",
+      redirectUrl = "https://lender.example/done?c={companyId}&s={statusCode}&t={statusText}"
+        .. "&m={errorMessage}&p={platformName}&x={mine}" }))
+    local _, _, headers = get((e:consent(stripe_address(), "allow", SHOP)))
+    assert.equal("https://lender.example/done?c=" .. client.COMPANY
+      .. "&s=200&t=OK&m=&p=Stripe%20Test&x=", headers.location)
+    _, _, headers = press(start_address(), "answer", "no")
+    assert.is_truthy(headers.location:find("&s=403&t=User%20cancelled&m=You%20cancelled", 1, true),
+      headers.location)
+  end)
+
+  it("is not sent anywhere by a redirect address without a fixed host", function()
+    set_up()
+    for _, address in ipairs { "https://{mine}/", "https://a.example{mine}", "javascript:alert(1)",
+      "https://user@evil.example/", "//evil.example", "https:evil.example" } do
+      assert(made.store:save_setting("profile",
+        require("commerce.json").encode { name = "x", redirectUrl = address }))
+      local status = press(start_address(), "answer", "no")
+      assert.equal(200, status, address)
+    end
+  end)
+
+  it("may say no, here and at Stripe, and start again", function()
+    set_up()
+    local status, body, headers = press(start_address(), "answer", "no")
+    assert.equal(200, status)
+    check_page(body, headers)
+    assert.is_truthy(body:find("You cancelled", 1, true))
+    assert.is_truthy(body:find("Try again", 1, true))
+    status, body = get((e:consent(stripe_address(), "deny")))
+    assert.equal(200, status)
+    assert.is_truthy(body:find("did not allow", 1, true), body)
+    assert.equal(1, #connections "Linked") -- the one that was there before
+  end)
+
+  it("is told when nothing is set up", function()
+    local status, body = get(LINK)
+    assert.equal(200, status)
+    assert.is_truthy(body:find("Nothing can be connected yet", 1, true))
+    assert.equal(200, (press(LINK, "integration", "yzth")))
+    assert.equal(1, #connections())
+  end)
+
+  it("finds nothing at addresses that were not given", function()
+    set_up()
+    for _, path in ipairs { "/codat/link/company/x", "/codat/link/company/" .. client.CONNECTION,
+      "/codat/link/start/" .. client.CONNECTION, "/codat/link/start/",
+      "/codat/link/", "/codat/link/start/%3Cscript%3E" } do
+      assert.equal(404, (get(path)), path)
+    end
+    for _, query in ipairs { "", "?code=ac_1&state=x", "?error=%3Cscript%3E", "?state=" } do
+      local status, body = get("/codat/oauth/callback" .. query)
+      assert.equal(200, status)
+      assert.is_truthy(body:find("Not connected", 1, true), body)
+    end
+  end)
+
+  it("gets a style, and nobody's key or code gets into the log", function()
+    set_up()
+    local status, body, headers = server:request("GET", "/codat/link/style.css")
+    assert.equal(200, status)
+    assert.equal("text/css", headers["content-type"])
+    assert.is_truthy(body:find("max%-width"))
+    local back = e:consent(stripe_address(), "allow", SHOP)
+    get(back)
+    get(back)
+    assert.is_nil(server:log():find "sk_test_emulator")
+    assert.is_nil(server:log():find(back:match "code=(ac_%w+)", 1, true))
+  end)
+end)
