@@ -142,6 +142,20 @@ describe("commerce", function()
         "connections show " .. FIRST))
     end)
 
+    it("are one for an account, however many processes find it at the same time", function()
+      ok "companies create Other"
+      local waits = {}
+      for i = 1, 4 do
+        waits[i] = box:background("build/commerce connections add", with(FIRST_KEY))
+      end
+      for _, wait in ipairs(waits) do
+        local status, _, errors = wait()
+        assert.equal(0, status, errors)
+      end
+      assert.equal("1", sql "SELECT count(*) FROM connections")
+      assert.equal("2", sql "SELECT count(*) FROM companies")
+    end)
+
     it("are listed by company and status", function()
       ok("connections add", with(FIRST_KEY))
       ok("connections add", with(SECOND_KEY))

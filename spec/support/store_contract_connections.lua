@@ -182,6 +182,11 @@ function cases.declare(db, with)
         { at = NOW, status = "Deauthorized", reason = "it's revoked" },
         { at = LATER, status = "Linked" } }, db():connection_history "c1")
       assert.equal(1, #db():connection_history "c2")
+      assert(db():change_connection("c2", { status = "Linked", at = NOW }, "Linked"))
+      assert(db():change_connection("c2", { status = "Linked", at = NOW, reason = "anew" },
+        "Linked"))
+      assert.same({ at = NOW, status = "Linked", reason = "anew" },
+        db():connection_history("c2")[2])
     end)
 
     it("close the pulls under way when they end", function()

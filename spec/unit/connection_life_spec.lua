@@ -81,7 +81,13 @@ describe("a connection's status", function()
       stored().scope })
     assert(life.link(db, row, { account = "acct_1", auth = "key" }))
     assert.same({ "Linked", "key" }, { stored().status, stored().auth, stored().scope })
-    assert.equal(1, #db:connection_history "c1")
+    assert(life.link(db, row, { account = "acct_1", auth = "key" })) -- nothing new
+    local reasons = {}
+    for i, entry in ipairs(db:connection_history "c1") do
+      reasons[i] = entry.status .. ": " .. (entry.reason or "")
+    end
+    assert.same({ "Linked: ", "Linked: from now on by Stripe Connect",
+      "Linked: from now on by its own key" }, reasons)
   end)
 
   it("changes for the first who changes it only", function()

@@ -89,6 +89,8 @@ local function check_account(store, row, account)
   return true
 end
 
+local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by its own key" }
+
 --- A connection has been authorized, for the first time or again: it is "Linked", and what was
 --- wrong with it is resolved. One that is "Linked" already may be authorized anew, in another way
 --- too.
@@ -112,7 +114,8 @@ function life.link(store, row, grant)
   local now = time.now()
   ok, message, details = apply(store, row, { status = "Linked", at = now, linked = now,
     account = grant.account, auth = grant.auth, scope = grant.scope or false,
-    sync_on_link = grant.sync_on_link, name = row.name or grant.name })
+    sync_on_link = grant.sync_on_link, name = row.name or grant.name,
+    reason = row.auth and row.auth ~= grant.auth and WAYS[grant.auth] or nil })
   if not ok then
     return nil, message, details
   end

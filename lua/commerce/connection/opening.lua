@@ -92,12 +92,15 @@ local function open_session(self, key)
     { account = self.account, header = self.auth == "connect" }, self.options)
 end
 
--- The platform's key and access that a merchant gave have cures of their own.
+-- A key that is kept, the platform's key, and access that a merchant gave have cures of their own.
 local function advised(self, details)
   if self.auth == "connect" and stripe.is_revoked(details, self.auth) then
     details.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
   elseif self.auth == "connect" and details.status == 401 then
     details.hint = keys.platform_hint(self.integration.name)
+  elseif self.auth == "key" and details.status == 401 then
+    details.hint = "link it again by another key with `commerce connections add --keep-key`; what "
+      .. "is stored stays"
   end
   return details
 end

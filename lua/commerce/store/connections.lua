@@ -58,9 +58,9 @@ end
 local CHANGEABLE = { "account", "name", "status", "auth", "scope", "sync_on_link", "linked",
   "last_sync" }
 
---- Change a connection, unless somebody else was faster. A change of its status goes into its
---- history, and where it is not "Linked" any more, the pulls that wait or are under way are closed
---- as "Cancelled".
+--- Change a connection, unless somebody else was faster. A change of its status, or one that has a
+--- reason, goes into its history, and where it is not "Linked" any more, the pulls that wait or are
+--- under way are closed as "Cancelled".
 ---@param id string
 ---@param changes table account, name, status, auth, scope, sync_on_link, linked, last_sync: those
 ---  that are named; false for none; at: when (needed with status); reason: for the history
@@ -83,7 +83,7 @@ function connections:change_connection(id, changes, from)
   return db:transaction(function()
     local changed = db:run(("UPDATE connections SET %s WHERE id = ?%s"):format(
       table.concat(sets, ", "), from and " AND status = ?" or ""), unpack(values)) > 0
-    if changed and changes.status and changes.status ~= from then
+    if changed and changes.status and (changes.status ~= from or changes.reason) then
       note(db, id, changes.at, changes.status, changes.reason)
       if changes.status ~= "Linked" then
         db:run("UPDATE pulls SET status = 'Cancelled', completed = ?, error_message = ? "
