@@ -6,7 +6,8 @@ local lfs = require "lfs"
 
 -- ---------------------------------------------------------------- Lua
 
-local MAPPING = { "decimal", "mapping", "mapping.values", "platform.stripe.payment_method_names" }
+local MAPPING = { "decimal", "mapping", "mapping.values", "platform.stripe.charge",
+  "platform.stripe.payment_method_names" }
 local VALUES = { "decimal", "errors", "json", "mapping.value", "time" }
 
 -- Module -> the modules of this library that it may require; "x.*" where it makes up the name.
@@ -49,10 +50,12 @@ local STAGES = {
   ["platform.stripe"] = { "errors", "platform.stripe.*", "platform.stripe.changes",
     "platform.stripe.fields", "platform.stripe.resources" },
   ["platform.stripe.changes"] = { "platform.stripe.resources" },
+  ["platform.stripe.charge"] = {},
   ["platform.stripe.company_info"] = MAPPING,
   ["platform.stripe.customers"] = MAPPING,
   ["platform.stripe.disputes"] = MAPPING,
   ["platform.stripe.fields"] = {},
+  ["platform.stripe.orders"] = MAPPING,
   ["platform.stripe.payment_method_names"] = {},
   ["platform.stripe.payment_methods"] = MAPPING,
   ["platform.stripe.payments"] = MAPPING,
@@ -100,7 +103,7 @@ local STAGES = {
 local FLOORS = {
   { "credentials", "mode" },
   { "integrations" },
-  { "sync", "sync.altering", "sync.backfill", "sync.books", "sync.changed", "sync.context",
+  { "sync", "sync.altering", "sync.backfill", "sync.books", "sync.changed", "sync.completing", "sync.context",
     "sync.convert", "sync.feed", "sync.fetch", "sync.hooking", "sync.incremental", "sync.joins",
     "sync.plan", "sync.probe", "sync.reading", "sync.saved_states", "sync.storing", "sync.sweep",
     "sync.telling" },

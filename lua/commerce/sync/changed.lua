@@ -48,10 +48,21 @@ local function start_call(task, change)
     query = plan.expansions(task.expand, true), endpoint = "GET " .. task.resource.path .. "/:id" }
 end
 
+-- Look for the objects that something inlined leads to.
+local function start_search(task, change)
+  local query = plan.list_query(task.resource, task.expand)
+  for _, pair in ipairs(change.find) do
+    query[#query + 1] = pair
+  end
+  return task.session:pager { path = task.resource.path, query = query }
+end
+
 -- What can be stored at once is; of the rest a request is begun.
 local function take(run, task, change)
   if change.deleted then
     return storing.deleted(run, task, change)
+  elseif change.find then
+    return true, start_search(task, change)
   elseif not convert.is_askable(change.id) then
     run.reread[change.resource] = true -- the next run reads the whole list
     return true
@@ -65,12 +76,27 @@ local function take(run, task, change)
   return true, start_call(task, change)
 end
 
+local function store_page(run, task, page)
+  for i = 1, #page do
+    local ok, message, details = store(run, task, { id = page:id(i) }, page:element(i))
+    if not ok then
+      return nil, message, details
+    end
+  end
+  page:close()
+  return false -- there may be more
+end
+
 local function finish_call(run, pending)
   local response, message, details = pending.call:poll()
   if response == false then
     return false
+  elseif response and pending.change.find then
+    return store_page(run, pending.task, response)
   elseif response then
     return store(run, pending.task, pending.change, response.body)
+  elseif pending.change.find and not message then
+    return true -- the end of what was found
   elseif type(details) == "table" and details.status == GONE then
     return true
   end

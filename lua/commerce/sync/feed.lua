@@ -17,6 +17,7 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field at integer unix seconds of its newest event
 ---@field dated integer? of its newest own event: not one that only names it
 ---@field created integer? of the object
+---@field find table[]? query pairs: what changed is in the objects that a list gives for them
 ---@field deleted boolean
 ---@field snapshot string? the object's JSON as of `at`, if in the version that we read
 
@@ -25,11 +26,25 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field newest integer unix seconds of the newest event
 ---@field latest table<string, integer> by resource: of the newest event about it
 
--- The event types of the lists, in groups of as many as may be asked for at once.
-local function groups_of_types(platform, tasks)
-  local most, groups, seen, count = platform.changes.most_types, {}, {}, 0
+-- The lists whose objects have something inlined that changes by itself.
+local function watching(tasks)
+  local list = {}
   for _, task in ipairs(tasks) do
-    for _, event_type in ipairs(task.resource.events or {}) do
+    local watched = task.resource.watched
+    for _, path in ipairs(watched and task.expand or {}) do
+      if path == watched.expand then
+        list[#list + 1] = { resource = task.name, events = watched.events, find = watched.find }
+      end
+    end
+  end
+  return list
+end
+
+-- The event types of the lists, in groups of as many as may be asked for at once.
+local function groups_of_types(platform, tasks, watchers)
+  local most, groups, seen, count = platform.changes.most_types, {}, {}, 0
+  local function add_types(types)
+    for _, event_type in ipairs(types or {}) do
       if not seen[event_type] then
         seen[event_type] = true
         if count % most == 0 then
@@ -39,6 +54,12 @@ local function groups_of_types(platform, tasks)
         table.insert(groups[#groups], { "types[]", event_type })
       end
     end
+  end
+  for _, task in ipairs(tasks) do
+    add_types(task.resource.events)
+  end
+  for _, watcher in ipairs(watchers) do
+    add_types(watcher.events)
   end
   return #groups > 0 and groups or { {} } -- of any type: it tells where the next run goes on
 end
@@ -85,6 +106,18 @@ local function add(found, change, page, i)
   found.changes[#found.changes + 1] = change
 end
 
+-- What has to be looked for, since it has something inlined that the event is about.
+local function searched(watcher, event)
+  local object = type(event.data) == "table" and event.data.object
+  for _, event_type in ipairs(watcher.events) do
+    local query = event_type == event.type and object and watcher.find(object)
+    if query then
+      return { resource = watcher.resource, id = "of " .. tostring(object.id), find = query,
+        related = true, deleted = false }
+    end
+  end
+end
+
 local function take_event(platform, found, page, i, projection)
   local at, event = page:created(i), json.decode(page:element(i, projection))
   found.newest = math.max(found.newest, at)
@@ -94,6 +127,13 @@ local function take_event(platform, found, page, i, projection)
   for _, change in ipairs(platform.changes.of(event, platform.version, found.own)) do
     change.at, change.dated = at, not change.related and at or nil
     add(found, change, page, i)
+  end
+  for _, watcher in ipairs(found.watchers) do
+    local change = searched(watcher, event)
+    if change then
+      change.at = at
+      add(found, change, page, i)
+    end
   end
 end
 
@@ -165,10 +205,10 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function feed.read(run, tasks, since)
-  local own, groups = own_resources(tasks), {}
-  for i, types in ipairs(groups_of_types(run.connection.platform, tasks)) do
+  local own, watchers, groups = own_resources(tasks), watching(tasks), {}
+  for i, types in ipairs(groups_of_types(run.connection.platform, tasks, watchers)) do
     local found, message, details = read_group(run, types, since, { changes = {}, by_key = {},
-      latest = {}, newest = since or 0, snapshots = 0, own = own })
+      latest = {}, newest = since or 0, snapshots = 0, own = own, watchers = watchers })
     if not found then
       return nil, message, details
     end

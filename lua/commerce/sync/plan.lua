@@ -15,6 +15,7 @@ local plan = {}
 ---@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids,
 ---  unasked = members that others have inlined }
 ---@field paths string[] what of an object its consumers read
+---@field complete string[] nested lists that are read to their end
 ---@field whole boolean? whether all of an object is read: by its consumers, or by a hook
 ---@field mappings table<string, string> a sign of each data type's mapping, that changes with it
 ---@field by_user table<string, boolean> the data types whose mapping is a user's
@@ -116,7 +117,7 @@ function plan.make(platform, mappings, since, before)
     local task = by_name[name]
     if not task then
       task = { name = name, resource = platform.resources[name], expand = {}, consumers = {},
-        paths = { unpack(ALWAYS) }, mappings = {}, by_user = {} }
+        paths = { unpack(ALWAYS) }, complete = {}, mappings = {}, by_user = {} }
       add_unique(task.paths, task.resource.reads or {})
       by_name[name], tasks[#tasks + 1] = task, task
     end
@@ -128,6 +129,7 @@ function plan.make(platform, mappings, since, before)
       local task = task_for(source.resource, source.expand)
       local consumer = { type = mapping.type.name, data_type = mapping.type, source = source,
         seen = {} }
+      add_unique(task.complete, source.complete)
       for _, name in pairs(source.with) do
         task_for(name, {})
       end
@@ -146,9 +148,16 @@ function plan.make(platform, mappings, since, before)
   for _, task in ipairs(tasks) do
     task.key = key_of(task, since, before)
     task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
+    for _, path in ipairs(task.complete) do -- what it takes to read the rest of a list
+      add_unique(task.paths, { path .. ".has_more", path .. ".url", path .. ".data.id" })
+    end
     for _, consumer in ipairs(task.consumers) do
       consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)
     end
+  end
+  for _, consumer in ipairs(joins) do
+    consumer.unasked = inlined.by_others(by_name[consumer.source.resource].expand,
+      consumer.source.expand)
   end
   return tasks, joins
 end

@@ -1,7 +1,9 @@
 -- From source objects to rows: map, count, write. Called by the readers of a run.
 
+local completing = require "commerce.sync.completing"
 local convert = require "commerce.sync.convert"
 local errors = require "commerce.errors"
+local json = require "commerce.json"
 local runtime = require "commerce.runtime"
 local time = require "commerce.time"
 
@@ -84,6 +86,21 @@ function storing.write(run, page)
   return runtime.go_on() -- what has been read is stored: a good moment to stop
 end
 
+-- A source object as it is to be mapped, and its text as it is to be kept.
+local function decoded(run, task, text)
+  local object, wrong = convert.decode(text, run.livemode)
+  if not object then
+    return errors.fail("mapping", wrong)
+  end
+  local changed, message, details = completing.object(task, object, function(pager)
+    return runtime.await(run.transport, pager)
+  end)
+  if changed == nil then
+    return nil, message, details
+  end
+  return object, changed and task.keep and json.encode(object) or text
+end
+
 --- Store a page of a list with the checkpoint after it.
 ---@param run commerce.Run
 ---@param task commerce.Task
@@ -96,10 +113,9 @@ function storing.page(run, task, page, reader)
   local records, sources, gone = {}, {}, {}
   local unsettled = task.resource.unsettled
   for i = 1, #page do
-    local text = page:element(i, task.projection)
-    local object, message = convert.decode(text, run.livemode)
+    local object, text, details = decoded(run, task, page:element(i, task.projection))
     if not object then
-      return errors.fail("mapping", message)
+      return nil, text, details
     end
     storing.take(run, task.consumers, object, records, gone, run.dated[task.name])
     if task.keep then
@@ -144,9 +160,9 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function storing.changed(run, task, change, text)
-  local object, message = convert.decode(text, run.livemode)
+  local object, whole, details = decoded(run, task, text)
   if not object then
-    return errors.fail("mapping", message)
+    return nil, whole, details
   elseif object.deleted == true then
     return storing.deleted(run, task, change)
   end
@@ -154,7 +170,7 @@ function storing.changed(run, task, change, text)
   storing.take(run, task.consumers, object, records, gone, run.dated[task.name])
   if task.keep then
     local id, parent_id = task.keep(object)
-    sources[1] = { id = id, parent_id = parent_id, data = text }
+    sources[1] = { id = id, parent_id = parent_id, data = whole }
   end
   local state = run.states[task.name]
   return storing.write(run, { resource = task.name, records = records, sources = sources,

@@ -36,6 +36,8 @@ local function fetch(run, consumer, id)
   local object = convert.decode(response.body, run.livemode)
   if object and object.deleted then
     return GONE
+  elseif object and records.with_lists(run, source, object) == nil then
+    return nil
   elseif object and source.join then
     return (records.with_children(run, object, source))
   end

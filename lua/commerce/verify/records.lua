@@ -3,6 +3,7 @@
 -- is extra. All lists are entered at the start, so what comes in later is in none of their pages.
 -- Called by verify.
 
+local completing = require "commerce.sync.completing"
 local compare = require "commerce.verify.compare"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
@@ -148,15 +149,25 @@ local function take_objects(run, consumer, objects)
   take(run, consumer, entries)
 end
 
+local function awaiting(run)
+  return function(pager)
+    return run.pool:await(pager)
+  end
+end
+
 local function take_page(run, task, page)
   local objects, sources = {}, {}
   for i = 1, #page do
     local text = page:element(i, task.projection)
     local object, message = convert.decode(text, run.livemode)
-    if not object then
+    local changed
+    if object then
+      changed, message = completing.object(task, object, awaiting(run))
+    end
+    if changed == nil then
       return nil, message
     end
-    objects[i] = object
+    objects[i], text = object, changed and json.encode(object) or text
     if task.keep then
       local id, parent_id = task.keep(object)
       sources[i] = { id = id, parent_id = parent_id, data = text }
@@ -170,6 +181,7 @@ local function take_page(run, task, page)
 end
 
 local function read_list(run, task)
+  task.session = run.session
   local pager = run.session:pager { path = task.resource.path,
     query = plan.list_query(task.resource, task.expand), limit = PAGE }
   task.projection = not task.whole and core.projection(task.paths) or nil
@@ -320,6 +332,18 @@ end
 ---@param type_name string
 function records.forget(run, type_name)
   run.must(run.store:forget(listing(run, "records", type_name)))
+end
+
+--- Read the lists inside an object to their end, for one source.
+---@param run commerce.VerifyRun
+---@param source commerce.Source
+---@param object table
+---@return boolean? changed nil on failure
+---@return string? message
+function records.with_lists(run, source, object)
+  return completing.object({ session = run.session, expand = source.expand,
+    resource = run.connection.platform.resources[source.resource], complete = source.complete },
+    object, awaiting(run))
 end
 
 --- A joined object, by the JSON of its parent and a pager over its children.

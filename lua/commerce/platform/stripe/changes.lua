@@ -20,6 +20,7 @@ local changes = {
   --- What of an event is read.
   paths = { "id", "object", "livemode", "type", "created", "api_version", "data.object.id",
     "data.object.object", "data.object.created", "data.object.charge", "data.object.fee",
+    "data.object.payment_intent",
     "data.object.deleted" },
 }
 

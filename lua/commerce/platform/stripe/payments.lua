@@ -1,5 +1,6 @@
 -- Payments: a charge is one payment, a refund is one negative payment. Payment intents are none.
 
+local charge = require "commerce.platform.stripe.charge"
 local mapping = require "commerce.mapping"
 local name_of = require "commerce.platform.stripe.payment_method_names"
 local v = require "commerce.mapping.values"
@@ -8,35 +9,12 @@ local function payment_method(path)
   return v.ref { id = path, name = v.with(path, name_of) }
 end
 
--- `succeeded` does not mean paid: only a captured charge moved money.
-local function charge_status(status, captured, refunded)
-  if status == "failed" then
-    return "Failed"
-  elseif status == "pending" then
-    return "Pending"
-  elseif status ~= "succeeded" or captured == nil then
-    return "Unknown"
-  elseif captured then
-    return "Paid" -- stays so when refunded or disputed later: those are records of their own
-  elseif refunded == nil then
-    return "Unknown"
-  end
-  return refunded and "Cancelled" or "Authorized"
-end
-
 local CHARGE_STATUSES = { succeeded = true, pending = true, failed = true }
 
 local REFUND_STATUSES = {
   succeeded = "Paid", pending = "Pending", requires_action = "Pending", failed = "Failed",
   canceled = "Cancelled",
 }
-
-local function charge_amount(status, captured, amount, amount_captured)
-  if status == "succeeded" and captured then
-    return amount_captured
-  end
-  return amount
-end
 
 -- The released rest of an authorisation is booked as a refund, but nobody was paid back.
 local function is_payment(captured, reason, reporting_category)
@@ -54,9 +32,9 @@ return mapping "payments" {
   mapping.from {
     resource = "charges",
     fields = {
-      amount = v.money(v.with("status", "captured", "amount", "amount_captured", charge_amount),
+      amount = v.money(v.with("status", "captured", "amount", "amount_captured", charge.amount),
         "currency"),
-      status = v.with("status", "captured", "refunded", charge_status),
+      status = v.with("status", "captured", "refunded", charge.status),
       paymentMethodRef = payment_method "payment_method_details.type",
       supplementalData = v.supplemental {
         "customer", "payment_intent", "description", "failure_code", "failure_message",

@@ -7,6 +7,8 @@
 --   permission  the restricted key's, as Stripe's dashboard calls it (all "Read")
 --   object      what its objects call themselves
 --   reads       what is read of its objects in any case
+--   watched     { expand =, events =, find = }: where that is inlined, these events tell that it has
+--               changed; `find` gives the query of the list that the objects around it are in
 --   events      the event types that tell of changes; none for what changes in silence. What an
 --               object's creation tells is left out: the list shows it, too
 
@@ -46,6 +48,10 @@ local resources = {
     events = { "application_fee.refunded", "application_fee.refund.updated" } },
   checkout_sessions = { path = "/v1/checkout/sessions", list = true,
     permission = "Checkout Sessions", object = "checkout.session",
+    watched = { expand = "data.payment_intent.latest_charge", events = { "charge.refunded" },
+      find = function(charge)
+        return charge.payment_intent and { { "payment_intent", charge.payment_intent } }
+      end },
     events = { "checkout.session.completed", "checkout.session.expired",
       "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed" } },
   coupons = { path = "/v1/coupons", list = true, permission = "Coupons", object = "coupon",
@@ -60,7 +66,13 @@ local resources = {
   invoice_items = { path = "/v1/invoiceitems", list = true, permission = "Invoices",
     object = "invoiceitem" },
   invoice_payments = { path = "/v1/invoice_payments", list = true, permission = "Invoices",
-    object = "invoice_payment", events = { "invoice_payment.paid" } },
+    object = "invoice_payment", events = { "invoice_payment.paid" },
+    watched = { expand = "data.payment.payment_intent.latest_charge",
+      events = { "charge.refunded" },
+      find = function(charge)
+        return charge.payment_intent and { { "payment[type]", "payment_intent" },
+          { "payment[payment_intent]", charge.payment_intent } }
+      end } },
   -- a change of metadata alone has no event
   payment_intents = { path = "/v1/payment_intents", list = true, permission = "PaymentIntents",
     object = "payment_intent",

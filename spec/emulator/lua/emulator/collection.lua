@@ -20,7 +20,9 @@ end
 
 local function doc_matches(doc, filter)
   for name, want in pairs(filter) do
-    local is = tostring(doc.map[name])
+    local value = doc
+    for key in name:gmatch "[^%.]+" do value = value.map and value.map[key] end
+    local is = tostring(value)
     if want:sub(1, 1) == "!" and is == want:sub(2)
       or want:sub(1, 1) ~= "!" and is ~= want then return false end
   end

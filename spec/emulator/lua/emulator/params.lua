@@ -71,6 +71,8 @@ function params.list(list, resource)
       local n, problem = params.integer(p)
       if not n then return nil, problem end
       bound(q, p.sub, n)
+    elseif p.sub and resource.filters[p.name .. "." .. p.sub] then
+      q.filter[p.name .. "." .. p.sub] = p.value
     elseif p.sub and resource.lists and resource.lists[p.name] then
       q[p.name] = q[p.name] or {}
       table.insert(q[p.name], p.value)

@@ -6,7 +6,8 @@ local invoices = require "emulator.data.invoices"
 local payments = {
   object = "invoice_payment", kind = "invoice_payment", url = "/v1/invoice_payments",
   expand = { invoice = "invoices", payment = { payment_intent = "payment_intents" } },
-  filters = { invoice = "string", status = "string" },
+  filters = { invoice = "string", status = "string", ["payment.type"] = "string",
+    ["payment.payment_intent"] = "string" },
   event_types = { created = false, updated = {} },
 }
 
@@ -46,7 +47,10 @@ end
 
 function payments.matches(ds, k, filter)
   local v = payments.values(ds, k)
-  return (not filter.invoice or v.invoice == '"' .. filter.invoice .. '"')
+  if (filter["payment.type"] or "payment_intent") ~= "payment_intent" then return false end
+  local intent = filter["payment.payment_intent"]
+  return (not intent or v.payment_intent == '"' .. intent .. '"')
+    and (not filter.invoice or v.invoice == '"' .. filter.invoice .. '"')
     and (not filter.status or v.status == '"' .. filter.status .. '"')
 end
 

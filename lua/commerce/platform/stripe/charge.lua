@@ -1,0 +1,39 @@
+-- What a charge is worth as a payment: its status and amount. Called by the mappings that payments
+-- come from; requires nothing.
+
+local charge = {}
+
+--- The status of a payment. `succeeded` does not mean paid: only a captured charge moved money.
+---@param status string? Stripe's
+---@param captured boolean?
+---@param refunded boolean?
+---@return string status the model's
+function charge.status(status, captured, refunded)
+  if status == "failed" then
+    return "Failed"
+  elseif status == "pending" then
+    return "Pending"
+  elseif status ~= "succeeded" or captured == nil then
+    return "Unknown"
+  elseif captured then
+    return "Paid" -- stays so when refunded or disputed later: those are records of their own
+  elseif refunded == nil then
+    return "Unknown"
+  end
+  return refunded and "Cancelled" or "Authorized"
+end
+
+--- The amount of a payment, in minor units.
+---@param status string? Stripe's
+---@param captured boolean?
+---@param amount integer?
+---@param amount_captured integer?
+---@return integer?
+function charge.amount(status, captured, amount, amount_captured)
+  if status == "succeeded" and captured then
+    return amount_captured
+  end
+  return amount
+end
+
+return charge
