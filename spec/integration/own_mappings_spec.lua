@@ -215,7 +215,8 @@ describe("mappings of one's own", function()
         (rows.sql(path, "SELECT group_concat(name || ' ' || replace(type, "
           .. "' GENERATED ALWAYS', ''), '|') FROM (SELECT * FROM "
           .. "pragma_table_xinfo('subscriptions') WHERE name IN ('status', 'currency', "
-          .. "'trial_end', 'customer', 'ending') ORDER BY name)"):gsub("GENERATED ALWAYS", ""):gsub("\n", "")))
+          .. "'trial_end', 'customer', 'ending') ORDER BY name)"):gsub("GENERATED ALWAYS", "")
+          :gsub("\n", "")))
       for subscription in shop:records("subscriptions", { query = "status=active", limit = 1 }) do
         assert.equal("active", subscription.status)
         assert.is_true(#subscription.items > 0)

@@ -1,11 +1,11 @@
--- Orders: checkout sessions and invoices with their lines, in the Commerce model's shape of an order.
--- An addition of ours, which nobody gets without asking: Codat's integration has none.
+-- Orders: checkout sessions and invoices with their lines, in the Commerce model's shape of an
+-- order. An addition of ours, which nobody gets without asking: Codat's integration has none.
 --
 --   shop:define("orders", require "commerce.platform.stripe.orders")
 --
--- A session that makes an invoice is left out: the invoice is the order. A session that set up a card
--- or began a subscription sold nothing by itself; drafts and void invoices are none either. What is
--- refunded later is followed: see `watched` of the two resources.
+-- A session that makes an invoice is left out: the invoice is the order. A session that set up a
+-- card or began a subscription sold nothing by itself; drafts and void invoices are none either.
+-- What is refunded later is followed: see `watched` in resources.lua.
 
 local charge = require "commerce.platform.stripe.charge"
 local decimal = require "commerce.decimal"

@@ -7,8 +7,8 @@
 --   permission  the restricted key's, as Stripe's dashboard calls it (all "Read")
 --   object      what its objects call themselves
 --   reads       what is read of its objects in any case
---   watched     { expand =, events =, find = }: where that is inlined, these events tell that it has
---               changed; `find` gives the query of the list that the objects around it are in
+--   watched     { expand =, events =, find = }: where that is inlined, these events tell that it
+--               has changed; `find` gives the query of the list for the objects around it
 --   events      the event types that tell of changes; none for what changes in silence. What an
 --               object's creation tells is left out: the list shows it, too
 
