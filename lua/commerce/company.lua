@@ -37,6 +37,21 @@ local function checked_name(name)
   return text
 end
 
+-- A key in the wrong place would lie open in the database.
+local function check_no_key(self)
+  local texts = { self.name, self.description }
+  for name, value in pairs(self.tags) do
+    texts[#texts + 1] = name .. " " .. value
+  end
+  for _, text in pairs(texts) do
+    if core.scrub(text) ~= text then
+      return errors.fail("usage", "this is a key, which is no name, description or tag of a "
+        .. "company: others may have seen it, so replace it")
+    end
+  end
+  return true
+end
+
 local MOST_TAGS, LONGEST_TAG, LONGEST_TAG_VALUE = 10, 27, 100 -- Codat's Platform API 3.0.0
 
 local function checked_tags(tags)
@@ -62,6 +77,9 @@ local function save(self)
   end
   local ok
   ok, message, details = checked_tags(self.tags)
+  if ok then
+    ok, message, details = check_no_key(self)
+  end
   if not ok then
     return nil, message, details
   end

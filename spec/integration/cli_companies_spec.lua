@@ -76,6 +76,8 @@ describe("commerce", function()
       ["no name"] = { "companies create", "missing argument 'name'" },
       ["an empty name"] = { "companies create ' '", "must not be empty" },
       ["a line end in a name"] = { "companies create 'a\nb'", "control characters" },
+      ["a key for a name"] = { "companies create sk_test_firstShopsSecretKey01",
+        "this is a key" },
       ["no action"] = { "companies", "a command is required" },
       ["an unknown action"] = { "companies remove x", "unknown command 'remove'" },
       ["a store that is not there"] = { "companies list --store sqlite:no.db",
@@ -185,6 +187,7 @@ describe("commerce", function()
       end
       fails("no key: set STRIPE_SECRET_KEY", "connections add")
       fails("nowhere", "connections add --key-file nowhere")
+      fails("not the key itself", "connections add --key-file " .. FIRST_KEY)
       assert.equal("0", sql "SELECT count(*) FROM companies")
       assert.equal("0", sql "SELECT count(*) FROM secrets")
     end)
@@ -197,6 +200,24 @@ describe("commerce", function()
       assert.same({ FIRST, "connect" }, { added.account, added.auth })
       assert.equal(2, fails("has no secret key", "sync --connection " .. FIRST))
     end)
+  end)
+
+  it("asks Stripe nothing for a connection without an account", function()
+    -- the answer would be the platform's own data
+    ok("integrations set stripe-test --client-id ca_EmulatorTest --secret-key-env KEY",
+      { KEY = "sk_test_emulator" })
+    ok("connections add --keep-key", with(FIRST_KEY))
+    local id = sql "SELECT id FROM connections"
+    sql "UPDATE connections SET account = NULL, auth = 'connect'"
+    local before = e:control("stats").requests
+    for _, command in ipairs { "sync", "verify", "coverage" } do
+      fails("has no account: link it again", command .. " --connection " .. id)
+    end
+    fails("has no account: link it again", "sync")
+    fails("has no account: link it again", "sync --due")
+    sql "UPDATE connections SET status = 'PendingAuth'"
+    fails("is PendingAuth: only a Linked one can be synced", "sync --connection " .. id)
+    assert.equal(before, e:control("stats").requests)
   end)
 
   describe("sync without a key in the environment", function()

@@ -7,22 +7,16 @@ local find = require "commerce.cli.find"
 
 local connect = {}
 
---- The key that was given: in a file, or in STRIPE_SECRET_KEY.
----@param file string? its path, "-" for standard input
+--- The key in STRIPE_SECRET_KEY.
 ---@return userdata? key a `commerce.core` secret; nil, alone, if there is none
 ---@return string? message
 ---@return commerce.Details? details
-function connect.key(file)
-  local key, message, details
-  if file then
-    key, message, details = core.secret_from_file(file)
-  else
-    key, message, details = core.secret_from_env "STRIPE_SECRET_KEY"
-  end
+function connect.key()
+  local key, message, details = core.secret_from_env "STRIPE_SECRET_KEY"
   if key or not message then
     return key
   end
-  return nil, (file or "STRIPE_SECRET_KEY") .. ": " .. message, details
+  return nil, "STRIPE_SECRET_KEY: " .. message, details
 end
 
 --- There is no key, and one is needed.

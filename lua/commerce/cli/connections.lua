@@ -10,7 +10,10 @@ local format = require "commerce.cli.format"
 local json = require "commerce.json"
 local link = require "commerce.cli.link"
 local output = require "commerce.cli.output"
+local secret_option = require "commerce.cli.secret_option"
 local terminal = require "commerce.cli.terminal"
+
+local KEY, WHAT = "--key", "the account's own key (default: STRIPE_SECRET_KEY)"
 
 -- ---------------------------------------------------------------- showing
 
@@ -109,7 +112,10 @@ local function add_connection(app, args)
       options[name] = found.id
     end
   end
-  local key, message, details = connect.key(args.key_file)
+  local key, message, details = secret_option.read(args, KEY, WHAT)
+  if not key and not message then
+    key, message, details = connect.key()
+  end
   if message then
     return nil, message, details
   elseif not key then
@@ -178,8 +184,7 @@ local ACTIONS = {
     end) },
   { name = "add", help = "Link an account by its own key, for the first time or again.",
     define = function(sub)
-      sub:option("--key-file", "The file that holds the key, - for standard input (default: the "
-        .. "variable STRIPE_SECRET_KEY)."):argname "FILE"
+      secret_option.define(sub, KEY, WHAT)
       sub:flag("--keep-key", "Keep the key, sealed under COMMERCE_MASTER_KEY, so that `commerce "
         .. "sync` needs none.")
       sub:option("--company", "The company it belongs to (default: the one that has this account, "
