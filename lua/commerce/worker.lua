@@ -145,6 +145,22 @@ local function close_left(self, pulls, status, message)
   end
 end
 
+-- Data types that the settings do not know: those that were configured.
+local function sync_others(self, connection, asked)
+  local ok, message, details = connection:configure()
+  for name in pairs(ok and asked or {}) do
+    if ok and connection.mappings:find(name) then
+      local report
+      report, message, details = connection:sync { types = { name } }
+      ok = report ~= nil
+      if ok then
+        note_report(self, report)
+      end
+    end
+  end
+  return ok, message, details
+end
+
 local function sync_groups(self, connection, pulls)
   local groups, message, details = settings.groups(self.store, connection.row)
   if not groups then
@@ -165,7 +181,7 @@ local function sync_groups(self, connection, pulls)
       note_report(self, report)
     end
   end
-  return true
+  return sync_others(self, connection, asked)
 end
 
 local function work_on(self, work)

@@ -4,7 +4,7 @@
 local client = require "spec.support.api_client"
 local json = require "commerce.json"
 
-local SEED, REQUESTS = tonumber(os.getenv "SPEC_SEED") or 20260801, 12000
+local SEED, REQUESTS = tonumber(os.getenv "SPEC_SEED") or 20260801, 9000
 
 local SECRET = "belongs-to-two" -- is in every record of the other company
 
@@ -206,7 +206,11 @@ describe("a fuzzed request", function()
   it("is answered as documented, whatever it is", function()
     local seen = {}
     for i = 1, REQUESTS do
-      local status = check { method = pick(METHODS), path = path(), query = query_string(),
+      local method, target = pick(METHODS), path()
+      if random(20) == 1 then -- so that it gets behind the checks often enough
+        method, target = "POST", pick { "/apiKeys", "/webhooks", "/companies" }
+      end
+      local status = check { method = method, path = target, query = query_string(),
         headers = headers(), body = body(), scheme = "http" }
       seen[status] = (seen[status] or 0) + 1
       if i % 500 == 0 then -- companies and connections were deleted

@@ -35,6 +35,7 @@ local GROUPS = {
   "commerce.api.companies",
   "commerce.api.connections",
   "commerce.api.integrations",
+  "commerce.api.data_types",
   "commerce.api.profile",
   "commerce.api.sync_settings",
   "commerce.api.api_keys",

@@ -114,6 +114,15 @@ schemas.SyncSetting = object {
 schemas.SyncSettings = object { clientId = UUID, companyId = UUID, overridesDefaults = FLAG,
   settings = list(schemas.SyncSetting) }
 
+local PATHS = { type = "object", each = TEXT }
+
+schemas.SupplementalDataConfiguration = object { supplementalDataConfig = { type = "object",
+  each = object { dataSource = TEXT, pullData = PATHS, pushData = PATHS } } }
+schemas.CustomDataTypeConfiguration = object { dataSource = TEXT, requiredData = PATHS,
+  keyBy = list(TEXT), sourceModifiedDate = list(TEXT) }
+schemas.CustomDataTypeRecord = object { id = TEXT, content = { type = "object" },
+  modifiedDate = object { modifiedDate = DATE } }
+
 -- A record of a data type that the integration does not give.
 schemas.Record = object { id = TEXT }
 

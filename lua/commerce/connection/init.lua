@@ -2,6 +2,7 @@
 -- the files beside this one lead, and, when it is opened, a session at Stripe. Called by company
 -- and commerce (init).
 
+local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local fetch = require "commerce.sync.fetch"
@@ -161,6 +162,23 @@ local function run_sync(self, options)
   return report, message, details
 end
 
+--- Take in what was configured of data types over the API; once is enough.
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:configure()
+  if self.is_configured then
+    return true
+  end
+  self.is_configured = true
+  local ran, ok, message, details = pcall(configured.apply, self.store, self.integration.name,
+    self.mappings)
+  if not ran then
+    return errors.fail("mapping", "the configured data types: " .. tostring(ok))
+  end
+  return ok, message, details
+end
+
 --- Read the account's data types into the store.
 ---@param options table? see `commerce.sync.run`
 ---@return commerce.Report? report nil where nothing could be done
@@ -168,6 +186,9 @@ end
 ---@return commerce.Details? details
 function methods:sync(options)
   local ok, message, details = self:open()
+  if ok then
+    ok, message, details = self:configure()
+  end
   if not ok then
     return nil, message, details
   end

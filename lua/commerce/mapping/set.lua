@@ -273,4 +273,14 @@ function methods:define(name, declaration, store)
   self.order[#self.order + 1] = name
 end
 
+--- Define a data type whose declaration may change while the process lives: what an earlier set of
+--- mappings knew of it counts no more.
+---@param name string
+---@param declaration table see `define`
+---@param store commerce.Store?
+function methods:redefine(name, declaration, store)
+  self.root.shapes[name] = nil
+  self:define(name, declaration, store)
+end
+
 return set
