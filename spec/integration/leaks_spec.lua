@@ -237,6 +237,21 @@ describe("no secret comes out", function()
     nothing_stored()
   end)
 
+  it("of a user's own script, and of a server", function()
+    local script = away:write("own.lua", [[
+      local key = require "commerce.core".secret_from_env "STRIPE_SECRET_KEY"
+      local shop = assert(commerce.open():connect { secret_key = key, relink = true })
+      print(key, shop, shop:sync { types = { "tax_components" } })
+      error { key = key, kind = "mine", message = "with " .. tostring(key) }
+    ]])
+    run(1, "run " .. script, { STRIPE_SECRET_KEY = OWN })
+    run(2, "run " .. LIVE)
+    run(2, "serve --listen " .. LIVE)
+    run(2, "serve --public-url " .. LIVE)
+    nothing_said()
+    nothing_stored()
+  end)
+
   it("of an API key, once it has been shown", function()
     local key = run(0, "keys create --name Reader"):match "[%w_%-]+\n$":gsub("%s", "")
     assert.is_true(#key >= 22)
@@ -260,7 +275,8 @@ describe("no secret comes out", function()
   it("of any command that is not among these", function()
     local commands = run(0, "--help"):match "Commands:\n(.-)\n\n"
     for name in commands:gmatch "\n?   (%l+) " do
-      assert.is_true(ran[name], "commerce " .. name .. " has not been run here")
+      assert.is_true(ran[name], "run `commerce " .. name .. "` here, with keys planted "
+        .. "wherever it takes one")
     end
   end)
 
