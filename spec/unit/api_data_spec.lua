@@ -111,7 +111,8 @@ describe("commerce data", function()
   for _, case in ipairs {
     { DATA .. "/commerce-payments/theirs", 404, "No data available for commerce-payments" },
     { DATA .. "/commerce-payments/%ff", 404, "ID ?" },
-    { DATA .. "/commerce-orders", 404, "Datatype [commerce-orders] not supported by platform(s)" },
+    { DATA .. "/commerce-productCategories", 404,
+      "Datatype [commerce-productCategories] not supported by platform(s)" },
     { DATA .. "/commerce-locations/1", 404, "[Stripe Test]" },
     { DATA .. "/commerce-nothing", 404, "nothing at this path" },
     { DATA .. "/Commerce-payments", 404, "nothing at this path" },
@@ -147,6 +148,23 @@ describe("commerce data", function()
       assert.equal(0, body.detailedErrorCode)
     end)
   end
+
+  it("is what a script has defined, too", function()
+    local model = require "commerce.model"
+    local orders = assert(model.optional "orders")
+    assert(api.store:define_type(orders))
+    assert.equal(409, (api:get(DATA .. "/commerce-orders")))
+    assert(api.store:write_page(client.CONNECTION, { records = { orders = { { id = "in_1",
+      body = assert(model.encode(orders, { id = "in_1", totalAmount = 5, currency = "EUR" })) } } }
+      }, "2026-03-01T00:00:00Z"))
+    assert(api.store:save_pull { id = "dddddddd-0000-4000-8000-000000009999",
+      connection_id = client.CONNECTION, data_type = "orders", status = "Complete",
+      requested = "2026-02-01T00:00:00Z", read = 0, created = 0, changed = 0, unchanged = 0 })
+    local status, body = api:get(DATA .. "/commerce-orders?query=totalAmount%3E1")
+    assert.equal(200, status, body.error)
+    assert.equal("in_1", body.results[1].id)
+    assert.equal(5, select(2, api:get(DATA .. "/commerce-orders/in_1")).totalAmount)
+  end)
 
   it("is read only", function()
     for _, method in ipairs { "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "x" } do

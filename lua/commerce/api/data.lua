@@ -75,7 +75,7 @@ local TYPES = {
   { "commerce-customers", "customerId", "customers", "customer", "Customer" },
   { "commerce-disputes", "disputeId", "disputes", "dispute", "Dispute" },
   { "commerce-locations", "locationId", "locations", "location" },
-  { "commerce-orders", "orderId", "orders", "order" },
+  { "commerce-orders", "orderId", "orders", "order", "Order" },
   { "commerce-payments", "paymentId", "payments", "payment", "Payment" },
   { "commerce-paymentMethods", "paymentMethodId", "payment-methods", "payment-method",
     "PaymentMethod" },

@@ -107,14 +107,19 @@ local function put_custom(context)
   return answer.value(given)
 end
 
--- The connection of the path, and the name of the data type that its integration has configured.
+-- The connection of the path, and the name of the data type: one that its integration has
+-- configured, or that a script has defined.
 local function configured_of(context)
   local connection, company = scope.connection(context)
-  local all = must(configured.get(context.store, connection.integration))
-  if not all.custom[context.values.customDataIdentifier:lower()] then
+  local identifier = context.values.customDataIdentifier:lower()
+  if must(configured.get(context.store, connection.integration)).custom[identifier] then
+    return connection, type_name(context), company
+  end
+  local own = context.store:find_type((identifier:gsub("%-", "_")))
+  if not own or not own.own then
     refuse_custom(context)
   end
-  return connection, type_name(context), company
+  return connection, own.name, company
 end
 
 local function queue(context)

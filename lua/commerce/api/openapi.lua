@@ -76,7 +76,11 @@ local function all_schemas()
   for name, rule in pairs(schemas) do
     all[name] = schema_of(rule)
   end
+  local types = { model.optional "orders" }
   for _, data_type in ipairs(model.types()) do
+    types[#types + 1] = data_type
+  end
+  for _, data_type in ipairs(types) do
     all[data_type.title] = record_schema(data_type.shape)
   end
   return all

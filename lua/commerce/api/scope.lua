@@ -66,7 +66,17 @@ function scope.connection(context)
   return scope.connection_of(context, company, context.values.connectionId), company
 end
 
---- The data type with one of Codat's keys, if an integration gives it.
+-- A type that the integration gives only to who asks for it, such as orders: its records are there
+-- because a script has defined it.
+local function defined(context, key)
+  for _, data_type in ipairs(must(context.store:types())) do
+    if data_type.own and data_type.key:lower() == key:lower() then
+      return data_type
+    end
+  end
+end
+
+--- The data type with one of Codat's keys, if an integration gives it, or a script.
 ---@param context table
 ---@param key string such as "commerce-payments", in any case
 ---@param integration table see `commerce.platform.stripe`
@@ -77,8 +87,9 @@ function scope.data_type(context, key, integration)
       return data_type
     end
   end
-  answer.refuse(404, ("Datatype [%s] not supported by platform(s) [%s]")
-    :format(key:sub(1, MOST_SHOWN), integration.title))
+  return defined(context, key) or answer.refuse(404,
+    ("Datatype [%s] not supported by platform(s) [%s]"):format(key:sub(1, MOST_SHOWN),
+      integration.title))
 end
 
 --- The query and the order that a list is asked for with.
