@@ -21,6 +21,7 @@ local read_records = require "commerce.connection.records"
 local runtime = require "commerce.runtime"
 local store = require "commerce.store"
 local stripe = require "commerce.platform.stripe"
+local webhook = require "commerce.webhook"
 
 local commerce = {
   _VERSION = core.version,
@@ -277,6 +278,17 @@ end
 ---@return commerce.Details? details
 function methods:migrate(shop, options)
   return migrate.run(self, shop, options)
+end
+
+--- Take in a webhook that Stripe sent: verify it, keep it, and say for whom it is.
+---@param body string as it came, byte for byte
+---@param signature string? the Stripe-Signature header
+---@param options table see `commerce.webhook.receive`
+---@return commerce.Received? received nil if it was refused or could not be stored
+---@return string? message
+---@return commerce.Details? details
+function methods:receive_webhook(body, signature, options)
+  return webhook.receive(self, body, signature, options)
 end
 
 --- Iterate over stored records of all connections of the application's mode.

@@ -32,7 +32,7 @@ function worker.new(app, options)
   errors.check_options(options, { lease = "number", log = "function", connection = "table" })
   return setmetatable({ app = app, store = app.store, id = core.uuid(),
     lease = options.lease or LEASE, log = options.log or function() end,
-    options = options.connection or {}, looked = nil }, worker_mt)
+    options = options.connection or {}, looked = nil, applied = {} }, worker_mt)
 end
 
 -- ---------------------------------------------------------------- what is due
@@ -174,7 +174,8 @@ local function sync_groups(self, connection, pulls)
     local types = types_of(group, asked)
     if types then
       local report
-      report, message, details = connection:sync { types = types, since = group.since }
+      report, message, details = connection:sync { types = types, since = group.since,
+        worker = self.id }
       if not report then
         return nil, message, details
       end
@@ -225,6 +226,47 @@ local function keep_lease(self, connection_id, stopping)
   end
 end
 
+-- ---------------------------------------------------------------- webhooks
+
+local APPLY_AGAIN = 30 -- seconds until what could not be applied is tried again
+
+local function apply_to(self, connection_id)
+  local connection = self.app:connection(connection_id, self.options)
+  if not connection or connection.status ~= "Linked" or connection:has_key() ~= true then
+    return
+  end
+  local report, message = connection:apply_events()
+  connection:close()
+  if report then
+    note_report(self, report)
+  else
+    note_failure(self, connection_id, message)
+  end
+end
+
+-- What webhooks brought to one connection; whether there was any.
+local function apply_events(self)
+  local counts, message, details = self.store:waiting_counts()
+  if not counts then
+    return nil, message, details
+  end
+  local now = core.now()
+  for connection_id, count in pairs(counts) do
+    -- what is left of the last time waits; what came in since does not
+    local last = self.applied[connection_id]
+    if not last or count > last.left or now - last.at >= APPLY_AGAIN then
+      apply_to(self, connection_id)
+      counts, message, details = self.store:waiting_counts()
+      if not counts then
+        return nil, message, details
+      end
+      self.applied[connection_id] = { at = now, left = counts[connection_id] or 0 }
+      return true
+    end
+  end
+  return false
+end
+
 local function never()
   return false
 end
@@ -245,7 +287,7 @@ function methods:step(stopping)
   if message then
     return nil, message, details
   elseif not work then
-    return false
+    return apply_events(self)
   end
   local stop = runtime.every_second(keep_lease(self, work.connection_id, stopping or never))
   local ran, result, reason, why = pcall(work_on, self, work)

@@ -1,73 +1,29 @@
 -- A sync after another reads what changed, not everything, and ends with what a whole reading
 -- gives.
 
-local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
+local shops_at = require("spec.support.shops").new
 
-local UNLIMITED = { rate = 0, endpoint_rate = 0, backoff = 0.005, backoff_cap = 0.02 }
 local KEY = "sk_test_emulator"
 local DAY = 86400
 
 describe("an incremental sync", function()
-  local e, box, number = nil, nil, 0
+  local e, box, open, sync, entry_of, assert_like_whole
 
   setup(function()
     e = emulator.start { charges = 100, compact = true }
     box = sandbox.new()
+    local shops = shops_at(e, box, KEY)
+    open, sync, entry_of = shops.open, shops.sync, shops.entry_of
+    assert_like_whole = shops.assert_like_whole
   end)
 
   teardown(function()
     e:stop()
     box:close()
   end)
-
-  local function open(options)
-    number = number + 1
-    local path = box:path(("shop%d.db"):format(number))
-    local app = assert(commerce.open { store = "sqlite:" .. path })
-    local all = { secret_key = KEY, base_url = e.base }
-    for _, part in ipairs { UNLIMITED, options or {} } do
-      for name, value in pairs(part) do
-        all[name] = value
-      end
-    end
-    return assert(app:connect(all)), path
-  end
-
-  local function sync(shop, options)
-    local report = assert(shop:sync(options))
-    assert.is_true(report.complete, tostring(report))
-    return report
-  end
-
-  local function entry_of(report, name)
-    for _, entry in ipairs(report.types) do
-      if entry.type == name then
-        return entry
-      end
-    end
-  end
-
-  -- Everything but the dates of change, which a whole reading cannot know, and the deleted records,
-  -- which it does not see.
-  local function contents(path)
-    local parts = {}
-    for _, name in ipairs(rows.TYPES) do
-      parts[#parts + 1] = name .. "\n" .. rows.sql(path, ([[
-        SELECT id, json_remove(data, '$.modifiedDate', '$.sourceModifiedDate') FROM %s
-        WHERE metadata_is_deleted IS NOT 1 ORDER BY id]]):format(name))
-    end
-    return table.concat(parts, "\n")
-  end
-
-  local function assert_like_whole(path)
-    local fresh, whole = open()
-    sync(fresh)
-    fresh:close()
-    assert.equal("", rows.difference(contents(whole), contents(path)))
-  end
 
   for round = 1, 5 do
     it("ends where a whole reading ends, round " .. round, function()

@@ -331,7 +331,8 @@ describe("a killed sync", function()
     local whole, pages_of_100 = rows.dump(path), 10
     new_store "command.db"
     live.COMMERCE_STORE = "sqlite:" .. path
-    status = box:kill_after(box:command("build/commerce sync --json", live), '"start"', 0.2)
+    status = box:kill_after(box:command("build/commerce sync --json", live),
+      '"created":[2-9][0-9][0-9].*"type":"payments"', 0)
     assert.equal(137, status)
     assert.equal("ok\n", rows.sql(path, "PRAGMA integrity_check"))
     local stored = math.floor(rows.number(path, ("SELECT count(*) FROM payments WHERE %s")

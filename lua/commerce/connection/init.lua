@@ -234,6 +234,21 @@ function methods:get(path, query)
   return fetch.one(self, path, query)
 end
 
+--- Apply the events that `commerce.webhook.receive` has kept. A sync does so, too.
+---@param options table? worker: who does it, see `commerce.sync.run`
+---@return commerce.Report? report nil where nothing could be done
+---@return string? message
+---@return commerce.Details? details
+function methods:apply_events(options)
+  options = options or {}
+  errors.check_options(options, { worker = "string" })
+  local ok, message, details = self:open()
+  if not ok then
+    return nil, message, details
+  end
+  return sync.apply(self, options.worker)
+end
+
 --- Compare what is stored with Stripe: the balance, payouts, and every type's records.
 ---@param options table? see `commerce.verify.run`
 ---@return commerce.VerifyReport? report nil where nothing could be done

@@ -294,12 +294,23 @@ local function add_counters()
   return COUNTERS
 end
 
+-- Events that webhooks brought, until they are applied: see store/inbox.lua.
+local function add_inbox()
+  return { [[CREATE TABLE inbox (
+      number INTEGER PRIMARY KEY,
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      id TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      body TEXT NOT NULL,
+      UNIQUE (connection_id, id))]] }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
   [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings,
-  [10] = add_counters }
+  [10] = add_counters , [11] = add_inbox }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

@@ -112,6 +112,7 @@ local PARTS = {
   "commerce.store.records",
   "commerce.store.sources",
   "commerce.store.sweeps",
+  "commerce.store.inbox",
   "commerce.store.listings",
   "commerce.store.companies",
   "commerce.store.connections",

@@ -282,6 +282,9 @@ end
 
 local function close_pull(self, entry)
   local pull = entry.pull
+  if not pull then -- what webhooks bring is no pull
+    return true
+  end
   pull.status, pull.completed = pull_status(self, entry), time.now()
   pull.progress = pull.status == "Complete" and 100 or pull.progress
   pull.error_message = entry.error
@@ -318,7 +321,7 @@ function methods:close()
     if not ok then
       return nil, message, details
     end
-    entry.reason = entry.status ~= "complete" and entry.pull.status or nil
+    entry.reason = entry.status ~= "complete" and pull_status(self, entry) or nil
     entry.pull, entry.details = nil, nil
     local event = { event = "type" }
     for name, value in pairs(entry) do

@@ -69,6 +69,8 @@ local function take(run, task, change)
   end
   local will_do, message, details = snapshot_will_do(run, task, change)
   if will_do then
+    -- another event of that second may still come: this one is looked at again the next time
+    (run.applied[change.resource] or {})[change.id] = nil
     return store(run, task, change, change.snapshot)
   elseif message then
     return nil, message, details

@@ -64,8 +64,10 @@ local function groups_of_types(platform, tasks, watchers)
   return #groups > 0 and groups or { {} } -- of any type: it tells where the next run goes on
 end
 
--- The lists of a user's own, by the events that tell of them.
-local function own_resources(tasks)
+--- The lists of a user's own, by the events that tell of them.
+---@param tasks commerce.Task[]
+---@return table<string, string> resources by event type
+function feed.own_resources(tasks)
   local own = {}
   for _, task in ipairs(tasks) do
     for _, event_type in ipairs(task.resource.own and task.resource.events or {}) do
@@ -205,7 +207,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function feed.read(run, tasks, since)
-  local own, watchers, groups = own_resources(tasks), watching(tasks), {}
+  local own, watchers, groups = feed.own_resources(tasks), watching(tasks), {}
   for i, types in ipairs(groups_of_types(run.connection.platform, tasks, watchers)) do
     local found, message, details = read_group(run, types, since, { changes = {}, by_key = {},
       latest = {}, newest = since or 0, snapshots = 0, own = own, watchers = watchers })

@@ -6,6 +6,7 @@
 
 local errors = require "commerce.errors"
 local feed = require "commerce.sync.feed"
+local inbox = require "commerce.sync.inbox"
 local query = require "commerce.query"
 local saved_states = require "commerce.sync.saved_states"
 local time = require "commerce.time"
@@ -142,7 +143,9 @@ local function remember_applied(run, found)
       local list = run.applied[change.resource] or {}
       run.applied[change.resource], list[change.id] = list, change.at
     end
-    if change.dated then
+    -- a list dates only what has changed since the last run: older dates are stored already
+    local saved = run.follows[change.resource]
+    if change.dated and saved and change.dated > saved.events_since then
       local list = run.dated[change.resource] or {}
       run.dated[change.resource], list[change.id] = list, change.dated
     end
@@ -188,7 +191,7 @@ end
 --- Decide how each list is read, and find what changed in those that were read before.
 ---@param run commerce.Run gets `saved` (of each list that holds), `follows` (of those whose changes
 ---  the feed tells), `events_since`, `latest_event` and `applied` (where the next run goes on in
----  the feed), `dated` (by resource and id: unix seconds of the newest event)
+---  the feed), `dated` (by resource and id: unix seconds of the newest event, if it is new)
 ---@param tasks commerce.Task[]
 ---@return commerce.Change[]? changes that no list will show; nil if the store failed
 ---@return string? message
@@ -215,11 +218,12 @@ function incremental.changes(run, tasks)
   if since then
     check_gaps(run, lists, found, since)
   end
+  ok, message, why = inbox.collect(run, lists, found.by_key, found.changes)
+  if not ok then
+    return nil, message, why
+  end
   run.events_since, run.latest_event = found.newest, found.latest
   remember_applied(run, found)
-  if not since then
-    run.dated = {} -- one page of the feed would date some objects and not others
-  end
   return to_fetch(run, lists, found)
 end
 

@@ -1,6 +1,6 @@
 -- A sync run: composes session, reading, mapping and store. Called by connection.
 
-local books = require "commerce.sync.books"
+local apply = require "commerce.sync.apply"
 local changed = require "commerce.sync.changed"
 local errors = require "commerce.errors"
 local hooking = require "commerce.sync.hooking"
@@ -9,6 +9,7 @@ local joined = require "commerce.sync.joins"
 local plan = require "commerce.sync.plan"
 local probe = require "commerce.sync.probe"
 local reading = require "commerce.sync.reading"
+local runs = require "commerce.sync.run"
 local sweep = require "commerce.sync.sweep"
 local time = require "commerce.time"
 
@@ -20,7 +21,8 @@ local sync = {
 }
 
 local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "any",
-  full = "boolean", progress = "function", page_size = "number", ranges = "number" }
+  full = "boolean", progress = "function", page_size = "number", ranges = "number",
+  worker = "string" }
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
@@ -174,14 +176,54 @@ local function begin(run, mappings, tasks)
   return read_everything(run, mappings, tasks, run.joins)
 end
 
+local function read_and_close(run, mappings)
+  local tasks = {}
+  local ok, message, details = begin(run, mappings, tasks)
+  if not ok then
+    run.books:abandon(message, details)
+    return nil, message, details
+  end
+  local report
+  report, message, details = run.books:close()
+  if report then
+    ok, message, details = reading.finish(run, tasks) -- last: a kill before it continues this run
+  end
+  if report and ok and run.hooks then
+    run.hooks:finish(report)
+  end
+  return ok and report or nil, message, details
+end
+
+local function run_with_hooks(connection, mappings, options, times, held)
+  local hooks, failures = hooking.new(connection, options), {}
+  if hooks then
+    local ok, message, details = hooks:whole "before_sync"
+    if ok then
+      mappings, failures, details = wanted(hooks, mappings)
+      ok, message = mappings ~= nil, failures
+    end
+    if not ok then
+      return nil, message, details
+    end
+  end
+  local run = runs.new(connection, mappings, { since = times.since, before = times.before,
+    full = options.full, page_size = options.page_size, ranges = options.ranges or RANGES,
+    floor = connection.account_created,
+    progress = options.progress or sync.progress and sync.progress() }, hooks)
+  run.lease, run.failures = held, failures
+  return read_and_close(run, mappings)
+end
+
 --- Read a connection's data types from the source into the store.
 ---@param connection commerce.Connection
 ---@param options table? types: list of names (all if left out); since, before: dates or unix
 ---  seconds, only objects created from then on, or before ("until" is the same, but a word of
 ---  Lua's own); full: read everything again; progress: a function that gets events; page_size:
 ---  objects a request, 1 to 100; ranges: how many parts of a list are read side by side at most,
----  1 for one page after the other
----@return commerce.Report? report nil where nothing could be done (bad arguments, the store)
+---  1 for one page after the other; worker: who does it under a lease on the connection that is the
+---  caller's to give back (default: this process, for this run)
+---@return commerce.Report? report nil where nothing could be done (bad arguments, the store,
+---  another run under way: details.code "busy")
 ---@return string? message
 ---@return commerce.Details? details
 function sync.run(connection, options)
@@ -205,43 +247,12 @@ function sync.run(connection, options)
   if not ok then
     return nil, message, details
   end
-  local hooks, failures = hooking.new(connection, options), {}
-  if hooks then
-    ok, message, details = hooks:whole "before_sync"
-    if ok then
-      mappings, failures, details = wanted(hooks, mappings)
-      ok, message = mappings ~= nil, failures
-    end
-    if not ok then
-      return nil, message, details
-    end
-  end
-  local run = {
-    connection = connection, session = connection.session, transport = connection.transport,
-    limiter = connection.limiter,
-    store = connection.store, livemode = connection.integration.livemode,
-    books = books.new(connection, mappings, options.progress or sync.progress and sync.progress(),
-      hooks), started = os.time(),
-    hooks = hooks, failures = failures,
-    options = { since = since, before = before, full = options.full, page_size = options.page_size,
-      ranges = options.ranges or RANGES, floor = connection.account_created },
-    finished = {}, states = {}, unfollowed = {}, reread = {},
-  }
-  local tasks = {}
-  ok, message, details = begin(run, mappings, tasks)
-  if not ok then
-    run.books:abandon(message, details)
-    return nil, message, details
-  end
-  local report
-  report, message, details = run.books:close()
-  if report then
-    ok, message, details = reading.finish(run, tasks) -- last: a kill before it continues this run
-  end
-  if report and ok and hooks then
-    hooks:finish(report)
-  end
-  return ok and report or nil, message, details
+  return runs.alone(connection, options.worker, function(held)
+    return run_with_hooks(connection, mappings, options, { since = since, before = before }, held)
+  end)
 end
+
+--- Apply what webhooks brought.
+sync.apply = apply.run
 
 return sync

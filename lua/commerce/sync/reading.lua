@@ -5,6 +5,7 @@ local backfill = require "commerce.sync.backfill"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local inbox = require "commerce.sync.inbox"
 local incremental = require "commerce.sync.incremental"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
@@ -33,6 +34,8 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field dated table<string, table<string, integer>> by resource and id: of events, unix seconds
 ---@field latest_event table<string, integer> by resource: the newest event, unix seconds
 ---@field reread table<string, boolean> those that have to be read whole the next time
+---@field lease table
+---@field inbox table[]? the events of webhooks that it applies
 ---@field joins table[] consumers with a join
 ---@field hooks commerce.Hooking? nil where there are none
 
@@ -281,7 +284,13 @@ function reading.finish(run, tasks)
   if not ok then
     return nil, message, details
   end
-  return sweep.finish(run, tasks)
+  ok, message, details = sweep.finish(run, tasks)
+  if not ok then
+    return nil, message, details
+  end
+  return inbox.finish(run, function(name)
+    return run.finished[name] and not run.unfollowed[name]
+  end)
 end
 
 return reading

@@ -26,10 +26,10 @@ end
 ---@param records table<string, table[]> receives them by data type name
 ---@param gone table<string, string[]> receives ids by data type name, of objects that give it
 ---  nothing
----@param dated table<string, integer>? unix seconds by id: when objects changed, as events told
+---@param dated integer? when it changed (unix seconds), as an event told
 function storing.take(run, consumers, object, records, gone, dated)
   -- a resource that dates its own changes needs no event's date
-  local changed_at = not object.updated and dated and dated[object.id] or nil
+  local changed_at = not object.updated and dated or nil
   for _, consumer in ipairs(consumers) do
     local list = records[consumer.type] or {}
     records[consumer.type] = list
@@ -64,6 +64,10 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function storing.write(run, page)
+  local kept, reason, why = run.lease:keep()
+  if not kept then
+    return nil, reason, why
+  end
   page.seen = page.sweep and seen_of(page.records or {}, page.sources) or nil
   if run.hooks then
     local ok, message, details = run.hooks:before_write(page)
@@ -111,13 +115,13 @@ end
 ---@return commerce.Details? details
 function storing.page(run, task, page, reader)
   local records, sources, gone = {}, {}, {}
-  local unsettled = task.resource.unsettled
+  local unsettled, dated = task.resource.unsettled, run.dated[task.name] or {}
   for i = 1, #page do
     local object, text, details = decoded(run, task, page:element(i, task.projection))
     if not object then
       return nil, text, details
     end
-    storing.take(run, task.consumers, object, records, gone, run.dated[task.name])
+    storing.take(run, task.consumers, object, records, gone, dated[object.id])
     if task.keep then
       local id, parent_id = task.keep(object)
       sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
@@ -167,7 +171,7 @@ function storing.changed(run, task, change, text)
     return storing.deleted(run, task, change)
   end
   local records, sources, gone = {}, {}, {}
-  storing.take(run, task.consumers, object, records, gone, run.dated[task.name])
+  storing.take(run, task.consumers, object, records, gone, change.dated)
   if task.keep then
     local id, parent_id = task.keep(object)
     sources[1] = { id = id, parent_id = parent_id, data = whole }

@@ -48,6 +48,15 @@ function changes.resources_of(event, own)
   return mine and { mine, unpack(BY_TYPE[event.type] or {}) } or BY_TYPE[event.type] or {}
 end
 
+--- Whether an event tells that a merchant has ended a platform's access: its object is the
+--- platform's application then, and `account` the merchant's (Stripe's documentation, "Types of
+--- events").
+---@param event table
+---@return boolean
+function changes.ends_access(event)
+  return event.type == "account.application.deauthorized"
+end
+
 local function id_of(value)
   return type(value) == "table" and value.id or type(value) == "string" and value or nil
 end

@@ -1,0 +1,136 @@
+-- Webhooks that Stripe sends, whatever server takes them in: verified, kept, acknowledged, and
+-- applied later by the same path that a sync goes. Called by commerce (init) and by servers.
+
+local connection = require "commerce.connection"
+local core = require "commerce.core"
+local errors = require "commerce.errors"
+local integrations = require "commerce.integrations"
+local json = require "commerce.json"
+local stripe = require "commerce.platform.stripe"
+local time = require "commerce.time"
+
+local webhook = {}
+
+local OPTIONS = { integration = "string", secrets = "table", account = "string",
+  tolerance = "number", now = "number" }
+
+---@class commerce.Received
+---@field event string the event's id
+---@field type string
+---@field connections string[] ids of those that it is for
+---@field kept integer for how many it was new
+---@field ignored string? why it is for none; such an event is to be acknowledged all the same
+
+local function is_event(event)
+  return type(event) == "table" and event.object == "event" and type(event.id) == "string"
+    and type(event.type) == "string" and type(event.livemode) == "boolean"
+    and type(event.created) == "number" and type(event.data) == "table"
+    and type(event.data.object) == "table" and type(event.data.object.id) == "string"
+end
+
+local function ignored(event, reason)
+  return { event = event.id, type = event.type, connections = {}, kept = 0, ignored = reason }
+end
+
+-- The linked connections of the account that an event is about. One that a Connect endpoint sent
+-- names its account; one of an account's own endpoint does not.
+local function connections_of(app, event, integration, own_account)
+  local account = type(event.account) == "string" and event.account or own_account
+  if not account then
+    return nil, "it names no account, and none is given for this endpoint"
+  end
+  local list, message, details = connection.list(app, { integration = integration.name,
+    account = account, status = "Linked" })
+  if list and not list[1] then
+    return nil, "no linked connection has account " .. account
+  end
+  return list, message, details
+end
+
+-- The merchant has ended the platform's access. What is stored stays. An event from before the
+-- connection was linked anew says nothing of it.
+local function end_access(list, event)
+  local ended = {}
+  for _, shop in ipairs(list) do
+    local linked = time.parse(shop.linked or shop.created)
+    if shop.auth == "connect" and event.created >= linked then
+      local ok, message, details = shop:deauthorize("the merchant ended the access at Stripe")
+      if not ok and not (type(details) == "table" and details.kind == "state") then
+        return nil, message, details
+      end
+      ended[#ended + 1] = shop.id
+    end
+  end
+  return { event = event.id, type = event.type, connections = ended, kept = #ended,
+    ignored = #ended == 0 and "it is older than the link" or nil }
+end
+
+local function keep(app, list, event, body)
+  local rows, ids = {}, {}
+  for i, shop in ipairs(list) do
+    ids[i] = shop.id
+    rows[i] = { connection_id = shop.id, id = event.id, at = event.created, body = body }
+  end
+  local kept, message, details = app.store:keep_events(rows)
+  if not kept then
+    return nil, message, details
+  end
+  return { event = event.id, type = event.type, connections = ids, kept = kept }
+end
+
+--- Take in a webhook. When this returns, the event is stored: it can be acknowledged. Events may
+--- come in any order and more than once. `connection:apply_events`, or the next sync, applies them.
+--- One that is for none of our connections, or of the other mode, is ignored, not refused: Stripe
+--- would only send it again for days.
+---@param app commerce.App
+---@param body string as it came, byte for byte
+---@param signature string? the Stripe-Signature header
+---@param options table integration: "stripe" or "stripe-test", whose endpoint it came to; secrets:
+---  the endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones;
+---  account: whose endpoint it is, if not a Connect endpoint; tolerance (seconds, 300); now (unix
+---  seconds)
+---@return commerce.Received? received nil if it was refused (details.kind "auth": the signature;
+---  "decode": no event) or could not be stored ("store"): do not acknowledge it then
+---@return string? message
+---@return commerce.Details? details
+function webhook.receive(app, body, signature, options)
+  errors.check_options(options, OPTIONS)
+  local integration = stripe.integrations[options.integration]
+  if not integration then
+    error("bad option 'integration': stripe or stripe-test expected", 2)
+  end
+  local ok, message, details = core.verify_signature { body = body, header = signature,
+    secrets = options.secrets, tolerance = options.tolerance, now = options.now }
+  if not ok then
+    return nil, message, details
+  end
+  local event = json.decode(body)
+  if not is_event(event) then
+    return errors.fail("decode", "webhook: the body is no event of Stripe's")
+  elseif event.livemode ~= integration.livemode then
+    return ignored(event, ("it is of %s mode, %s is not"):format(
+      event.livemode and "live" or "test", integration.title))
+  end
+  local ends_access = stripe.changes.ends_access(event)
+  local facts
+  facts, message, details = integrations.find(app.store, integration.name)
+  if not facts then
+    return nil, message, details
+  elseif ends_access and facts.client_id and facts.client_id ~= event.data.object.id then
+    return ignored(event, "it is about another platform's access")
+  end
+  local list
+  list, message, details = connections_of(app, event, integration, options.account)
+  if not list then
+    if details then
+      return nil, message, details
+    end
+    return ignored(event, message)
+  end
+  if ends_access then
+    return end_access(list, event)
+  end
+  return keep(app, list, event, body)
+end
+
+return webhook

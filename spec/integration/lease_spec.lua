@@ -1,0 +1,111 @@
+-- One run at a time for a connection, and no waiting for one that was killed.
+
+local emulator = require "spec.support.emulator"
+local lease = require "commerce.sync.lease"
+local rows = require "spec.support.rows"
+local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
+local socket = require "socket"
+
+local KEY = "sk_test_emulator"
+
+describe("two runs of one connection", function()
+  local e, box, path
+
+  setup(function()
+    e = emulator.start { charges = 300, compact = true }
+    box = sandbox.new { STRIPE_SECRET_KEY = KEY, STRIPE_API_BASE = e.base }
+  end)
+
+  teardown(function()
+    e:stop()
+    box:close()
+  end)
+
+  before_each(function()
+    e:reset { charges = 300, compact = true }
+    path = box:path "shop.db"
+    shell.run("rm -f " .. path .. "*")
+    assert.equal(0, (box:commerce("sync --type tax_components --store sqlite:" .. path)))
+  end)
+
+  local function leases()
+    return rows.sql(path, "SELECT worker FROM leases")
+  end
+
+  -- A run that hangs on its first page of charges; gives its process id once it has its lease.
+  local function begin_one()
+    e:control("faults", { match = { path = "/v1/charges" }, action = { type = "hang" } })
+    local _, pid = shell.run(box:command("build/commerce sync --type payments --store sqlite:"
+      .. path) .. " >/dev/null 2>&1 & echo $!")
+    for _ = 1, 300 do
+      if leases() ~= "" then
+        return (pid:gsub("%s", ""))
+      end
+      socket.sleep(0.01)
+    end
+    error "no lease was taken"
+  end
+
+  it("are told apart: the second one says so and changes nothing", function()
+    local pid = begin_one()
+    local status, _, errors = box:commerce("sync --store sqlite:" .. path)
+    shell.run("kill -9 " .. pid)
+    assert.equal(1, status)
+    assert.matches("is being synced by another process", errors)
+    assert.equal("0\n", rows.sql(path, "SELECT count(*) FROM customers"))
+  end)
+
+  it("follow at once if the first one was killed", function()
+    local pid = begin_one()
+    shell.run("kill -9 " .. pid)
+    e:control("faults", { clear = true })
+    assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
+    assert.equal("", leases())
+  end)
+
+  it("follow when the lease has run out, if the first one is out of sight", function()
+    rows.sql(path, ("INSERT INTO leases SELECT id, 'elsewhere:7:9', %d FROM connections")
+      :format(os.time() + 60))
+    assert.equal(1, (box:commerce("sync --store sqlite:" .. path)))
+    rows.sql(path, "UPDATE leases SET expires = " .. os.time() - 1)
+    assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
+  end)
+end)
+
+describe("a lease", function()
+  local function store(answers)
+    local calls = { renewals = 0 }
+    function calls:lease()
+      self.renewals = self.renewals + 1
+      return table.remove(answers, 1)
+    end
+    function calls:leases()
+      return { c1 = "other:1:2" }
+    end
+    function calls:release()
+      self.released = true
+    end
+    return calls
+  end
+
+  it("names this process, so that no other one is it", function()
+    assert.matches("^.+:%d+:%d+$", lease.worker())
+    assert.equal(lease.worker(), lease.worker())
+  end)
+
+  it("is renewed now and then, and lost to one that took it over", function()
+    local db = store { true, true, false }
+    local held = assert(lease.take(db, "c1", "me"))
+    assert.is_true(held:keep())
+    assert.equal(1, db.renewals)
+    held.renewed = held.renewed - 20
+    assert.is_true(held:keep())
+    assert.equal(2, db.renewals)
+    held.renewed = held.renewed - 20
+    local ok, message, details = held:keep()
+    assert.is_nil(ok)
+    assert.matches("taken over by another process", message)
+    assert.same({ "store", "taken_over" }, { details.kind, details.code })
+  end)
+end)
