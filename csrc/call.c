@@ -30,16 +30,16 @@ static const char *check_method(lua_State *L) {
 }
 
 /*
-** session:request{path, method, query, form, endpoint, timeout, projection} -> call
+** session:request{path, method, query, form, body, endpoint, timeout, projection} -> call
 ** Queues one request; core.d.lua has the options. Nothing is sent before transport:run.
 */
 int cm_call_new(lua_State *L) {
-  static const char *const names[] = {"path",     "method",  "query",      "form",
+  static const char *const names[] = {"path",     "method",  "query",      "form", "body",
                                       "endpoint", "timeout", "projection", NULL};
   cm_client *c = cm_check_session(L, 1);
-  const char *method, *path, *endpoint, *wrong;
+  const char *method, *path, *endpoint, *body, *wrong;
   double timeout;
-  size_t n;
+  size_t n, length;
   bool projected;
   cm_call *call;
   lua_settop(L, 2);
@@ -47,11 +47,14 @@ int cm_call_new(lua_State *L) {
   projected = cm_opt_object(L, 2, "projection", CM_PROJECTION_CLASS, false) != NULL;
   method = check_method(L);
   path = cm_opt_string(L, 2, "path", "", &n);
-  wrong = cm_url_path_fault(path, n);
+  wrong = c->foreign ? cm_url_target_fault(path, n) : cm_url_path_fault(path, n);
   if (wrong)
     cm_opt_error(L, "path", wrong);
   endpoint = cm_opt_text(L, 2, "endpoint", NULL, CM_ENDPOINT_MAX);
   timeout = cm_opt_number(L, 2, "timeout", c->timeout, 0.001, 86400);
+  body = cm_opt_string(L, 2, "body", NULL, &length);
+  if (body && (!c->foreign || strcmp(method, "POST") != 0))
+    cm_opt_error(L, "body", "only for POST in a session without a key");
   call = cm_new(L, CALL_CLASS, sizeof *call);
   if (!cm_request_init(&call->request, c, method, path, endpoint))
     return luaL_error(L, "out of memory");
@@ -60,6 +63,8 @@ int cm_call_new(lua_State *L) {
   cm_opt_pairs(L, 2, "form", &call->request.form, NULL);
   if (call->request.form.len && strcmp(method, "POST") != 0)
     cm_opt_error(L, "form", "only for POST");
+  if (body && !cm_buf_add(&call->request.form, body, length))
+    return luaL_error(L, "out of memory");
   cm_keep(L, 3, 1);
   if (projected) {
     lua_getuservalue(L, 3);

@@ -63,6 +63,7 @@ cm_client *cm_client_child(cm_client *parent) {
   c->timeout = parent->timeout;
   c->low_speed_time = parent->low_speed_time;
   c->max_body = parent->max_body;
+  c->foreign = parent->foreign;
   while (c->n_headers < parent->n_headers) {
     const cm_buf *line = &parent->lines[c->n_headers];
     cm_buf_init(&c->lines[c->n_headers], 0, true);

@@ -29,6 +29,7 @@ typedef struct cm_client {
   double timeout; /* seconds an attempt may take */
   long low_speed_time;
   size_t max_body;
+  bool foreign; /* no key: somebody else's server, whose paths may be secrets */
   /* libcurl only reads this list, so its nodes and text are ours: no copy outside wiped memory. */
   struct curl_slist headers[CM_HEADERS];
   cm_buf lines[CM_HEADERS];

@@ -135,6 +135,12 @@ bool cm_request_prepare(cm_request *r, CURL *easy) {
   return ok;
 }
 
+/* How messages call what was asked for. A stranger's path is kept out of them: many a webhook's
+   address is its password. */
+static const char *known_as(const cm_request *r) {
+  return r->client->foreign ? r->client->base.host : r->path;
+}
+
 /* Sorts libcurl's complaint: what to do about it, its kind, and words for it. */
 static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *out, size_t room) {
   const char *host = r->client->base.host;
@@ -265,9 +271,9 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   }
   r->state = CM_FAILED;
   if (o.net == CM_NET_OK)
-    cm_failure_http(f, r->method, r->path);
+    cm_failure_http(f, r->method, known_as(r));
   else
-    cm_failure_say(f, r->method, r->path, words);
+    cm_failure_say(f, r->method, known_as(r), words);
   if (r->watch)
     r->watch->ended(r->owner, r);
   return true;
@@ -280,7 +286,7 @@ void cm_request_fail(cm_request *r, cm_kind kind, const char *text) {
   cm_failure_init(&r->failure);
   r->failure.kind = kind;
   r->failure.attempts = r->attempts;
-  cm_failure_say(&r->failure, r->method, r->path, text);
+  cm_failure_say(&r->failure, r->method, known_as(r), text);
   r->state = CM_FAILED;
   if (r->watch)
     r->watch->ended(r->owner, r);

@@ -33,6 +33,7 @@ typedef struct options {
   const char *version, *account, *user_agent;
   double timeout, backoff, backoff_cap;
   long long retries, low_speed_time, max_body;
+  bool foreign;
 } options;
 
 /* The limiter that an option names, or NULL. */
@@ -45,13 +46,16 @@ static void read_options(lua_State *L, options *o) {
   static const char *const names[] = {
       "transport",        "key",        "base_url", "version",     "account", "limiter",
       "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
-      "max_body",         "user_agent", NULL};
+      "max_body",         "user_agent", "foreign",  NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);
   o->transport = cm_opt_object(L, 1, "transport", CM_TRANSPORT_CLASS, true);
-  o->key = cm_opt_object(L, 1, "key", CM_SECRET_CLASS, true);
-  if (o->key->bytes.len == 0)
+  o->foreign = cm_opt_bool(L, 1, "foreign", false);
+  o->key = cm_opt_object(L, 1, "key", CM_SECRET_CLASS, !o->foreign);
+  if (o->key && o->foreign)
+    cm_opt_error(L, "key", "not for a foreign server");
+  if (o->key && o->key->bytes.len == 0)
     cm_opt_error(L, "key", "secret is closed");
   o->limiter = limiter(L, "limiter");
   o->platform_limiter = limiter(L, "platform_limiter");
@@ -83,6 +87,9 @@ static void read_options(lua_State *L, options *o) {
 static bool set_headers(cm_client *c, const options *o) {
   cm_buf bearer;
   bool ok;
+  if (o->foreign) /* not a word of Stripe or of a key */
+    return cm_client_header(c, "Content-Type", "application/json", 16) &&
+           cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent));
   cm_buf_init(&bearer, 0, true);
   ok =
       cm_buf_adds(&bearer, "Bearer ") && cm_buf_add(&bearer, o->key->bytes.data, o->key->bytes.len);
@@ -95,9 +102,9 @@ static bool set_headers(cm_client *c, const options *o) {
 
 /*
 ** core.session{transport, key, base_url, version, account, limiter, platform_limiter, retries,
-** backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent} -> session
+** backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign} -> session
 ** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
-** its transport alive and its own wiped copy of the key.
+** its transport alive and its own wiped copy of the key. A foreign server gets JSON, and no key.
 */
 int cm_session_new(lua_State *L) {
   options o;
@@ -113,6 +120,7 @@ int cm_session_new(lua_State *L) {
   c->timeout = o.timeout;
   c->low_speed_time = (long)o.low_speed_time;
   c->max_body = (size_t)o.max_body;
+  c->foreign = o.foreign;
   c->policy.retries = (int)o.retries;
   c->policy.backoff = o.backoff;
   c->policy.backoff_cap = o.backoff_cap;

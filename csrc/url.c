@@ -66,3 +66,19 @@ const char *cm_url_path_fault(const char *path, size_t n) {
   }
   return NULL;
 }
+
+/*
+** What is wrong with a path and query that somebody else made up, as they are sent: NULL if
+*nothing.
+*/
+const char *cm_url_target_fault(const char *target, size_t n) {
+  size_t i;
+  if (n == 0 || target[0] != '/')
+    return "must start with '/'";
+  if (n > CM_PATH_MAX)
+    return "is too long";
+  for (i = 0; i < n; i++)
+    if (target[i] <= ' ' || target[i] > '~' || target[i] == '#')
+      return "has a character that does not belong there";
+  return NULL;
+}

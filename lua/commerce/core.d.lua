@@ -251,7 +251,7 @@ function transport:close() end
 
 ---@class commerce.core.SessionOptions
 ---@field transport commerce.core.Transport required
----@field key commerce.core.Secret required; copied
+---@field key commerce.core.Secret required unless foreign; copied
 ---@field base_url string? https, or http to a loopback host; no user, query or fragment ("https://api.stripe.com")
 ---@field version string? Stripe-Version ("2026-07-29.dahlia")
 ---@field account string? Stripe-Account: act on this connected account, "acct_…"
@@ -264,6 +264,7 @@ function transport:close() end
 ---@field low_speed_time integer? seconds with less than one byte a second that end an attempt (off)
 ---@field max_body integer? bytes of an answer, uncompressed (32 MiB)
 ---@field user_agent string? ("lua-commerce/VERSION")
+---@field foreign boolean? not Stripe but somebody else's server: no key is given or sent, bodies are JSON, paths may hold a query, and messages name the host alone
 
 ---@class commerce.core.SessionStats
 ---@field requests integer attempts sent
@@ -286,6 +287,7 @@ function core.session(options) end
 ---@field method "GET"|"POST"|"DELETE"|nil (GET)
 ---@field query commerce.core.Pairs?
 ---@field form commerce.core.Pairs? body of a POST
+---@field body string? of a POST to a foreign server: JSON
 ---@field endpoint string? the limiter's name for it (method and path); give one if the path holds an id
 ---@field timeout number? seconds an attempt may take (the session's)
 ---@field projection commerce.core.Projection? only what it keeps of the answer, which must be JSON, becomes a Lua string; the rest is wiped

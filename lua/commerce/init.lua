@@ -10,6 +10,7 @@ local company = require "commerce.company"
 local connection = require "commerce.connection"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local files = require "commerce.files"
 local hooks = require "commerce.hooks"
 local integrations = require "commerce.integrations"
 local json = require "commerce.json"
@@ -27,6 +28,11 @@ local commerce = {
   _VERSION = core.version,
   --- The value functions that mappings are made of.
   values = require "commerce.mapping.values",
+  --- Files to write records to: `commerce.csv(path, columns)`, `commerce.jsonl(path, options)`.
+  csv = files.csv,
+  jsonl = files.jsonl,
+  --- Send JSON to another server: `commerce.post(url, value)`.
+  post = require "commerce.post",
 }
 
 local DEFAULT_STORE = "sqlite:commerce.db"

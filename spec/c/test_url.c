@@ -59,11 +59,23 @@ static void refuses_other_paths(void) {
   CHECK_TEXT(cm_url_path_fault(longest, CM_PATH_MAX + 1), "is too long");
 }
 
+static void takes_foreign_targets_as_they_are(void) {
+  CHECK(!cm_url_target_fault("/", 1));
+  CHECK(!cm_url_target_fault("/hook/?a=b&c=%20;x", 18));
+  CHECK_TEXT(cm_url_target_fault("", 0), "must start with '/'");
+  CHECK_TEXT(cm_url_target_fault("x", 1), "must start with '/'");
+  CHECK(cm_url_target_fault("/a b", 4));
+  CHECK(cm_url_target_fault("/a\r\nb", 5));
+  CHECK(cm_url_target_fault("/a#b", 4));
+  CHECK(cm_url_target_fault("/\xC3\xA9", 3));
+}
+
 int main(void) {
   RUN(encodes_all_but_unreserved);
   RUN(joins_pairs_in_order);
   RUN(passes_on_a_full_buffer);
   RUN(accepts_paths);
   RUN(refuses_other_paths);
+  RUN(takes_foreign_targets_as_they_are);
   return test_end();
 }

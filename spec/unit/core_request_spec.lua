@@ -86,6 +86,38 @@ describe("a request", function()
     assert.equal("application/x-www-form-urlencoded", request.headers["content-type"])
   end)
 
+  it("posts JSON to a foreign server, and not a word of Stripe or of a key", function()
+    server = scripted_server.new { { body = "ok" }, { status = 404, body = "no such hook" } }
+    local transport = core.transport {}
+    local session = core.session { transport = transport, foreign = true, base_url = server.url,
+      retries = 0 }
+    local function post()
+      local call = session:request { method = "POST", path = "/T0/secret/?x=1&y=%20",
+        body = '{"a":1}' }
+      return server:drive(transport, function() return call:poll() end)
+    end
+    assert.equal("ok", post().body)
+    local request = server.requests[1]
+    assert.equal("/T0/secret/?x=1&y=%20", request.target)
+    assert.equal('{"a":1}', request.body)
+    assert.equal("application/json", request.headers["content-type"])
+    for name in pairs(request.headers) do
+      assert.is_nil(name:find "stripe")
+    end
+    assert.is_nil(request.headers.authorization)
+    local response, message, details = post()
+    assert.is_nil(response)
+    assert.matches("^POST 127%.0%.0%.1: HTTP 404", message)
+    assert.equal(404, details.status)
+    assert.has_error(function() session:request { path = "/x", body = "{}" } end,
+      "bad option 'body': only for POST in a session without a key")
+    assert.has_error(function() session:request { path = "/x y" } end,
+      "bad option 'path': has a character that does not belong there")
+    assert.has_error(function()
+      core.session { transport = transport, foreign = true, key = core.secret "sk_test_x" }
+    end, "bad option 'key': not for a foreign server")
+  end)
+
   it("gives only what a projection keeps of the answer", function()
     local keep = core.projection { "id", "more.x" }
     local response, _, _, _, call = ask({ {

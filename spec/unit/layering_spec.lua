@@ -15,6 +15,7 @@ local STAGES = {
   -- leaf helpers
   decimal = {}, errors = { "suggest" }, json = { "decimal", "errors" }, report = {},
   runtime = { "errors" }, suggest = {}, time = {},
+  csv = { "json" }, files = { "csv", "errors", "json" },
   -- hooks: their names and the boundary around them; sync calls them
   hooks = { "errors", "suggest" },
   -- the model, the mapping language, the query language
@@ -121,6 +122,7 @@ local FLOORS = {
   { "company" },
   { "webhook" },
   { "link", "link.callback", "link.exchange", "link.migrate", "link.state" },
+  { "post" },
   { "init" },
   { "api", "api.answer", "api.api_keys", "api.auth", "api.companies", "api.connections", "api.data",
     "api.data_types", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",

@@ -1,4 +1,4 @@
--- Rows as a table, JSON, JSON Lines or CSV. Called by the commands; requires json and terminal.
+-- Rows as a table. Called by the commands; requires json and terminal.
 
 local json = require "commerce.json"
 local terminal = require "commerce.cli.terminal"
@@ -122,24 +122,6 @@ function format.table(headings, rows, width)
     line(row)
   end
   return table.concat(lines, "\n")
-end
-
---- One line of CSV (RFC 4180).
----@param values any[] may have holes
----@param count integer how many
----@return string
-function format.csv(values, count)
-  local out = {}
-  for i = 1, count do
-    local value = values[i]
-    local text = type(value) == "number" and json.number(value)
-      or (value == nil or value == json.null) and "" or tostring(value)
-    if text:find('[",\r\n]') then
-      text = '"' .. text:gsub('"', '""') .. '"'
-    end
-    out[i] = text
-  end
-  return table.concat(out, ",") .. "\r\n"
 end
 
 return format

@@ -1,9 +1,9 @@
 -- `commerce show TYPE`: read records from the store.
 
 local common = require "commerce.cli.common"
+local csv = require "commerce.csv"
 local find = require "commerce.cli.find"
 local format = require "commerce.cli.format"
-local json = require "commerce.json"
 local model = require "commerce.model"
 local errors = require "commerce.errors"
 local output = require "commerce.cli.output"
@@ -66,18 +66,6 @@ function command.define(parser)
   common.store_options(show)
 end
 
-local function at(record, path)
-  for key in path:gmatch("[^%.]+") do
-    if type(record) ~= "table" then
-      return nil
-    end
-    record = record[key]
-  end
-  if record ~= json.null then
-    return record
-  end
-end
-
 local function columns_of(data_type)
   local paths = {}
   for i, column in ipairs(data_type.columns) do
@@ -96,7 +84,7 @@ function writers.table(data_type, next_record, limit, mode)
   for record in next_record do
     local row = {}
     for i, column in ipairs(columns) do
-      row[i] = format.minutes(at(record, column[2]))
+      row[i] = format.minutes(csv.at(record, column[2]))
     end
     rows[#rows + 1] = row
   end
@@ -130,13 +118,13 @@ function writers.csv(data_type, next_record)
   for i, column in ipairs(data_type.columns) do
     names[i] = column.name
   end
-  output.write(format.csv(names, #names))
+  output.write(csv.line(names, #names))
   for record in next_record do
     local values = {}
     for i, path in ipairs(paths) do
-      values[i] = at(record, path)
+      values[i] = csv.at(record, path)
     end
-    output.write(format.csv(values, #paths))
+    output.write(csv.line(values, #paths))
   end
 end
 
