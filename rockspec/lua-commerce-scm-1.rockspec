@@ -221,6 +221,7 @@ build = {
     ["commerce.sync.joins"] = "lua/commerce/sync/joins.lua",
     ["commerce.sync.plan"] = "lua/commerce/sync/plan.lua",
     ["commerce.sync.probe"] = "lua/commerce/sync/probe.lua",
+    ["commerce.sync.reached"] = "lua/commerce/sync/reached.lua",
     ["commerce.sync.reading"] = "lua/commerce/sync/reading.lua",
     ["commerce.sync.saved_states"] = "lua/commerce/sync/saved_states.lua",
     ["commerce.sync.storing"] = "lua/commerce/sync/storing.lua",

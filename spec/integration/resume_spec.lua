@@ -1,5 +1,6 @@
 -- A sync that is killed: nothing of it is half there, and the next one goes on where it was.
 
+local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
@@ -338,6 +339,14 @@ describe("a killed sync", function()
     local stored = math.floor(rows.number(path, ("SELECT count(*) FROM payments WHERE %s")
       :format(LISTS.charges[2])) / 100)
     assert.is_true(stored > 0 and stored < 10)
+    -- how far it is, everybody can see
+    local facts = cjson.decode((select(2, box:commerce("status --json", live))))
+    local charges
+    for _, entry in ipairs(facts.resources) do
+      charges = entry.resource == "charges" and entry or charges
+    end
+    assert.is_false(charges.finished)
+    assert.is_true(charges.fraction > 0 and charges.fraction < 1)
     local ranges = rows.number(path, "SELECT json_array_length(state, '$.ranges') "
       .. "FROM resource_state WHERE resource LIKE 'charges %'")
     requested()

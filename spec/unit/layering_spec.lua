@@ -110,7 +110,7 @@ local FLOORS = {
   { "sync", "sync.altering", "sync.apply", "sync.backfill", "sync.books", "sync.changed",
     "sync.completing", "sync.context", "sync.convert", "sync.feed", "sync.fetch", "sync.hooking",
     "sync.inbox", "sync.incremental", "sync.joins", "sync.lease", "sync.plan", "sync.probe",
-    "sync.reading", "sync.run", "sync.saved_states", "sync.storing", "sync.sweep",
+    "sync.reached", "sync.reading", "sync.run", "sync.saved_states", "sync.storing", "sync.sweep",
     "sync.telling" },
   { "coverage" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",

@@ -6,7 +6,9 @@ local json = require "commerce.json"
 local mode = require "commerce.mode"
 local stripe = require "commerce.platform.stripe"
 local output = require "commerce.cli.output"
+local reached = require "commerce.sync.reached"
 local terminal = require "commerce.cli.terminal"
+local time = require "commerce.time"
 
 local command = {}
 
@@ -16,6 +18,19 @@ function command.define(parser)
   local status = parser:command("status", "What is stored, and how fresh it is.")
   status:flag("--json", "One JSON object a connection.")
   common.store_options(status)
+end
+
+-- How far each list has been read, with dates as people write them.
+local function lists_of(store, row)
+  local list, message, details = reached.list(store, row.id)
+  if not list then
+    return nil, message, details
+  end
+  for _, entry in ipairs(list) do
+    entry.newest = entry.newest and time.format(entry.newest) or nil
+    entry.at = entry.at and time.format(entry.at) or nil
+  end
+  return list
 end
 
 local function facts_of(store, row)
@@ -40,9 +55,37 @@ local function facts_of(store, row)
         requested = pull.requested, completed = pull.completed, error = pull.error_message }
     end
   end
+  local lists
+  lists, message, details = lists_of(store, row)
+  if not lists then
+    return nil, message, details
+  end
+  local waiting
+  waiting, message, details = store:waiting_counts()
+  if not waiting then
+    return nil, message, details
+  end
   return { connection = row.id, integration = row.integration, account = row.account,
     mode = mode.of_integration(row.integration),
-    status = row.status, lastSync = row.last_sync, types = types }
+    status = row.status, lastSync = row.last_sync, types = types,
+    resources = lists, waitingEvents = waiting[row.id] or 0 }
+end
+
+local function print_lists(facts)
+  local rows = {}
+  for i, entry in ipairs(facts.resources) do
+    local share = entry.fraction and ("%d %%"):format(math.floor(entry.fraction * 100))
+    rows[i] = { entry.resource, entry.finished and "all" or share or "some", entry.newest,
+      entry.at }
+  end
+  if #rows > 0 then
+    output.write("\n")
+    output.line(format.table({ "Stripe list", "read", "up to", "by the sync of" }, rows,
+      terminal.width()))
+  end
+  if facts.waitingEvents > 0 then
+    output.line(("%d events of webhooks wait for the next sync"):format(facts.waitingEvents))
+  end
 end
 
 local function print_facts(facts)
@@ -57,6 +100,7 @@ local function print_facts(facts)
   end
   output.line(format.table({ "type", "records", "last sync", "at", "error" }, rows,
     terminal.width()))
+  print_lists(facts)
 end
 
 local function print_none(current, others)

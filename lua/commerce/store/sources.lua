@@ -16,6 +16,20 @@ function sources:state(connection_id, resource)
   return row and json.decode(row.state) or nil
 end
 
+--- All checkpoints of a connection.
+---@param connection_id string
+---@return table<string, table>? states by resource; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function sources:states(connection_id)
+  local states = {}
+  for _, row in ipairs(self.db:all("SELECT resource, state FROM resource_state "
+    .. "WHERE connection_id = ?", connection_id)) do
+    states[row.resource] = json.decode(row.state)
+  end
+  return states
+end
+
 --- A batch of kept source objects with their children, in the order of their ids.
 ---@param connection_id string
 ---@param resource string of the parents

@@ -40,6 +40,7 @@ end
 ---@return table reader `whole`: it begins to read the whole list
 function backfill.start(task, saved, options)
   local state, whole = starting_state(saved, options)
+  state.floor = options.floor
   return setmetatable({
     task = task, page_size = options.page_size, floor = options.floor or 0,
     most_ranges = options.ranges or 1,
@@ -189,19 +190,28 @@ function methods:halve(range)
   return true
 end
 
---- How much of the list has been read, by time: the part of its span that lies in no range any
---- more.
----@param now integer unix seconds; the span goes from there back to the account's first day
+--- How much of a list has been read, by time: the part of its span that lies in no range any more.
+---@param state table a checkpoint
+---@param now integer? unix seconds: the span goes from there back to the account's first day
+---  (default: when the run began)
 ---@return number? fraction 0 to 1; nil if the span is not known
-function methods:fraction(now)
-  local from = self.state.ranges[#self.state.ranges]
-  local bottom = from and from.gte or self.floor
+function backfill.fraction(state, now)
+  now = now or state.at or 0
+  local from = state.ranges[#state.ranges]
+  local bottom = from and from.gte or state.floor or 0
   local span, left = now - bottom, 0
-  for _, range in ipairs(self.state.ranges) do
+  for _, range in ipairs(state.ranges) do
     local top = range.created or range.lt or range.lte or now
     left = left + math.max(0, top - (range.gte or bottom))
   end
   return span > 0 and math.max(0, math.min(0.99, 1 - left / span)) or nil
+end
+
+--- The same of what is being read.
+---@param now integer unix seconds
+---@return number? fraction
+function methods:fraction(now)
+  return backfill.fraction(self.state, now)
 end
 
 --- Remember an object that has to be read again the next time.
