@@ -48,7 +48,8 @@ function commerce.store_url()
   return os.getenv "COMMERCE_STORE" or DEFAULT_STORE
 end
 
-local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table" }
+local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table",
+  keep_source = "boolean" }
 local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
 
 -- What all connections share, beside the limits of each.
@@ -65,7 +66,8 @@ end
 ---  that), or a store object of your own; create: false fails if there is no such database yet;
 ---  mode: "test" or "live", to work in that one whatever the store is switched to; limits: rate,
 ---  endpoint_rate (requests a second) and concurrency (requests in flight) of all connections
----  together, beside each account's own
+---  together, beside each account's own; keep_source: all syncs keep every source object beside
+---  its records, or (false) no longer
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -80,6 +82,7 @@ function commerce.open(options)
   end
   local target = options.store or commerce.store_url()
   local app = setmetatable({ fixed_mode = options.mode, hooks = hooks.new(),
+    keep_source = options.keep_source,
     mappings = mappings.new(stripe), limiter = shared_limiter(options.limits) }, app_mt)
   if type(target) == "table" then
     app.store = target

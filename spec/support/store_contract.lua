@@ -17,6 +17,7 @@ local directory_cases = require "spec.support.store_contract_directory"
 local queue_cases = require "spec.support.store_contract_queue"
 local read_cases = require "spec.support.store_contract_records"
 local setting_cases = require "spec.support.store_contract_settings"
+local source_cases = require "spec.support.store_contract_sources"
 local type_cases = require "spec.support.store_contract_types"
 
 local describe, it = busted.describe, busted.it
@@ -350,6 +351,7 @@ return function(open)
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })
   type_cases(current)
+  source_cases(current, { write = write, payment = payment })
 
   connection_cases.declare(current, { write = write, ids = ids, payment = payment, pull = pull })
 

@@ -109,10 +109,12 @@ local FLOORS = {
   { "integrations" },
   { "sync", "sync.altering", "sync.apply", "sync.backfill", "sync.books", "sync.changed",
     "sync.completing", "sync.context", "sync.convert", "sync.feed", "sync.fetch", "sync.hooking",
-    "sync.inbox", "sync.incremental", "sync.joins", "sync.lease", "sync.plan", "sync.probe",
-    "sync.reached", "sync.reading", "sync.run", "sync.saved_states", "sync.storing", "sync.sweep",
+    "sync.inbox", "sync.incremental", "sync.joins", "sync.keeping", "sync.lease", "sync.plan",
+    "sync.probe", "sync.reached", "sync.reading", "sync.run", "sync.saved_states",
+    "sync.storing", "sync.sweep",
     "sync.telling" },
   { "coverage" },
+  { "remap" },
   { "verify", "verify.balance", "verify.compare", "verify.findings", "verify.payouts",
     "verify.pool", "verify.recheck", "verify.records", "verify.report" },
   { "platform.stripe.oauth" },
@@ -136,8 +138,8 @@ local FLOORS = {
     "cli.connections", "cli.coverage", "cli.deletion", "cli.explain", "cli.facts", "cli.find",
     "cli.format", "cli.integrations", "cli.keys", "cli.link", "cli.main", "cli.mode", "cli.nginx",
     "cli.output", "cli.progress", "cli.rekey", "cli.run", "cli.secret_option", "cli.serve",
-    "cli.settings", "cli.show", "cli.status", "cli.sync", "cli.sync_many", "cli.terminal",
-    "cli.verify", "cli.worker" },
+    "cli.remap", "cli.settings", "cli.show", "cli.status", "cli.sync", "cli.sync_many",
+    "cli.terminal", "cli.verify", "cli.worker" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

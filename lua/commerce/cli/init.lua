@@ -15,7 +15,7 @@ local SIGINT = 2 -- the signal of Ctrl-C
 -- Commands that Ctrl-C ends when the page in hand is stored.
 local STOPS_CLEANLY = { sync = true, run = true }
 
-local COMMANDS = { "sync", "run", "show", "status", "verify", "coverage", "companies",
+local COMMANDS = { "sync", "run", "show", "status", "verify", "remap", "coverage", "companies",
   "connections", "link", "integrations", "mode", "rekey", "settings", "keys", "worker", "serve" }
 
 local EPILOG = [[

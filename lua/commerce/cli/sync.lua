@@ -24,6 +24,9 @@ function command.define(parser)
   sync:option("--since", "Only what was created from this day on: YYYY-MM-DD."):argname "DATE"
   sync:option("--before", "Only what was created before this day: YYYY-MM-DD."):argname "DATE"
   sync:flag("--full", "Read everything, not only what is new or has changed.")
+  sync:flag("--keep-source", "Keep every object of Stripe's beside its record, from now on: "
+    .. "`commerce remap` makes the records anew from them.")
+  sync:flag("--drop-source", "Keep them no longer.")
   sync:flag("--json", "One JSON object a line: events, then the report.")
   common.store_options(sync)
 end
@@ -32,15 +35,25 @@ local function check_arguments(args)
   if args.due and (args.type[1] or args.since or args.before or args.full) then
     return errors.fail("usage", "--due: which types and since when is in the settings (`commerce "
       .. "settings`); leave out --type, --since, --before and --full")
+  elseif args.keep_source and args.drop_source then
+    return errors.fail("usage", "--keep-source or --drop-source, not both")
   elseif args.company and args.connection then
     return errors.fail("usage", "--company or --connection, not both")
   end
   return true
 end
 
+local function keep_source(args)
+  if args.keep_source then
+    return true
+  elseif args.drop_source then
+    return false
+  end
+end
+
 local function sync_options(args)
   return { types = common.names(args.type), since = args.since, before = args.before,
-    full = args.full, progress = progress.choose(args.json) }
+    full = args.full, keep_source = keep_source(args), progress = progress.choose(args.json) }
 end
 
 local function sync_one(app, args)

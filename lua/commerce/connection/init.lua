@@ -13,6 +13,7 @@ local mappings = require "commerce.mapping.set"
 local opening = require "commerce.connection.opening"
 local read_changes = require "commerce.connection.changes"
 local read_records = require "commerce.connection.records"
+local remap = require "commerce.remap"
 local runtime = require "commerce.runtime"
 local sessions = require "commerce.connection.session"
 local stripe = require "commerce.platform.stripe"
@@ -210,6 +211,16 @@ function methods:sync(options)
     ok, message, details = self:change { last_sync = time.now() }
   end
   return ok and report or nil, message, details
+end
+
+--- Make the records anew from the source objects that were kept (`keep_source`), without the
+--- network: after a mapping has changed.
+---@param options table? see `commerce.remap.run`
+---@return commerce.Report? report nil where nothing could be done
+---@return string? message
+---@return commerce.Details? details
+function methods:remap(options)
+  return remap.run(self, options)
 end
 
 --- Declare a hook: a function of yours that is called at a named place of each sync.

@@ -22,7 +22,7 @@ end
 
 local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
   name = "string", company = "string", connection = "string", relink = "boolean",
-  keep_key = "boolean" }
+  keep_key = "boolean", keep_source = "boolean" }
 for name, kind in pairs(sessions.OPTIONS) do
   CONNECT_OPTIONS[name] = kind
 end
@@ -37,7 +37,8 @@ end
 ---  platform's key; company: the id of the company that it belongs to (default: the one that has
 ---  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
 ---  an "Unlinked" one, too; keep_key: true keeps the key, sealed under the master key, so that the
----  connection can be opened by its id alone; name: of the account; and those of
+---  connection can be opened by its id alone; keep_source: its syncs keep every source object, or
+---  (false) no longer; name: of the account; and those of
 ---  `commerce.connection.session`: base_url: another server (default: STRIPE_API_BASE, then
 ---  Stripe); rate, endpoint_rate (requests a second), concurrency (requests in flight), retries,
 ---  timeout, connect_timeout, backoff, backoff_cap (seconds), max_body (bytes), ca_file
@@ -72,7 +73,9 @@ function opening.connect(wrap, app, options)
     parts.transport:close()
     return nil, message, details
   end
-  return attach(wrap(app, row), parts, key)
+  local opened = attach(wrap(app, row), parts, key)
+  opened.keep_source = options.keep_source
+  return opened
 end
 
 local function only_linked(self)

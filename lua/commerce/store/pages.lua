@@ -25,23 +25,40 @@ local function stored_data(db, data_type, connection_id, records)
 end
 
 -- Two records of one id in one page: the later one counts, as it would over two pages.
-local function write_records(db, data_type, connection_id, records, now)
-  local created, changed, unchanged = {}, {}, 0
+local DELETED = ',"metadata":{"isDeleted":true}'
+local MARKED = DELETED .. '(,"modifiedDate":"[^"]*"})$'
+
+-- Made anew from what was kept, a record that the source deleted is still deleted.
+local function with_mark(body, old)
+  local plain, marked = old:gsub(MARKED, "%1")
+  if marked == 0 then
+    return body, false
+  end
+  return model.keep_newest(body, plain) .. DELETED, true
+end
+
+local function write_records(db, data_type, connection_id, records, now, remade)
+  local created, changed, unchanged, marks = {}, {}, 0, 0
   local stored = stored_data(db, data_type, connection_id, records)
   local insert = ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)")
     :format(data_type.name)
   local update = ("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?")
     :format(data_type.name)
   for _, record in ipairs(records) do
-    local old = stored[record.id]
+    local old, body = stored[record.id], record.body
+    if old and remade then
+      local marked
+      body, marked = with_mark(body, old)
+      marks = marks + (marked and 1 or 0)
+    end
     if not old then
-      stored[record.id] = model.stamp(record.body, now)
+      stored[record.id] = model.stamp(body, now)
       db:run(insert, connection_id, record.id, stored[record.id])
       created[#created + 1] = record.id
-    elseif model.same(old, record.body) then
+    elseif model.same(old, body) then
       unchanged = unchanged + 1
     else
-      local body = model.keep_newest(record.body, old)
+      body = model.keep_newest(body, old)
       if model.same(old, body) then
         unchanged = unchanged + 1
       else
@@ -51,7 +68,7 @@ local function write_records(db, data_type, connection_id, records, now)
       end
     end
   end
-  return created, changed, unchanged
+  return created, changed, unchanged, marks
 end
 
 local function delete_records(db, data_type, connection_id, ids, now)
@@ -110,7 +127,9 @@ end
 ---  dropped: list of ids of sources that are no more;
 ---  deleted: { [data type name] = list of ids } that the source deleted: the records stay, marked;
 ---  seen: { [data type name, or '' for sources] = list of ids } that a full read of `resource` saw;
----  states: { [resource] = its checkpoint, a table }; each may be left out
+---  states: { [resource] = its checkpoint, a table };
+---  remade: true if the records were made of sources that were kept: what is marked as deleted
+---  stays marked, and the counts tell how many those are (`marked`); each may be left out
 ---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
 ---@return table<string, table>? counts by data type: { created, changed, unchanged,
 ---  deleted }; nil on failure
@@ -128,10 +147,11 @@ function pages:write_page(connection_id, page, now)
   db:transaction(function()
     check_linked(db, connection_id)
     for name, records in pairs(page.records or {}) do
-      local created, changed, unchanged = write_records(db, types.find_type(self, name),
-        connection_id, records, now)
+      local created, changed, unchanged, marks = write_records(db, types.find_type(self, name),
+        connection_id, records, now, page.remade)
       counts[name] = { created = note(name, "created", created),
-        changed = note(name, "changed", changed), unchanged = unchanged, deleted = 0 }
+        changed = note(name, "changed", changed), unchanged = unchanged, deleted = 0,
+        marked = page.remade and marks or nil }
     end
     write_sources(db, connection_id, page.resource, page.sources or {})
     for name, ids in pairs(page.deleted or {}) do

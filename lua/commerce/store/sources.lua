@@ -53,4 +53,30 @@ function sources:joined_sources(connection_id, resource, child_resource, after,
   return batch
 end
 
+--- A batch of kept source objects, in the order of their ids.
+---@param connection_id string
+---@param resource string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return table[]? batch list of { id, data }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function sources:kept_sources(connection_id, resource, after, limit)
+  return self.db:all("SELECT id, data FROM source_objects WHERE connection_id = ? "
+    .. "AND resource = ? AND id > ? ORDER BY id LIMIT ?", connection_id, resource, after, limit)
+end
+
+--- Forget the kept source objects of a connection.
+---@param connection_id string
+---@param except string[] resources whose objects stay
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function sources:drop_sources(connection_id, except)
+  self.db:run("DELETE FROM source_objects WHERE connection_id = ? "
+    .. "AND resource NOT IN (SELECT value FROM json_each(?))", connection_id,
+    json.strings(except))
+  return true
+end
+
 return sources

@@ -4,12 +4,15 @@ local changed = require "commerce.sync.changed"
 local hooking = require "commerce.sync.hooking"
 local inbox = require "commerce.sync.inbox"
 local joined = require "commerce.sync.joins"
+local keeping = require "commerce.sync.keeping"
 local plan = require "commerce.sync.plan"
 local runs = require "commerce.sync.run"
+local saved_states = require "commerce.sync.saved_states"
 
 local apply = {}
 
--- Only types that have been synced: a first sync reads the others anyway.
+-- Only types that have been synced: a first sync reads the others anyway. What a script's own
+-- mapping made is left to that script, whose next sync finds the same changes in the feed.
 local function touched(run, changes)
   local pulls, message, details = run.store:latest_pulls(run.connection.id)
   if not pulls then
@@ -24,7 +27,11 @@ local function touched(run, changes)
     for _, resource in ipairs(run.connection.platform.resources_of(mapping)) do
       reads = reads or resources[resource]
     end
-    list[#list + 1] = reads and pulls[mapping.type.name] and mapping or nil
+    local ours, wrong, why = saved_states.are_ours(run, mapping)
+    if ours == nil then
+      return nil, wrong, why
+    end
+    list[#list + 1] = reads and ours and pulls[mapping.type.name] and mapping or nil
   end
   return list
 end
@@ -90,6 +97,11 @@ local function work(connection, held)
   for _, task in ipairs(tasks) do
     task.session = run.books:session_for(task.name)
   end
+  run.kept_since, message, details = keeping.since(run.store, connection.id)
+  if message then
+    return nil, message, details
+  end
+  keeping.prepare(run, tasks)
   if run.hooks then
     run.hooks:prepare(tasks, run.joins)
   end

@@ -14,6 +14,12 @@ local books_mt = { __name = "commerce.sync.books", __index = methods }
 local COUNTS = { "read", "created", "changed", "unchanged" }
 local TRAFFIC = { "requests", "retries", "rate_limited" }
 
+-- Nothing, where nobody talks to the source.
+local function traffic_of(connection)
+  return connection.session and connection.session:stats()
+    or { requests = 0, retries = 0, rate_limited = 0 }
+end
+
 --- Open the books.
 ---@param connection commerce.Connection
 ---@param mappings commerce.Mapping[] of the data types of this run
@@ -24,7 +30,7 @@ function books.new(connection, mappings, progress, hooks)
   local self = setmetatable({
     connection = connection, store = connection.store, progress = progress, hooks = hooks,
     mode = connection.integration.mode,
-    started = core.now(), before = connection.session:stats(),
+    started = core.now(), before = traffic_of(connection),
     notes = {},
     sessions = {}, -- by resource
     entries = {}, order = {}, -- one entry a data type
@@ -169,7 +175,7 @@ function methods:count_written(counts)
   for type_name, count in pairs(counts) do
     local entry = self.entries[type_name]
     for name, number in pairs(count) do
-      entry[name] = entry[name] + number
+      entry[name] = (entry[name] or 0) + number
     end
   end
 end
@@ -313,16 +319,25 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function methods:close()
-  local after, complete = self.connection.session:stats(), true
   for _, entry in ipairs(self.order) do
-    complete = complete and entry.status == "complete"
     count_requests(self, entry)
     local ok, message, details = close_pull(self, entry)
     if not ok then
       return nil, message, details
     end
     entry.reason = entry.status ~= "complete" and pull_status(self, entry) or nil
-    entry.pull, entry.details = nil, nil
+    entry.pull = nil
+  end
+  return self:sum_up()
+end
+
+--- Sum up.
+---@return commerce.Report report
+function methods:sum_up()
+  local after, complete = traffic_of(self.connection), true
+  for _, entry in ipairs(self.order) do
+    complete = complete and entry.status == "complete"
+    entry.details = nil
     local event = { event = "type" }
     for name, value in pairs(entry) do
       event[name] = value

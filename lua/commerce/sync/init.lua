@@ -6,6 +6,7 @@ local errors = require "commerce.errors"
 local hooking = require "commerce.sync.hooking"
 local incremental = require "commerce.sync.incremental"
 local joined = require "commerce.sync.joins"
+local keeping = require "commerce.sync.keeping"
 local plan = require "commerce.sync.plan"
 local probe = require "commerce.sync.probe"
 local reading = require "commerce.sync.reading"
@@ -22,7 +23,7 @@ local sync = {
 
 local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "any",
   full = "boolean", progress = "function", page_size = "number", ranges = "number",
-  worker = "string" }
+  worker = "string", keep_source = "boolean" }
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
@@ -164,12 +165,17 @@ local function begin(run, mappings, tasks)
   if not mappings then
     return nil, message, details
   end
+  ok, message, details = keeping.decide(run)
+  if not ok then
+    return nil, message, details
+  end
   local planned
   planned, run.joins = make_plan(run, mappings)
   for i, task in ipairs(planned) do
     task.session = run.books:session_for(task.name)
     tasks[i] = task
   end
+  keeping.prepare(run, tasks)
   if run.hooks then
     run.hooks:prepare(tasks, run.joins)
   end
@@ -207,7 +213,8 @@ local function run_with_hooks(connection, mappings, options, times, held)
     end
   end
   local run = runs.new(connection, mappings, { since = times.since, before = times.before,
-    full = options.full, page_size = options.page_size, ranges = options.ranges or RANGES,
+    full = options.full, keep_source = options.keep_source, page_size = options.page_size,
+    ranges = options.ranges or RANGES,
     floor = connection.account_created,
     progress = options.progress or sync.progress and sync.progress() }, hooks)
   run.lease, run.failures = held, failures
@@ -220,8 +227,9 @@ end
 ---  seconds, only objects created from then on, or before ("until" is the same, but a word of
 ---  Lua's own); full: read everything again; progress: a function that gets events; page_size:
 ---  objects a request, 1 to 100; ranges: how many parts of a list are read side by side at most,
----  1 for one page after the other; worker: who does it under a lease on the connection that is the
----  caller's to give back (default: this process, for this run)
+---  1 for one page after the other; keep_source: keep every source object beside its records,
+---  from now on, or (false) no longer; worker: who does it under a lease on the connection that is
+---  the caller's to give back (default: this process, for this run)
 ---@return commerce.Report? report nil where nothing could be done (bad arguments, the store,
 ---  another run under way: details.code "busy")
 ---@return string? message

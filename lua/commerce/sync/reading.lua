@@ -37,13 +37,14 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field lease table
 ---@field inbox table[]? the events of webhooks that it applies
 ---@field joins table[] consumers with a join
+---@field kept_since integer? unix seconds: since when the source objects are kept, if they are
 ---@field hooks commerce.Hooking? nil where there are none
 
 -- ---------------------------------------------------------------- single objects
 
 local function fetch(run, task)
   local known = run.connection:take_known(task.name)
-  if known then
+  if known and not run.kept_since then
     return known
   end
   local call = task.session:request { path = task.resource.path }
@@ -54,6 +55,14 @@ local function fetch(run, task)
   local object, reason = convert.decode(response.body, run.livemode)
   if not object then
     return errors.fail("decode", task.name .. ": " .. reason)
+  end
+  if run.kept_since then
+    local ok
+    ok, message, details = storing.write(run, { resource = task.name,
+      sources = { { id = task.name, data = response.body } } })
+    if not ok then
+      return nil, message, details
+    end
   end
   return object
 end
@@ -151,10 +160,11 @@ local function list_options(run, task)
   end
   options.from = follows and incremental.list_start(follows)
   if task.resource.created == false then
-    if options.since then
+    if options.since or options.before then
       run.books:note(("%s are read whole: they cannot be asked for by the day"):format(task.name))
     end
-    options.from, options.since, options.ranges, options.full = nil, nil, 1, true
+    options.from, options.since, options.before = nil, nil, nil
+    options.ranges, options.full = 1, true
   end
   return options, follows
 end
@@ -169,7 +179,7 @@ local function start_readers(run, tasks)
       local options, follows = list_options(run, task)
       local reader = backfill.start(task, run.saved[task.name], options)
       reader.state.newest = reader.state.newest or follows and follows.newest
-      reader.state.mappings = task.mappings
+      reader.state.mappings, reader.state.kept = task.mappings, run.kept_since
       run.states[task.name] = reader.state
       readers[#readers + 1] = reader
       if reader.whole then
@@ -273,6 +283,7 @@ function reading.finish(run, tasks)
       local state = run.states[task.name]
       states[task.key] = { finished = true, newest = state.newest,
         unsettled_since = state.unsettled_since, mappings = state.mappings,
+        kept = state.kept,
         events_since = not run.reread[task.name] and run.events_since or nil,
         applied = run.applied[task.name],
         latest_event = run.latest_event[task.name]

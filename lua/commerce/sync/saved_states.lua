@@ -7,8 +7,39 @@
 
 local saved_states = {}
 
-local function type_key(type_name)
+local BY_USER = "by user" -- no resource has such a name
+
+--- Under which name the store knows what made a data type's records last.
+---@param type_name string
+---@return string
+function saved_states.type_key(type_name)
   return "mapping " .. type_name
+end
+
+local type_key = saved_states.type_key
+
+--- Whether the records of a data type were not made by a script's own mapping that is not here.
+---@param run table connection, store
+---@param mapping commerce.Mapping
+---@return boolean? ours nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function saved_states.are_ours(run, mapping)
+  local maker, message, details = run.store:state(run.connection.id, type_key(mapping.type.name))
+  if message then
+    return nil, message, details
+  end
+  return mapping.by_user or not (maker and maker[BY_USER]) or false
+end
+
+--- Note in such a state what makes a data type's records of a resource.
+---@param maker table
+---@param task commerce.Task
+---@param type_name string
+---@return table maker
+function saved_states.signed(maker, task, type_name)
+  maker[task.name], maker[BY_USER] = task.mappings[type_name], task.by_user[type_name]
+  return maker
 end
 
 -- What made the records of each data type last: by type, then by resource.
@@ -49,7 +80,12 @@ local function changed_types(task, saved, makers)
   return changed
 end
 
-local function note(run, changed)
+-- A list that was read before its objects were kept lacks them.
+local function lacks_sources(run, saved)
+  return run.kept_since ~= nil and saved ~= nil and saved.kept ~= run.kept_since
+end
+
+local function note(run, changed, lacking)
   local names = {}
   for name in pairs(changed) do
     names[#names + 1] = name
@@ -59,15 +95,19 @@ local function note(run, changed)
     run.books:note(("the mapping of %s is not the one of the last sync: all that they are made of "
       .. "is read again"):format(table.concat(names, ", ")))
   end
+  if lacking and not run.options.full then
+    run.books:note("from now on the source objects are kept: to have them all, the lists are read "
+      .. "again once")
+  end
 end
 
 -- From now on these mappings make the records; with that a checkpoint that no longer holds is gone.
 local function write(run, tasks, makers, states)
   for _, task in ipairs(tasks) do
     for name, sign in pairs(task.mappings) do
-      if makers[name][task.name] ~= sign then
-        makers[name][task.name] = sign
-        states[type_key(name)] = makers[name]
+      local by_user = task.by_user[name]
+      if makers[name][task.name] ~= sign or makers[name][BY_USER] ~= by_user then
+        states[type_key(name)] = saved_states.signed(makers[name], task, name)
       end
     end
   end
@@ -89,7 +129,7 @@ function saved_states.load(run, tasks)
   if not makers then
     return nil, message, details
   end
-  local states, changed = {}, {}
+  local states, changed, lacking = {}, {}, false
   for _, task in ipairs(tasks) do
     local saved
     saved, message, details = run.store:state(run.connection.id, task.key)
@@ -100,10 +140,12 @@ function saved_states.load(run, tasks)
     for _, name in ipairs(names) do
       changed[name] = true
     end
-    states[task.key] = #names > 0 and { finished = true } or nil -- with no place to go on from
-    run.saved[task.name] = #names == 0 and saved or nil
+    local holds = #names == 0 and not lacks_sources(run, saved)
+    lacking = lacking or lacks_sources(run, saved)
+    states[task.key] = not holds and { finished = true } or nil -- with no place to go on from
+    run.saved[task.name] = holds and saved or nil
   end
-  note(run, changed)
+  note(run, changed, lacking)
   return write(run, tasks, makers, states)
 end
 

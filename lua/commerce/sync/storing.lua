@@ -91,7 +91,7 @@ function storing.write(run, page)
 end
 
 -- A source object as it is to be mapped, and its text as it is to be kept.
-local function decoded(run, task, text)
+local function decoded(run, task, text, whole)
   local object, wrong = convert.decode(text, run.livemode)
   if not object then
     return errors.fail("mapping", wrong)
@@ -102,7 +102,7 @@ local function decoded(run, task, text)
   if changed == nil then
     return nil, message, details
   end
-  return object, changed and task.keep and json.encode(object) or text
+  return object, changed and task.keep and json.encode(object) or whole
 end
 
 --- Store a page of a list with the checkpoint after it.
@@ -117,14 +117,16 @@ function storing.page(run, task, page, reader)
   local records, sources, gone = {}, {}, {}
   local unsettled, dated = task.resource.unsettled, run.dated[task.name] or {}
   for i = 1, #page do
-    local object, text, details = decoded(run, task, page:element(i, task.projection))
+    local part = page:element(i, task.projection)
+    local object, text, details = decoded(run, task, part,
+      task.keep and task.projection and page:element(i) or part)
     if not object then
       return nil, text, details
     end
     storing.take(run, task.consumers, object, records, gone, dated[object.id])
     if task.keep then
       local id, parent_id = task.keep(object)
-      sources[#sources + 1] = { id = id, parent_id = parent_id, data = text }
+      sources[#sources + 1] = id and { id = id, parent_id = parent_id, data = text }
     end
     if unsettled and unsettled(object, reader.state.newest) then
       reader:unsettled(object.created)
@@ -164,7 +166,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function storing.changed(run, task, change, text)
-  local object, whole, details = decoded(run, task, text)
+  local object, whole, details = decoded(run, task, text, text)
   if not object then
     return nil, whole, details
   elseif object.deleted == true then
