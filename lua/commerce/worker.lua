@@ -7,6 +7,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local lease = require "commerce.sync.lease"
 local runtime = require "commerce.runtime"
 local settings = require "commerce.settings"
 local time = require "commerce.time"
@@ -30,7 +31,7 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 function worker.new(app, options)
   options = options or {}
   errors.check_options(options, { lease = "number", log = "function", connection = "table" })
-  return setmetatable({ app = app, store = app.store, id = core.uuid(),
+  return setmetatable({ app = app, store = app.store, id = lease.worker(),
     lease = options.lease or LEASE, log = options.log or function() end,
     options = options.connection or {}, looked = nil, applied = {} }, worker_mt)
 end
@@ -64,12 +65,34 @@ local function queue_due(self)
   return self.store:queue_pulls(wanted, time.now())
 end
 
+-- On this host it can be seen that a worker has died: nobody need wait for its lease to run out.
+local function expire_dead(self)
+  local leases, message, details = self.store:leases(os.time())
+  if not leases then
+    return nil, message, details
+  end
+  for connection_id, holder in pairs(leases) do
+    if lease.is_gone(holder) then
+      local ok
+      ok, message, details = self.store:expire_lease(connection_id, holder)
+      if ok == nil then
+        return nil, message, details
+      end
+    end
+  end
+  return true
+end
+
 local function look(self)
   local now = core.now()
   if self.looked and now - self.looked < DUE_EVERY then
     return true
   end
   self.looked = now
+  local ok, message, details = expire_dead(self)
+  if not ok then
+    return nil, message, details
+  end
   return queue_due(self)
 end
 

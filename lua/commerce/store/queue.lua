@@ -131,6 +131,17 @@ function queue:release(connection_id, worker)
     worker) > 0
 end
 
+--- End the lease of a worker that is known to be gone, so that what it left is taken over now.
+---@param connection_id string
+---@param worker string
+---@return boolean? ended false if another worker has it; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function queue:expire_lease(connection_id, worker)
+  return self.db:run("UPDATE leases SET expires = 0 WHERE connection_id = ? AND worker = ?",
+    connection_id, worker) > 0
+end
+
 --- Whom connections are leased to.
 ---@param now number unix seconds
 ---@return table<string, string>? workers by connection id, without leases that have run out

@@ -52,8 +52,10 @@ function lease.worker()
   return me and ("%s:%s"):format(host(), me) or "?:" .. core.uuid()
 end
 
--- Whether a worker is a process of this host that has ended.
-local function is_gone(worker)
+--- Whether a worker is a process of this host that has ended.
+---@param worker string
+---@return boolean
+function lease.is_gone(worker)
   local where, pid, start = worker:match("^(.*):(%d+):(%d+)$")
   return where == host() and process("self") ~= nil and process(pid) ~= pid .. ":" .. start
 end
@@ -78,7 +80,7 @@ function lease.take(store, connection_id, worker)
       return nil, reason, why
     end
     local holder = holders[connection_id]
-    if holder and is_gone(holder) then
+    if holder and lease.is_gone(holder) then
       store:release(connection_id, holder)
     end
     held, message, details = try(store, connection_id, worker)
