@@ -14,6 +14,7 @@
 
 local api = require "commerce.api"
 local commerce = require "commerce"
+local core = require "commerce.core"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
 local metrics = require "commerce.metrics"
@@ -243,8 +244,43 @@ local function ready()
   return unavailable(message or "the store does not answer")
 end
 
---- Answer a request: the API's, the pages that merchants link with, and `/health` (200 as long as
---- nginx answers) and `/ready` (503 while the store cannot be read). These need no key.
+-- ---------------------------------------------------------------- Stripe's webhooks
+
+local WEBHOOKS = "^/stripe/webhooks/([%w%-]+)$"
+
+-- Where the signing secret of each integration's endpoint is; a Lua string never holds it.
+local SECRETS = { stripe = "STRIPE_WEBHOOK_SECRET",
+  ["stripe-test"] = "STRIPE_TEST_WEBHOOK_SECRET" }
+
+local function log_refused(message)
+  ngx.log(ngx.WARN, "commerce: a webhook was refused: ", message)
+end
+
+-- Stored before it is acknowledged; a worker applies it. What is refused is not ours or not signed:
+-- 400, so that whoever set up the endpoint sees it at Stripe.
+local function receive(app, integration)
+  local secret, message = core.secret_from_env(SECRETS[integration] or "")
+  if not secret then
+    ngx.log(ngx.ERR, "commerce: no webhook can be verified: ", message
+      or (tostring(SECRETS[integration]) .. " is not set, or nginx does not hand it on (env ...;)"))
+    return plain(404, '{"received":false}')
+  end
+  local received, why, details = app:receive_webhook(body_of_request() or "",
+    headers_of_request()["stripe-signature"], { integration = integration,
+    secrets = { secret } })
+  if received then
+    return plain(200, '{"received":true}')
+  elseif details.kind == "store" then
+    return unavailable(why)
+  end
+  log_refused(why)
+  return plain(400, '{"received":false}')
+end
+
+--- Answer a request: the API's, the pages that merchants link with, Stripe's webhooks (POST
+--- /stripe/webhooks/stripe and .../stripe-test, signed with the secret in STRIPE_WEBHOOK_SECRET and
+--- STRIPE_TEST_WEBHOOK_SECRET), and `/health` (200 as long as nginx answers) and `/ready` (503
+--- while the store cannot be read). Only the API needs a key.
 ---
 --- **context:** content_by_lua*
 function openresty.handle()
@@ -257,6 +293,10 @@ function openresty.handle()
   local found, message = application()
   if not found then
     return unavailable(message)
+  end
+  local integration = ngx.req.get_method() == "POST" and path:match(WEBHOOKS)
+  if integration then
+    return receive(found.app, integration)
   end
   local server = pages.serves(path) and found.pages or found.api
   return send(server:handle { method = ngx.req.get_method(), path = path, query = query,
