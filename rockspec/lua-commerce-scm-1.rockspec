@@ -229,6 +229,7 @@ build = {
     ["commerce.sync.saved_states"] = "lua/commerce/sync/saved_states.lua",
     ["commerce.sync.storing"] = "lua/commerce/sync/storing.lua",
     ["commerce.sync.sweep"] = "lua/commerce/sync/sweep.lua",
+    ["commerce.sync.tallying"] = "lua/commerce/sync/tallying.lua",
     ["commerce.sync.telling"] = "lua/commerce/sync/telling.lua",
     ["commerce.time"] = "lua/commerce/time.lua",
     ["commerce.verify.balance"] = "lua/commerce/verify/balance.lua",

@@ -179,6 +179,23 @@ describe("mappings of one's own", function()
       assert.is_true(verified.agrees, tostring(verified))
     end)
 
+    it("says which field no object gave anything for", function()
+      open(function(of)
+        of:extend("payments", { supplementalData = { channel = "metadata.chanel",
+          note = "metadata.note" } })
+        of:define("sales", { from = { resource = "charges" }, id = "id", risk = "outcome.risk",
+          status = "status" })
+      end)
+      local _, report = sync { types = { "payments", "sales" } }
+      assert.equal(2, #report.notes, tostring(report))
+      assert.truthy(report.notes[1]:find("payments: none of 2%d%d objects gave anything for "
+        .. "supplementalData.channel %(metadata.chanel%)"), report.notes[1])
+      assert.truthy(report.notes[2]:find("sales: none of 200 .* risk %(outcome.risk%)"),
+        report.notes[2])
+      _, report = sync { types = { "payments", "sales" } } -- a few objects tell nothing
+      assert.same({}, report.notes)
+    end)
+
     it("fails an object alone for which a function raises", function()
       open(function(of)
         of:extend("customers", { note = function(customer)

@@ -7,6 +7,7 @@ local infer = require "commerce.mapping.infer"
 local mapping = require "commerce.mapping"
 local model = require "commerce.model"
 local sql_words = require "commerce.model.sql_words"
+local value = require "commerce.mapping.value"
 local values = require "commerce.mapping.values"
 
 local define = {}
@@ -99,6 +100,9 @@ end
 function define.mapping(what, name, declaration, platform, entry_of)
   local fields = declared.fields(what, declaration)
   fields.from = nil
+  for field, candidate in pairs(fields) do
+    fields[field] = value.tallied(candidate, field)
+  end
   local entries = {}
   for i, options in ipairs(list_of_sources(what, declaration.from)) do
     entries[i] = entry_of(options)

@@ -118,6 +118,23 @@ local function with_fields(what, entry, fields)
   return copy
 end
 
+-- The fields, counting what they give: together, from whichever source.
+local function tallied(fields)
+  local result = {}
+  for name, candidate in pairs(fields) do
+    if layer.adds(name, candidate) then
+      result[name] = {}
+      for key, member in pairs(candidate) do
+        key = type(key) == "number" and member or key
+        result[name][key] = value.tallied(member, name .. "." .. tostring(key))
+      end
+    else
+      result[name] = value.tallied(candidate, name)
+    end
+  end
+  return result
+end
+
 local function with_expansions(entry, expand)
   local copy, seen = merged(entry), {}
   copy.expand = {}
@@ -169,6 +186,7 @@ end
 ---@return commerce.Mapping
 function layer.over(whole, fields, options)
   local what, is_meant, entries = ("extend '%s'"):format(whole.type.name), {}, {}
+  fields = tallied(fields)
   for _, entry in ipairs(layer.meant(whole, options)) do
     is_meant[entry] = true
   end

@@ -18,6 +18,7 @@ local source = {}
 ---@field selective boolean whether an object may give no record, because of `where`
 ---@field paths string[] every source path that is read
 ---@field sign string what it is, in a form that changes when its declaration does
+---@field tallies commerce.Tally[] of the fields that a user declared
 ---@field map fun(object: table): table[]|nil, string|nil
 ---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
 
@@ -202,6 +203,7 @@ function source.compile(data_type, entry)
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
     split = entry.split ~= nil, selective = where ~= nil, paths = paths,
     sign = sign_of(entry, compiled, where, split_sign),
+    tallies = value.tallies_of(compiled),
     only = function(names)
       return narrowed(data_type, entry, names)
     end,

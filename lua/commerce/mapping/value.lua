@@ -26,6 +26,13 @@ value.WHOLE = "*"
 ---@field words table<string, string>? of an enum
 ---@field default string? of an enum
 ---@field named table<string, commerce.Value>? of supplemental data: its members
+---@field tallies commerce.Tally[]? how often it gave something
+
+---@class commerce.Tally
+---@field name string the field's
+---@field of string the value's sign
+---@field seen integer objects that it was computed for
+---@field given integer of them, those for which it was not nil
 
 --- Make a value.
 ---@param sign string
@@ -178,9 +185,47 @@ function value.collect(what, ...)
   return list, paths, table.concat(signs, ",")
 end
 
+--- A value that counts how often it gives something: a path that names nothing gives nothing.
+---@param candidate any
+---@param name string the field's, for messages
+---@return commerce.Value
+function value.tallied(candidate, name)
+  local from, copy = value.of(candidate, "field '" .. name .. "'"), {}
+  if #from.paths == 0 or from.tallies then
+    return from
+  end
+  for key, member in pairs(from) do
+    copy[key] = member
+  end
+  local get, tally = from.get, { name = name, of = from.sign, seen = 0, given = 0 }
+  copy.tallies = { tally }
+  copy.get = function(source, parent)
+    local found = get(source, parent)
+    tally.seen = tally.seen + 1
+    if found ~= nil then
+      tally.given = tally.given + 1
+    end
+    return found
+  end
+  return copy
+end
+
+--- All tallies of compiled fields.
+---@param compiled table[]
+---@return commerce.Tally[]
+function value.tallies_of(compiled)
+  local all = {}
+  for _, field in ipairs(compiled) do
+    for _, tally in ipairs(field.tallies or {}) do
+      all[#all + 1] = tally
+    end
+  end
+  return all
+end
+
 -- ---------------------------------------------------------------- fields
 
-local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign" }
+local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign", "tallies" }
 
 --- Compile a table of field name -> path, value or function.
 ---@param fields table<string, any>

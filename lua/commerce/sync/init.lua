@@ -12,6 +12,7 @@ local probe = require "commerce.sync.probe"
 local reading = require "commerce.sync.reading"
 local runs = require "commerce.sync.run"
 local sweep = require "commerce.sync.sweep"
+local tallying = require "commerce.sync.tallying"
 local time = require "commerce.time"
 
 local sync = {
@@ -184,7 +185,9 @@ end
 
 local function read_and_close(run, mappings)
   local tasks = {}
+  tallying.begin(mappings)
   local ok, message, details = begin(run, mappings, tasks)
+  tallying.note(run, mappings)
   if not ok then
     run.books:abandon(message, details)
     return nil, message, details

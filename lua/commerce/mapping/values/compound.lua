@@ -176,7 +176,7 @@ function values.supplemental(fields)
       end
       return next(content) ~= nil and { content = { stripe = content } } or nil
     end)
-  made.named = named
+  made.named, made.tallies = named, value.tallies_of(compiled)
   return made
 end
 
