@@ -2,17 +2,15 @@
 -- others from it. Called by cli.sync.
 
 local connect = require "commerce.cli.connect"
-local core = require "commerce.core"
 local errors = require "commerce.errors"
 local explain = require "commerce.cli.explain"
 local find = require "commerce.cli.find"
+local lease = require "commerce.sync.lease"
 local output = require "commerce.cli.output"
 local progress = require "commerce.cli.progress"
 local settings = require "commerce.settings"
 
 local many = {}
-
-local LEASE = 900 -- seconds for which a connection is taken; renewed while its sync goes on
 
 local function print_report(report, as_json)
   if as_json then
@@ -108,23 +106,11 @@ end
 
 -- ---------------------------------------------------------------- what is due
 
--- Keep a connection while its sync goes on, so that no other process works on it.
-local function keeping(shop, worker, tell)
-  local renewed = core.now()
-  return function(event)
-    if core.now() - renewed > LEASE / 3 then
-      shop.store:lease(shop.id, worker, os.time(), LEASE)
-      renewed = core.now()
-    end
-    return tell(event)
-  end
-end
-
 local function sync_parts(shop, parts, args, worker)
   local worst = 0
   for _, part in ipairs(parts) do
     local status, message, details = many.once(shop, args, { types = part.types,
-      since = part.since, progress = keeping(shop, worker, progress.choose(args.json)) })
+      since = part.since, progress = progress.choose(args.json), worker = worker })
     worst = math.max(worst, status or 1)
     if not status then
       complain(shop, message, details)
@@ -134,17 +120,17 @@ local function sync_parts(shop, parts, args, worker)
   return worst
 end
 
+-- Several runs under one lease: nobody comes in between.
 local function sync_leased(shop, parts, args)
-  local worker = core.uuid()
-  local held, message, details = shop.store:lease(shop.id, worker, os.time(), LEASE)
-  if held == nil then
-    return nil, message, details
-  elseif not held then
-    io.stderr:write(("connection %s is being synced by another process\n"):format(shop.id))
+  local held, message, details = lease.take(shop.store, shop.id)
+  if not held and details.code == "busy" then
+    io.stderr:write(message, "\n")
     return 0
+  elseif not held then
+    return nil, message, details
   end
-  local ok, status = pcall(sync_parts, shop, parts, args, worker)
-  shop.store:release(shop.id, worker)
+  local ok, status = pcall(sync_parts, shop, parts, args, held.worker)
+  held:release()
   if not ok then
     error(status, 0)
   end
