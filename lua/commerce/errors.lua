@@ -7,7 +7,7 @@ local errors = {}
 
 ---@class commerce.Details
 ---@field kind string transport, tls, http, auth, decode, mapping, hook, store, output, usage,
----  script, cancelled;
+---  script, cancelled; incomplete: a sync that was to be `strict` could not read everything;
 ---  missing: there is no such company or connection; state: a connection's status does not allow it
 ---@field message string one line, lower case, without secrets
 ---@field hint string? what the reader can do about it

@@ -33,6 +33,25 @@ function json.decode(text)
   return value, message
 end
 
+--- Take the nulls out of a value: what is null is not there. For those who write `if object.name`,
+--- since `json.null` counts as true.
+---@param value any changed in place
+---@return any value nil for null
+function json.without_nulls(value)
+  if value == null then
+    return nil
+  elseif type(value) == "table" then
+    for key, member in pairs(value) do
+      if member == null then
+        value[key] = nil
+      elseif type(member) == "table" then
+        json.without_nulls(member)
+      end
+    end
+  end
+  return value
+end
+
 --- A string as JSON.
 ---@param value string
 ---@return string

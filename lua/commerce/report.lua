@@ -3,7 +3,8 @@
 
 local report = {}
 
-local report_mt = { __name = "commerce.Report" }
+local methods = {}
+local report_mt = { __name = "commerce.Report", __index = methods }
 
 ---@class commerce.TypeReport
 ---@field type string
@@ -40,6 +41,21 @@ local report_mt = { __name = "commerce.Report" }
 ---@return commerce.Report
 function report.new(facts)
   return setmetatable(facts, report_mt)
+end
+
+--- Why it is not complete, in one line; "complete" if it is.
+---@return string
+function methods:summary()
+  local parts = {}
+  for _, entry in ipairs(self.types) do
+    if entry.status ~= "complete" then
+      parts[#parts + 1] = ("%s: %s"):format(entry.type, entry.error or entry.status)
+    end
+  end
+  if #parts == 0 and not self.complete then
+    parts = self.notes
+  end
+  return self.complete and "complete" or table.concat(parts, "; ")
 end
 
 -- What a table of the types shows; of what is rare only what there is.

@@ -1,5 +1,5 @@
--- What the README and the examples promise: every example script runs, every SQL query of the
--- README gives rows, every command it names exists.
+-- What the README promises: every SQL query gives rows, every piece of Lua runs, every command
+-- exists. The examples: examples_spec.
 
 local emulator = require "spec.support.emulator"
 local shell = require "spec.support.shell"
@@ -12,15 +12,6 @@ local function readme()
   local text = file:read "*a"
   file:close()
   return text
-end
-
-local function examples()
-  local _, output = shell.run "ls examples/*.lua"
-  local list = {}
-  for name in output:gmatch "[^\n]+" do
-    list[#list + 1] = name
-  end
-  return list
 end
 
 describe("the documentation", function()
@@ -41,15 +32,6 @@ describe("the documentation", function()
     e:stop()
     shell.remove_folder(folder)
   end)
-
-  for _, name in ipairs(examples()) do
-    it("has an example that runs: " .. name, function()
-      local status, output, errors = shell.run(environment .. LUA .. " " .. name)
-      assert.equal("", errors)
-      assert.equal(0, status)
-      assert.is_true(#output > 0)
-    end)
-  end
 
   it("has SQL that gives rows", function()
     local count = 0
@@ -86,6 +68,39 @@ describe("the documentation", function()
     assert.equal("", errors)
     assert.equal(0, status)
     assert.truthy(output:find("payments", 1, true))
+  end)
+
+  it("has Lua that goes on from there", function()
+    local count = 0
+    for _, heading in ipairs { "Hooks", "What has changed" } do
+      local section = readme():match("\n## " .. heading .. "\n(.-)\n## ")
+      local path = folder .. "/more.lua"
+      local file = assert(io.open(path, "w"))
+      file:write([[
+local commerce = require "commerce"
+local app = assert(commerce.open())
+local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
+]], section:match "```lua\n(.-)```", 'assert(shop:sync { full = true, strict = true })\n')
+      file:close()
+      local status, output, errors = shell.run(environment .. LUA .. " " .. path)
+      assert.equal("", errors)
+      assert.equal(0, status)
+      count = count + #output
+    end
+    assert.is_true(count > 0)
+  end)
+
+  it("has a row for every hook there is, with what it gets", function()
+    local text = readme():match "\n## Hooks\n(.-)\n## "
+    local rows = {}
+    for name, with in text:gmatch "\n| `([%l_]+)` |[^|]+| `([%l_, ]+)` |" do
+      rows[#rows + 1] = name .. "(" .. with .. ")"
+    end
+    local events = {}
+    for i, event in ipairs(require("commerce.hooks").EVENTS) do
+      events[i] = event.name .. "(" .. table.concat(event.arguments, ", ") .. ")"
+    end
+    assert.same(events, rows)
   end)
 
   it("names commands that exist", function()

@@ -130,6 +130,9 @@ describe("a sync with hooks", function()
         local key = context.type == "payments" and context.resource or context.type
         seen[key] = seen[key] or { source = source, record = record }
         assert(context.type and context.resource and context.account and context.mode == "test")
+        for _, value in pairs(source) do
+          assert(type(value) ~= "userdata", "a null")
+        end
       end)
       assert.is_true(sync().complete)
       assert.equal("charge", seen.charges.source.object)

@@ -310,6 +310,19 @@ describe("the options of sync", function()
     end)
   end
 
+  it("strict: gives the reasons where not everything could be read", function()
+    e:control("faults", { { match = { path = "/v1/disputes" }, action = { type = "html500",
+      status = 502, headers = { ["Stripe-Should-Retry"] = "false" } } } })
+    local report, message, details = shop:sync { types = { "disputes", "customers" },
+      strict = true }
+    e:control("faults", { clear = true })
+    assert.is_nil(report)
+    assert.matches("^disputes: GET /v1/disputes: HTTP 502", message)
+    assert.equal("incomplete", details.kind)
+    assert.equal("complete", details.report.types[1].status)
+    assert.is_true(assert(shop:sync { types = { "disputes" }, strict = true }).complete)
+  end)
+
   it("before: what is no date is refused", function()
     local report, message = shop:sync { before = "soon" }
     assert.is_nil(report)

@@ -157,3 +157,12 @@ describe("json.number", function()
     assert.equal("19.99", json.number(19.99))
   end)
 end)
+
+describe("json.without_nulls", function()
+  it("takes the nulls out, however deep", function()
+    local value = json.decode '{"a":null,"b":{"c":null,"d":1},"e":[{"f":null}],"g":false}'
+    assert.same({ b = { d = 1 }, e = { {} }, g = false }, json.without_nulls(value))
+    assert.is_nil(json.without_nulls(json.null))
+    assert.equal("text", json.without_nulls "text")
+  end)
+end)

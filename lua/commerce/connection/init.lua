@@ -210,7 +210,12 @@ function methods:sync(options)
   if ok then
     ok, message, details = self:change { last_sync = time.now() }
   end
-  return ok and report or nil, message, details
+  if not ok then
+    return nil, message, details
+  elseif options and options.strict and not report.complete then
+    return errors.fail("incomplete", report:summary(), { report = report })
+  end
+  return report
 end
 
 --- Make the records anew from the source objects that were kept (`keep_source`), without the
@@ -234,7 +239,7 @@ end
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object as Stripe gives it; nil on failure
+---@return table? object as Stripe gives it, but without its nulls; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:get(path, query)

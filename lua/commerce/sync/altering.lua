@@ -3,6 +3,7 @@
 
 local check = require "commerce.model.check"
 local hooks = require "commerce.hooks"
+local json = require "commerce.json"
 local model = require "commerce.model"
 local time = require "commerce.time"
 
@@ -26,7 +27,7 @@ local function alter(hooking, list, entry)
   local record = entry.record
   hooking.context._entry = entry
   for _, hook in ipairs(list) do
-    local source = hook.source and entry.source or nil
+    local source = hook.source and json.without_nulls(entry.source) or nil
     local ok, result, reason = hooks.call(hook, record, source, hooking.context)
     if ok then
       result, reason = decision(hook, record, result, reason)

@@ -29,7 +29,7 @@ end
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object nil on failure
+---@return table? object as Stripe gives it, but without its nulls; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:get(path, query)

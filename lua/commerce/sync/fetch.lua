@@ -3,6 +3,7 @@
 
 local convert = require "commerce.sync.convert"
 local errors = require "commerce.errors"
+local json = require "commerce.json"
 local runtime = require "commerce.runtime"
 
 local fetch = {}
@@ -42,14 +43,14 @@ local function object_of(connection, path, response, message, details)
   if not object then
     return errors.fail("decode", ("GET %s: %s"):format(path, reason))
   end
-  return object
+  return json.without_nulls(object)
 end
 
 --- Fetch one object.
 ---@param connection table its session, transport and integration are used
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object as Stripe gives it; nil on failure
+---@return table? object as Stripe gives it, but without its nulls; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function fetch.one(connection, path, query)

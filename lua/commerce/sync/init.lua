@@ -23,8 +23,8 @@ local sync = {
 }
 
 local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "any",
-  full = "boolean", progress = "function", page_size = "number", ranges = "number",
-  worker = "string", keep_source = "boolean" }
+  full = "boolean", strict = "boolean", progress = "function", page_size = "number",
+  ranges = "number", worker = "string", keep_source = "boolean" }
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
@@ -228,7 +228,8 @@ end
 ---@param connection commerce.Connection
 ---@param options table? types: list of names (all if left out); since, before: dates or unix
 ---  seconds, only objects created from then on, or before ("until" is the same, but a word of
----  Lua's own); full: read everything again; progress: a function that gets events; page_size:
+---  Lua's own); full: read everything again; strict: nil and the reasons, instead of a report that
+---  is not complete (details.report has it); progress: a function that gets events; page_size:
 ---  objects a request, 1 to 100; ranges: how many parts of a list are read side by side at most,
 ---  1 for one page after the other; keep_source: keep every source object beside its records,
 ---  from now on, or (false) no longer; worker: who does it under a lease on the connection that is
