@@ -164,6 +164,8 @@ describe("commerce data", function()
     assert.equal(200, status, body.error)
     assert.equal("in_1", body.results[1].id)
     assert.equal(5, select(2, api:get(DATA .. "/commerce-orders/in_1")).totalAmount)
+    local _, statuses = api:get("/companies/" .. client.COMPANY .. "/dataStatus")
+    assert.equal("Complete", statuses["commerce-orders"].currentStatus)
   end)
 
   it("is read only", function()

@@ -29,7 +29,7 @@ end
 ---@param company_id string
 ---@return table
 function refresh.operation(pull, company_id)
-  local data_type = model.find(pull.data_type)
+  local data_type = model.find(pull.data_type) or model.optional(pull.data_type)
   return {
     id = pull.id, companyId = company_id, connectionId = pull.connection_id,
     dataType = data_type and data_type.key or pull.data_type, status = pull.status,
@@ -116,7 +116,7 @@ local function data_status(context)
   local latest = newest(context, connections, "latest_pulls")
   local complete = newest(context, connections, "latest_complete_pulls")
   local result = {}
-  for _, data_type in ipairs(model.types()) do
+  for _, data_type in ipairs(must(context.store:types())) do
     local last, good = latest[data_type.name], complete[data_type.name]
     result[data_type.key] = {
       dataType = data_type.key, currentStatus = last and last.status or "Initial",

@@ -4,7 +4,6 @@ local confirm = require "commerce.cli.confirm"
 local errors = require "commerce.errors"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
-local model = require "commerce.model"
 local output = require "commerce.cli.output"
 
 local deletion = {}
@@ -17,9 +16,12 @@ function deletion.options(sub)
 end
 
 local function count_records(store, connections)
-  local total = 0
+  local total, known, failure, about = 0, store:types()
+  if not known then
+    return nil, failure, about
+  end
   for _, connection in ipairs(connections) do
-    for _, data_type in ipairs(model.types()) do
+    for _, data_type in ipairs(known) do
       local count, message, details = store:count(data_type, connection.id)
       if not count then
         return nil, message, details
