@@ -275,6 +275,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
+  mappings.check_self(self, "on")
   self.hooks:add(self.mappings, name, run, options)
 end
 

@@ -54,7 +54,8 @@ function command.run(args)
     local found = io.open(args.script)
     if found then
       found:close()
-      return errors.fail("script", message)
+      return errors.fail("script", message .. (message:find("near 'until'", 1, true)
+        and "; until is a word of Lua's own: write before = … instead" or ""))
     end
     return errors.fail("usage", message)
   end

@@ -186,6 +186,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function methods:sync(options)
+  mappings.check_self(self, "sync")
   local ok, message, details = self:open()
   if ok then
     ok, message, details = self:configure()
@@ -233,6 +234,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
+  mappings.check_self(self, "on")
   self.hooks:add(self.mappings, name, run, options)
 end
 
@@ -294,6 +296,7 @@ end
 ---@param options table? see `commerce.connection.records`; the connection is this one
 ---@return fun(): table? next
 function methods:records(type_name, options)
+  mappings.check_self(self, "records")
   local all = { connection_id = self.id }
   for name, value in pairs(options or {}) do
     all[name] = value
@@ -328,6 +331,7 @@ end
 ---@param options table? see `commerce.connection.changes`: consumer, since, types, limit, batch
 ---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
 function methods:changes(options)
+  mappings.check_self(self, "changes")
   return read_changes(self.store, self.id, options)
 end
 

@@ -56,7 +56,7 @@ local function alter_records(hooking, type_name, entries)
       hooking.books:count_skipped(type_name)
     else
       local ok, reason, details = hooking:failed(hook, type_name,
-        ("%s %s: %s"):format(type_name, entry.id, message))
+        ("record %s: %s"):format(entry.id, message))
       if not ok then
         return nil, reason, details
       end
@@ -140,7 +140,7 @@ local function finish_records(hooking, type_name, entries)
     local record, wrong = finished(data_type, entry)
     if not record then
       local ok, message, details = hooking:failed(entry.by, type_name,
-        ("%s %s: after %s: %s"):format(type_name, entry.id, hooks.title(entry.by), wrong))
+        ("record %s: after %s: %s"):format(entry.id, hooks.title(entry.by), wrong))
       if not ok then
         return nil, message, details
       end

@@ -31,7 +31,7 @@ local function tell_each(hooking, event, type_name, ids, kind)
   for _, id in ipairs(found and ids or {}) do
     for _, hook in ipairs(found[id] and list or {}) do
       -- decoded for each, so that none finds what another one did to it
-      local ok, reason, why = tell(hooking, hook, type_name, type_name .. " " .. id,
+      local ok, reason, why = tell(hooking, hook, type_name, "record " .. id,
         json.decode(found[id]), kind)
       if not ok then
         return nil, reason, why
