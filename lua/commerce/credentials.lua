@@ -121,10 +121,18 @@ function credentials.open(store, owner)
     return nil, message, details
   end
   row.owner = owner -- whatever the row says: it opens for this one or not at all
-  local secret
-  secret, message, details = unsealed(row)
+  return credentials.open_row(row)
+end
+
+--- Open a stored secret.
+---@param row table of the store
+---@return commerce.core.Secret? secret nil on failure
+---@return string? message
+---@return commerce.Details? details as for `open`
+function credentials.open_row(row)
+  local secret, message, details = unsealed(row)
   if not secret then
-    return about(owner, message, details)
+    return about(row.owner, message, details)
   end
   return secret
 end

@@ -170,6 +170,29 @@ function methods:set_integration(name, options)
   return integrations.set(self.store, name, options)
 end
 
+--- Keep one more signing secret of an integration's webhooks; webhooks that any of them signed are
+--- taken in.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param secret commerce.core.Secret|string "whsec_…"
+---@param options table? account: whose own endpoint signs with it ("acct_…"); left out: a Connect
+---  endpoint does
+---@return commerce.WebhookSecret? kept { id, account?, added }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:add_webhook_secret(name, secret, options)
+  return integrations.add_webhook_secret(self.store, name, secret, options)
+end
+
+--- Forget a signing secret of an integration's webhooks.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param id string as the integration's `webhook_secrets` have it
+---@return boolean? ok nil on failure, also if there is none of this id
+---@return string? message
+---@return commerce.Details? details
+function methods:remove_webhook_secret(name, id)
+  return integrations.remove_webhook_secret(self.store, name, id)
+end
+
 -- ---------------------------------------------------------------- connections and records
 
 -- An application opened in a mode takes no key of the other one.

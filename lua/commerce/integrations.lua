@@ -5,6 +5,7 @@ local core = require "commerce.core"
 local credentials = require "commerce.credentials"
 local errors = require "commerce.errors"
 local stripe = require "commerce.platform.stripe"
+local webhook_secrets = require "commerce.webhook.secrets"
 
 local integrations = {}
 
@@ -20,6 +21,7 @@ local integrations = {}
 ---@field redirect_uri string? where Stripe sends merchants back to: one of those in the platform's
 ---  settings there (the first of them if there is none here)
 ---@field enabled boolean whether merchants may link with it
+---@field webhook_secrets commerce.WebhookSecret[] what its webhooks are signed with, by name only
 
 local ORDER = { "stripe", "stripe-test" }
 
@@ -64,6 +66,10 @@ function integrations.list(store)
   local list = {}
   for i, name in ipairs(ORDER) do
     list[i] = facts_of(name, rows[name])
+    list[i].webhook_secrets, message, details = webhook_secrets.list(store, name)
+    if not list[i].webhook_secrets then
+      return nil, message, details
+    end
   end
   return list
 end
@@ -184,6 +190,40 @@ function integrations.set(store, name, options)
     return nil, message, details
   end
   return integration
+end
+
+--- Keep one more signing secret of an integration's webhooks.
+---@param store commerce.Store
+---@param name string its name, or Codat's key
+---@param secret commerce.core.Secret|string "whsec_…"
+---@param options table? account: whose own endpoint signs with it ("acct_…"); left out: a Connect
+---  endpoint does
+---@return commerce.WebhookSecret? kept nil on failure
+---@return string? message
+---@return commerce.Details? details
+function integrations.add_webhook_secret(store, name, secret, options)
+  options = options or {}
+  errors.check_options(options, { account = "string" }, 4)
+  local integration, message, details = integrations.find(store, name)
+  if not integration then
+    return nil, message, details
+  end
+  return webhook_secrets.add(store, integration.name, secret, options.account)
+end
+
+--- Forget a signing secret of an integration's webhooks.
+---@param store commerce.Store
+---@param name string its name, or Codat's key
+---@param id string as `webhook_secrets` of the integration has it
+---@return boolean? ok nil on failure, also if there is none of this id
+---@return string? message
+---@return commerce.Details? details
+function integrations.remove_webhook_secret(store, name, id)
+  local integration, message, details = integrations.find(store, name)
+  if not integration then
+    return nil, message, details
+  end
+  return webhook_secrets.remove(store, integration.name, id)
 end
 
 --- The platform's secret key of an integration.

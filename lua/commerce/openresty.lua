@@ -1,4 +1,5 @@
--- In OpenResty, or nginx with libnginx-mod-http-lua: Codat's API inside the operator's own server.
+-- In OpenResty, or nginx with libnginx-mod-http-lua: Codat's API, the pages that merchants link with
+-- and the addresses that Stripe sends webhooks to, inside the operator's own server.
 --
 --   http {
 --     init_by_lua_block { require("commerce.openresty").init { store = "sqlite:/srv/shop.db" } }
@@ -19,7 +20,9 @@ local errors = require "commerce.errors"
 local json = require "commerce.json"
 local metrics = require "commerce.metrics"
 local pages = require "commerce.pages"
+local runtime = require "commerce.runtime"
 local store = require "commerce.store"
+local webhook_endpoint = require "commerce.webhook.endpoint"
 local worker = require "commerce.worker"
 
 local openresty = {}
@@ -27,9 +30,8 @@ local openresty = {}
 local OPTIONS = { store = "string", prefix = "string", public_url = "string",
   daily_limit = "number", shared = "string" }
 
--- A request that finds the database locked for longer is told to come again (503): the worker has
--- others to serve.
-local LONGEST_LOCK = 0.25 -- seconds
+-- A request that finds the database locked for longer is told to come again (503).
+local LONGEST_LOCK = 1 -- seconds
 
 local settings -- set by `init` in the master process, before there are workers
 local served -- this worker's own: { app, api, pages }
@@ -77,7 +79,9 @@ end
 
 local function open_store()
   local url = (settings or {}).store or commerce.store_url()
-  return store.open(url, { wait = LONGEST_LOCK })
+  return store.open(url, { wait = LONGEST_LOCK, sleep = function(seconds)
+    runtime.sleep(seconds, core.sleep) -- others are served meanwhile
+  end })
 end
 
 -- This worker's application; made when it is first needed, and again after a failure.
@@ -91,10 +95,11 @@ local function application()
     return nil, message, details
   end
   local app = assert(commerce.open { store = opened })
-  served = { app = app, pages = pages.new(app, { prefix = options.prefix,
-    public_url = options.public_url, log = log }), api = api.new(app, { prefix = options.prefix,
-    public_url = options.public_url, daily_limit = options.daily_limit, log = log,
-    counter = options.shared and shared_counter(options.shared) }) }
+  served = { app = app, webhooks = webhook_endpoint.new(app, { log = log }),
+    pages = pages.new(app, { prefix = options.prefix, public_url = options.public_url, log = log }),
+    api = api.new(app, { prefix = options.prefix, public_url = options.public_url,
+      daily_limit = options.daily_limit, log = log,
+      counter = options.shared and shared_counter(options.shared) }) }
   return served
 end
 
@@ -158,6 +163,9 @@ local function headers_of_request()
   return headers
 end
 
+-- Longer bodies are refused by all who read them: not all of them need be here for that.
+local MOST_OF_BODY = 1024 * 1024 + 1 -- bytes
+
 -- A body larger than client_body_buffer_size is in a file by now.
 local function body_of_request()
   ngx.req.read_body()
@@ -165,7 +173,7 @@ local function body_of_request()
   local path = not body and ngx.req.get_body_file()
   if path then
     local file = assert(io.open(path, "rb"))
-    body = file:read "*a"
+    body = file:read(MOST_OF_BODY)
     file:close()
   end
   return body
@@ -244,43 +252,14 @@ local function ready()
   return unavailable(message or "the store does not answer")
 end
 
--- ---------------------------------------------------------------- Stripe's webhooks
-
-local WEBHOOKS = "^/stripe/webhooks/([%w%-]+)$"
-
--- Where the signing secret of each integration's endpoint is; a Lua string never holds it.
-local SECRETS = { stripe = "STRIPE_WEBHOOK_SECRET",
-  ["stripe-test"] = "STRIPE_TEST_WEBHOOK_SECRET" }
-
-local function log_refused(message)
-  ngx.log(ngx.WARN, "commerce: a webhook was refused: ", message)
+local function server_of(found, path)
+  return pages.serves(path) and found.pages or webhook_endpoint.serves(path) and found.webhooks
+    or found.api
 end
 
--- Stored before it is acknowledged; a worker applies it. What is refused is not ours or not signed:
--- 400, so that whoever set up the endpoint sees it at Stripe.
-local function receive(app, integration)
-  local secret, message = core.secret_from_env(SECRETS[integration] or "")
-  if not secret then
-    ngx.log(ngx.ERR, "commerce: no webhook can be verified: ", message
-      or (tostring(SECRETS[integration]) .. " is not set, or nginx does not hand it on (env ...;)"))
-    return plain(404, '{"received":false}')
-  end
-  local received, why, details = app:receive_webhook(body_of_request() or "",
-    headers_of_request()["stripe-signature"], { integration = integration,
-    secrets = { secret } })
-  if received then
-    return plain(200, '{"received":true}')
-  elseif details.kind == "store" then
-    return unavailable(why)
-  end
-  log_refused(why)
-  return plain(400, '{"received":false}')
-end
-
---- Answer a request: the API's, the pages that merchants link with, Stripe's webhooks (POST
---- /stripe/webhooks/stripe and .../stripe-test, signed with the secret in STRIPE_WEBHOOK_SECRET and
---- STRIPE_TEST_WEBHOOK_SECRET), and `/health` (200 as long as nginx answers) and `/ready` (503
---- while the store cannot be read). Only the API needs a key.
+--- Answer a request: the API's; the pages that merchants link with; webhooks of Stripe's; `/health`
+--- (200 as long as nginx answers) and `/ready` (503 while the store cannot be read). Only the API
+--- needs a key.
 ---
 --- **context:** content_by_lua*
 function openresty.handle()
@@ -294,13 +273,9 @@ function openresty.handle()
   if not found then
     return unavailable(message)
   end
-  local integration = ngx.req.get_method() == "POST" and path:match(WEBHOOKS)
-  if integration then
-    return receive(found.app, integration)
-  end
-  local server = pages.serves(path) and found.pages or found.api
-  return send(server:handle { method = ngx.req.get_method(), path = path, query = query,
-    headers = headers_of_request(), body = body_of_request(), scheme = ngx.var.scheme })
+  return send(server_of(found, path):handle { method = ngx.req.get_method(), path = path,
+    query = query, headers = headers_of_request(), body = body_of_request(),
+    scheme = ngx.var.scheme })
 end
 
 --- Answer with what there is to watch, for Prometheus. It needs no key: allow the location to who

@@ -185,7 +185,8 @@ describe("commerce", function()
       assert.matches("\nstripe +live +no +%- +%- +read_only +continuous\n", output)
       assert.matches("\nstripe%-test +test +no +%- +%- +read_only +continuous\n", output)
       assert.same({ integration = "stripe", key = "exgd", mode = "live", enabled = false,
-        hasSecretKey = false, scope = "read_only", syncOnLink = "continuous" }, list().stripe)
+        hasSecretKey = false, scope = "read_only", syncOnLink = "continuous",
+        webhookSecrets = {} }, list().stripe)
     end)
 
     it("set keeps what is named, from a variable, a file or standard input", function()
@@ -206,7 +207,7 @@ describe("commerce", function()
         rows.sql(box:path "integrations.db", "SELECT envelope FROM secrets"))
       assert.same({ integration = "stripe-test", key = "yzth", mode = "test", enabled = false,
         clientId = "ca_1", hasSecretKey = true, scope = "read_write", syncOnLink = "once",
-        redirectUri = "https://example.com/back" }, list()["stripe-test"])
+        redirectUri = "https://example.com/back", webhookSecrets = {} }, list()["stripe-test"])
       assert.truthy(good("integrations list", more):find("kept, sealed", 1, true))
       assert.is_nil(list().stripe.clientId)
     end)

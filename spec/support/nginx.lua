@@ -66,6 +66,21 @@ local function request(self, method, path, headers, body)
   return status, table.concat(chunks), answered
 end
 
+local function launch(self)
+  os.execute(("%s -g 'daemon on;' >%s/start.log 2>&1"):format(self.command, self.folder))
+  local deadline = socket.gettime() + 10
+  while type(request(self, "GET", "/")) ~= "number" do
+    assert(socket.gettime() < deadline, "nginx does not start: " .. self:log())
+    socket.sleep(0.02)
+  end
+end
+
+local function halt(self)
+  local _, pid = self:workers()
+  shell.run("kill " .. pid)
+  shell.wait_for_end(pid)
+end
+
 --- Start nginx and wait until it answers.
 ---@param configuration string path of an nginx.conf
 ---@param environment table<string, string>? for nginx
@@ -91,12 +106,7 @@ function nginx.start(configuration, environment, change)
   self.command = ("env -u LD_PRELOAD %s $(command -v nginx || echo /usr/sbin/nginx) -p %s "
     .. "-c %s/nginx.conf -e %s/error.log"):format(table.concat(words, " "), folder, folder, folder)
   shell.run("chmod 755 " .. folder)
-  os.execute(("%s -g 'daemon on;' >%s/start.log 2>&1"):format(self.command, folder))
-  local deadline = socket.gettime() + 10
-  while type(request(self, "GET", "/")) ~= "number" do
-    assert(socket.gettime() < deadline, "nginx does not start: " .. self:log())
-    socket.sleep(0.02)
-  end
+  launch(self)
   return self
 end
 
@@ -123,11 +133,17 @@ function methods:reload()
   shell.run(self.command .. " -s reload")
 end
 
+--- Stop it at once, whatever it is doing, and start it again after a while.
+---@param seconds number
+function methods:restart(seconds)
+  halt(self)
+  socket.sleep(seconds)
+  launch(self)
+end
+
 --- Stop it, and wait until it has gone.
 function methods:stop()
-  local _, pid = self:workers()
-  shell.run("kill " .. pid)
-  shell.wait_for_end(pid)
+  halt(self)
   shell.remove_folder(self.folder)
 end
 

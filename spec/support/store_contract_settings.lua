@@ -37,6 +37,15 @@ return function(db)
       assert.same(secret "b", db():secret "b")
     end)
 
+    it("are found by how their owners begin", function()
+      for _, owner in ipairs { "hook:b", "hook:a", "hook", "hook%", "other:hook:" } do
+        db():save_secret(secret(owner))
+      end
+      assert.same({ secret "hook:a", secret "hook:b" }, db():secrets_of "hook:")
+      assert.same({ secret "hook%" }, db():secrets_of "hook%")
+      assert.same({}, db():secrets_of "none")
+    end)
+
     it("are dropped by their owner", function()
       db():save_secret(secret "a")
       db():save_secret(secret "b")

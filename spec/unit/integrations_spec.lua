@@ -32,10 +32,11 @@ describe("integrations", function()
   it("are two, and not set up to begin with", function()
     assert.same({
       { name = "stripe", key = "exgd", title = "Stripe", mode = "live", scope = "read_only",
-        sync_on_link = "continuous", enabled = false, has_secret_key = false },
+        sync_on_link = "continuous", enabled = false, has_secret_key = false,
+        webhook_secrets = {} },
       { name = "stripe-test", key = "yzth", title = "Stripe Test", mode = "test",
         scope = "read_only", sync_on_link = "continuous", enabled = false,
-        has_secret_key = false },
+        has_secret_key = false, webhook_secrets = {} },
     }, app:integrations())
   end)
 
@@ -55,7 +56,7 @@ describe("integrations", function()
     assert(app:set_integration("stripe-test", { sync_on_link = "once", enabled = true }))
     local expected = { name = "stripe-test", key = "yzth", title = "Stripe Test", mode = "test",
       client_id = "ca_test1", scope = "read_write", sync_on_link = "once", enabled = true,
-      has_secret_key = true }
+      has_secret_key = true, webhook_secrets = {} }
     assert.same(expected, app:integration "stripe-test")
     assert.same(expected, app:set_integration("stripe-test", {}))
     assert.is_false(app:integration("stripe").enabled)

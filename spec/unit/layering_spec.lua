@@ -106,6 +106,7 @@ local STAGES = {
 -- the floors under it. "init" is the module `commerce` itself.
 local FLOORS = {
   { "credentials", "mode" },
+  { "webhook.secrets" },
   { "integrations" },
   { "sync", "sync.altering", "sync.apply", "sync.backfill", "sync.books", "sync.changed",
     "sync.completing", "sync.context", "sync.convert", "sync.feed", "sync.fetch", "sync.hooking",
@@ -126,6 +127,7 @@ local FLOORS = {
   { "link", "link.callback", "link.exchange", "link.migrate", "link.state" },
   { "post" },
   { "init" },
+  { "webhook.endpoint" },
   { "api", "api.answer", "api.api_keys", "api.auth", "api.companies", "api.connections", "api.data",
     "api.data_types", "api.input", "api.integrations", "api.links", "api.openapi", "api.page",
     "api.profile", "api.refresh", "api.router", "api.schemas", "api.scope", "api.sync_settings",

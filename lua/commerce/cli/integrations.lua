@@ -11,11 +11,31 @@ local terminal = require "commerce.cli.terminal"
 
 local KEY, WHAT = "--secret-key", "the platform's secret key"
 
+local WEBHOOK_KEY, WEBHOOK_WHAT = "--secret", "the endpoint's signing secret"
+
 local function facts_of(integration)
-  return { integration = integration.name, key = integration.key, mode = integration.mode,
+  local secrets = json.array {}
+  for i, secret in ipairs(integration.webhook_secrets) do
+    secrets[i] = { id = secret.id, account = secret.account, added = secret.added }
+  end
+  return { webhookSecrets = secrets, integration = integration.name, key = integration.key, mode = integration.mode,
     enabled = integration.enabled, clientId = integration.client_id,
     hasSecretKey = integration.has_secret_key, scope = integration.scope,
     syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri }
+end
+
+-- What no column has room for.
+local function print_more(integration)
+  if integration.redirect_uri then
+    output.line(("%s: merchants come back to %s"):format(integration.name,
+      integration.redirect_uri))
+  end
+  for _, secret in ipairs(integration.webhook_secrets) do
+    output.line(("%s: webhooks to /webhooks/%s are taken in if they are signed with secret %s (%s, "
+      .. "since %s)"):format(integration.name, integration.name, secret.id,
+      secret.account and "of " .. secret.account .. "'s own endpoint" or "of a Connect endpoint",
+      secret.added:sub(1, 10)))
+  end
 end
 
 local function print_list(list, as_json)
@@ -32,10 +52,7 @@ local function print_list(list, as_json)
     output.line(format.table({ "integration", "mode", "enabled", "client id", "secret key", "scope",
       "sync on link" }, rows, terminal.width()))
     for _, integration in ipairs(list) do
-      if integration.redirect_uri then
-        output.line(("%s: merchants come back to %s"):format(integration.name,
-          integration.redirect_uri))
-      end
+      print_more(integration)
     end
   end
   return 0
@@ -53,6 +70,31 @@ local function change(options_of)
     end
     return print_list({ integration }, args.json)
   end, { create = true })
+end
+
+-- What changes one integration's webhook secrets; then it is shown.
+local function change_webhooks(work)
+  return common.with_app(function(app, args)
+    local ok, message, details = work(app, args)
+    local integration
+    if ok then
+      integration, message, details = app:integration(args.integration)
+    end
+    if not integration then
+      return nil, message, details
+    end
+    return print_list({ integration }, args.json)
+  end, { create = true })
+end
+
+local function add_webhook_secret(app, args)
+  local secret, message, details = secret_option.read(args, WEBHOOK_KEY, WEBHOOK_WHAT)
+  if secret then
+    return app:add_webhook_secret(args.integration, secret, { account = args.account })
+  elseif message then
+    return nil, message, details
+  end
+  return errors.fail("usage", "where is the secret? Give --secret-env or --secret-file")
 end
 
 local function options_of_set(args)
@@ -113,6 +155,25 @@ local ACTIONS = {
       json_flag(sub)
     end,
     run = change(options_of_set) },
+  { name = "add-webhook-secret", help = "Take in what Stripe signs with one more secret: of another "
+      .. "endpoint, or the new one while the old one is still in use.",
+    define = function(sub)
+      name_argument(sub)
+      secret_option.define(sub, WEBHOOK_KEY, WEBHOOK_WHAT)
+      sub:option("--account", "Whose own endpoint it is (default: it is a Connect endpoint of the "
+        .. "platform's, whose events name their accounts)."):argname "ACCT"
+      json_flag(sub)
+    end,
+    run = change_webhooks(add_webhook_secret) },
+  { name = "remove-webhook-secret", help = "Take in nothing any more that is signed with a secret.",
+    define = function(sub)
+      name_argument(sub)
+      sub:argument("id", "The secret's id, as `integrations list` shows it.")
+      json_flag(sub)
+    end,
+    run = change_webhooks(function(app, args)
+      return app:remove_webhook_secret(args.integration, args.id)
+    end) },
   switch("enable", "Let merchants link with it.", true),
   switch("disable", "Let no merchant link with it; what is linked stays.", false),
 }

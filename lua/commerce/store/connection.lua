@@ -79,16 +79,45 @@ local function prepared(self, sql)
   return statement
 end
 
-local function execute(self, sql, ...)
+local function attempt(self, sql, ...)
   local statement = prepared(self, sql)
   local ok, message = statement:execute(...)
-  if not ok then
-    -- LuaDBI gives a failed statement's old error again at its next use: it must not be used again
-    self.statements[sql] = nil
-    statement:close()
-    failed(self, message)
+  if ok then
+    return statement
+  end
+  -- LuaDBI gives a failed statement's old error again at its next use: it must not be used again
+  self.statements[sql] = nil
+  statement:close()
+  return nil, message
+end
+
+local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
+
+-- Where others can go on meanwhile, it is not SQLite that waits for a lock. Not within a
+-- transaction: that would keep the lock, and others use this handle.
+local function execute(self, sql, ...)
+  local statement, message = attempt(self, sql, ...)
+  local waited, pause = 0, FIRST_PAUSE
+  while not statement do
+    local locked = tostring(message):find("database is locked", 1, true)
+    if not (locked and self.sleep and not self.in_transaction and waited < self.patience) then
+      failed(self, message)
+    end
+    self.sleep(pause)
+    waited, pause = waited + pause, math.min(pause * 2, LONGEST_PAUSE)
+    if not self.handle then
+      failed(self, "it was closed meanwhile")
+    end
+    statement, message = attempt(self, sql, ...)
   end
   return statement
+end
+
+--- Wait for another process's write in a way of the caller's.
+---@param seconds number how long
+---@param sleep fun(seconds: number) others may use this connection meanwhile
+function methods:wait_with(seconds, sleep)
+  self.patience, self.sleep = seconds, sleep
 end
 
 --- Run a statement that gives no rows.
@@ -171,16 +200,20 @@ end
 ---@return any result of the function; raises what it raised, after the rollback
 function methods:transaction(work)
   self:run("BEGIN IMMEDIATE")
+  self.in_transaction = true
   local ok, result = pcall(work)
   local failure = result
   if ok then
     ok, failure = pcall(self.run, self, "COMMIT")
-    if ok then
-      return result
-    end
   end
-  pcall(self.run, self, "ROLLBACK")
-  error(failure, 0)
+  if not ok then
+    pcall(self.run, self, "ROLLBACK")
+  end
+  self.in_transaction = false
+  if not ok then
+    error(failure, 0)
+  end
+  return result
 end
 
 --- Close the connection; a second close does nothing.

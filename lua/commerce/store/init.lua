@@ -10,7 +10,8 @@ local SCHEMES = { sqlite = "commerce.store.sqlite" }
 --- Open a store.
 ---@param url string "sqlite:PATH"
 ---@param options table? create = false: fail if there is no such database yet; wait: seconds to
----  wait for another process's write (5)
+---  wait for another process's write (5); sleep: a function that waits so many seconds where others
+---  can go on meanwhile, with this very store, too
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details

@@ -26,6 +26,16 @@ function secrets:secret(owner)
   return self.db:all("SELECT * FROM secrets WHERE owner = ?", owner)[1]
 end
 
+--- The sealed secrets whose owners begin so.
+---@param prefix string such as "webhook:stripe-test:"
+---@return table[]? rows as `secret` gives them, by owner; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function secrets:secrets_of(prefix)
+  return self.db:all("SELECT * FROM secrets WHERE substr(owner, 1, length(?)) = ? ORDER BY owner",
+    prefix, prefix)
+end
+
 --- Keep a sealed secret in the place of its owner's last one.
 ---@param row table as `secret` gives it
 ---@return boolean? ok nil on failure

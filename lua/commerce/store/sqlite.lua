@@ -76,7 +76,7 @@ end
 --- Open, and if need be make or migrate, a SQLite database.
 ---@param path string a file, or ":memory:"
 ---@param options table create = false: fail if the file does not exist; wait: seconds to wait for
----  another process's write
+---  another process's write; sleep: waits where others can go on meanwhile, with this very store
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -96,6 +96,10 @@ function sqlite.open(path, options)
     db:once("PRAGMA synchronous = NORMAL") -- with WAL, a crash loses nothing that matters here
     db:once("PRAGMA cache_size = -8000") -- KB
     migrate(db)
+    if options.sleep then
+      db:once("PRAGMA busy_timeout = 0")
+      db:wait_with(options.wait or LONGEST_WAIT, options.sleep)
+    end
     return true
   end)()
   if not ok then

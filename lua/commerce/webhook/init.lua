@@ -8,6 +8,7 @@ local integrations = require "commerce.integrations"
 local json = require "commerce.json"
 local stripe = require "commerce.platform.stripe"
 local time = require "commerce.time"
+local webhook_secrets = require "commerce.webhook.secrets"
 
 local webhook = {}
 
@@ -38,6 +39,8 @@ local function connections_of(app, event, integration, own_account)
   local account = type(event.account) == "string" and event.account or own_account
   if not account then
     return nil, "it names no account, and none is given for this endpoint"
+  elseif own_account and account ~= own_account then
+    return nil, "it names another account than its endpoint's"
   end
   local list, message, details = connection.list(app, { integration = integration.name,
     account = account, status = "Linked" })
@@ -78,6 +81,49 @@ local function keep(app, list, event, body)
   return { event = event.id, type = event.type, connections = ids, kept = kept }
 end
 
+-- Every secret that may have signed, each with its account.
+local function endpoints_of(app, options)
+  if not options.secrets then
+    return webhook_secrets.open(app.store, options.integration)
+  end
+  local list = {}
+  if #options.secrets == 0 then
+    error("bad option 'secrets': empty", 4)
+  end
+  for i, secret in ipairs(options.secrets) do
+    list[i] = { secret = secret, account = options.account }
+  end
+  return list
+end
+
+-- The endpoint that has signed. What was signed at another time tells more than that a secret is
+-- another endpoint's.
+local function signer(endpoints, body, signature, options)
+  local message, details
+  for _, endpoint in ipairs(endpoints) do
+    local ok, wrong, why = core.verify_signature { body = body, header = signature,
+      secrets = { endpoint.secret }, tolerance = options.tolerance, now = options.now }
+    if ok then
+      return endpoint
+    elseif not details or details.code == "mismatch" then
+      message, details = wrong, why
+    end
+  end
+  return nil, message, details
+end
+
+local REFUSALS = { empty_body = true, no_signature = true, no_timestamp = true, mismatch = true,
+  stale = true, future = true } -- codes of core.verify_signature
+
+--- Whether a failure of `receive` says that the webhook is none: it is not signed as it must be, or
+--- is no event. Every other failure is ours, and passes by.
+---@param details commerce.Details?
+---@return boolean
+function webhook.is_refusal(details)
+  return type(details) == "table"
+    and (details.kind == "decode" or details.kind == "auth" and REFUSALS[details.code] == true)
+end
+
 --- Take in a webhook. When this returns, the event is stored: it can be acknowledged. Events may
 --- come in any order and more than once. `connection:apply_events`, or the next sync, applies them.
 --- One that is for none of our connections, or of the other mode, is ignored, not refused: Stripe
@@ -86,11 +132,11 @@ end
 ---@param body string as it came, byte for byte
 ---@param signature string? the Stripe-Signature header
 ---@param options table integration: "stripe" or "stripe-test", whose endpoint it came to; secrets:
----  the endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones;
----  account: whose endpoint it is, if not a Connect endpoint; tolerance (seconds, 300); now (unix
----  seconds)
----@return commerce.Received? received nil if it was refused (details.kind "auth": the signature;
----  "decode": no event) or could not be stored ("store"): do not acknowledge it then
+---  the endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones
+---  (default: those that were kept, `app:add_webhook_secret`), and account: whose endpoint it is, if
+---  not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
+---@return commerce.Received? received nil if it was refused (`webhook.is_refusal`), could not be verified
+---  (there are no secrets, or they do not open) or could not be stored: do not acknowledge it then
 ---@return string? message
 ---@return commerce.Details? details
 function webhook.receive(app, body, signature, options)
@@ -99,9 +145,12 @@ function webhook.receive(app, body, signature, options)
   if not integration then
     error("bad option 'integration': stripe or stripe-test expected", 2)
   end
-  local ok, message, details = core.verify_signature { body = body, header = signature,
-    secrets = options.secrets, tolerance = options.tolerance, now = options.now }
-  if not ok then
+  local endpoints, message, details = endpoints_of(app, options)
+  local endpoint
+  if endpoints then
+    endpoint, message, details = signer(endpoints, body, signature, options)
+  end
+  if not endpoint then
     return nil, message, details
   end
   local event = json.decode(body)
@@ -120,7 +169,7 @@ function webhook.receive(app, body, signature, options)
     return ignored(event, "it is about another platform's access")
   end
   local list
-  list, message, details = connections_of(app, event, integration, options.account)
+  list, message, details = connections_of(app, event, integration, endpoint.account)
   if not list then
     if details then
       return nil, message, details

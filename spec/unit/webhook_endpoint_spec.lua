@@ -1,0 +1,220 @@
+-- The endpoint without a server: what is answered to whom, and which secrets count.
+
+local commerce = require "commerce"
+local core = require "commerce.core"
+local endpoint = require "commerce.webhook.endpoint"
+local json = require "commerce.json"
+local master_key = require "spec.support.master_key"
+
+local ACCOUNT, OTHER = "acct_1WebhookOne", "acct_1WebhookTwo"
+local CONNECT, OLD, OWN = "whsec_connectconnectconnect1234", "whsec_beforebeforebefore1234",
+  "whsec_ownownownownownownown1234"
+
+-- As Stripe signs.
+local function sign(body, secret, t)
+  t = ("%d"):format(t or os.time())
+  local pipe = assert(io.popen(("printf %%s '%s.%s' | openssl dgst -sha256 -hmac %s -r"):format(t,
+    body, secret)))
+  local digest = pipe:read(64)
+  pipe:close()
+  return ("t=%s,v1=%s"):format(t, digest)
+end
+
+describe("the webhook endpoint", function()
+  local set = master_key.use(master_key.ONE)
+  local app, server, logged
+
+  before_each(function()
+    app = assert(commerce.open { store = "sqlite::memory:" })
+    logged = {}
+    server = endpoint.new(app, { log = function(message)
+      logged[#logged + 1] = message
+    end })
+    for i, account in ipairs { ACCOUNT, OTHER } do
+      assert(app.store:add_connection({ id = "c" .. i, company_id = "m" .. i, account = account,
+        integration = "stripe-test", name = "One", status = "Linked", auth = "connect",
+        created = "2026-01-01T00:00:00Z" }, { company = { id = "m" .. i, name = "One",
+        created = "2026-01-01T00:00:00Z" } }))
+    end
+  end)
+
+  after_each(function()
+    app:close()
+  end)
+
+  local function event(fields)
+    local all = { id = "evt_1", object = "event", type = "charge.succeeded", livemode = false,
+      created = os.time(), account = ACCOUNT, data = { object = { id = "ch_1",
+        object = "charge" } } }
+    for name, value in pairs(fields or {}) do
+      all[name] = value or nil
+    end
+    return json.encode(all)
+  end
+
+  local function post(body, signature, path, method)
+    local response = server:handle { method = method or "POST", body = body,
+      path = path or "/webhooks/stripe-test", headers = { ["stripe-signature"] = signature } }
+    assert.equal("application/json; charset=utf-8", response.headers["Content-Type"])
+    assert.is_nil(response.body:find("whsec_%w"))
+    return response.status, json.decode(response.body), response.headers
+  end
+
+  local function waiting()
+    local count = 0
+    for _, number in pairs(app.store:waiting_counts()) do
+      count = count + number
+    end
+    return count
+  end
+
+  it("is one path an integration, and no other", function()
+    for path, served in pairs { ["/webhooks/stripe"] = true, ["/webhooks/stripe-test"] = true,
+      ["/webhooks"] = false, ["/webhooks/paypal"] = false, ["/webhooks/stripe/x"] = false,
+      ["/webhooks/Stripe"] = false, ["/x/webhooks/stripe"] = false } do
+      assert.equal(served, endpoint.serves(path), path)
+    end
+  end)
+
+  it("keeps what is signed, once, before it says so", function()
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    local body = event()
+    for _ = 1, 2 do
+      local status, answer = post(body, sign(body, CONNECT))
+      assert.same({ 200, { received = true } }, { status, answer })
+      assert.equal(1, waiting())
+    end
+    assert.equal(body, app.store:waiting_events("c1", 1)[1].body) -- byte for byte
+  end)
+
+  it("acknowledges what is for nobody here", function()
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    for why, fields in pairs { ["of live mode"] = { livemode = true },
+      ["no linked connection"] = { account = "acct_1Nobody" },
+      ["names no account"] = { account = false } } do
+      local body = event(fields)
+      local status, answer = post(body, sign(body, CONNECT))
+      assert.equal(200, status)
+      assert.is_truthy(answer.ignored:find(why, 1, true), answer.ignored)
+    end
+    assert.equal(0, waiting())
+  end)
+
+  it("refuses what is not signed, was signed long ago, or is no event", function()
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    local body = event()
+    for why, case in pairs {
+      ["no v1 signature"] = { body, nil },
+      ["empty body"] = { "", sign("", CONNECT) },
+      ["no signature matches"] = { body, sign(body, OLD) },
+      ["signed too long ago"] = { body, sign(body, CONNECT, os.time() - 301) },
+      ["signed in the future"] = { body, sign(body, CONNECT, os.time() + 400) },
+      ["no event of Stripe's"] = { "{}", sign("{}", CONNECT) },
+    } do
+      local status, answer = post(case[1], case[2])
+      assert.equal(400, status)
+      assert.is_truthy(answer.error:find(why, 1, true), answer.error)
+    end
+    assert.same({ 0, {} }, { waiting(), logged })
+  end)
+
+  it("knows its method and its limit", function()
+    local status, _, headers = post(nil, nil, nil, "GET")
+    assert.same({ 405, "POST" }, { status, headers.Allow })
+    assert.equal(413, (post(("x"):rep(1024 * 1024 + 1), "t=1,v1=00")))
+    assert.equal(400, (function()
+      assert(app:add_webhook_secret("stripe-test", CONNECT))
+      return (post(("x"):rep(1024 * 1024), "t=1,v1=00"))
+    end)())
+  end)
+
+  it("takes in what any secret has signed, and nothing of one that was removed", function()
+    local body = event()
+    local old = assert(app:add_webhook_secret("stripe-test", OLD))
+    assert(app:add_webhook_secret("stripe-test", core.secret(CONNECT)))
+    assert.equal(old.id, app:add_webhook_secret("stripe-test", OLD).id) -- and not twice
+    assert.equal(2, #app:integration("stripe-test").webhook_secrets)
+    for _, secret in ipairs { OLD, CONNECT } do
+      assert.equal(200, (post(body, sign(body, secret))))
+    end
+    assert.equal(200, (post(body, sign(body, OLD) .. "," .. sign(body, CONNECT):match "v1=.*")))
+    assert.is_true(app:remove_webhook_secret("stripe-test", old.id))
+    assert.equal(400, (post(body, sign(body, OLD))))
+    assert.equal(200, (post(body, sign(body, CONNECT))))
+    -- it is not of that one
+    assert.equal(503, (post(body, sign(body, CONNECT), "/webhooks/stripe")))
+  end)
+
+  it("believes an account's own endpoint about that account alone", function()
+    assert(app:add_webhook_secret("stripe-test", OWN, { account = ACCOUNT }))
+    for _, case in ipairs { { false, 1 }, { ACCOUNT, 1 }, { OTHER, 0 } } do
+      local body = event { account = case[1], id = "evt_" .. tostring(case[1]) }
+      local before = waiting()
+      assert.equal(200, (post(body, sign(body, OWN))))
+      assert.equal(before + case[2], waiting())
+    end
+    assert.is_nil(app.store:waiting_events("c2", 1)[1])
+  end)
+
+  it("acknowledges nothing that it cannot verify or store", function()
+    local body = event()
+    local function unavailable(message)
+      local status, answer, headers = post(body, sign(body, CONNECT))
+      assert.same({ 503, "5", "it cannot be taken in now; send it again" },
+        { status, headers["Retry-After"], answer.error })
+      assert.is_truthy(logged[#logged]:find(message, 1, true), logged[#logged])
+    end
+    unavailable "Stripe Test has no webhook secret"
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    set(master_key.TWO)
+    unavailable "sealed with master key"
+    set(master_key.ONE)
+    app.store.keep_events = function()
+      return nil, "the disk is full", { kind = "store", message = "the disk is full" }
+    end
+    unavailable "the disk is full"
+    app.store.keep_events = function()
+      error "a mistake"
+    end
+    unavailable "a mistake"
+    app.store.keep_events = nil
+    assert.equal(200, (post(body, sign(body, CONNECT))))
+  end)
+
+  it("secrets are kept sealed, and refused if they are none", function()
+    local kept = assert(app:add_webhook_secret("yzth", OWN, { account = ACCOUNT }))
+    assert.same({ kept }, app:integration("stripe-test").webhook_secrets)
+    local row = app.store:secrets_of("webhook:")[1]
+    assert.equal("webhook:stripe-test:" .. ACCOUNT .. ":" .. kept.id, row.owner)
+    -- put in another account's place, it does not open
+    assert(app.store:drop_secret(row.owner))
+    row.owner = row.owner:gsub(ACCOUNT, OTHER)
+    assert(app.store:save_secret(row))
+    local body = event()
+    assert.equal(503, (post(body, sign(body, OWN))))
+    assert.is_truthy(logged[1]:find(row.owner, 1, true), logged[1])
+    for message, case in pairs {
+      ["this is no signing secret"] = { "stripe-test", "sk_test_plantedplantedplanted1234" },
+      ["account 'x': expected"] = { "stripe-test", CONNECT, { account = "x" } },
+      ["there is no integration 'paypal'"] = { "paypal", CONNECT },
+    } do
+      local none, said, details = app:add_webhook_secret(case[1], case[2], case[3])
+      assert.is_nil(none)
+      assert.is_truthy(said:find(message, 1, true), said)
+      assert.equal("usage", details.kind)
+    end
+    local _, said = app:remove_webhook_secret("stripe-test", "00000000")
+    assert.is_truthy(said:find("has no webhook secret 00000000", 1, true), said)
+    set(nil)
+    assert.is_truthy(select(2, app:add_webhook_secret("stripe-test", CONNECT))
+      :find("openssl rand -base64 32", 1, true))
+  end)
+
+  it("has no room for more secrets than can be tried with every webhook", function()
+    for i = 1, 16 do
+      assert(app:add_webhook_secret("stripe-test", CONNECT .. i))
+    end
+    local _, said = app:add_webhook_secret("stripe-test", OLD)
+    assert.is_truthy(said:find("has 16 webhook secrets already", 1, true), said)
+  end)
+end)
