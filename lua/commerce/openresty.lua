@@ -1,5 +1,5 @@
--- In OpenResty, or nginx with libnginx-mod-http-lua: Codat's API, the pages that merchants link with
--- and the addresses that Stripe sends webhooks to, inside the operator's own server.
+-- In OpenResty, or nginx with libnginx-mod-http-lua: Codat's API, the pages that merchants link
+-- with and the addresses that Stripe sends webhooks to, inside the operator's own server.
 --
 --   http {
 --     init_by_lua_block { require("commerce.openresty").init { store = "sqlite:/srv/shop.db" } }

@@ -18,7 +18,8 @@ local function facts_of(integration)
   for i, secret in ipairs(integration.webhook_secrets) do
     secrets[i] = { id = secret.id, account = secret.account, added = secret.added }
   end
-  return { webhookSecrets = secrets, integration = integration.name, key = integration.key, mode = integration.mode,
+  return { webhookSecrets = secrets, integration = integration.name, key = integration.key,
+    mode = integration.mode,
     enabled = integration.enabled, clientId = integration.client_id,
     hasSecretKey = integration.has_secret_key, scope = integration.scope,
     syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri }
@@ -155,8 +156,9 @@ local ACTIONS = {
       json_flag(sub)
     end,
     run = change(options_of_set) },
-  { name = "add-webhook-secret", help = "Take in what Stripe signs with one more secret: of another "
-      .. "endpoint, or the new one while the old one is still in use.",
+  { name = "add-webhook-secret",
+    help = "Take in what Stripe signs with one more secret: of another endpoint, or the new one "
+      .. "while the old one is still in use.",
     define = function(sub)
       name_argument(sub)
       secret_option.define(sub, WEBHOOK_KEY, WEBHOOK_WHAT)

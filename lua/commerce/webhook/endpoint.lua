@@ -23,7 +23,8 @@ local AGAIN = "5" -- seconds; Stripe has its own schedule, but others may ask as
 
 --- Make the endpoints of an application.
 ---@param app commerce.App
----@param options table? log: a function that is told what broke inside, as (message, correlation id)
+---@param options table? log: a function that is told what broke inside, as (message, correlation
+---  id)
 ---@return commerce.WebhookEndpoint
 function endpoint.new(app, options)
   options = options or {}
@@ -52,7 +53,7 @@ local function respond(status, fields, headers)
   return response
 end
 
--- The sender reads it in Stripe's dashboard, anybody else may ask: it tells nothing of what is here.
+-- Stripe's dashboard shows it. Anybody may ask: it tells nothing of what is here.
 local function refuse(status, message, headers)
   return respond(status, { error = core.scrub(message) }, headers)
 end

@@ -133,10 +133,10 @@ end
 ---@param signature string? the Stripe-Signature header
 ---@param options table integration: "stripe" or "stripe-test", whose endpoint it came to; secrets:
 ---  the endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones
----  (default: those that were kept, `app:add_webhook_secret`), and account: whose endpoint it is, if
----  not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
----@return commerce.Received? received nil if it was refused (`webhook.is_refusal`), could not be verified
----  (there are no secrets, or they do not open) or could not be stored: do not acknowledge it then
+---  (default: those that were kept, `app:add_webhook_secret`), and account: whose endpoint it is,
+---  if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
+---@return commerce.Received? received nil if it was refused (`webhook.is_refusal`), could not be
+---  verified (no secrets, or they do not open) or could not be stored: do not acknowledge it then
 ---@return string? message
 ---@return commerce.Details? details
 function webhook.receive(app, body, signature, options)
