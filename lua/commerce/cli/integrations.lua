@@ -19,8 +19,7 @@ local function facts_of(integration)
     secrets[i] = { id = secret.id, account = secret.account, added = secret.added }
   end
   return { webhookSecrets = secrets, integration = integration.name, key = integration.key,
-    mode = integration.mode,
-    enabled = integration.enabled, clientId = integration.client_id,
+    mode = integration.mode, enabled = integration.enabled, clientId = integration.client_id,
     hasSecretKey = integration.has_secret_key, scope = integration.scope,
     syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri }
 end

@@ -1,7 +1,7 @@
 -- The signing secrets of webhook endpoints, sealed as all stored secrets are. An endpoint belongs
 -- to an integration, and is either a Connect endpoint, whose events name their account, or one of
--- an account's own, which vouches for that account alone: whoever owns the account knows the secret.
--- Called by integrations and webhook.
+-- an account's own, which vouches for that account alone: its owner knows the secret. Called by
+-- integrations and webhook.
 
 local core = require "commerce.core"
 local credentials = require "commerce.credentials"
