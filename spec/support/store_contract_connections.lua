@@ -126,10 +126,8 @@ function cases.declare(db, with)
     end)
 
     it("are one for each company, integration and account", function()
-      local added, message, details = db():add_connection(connection("c3", "acct_1"))
-      assert.is_nil(added)
-      assert.is_string(message)
-      assert.equal("store", details.kind)
+      assert.is_false(db():add_connection(connection("c3", "acct_1")))
+      assert.equal("c1 c2", ids_of(db():connections()))
       -- the account's live data is another connection, and another company may have it too
       assert.is_true(db():add_connection(connection("c4", "acct_1", { integration = "stripe" })))
       assert.is_true(db():add_connection(connection("c5", "acct_1", { company_id = "co2" }),

@@ -4,6 +4,7 @@
 local common = require "commerce.cli.common"
 local connect = require "commerce.cli.connect"
 local coverage = require "commerce.coverage"
+local errors = require "commerce.errors"
 local facts = require "commerce.cli.facts"
 local format = require "commerce.cli.format"
 local json = require "commerce.json"
@@ -106,6 +107,9 @@ end)
 function command.run(args)
   if args.connection then
     return of_connection(args)
+  elseif args.store then
+    return errors.fail("usage", "unknown option '--store' without --connection: what integrations "
+      .. "give stands in no store")
   end
   return print_types(args)
 end

@@ -68,10 +68,10 @@ function due.groups(row, settings_of)
   return groups
 end
 
-local WAITING = { Queued = true, Fetching = true }
+local UNFINISHED = { Queued = true, Fetching = true, Cancelled = true }
 
 -- Since when a data type is due; nil if it is not to be synced again by itself.
-local function due_of(group, row, latest, complete, leased)
+local function due_of(group, row, latest, complete)
   -- a merchant who allowed one reading is read once for each time of linking
   local once = row.sync_on_link == "once"
   local schedule = not once and group.schedule * HOUR or 0
@@ -79,8 +79,8 @@ local function due_of(group, row, latest, complete, leased)
   if once and complete and complete.requested < (row.linked or row.created) then
     complete = nil
   end
-  if latest and WAITING[latest.status] and (latest.status == "Queued" or leased) then
-    return nil -- somebody does it
+  if latest and latest.status == "Queued" then
+    return nil -- it is asked for already
   elseif complete then
     at = schedule > 0 and time.parse(complete.requested) + schedule or nil
   elseif group.first then
@@ -88,8 +88,8 @@ local function due_of(group, row, latest, complete, leased)
   elseif schedule > 0 then
     at = time.parse(row.linked or row.created) + schedule
   end
-  local failed = at and latest and not WAITING[latest.status] and latest.status ~= "Complete"
-    and latest.status ~= "Cancelled" and latest.completed
+  local failed = at and latest and not UNFINISHED[latest.status] and latest.status ~= "Complete"
+    and latest.completed
   if failed then
     at = math.max(at, time.parse(failed) + (schedule > 0 and math.min(schedule, RETRY) or RETRY))
   end
@@ -112,7 +112,7 @@ local function latest_pulls(store, id)
   return latest, complete
 end
 
-local function add_due(list, store, row, now, leases, settings_of)
+local function add_due(list, store, row, now, settings_of)
   local groups, message, details = due.groups(row, settings_of)
   if not groups then
     return nil, message, details
@@ -124,7 +124,7 @@ local function add_due(list, store, row, now, leases, settings_of)
   for position, group in ipairs(groups) do
     local first, at = true, nil
     for _, name in ipairs(group.types) do
-      local its = due_of(group, row, latest[name], complete[name], leases[row.id])
+      local its = due_of(group, row, latest[name], complete[name])
       first = first and not complete[name]
       at = its and (not at or its < at) and its or at
     end
@@ -179,8 +179,10 @@ function due.list(store, now, given, settings_of)
     return nil, message, details
   end
   for _, row in ipairs(rows) do
-    local ok
-    ok, message, details = add_due(list, store, row, now, leases, settings_of)
+    local ok = leases[row.id] ~= nil -- somebody works on it
+    if not ok then
+      ok, message, details = add_due(list, store, row, now, settings_of)
+    end
     if not ok then
       return nil, message, details
     end

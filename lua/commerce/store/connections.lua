@@ -28,19 +28,30 @@ local function note(db, id, at, status, reason)
     id, at, status, reason)
 end
 
+local function has_account(db, row, anywhere)
+  local sql = "SELECT id FROM connections WHERE integration = ? AND account = ?%s LIMIT 1"
+  local found
+  if anywhere then
+    found = db:all(sql:format "", row.integration, row.account)
+  else
+    found = db:all(sql:format " AND company_id = ?", row.integration, row.account, row.company_id)
+  end
+  return #found > 0
+end
+
 --- Add a connection, and the company it belongs to if that is new as well: both or neither.
 ---@param row table as `connections` gives it
 ---@param options table? company: a row as `companies` gives it; new_account = true: only if no
 ---  connection, of whatever company, has its account in its integration yet
----@return boolean? added false: the account is there already, and nothing was added; nil on failure
+---@return boolean? added false, and nothing was added: the company has the account in this
+---  integration already, or, where it had to be new, another one has; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function connections:add_connection(row, options)
   local db = self.db
   options = options or {}
   return db:transaction(function()
-    if options.new_account and #db:all("SELECT id FROM connections WHERE integration = ? "
-        .. "AND account = ? LIMIT 1", row.integration, row.account) > 0 then
+    if row.account and has_account(db, row, options.new_account) then
       return false
     end
     if options.company then
