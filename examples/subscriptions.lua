@@ -7,7 +7,7 @@ local app = assert(commerce.open())
 local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 
 shop:define("subscriptions", {
-  from = { resource = "subscriptions" },
+  from = { resource = "subscriptions", complete = { "items" } },
   id = "id",
   status = "status",
   customer = v.id "customer",

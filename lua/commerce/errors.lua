@@ -121,7 +121,8 @@ function errors.check_options(options, known, what)
   for name, value in pairs(options) do
     local wanted = known[name]
     if not wanted then
-      errors.refuse("%sunknown option '%s'%s", prefix, tostring(name), suggest.text(name, known))
+      errors.refuse("%sunknown option '%s'%s", prefix, tostring(name),
+        suggest.text_or_all(name, known))
     elseif wanted ~= "any" and type(value) ~= wanted then
       errors.refuse("%sbad option '%s': %s expected, got %s", prefix, name, wanted, type(value))
     end

@@ -56,4 +56,20 @@ function suggest.text(name, known)
   return nearest and (" (did you mean '%s'?)"):format(nearest) or ""
 end
 
+--- The end of a message about an unknown name, where the known ones are few.
+---@param name string
+---@param known table<string, any> its keys are the names
+---@return string text " (did you mean 'x'?)", or all of them if none is near
+function suggest.text_or_all(name, known)
+  local text, names = suggest.text(name, known), {}
+  if text ~= "" then
+    return text
+  end
+  for each in pairs(known) do
+    names[#names + 1] = each
+  end
+  table.sort(names)
+  return names[1] and (" (known: %s)"):format(table.concat(names, ", ")) or ""
+end
+
 return suggest

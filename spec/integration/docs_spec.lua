@@ -7,11 +7,38 @@ local shell = require "spec.support.shell"
 local LUA = os.getenv "COMMERCE_TEST_LUA" or "lua5.4"
 local MODULES = os.getenv "COMMERCE_TEST_MODULES" or "build/lua5.4"
 
-local function readme()
-  local file = assert(io.open "README.md")
+local function contents(path)
+  local file = assert(io.open(path))
   local text = file:read "*a"
   file:close()
   return text
+end
+
+local function readme()
+  return contents "README.md"
+end
+
+-- The rows of the table of value functions, from the functions' own comments, as they are exported.
+local function value_rows()
+  local rows, names, says, parameters = {}, {}, {}, {}
+  for _, part in ipairs { "plain", "money", "compound" } do
+    for line in contents("lua/commerce/mapping/values/" .. part .. ".lua"):gmatch "([^\n]*)\n" do
+      local text, name = line:match "^%-%-%- ?([^@].*)", line:match "^%l* ?values%.(%l+)[ (]"
+      if text then
+        says[#says + 1] = text
+      elseif line:find "^%-%-%-@param" then
+        parameters[#parameters + 1] = line:match "@param (%S+)"
+      elseif not line:find "^%-%-%-@return" then
+        if name then
+          rows[#rows + 1] = ("| `%s(%s)` | %s |"):format(name, table.concat(parameters, ", "),
+            table.concat(says, " "):gsub("%.$", ""))
+          names[#names + 1] = name
+        end
+        says, parameters = {}, {}
+      end
+    end
+  end
+  return rows, names
 end
 
 describe("the documentation", function()
@@ -72,7 +99,8 @@ describe("the documentation", function()
 
   it("has Lua that goes on from there", function()
     local count = 0
-    for _, heading in ipairs { "Hooks", "What has changed" } do
+    for _, heading in ipairs { "Fields and data types of your own", "Hooks",
+      "What has changed" } do
       local section = readme():match("\n## " .. heading .. "\n(.-)\n## ")
       local path = folder .. "/more.lua"
       local file = assert(io.open(path, "w"))
@@ -101,6 +129,30 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
       events[i] = event.name .. "(" .. table.concat(event.arguments, ", ") .. ")"
     end
     assert.same(events, rows)
+  end)
+
+  it("has a row for every value function there is, in its own words", function()
+    local expected, names = value_rows()
+    local text = readme():match "\n| `commerce.values` |[^\n]*\n[^\n]*\n(.-)\n\n"
+    assert.equal(table.concat(expected, "\n"), text)
+    local exported = {}
+    for name in pairs(require("commerce").values) do
+      exported[#exported + 1] = name
+    end
+    table.sort(exported)
+    table.sort(names)
+    assert.same(exported, names)
+  end)
+
+  it("has a row for every option of a source", function()
+    local text = readme():match "\n| In `from` |[^\n]*\n[^\n]*\n(.-)\n\n"
+    local rows = {}
+    for name in ("\n" .. text):gmatch "\n| `(%l+)` |" do
+      rows[#rows + 1] = name
+    end
+    local _, message = pcall(require("commerce.mapping").from, { resource = "charges", odd = 1 })
+    table.sort(rows)
+    assert.truthy(message:find(table.concat(rows, ", "), 1, true), message)
   end)
 
   it("names commands that exist", function()

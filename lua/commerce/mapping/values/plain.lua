@@ -85,7 +85,8 @@ end
 
 -- ---------------------------------------------------------------- choosing, computing
 
---- A Lua function of named source values; nil from it leaves the field out.
+--- A Lua function of several source values: with("amount", "currency", function(amount, currency) …
+--- end); nil from it leaves the field out.
 ---@param ... any paths or values, then the function of as many arguments
 ---@return commerce.Value
 function values.with(...)
@@ -126,7 +127,7 @@ function values.first(...)
   end)
 end
 
---- The id of a source object that may come expanded or as its bare id.
+--- The id of an object that comes inlined or as its bare id.
 ---@param path string
 ---@return commerce.Value
 function values.id(path)
@@ -158,7 +159,8 @@ local function sign_of_words(words)
   return table.concat(signs, ",")
 end
 
---- One word for each of the source's; the default for words not listed, and for none.
+--- One word for each of the source's, as in enum("status", { active = "Live" }, "Other"); the
+--- default for words not listed, and for none.
 ---@param of string path or value
 ---@param words table<string, string> the source's word -> the model's
 ---@param default string?
