@@ -142,6 +142,9 @@ http {
   server {
     listen @LISTEN@;
     client_max_body_size 1m;
+    client_header_timeout 15s;
+    client_body_timeout 15s;
+    send_timeout 30s;
 
     location = /metrics {
       allow 127.0.0.1;
