@@ -20,29 +20,31 @@ end
 
 local check_shape
 
--- What is wrong with a value of a field; the encoder checks the rest.
-local function check_value(field, value, path)
-  local kind = field.kind
-  if kind == "datetime" then
+-- What is wrong with a value, by the kind of its field; the encoder checks the rest.
+local CHECKS = {
+  datetime = function(_, value, path)
     if type(value) ~= "string" or not find(value, DATE) then
       return ("field %s: a date such as 2026-01-31T12:00:00Z expected"):format(path)
     end
-  elseif kind == "currency" then
+  end,
+  currency = function(_, value, path)
     if type(value) ~= "string" or not find(value, "^%u%u%u$") then
       return ("field %s: a currency code such as EUR expected"):format(path)
     end
-  elseif type(value) == "table" and kind == "object" then
-    return check_shape(field.shape, value, path .. ".")
-  elseif type(value) == "table" and kind == "list" then
-    for i = 1, #value do
+  end,
+  object = function(field, value, path)
+    return type(value) == "table" and check_shape(field.shape, value, path .. ".") or nil
+  end,
+  list = function(field, value, path)
+    for i = 1, type(value) == "table" and #value or 0 do
       local wrong = type(value[i]) == "table"
         and check_shape(field.shape, value[i], ("%s[%d]."):format(path, i))
       if wrong then
         return wrong
       end
     end
-  end
-end
+  end,
+}
 
 function check_shape(shape, record, prefix)
   local by_name = shape.by_name
@@ -54,7 +56,8 @@ function check_shape(shape, record, prefix)
       return ("there is no field '%s%s'%s%s"):format(prefix, tostring(name),
         suggest.text(name, names_of(shape)), own)
     end
-    local wrong = check_value(field, value, prefix .. name)
+    local look = CHECKS[field.kind]
+    local wrong = look and look(field, value, prefix .. name)
     if wrong then
       return wrong
     end
