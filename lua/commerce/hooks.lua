@@ -176,6 +176,19 @@ function methods:all()
   return all
 end
 
+local ALTERING = { before_record = true, before_page = true }
+
+--- A hook that may leave records of a data type out, or change them.
+---@param type_name string
+---@return commerce.Hook? hook nil if there is none
+function methods:altering(type_name)
+  for _, hook in ipairs(self:all()) do
+    if ALTERING[hook.event] and (not hook.type or hook.type == type_name) then
+      return hook
+    end
+  end
+end
+
 -- ---------------------------------------------------------------- calling
 
 --- How messages call a hook: its name, and where its function is.

@@ -21,6 +21,9 @@ end
 --- Something does not look right.
 ---@param suspect table { id, kind, … }
 function methods:suspect(suspect)
+  if self.refused then
+    return
+  end
   self.kinds[suspect.kind] = true
   if #self.suspects < MOST_SUSPECTS then
     self.suspects[#self.suspects + 1] = suspect
@@ -36,6 +39,13 @@ function methods:fail(message, permission)
   if not self.facts.error then
     self.facts.error, self.facts.permission = message, permission
   end
+end
+
+--- The check means nothing, so that nothing that it comes upon is told.
+---@param message string why
+function methods:refuse(message)
+  self.refused = true
+  self:fail(message)
 end
 
 --- The suspects that were not withdrawn.

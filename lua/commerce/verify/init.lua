@@ -8,6 +8,7 @@ local compare = require "commerce.verify.compare"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local findings = require "commerce.verify.findings"
+local hooks = require "commerce.hooks"
 local mapping = require "commerce.mapping"
 local payouts = require "commerce.verify.payouts"
 local plan = require "commerce.sync.plan"
@@ -82,6 +83,11 @@ local function new_run(connection, mappings, options)
     run.order[i], run.consumers[name] = each.type, {}
     run.findings[name] = findings.new { check = run.deep and "records" or "count", type = name,
       expected = 0 }
+    local hook = connection.hooks:altering(name)
+    if hook then
+      run.findings[name]:refuse(("%s may change what is stored of what Stripe lists"):format(
+        hooks.title(hook)))
+    end
     for _, resource in ipairs(connection.platform.resources_of(each)) do
       run.users[resource] = run.users[resource] or {}
       table.insert(run.users[resource], name)
