@@ -78,7 +78,9 @@ describe("kept sources", function()
   end
 
   local function remap(options)
-    local report = assert(shop:remap(options))
+    local given = { shop:remap(options) }
+    local report = assert(given[1], given[2])
+    assert.equal(1, #given)
     assert.is_true(report.complete, tostring(report))
     assert.equal(0, report.requests)
     return by_type(report)

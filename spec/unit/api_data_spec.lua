@@ -166,6 +166,12 @@ describe("commerce data", function()
     assert.equal(5, select(2, api:get(DATA .. "/commerce-orders/in_1")).totalAmount)
     local _, statuses = api:get("/companies/" .. client.COMPANY .. "/dataStatus")
     assert.equal("Complete", statuses["commerce-orders"].currentStatus)
+    for _, queue in ipairs { "/data/queue/commerce-orders",
+      "/connections/" .. client.CONNECTION .. "/data/queue/custom/orders" } do
+      local code, body_of_it = api:call("POST", "/companies/" .. client.COMPANY .. queue)
+      assert.equal(409, code)
+      assert.truthy(body_of_it.error:find("by a script", 1, true))
+    end
   end)
 
   it("is read only", function()

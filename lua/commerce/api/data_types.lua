@@ -119,11 +119,14 @@ local function configured_of(context)
   if not own or not own.own then
     refuse_custom(context)
   end
-  return connection, own.name, company
+  return connection, own.name, company, own
 end
 
 local function queue(context)
-  local connection, name, company = configured_of(context)
+  local connection, name, company, by_script = configured_of(context)
+  if by_script then
+    refresh.refuse_own(by_script)
+  end
   if connection.status ~= "Linked" then
     answer.refuse(409, ("Data connection %s is %s: only a Linked one can be refreshed.")
       :format(connection.id, connection.status))

@@ -87,11 +87,21 @@ local function linked_one(connections)
     :format(row.id, row.status))
 end
 
+--- Refuse to queue what only a script can read: its mapping is in that script.
+---@param data_type commerce.DataType
+function refresh.refuse_own(data_type)
+  answer.refuse(409, ("Datatype [%s] is defined by a script, which has to read it.")
+    :format(data_type.key))
+end
+
 local function refresh_one(context)
   local company, connections = company_and_connections(context)
   local connection = linked_one(connections)
   local data_type = scope.data_type(context, context.values.dataType,
     context.integration_of(connection))
+  if data_type.own then
+    refresh.refuse_own(data_type)
+  end
   local pull = queue(context, { { connection_id = connection.id, data_type = data_type.name } })[1]
   return answer.value(refresh.operation(pull, company.id))
 end

@@ -28,6 +28,9 @@ local TABLE_COLUMNS = {
     { "status", "status" }, { "reason", "reason" }, { "due", "dueDate" } },
   products = { { "id", "id" }, CREATED, { "name", "name" }, { "status", "status" },
     { "description", "description" } },
+  orders = { { "id", "id" }, CREATED, { "number", "orderNumber" }, { "amount", "totalAmount" },
+    { "cur", "currency" }, { "refunded", "totalRefund" }, { "customer", "customerRef.name" },
+    { "country", "country" } },
   transactions = { { "id", "id" }, CREATED, { "amount", "totalAmount" }, { "cur", "currency" },
     { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" } },
 }

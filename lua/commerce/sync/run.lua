@@ -43,7 +43,10 @@ function run.alone(connection, worker, work)
   if not ran then
     error(result, 0)
   end
-  return result, reason, why
+  if result == nil then
+    return nil, reason, why
+  end
+  return result -- alone, so that it can be printed and passed on
 end
 
 return run
