@@ -278,6 +278,29 @@ function openresty.handle()
     scheme = ngx.var.scheme })
 end
 
+-- As it was sent, but without the query, which may hold what somebody looked for, or a merchant's
+-- code; and without the id of a link, since whoever knows that may link.
+local function loggable_path()
+  return (ngx.var.request_uri or ""):match("^[^?]*"):gsub("(/link/%a+/)[^/]+", "%1...")
+    :gsub("[^\32-\126]", function(char)
+      return ("%%%02X"):format(char:byte())
+    end)
+end
+
+--- Write a line about the request to standard output: one JSON object, without secrets. nginx's own
+--- access_log cannot: it opens /dev/stdout anew, which fails where that is a socket, and overwrites
+--- what others write where it is a file.
+---
+--- **context:** log_by_lua*
+function openresty.log()
+  local var = ngx.var
+  io.stdout:write(json.encode { time = var.time_iso8601, event = "request",
+    method = var.request_method, path = loggable_path(), status = ngx.status,
+    bytes = tonumber(var.body_bytes_sent), seconds = tonumber(var.request_time),
+    correlation_id = ngx.header["X-Correlation-Id"] } .. "\n")
+  io.stdout:flush()
+end
+
 --- Answer with what there is to watch, for Prometheus. It needs no key: allow the location to who
 --- may see it.
 ---

@@ -125,16 +125,34 @@ describe("a merchant in the browser", function()
     assert.is_truthy(body:find("Payments and refunds", 1, true))
     assert.is_truthy(body:find("Nothing can be changed in your account", 1, true))
     local back = e:consent(stripe_address(), "allow", SHOP)
-    status, body = get(back)
+    local moved, _, headers = get(back)
+    assert.equal(303, moved)
+    assert.is_nil(headers.location:find("code=", 1, true)) -- not in the browser's history
+    status, body = get(headers.location)
     assert.equal(200, status, body)
     assert.is_truthy(body:find("<h1>Connected</h1>", 1, true), body)
+    assert.equal(200, (get(headers.location)))
     local row = connections "Linked"[2]
     assert.equal(SHOP, row.account)
     assert.equal("connect", row.auth)
-    -- the same address again does nothing
-    status, body = get(back)
+    -- the same address again does nothing, and leads to the same place
+    local history = #assert(made.app:connection(row.id)):history()
+    assert.equal(headers.location, (select(3, get(back))).location)
+    assert.equal(history, #assert(made.app:connection(row.id)):history())
+    status, body = get(LINK)
     assert.equal(200, status)
-    assert.is_truthy(body:find("done already", 1, true), body)
+    assert.is_truthy(body:find("Connect another Stripe Test account", 1, true), body)
+  end)
+
+  it("is told who will read it, and is led back to where it can go on", function()
+    set_up()
+    local address = start_address()
+    assert.equal(303, (get((address:gsub("/start/", "/done/"))))) -- not yet
+    assert(made.store:save_setting("profile", require("commerce.json").encode {
+      name = "Lender <i>& Co", redirectUrl = "" }))
+    local _, body = get(address)
+    assert.is_truthy(body:find("Lender &lt;i&gt;&amp; Co will read this from your Stripe account",
+      1, true), body)
   end)
 
   it("goes to where the operator wants, with what became of it", function()
@@ -171,6 +189,10 @@ describe("a merchant in the browser", function()
     status, body = get((e:consent(stripe_address(), "deny")))
     assert.equal(200, status)
     assert.is_truthy(body:find("did not allow", 1, true), body)
+    assert.is_truthy(body:find('href="' .. start_address() .. '">Try again', 1, true), body)
+    body = select(2, get((e:consent(stripe_address(), "allow", "acct_1CommerceShop001"))))
+    assert.is_truthy(body:find("choose your own", 1, true), body)
+    assert.is_truthy(body:find('">Try again', 1, true), body)
     assert.equal(1, #connections "Linked") -- the one that was there before
   end)
 

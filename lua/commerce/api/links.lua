@@ -29,6 +29,14 @@ function links.connection(context, connection)
   return ("%s/link/start/%s"):format(base(context), connection.link_id)
 end
 
+--- Where a merchant is told that the connection is made.
+---@param context table
+---@param link_id string the connection's
+---@return string url
+function links.done(context, link_id)
+  return ("%s/link/done/%s"):format(base(context), link_id)
+end
+
 --- Where Stripe sends a merchant back to.
 ---@param context table
 ---@return string url

@@ -127,11 +127,8 @@ http {
   lua_package_path "@LUA@/?.lua;@LUA@/?/init.lua;;";
   lua_package_cpath "@CPATH@;;";
   lua_shared_dict commerce 1m;
-  # without the query, which may hold what somebody looked for
-  log_format commerce escape=json '{"time":"$time_iso8601","event":"request",'
-    '"method":"$request_method","path":"$uri","status":$status,"bytes":$body_bytes_sent,'
-    '"seconds":$request_time,"correlation_id":"$sent_http_x_correlation_id"}';
-  access_log /dev/stdout commerce;
+  access_log off;
+  log_by_lua_block { require("commerce.openresty").log() }
   init_by_lua_block {
     require("commerce.openresty").init { shared = "commerce"@PUBLIC@ }
   }

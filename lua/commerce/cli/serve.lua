@@ -64,6 +64,8 @@ local function print_welcome(args, prepared)
   local base = args.public_url or "http://" .. shown_host(args.listen)
   output.line(("serving %s on %s"):format(prepared.store, base))
   output.line(("  API         %s/companies (and what %s/openapi.json says)"):format(base, base))
+  output.line(("  Stripe      %s/oauth/callback is a redirect URI for linking,"):format(base))
+  output.line(("              %s/webhooks/stripe-test (or stripe) takes webhooks"):format(base))
   output.line(("  state       %s/health  %s/ready  %s/metrics"):format(base, base, base))
   if prepared.key then
     output.line(("  first key   %s"):format(prepared.key))

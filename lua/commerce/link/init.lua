@@ -109,6 +109,14 @@ end
 
 local USED = "the link has been used already: begin a new one"
 
+-- A failure, and which connection it is about, for whoever offers to begin again.
+local function for_connection(row, _, message, details)
+  if type(details) == "table" then
+    details.linking = row.id
+  end
+  return nil, message, details
+end
+
 -- The state that came back, and the connection that it is for.
 local function recognise(app, parameters, wanted)
   local master, message, details = credentials.master()
@@ -138,7 +146,7 @@ local function recognise(app, parameters, wanted)
     return refuse("connection_gone", ("the connection %s that this link was for has been deleted")
       :format(state.connection_id))
   elseif not waits then
-    return refuse("used_state", USED)
+    return for_connection(row, refuse("used_state", USED))
   end
   return state, row
 end
@@ -248,7 +256,8 @@ end
 ---  "connection_gone"; "access_denied", "invalid_scope", "invalid_redirect_uri",
 ---  "invalid_request", "unsupported_response_type", "oauth_error"; "no_code"; "not_enabled";
 ---  "invalid_grant", "invalid_client" and what else Stripe has against the code; "wrong_mode",
----  "own_account", "not_standard", "other_account", "account_taken"
+---  "own_account", "not_standard", "other_account", "account_taken"; where the answer was one to a
+---  link of ours, details.linking is its connection's id
 ---@return string? message
 ---@return commerce.Details? details
 function link.finish(app, answer, options)
@@ -263,9 +272,10 @@ function link.finish(app, answer, options)
   if not state then
     return nil, row, details
   elseif parameters.error then
-    return finish_denied(app, state, row, parameters)
+    return for_connection(row, finish_denied(app, state, row, parameters))
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then
-    return refuse("no_code", "the address has no code of Stripe's (ac_...): copy all of it")
+    return for_connection(row, refuse("no_code",
+      "the address has no code of Stripe's (ac_...): copy all of it"))
   end
   local network = {}
   for name in pairs(sessions.OPTIONS) do
@@ -277,7 +287,7 @@ function link.finish(app, answer, options)
     others, message, details = shared_with(app, shop.row)
   end
   if not others then
-    return nil, message, details
+    return for_connection(row, nil, message, details)
   end
   return { connection = shop, account = shop.account, shared_with = others }
 end

@@ -17,7 +17,7 @@ end
 html.STYLE = [[
 :root{color-scheme:light dark}
 body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:34rem;padding:1.5rem}
-h1{font-size:1.5rem;line-height:1.25}
+h1{font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}
 ul{padding-left:1.25rem}
 button,.button{background:#4f46c8;border:0;border-radius:.5rem;box-sizing:border-box;color:#fff;
 cursor:pointer;display:block;font:inherit;font-weight:600;margin:.75rem 0;min-height:3rem;

@@ -9,6 +9,7 @@ local core = require "commerce.core"
 local html = require "commerce.pages.html"
 local input = require "commerce.api.input"
 local integrations = require "commerce.api.integrations"
+local json = require "commerce.json"
 local links = require "commerce.api.links"
 local model = require "commerce.model"
 local redirect = require "commerce.pages.redirect"
@@ -92,8 +93,13 @@ local function choose(context)
   end
   local parts, list = {}, enabled(context)
   for _, integration in ipairs(list) do
+    local linked = must(context.store:connections { company_id = company.id,
+      integration = integration.name, status = "Linked", limit = 1 })[1]
+    if linked then
+      parts[#parts + 1] = ("<p>%s is connected already.</p>"):format(html.escape(integration.title))
+    end
     parts[#parts + 1] = button(context.path, "integration", integration.key,
-      "Connect " .. integration.title)
+      (linked and "Connect another %s account" or "Connect %s"):format(integration.title))
   end
   if #list == 0 then
     return page(context, 200, "Nothing can be connected yet", "<p>Whoever gave you this link has "
@@ -147,6 +153,12 @@ local function what_is_read()
   return "<ul>\n" .. table.concat(items, "\n") .. "\n</ul>"
 end
 
+-- Who reads it, if the operator has said so.
+local function reader(context)
+  local profile = json.decode(must(context.store:setting "profile") or "{}") or {}
+  return type(profile.name) == "string" and profile.name
+end
+
 local function consent(context)
   local row = connection_of(context)
   if not row then
@@ -159,8 +171,10 @@ local function consent(context)
   local change = integration.scope == "read_write"
     and "Stripe will also let it make changes; none are made."
     or "Nothing can be changed in your account."
+  local name = reader(context)
   return page(context, 200, ("Connect %s to %s"):format(company.name, integration.title),
-    ("<p>This will be read from your Stripe account:</p>\n%s\n<p>%s %s</p>\n%s\n%s"):format(
+    ("<p>%s from your Stripe account:</p>\n%s\n<p>%s %s</p>\n%s\n%s"):format(
+      name and html.escape(name) .. " will read this" or "This will be read",
       what_is_read(), often, change,
       button(context.path, "answer", "yes", "Continue to Stripe"),
       button(context.path, "answer", "no", "Cancel"):gsub("<button", '<button class="quiet"', 1)))
@@ -173,8 +187,7 @@ local function finish_page(context, outcome)
   if address then
     return go(address)
   elseif outcome.status == 200 then
-    return page(context, 200, "Connected", "<p>Your Stripe account is connected. You may close "
-      .. "this page.</p>")
+    return go(links.done(context, outcome.link_id)) -- an address without a code, to be loaded again
   end
   return page(context, outcome.shown or 200, outcome.title or "Not connected",
     ('<p class="note">%s</p>\n%s'):format(html.escape(outcome.message), outcome.again and
@@ -183,8 +196,8 @@ end
 
 local function facts_of(context, row)
   local facts = integrations.facts(row.integration)
-  return { connection_id = row.id, company_id = row.company_id, facts = facts,
-    name = stripe.integrations[row.integration].title,
+  return { connection_id = row.id, company_id = row.company_id, link_id = row.link_id,
+    facts = facts, name = stripe.integrations[row.integration].title,
     again = links.connection(context, row) }
 end
 
@@ -219,7 +232,8 @@ end
 -- What the merchant can do about it; the rest is for the operator's log.
 local MESSAGES = {
   access_denied = "You did not allow the access at Stripe. Nothing was connected.",
-  expired_state = "The link took too long and has expired. Please start again.",
+  expired_state = "This took too long and has expired. Please start again with the link that you "
+    .. "were given.",
   used_state = "This step was done already. If your account is not connected, please start again.",
   wrong_mode = "This is an account of the other mode (test or live). Please use the right one.",
   own_account = "This account belongs to whoever asks for access. Please choose your own.",
@@ -230,24 +244,42 @@ local MESSAGES = {
 
 -- The connection that a callback was for, as far as its state can be believed.
 local function connection_named(context, details)
-  local id = type(details) == "table" and details.connection_id
+  local id = type(details) == "table" and details.linking
   return id and must(context.store:connections { id = id })[1] or nil
+end
+
+local function finished(context, row)
+  return finish_page(context, outcome_of(context, row, { status = 200, text = "OK" }))
 end
 
 local function callback(context)
   local done, message, details = context.app:finish_link(context.request.query or "")
   if done then
-    return finish_page(context, outcome_of(context, done.connection.row, { status = 200,
-      text = "OK" }))
+    return finished(context, done.connection.row)
   end
   local code = type(details) == "table" and details.code
+  local row = connection_named(context, details)
+  if code == "used_state" and row and row.status == "Linked" then
+    return finished(context, row) -- the page was loaded again
+  end
   context.log(message)
   local cancelled = code == "access_denied"
-  return finish_page(context, outcome_of(context, connection_named(context, details), {
+  return finish_page(context, outcome_of(context, row, {
     status = cancelled and 403 or 500,
     text = cancelled and "User cancelled" or "Unknown error occurred", shown = 200,
     message = MESSAGES[code] or "Your account could not be connected. Please start again with the "
       .. "link that you were given." }))
+end
+
+local function done_page(context)
+  local row = connection_of(context)
+  if not row then
+    return not_found(context)
+  elseif row.status ~= "Linked" then
+    return go(links.connection(context, row))
+  end
+  return page(context, 200, "Connected", ("<p>Your account at %s is connected. You may close this "
+    .. "page.</p>"):format(html.escape(stripe.integrations[row.integration].title)))
 end
 
 -- ---------------------------------------------------------------- requests
@@ -257,6 +289,7 @@ local ROUTES = {
   { method = "POST", path = "/link/company/{companyId}", run = chosen },
   { method = "GET", path = "/link/start/{linkId}", run = consent },
   { method = "POST", path = "/link/start/{linkId}", run = answered },
+  { method = "GET", path = "/link/done/{linkId}", run = done_page },
   { method = "GET", path = "/oauth/callback", run = callback },
   { method = "GET", path = STYLE, run = style },
 }
