@@ -235,6 +235,7 @@ build = {
     ["commerce.sync.telling"] = "lua/commerce/sync/telling.lua",
     ["commerce.time"] = "lua/commerce/time.lua",
     ["commerce.verify.balance"] = "lua/commerce/verify/balance.lua",
+    ["commerce.verify.choice"] = "lua/commerce/verify/choice.lua",
     ["commerce.verify.compare"] = "lua/commerce/verify/compare.lua",
     ["commerce.verify.findings"] = "lua/commerce/verify/findings.lua",
     ["commerce.verify"] = "lua/commerce/verify/init.lua",

@@ -34,8 +34,7 @@ local function chosen(connection, names)
   for name in pairs(pulls) do
     local mapping, ours = connection.mappings:find(name), false
     if mapping then
-      ours, message, details = saved_states.are_ours(
-        { connection = connection, store = connection.store }, mapping)
+      ours, message, details = saved_states.are_ours(connection.store, connection.id, mapping)
     end
     if ours == nil then
       return nil, message, details

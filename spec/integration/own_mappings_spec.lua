@@ -240,7 +240,7 @@ describe("mappings of one's own", function()
       end
     end)
 
-    it("is shown, counted and compared without the script that defined it", function()
+    it("is shown and counted without the script that defined it, which alone reads it", function()
       open(subscriptions)
       sync { types = { "subscriptions" } }
       close()
@@ -258,7 +258,31 @@ describe("mappings of one's own", function()
       status, output = box:commerce "sync --type customers"
       assert.equal(0, status)
       assert.truthy(output:find("customers", 1, true))
-      assert.equal(0, (box:commerce "verify"))
+      status, output = box:commerce "verify"
+      assert.equal(1, status)
+      assert.truthy(output:find("subscriptions +%- +20 +not possible"), output)
+      assert.truthy(output:find("call shop:verify() in that script", 1, true), output)
+      assert.equal(0, (box:commerce "verify --type customers"))
+      for _, command in ipairs { "sync", "verify" } do
+        local code, _, message = box:commerce(command .. " --type subscriptions")
+        assert.equal(2, code)
+        assert.truthy(message:find("'subscriptions' is defined by a script", 1, true), message)
+      end
+    end)
+
+    it("is not taken for wrong, nor marked, by who does not have its mapping", function()
+      open(function(of)
+        of:extend("payments", { supplementalData = { channel = "metadata.channel" } },
+          { from = { resource = "invoices", fields = { status = v.constant "Paid",
+            amount = v.money("total", "currency") } } })
+      end)
+      sync { types = { "payments" } }
+      close()
+      local status, output = box:commerce "verify --deep --mark-deleted"
+      assert.equal(1, status)
+      assert.truthy(output:find("records +payments +%- +%d+ +not possible"), output)
+      assert.equal(0, rows.number(path, "SELECT count(*) FROM payments "
+        .. "WHERE metadata_is_deleted = 1"))
     end)
 
     it("is followed by its events, at the second run in few requests", function()

@@ -27,7 +27,7 @@ local function touched(run, changes)
     for _, resource in ipairs(run.connection.platform.resources_of(mapping)) do
       reads = reads or resources[resource]
     end
-    local ours, wrong, why = saved_states.are_ours(run, mapping)
+    local ours, wrong, why = saved_states.are_ours(run.store, run.connection.id, mapping)
     if ours == nil then
       return nil, wrong, why
     end

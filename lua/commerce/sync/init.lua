@@ -28,6 +28,12 @@ local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "a
 
 local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
 
+-- Whether only the store knows of a data type, since some script has defined it.
+local function is_of_script(connection, name)
+  local store = connection.store
+  return store.find_type ~= nil and store:find_type(name) ~= nil
+end
+
 --- The mappings of the data types that are asked for, in the model's order, then those of a user's
 --- own.
 ---@param connection commerce.Connection
@@ -39,7 +45,8 @@ function sync.mappings(connection, names)
   for _, name in ipairs(names or {}) do
     local data_type, message = connection.mappings:find_type(name)
     if not data_type then
-      return nil, message
+      return nil, is_of_script(connection, name) and ("data type '%s' is defined by a script: "
+        .. "only that can read it"):format(name) or message
     elseif not connection.mappings:find(data_type.name) then
       return nil, ("%s gives no %s"):format(connection.integration.title, data_type.name)
     end

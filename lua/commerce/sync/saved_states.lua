@@ -19,13 +19,14 @@ end
 local type_key = saved_states.type_key
 
 --- Whether the records of a data type were not made by a script's own mapping that is not here.
----@param run table connection, store
+---@param store commerce.Store
+---@param connection_id string
 ---@param mapping commerce.Mapping
 ---@return boolean? ours nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
-function saved_states.are_ours(run, mapping)
-  local maker, message, details = run.store:state(run.connection.id, type_key(mapping.type.name))
+function saved_states.are_ours(store, connection_id, mapping)
+  local maker, message, details = store:state(connection_id, type_key(mapping.type.name))
   if message then
     return nil, message, details
   end

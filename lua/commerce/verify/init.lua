@@ -4,6 +4,7 @@
 -- what Stripe no longer has. Called by connection.
 
 local balance = require "commerce.verify.balance"
+local choice = require "commerce.verify.choice"
 local compare = require "commerce.verify.compare"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
@@ -16,7 +17,6 @@ local pool = require "commerce.verify.pool"
 local recheck = require "commerce.verify.recheck"
 local records = require "commerce.verify.records"
 local report = require "commerce.verify.report"
-local sync = require "commerce.sync"
 local time = require "commerce.time"
 
 local verify = {}
@@ -34,30 +34,6 @@ local function must(value, message, details)
   return value
 end
 
--- Without a choice, what has been synced: a type that nobody asked for is not missing.
-local function synced_types(connection)
-  local names = {}
-  for name in pairs(must(connection.store:latest_pulls(connection.id))) do
-    if connection.mappings:find(name) then -- what a script defined needs the script
-      names[#names + 1] = name
-    end
-  end
-  return names
-end
-
-local function chosen(connection, names)
-  names = names or synced_types(connection)
-  if #names == 0 then
-    return errors.fail("usage", ("nothing is stored of account %s: run `commerce sync` first")
-      :format(connection.account))
-  end
-  local mappings, unknown = sync.mappings(connection, names)
-  if not mappings then
-    return errors.fail("usage", unknown)
-  end
-  return mappings
-end
-
 -- ---------------------------------------------------------------- the run
 
 local function read_as(mappings, deep)
@@ -68,7 +44,19 @@ local function read_as(mappings, deep)
   return list
 end
 
-local function new_run(connection, mappings, options)
+local function add_type(run, data_type, refusal)
+  local name = data_type.name
+  run.order[#run.order + 1], run.consumers[name] = data_type, {}
+  run.findings[name] = findings.new { check = run.deep and "records" or "count", type = name,
+    expected = 0 }
+  local hook = run.connection.hooks:altering(name)
+  if refusal or hook then
+    run.findings[name]:refuse(refusal
+      or ("%s may change what is stored of what Stripe lists"):format(hooks.title(hook)))
+  end
+end
+
+local function new_run(connection, mappings, chosen, options)
   local run = { connection = connection, session = connection.session, store = connection.store,
     livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
     pool = pool.new(connection.transport), findings = {}, users = {}, consumers = {},
@@ -78,16 +66,9 @@ local function new_run(connection, mappings, options)
       options.progress { event = "progress", type = name, read = read }
     end
   end
-  for i, each in ipairs(mappings) do
+  for _, each in ipairs(mappings) do
     local name = each.type.name
-    run.order[i], run.consumers[name] = each.type, {}
-    run.findings[name] = findings.new { check = run.deep and "records" or "count", type = name,
-      expected = 0 }
-    local hook = connection.hooks:altering(name)
-    if hook then
-      run.findings[name]:refuse(("%s may change what is stored of what Stripe lists"):format(
-        hooks.title(hook)))
-    end
+    add_type(run, each.type)
     for _, resource in ipairs(connection.platform.resources_of(each)) do
       run.users[resource] = run.users[resource] or {}
       table.insert(run.users[resource], name)
@@ -96,6 +77,9 @@ local function new_run(connection, mappings, options)
       table.insert(run.consumers[name], { type = name, data_type = each.type, source = source,
         seen = {} })
     end
+  end
+  for _, data_type in ipairs(chosen.left_out) do
+    add_type(run, data_type, chosen.reason)
   end
   return run
 end
@@ -227,19 +211,21 @@ function verify.run(connection, options)
   local started, before = core.now(), connection.session:stats()
   local message, details
   local ok, result = errors.try(function()
-    local mappings
-    mappings, message, details = chosen(connection, options.types)
-    if not mappings then
+    local chosen
+    chosen, message, details = choice.make(connection, options.types, must)
+    if not chosen then
       return nil
     end
-    mappings = read_as(mappings, options.deep)
-    local run = new_run(connection, mappings, options)
+    local mappings = read_as(chosen.mappings, options.deep)
+    local run = new_run(connection, mappings, chosen, options)
     local tasks, joins = plan.make(connection.platform, mappings)
     local checks = run_checks(run, tasks, joins, options.mark_deleted)
     return new_report(run, checks, started, before)
   end)
-  if ok then
-    return result, message, details
+  if ok and result then
+    return result
+  elseif ok then
+    return nil, message, details
   elseif type(result) == "table" and result.kind then
     return nil, result.message, result
   end

@@ -1,0 +1,69 @@
+-- Which data types are compared, and which of them cannot be: what a script's own mapping made can
+-- only be compared by that mapping. Called by verify.
+
+local errors = require "commerce.errors"
+local saved_states = require "commerce.sync.saved_states"
+local sync = require "commerce.sync"
+
+local choice = {}
+
+local SCRIPT = "a script's own mapping makes it: call shop:verify() in that script"
+
+-- What has been synced: a type that nobody asked for is not missing.
+local function synced(connection, must)
+  local names, unknown = {}, {}
+  for name in pairs(must(connection.store:latest_pulls(connection.id))) do
+    local into = connection.mappings:find(name) and names or unknown
+    into[#into + 1] = name
+  end
+  table.sort(unknown)
+  return names, unknown
+end
+
+-- The data types of which only the store knows.
+local function of_scripts(connection, names)
+  local list = {}
+  for _, name in ipairs(names) do
+    list[#list + 1] = connection.store.find_type and connection.store:find_type(name) or nil
+  end
+  return list
+end
+
+---@class commerce.verify.Choice
+---@field mappings commerce.Mapping[]
+---@field left_out commerce.DataType[] cannot be compared
+---@field reason string why
+
+--- Choose.
+---@param connection commerce.Connection
+---@param given string[]? names; what has been synced if left out
+---@param must fun(value: any, message: string?, details: table?): any raises for nil
+---@return commerce.verify.Choice? choice nil where there is nothing to compare
+---@return string? message
+---@return commerce.Details? details
+function choice.make(connection, given, must)
+  local names, unknown = given, {}
+  if not names then
+    names, unknown = synced(connection, must)
+  end
+  local made = { mappings = {}, left_out = of_scripts(connection, unknown), reason = SCRIPT }
+  if #names == 0 and #made.left_out == 0 then
+    return errors.fail("usage", ("nothing is stored of account %s: run `commerce sync` first")
+      :format(connection.account))
+  end
+  local mappings, wrong = sync.mappings(connection, names)
+  if not mappings and #names > 0 then
+    return errors.fail("usage", wrong)
+  end
+  for _, mapping in ipairs(mappings or {}) do
+    local ours, message, details = saved_states.are_ours(connection.store, connection.id, mapping)
+    if must(ours, message, details) then
+      table.insert(made.mappings, mapping)
+    else
+      table.insert(made.left_out, mapping.type)
+    end
+  end
+  return made
+end
+
+return choice
