@@ -5,6 +5,14 @@
 #include <string.h>
 
 /*
+** Writes the bytes with padding, and a '\0': CM_BASE64_SIZE(n) bytes in all.
+** API: EVP_EncodeBlock(3) of OpenSSL.
+*/
+void cm_base64(const unsigned char *bytes, size_t n, char *out) {
+  EVP_EncodeBlock((unsigned char *)out, bytes, (int)n);
+}
+
+/*
 ** Writes the bytes in the alphabet for URLs and file names, without padding, and a '\0':
 ** CM_BASE64URL_SIZE(n) bytes in all.
 ** API: EVP_EncodeBlock(3) of OpenSSL, three bytes at a time so that no padding passes `out`.

@@ -71,11 +71,12 @@ static bool read_port(const char *text, size_t n, size_t *at) {
 
 /*
 ** Parses and checks a base URL: https, or http if the host is loopback (127.0.0.0/8, ::1,
-** localhost); no user info, query or fragment; an optional path prefix. Fills `out`; returns NULL,
+** localhost) or, with `plain`, whatever it is; no user info, query or fragment; an optional path
+*prefix. Fills `out`; returns NULL,
 ** or what is wrong, as a phrase that goes on "base URL ..." and never repeats the URL, which may
 ** hold a password.
 */
-const char *cm_base_url_parse(cm_base_url *out, const char *text, size_t n) {
+const char *cm_base_url_parse(cm_base_url *out, const char *text, size_t n, bool plain) {
   size_t at, i;
   memset(out, 0, sizeof *out);
   if (n > CM_BASE_URL_MAX)
@@ -103,7 +104,7 @@ const char *cm_base_url_parse(cm_base_url *out, const char *text, size_t n) {
     return "has no valid host";
   out->loopback = strcmp(out->host, "localhost") == 0 || strcmp(out->host, "::1") == 0 ||
                   loopback_ipv4(out->host);
-  if (!out->https && !out->loopback)
+  if (!out->https && !out->loopback && !plain)
     return "must use https (plain http only to a loopback host)";
   while (n > at && text[n - 1] == '/')
     n--;

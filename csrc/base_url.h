@@ -17,6 +17,6 @@ typedef struct cm_base_url {
   bool loopback; /* the host can only be this machine */
 } cm_base_url;
 
-const char *cm_base_url_parse(cm_base_url *out, const char *text, size_t n);
+const char *cm_base_url_parse(cm_base_url *out, const char *text, size_t n, bool plain);
 
 #endif

@@ -37,10 +37,12 @@ static void link_line(cm_client *c) {
 
 /*
 ** Adds a header line to every request of this client; the value must hold no control characters.
-** Returns false when memory is short.
+** Returns false when memory is short, or all lines are taken.
 */
 bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n) {
   cm_buf *line = &c->lines[c->n_headers];
+  if (c->n_headers == CM_HEADERS)
+    return false;
   cm_buf_init(line, 0, true);
   if (!cm_buf_adds(line, name) || !cm_buf_adds(line, ": ") || !cm_buf_add(line, value, n))
     return false;
@@ -64,6 +66,7 @@ cm_client *cm_client_child(cm_client *parent) {
   c->low_speed_time = parent->low_speed_time;
   c->max_body = parent->max_body;
   c->foreign = parent->foreign;
+  c->reach = parent->reach;
   while (c->n_headers < parent->n_headers) {
     const cm_buf *line = &parent->lines[c->n_headers];
     cm_buf_init(&c->lines[c->n_headers], 0, true);

@@ -12,7 +12,12 @@
 
 #include <curl/curl.h>
 
-#define CM_HEADERS 4 /* Authorization, Stripe-Version, User-Agent, Stripe-Account */
+#define CM_HEADERS 8 /* Authorization, Stripe-Version, User-Agent, Stripe-Account; or a caller's   \
+                      */
+
+/* Which addresses may be connected to, whatever name led there. CM_NETWORK: every one, but without
+   TLS only those that are not public. */
+typedef enum cm_reach { CM_ANYWHERE, CM_PUBLIC, CM_NETWORK } cm_reach;
 
 /* What its requests came to. */
 typedef struct cm_counts {
@@ -29,6 +34,7 @@ typedef struct cm_client {
   double timeout; /* seconds an attempt may take */
   long low_speed_time;
   size_t max_body;
+  cm_reach reach;
   bool foreign; /* no key: somebody else's server, whose paths may be secrets */
   /* libcurl only reads this list, so its nodes and text are ours: no copy outside wiped memory. */
   struct curl_slist headers[CM_HEADERS];

@@ -3,6 +3,7 @@
 /*
 ** core.c: the module commerce.core.
 */
+#include "address.h"
 #include "call.h"
 #include "compat.h"
 #include "error.h"
@@ -114,6 +115,18 @@ static int core_now(lua_State *L) {
 }
 
 /*
+** core.is_public_address(text) -> boolean or nil
+** Whether an IP address is a public host's; nil for what is none.
+*/
+static int core_is_public_address(lua_State *L) {
+  bool is_public;
+  if (!cm_address_read(luaL_checkstring(L, 1), &is_public))
+    return 0;
+  lua_pushboolean(L, is_public);
+  return 1;
+}
+
+/*
 ** core.scrub(text) -> string
 ** The text without what looks like a key, a webhook secret, an OAuth code or a refresh token.
 */
@@ -135,6 +148,7 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 EXPORT int luaopen_commerce_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"hold_interrupts", core_hold_interrupts},
                                        {"interrupted", core_interrupted},
+                                       {"is_public_address", core_is_public_address},
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
                                        {"now", core_now},
@@ -149,6 +163,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"session", cm_session_new},
                                        {"sha256", cm_seal_sha256},
                                        {"sign", cm_seal_sign},
+                                       {"sign_webhook", cm_webhook_sign},
                                        {"transport", cm_transport_new},
                                        {"unseal", cm_seal_unseal},
                                        {"sleep", core_sleep},

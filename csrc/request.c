@@ -1,9 +1,11 @@
 #include "request.h"
 
+#include "address.h"
 #include "multi.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /*
@@ -56,6 +58,21 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg) {
     return size * n;
   r->refused = CM_FIELDS;
   return 0;
+}
+
+/* Asked for each address before it is connected to: what a name stands for now may be another
+   address than a moment ago, and this is the one that counts.
+   API: CURLOPT_OPENSOCKETFUNCTION(3) of libcurl. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+  cm_request *r = arg;
+  const cm_client *c = r->client;
+  bool is_public = cm_address_public(&a->addr);
+  (void)purpose;
+  if (c->reach == CM_PUBLIC ? !is_public : is_public && !c->base.https) {
+    r->refused = CM_ADDRESS;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(a->family, a->socktype, a->protocol);
 }
 
 static long milliseconds(double seconds) {
@@ -112,6 +129,13 @@ bool cm_request_prepare(cm_request *r, CURL *easy) {
       (long)(m->http2 && c->base.https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   SET(CURLOPT_PIPEWAIT, (long)(m->http2 && c->base.https));
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  if (c->reach != CM_ANYWHERE) { /* no connection that was made for others, none for others */
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(CURLOPT_OPENSOCKETDATA, r);
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    SET(CURLOPT_FORBID_REUSE, 1L);
+    SET(CURLOPT_NOPROXY, "*"); /* a proxy would connect to what is not seen from here */
+  }
   if (c->base.loopback) /* a proxy for the world has no part in it, and must not see the key */
     SET(CURLOPT_NOPROXY, "*");
   SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(m->connect_timeout));
@@ -154,6 +178,14 @@ static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *o
     snprintf(out, room, "could not resolve the proxy's name");
     return CM_NET_BROKEN;
   case CURLE_COULDNT_CONNECT:
+    if (r->refused == CM_ADDRESS) {
+      snprintf(out, room,
+               r->client->reach == CM_PUBLIC
+                   ? "%s is at an address of this machine or of a private network"
+                   : "%s is at a public address, which is spoken to over https only",
+               host);
+      return CM_NET_FINAL;
+    }
     snprintf(out, room, "could not connect to %s: %s", host, why);
     return CM_NET_BROKEN;
   case CURLE_OPERATION_TIMEDOUT:

@@ -40,7 +40,7 @@ typedef struct cm_request {
   double timeout;
   double queued_at, not_before;
   int attempts;
-  enum { CM_NONE, CM_BODY, CM_FIELDS } refused; /* what grew too large */
+  enum { CM_NONE, CM_BODY, CM_FIELDS, CM_ADDRESS } refused; /* what grew too large, or where to */
   CURL *easy;
   char curl_error[CURL_ERROR_SIZE];
   cm_buf url, body;

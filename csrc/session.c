@@ -34,6 +34,7 @@ typedef struct options {
   double timeout, backoff, backoff_cap;
   long long retries, low_speed_time, max_body;
   bool foreign;
+  cm_reach reach;
 } options;
 
 /* The limiter that an option names, or NULL. */
@@ -42,11 +43,25 @@ static cm_limiter *limiter(lua_State *L, const char *name) {
   return box ? box->limiter : NULL;
 }
 
+static cm_reach read_reach(lua_State *L, bool foreign) {
+  static const char *const names[] = {"anywhere", "public", "network", NULL};
+  const char *name = cm_opt_string(L, 1, "reach", "anywhere", NULL);
+  int i;
+  for (i = 0; names[i]; i++)
+    if (strcmp(name, names[i]) == 0)
+      break;
+  if (!names[i])
+    cm_opt_error(L, "reach", "anywhere, public or network expected");
+  if (i > 0 && !foreign)
+    cm_opt_error(L, "reach", "for a foreign server only");
+  return (cm_reach)i;
+}
+
 static void read_options(lua_State *L, options *o) {
   static const char *const names[] = {
       "transport",        "key",        "base_url", "version",     "account", "limiter",
       "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
-      "max_body",         "user_agent", "foreign",  NULL};
+      "max_body",         "user_agent", "foreign",  "headers",     "reach",   NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);
@@ -62,7 +77,8 @@ static void read_options(lua_State *L, options *o) {
   if (o->limiter && o->limiter == o->platform_limiter)
     cm_opt_error(L, "platform_limiter", "the same as 'limiter'");
   base = cm_opt_string(L, 1, "base_url", DEFAULT_BASE, &n);
-  wrong = cm_base_url_parse(&o->base, base, n);
+  o->reach = read_reach(L, o->foreign);
+  wrong = cm_base_url_parse(&o->base, base, n, o->reach == CM_NETWORK);
   if (wrong)
     cm_opt_error(L, "base_url", wrong);
   o->version = cm_opt_text(L, 1, "version", DEFAULT_VERSION, 64);
@@ -100,9 +116,46 @@ static bool set_headers(cm_client *c, const options *o) {
          (!o->account || cm_client_header(c, "Stripe-Account", o->account, strlen(o->account)));
 }
 
+/* Adds the headers that the caller wants, an array of {name, value}. */
+static void add_headers(lua_State *L, cm_client *c) {
+  int i, n;
+  lua_getfield(L, 1, "headers");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  if (!c->foreign || lua_type(L, -1) != LUA_TTABLE)
+    cm_opt_error(L, "headers",
+                 c->foreign ? "array of {name, value} expected" : "for a foreign server only");
+  n = (int)lua_rawlen(L, -1);
+  for (i = 1; i <= n; i++) {
+    const char *name, *value;
+    size_t at, length;
+    lua_rawgeti(L, -1, i);
+    if (lua_type(L, -1) != LUA_TTABLE)
+      cm_opt_error(L, "headers", "array of {name, value} expected");
+    lua_rawgeti(L, -1, 1);
+    lua_rawgeti(L, -2, 2);
+    if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+      cm_opt_error(L, "headers", "array of {name, value} expected");
+    name = lua_tostring(L, -2);
+    value = lua_tolstring(L, -1, &length);
+    if (!*name || !word_of(name, "-_"))
+      cm_opt_error(L, "headers", "a name holds letters, digits and dashes only");
+    for (at = 0; at < length; at++)
+      if (value[at] < ' ' || value[at] > '~')
+        cm_opt_error(L, "headers", "a value holds a control character or one outside ASCII");
+    if (!cm_client_header(c, name, value, length))
+      cm_opt_error(L, "headers", "too many");
+    lua_pop(L, 3);
+  }
+  lua_pop(L, 1);
+}
+
 /*
 ** core.session{transport, key, base_url, version, account, limiter, platform_limiter, retries,
-** backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign} -> session
+** backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign, headers, reach}
+** -> session
 ** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
 ** its transport alive and its own wiped copy of the key. A foreign server gets JSON, and no key.
 */
@@ -116,11 +169,13 @@ int cm_session_new(lua_State *L) {
   s->client = c = cm_client_new(o.transport->multi, o.limiter, o.platform_limiter);
   if (!c || !set_headers(c, &o))
     return luaL_error(L, "out of memory");
+  c->foreign = o.foreign;
+  add_headers(L, c);
   c->base = o.base;
   c->timeout = o.timeout;
   c->low_speed_time = (long)o.low_speed_time;
   c->max_body = (size_t)o.max_body;
-  c->foreign = o.foreign;
+  c->reach = o.reach;
   c->policy.retries = (int)o.retries;
   c->policy.backoff = o.backoff;
   c->policy.backoff_cap = o.backoff_cap;

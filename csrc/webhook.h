@@ -1,5 +1,5 @@
 /*
-** webhook.h: signature.c for Lua.
+** webhook.h: signature.c and svix.c for Lua.
 */
 #ifndef CM_WEBHOOK_H
 #define CM_WEBHOOK_H
@@ -7,5 +7,6 @@
 #include "compat.h"
 
 int cm_webhook_verify(lua_State *L);
+int cm_webhook_sign(lua_State *L);
 
 #endif

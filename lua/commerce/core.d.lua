@@ -188,6 +188,22 @@ function core.scrub(text) end
 ---@return commerce.core.Details? details
 function core.verify_signature(webhook) end
 
+--- Sign a webhook that is to be sent, as Codat's are signed: HMAC-SHA256 of "id.time.body".
+---@param secret commerce.core.Secret "whsec_" and the base64 of its key
+---@param id string its header webhook-id
+---@param time string its header webhook-timestamp: Unix seconds
+---@param body string byte for byte
+---@return string? signature "v1,<base64>", for the header webhook-signature
+---@return string? message
+---@return commerce.core.Details? details code "bad_secret"
+function core.sign_webhook(secret, id, time, body) end
+
+--- Whether an IP address can be a public host's: not this machine's, a private network's,
+--- link-local, multicast or reserved (IANA's special-purpose registries).
+---@param text string without brackets
+---@return boolean? is_public nil if the text is no address, but a name, say
+function core.is_public_address(text) end
+
 -- ---------------------------------------------------------------- limiter
 
 ---@class commerce.core.LimiterOptions
@@ -265,6 +281,8 @@ function transport:close() end
 ---@field max_body integer? bytes of an answer, uncompressed (32 MiB)
 ---@field user_agent string? ("lua-commerce/VERSION")
 ---@field foreign boolean? not Stripe but somebody else's server: no key is given or sent, bodies are JSON, paths may hold a query, and messages name the host alone
+---@field headers string[][]? of a foreign server: array of {name, value} that each request has besides, at most 6
+---@field reach "anywhere"|"public"|"network"|nil of a foreign server: which addresses may be connected to, whatever its name stands for at that moment. public: none of this machine or of a private network; network: those, too, and them over http as well, but public ones over https only. With either no proxy is used and no connection is shared (anywhere)
 
 ---@class commerce.core.SessionStats
 ---@field requests integer attempts sent

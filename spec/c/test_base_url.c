@@ -4,7 +4,7 @@
 static cm_base_url url;
 
 static const char *parse(const char *text) {
-  return cm_base_url_parse(&url, text, strlen(text));
+  return cm_base_url_parse(&url, text, strlen(text), false);
 }
 
 static void takes_https(void) {
@@ -60,17 +60,17 @@ static void refuses_the_rest(void) {
   CHECK(parse("https://host\\x"));
   CHECK(parse("https://ho st"));
   CHECK(parse("https://host\r\nX: y"));
-  CHECK(cm_base_url_parse(&url, "https://a\0b", 11));
+  CHECK(cm_base_url_parse(&url, "https://a\0b", 11, false));
 }
 
 static void refuses_long_ones(void) {
   char text[CM_BASE_URL_MAX + 2];
   memset(text, 'a', sizeof text);
   memcpy(text, "https://", 8);
-  CHECK_TEXT(cm_base_url_parse(&url, text, CM_BASE_URL_MAX + 1), "is too long");
-  CHECK(cm_base_url_parse(&url, text, CM_BASE_URL_MAX)); /* no host is that long */
+  CHECK_TEXT(cm_base_url_parse(&url, text, CM_BASE_URL_MAX + 1, false), "is too long");
+  CHECK(cm_base_url_parse(&url, text, CM_BASE_URL_MAX, false)); /* no host is that long */
   text[100] = '/';
-  CHECK(!cm_base_url_parse(&url, text, CM_BASE_URL_MAX));
+  CHECK(!cm_base_url_parse(&url, text, CM_BASE_URL_MAX, false));
 }
 
 int main(void) {

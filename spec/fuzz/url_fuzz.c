@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (i = 0; i + 1 < size; i++)
       check(text[i] > ' ' && text[i] <= '~' && !(text[i] == '/' && text[i + 1] == '/'));
   }
-  if (!cm_base_url_parse(&base, text, size)) {
+  if (!cm_base_url_parse(&base, text, size, false)) {
     size_t n = strlen(base.text);
     check(base.https || base.loopback);
     check(base.host[0] && n > 7 && base.text[n - 1] != '/' && !strpbrk(base.text, "@?# \\"));

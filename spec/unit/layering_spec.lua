@@ -153,15 +153,16 @@ local CORE = "core"
 -- Pure files know no Lua: they can be tested and fuzzed by themselves. Unit (name.c with name.h) ->
 -- the headers that it may include beside its own.
 local PURE = {
-  base64 = {}, base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
+  address = {}, base64 = {}, base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
   envelope = { "buf", "master" }, input = { "buf", "crypto" }, interrupt = {},
   master = { "base64", "crypto" },
-  pass = { "limiter" }, retry = {}, signature = { "crypto" }, url = { "buf" }, uuid = {},
+  pass = { "limiter" }, retry = {}, signature = { "crypto" }, svix = { "base64", "crypto" },
+  url = { "buf" }, uuid = {},
   version = {},
   page = { "buf", "json" }, projection = { "buf", "json" }, trail = { "page" },
   failure = { "json", "page" },
   client = { "base_url", "buf", "multi", "pass", "retry" },
-  request = { "client", "failure", "header", "multi", "pass", "url" },
+  request = { "address", "client", "failure", "header", "multi", "pass", "url" },
   multi = { "request" },
   walk = { "multi", "page", "request", "trail" },
 }
@@ -181,9 +182,9 @@ local BINDING = {
     "transport", "version" },
   call = { "args", "class", "compat", "error", "lua_projection", "multi", "session", "url" },
   pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
-  core = { "call", "compat", "error", "interrupt", "lua_limiter", "lua_page", "lua_projection",
+  core = { "address", "call", "compat", "error", "interrupt", "lua_limiter", "lua_page", "lua_projection",
     "pager", "seal", "secret", "session", "transport", "uuid", "version", "webhook" },
-  webhook = { "args", "compat", "error", "secret", "signature" },
+  webhook = { "args", "compat", "error", "secret", "signature", "svix" },
 }
 
 -- ---------------------------------------------------------------- reading the sources

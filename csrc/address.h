@@ -1,0 +1,13 @@
+/*
+** address.h: which network addresses belong to the public Internet. Pure.
+*/
+#ifndef CM_ADDRESS_H
+#define CM_ADDRESS_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+bool cm_address_public(const struct sockaddr *address);
+bool cm_address_read(const char *text, bool *is_public);
+
+#endif
