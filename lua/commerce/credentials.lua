@@ -10,7 +10,7 @@ local credentials = {}
 
 local MASTER, OLD_MASTER = "COMMERCE_MASTER_KEY", "COMMERCE_OLD_MASTER_KEY"
 
-local MISSING = MASTER .. " is not set, so no secret can be stored: make a key with "
+local MISSING = MASTER .. " is not set, so no secret can be stored or opened: make a key with "
   .. "`openssl rand -base64 32`, keep it where the database is not, and set the variable to it"
 
 -- The key in a variable and its id; nil alone if it is not set.

@@ -55,7 +55,7 @@ describe("commerce", function()
       ok(("companies rename %s 'Müller AG'"):format(prefix))
       assert.equal("Müller AG", commerce:json("companies show 'Müller AG'").name)
       local list = ok("companies list", { COLUMNS = "120", LANG = "C.UTF-8" })
-      assert.is_truthy(list:find(made.id .. "  Müller AG", 1, true), list)
+      assert.is_truthy(list:find(made.id:sub(1, 8) .. "  Müller AG", 1, true), list)
       local narrow = ok "companies list":match "\n(%S+)"
       assert.equal(made.id, commerce:json("companies show " .. narrow).id)
     end)

@@ -73,8 +73,9 @@ describe("credentials", function()
   it("stores nothing without a master key, and says how to make one", function()
     set(nil)
     local message = fails(nil, credentials.keep(db, "connection:1", planted))
-    assert.equal("COMMERCE_MASTER_KEY is not set, so no secret can be stored: make a key with "
-      .. "`openssl rand -base64 32`, keep it where the database is not, and set the variable to it",
+    assert.equal("COMMERCE_MASTER_KEY is not set, so no secret can be stored or opened: make a "
+      .. "key with `openssl rand -base64 32`, keep it where the database is not, and set the "
+      .. "variable to it",
       message)
     assert.is_nil(db:secret "connection:1")
     assert.equal(message, fails(nil, credentials.master()))

@@ -61,8 +61,8 @@ local function list_companies(app, args)
     elseif args.json then
       output.line(json.encode(all))
     end
-    rows[i] = { all.id, all.name, summary(all.connections), format.minutes(all.lastSync),
-      format.minutes(all.created) }
+    rows[i] = { find.short(all.id), all.name, summary(all.connections),
+      format.minutes(all.lastSync), format.minutes(all.created) }
   end
   if args.json then
     return 0

@@ -65,7 +65,7 @@ local function print_table(app, connections)
   end
   local rows = {}
   for i, connection in ipairs(connections) do
-    rows[i] = { connection.id, names[connection.company_id], facts.mode(connection),
+    rows[i] = { find.short(connection.id), names[connection.company_id], facts.mode(connection),
       connection.account, connection.status, connection.auth,
       format.minutes(connection.last_sync) }
   end

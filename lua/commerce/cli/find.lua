@@ -8,6 +8,15 @@ local find = {}
 
 local LEAST = 4 -- characters of an id that name it
 
+local SHORT = 8 -- characters of an id in a table, enough to name it by
+
+--- An id as tables show it.
+---@param id string
+---@return string
+function find.short(id)
+  return id:sub(1, SHORT)
+end
+
 local function is_beginning(text, id)
   return #text >= LEAST and id:sub(1, #text) == text:lower()
 end
