@@ -221,6 +221,7 @@ build = {
     ["commerce.webhook.secrets"] = "lua/commerce/webhook/secrets.lua",
     ["commerce.store.inbox"] = "lua/commerce/store/inbox.lua",
     ["commerce.sync.incremental"] = "lua/commerce/sync/incremental.lua",
+    ["commerce.store.writing"] = "lua/commerce/store/writing.lua",
     ["commerce.sync"] = "lua/commerce/sync/init.lua",
     ["commerce.sync.joins"] = "lua/commerce/sync/joins.lua",
     ["commerce.sync.keeping"] = "lua/commerce/sync/keeping.lua",

@@ -123,6 +123,30 @@ describe("a webhook", function()
     shop:close()
   end)
 
+  it("of long ago does not bring back what was then, where that is so again", function()
+    local shop, path, app = shops.open()
+    shop:define("names", { from = { resource = "customers" }, id = "id", name = "name" })
+    local only = { types = { "names" } }
+    shops.sync(shop, only)
+    local customer = rows.fetch(e, "customers")[20]
+    e:advance(86400)
+    -- as if everything had been stored long before
+    rows.sql(path, [[UPDATE names SET data = replace(data,
+      json_extract(data, '$.modifiedDate') || '"}', '2026-01-01T00:00:00Z"}')]])
+    register()
+    for _, name in ipairs { "Between", customer.name } do
+      e:mutate { op = "update", id = customer.id, fields = { name = name }, key = KEY }
+    end
+    local got = sink:receive(2)
+    for _, i in ipairs { 2, 1 } do -- the second one changes nothing that is stored
+      assert(receive(app, got[i].body, got[i].headers["stripe-signature"]))
+      assert.is_true(assert(shop:apply_events()).complete)
+    end
+    assert.equal(customer.name .. "\n", rows.sql(path,
+      ("SELECT name FROM names WHERE id = '%s'"):format(customer.id)))
+    shop:close()
+  end)
+
   it("waits where its object cannot be fetched", function()
     local shop, path, app = shops.open { retries = 0 }
     shops.sync(shop)

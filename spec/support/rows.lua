@@ -54,6 +54,21 @@ function rows.dump(path, options)
   return text
 end
 
+--- Every record that is not deleted, as text, without the dates of change, which a whole reading
+--- cannot know: the same for two databases that say the same of the source.
+---@param path string
+---@param types string[]? all if left out
+---@return string
+function rows.contents(path, types)
+  local parts = {}
+  for _, name in ipairs(types or rows.TYPES) do
+    parts[#parts + 1] = rows.sql(path, ([[
+      SELECT '%s', id, json_remove(data, '$.modifiedDate', '$.sourceModifiedDate') FROM %s
+      WHERE metadata_is_deleted IS NOT 1 ORDER BY id]]):format(name, name))
+  end
+  return table.concat(parts, "\n")
+end
+
 --- Records by id: the JSON text and what it decodes to.
 ---@param path string
 ---@param type_name string

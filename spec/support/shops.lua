@@ -22,18 +22,6 @@ local function merged(...)
   return all
 end
 
--- Everything but the dates of change, which a whole reading cannot know, and the deleted records,
--- which it does not see.
-local function contents(path, types)
-  local parts = {}
-  for _, name in ipairs(types or rows.TYPES) do
-    parts[#parts + 1] = name .. "\n" .. rows.sql(path, ([[
-      SELECT id, json_remove(data, '$.modifiedDate', '$.sourceModifiedDate') FROM %s
-      WHERE metadata_is_deleted IS NOT 1 ORDER BY id]]):format(name))
-  end
-  return table.concat(parts, "\n")
-end
-
 local shops = {}
 
 --- Opens shops at an emulator.
@@ -87,7 +75,7 @@ function shops.new(e, box, key)
     local fresh, whole = self.open(options)
     self.sync(fresh, { types = types })
     fresh:close()
-    assert.equal("", rows.difference(contents(whole, types), contents(path, types)))
+    assert.equal("", rows.difference(rows.contents(whole, types), rows.contents(path, types)))
   end
 
   return self

@@ -428,10 +428,17 @@ return function(open)
 
   describe("what a full read saw", function()
     local BEGAN = 1772352000 -- 2026-03-01T08:00:00Z
+    local charges, refunds
 
-    local function unseen(after, limit)
-      return table.concat(assert(db:unseen(PAYMENTS, "c1", BEGAN - 600, after or "", limit or 10)),
-        " ")
+    local function unseen(full_reads, after, limit)
+      return table.concat(assert(db:unseen(PAYMENTS, "c1", full_reads or { charges, refunds },
+        BEGAN - 600, after or "", limit or 10)), " ")
+    end
+
+    local function begin(key, connection)
+      local state = { ranges = {}, sweep = { began = BEGAN } }
+      assert(db:begin_sweep(connection or "c1", key, state))
+      return state.sweep.id
     end
 
     before_each(function()
@@ -440,33 +447,67 @@ return function(open)
         payment("young", { createdDate = young }), payment("gone", { metadata = {
           isDeleted = true } }) }, then_)
       write({ payment "a" }, then_, "c2")
-      assert(db:write_page("c1", { resource = "charges", seen = { payments = { "b", "x'\"" } } },
-        NOW))
-      assert(db:write_page("c1", { resource = "refunds", seen = { payments = { "d", "b" } } },
-        NOW))
+      charges, refunds = begin "charges payments", begin "refunds payments"
+      assert(db:write_page("c1", { sweep = charges, seen = { payments = { "b", "x'\"" } } }, NOW))
+      assert(db:write_page("c1", { sweep = refunds, seen = { payments = { "d", "b" } } }, NOW))
     end)
 
     it("tells what it did not see, unless that is too young", function()
       assert.equal("a c", unseen())
-      assert.equal("a", unseen("", 1))
-      assert.equal("c", unseen("a", 1))
+      assert.equal("a", unseen(nil, "", 1))
+      assert.equal("c", unseen(nil, "a", 1))
+      assert.equal("a c d", unseen { charges })
     end)
 
-    it("is forgotten resource by resource", function()
-      assert(db:forget_seen("c1", "charges"))
-      assert(db:forget_seen("c2", "refunds"))
+    it("is that one's alone", function()
+      local other = begin "charges payments payment_methods"
+      assert.equal("a b c d", unseen { other })
+      assert(db:write_page("c1", { sweep = other, seen = { payments = { "a" } } }, NOW))
       assert.equal("a c", unseen())
-      assert(db:forget_seen("c1", "refunds"))
-      assert.equal("a b c d", unseen())
+      assert.equal("b c d", unseen { other })
+    end)
+
+    it("is forgotten when the list's next full read begins, and when it is over", function()
+      local elsewhere = begin("charges payments", "c2")
+      assert.equal("a c", unseen())
+      assert.are_not.equal(charges, elsewhere)
+      local again = begin "charges payments"
+      assert.are_not.equal(charges, again)
+      assert.equal("a c", unseen { again, refunds })
+      assert.equal("a b c d", unseen { charges, again })
+      assert(db:end_sweep("c1", "refunds payments"))
+      assert(db:end_sweep("c1", "refunds payments"))
+      assert.equal("a b c d", unseen { again, refunds })
+    end)
+
+    it("stands in the checkpoint that it begins with", function()
+      local id = begin "charges payments"
+      assert.same({ ranges = {}, sweep = { id = id, began = BEGAN } },
+        db:state("c1", "charges payments"))
     end)
 
     it("covers kept sources", function()
-      assert(db:write_page("c1", { resource = "prices", seen = { [""] = { "p1" } }, sources = {
+      local prices = begin "prices"
+      assert(db:write_page("c1", { resource = "prices", sweep = prices, seen = { [""] = { "p1" } },
+        sources = {
         { id = "p1", data = '{"created":5}' }, { id = "p2", data = '{"created":5}' },
         { id = "p3", data = '{"created":999}' }, { id = "p4", data = "{}" } } }, NOW))
-      assert.same({ "p2", "p4" }, db:unseen_sources("c1", "prices", 900, "", 10))
-      assert.same({ "p4" }, db:unseen_sources("c1", "prices", 900, "p2", 10))
-      assert.same({}, db:unseen_sources("c1", "products", 900, "", 10))
+      assert.same({ "p2", "p4" }, db:unseen_sources("c1", "prices", prices, 900, "", 10))
+      assert.same({ "p4" }, db:unseen_sources("c1", "prices", prices, 900, "p2", 10))
+      assert.same({}, db:unseen_sources("c1", "products", prices, 900, "", 10))
+    end)
+
+    it("is not begun for a connection that is not linked any more", function()
+      assert(db:change_connection("c1", { status = "Unlinked", at = NOW }))
+      local begun, _, details = db:begin_sweep("c1", "prices", { sweep = {} })
+      assert.is_nil(begun)
+      assert.equal("not_linked", details.code)
+    end)
+
+    it("goes with its connection", function()
+      assert(db:remove_connection("c1"))
+      assert.equal("a", table.concat(assert(db:unseen(PAYMENTS, "c2", { charges, refunds },
+        BEGAN - 600, "", 10))))
     end)
   end)
 

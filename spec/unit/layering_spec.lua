@@ -79,7 +79,7 @@ local STAGES = {
   ["store.filter"] = { "errors", "store.selection" },
   ["store.link_states"] = {},
   ["store.listings"] = { "json" },
-  ["store.pages"] = { "errors", "json", "model", "store.change_log", "store.types" },
+  ["store.pages"] = { "json", "model", "store.change_log", "store.types", "store.writing" },
   ["store.pulls"] = { "json", "store.selection", "store.types" },
   ["store.queue"] = { "json" },
   ["store.records"] = { "json", "query", "store.selection" },
@@ -90,7 +90,7 @@ local STAGES = {
   ["store.settings"] = {},
   ["store.sources"] = { "json" },
   ["store.inbox"] = { "json" },
-  ["store.sweeps"] = { "time" },
+  ["store.sweeps"] = { "json", "store.writing", "time" },
   ["store.sync_settings"] = {},
   ["store.sqlite"] = { "errors", "model", "store.api_keys", "store.changes", "store.checkpoints",
     "store.companies", "store.connection", "store.connections", "store.directory",
@@ -99,6 +99,7 @@ local STAGES = {
     "store.inbox", "store.sweeps", "store.sync_settings", "store.types",
     "store.webhook_consumers" },
   ["store.tables"] = {},
+  ["store.writing"] = { "errors", "json" },
   ["store.types"] = { "errors", "json", "model", "store.schema", "store.tables" },
 }
 

@@ -3,10 +3,10 @@
 -- Called by the SQL stores; failures are raised as in connection.lua.
 
 local change_log = require "commerce.store.change_log"
-local errors = require "commerce.errors"
 local json = require "commerce.json"
 local model = require "commerce.model"
 local types = require "commerce.store.types"
+local writing = require "commerce.store.writing"
 
 local pages = {}
 
@@ -93,29 +93,11 @@ local function write_sources(db, connection_id, resource, objects)
   end
 end
 
-local function write_state(db, connection_id, resource, state)
-  db:run("INSERT INTO resource_state (connection_id, resource, state) VALUES (?, ?, ?) "
-    .. "ON CONFLICT (connection_id, resource) DO UPDATE SET state = excluded.state",
-    connection_id, resource, json.encode(state))
-end
-
 -- What a full read saw; `seen.data_type` is '' for the resource's own objects.
-local function write_seen(db, connection_id, resource, seen)
+local function write_seen(db, sweep, seen)
   for data_type, ids in pairs(seen) do
-    db:run("INSERT OR IGNORE INTO seen (connection_id, data_type, id, resource) "
-      .. "SELECT ?, ?, value, ? FROM json_each(?)", connection_id, data_type, resource,
-      json.strings(ids))
-  end
-end
-
--- What is read of a connection that has been unlinked or deleted meanwhile is not stored any more.
-local function check_linked(db, connection_id)
-  local row = db:all("SELECT status FROM connections WHERE id = ?", connection_id)[1]
-  if not row or row.status ~= "Linked" then
-    local _, _, details = errors.fail("store", ("connection %s %s: nothing more is stored of it")
-      :format(connection_id, row and "is " .. row.status or "has been deleted"),
-      { code = "not_linked" })
-    error(details, 0)
+    db:run("INSERT OR IGNORE INTO seen (sweep, data_type, id) SELECT ?, ?, value "
+      .. "FROM json_each(?)", sweep, data_type, json.strings(ids))
   end
 end
 
@@ -126,7 +108,8 @@ end
 ---  sources: list of { id, parent_id?, data } of `resource`, for joins;
 ---  dropped: list of ids of sources that are no more;
 ---  deleted: { [data type name] = list of ids } that the source deleted: the records stay, marked;
----  seen: { [data type name, or '' for sources] = list of ids } that a full read of `resource` saw;
+---  seen: { [data type name, or '' for sources] = list of ids } that a full read saw; sweep: the id
+---  of that, from `begin_sweep`;
 ---  states: { [resource] = its checkpoint, a table };
 ---  remade: true if the records were made of sources that were kept: what is marked as deleted
 ---  stays marked, and the counts tell how many those are (`marked`); each may be left out
@@ -145,7 +128,7 @@ function pages:write_page(connection_id, page, now)
     return #ids
   end
   db:transaction(function()
-    check_linked(db, connection_id)
+    writing.check_linked(db, connection_id)
     for name, records in pairs(page.records or {}) do
       local created, changed, unchanged, marks = write_records(db, types.find_type(self, name),
         connection_id, records, now, page.remade)
@@ -163,9 +146,9 @@ function pages:write_page(connection_id, page, now)
       db:run("DELETE FROM source_objects WHERE connection_id = ? AND resource = ? AND id = ?",
         connection_id, page.resource, id)
     end
-    write_seen(db, connection_id, page.resource, page.seen or {})
+    write_seen(db, page.sweep, page.seen or {})
     for resource, state in pairs(page.states or {}) do
-      write_state(db, connection_id, resource, state)
+      writing.state(db, connection_id, resource, state)
     end
     change_log.append(db, connection_id, done, now)
   end)

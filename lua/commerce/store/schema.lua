@@ -305,12 +305,31 @@ local function add_inbox()
       UNIQUE (connection_id, id))]] }
 end
 
+-- What was seen belongs to one full read of one list for one selection of data types. Those under
+-- way end without telling what is no more.
+local function add_full_reads()
+  return {
+    "DROP TABLE seen",
+    "UPDATE resource_state SET state = json_remove(state, '$.sweep')",
+    [[CREATE TABLE sweeps (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        key TEXT NOT NULL,
+        UNIQUE (connection_id, key))]],
+    [[CREATE TABLE seen (
+        sweep INTEGER NOT NULL REFERENCES sweeps (id),
+        data_type TEXT NOT NULL, -- '' for the resource's own objects
+        id TEXT NOT NULL,
+        PRIMARY KEY (sweep, data_type, id)) WITHOUT ROWID]],
+  }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
   [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings,
-  [10] = add_counters , [11] = add_inbox }
+  [10] = add_counters, [11] = add_inbox, [12] = add_full_reads }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

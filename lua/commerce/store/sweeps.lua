@@ -1,20 +1,54 @@
 -- What a full read of a list saw, kept so that what it did not see can be told afterwards, also by
--- another process that ended a killed run. `write_page` takes down what was seen. Methods of a
--- store, part of its contract. Called by the SQL stores; failures are raised as in connection.lua.
+-- another process that ended a killed run. `write_page` takes down what was seen. Each full read
+-- has an id, which stands in its checkpoint: what one saw is never taken for what another one did.
+-- Methods of a store, part of its contract. Called by the SQL stores; failures are raised as in
+-- connection.lua.
 
+local json = require "commerce.json"
 local time = require "commerce.time"
+local writing = require "commerce.store.writing"
 
 local sweeps = {}
 
---- Forget what was seen of a resource: before a full read begins, and when it is over.
+local function forget(db, connection_id, key)
+  db:run("DELETE FROM seen WHERE sweep IN (SELECT id FROM sweeps WHERE connection_id = ? "
+    .. "AND key = ?)", connection_id, key)
+  db:run("DELETE FROM sweeps WHERE connection_id = ? AND key = ?", connection_id, key)
+end
+
+--- A full read begins: what an earlier one of the same list saw is forgotten, and its checkpoint
+--- replaced, both or neither.
 ---@param connection_id string
----@param resource string
+---@param key string under which the list's checkpoint is kept
+---@param state table that checkpoint; state.sweep, a table, gets the `id`
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function sweeps:forget_seen(connection_id, resource)
-  self.db:run("DELETE FROM seen WHERE connection_id = ? AND resource = ?", connection_id, resource)
-  return true
+function sweeps:begin_sweep(connection_id, key, state)
+  local db = self.db
+  return db:transaction(function()
+    writing.check_linked(db, connection_id)
+    forget(db, connection_id, key)
+    db:run("INSERT INTO sweeps (connection_id, key) VALUES (?, ?)", connection_id, key)
+    state.sweep.id = db:all("SELECT id FROM sweeps WHERE connection_id = ? AND key = ?",
+      connection_id, key)[1].id
+    writing.state(db, connection_id, key, state)
+    return true
+  end)
+end
+
+--- A full read is over: forget what it saw.
+---@param connection_id string
+---@param key string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function sweeps:end_sweep(connection_id, key)
+  local db = self.db
+  return db:transaction(function()
+    forget(db, connection_id, key)
+    return true
+  end)
 end
 
 local function ids_of(rows)
@@ -29,38 +63,40 @@ end
 --- old enough to have been listed.
 ---@param data_type commerce.DataType
 ---@param connection_id string
+---@param full_reads integer[] ids from `begin_sweep`: of the lists that the type is made of
 ---@param visible integer unix seconds: what was created from then on may not have been listed yet
 ---@param after string the id after which to start, "" for the first
 ---@param limit integer
 ---@return string[]? ids in their order; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function sweeps:unseen(data_type, connection_id, visible, after, limit)
+function sweeps:unseen(data_type, connection_id, full_reads, visible, after, limit)
   local created = data_type.shape.by_name.createdDate and "coalesce(created_date, modified_date)"
     or "modified_date"
   return ids_of(self.db:all(("SELECT id FROM %s AS record WHERE connection_id = ? AND id > ? "
     .. "AND metadata_is_deleted IS NOT 1 AND %s < ? AND NOT EXISTS "
-    .. "(SELECT 1 FROM seen WHERE seen.connection_id = record.connection_id "
+    .. "(SELECT 1 FROM seen WHERE seen.sweep IN (SELECT value FROM json_each(?)) "
     .. "AND seen.data_type = ? AND seen.id = record.id) ORDER BY id LIMIT ?")
     :format(data_type.name, created), connection_id, after, time.format(visible),
-    data_type.name, limit))
+    json.encode(json.array(full_reads)), data_type.name, limit))
 end
 
 --- The same for kept source objects.
 ---@param connection_id string
 ---@param resource string
+---@param full_read integer its id
 ---@param visible integer unix seconds
 ---@param after string the id after which to start, "" for the first
 ---@param limit integer
 ---@return string[]? ids in their order; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function sweeps:unseen_sources(connection_id, resource, visible, after, limit)
+function sweeps:unseen_sources(connection_id, resource, full_read, visible, after, limit)
   return ids_of(self.db:all("SELECT id FROM source_objects AS source WHERE connection_id = ? "
     .. "AND resource = ? AND id > ? AND coalesce(data ->> 'created', 0) < ? AND NOT EXISTS "
-    .. "(SELECT 1 FROM seen WHERE seen.connection_id = source.connection_id "
-    .. "AND seen.data_type = '' AND seen.id = source.id AND seen.resource = source.resource) "
-    .. "ORDER BY id LIMIT ?", connection_id, resource, after, visible, limit))
+    .. "(SELECT 1 FROM seen WHERE seen.sweep = ? AND seen.data_type = '' "
+    .. "AND seen.id = source.id) ORDER BY id LIMIT ?", connection_id, resource, after, visible,
+    full_read, limit))
 end
 
 return sweeps

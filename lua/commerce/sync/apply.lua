@@ -37,7 +37,7 @@ local function touched(run, changes)
 end
 
 -- Joined records are built only where both their lists have been read: else what is kept of them is
--- not all.
+-- not all. A full read that is under way has seen what is stored now.
 local function mark_read(run, tasks)
   for _, task in ipairs(tasks) do
     local state, message, details = run.store:state(run.connection.id, task.key)
@@ -45,6 +45,7 @@ local function mark_read(run, tasks)
       return nil, message, details
     end
     run.finished[task.name] = state ~= nil and state.finished == true
+    run.states[task.name] = state
   end
   return true
 end

@@ -5,7 +5,7 @@
 -- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
 -- cursor after its last stored page; none are left when the resource has been read. It starts as
 -- one range; while there is room for more requests the largest is halved, so that latency is not
--- the limit. A run that was killed is continued: what came in since it began is one more range.
+-- the limit. A run that was killed is continued.
 
 local plan = require "commerce.sync.plan"
 
@@ -14,19 +14,36 @@ local backfill = {}
 local methods = {}
 local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
+local function new_state(saved, options)
+  return { ranges = { { gte = options.from or options.since, lt = options.before } },
+    at = options.at, events_since = options.events_since,
+    sweep = options.from and saved and saved.sweep or nil },
+    not (options.from or options.since or options.before)
+end
+
+-- What is to be looked at again of what was read before the run was interrupted is one more range:
+-- what came in since, became visible late, or was not settled then.
+local function look_again(ranges, from, options)
+  local first = ranges[1]
+  local begun = first and (first.cursor or first.lte or first.lt ~= options.before)
+  from = math.max(from, options.since or 0)
+  if first and not begun then -- nothing of it was read yet: it reaches up to the newest object
+    first.gte = first.gte and math.min(first.gte, from)
+    return
+  elseif first and first.created and from >= (first.gte or 0) then
+    from = math.max(from, first.created) -- what is older it will read itself
+  end
+  table.insert(ranges, 1, { gte = from, lt = options.before })
+end
+
 local function starting_state(saved, options)
   if not saved or saved.finished or options.full then
-    return { ranges = { { gte = options.from or options.since, lt = options.before } },
-      at = options.at, events_since = options.events_since },
-      not (options.from or options.since or options.before)
+    return new_state(saved, options)
   end
-  local ranges = saved.ranges
-  local first = ranges[1]
-  local open = first and not first.cursor and not first.lte and first.lt == options.before
-  if saved.newest and not open then
-    table.insert(ranges, 1, { gte = saved.newest, lt = options.before })
+  if options.again then
+    look_again(saved.ranges, options.again, options)
   end
-  return { newest = saved.newest, ranges = ranges, at = saved.at, sweep = saved.sweep,
+  return { newest = saved.newest, ranges = saved.ranges, at = saved.at, sweep = saved.sweep,
     events_since = saved.events_since, unsettled_since = saved.unsettled_since }
 end
 
@@ -36,7 +53,8 @@ end
 ---@param options table since, before (unix seconds: only what was created from then on, before
 ---  then), full (ignore the checkpoint), page_size; floor (unix seconds): where to expect the
 ---  oldest object when ranges are halved; ranges: how many at most; from (unix seconds): read no
----  further back; events_since, at (unix seconds, now): kept in the checkpoint
+---  further back; again (unix seconds): from where on a continued reading looks at everything once
+---  more; events_since, at (unix seconds, now): kept in the checkpoint
 ---@return table reader `whole`: it begins to read the whole list
 function backfill.start(task, saved, options)
   local state, whole = starting_state(saved, options)

@@ -125,6 +125,14 @@ function methods:is_complete(type_name)
   return self.entries[type_name].status == "complete"
 end
 
+--- Whether a data type is made of a resource.
+---@param type_name string
+---@param resource string
+---@return boolean
+function methods:reads(type_name, resource)
+  return (self.users[resource] or {})[type_name] == true
+end
+
 --- A resource could not be read: every data type that needs it failed.
 ---@param task commerce.Task
 ---@param message string

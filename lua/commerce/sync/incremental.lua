@@ -76,14 +76,32 @@ local function check_gaps(run, tasks, found, since)
   end
 end
 
+-- A reading that began where the feed could not be read is not continued: what has changed since of
+-- what it read, nobody could tell.
+local function forget_unfollowed(run, tasks)
+  for _, task in ipairs(tasks) do
+    local saved = run.saved[task.name]
+    if saved and not saved.finished and not saved.events_since and task.resource.events then
+      run.saved[task.name] = nil
+    end
+  end
+end
+
+--- From when on a list is looked at again: what became visible late, and what had not settled.
+---@param saved table? its checkpoint
+---@return integer? unix seconds; nil if nothing of it has been read
+function incremental.look_back(saved)
+  if saved and saved.newest then
+    return math.max(0, math.min(saved.newest - LOOKBACK, saved.unsettled_since or saved.newest,
+      saved.window or saved.newest))
+  end
+end
+
 --- From when on a list is read: all of it, unless an earlier run finished it.
 ---@param saved table? its state in `run.follows`
 ---@return integer? unix seconds
 function incremental.list_start(saved)
-  if saved and saved.finished and saved.newest then
-    return math.max(0, math.min(saved.newest - LOOKBACK, saved.unsettled_since or saved.newest,
-      saved.window or saved.newest))
-  end
+  return saved and saved.finished and incremental.look_back(saved) or nil
 end
 
 -- ---------------------------------------------------------------- which objects are fetched
@@ -215,6 +233,7 @@ function incremental.changes(run, tasks)
     without_feed(run, lists, message, why)
     return {}
   end
+  forget_unfollowed(run, lists)
   if since then
     check_gaps(run, lists, found, since)
   end

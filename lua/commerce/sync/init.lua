@@ -178,6 +178,7 @@ local function begin(run, mappings, tasks)
     return nil, message, details
   end
   local planned
+  run.mappings = mappings
   planned, run.joins = make_plan(run, mappings)
   for i, task in ipairs(planned) do
     task.session = run.books:session_for(task.name)

@@ -23,7 +23,7 @@ local function build_join(run, consumer)
       after = parent.id
     end
     local ok, reason, why = storing.write(run, { resource = source.resource, records = records,
-      deleted = gone, sweep = sweep.covers_join(run, consumer) })
+      deleted = gone, sweep = sweep.of_join(run, consumer) })
     if not ok then
       return nil, reason, why
     end

@@ -36,6 +36,7 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 ---@field reread table<string, boolean> those that have to be read whole the next time
 ---@field lease table
 ---@field inbox table[]? the events of webhooks that it applies
+---@field mappings commerce.Mapping[] of the data types that are read
 ---@field joins table[] consumers with a join
 ---@field kept_since integer? unix seconds: since when the source objects are kept, if they are
 ---@field hooks commerce.Hooking? nil where there are none
@@ -159,6 +160,7 @@ local function list_options(run, task)
     options[name] = value
   end
   options.from = follows and incremental.list_start(follows)
+  options.again = incremental.look_back(run.saved[task.name])
   if task.resource.created == false then
     if options.since or options.before then
       run.books:note(("%s are read whole: they cannot be asked for by the day"):format(task.name))
@@ -283,7 +285,7 @@ function reading.finish(run, tasks)
       local state = run.states[task.name]
       states[task.key] = { finished = true, newest = state.newest,
         unsettled_since = state.unsettled_since, mappings = state.mappings,
-        kept = state.kept,
+        kept = state.kept, sweep = sweep.left(run, task),
         events_since = not run.reread[task.name] and run.events_since or nil,
         applied = run.applied[task.name],
         latest_event = run.latest_event[task.name]

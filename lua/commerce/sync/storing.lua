@@ -59,7 +59,8 @@ end
 
 --- Write a page and count what became of its records.
 ---@param run commerce.Run
----@param page table see the store's write_page; `sweep`: a full read saw all of it
+---@param page table see the store's write_page; `sweep`: that of the checkpoint, if a full read saw
+---  all of this
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -68,7 +69,9 @@ function storing.write(run, page)
   if not kept then
     return nil, reason, why
   end
-  page.seen = page.sweep and seen_of(page.records or {}, page.sources) or nil
+  if page.sweep then
+    page.seen, page.sweep = seen_of(page.records or {}, page.sources), page.sweep.id
+  end
   if run.hooks then
     local ok, message, details = run.hooks:before_write(page)
     if not ok then

@@ -4,7 +4,9 @@
 -- It is told only where it is sure: every list that a data type comes from was read from its newest
 -- object to its oldest, no object failed on the way, and the record is old enough to have been
 -- listed. What a list shows is taken down with each page, so that a run that was killed and
--- continued knows it, too. The first read of an empty store has nothing to sweep.
+-- continued knows it, too. Where the lists of a data type end in different runs, the one that ended
+-- first goes on taking down what it shows until the others have. The first read of an empty store
+-- has nothing to sweep.
 
 local storing = require "commerce.sync.storing"
 
@@ -43,7 +45,7 @@ end
 --- anything stored that it might not show.
 ---@param run commerce.Run
 ---@param task commerce.Task
----@param state table its checkpoint: gets `sweep`, when that began (unix seconds)
+---@param state table its checkpoint: gets `sweep` { id, began = unix seconds }
 ---@return boolean? ok nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
@@ -53,8 +55,8 @@ function sweep.begin(run, task, state)
     if message then
       return nil, message, details
     elseif found then
-      state.sweep = run.started
-      return run.store:forget_seen(run.connection.id, task.name)
+      state.sweep = { began = run.started }
+      return run.store:begin_sweep(run.connection.id, task.key, state)
     end
   end
   return true
@@ -62,18 +64,23 @@ end
 
 -- ---------------------------------------------------------------- after
 
-local function swept_since(run, name)
-  local state = run.states[name]
-  return run.finished[name] and not run.unfollowed[name] and state and state.sweep or nil
+local function is_done(run, name)
+  return run.finished[name] and not run.unfollowed[name]
 end
 
---- Whether both lists of a joined type were swept, so that its records are all there are.
+-- The sweep of a list that has been read to its end.
+local function done_sweep(run, name)
+  local state = run.states[name]
+  return is_done(run, name) and state and state.sweep or nil
+end
+
+--- Where both lists of a joined type were swept, its records are all there are.
 ---@param run commerce.Run
 ---@param consumer table
----@return boolean
-function sweep.covers_join(run, consumer)
-  return swept_since(run, consumer.source.resource) ~= nil
-    and swept_since(run, consumer.source.join.resource) ~= nil
+---@return table? sweep that sees them
+function sweep.of_join(run, consumer)
+  return done_sweep(run, consumer.source.join.resource)
+    and done_sweep(run, consumer.source.resource)
 end
 
 -- Hand batches of ids, from a query that goes on after an id, to a writer.
@@ -102,10 +109,11 @@ end
 ---@return commerce.Details? details
 function sweep.sources(run, tasks)
   for _, task in ipairs(tasks) do
-    local began = task.keep and swept_since(run, task.name)
-    if began then
+    local done = task.keep and done_sweep(run, task.name)
+    if done then
       local ok, message, details = in_batches(function(after)
-        return run.store:unseen_sources(run.connection.id, task.name, began - LAG, after, BATCH)
+        return run.store:unseen_sources(run.connection.id, task.name, done.id, done.began - LAG,
+          after, BATCH)
       end, function(ids)
         return storing.write(run, { resource = task.name, dropped = ids })
       end)
@@ -117,16 +125,17 @@ function sweep.sources(run, tasks)
   return true
 end
 
--- When the sweep of a data type began; nil if one of its lists was not swept.
-local function type_swept_since(run, mapping)
-  local began
+-- The sweeps of a data type's lists and when the first one began; nil if one was not swept.
+local function sweeps_of(run, mapping)
+  local ids, began = {}, nil
   for _, name in ipairs(run.connection.platform.resources_of(mapping)) do
-    if not run.connection.platform.resources[name].list or not swept_since(run, name) then
+    local done = done_sweep(run, name)
+    if not done then
       return nil
     end
-    began = math.min(began or swept_since(run, name), swept_since(run, name))
+    ids[#ids + 1], began = done.id, math.min(began or done.began, done.began)
   end
-  return began
+  return ids, began
 end
 
 --- Mark the records that full reads did not see as deleted.
@@ -137,12 +146,13 @@ end
 ---@return commerce.Details? details
 function sweep.records(run, mappings)
   for _, mapping in ipairs(mappings) do
-    local data_type, began = mapping.type, type_swept_since(run, mapping)
-    if began and run.books:is_complete(data_type.name) then
+    local data_type = mapping.type
+    local ids, began = sweeps_of(run, mapping)
+    if ids and run.books:is_complete(data_type.name) then
       local ok, message, details = in_batches(function(after)
-        return run.store:unseen(data_type, run.connection.id, began - LAG, after, BATCH)
-      end, function(ids)
-        return storing.write(run, { deleted = { [data_type.name] = ids } })
+        return run.store:unseen(data_type, run.connection.id, ids, began - LAG, after, BATCH)
+      end, function(unseen)
+        return storing.write(run, { deleted = { [data_type.name] = unseen } })
       end)
       if not ok then
         return nil, message, details
@@ -152,7 +162,31 @@ function sweep.records(run, mappings)
   return true
 end
 
---- The run is over: let go of what was taken down.
+-- Whether another list of a data type is being swept that this run did not read to its end.
+local function is_awaited(run, mapping)
+  for _, name in ipairs(run.connection.platform.resources_of(mapping)) do
+    local state = run.states[name]
+    if state and state.sweep and not is_done(run, name) then
+      return true
+    end
+  end
+  return false
+end
+
+--- What of a list's sweep goes on after this run.
+---@param run commerce.Run
+---@param task commerce.Task
+---@return table? sweep for its checkpoint; nil if it is over
+function sweep.left(run, task)
+  local done = done_sweep(run, task.name)
+  for _, mapping in ipairs(done and run.mappings or {}) do
+    if run.books:reads(mapping.type.name, task.name) and is_awaited(run, mapping) then
+      return done
+    end
+  end
+end
+
+--- The run is over: let go of what was taken down and is of no more use.
 ---@param run commerce.Run
 ---@param tasks commerce.Task[]
 ---@return boolean? ok nil if the store failed
@@ -160,8 +194,8 @@ end
 ---@return commerce.Details? details
 function sweep.finish(run, tasks)
   for _, task in ipairs(tasks) do
-    if swept_since(run, task.name) then
-      local ok, message, details = run.store:forget_seen(run.connection.id, task.name)
+    if done_sweep(run, task.name) and not sweep.left(run, task) then
+      local ok, message, details = run.store:end_sweep(run.connection.id, task.key)
       if not ok then
         return nil, message, details
       end
