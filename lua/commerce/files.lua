@@ -86,6 +86,11 @@ function methods:_put(text)
   return true
 end
 
+-- Compiled by LuaJIT, a flush that fails is done again, with nothing left to write, and succeeds.
+if jit then
+  jit.off(methods._put)
+end
+
 --- Write a record. A failure is remembered: `close` gives it, too.
 ---@param record table
 ---@return boolean? ok nil on failure

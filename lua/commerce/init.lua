@@ -8,6 +8,7 @@
 
 local company = require "commerce.company"
 local connection = require "commerce.connection"
+local contract = require "commerce.store.contract"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local files = require "commerce.files"
@@ -85,7 +86,7 @@ function commerce.open(options)
     keep_source = options.keep_source,
     mappings = mappings.new(stripe), limiter = shared_limiter(options.limits) }, app_mt)
   if type(target) == "table" then
-    app.store = target
+    app.store = contract.accept(target)
     return app
   end
   local message, details

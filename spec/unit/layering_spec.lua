@@ -10,6 +10,8 @@ local MAPPING = { "decimal", "mapping", "mapping.values", "platform.stripe.charg
   "platform.stripe.payment_method_names" }
 local VALUES = { "decimal", "errors", "json", "mapping.value", "time" }
 
+local CASES = { "json", "model", "query" } -- of the store contract
+
 -- Module -> the modules of this library that it may require; "x.*" where it makes up the name.
 local STAGES = {
   -- leaf helpers
@@ -66,13 +68,28 @@ local STAGES = {
   ["platform.stripe.tax_components"] = MAPPING,
   ["platform.stripe.transactions"] = MAPPING,
   -- stores
-  store = { "errors", "store.sqlite" },
+  store = { "errors", "store.sqlite", "stores.*" },
   ["store.api_keys"] = {},
   ["store.change_log"] = { "json" },
   ["store.changes"] = { "errors", "json", "store.types" },
   ["store.checkpoints"] = { "json" },
   ["store.directory"] = { "json", "store.selection" },
   ["store.webhook_consumers"] = { "json" },
+  ["store.contract"] = { "errors" },
+  ["store.contract.cases"] = { "json", "model", "store.contract.changes",
+    "store.contract.connections", "store.contract.directory", "store.contract.links",
+    "store.contract.listings", "store.contract.queue", "store.contract.records",
+    "store.contract.settings", "store.contract.sources", "store.contract.types" },
+  ["store.contract.changes"] = CASES,
+  ["store.contract.connections"] = CASES,
+  ["store.contract.directory"] = CASES,
+  ["store.contract.links"] = CASES,
+  ["store.contract.listings"] = CASES,
+  ["store.contract.queue"] = CASES,
+  ["store.contract.records"] = CASES,
+  ["store.contract.settings"] = CASES,
+  ["store.contract.sources"] = CASES,
+  ["store.contract.types"] = CASES,
   ["store.connection"] = { "errors" },
   ["store.companies"] = { "store.filter", "store.removal" },
   ["store.connections"] = { "store.companies", "store.filter", "store.removal" },
@@ -183,8 +200,9 @@ local BINDING = {
     "transport", "version" },
   call = { "args", "class", "compat", "error", "lua_projection", "multi", "session", "url" },
   pager = { "args", "class", "compat", "error", "lua_page", "multi", "session", "url", "walk" },
-  core = { "address", "call", "compat", "error", "interrupt", "lua_limiter", "lua_page", "lua_projection",
-    "pager", "seal", "secret", "session", "transport", "uuid", "version", "webhook" },
+  core = { "address", "call", "compat", "error", "interrupt", "lua_limiter", "lua_page",
+    "lua_projection", "pager", "seal", "secret", "session", "transport", "uuid", "version",
+    "webhook" },
   webhook = { "args", "compat", "error", "secret", "signature", "svix" },
 }
 

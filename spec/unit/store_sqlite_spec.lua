@@ -32,14 +32,14 @@ describe("the SQLite store", function()
 
   describe("in a file", function()
     local count = 0
-    require "spec.support.store_contract"(function()
+    require "commerce.store.contract.cases" (function()
       count = count + 1
       return store.open("sqlite:" .. path_of("contract" .. count .. ".db"))
     end)
   end)
 
   describe("in memory", function()
-    require "spec.support.store_contract"(function()
+    require "commerce.store.contract.cases" (function()
       return store.open "sqlite::memory:"
     end)
   end)

@@ -1,5 +1,6 @@
 -- Opening a store by its URL. Called by commerce and the command line; every store keeps the
--- contract that store/sqlite.lua documents, and the shared contract spec tests.
+-- contract of store/contract. A module commerce.stores.NAME that somebody else has written is
+-- opened by NAME:path.
 
 local errors = require "commerce.errors"
 
@@ -7,8 +8,21 @@ local store = {}
 
 local SCHEMES = { sqlite = "commerce.store.sqlite" }
 
+-- The module that opens stores of a scheme; nil if there is none.
+local function module_of(scheme)
+  if SCHEMES[scheme] then
+    return require(SCHEMES[scheme])
+  end
+  local name = "commerce.stores." .. scheme
+  local found, module = pcall(require, name)
+  if not found and not tostring(module):find(("module '%s' not found"):format(name), 1, true) then
+    error(module, 0) -- it is there, and broken
+  end
+  return found and type(module) == "table" and type(module.open) == "function" and module or nil
+end
+
 --- Open a store.
----@param url string "sqlite:PATH"
+---@param url string "sqlite:PATH", or "NAME:PATH" for a store of one's own
 ---@param options table? create = false: fail if there is no such database yet; wait: seconds to
 ---  wait for another process's write (5); sleep: a function that waits so many seconds where others
 ---  can go on meanwhile, with this very store, too
@@ -17,11 +31,11 @@ local SCHEMES = { sqlite = "commerce.store.sqlite" }
 ---@return commerce.Details? details
 function store.open(url, options)
   local scheme, rest = tostring(url):match("^(%w+):(.*)$")
-  local module = scheme and SCHEMES[scheme]
-  if not module or rest == "" then
+  local module = scheme and rest ~= "" and module_of(scheme)
+  if not module then
     return errors.fail("usage", ("store '%s': expected sqlite:PATH"):format(tostring(url)))
   end
-  return require(module).open(rest, options or {})
+  return module.open(rest, options or {})
 end
 
 return store

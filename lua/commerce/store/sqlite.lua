@@ -1,5 +1,5 @@
 -- The SQLite store. Its methods, one file a subject beside this one, are the contract that every
--- store keeps; the shared contract spec (spec/support/store_contract.lua) tests it. Called by
+-- store keeps; the shared contract spec (contract/cases.lua) tests it. Called by
 -- commerce.store.
 --
 -- What a store promises: a page's records and the checkpoint after it are written together or not

@@ -1,4 +1,4 @@
--- The part of the store contract about links that have been begun; see store_contract.
+-- The part of the store contract about links that have been begun; see cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

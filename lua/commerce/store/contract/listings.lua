@@ -1,5 +1,5 @@
 -- The part of the store contract about holding records against what a source lists; see
--- store_contract.
+-- cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

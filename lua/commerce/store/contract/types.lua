@@ -1,4 +1,4 @@
--- The part of the store contract about data types that users define; see store_contract.
+-- The part of the store contract about data types that users define; see cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

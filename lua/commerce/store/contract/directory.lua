@@ -1,5 +1,5 @@
 -- The part of the store contract about lists that are asked for with a query, and webhook
--- consumers; see store_contract.
+-- consumers; see cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,5 +1,5 @@
 -- The part of the store contract about what was changed, who passes it on, and the places that
--- scripts keep; see store_contract.
+-- scripts keep; see cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,4 +1,4 @@
--- The part of the store contract about kept source objects and checkpoints; see store_contract.
+-- The part of the store contract about kept source objects and checkpoints; see cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,5 +1,5 @@
 -- The part of the store contract about pulls that are asked for, leases, the history of pulls and
--- API keys; see store_contract.
+-- API keys; see cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

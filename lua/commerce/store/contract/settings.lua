@@ -1,5 +1,5 @@
 -- The part of the store contract about settings, integrations and sealed secrets; see
--- store_contract.
+-- cases.lua.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -2,23 +2,23 @@
 -- a fresh, empty store. A store of your own runs the same cases:
 --
 --   describe("my store", function()
---     require("spec.support.store_contract")(function() return my_store.open("…") end)
+--     require("commerce.store.contract.cases")(function() return my_store.open("…") end)
 --   end)
 
 local assert = require "luassert"
 local busted = require "busted"
-local change_cases = require "spec.support.store_contract_changes"
-local connection_cases = require "spec.support.store_contract_connections"
+local change_cases = require "commerce.store.contract.changes"
+local connection_cases = require "commerce.store.contract.connections"
 local json = require "commerce.json"
-local link_cases = require "spec.support.store_contract_links"
-local listing_cases = require "spec.support.store_contract_listings"
+local link_cases = require "commerce.store.contract.links"
+local listing_cases = require "commerce.store.contract.listings"
 local model = require "commerce.model"
-local directory_cases = require "spec.support.store_contract_directory"
-local queue_cases = require "spec.support.store_contract_queue"
-local read_cases = require "spec.support.store_contract_records"
-local setting_cases = require "spec.support.store_contract_settings"
-local source_cases = require "spec.support.store_contract_sources"
-local type_cases = require "spec.support.store_contract_types"
+local directory_cases = require "commerce.store.contract.directory"
+local queue_cases = require "commerce.store.contract.queue"
+local read_cases = require "commerce.store.contract.records"
+local setting_cases = require "commerce.store.contract.settings"
+local source_cases = require "commerce.store.contract.sources"
+local type_cases = require "commerce.store.contract.types"
 
 local describe, it = busted.describe, busted.it
 local after_each, before_each = busted.after_each, busted.before_each
