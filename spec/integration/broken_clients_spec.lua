@@ -12,6 +12,9 @@ local socket = require "socket"
 local SECRET = "whsec_spec_0123456789abcdef"
 local CONNECTIONS = 200 -- at a time
 local WARM_UP, ROUNDS = 2, 3
+-- KB: a coroutine that somebody holds on to has more than 1. What is held anyway, such as nginx's
+-- spare coroutines, goes up and down by some 170 KB in all, after 3 rounds as after 12.
+local LEAST_LEAK = 0.5
 local PATIENCE = 1 -- seconds that nginx waits for a slow client, as the configuration below says
 
 -- One process, so that what is counted is all there is, and a look into its Lua memory.
@@ -188,7 +191,6 @@ describe("broken clients", function()
 
   -- When nothing is left of any connection, or nothing goes away any more.
   local function counted()
-    local _, text = server:request("GET", "/lua-memory")
     local now, lowest = descriptors(), math.huge
     local deadline = socket.gettime() + 3 * PATIENCE
     while now.count < lowest or socket.gettime() < deadline and now.count > 40 do
@@ -196,6 +198,8 @@ describe("broken clients", function()
       socket.sleep(0.1)
       now = descriptors()
     end
+    -- after that: a request that is still answered has memory, too
+    local _, text = server:request("GET", "/lua-memory")
     return { descriptors = now, lua = tonumber(text), resident = resident() }
   end
 
@@ -216,7 +220,7 @@ describe("broken clients", function()
     local said = cjson.encode { before = before, after = after, statuses = total }
     assert.same(before.descriptors, after.descriptors, said)
     assert.equal(3, after.descriptors.databases, said) -- the file, its log and the log's index
-    assert.is_true(after.lua - before.lua < 100, said) -- KB
+    assert.is_true(after.lua - before.lua < LEAST_LEAK * CONNECTIONS * ROUNDS, said)
     assert.is_true(after.resident - before.resident < 4096, said) -- KB
     -- they were answered as they deserved, and none with a failure of ours
     for _, status in ipairs { "200", "400", "413", "414" } do
