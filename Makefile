@@ -1,4 +1,5 @@
-# lua-commerce: `make demo` shows it at work, `make test` tests it, `make` builds it.
+# lua-commerce: `make demo` shows it at work, `make test` tests it, `make soak` tries to break it for
+# minutes, `make` builds it.
 #
 # Everything is built into build/: build/<runtime>/commerce/core.so for every runtime found, and
 # build/commerce, a launcher that works from the checkout (LUA=luajit build/commerce ... picks one).
@@ -30,7 +31,7 @@ PURE := $(sort $(filter csrc/%,$(shell grep -L -E '"(lua|lauxlib|compat|args|cla
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo test lint bench asan valgrind fuzz emulator env install clean packages
+.PHONY: all demo test soak lint bench asan valgrind fuzz emulator env install clean packages
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
 	@test -n "$(strip $(RUNTIMES))" || { echo "no Lua found: install lua5.4 or luajit" >&2; exit 1; }
@@ -170,6 +171,15 @@ fuzz: packages
 	@for fuzzer in $(FUZZERS); do name=$$(basename $$fuzzer); mkdir -p build/fuzz/found/$$name; \
 	  echo "$$name"; $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 	    build/fuzz/found/$$name spec/fuzz/corpus/$$name || exit 1; done
+
+# make soak SECONDS=60 SEED=7 CHARGES=500: another length, the same choices again, another account
+SECONDS ?= 180
+SEED ?=
+CHARGES ?= 2000
+
+soak: packages
+	@$(MAKE) --no-print-directory all
+	@$(firstword $(RUNTIMES)) spec/soak/main.lua "$(SECONDS)" "$(CHARGES)" $(SEED)
 
 lint: TOOLS = lua-check clang-format cppcheck
 lint: packages

@@ -171,7 +171,8 @@ local CORE = "core"
 -- Pure files know no Lua: they can be tested and fuzzed by themselves. Unit (name.c with name.h) ->
 -- the headers that it may include beside its own.
 local PURE = {
-  address = {}, base64 = {}, base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {}, limiter = {},
+  address = {}, base64 = {}, base_url = {}, buf = {}, crypto = {}, header = { "buf" }, json = {},
+  limiter = {},
   envelope = { "buf", "master" }, input = { "buf", "crypto" }, interrupt = {},
   master = { "base64", "crypto" },
   pass = { "limiter" }, retry = {}, signature = { "crypto" }, svix = { "base64", "crypto" },
