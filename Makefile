@@ -193,7 +193,7 @@ lint: packages
 
 bench: packages
 	@$(MAKE) --no-print-directory all
-	@spec/bench/run
+	@spec/bench/run $(PARTS)
 
 emulator: packages
 	@$(MAKE) --no-print-directory all

@@ -1,22 +1,40 @@
 -- Reads charges, or everything, with the server's own limits and latency on: how much of the
 -- ceiling that the limits set is reached, in ranges and with one page after the other.
---   limits.lua DATABASE RANGES TYPES|all
+--   limits.lua DATABASE RANGES payment_methods|all
+-- prints: objects, seconds, requests, requests a page of data, share of the ceiling, 429s
 
-package.path = "spec/bench/?.lua;" .. package.path
+local cjson = require "cjson"
 local commerce = require "commerce"
+local http = require "socket.http"
 
-local database, ranges, types = arg[1], tonumber(arg[2]), {}
-for name in arg[3]:gmatch "[%w_]+" do
-  types[#types + 1] = name
+local ENDPOINT, GLOBAL = 25, 100 -- Stripe's live limits, requests a second
+local PAGE = 100
+
+-- The lists that a sync reads whole.
+local LISTS = { payment_methods = { "charges" }, all = { "balance_transactions", "charges",
+  "customers", "disputes", "prices", "products", "refunds", "tax_rates" } }
+
+local database, ranges, what = arg[1], tonumber(arg[2]), arg[3]
+local base = os.getenv "BENCH_BASE"
+
+-- Pages of data, and the seconds that they take at least.
+local function ceiling()
+  local counts, pages, longest = cjson.decode((assert(http.request(base .. "/_emulator/counts")))), 0, 0
+  for _, list in ipairs(LISTS[what]) do
+    local number = math.ceil(counts[list] / PAGE)
+    pages, longest = pages + number, math.max(longest, number)
+  end
+  return pages, math.max(longest / ENDPOINT, pages / GLOBAL)
 end
 
 local app = assert(commerce.open { store = "sqlite:" .. database })
-local shop = assert(app:connect { secret_key = "sk_live_emulator",
-  base_url = os.getenv "BENCH_BASE" })
-local report = assert(shop:sync { types = arg[3] ~= "all" and types or nil, ranges = ranges })
+local shop = assert(app:connect { secret_key = "sk_live_emulator", base_url = base })
+local report = assert(shop:sync { types = what ~= "all" and { what } or nil, ranges = ranges })
 assert(report.complete, tostring(report))
 local objects = 0
 for _, entry in ipairs(report.types) do
   objects = objects + entry.read
 end
-print(("%d %d %.1f %d"):format(objects, report.requests, report.seconds, report.rate_limited))
+local pages, least = ceiling()
+print(("%d %.1f %d %.2f %.0f%% %d"):format(objects, report.seconds, report.requests,
+  report.requests / pages, least / report.seconds * 100, report.rate_limited))

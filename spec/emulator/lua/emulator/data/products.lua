@@ -38,8 +38,9 @@ end
 
 --- When product `i` was last changed, within the generated data.
 function products.updated(ds, i)
-  local h = random.hash(ds.seed, i, 72)
-  return math.min(ds.base_now, products.created(ds, i) + h % 9000000)
+  local created = products.created(ds, i)
+  local longest = math.min(9000000, math.max(0, ds.base_now - created))
+  return created + random.hash(ds.seed, i, 72) % (longest + 1)
 end
 
 function products.values(ds, i, ex)
