@@ -189,14 +189,14 @@ function core.scrub(text) end
 function core.verify_signature(webhook) end
 
 --- Sign a webhook that is to be sent, as Codat's are signed: HMAC-SHA256 of "id.time.body".
----@param secret commerce.core.Secret "whsec_" and the base64 of its key
+---@param key commerce.core.Secret "whsec_" and the base64 of its key
 ---@param id string its header webhook-id
 ---@param time string its header webhook-timestamp: Unix seconds
 ---@param body string byte for byte
 ---@return string? signature "v1,<base64>", for the header webhook-signature
 ---@return string? message
 ---@return commerce.core.Details? details code "bad_secret"
-function core.sign_webhook(secret, id, time, body) end
+function core.sign_webhook(key, id, time, body) end
 
 --- Whether an IP address can be a public host's: not this machine's, a private network's,
 --- link-local, multicast or reserved (IANA's special-purpose registries).

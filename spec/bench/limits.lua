@@ -19,7 +19,8 @@ local base = os.getenv "BENCH_BASE"
 
 -- Pages of data, and the seconds that they take at least.
 local function ceiling()
-  local counts, pages, longest = cjson.decode((assert(http.request(base .. "/_emulator/counts")))), 0, 0
+  local counts = cjson.decode((assert(http.request(base .. "/_emulator/counts"))))
+  local pages, longest = 0, 0
   for _, list in ipairs(LISTS[what]) do
     local number = math.ceil(counts[list] / PAGE)
     pages, longest = pages + number, math.max(longest, number)
