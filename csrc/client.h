@@ -12,8 +12,8 @@
 
 #include <curl/curl.h>
 
-#define CM_HEADERS 8 /* Authorization, Stripe-Version, User-Agent, Stripe-Account; or a caller's   \
-                      */
+/* Authorization, Stripe-Version, User-Agent, Stripe-Account; or a caller's */
+#define CM_HEADERS 8
 
 /* Which addresses may be connected to, whatever name led there. CM_NETWORK: every one, but without
    TLS only those that are not public. */

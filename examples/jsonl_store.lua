@@ -135,8 +135,16 @@ local function writer(name)
   end
 end
 
-for name, kind in pairs(contract.methods()) do
-  methods[name] = kind == "writes" and writer(name) or reader(name)
+-- Webhooks are not sent from here: made anew with each opening, they would have other ids each
+-- time. commerce.open has the store say so to who asks.
+local WITHOUT = { outbox = true }
+
+for _, part in ipairs(contract.PARTS) do
+  for _, kind in ipairs { "reads", "writes", "here" } do
+    for _, name in ipairs(not WITHOUT[part.name] and part[kind] or {}) do
+      methods[name] = kind == "writes" and writer(name) or reader(name)
+    end
+  end
 end
 
 function methods:reseal(seal)

@@ -157,14 +157,19 @@ local function status_of_failure(details)
   return (known.kind == "auth" or known.code == "no_key") and "AuthError" or "FetchError"
 end
 
-local function close_left(self, pulls, status, message)
+local function close_left(self, connection_id, pulls, status, message)
+  local reads = {}
   for _, pull in ipairs(pulls) do
     local current = self.store:pull(pull.id)
     if current and (current.status == "Queued" or current.status == "Fetching") then
       current.status, current.completed = status, time.now()
       current.error_message = message and core.scrub(message)
-      self.store:save_pull(current)
+      reads[#reads + 1] = { data_type = current.data_type, status = status,
+        message = current.error_message, modified = false, pull = current }
     end
+  end
+  if #reads > 0 then
+    self.store:end_reads(connection_id, reads)
   end
 end
 
@@ -219,12 +224,13 @@ local function work_on(self, work)
     connection:close()
   end
   if connection and ok then
-    close_left(self, work.pulls, "NotSupported", "the integration does not give this data type")
+    close_left(self, work.connection_id, work.pulls, "NotSupported",
+      "the integration does not give this data type")
   elseif type(details) == "table" and details.kind == "store" then
     return nil, message, details -- the store is asked nothing more; the lease runs out
   else
     note_failure(self, work.connection_id, message)
-    close_left(self, work.pulls, status_of_failure(details), message)
+    close_left(self, work.connection_id, work.pulls, status_of_failure(details), message)
   end
   return true
 end

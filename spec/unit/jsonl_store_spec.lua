@@ -21,6 +21,15 @@ describe("the store in JSON Lines", function()
   require "commerce.store.contract.cases" (function()
     count = count + 1
     return jsonl.open(box:path(count .. ".jsonl"))
+  end, { without = { "outbox" } })
+
+  it("says that it sends no webhooks", function()
+    local app = assert(commerce.open { store = assert(jsonl.open(box:path "outbox.jsonl")) })
+    local taken, message, details = app.store:take_delivery("w", 0, 60)
+    assert.is_nil(taken)
+    assert.equal("this store has no outbox (its method take_delivery)", message)
+    assert.equal("store", details.kind)
+    app:close()
   end)
 
   it("has everything again when it is opened again", function()

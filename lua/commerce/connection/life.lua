@@ -137,4 +137,27 @@ function life.note_error(store, row, message, details)
     message = message })
 end
 
+-- Codat's words for it (its documentation of webhooks, connection.failed).
+local CANCELLED = { status_code = "403", status_text = "User cancelled linking",
+  message = "User cancelled" }
+
+--- A merchant could not be linked, or did not want to be: those who are told of connections are
+--- told. One that is "Linked" already stays so, and nobody is told.
+---@param store commerce.Store
+---@param row table as the store gives it
+---@param message string? why not, without secrets; nil: the merchant declined
+---@return boolean? ok nil on failure
+---@return string? why
+---@return commerce.Details? details
+function life.link_failed(store, row, message)
+  if row.status == "Linked" then
+    return true
+  end
+  local told, why, details = store:tell_failed_link(row.id, {
+    at = time.now(), status_code = message and "500" or CANCELLED.status_code,
+    status_text = message and "Unknown error occurred" or CANCELLED.status_text,
+    message = message or CANCELLED.message })
+  return told ~= nil or nil, why, details
+end
+
 return life

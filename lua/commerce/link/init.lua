@@ -9,6 +9,7 @@ local errors = require "commerce.errors"
 local exchange = require "commerce.link.exchange"
 local grant = require "commerce.connection.grant"
 local integrations = require "commerce.integrations"
+local life = require "commerce.connection.life"
 local link_state = require "commerce.link.state"
 local oauth = require "commerce.platform.stripe.oauth"
 local sessions = require "commerce.connection.session"
@@ -115,6 +116,15 @@ local function for_connection(row, _, message, details)
     details.linking = row.id
   end
   return nil, message, details
+end
+
+-- The same, of a link that has come to its end by it. That this cannot be told stops nothing.
+local function ended(app, row, _, message, details)
+  local code = type(details) == "table" and details.code
+  if code ~= "used_state" then
+    life.link_failed(app.store, row, code ~= "access_denied" and core.scrub(message) or nil)
+  end
+  return for_connection(row, nil, message, details)
 end
 
 -- The state that came back, and the connection that it is for.
@@ -272,7 +282,7 @@ function link.finish(app, answer, options)
   if not state then
     return nil, row, details
   elseif parameters.error then
-    return for_connection(row, finish_denied(app, state, row, parameters))
+    return ended(app, row, finish_denied(app, state, row, parameters))
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then
     return for_connection(row, refuse("no_code",
       "the address has no code of Stripe's (ac_...): copy all of it"))
@@ -283,9 +293,10 @@ function link.finish(app, answer, options)
   end
   local shop, others
   shop, message, details = finish_allowed(app, state, row, parameters.code, network)
-  if shop then
-    others, message, details = shared_with(app, shop.row)
+  if not shop then
+    return ended(app, row, nil, message, details)
   end
+  others, message, details = shared_with(app, shop.row)
   if not others then
     return for_connection(row, nil, message, details)
   end

@@ -10,6 +10,7 @@ local html = require "commerce.pages.html"
 local input = require "commerce.api.input"
 local integrations = require "commerce.api.integrations"
 local json = require "commerce.json"
+local life = require "commerce.connection.life"
 local links = require "commerce.api.links"
 local model = require "commerce.model"
 local redirect = require "commerce.pages.redirect"
@@ -214,6 +215,7 @@ local function answered(context)
   if not row then
     return not_found(context)
   elseif context.form.answer ~= "yes" then
+    must(life.link_failed(context.store, row))
     return finish_page(context, outcome_of(context, row, { status = 403, text = "User cancelled",
       message = "You cancelled. Nothing was connected." }))
   end

@@ -216,6 +216,16 @@ function methods:transaction(work)
   return result
 end
 
+--- The same within a transaction that is under way already, whose end decides.
+---@param work fun(): any
+---@return any result
+function methods:atomic(work)
+  if self.in_transaction then
+    return work()
+  end
+  return self:transaction(work)
+end
+
 --- Close the connection; a second close does nothing.
 function methods:close()
   for sql, statement in pairs(self.statements) do

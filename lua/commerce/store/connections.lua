@@ -2,6 +2,7 @@
 -- part of its contract. Called by the SQL stores; failures are raised as in connection.lua.
 
 local companies = require "commerce.store.companies"
+local events = require "commerce.store.events"
 local filter = require "commerce.store.filter"
 local removal = require "commerce.store.removal"
 
@@ -16,7 +17,7 @@ local FILTERS = { id = "string", company_id = "string", status = "string",
 ---@param given table? id, company_id, status, integration, account, auth, link_id: only those;
 ---  limit; offset
 ---@return table[]? rows { id, company_id, integration, account, name, status, auth, scope,
----  sync_on_link, link_id, created, linked, last_sync }; nil on failure
+---  sync_on_link, link_id, created, linked, last_sync, first_read }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function connections:connections(given)
@@ -39,7 +40,8 @@ local function has_account(db, row, anywhere)
   return #found > 0
 end
 
---- Add a connection, and the company it belongs to if that is new as well: both or neither.
+--- Add a connection, and the company it belongs to if that is new as well: both or neither. They
+--- are told of (see outbox.lua).
 ---@param row table as `connections` gives it
 ---@param options table? company: a row as `companies` gives it; new_account = true: only if no
 ---  connection, of whatever company, has its account in its integration yet
@@ -62,6 +64,10 @@ function connections:add_connection(row, options)
       row.id, row.company_id, row.integration, row.account, row.name, row.status, row.auth,
       row.scope, row.link_id, row.created, row.linked, row.last_sync)
     note(db, row.id, row.created, row.status)
+    events.append(db, "connection.created", { connection = row })
+    if row.status == "Linked" then
+      events.append(db, "connection.connected", { connection = row })
+    end
     return true
   end)
 end
@@ -69,9 +75,26 @@ end
 local CHANGEABLE = { "account", "name", "status", "auth", "scope", "sync_on_link", "linked",
   "last_sync" }
 
+-- What a change of status is called when it is told.
+local function event_of(before, after)
+  if after == "Linked" and before ~= "Linked" then
+    return before == "PendingAuth" and "connection.connected" or "connection.reconnected"
+  elseif before == "Linked" and after ~= "Linked" then
+    return "connection.disconnected"
+  end
+end
+
+local function tell(db, before, reason)
+  local after = db:all("SELECT * FROM connections WHERE id = ?", before.id)[1]
+  local name = event_of(before.status, after.status)
+  if name then
+    events.append(db, name, { connection = after, reason = reason })
+  end
+end
+
 --- Change a connection, unless somebody else was faster. A change of its status, or one that has a
 --- reason, goes into its history, and where it is not "Linked" any more, the pulls that wait or are
---- under way are closed as "Cancelled".
+--- under way are closed as "Cancelled". A change of status is told of (see outbox.lua).
 ---@param id string
 ---@param changes table account, name, status, auth, scope, sync_on_link, linked, last_sync: those
 ---  that are named; false for none; at: when (needed with status); reason: for the history
@@ -92,6 +115,7 @@ function connections:change_connection(id, changes, from)
   values[#values + 1] = id
   values[#values + 1] = from
   return db:transaction(function()
+    local before = changes.status and db:all("SELECT * FROM connections WHERE id = ?", id)[1]
     local changed = db:run(("UPDATE connections SET %s WHERE id = ?%s"):format(
       table.concat(sets, ", "), from and " AND status = ?" or ""), unpack(values)) > 0
     if changed and changes.status and (changes.status ~= from or changes.reason) then
@@ -101,19 +125,42 @@ function connections:change_connection(id, changes, from)
           .. "WHERE connection_id = ? AND status IN ('Queued', 'Fetching')", changes.at,
           "the connection became " .. changes.status, id)
       end
+      tell(db, before, changes.reason)
     end
     return changed
   end)
 end
 
---- Remove a connection with everything stored of it: all or nothing.
+--- Remove a connection with everything stored of it: all or nothing. It is told of.
 ---@param id string
 ---@return boolean? removed false if there was none; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function connections:remove_connection(id)
-  return self.db:transaction(function()
-    return removal.connection(self.db, id)
+  local db = self.db
+  return db:transaction(function()
+    local row = db:all("SELECT * FROM connections WHERE id = ?", id)[1]
+    if row then
+      events.append(db, "connection.deleted", { connection = row })
+    end
+    return removal.connection(db, id)
+  end)
+end
+
+--- A merchant could not be linked: that is told of, and changes nothing else.
+---@param id string
+---@param row table { at, status_code, status_text, message }
+---@return boolean? told false if there is no such connection; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:tell_failed_link(id, row)
+  local db = self.db
+  return db:transaction(function()
+    local connection = db:all("SELECT * FROM connections WHERE id = ?", id)[1]
+    if connection then
+      events.append(db, "connection.failed", { connection = connection, errors = { row } })
+    end
+    return connection ~= nil
   end)
 end
 

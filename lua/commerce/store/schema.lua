@@ -324,12 +324,46 @@ local function add_full_reads()
   }
 end
 
+-- What others are to be told of, and what each consumer has been told: see store/outbox.lua. No
+-- column is called connection_id: what happened is still to be told when a connection is deleted.
+local function add_outbox()
+  return {
+    [[CREATE TABLE webhook_events (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL,
+        at TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        facts TEXT NOT NULL)]],
+    "CREATE INDEX webhook_events_at ON webhook_events (at)",
+    [[CREATE TABLE webhook_deliveries (
+        event INTEGER NOT NULL REFERENCES webhook_events (number),
+        consumer_id TEXT NOT NULL REFERENCES webhook_consumers (id),
+        status TEXT NOT NULL, -- waiting, delivered, failed
+        attempts INTEGER NOT NULL,
+        due REAL NOT NULL, -- unix seconds
+        attempted TEXT,
+        http_status INTEGER,
+        error TEXT,
+        PRIMARY KEY (consumer_id, event)) WITHOUT ROWID]],
+    "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due) WHERE status = 'waiting'",
+    "CREATE INDEX webhook_deliveries_of ON webhook_deliveries (event)",
+    -- since when nothing has reached it; who sends to it just now, and until when at the latest
+    "ALTER TABLE webhook_consumers ADD COLUMN failing_since REAL",
+    "ALTER TABLE webhook_consumers ADD COLUMN busy_by TEXT",
+    "ALTER TABLE webhook_consumers ADD COLUMN busy_until REAL NOT NULL DEFAULT 0",
+    -- when all that is read at first had been read
+    "ALTER TABLE connections ADD COLUMN first_read TEXT",
+    "UPDATE connections SET first_read = last_sync",
+  }
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
   [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings,
-  [10] = add_counters, [11] = add_inbox, [12] = add_full_reads }
+  [10] = add_counters, [11] = add_inbox, [12] = add_full_reads, [13] = add_outbox }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

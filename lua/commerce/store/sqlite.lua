@@ -127,6 +127,8 @@ local PARTS = {
   "commerce.store.api_keys",
   "commerce.store.directory",
   "commerce.store.webhook_consumers",
+  "commerce.store.outbox",
+  "commerce.store.reads",
   "commerce.store.changes",
   "commerce.store.checkpoints",
   "commerce.store.types",

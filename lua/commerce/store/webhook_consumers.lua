@@ -21,11 +21,13 @@ function webhook_consumers:add_webhook_consumer(consumer, most)
 end
 
 --- All consumers, oldest first.
----@return table[]? consumers as they were added; nil on failure
+---@return table[]? consumers as they were added, and failing_since: unix seconds, since when
+---  nothing has reached it; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function webhook_consumers:webhook_consumers()
-  local rows = self.db:all("SELECT * FROM webhook_consumers ORDER BY created, rowid")
+  local rows = self.db:all("SELECT id, url, disabled, event_types, company_tags, created, "
+    .. "failing_since FROM webhook_consumers ORDER BY created, rowid")
   for _, row in ipairs(rows) do
     row.disabled = row.disabled == 1
     row.event_types = json.decode(row.event_types)
@@ -34,13 +36,29 @@ function webhook_consumers:webhook_consumers()
   return rows
 end
 
---- Delete a consumer.
+--- Enable a consumer, or disable it. What waits for it is kept, and sent when it is enabled; what
+--- happens while it is disabled is not kept for it (see `replay_webhooks`).
+---@param id string
+---@param disabled boolean
+---@return boolean? changed false if there is none; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function webhook_consumers:disable_webhook_consumer(id, disabled)
+  return self.db:run("UPDATE webhook_consumers SET disabled = ?, failing_since = NULL "
+    .. "WHERE id = ?", disabled and 1 or 0, id) > 0
+end
+
+--- Delete a consumer, and what waits for it.
 ---@param id string
 ---@return boolean? deleted false if there was none; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function webhook_consumers:delete_webhook_consumer(id)
-  return self.db:run("DELETE FROM webhook_consumers WHERE id = ?", id) > 0
+  local db = self.db
+  return db:transaction(function()
+    db:run("DELETE FROM webhook_deliveries WHERE consumer_id = ?", id)
+    return db:run("DELETE FROM webhook_consumers WHERE id = ?", id) > 0
+  end)
 end
 
 return webhook_consumers

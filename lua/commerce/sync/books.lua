@@ -296,16 +296,32 @@ end
 
 local function close_pull(self, entry)
   local pull = entry.pull
-  if not pull then -- what webhooks bring is no pull
-    return true
-  end
   pull.status, pull.completed = pull_status(self, entry), time.now()
   pull.progress = pull.status == "Complete" and 100 or pull.progress
   pull.error_message = entry.error
   for _, name in ipairs(COUNTS) do
     pull[name] = entry[name]
   end
-  return self.store:save_pull(pull)
+end
+
+-- Close the pulls, and tell of it. What webhooks bring is no pull: of that, only what has changed
+-- is worth telling.
+local function end_reads(self)
+  local reads = {}
+  for _, entry in ipairs(self.order) do
+    local modified = entry.created + entry.changed + entry.deleted > 0
+    if entry.pull then
+      close_pull(self, entry)
+    end
+    if entry.pull or modified then
+      reads[#reads + 1] = { data_type = entry.type, status = pull_status(self, entry),
+        modified = modified, message = entry.error, pull = entry.pull }
+    end
+  end
+  if #reads == 0 then
+    return true
+  end
+  return self.store:end_reads(self.connection.id, reads)
 end
 
 --- The run is broken off for a reason that concerns all of it. Where that is the store itself,
@@ -316,9 +332,9 @@ function methods:abandon(message, details)
   local writable = type(details) ~= "table" or details.kind ~= "store"
   for _, entry in ipairs(self.order) do
     self:fail(entry.type, message, details)
-    if writable and entry.pull then
-      close_pull(self, entry)
-    end
+  end
+  if writable then
+    end_reads(self)
   end
 end
 
@@ -327,12 +343,12 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function methods:close()
+  local ok, message, details = end_reads(self)
+  if not ok then
+    return nil, message, details
+  end
   for _, entry in ipairs(self.order) do
     count_requests(self, entry)
-    local ok, message, details = close_pull(self, entry)
-    if not ok then
-      return nil, message, details
-    end
     entry.reason = entry.status ~= "complete" and pull_status(self, entry) or nil
     entry.pull = nil
   end

@@ -4,6 +4,8 @@
 --   describe("my store", function()
 --     require("commerce.store.contract.cases")(function() return my_store.open("…") end)
 --   end)
+--
+-- A store without some of what only servers need says so: (open, { without = { "outbox" } }).
 
 local assert = require "luassert"
 local busted = require "busted"
@@ -13,7 +15,9 @@ local json = require "commerce.json"
 local link_cases = require "commerce.store.contract.links"
 local listing_cases = require "commerce.store.contract.listings"
 local model = require "commerce.model"
+local contract = require "commerce.store.contract"
 local directory_cases = require "commerce.store.contract.directory"
+local outbox_cases = require "commerce.store.contract.outbox"
 local queue_cases = require "commerce.store.contract.queue"
 local read_cases = require "commerce.store.contract.records"
 local setting_cases = require "commerce.store.contract.settings"
@@ -49,10 +53,23 @@ local function pull(id, fields)
   return row
 end
 
+-- Only what servers need may be left out.
+local function left_out(without)
+  local names = {}
+  for _, name in ipairs(without or {}) do
+    assert(contract.is_for_servers(name), name .. " is needed by every sync")
+    names[name] = true
+  end
+  return names
+end
+
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
-return function(open)
+---@param given table? without: names of the contract's parts for servers that the store lacks;
+---  only "outbox" so far
+return function(open, given)
   local db
+  local without = left_out(given and given.without)
 
   before_each(function()
     db = assert(open())
@@ -352,6 +369,9 @@ return function(open)
   change_cases(current, { write = write, payment = payment, entry = entry })
   type_cases(current)
   source_cases(current, { write = write, payment = payment })
+  if not without.outbox then
+    outbox_cases(current, { pull = pull })
+  end
 
   connection_cases.declare(current, { write = write, ids = ids, payment = payment, pull = pull })
 

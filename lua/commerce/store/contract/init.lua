@@ -38,9 +38,10 @@ contract.PARTS = {
   { name = "connections",
     reads = { "connection_errors", "connection_history", "connections" },
     writes = { "add_connection", "add_connection_error", "change_connection",
-      "remove_connection", "resolve_connection_errors" } },
+      "remove_connection", "resolve_connection_errors", "tell_failed_link" } },
   { name = "pulls", reads = { "count_pulls", "latest_complete_pulls", "latest_pulls", "pull",
     "pull_dataset", "pulls" }, writes = { "save_pull" } },
+  { name = "reads", reads = {}, writes = { "end_reads" } },
   { name = "queue", reads = { "counts", "leases", "pull_counts", "waiting_pulls" },
     writes = { "add_counts", "expire_lease", "lease", "queue_pulls", "release", "take_pulls" } },
   { name = "inbox", reads = { "waiting_counts", "waiting_events" },
@@ -60,7 +61,11 @@ contract.PARTS = {
   { name = "directory", reads = { "company_datasets", "find_companies", "find_values" },
     writes = {}, server = true },
   { name = "webhook_consumers", reads = { "webhook_consumers" },
-    writes = { "add_webhook_consumer", "delete_webhook_consumer" }, server = true },
+    writes = { "add_webhook_consumer", "delete_webhook_consumer", "disable_webhook_consumer" },
+    server = true },
+  { name = "outbox", reads = { "webhook_messages", "webhook_queues", "webhook_senders" },
+    writes = { "forget_webhooks", "release_consumers", "replay_webhooks", "settle_delivery",
+      "take_delivery" }, server = true },
 }
 
 --- Every method, with whether it reads, writes, or is about this process alone.
@@ -75,6 +80,18 @@ function contract.methods()
     end
   end
   return kinds
+end
+
+--- Whether only servers need a part.
+---@param name string
+---@return boolean
+function contract.is_for_servers(name)
+  for _, part in ipairs(contract.PARTS) do
+    if part.name == name then
+      return part.server == true
+    end
+  end
+  return false
 end
 
 local function missing(store, part)
