@@ -19,6 +19,7 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field created integer? of the object
 ---@field find table[]? query pairs: what changed is in the objects that a list gives for them
 ---@field deleted boolean
+---@field delivered boolean? a webhook told it
 ---@field snapshot string? the object's JSON as of `at`, if in the version that we read
 
 ---@class commerce.FeedFound
@@ -139,6 +140,12 @@ local function take_event(platform, found, page, i, projection)
   end
 end
 
+-- Without a place to go on from, as much is read as the next run will look at again: so that it
+-- finds nothing there that this one did not know.
+local function reaches_back(page, found)
+  return #page > 0 and page:created(#page) < found.newest - feed.LOOKBACK
+end
+
 local function read_group(run, types, since, found)
   local platform = run.connection.platform
   local projection = core.projection(platform.changes.paths)
@@ -150,7 +157,7 @@ local function read_group(run, types, since, found)
     for i = 1, page and #page or 0 do
       take_event(platform, found, page, i, projection)
     end
-  until not page or not since
+  until not page or not since and reaches_back(page, found)
   pager:close()
   if message then
     return nil, message, details
@@ -202,7 +209,7 @@ end
 ---@param run commerce.Run
 ---@param tasks commerce.Task[] whose changes are looked for
 ---@param since integer? unix seconds of the newest event that is known; without one, only where
----  the feed is now is looked up: one page
+---  the feed is now is looked up, and its last minutes
 ---@return commerce.FeedFound? found nil if the feed cannot be read
 ---@return string? message
 ---@return commerce.Details? details

@@ -15,6 +15,7 @@ local function changes_of(platform, row, own)
   local list = type(event) == "table" and platform.changes.of(event, platform.version, own) or {}
   for _, change in ipairs(list) do
     change.at, change.dated = row.at, not change.related and row.at or nil
+    change.delivered = true
     if change.current and not change.related and not change.deleted then
       change.snapshot = json.encode(event.data.object)
     end
@@ -31,6 +32,7 @@ local function merge(known, change)
     known.at, known.deleted = change.at, change.deleted
   end
   known.dated = known.dated > 0 and known.dated or nil
+  known.delivered = true
 end
 
 -- The resources that any record of the connection is made of.

@@ -107,8 +107,10 @@ end
 -- ---------------------------------------------------------------- which objects are fetched
 
 -- Within the lookback the feed repeats itself: what the last run saw in it needs no second look.
-local function applied(saved, change)
-  return saved.applied and saved.applied[change.id] == change.at
+-- Nor does what is older, which the feed tells where other lists have not been read for longer.
+local function is_known(saved, change)
+  return saved.applied ~= nil and saved.applied[change.id] == change.at
+    or change.at < saved.events_since - LOOKBACK and not change.delivered
 end
 
 -- By resource: what changed and is not to be seen in the part of its list that is read anyway.
@@ -116,7 +118,7 @@ local function wanted(run, found)
   local by_resource = {}
   for _, change in ipairs(found.changes) do
     local saved = run.follows[change.resource]
-    if saved and not applied(saved, change) then
+    if saved and not is_known(saved, change) then
       local list = by_resource[change.resource] or {}
       by_resource[change.resource], list[#list + 1] = list, change
     end
@@ -161,9 +163,10 @@ local function remember_applied(run, found)
       local list = run.applied[change.resource] or {}
       run.applied[change.resource], list[change.id] = list, change.at
     end
-    -- a list dates only what has changed since the last run: older dates are stored already
-    local saved = run.follows[change.resource]
-    if change.dated and saved and change.dated > saved.events_since then
+    -- what a followed list knows is dated already; what is older than the next run will look at is
+    -- dated by none: not by what happens to be on the same page of the feed
+    local saved = run.follows[change.resource] or { events_since = found.newest }
+    if change.dated and not is_known(saved, change) then
       local list = run.dated[change.resource] or {}
       run.dated[change.resource], list[change.id] = list, change.dated
     end
@@ -209,7 +212,7 @@ end
 --- Decide how each list is read, and find what changed in those that were read before.
 ---@param run commerce.Run gets `saved` (of each list that holds), `follows` (of those whose changes
 ---  the feed tells), `events_since`, `latest_event` and `applied` (where the next run goes on in
----  the feed), `dated` (by resource and id: unix seconds of the newest event, if it is new)
+---  the feed), `dated` (by resource and id: unix seconds of the newest event, if it is not known)
 ---@param tasks commerce.Task[]
 ---@return commerce.Change[]? changes that no list will show; nil if the store failed
 ---@return string? message
