@@ -511,6 +511,20 @@ describe("verify", function()
     assert.matches("7 USD for issuing", check.note, 1, true)
   end)
 
+  it("does not agree where Stripe's answer is no balance", function()
+    synced()
+    finally(close)
+    for _, action in ipairs { { type = "truncate" }, { type = "status", status = 200, body = "7" },
+      { type = "status", status = 200, body = "{}" } } do
+      e:control("faults", { { match = { path = "/v1/balanc[e]" }, action = action } })
+      local report = assert(shop:verify { types = { "transactions" } })
+      assert.is_false(report.agrees)
+      assert.equal("GET /v1/balance: the answer is no balance", check_of(report, "balance").error)
+      e:control("faults", { clear = true })
+    end
+    agrees { types = { "transactions" } }
+  end)
+
   it("says what a restricted key may not read, and does not agree", function()
     synced()
     shop:close()

@@ -5,6 +5,7 @@
 --
 -- Every choice follows from the seed; when things happen also depends on the machine.
 
+local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local random = require "spec.soak.random"
 local runs = require "spec.soak.runs"
@@ -202,6 +203,16 @@ local function work(self, options)
   runs.tell_webhooks(self)
 end
 
+-- What was asked for and what had happened, beside the databases.
+local function keep_evidence(self)
+  self.box:write("requests.txt", table.concat(self.e:control("stats?lines=1").lines, "\n") .. "\n")
+  local lines = {}
+  for i, event in ipairs(self.e:read_all("/v1/events", self.KEY)) do
+    lines[i] = cjson.encode(event) .. "\n"
+  end
+  self.box:write("events.jsonl", table.concat(lines))
+end
+
 --- Run it.
 ---@param options table seed; seconds: of trouble; charges: how many the account has at the start;
 ---  runtimes: programs by name, as in { ["lua5.4"] = "/usr/bin/lua5.4" }; say: gets a line a round;
@@ -217,8 +228,11 @@ function soak.run(options)
     self:fail("the soak itself broke: " .. message)
   end
   self.processes:kill_all()
-  self.e:stop()
   local keep = options.keep and #self.failures > 0
+  if keep then
+    keep_evidence(self)
+  end
+  self.e:stop()
   if not keep then
     self.box:close()
   end

@@ -59,7 +59,8 @@ local function identify(asker, transport, wanted)
   local response, message, details = runtime.await(transport, call)
   local account = {}
   if response then
-    account = json.decode(response.body) or account
+    local answer = json.decode(response.body)
+    account = type(answer) == "table" and answer or account
   elseif stripe.account_in_refusal(details) then
     account.id = stripe.account_in_refusal(details)
   else

@@ -31,6 +31,9 @@ end
 -- available part by a transaction of its own: it is in neither sum.
 local function held(text)
   local object = json.decode(text)
+  if type(object) ~= "table" or type(object.available) ~= "table" then
+    return nil, "GET /v1/balance: the answer is no balance"
+  end
   local main, beside = {}, {}
   add_parts(main, object.available)
   add_parts(main, object.pending)
@@ -40,6 +43,16 @@ local function held(text)
     add_parts(beside, part.pending)
   end
   return main, beside
+end
+
+-- As `held`; or nil, what went wrong and its details.
+local function ask(run, resource)
+  local response, message, details =
+    run.pool:await(run.session:request { path = resource.path })
+  if not response then
+    return nil, message, details
+  end
+  return held(response.body)
 end
 
 -- Row by row, from the text: SQL's REAL and a double would both round.
@@ -96,18 +109,15 @@ end
 ---@return table[] checks
 function balance.compare(run)
   local resource = run.connection.platform.resources.balance
-  local response, message, details =
-    run.pool:await(run.session:request { path = resource.path })
-  if not response then
+  local main, beside, details = ask(run, resource)
+  if not main then
     local check = findings.new { check = "balance", type = "transactions" }
     if run.connection.platform.lacks_permission(details) then
-      message = errors.lacking(message, resource.permission)
-      check:fail(message, resource.permission)
+      check:fail(errors.lacking(beside, resource.permission), resource.permission)
     end
-    check:fail(message)
+    check:fail(beside)
     return { check:close() }
   end
-  local main, beside = held(response.body)
   return compared(stored_sums(run), main, beside)
 end
 
