@@ -16,11 +16,12 @@ local errors = {}
 ---@field param string? the parameter the source complains of
 ---@field request_id string? the source's id of the failed request
 ---@field retryable boolean? whether the same call may succeed later
+---@field place string? of a failure that an iterator raised: "script.lua:12"; not in the message
 
 local details_mt = { __name = "commerce.Details" }
 
 function details_mt:__tostring()
-  return self.message
+  return (self.place and self.place .. ": " or "") .. self.message
 end
 
 --- Build the failure triple of a run-time error.
@@ -100,6 +101,18 @@ function errors.place()
   end
 end
 
+--- Raise a run-time failure, for iterators: no loop may end early in silence. What is raised says
+--- where the loop stands.
+---@param message string
+---@param details commerce.Details?
+function errors.raise(message, details)
+  if type(details) ~= "table" then
+    errors.refuse("%s", message)
+  end
+  details.place = errors.place()
+  error(details, 0)
+end
+
 --- Raise about a mistake in the user's code, naming its file and line whatever lies in between.
 ---@param message string
 ---@param ... any values for it, as `string.format` takes them
@@ -116,15 +129,20 @@ end
 function errors.check_options(options, known, what)
   local prefix = type(what) == "string" and what .. ": " or ""
   if type(options) ~= "table" then
-    errors.refuse("%soptions: table expected, got %s", prefix, type(options))
+    errors.refuse("%soptions: table expected, got %s: write { name = value }%s", prefix,
+      type(options), suggest.text_or_all("", known))
   end
   for name, value in pairs(options) do
     local wanted = known[name]
-    if not wanted then
+    if type(name) == "number" then
+      errors.refuse("%soption %d has no name: write { name = value }%s", prefix, name,
+        suggest.text_or_all("", known))
+    elseif not wanted then
       errors.refuse("%sunknown option '%s'%s", prefix, tostring(name),
         suggest.text_or_all(name, known))
     elseif wanted ~= "any" and type(value) ~= wanted then
-      errors.refuse("%sbad option '%s': %s expected, got %s", prefix, name, wanted, type(value))
+      errors.refuse("%sbad option '%s': %s expected, got %s%s", prefix, name, wanted, type(value),
+        wanted == "table" and (": write %s = { … }"):format(name) or "")
     end
   end
 end

@@ -97,7 +97,9 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function methods:write(record)
-  if not self.handle then
+  if getmetatable(self) ~= file_mt then
+    errors.refuse("write: it is called with a colon: file:write(…), not file.write(…)")
+  elseif not self.handle then
     errors.refuse("%s is closed", self.path)
   elseif type(record) ~= "table" then
     errors.refuse("%s: a record expected, got %s", self.path, type(record))

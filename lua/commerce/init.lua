@@ -19,7 +19,7 @@ local link = require "commerce.link"
 local mappings = require "commerce.mapping.set"
 local migrate = require "commerce.link.migrate"
 local mode = require "commerce.mode"
-local read_records = require "commerce.connection.records"
+local records = require "commerce.connection.records"
 local runtime = require "commerce.runtime"
 local store = require "commerce.store"
 local stripe = require "commerce.platform.stripe"
@@ -330,18 +330,15 @@ end
 ---@param options table? see `commerce.connection.records`; mode: another one than the application's
 ---@return fun(): table? next
 function methods:records(type_name, options)
-  local all = {}
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
+  local all = records.options(options, {})
   if not all.mode then
     local name, message, details = self:mode()
     if not name then
-      error(details or message, 2)
+      errors.raise(message, details)
     end
     all.mode = name
   end
-  return read_records(self.store, type_name, all, self.mappings)
+  return records.read(self.store, type_name, all, self.mappings)
 end
 
 -- ---------------------------------------------------------------- mappings

@@ -163,6 +163,21 @@ function model.find(name, own)
     suggest.text(name, names))
 end
 
+local function words_of(values)
+  local words = {}
+  for word in pairs(values) do
+    words[#words + 1] = word
+  end
+  table.sort(words)
+  return concat(words, ", ")
+end
+
+-- What helps against the mistakes that are made most.
+local HINTS = {
+  ["decimal string"] = "; tonumber(…) makes a number of a text",
+  ["map string"] = "; it is a table, such as { content = { shop = { … } } }",
+}
+
 --- Write a record as canonical JSON without its modifiedDate and without the closing brace; the
 --- store adds both with `model.stamp`. Fields are checked against the model on the way.
 ---@param data_type commerce.DataType
@@ -176,11 +191,13 @@ function model.encode(data_type, record)
   elseif type(result) ~= "table" then
     return nil, tostring(result)
   end
-  local got = describe(result.got)
-  if result.wanted == "enum" and got == "string" then
-    got = "another word"
+  local wanted, got = result.wanted, describe(result.got)
+  if wanted == "enum" then
+    wanted = "one of " .. words_of(result.values)
+    got = got == "string" and "another word" or got
   end
-  return nil, ("field %s: %s expected, got %s"):format(result.field, result.wanted, got)
+  return nil, ("field %s: %s expected, got %s%s"):format(result.field, wanted, got,
+    HINTS[wanted .. " " .. got] or "")
 end
 
 local STAMP_START = '"' .. STAMP .. '":"'

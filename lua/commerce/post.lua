@@ -15,7 +15,7 @@ local function split(url)
   local base, rest = tostring(url):match("^(%a+://[^/?#]+)(.*)$")
   if not base then
     errors.refuse("post: an address such as https://example.com/hook expected, got %s", type(url)
-      == "string" and "another text" or type(url))
+      == "string" and "a text without https://" or type(url))
   end
   rest = rest:gsub("#.*$", "")
   return base, rest:sub(1, 1) == "/" and rest or "/" .. rest
@@ -32,6 +32,9 @@ end
 return function(url, value, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
+  if value == nil then
+    errors.refuse("post: something to send expected after the address, such as { text = \"…\" }")
+  end
   local base, target = split(url)
   local ok, text = errors.try(json.encode, value)
   if not ok then

@@ -6,6 +6,7 @@
 --   clause     = "{" expression "}" | field OP value   OP: = != ~ > < >= <=
 
 local errors = require "commerce.errors"
+local suggest = require "commerce.suggest"
 local time = require "commerce.time"
 
 local query = {}
@@ -31,6 +32,15 @@ local function column_of(data_type, field)
       return column
     end
   end
+end
+
+local function unresolved(data_type, field)
+  local names = {}
+  for i, column in ipairs(data_type.columns or {}) do
+    names[i] = column.field
+  end
+  return ("Could not resolve property %s on %s%s"):format(field, data_type.title,
+    suggest.text(field, names))
 end
 
 -- ---------------------------------------------------------------- values
@@ -96,7 +106,7 @@ local function parse_clause(data_type, text, position)
   position = position + #text:match("^%s*")
   local column = column_of(data_type, field)
   if not column then
-    return fail_at(position, "Could not resolve property %s on %s.", field, data_type.title)
+    return fail_at(position, "%s.", unresolved(data_type, field))
   end
   local ordered, any = ORDERED[column.kind], column.kind == "any"
   if operator == "~" and (ordered or column.kind == "boolean")
@@ -247,8 +257,8 @@ function query.order(data_type, text)
   local minus, field = text:match("^(%-?)([%w_%.]+)$")
   local column = field and column_of(data_type, field)
   if not column then
-    return errors.fail("usage", ("Error parsing orderBy - Could not resolve property %s on %s.")
-      :format(field or text, data_type.title))
+    return errors.fail("usage", ("Error parsing orderBy - %s.")
+      :format(unresolved(data_type, field or text)))
   end
   return { column = column.name, descending = minus == "-" }
 end

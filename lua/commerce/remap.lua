@@ -17,7 +17,8 @@ local OPTIONS = { types = "table", progress = "function" }
 
 local BATCH = 100 -- objects mapped and written in one transaction
 
-local FIRST = "sync it with keep_source first (`commerce sync --keep-source`)"
+local FIRST = "sync it with keep_source first: shop:sync { keep_source = true }, "
+  .. "`commerce sync --keep-source`"
 
 -- ---------------------------------------------------------------- what to make anew
 

@@ -156,6 +156,9 @@ function runtime.together(steps)
   local running, results, failures = {}, {}, {}
   if runtime.is_step() then
     errors.refuse("together: one of several steps cannot be several itself")
+  elseif type(steps) ~= "table" then
+    errors.refuse("together: a list of functions expected, got %s: write { step, step }",
+      type(steps))
   end
   for key, run in pairs(steps) do
     if type(run) ~= "function" then

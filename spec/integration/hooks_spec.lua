@@ -235,7 +235,7 @@ describe("a sync with hooks", function()
       ["that gives a wrong type"] = { function(d) d.totalAmount = "1" end,
         "field totalAmount: decimal expected, got string" },
       ["that gives an unknown word"] = { function(d) d.status = "Open" end,
-        "field status: enum expected, got another word" },
+        "field status: one of Accepted, .+ expected, got another word" },
       ["that gives a wrong date"] = { function(d) d.dueDate = "tomorrow" end,
         "field dueDate: a date such as" },
       ["that gives a wrong currency"] = { function(d) d.currency = "euro" end,

@@ -66,7 +66,7 @@ shop:extend("payments", { supplementalData = { metadata = "metadata.channel" } }
 
   { "extends what it did not define", [[
 shop:extend("subscriptions", { supplementalData = { plan = "plan.id" } })
-]], line = 3, says = { "unknown data type 'subscriptions'" } },
+]], line = 3, says = { "unknown data type 'subscriptions'", "shop:define(…)" } },
 
   { "defines what there is already", [[
 shop:define("payments", { from = { resource = "charges" }, id = "id" })
@@ -91,13 +91,13 @@ shop:define("MySubscriptions", { from = { resource = "subscriptions" }, id = "id
 
   { "gives a type a name of SQL's", [[
 shop:define("order", { from = { resource = "invoices" }, id = "id" })
-]], line = 3, says = { "define 'order'", "a word of SQL" } },
+]], line = 3, says = { "define 'order'", "a word of SQL", "such as 'shop_order'" } },
 
   { "reads an element of an array", [[
 shop:define("subscriptions", {
   from = { resource = "subscriptions" }, id = "id", price = "items.data[1].price.id",
 })
-]], line = 3, says = { "got 'items.data[1].price.id'", "each(path, fields)" } },
+]], line = 3, says = { "field 'price'", "got 'items.data[1].price.id'", "each(path, fields)" } },
 
   { "writes a number for a value", [[
 shop:define("subscriptions", { from = { resource = "subscriptions" }, id = "id", version = 2 })
@@ -108,17 +108,41 @@ local money = commerce.values.money
 
 shop:define("invoices", { from = { resource = "invoices" }, id = "id",
   total = money("total") })
-]], line = 6, says = { "money", "got nil" } },
+]], line = 6, says = { "money: argument 2: a path", "got nil" } },
+
+  { "gives a currency for the path of one", [[
+shop:extend("payments", { supplementalData = {
+  refunded = commerce.values.money("amount_refunded", "usd") } })
+]], line = 3, says = { "the path 'usd' names nothing", 'A fixed text is constant("usd")' } },
+
+  { "misspells a value function", [[
+shop:extend("payments", { supplementalData = { refunded = commerce.values.mony("amount") } })
+]], line = 3, says = { "no value function 'mony'", "did you mean 'money'?" } },
+
+  { "gives supplementalData no names", [[
+shop:extend("payments", { supplementalData = "metadata.channel" })
+]], line = 3, says = { "a table of fields expected",
+    'supplementalData = { name = "metadata.channel" }' } },
+
+  { "forgets the data type", [[
+shop:extend { supplementalData = { channel = "metadata.channel" } }
+]], line = 3, says = { "the name of a data type expected first", '"payments"', "got table" } },
+
+  { "adds for all what one connection has already", [[
+shop:extend("payments", { supplementalData = { channel = "metadata.channel" } })
+app:extend("payments", { supplementalData = { channel = "metadata.source" } })
+]], line = 4, says = { "supplementalData has 'channel' already", "shop.lua:3", "another name" } },
 
   { "syncs a type that was not defined", [[
 assert(shop:sync { types = { "subscriptions" } })
-]], line = 3, says = { "unknown data type 'subscriptions'", "known: company_info" } },
+]], line = 3, says = { "unknown data type 'subscriptions'", "known: company_info",
+    "defines them first: shop:define(…)" } },
 
   { "remaps what was not kept", [[
 shop:extend("customers", { supplementalData = { tier = "metadata.tier" } })
 assert(shop:sync { types = { "customers" } })
 assert(shop:remap { types = { "customers" } })
-]], says = { "keep_source" } },
+]], says = { "no source objects are kept", "shop:sync { keep_source = true }" } },
 
   { "writes a function that fails for some object", [[
 shop:extend("customers", { supplementalData = {
@@ -164,7 +188,13 @@ assert(shop:sync { types = { "disputes" }, strict = true })
   { "gives a number as a text in a hook", [[
 shop:on("disputes", function(dispute) dispute.totalAmount = "12.50" end)
 assert(shop:sync { types = { "disputes" }, strict = true })
-]], line = 4, says = { "shop.lua:3)", "field totalAmount: decimal expected, got string" } },
+]], line = 4, says = { "shop.lua:3)", "field totalAmount: decimal expected, got string",
+    "tonumber(…)" } },
+
+  { "gives in a hook a status the model does not know", [[
+shop:on("disputes", function(dispute) dispute.status = "Open" end)
+assert(shop:sync { types = { "disputes" }, strict = true })
+]], line = 4, says = { "shop.lua:3)", "field status: one of Accepted, ", "EvidenceRequired" } },
 
   { "gives true where a record is to be kept", [[
 shop:on("disputes", function(dispute) return dispute.amount == nil end)
@@ -188,7 +218,11 @@ shop:sync { type = { "payments" } }
 
   { "gives a type for a list of types", [[
 shop:sync { types = "payments" }
-]], line = 3, says = { "bad option 'types': table expected, got string" } },
+]], line = 3, says = { "bad option 'types': table expected, got string: write types = {" } },
+
+  { "gives a type where options are", [[
+shop:sync { "payments" }
+]], line = 3, says = { "option 1 has no name", "{ name = value }", "types" } },
 
   { "writes until, which is a word of Lua's", [[
 shop:sync { until = "2026-01-01" }
@@ -201,11 +235,37 @@ commerce.together { shop:sync { types = { "disputes" } } }
 
   { "gives a consumer's name without its table", [[
 for change in shop:changes("queue") do print(change.id) end
-]], line = 3, says = { "options: table expected, got string" } },
+]], line = 3, says = { "options: table expected, got string", "{ name = value }", "consumer" } },
+
+  { "gives a query without its table", [[
+for payment in shop:records("payments", "amount>5") do print(payment.id) end
+]], line = 3, says = { "options: table expected, got string", "{ name = value }", "query" } },
+
+  { "asks for a field that there is not", [[
+
+for payment in shop:records("payments", { query = "amont>5" }) do print(payment.id) end
+]], line = 4, says = { "Could not resolve property amont", "did you mean 'amount'?" } },
+
+  { "gives the key without its table", [[
+assert(app:connect(os.getenv "STRIPE_SECRET_KEY"))
+]], line = 3, says = { "options: table expected, got string", "secret_key" } },
+
+  { "misspells the variable with the key", [[
+assert(app:connect { secret_key = os.getenv "STRIPE_KEY" })
+]], line = 3, says = { "no secret key given", "STRIPE_SECRET_KEY" } },
+
+  { "gives one step where there are several", [[
+commerce.together(function() return shop:sync() end)
+]], line = 3, says = { "a list of functions expected, got function", "{ step, step }" } },
+
+  { "writes to a file with a dot", [[
+local out = assert(commerce.csv("payments.csv", { "id" }))
+out.write { id = "x" }
+]], line = 4, says = { "called with a colon: file:write(…)" } },
 
   { "asks with a query that is none", [[
 for payment in shop:records("payments", { query = "amount" }) do print(payment.id) end
-]], says = { "Malformed query" } },
+]], line = 3, says = { "Malformed query", "no 'field operator value'" } },
 
   { "writes a CSV file without columns", [[
 commerce.csv("payments.csv")

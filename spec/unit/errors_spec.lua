@@ -42,9 +42,10 @@ describe("errors.check_options", function()
     { { typse = {} }, "unknown option 'typse' (did you mean 'types'?)" },
     { { Full = true }, "unknown option 'Full' (did you mean 'full'?)" },
     { { everything = 1 }, "unknown option 'everything' (known: full, since, types)" },
-    { { "types" }, "unknown option '1'" },
+    { { "types" }, "option 1 has no name: write { name = value } (known: full, since, types)" },
+    { { types = "x" }, "bad option 'types': table expected, got string: write types = {" },
     { { full = 1 }, "bad option 'full': boolean expected, got number" },
-    { "full", "options: table expected, got string" },
+    { "full", "options: table expected, got string: write { name = value } (known: full, " },
   } do
     it("says: " .. case[2], function()
       local _, message = pcall(errors.check_options, case[1], KNOWN)

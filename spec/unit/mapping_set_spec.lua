@@ -179,6 +179,19 @@ describe("an extended mapping", function()
       sources[3].map({ id = "po_1", amount = 500, currency = "usd", created = 9 })[1])
   end)
 
+  it("gives the new fields of one more source, too, but where that has its own", function()
+    mine:extend("payments", { paymentProvider = "description",
+      supplementalData = { to = "destination" } }, { from = { resource = "payouts", fields = {
+        amount = v.money("amount", "currency"), status = v.constant "Paid",
+        paymentProvider = "statement_descriptor", supplementalData = { method = "method" } } } })
+    local payout = mine:find("payments").sources[3].map({ id = "po_1", amount = 500,
+      currency = "usd", created = 9, destination = "ba_1", description = "a",
+      statement_descriptor = "b", method = "instant" })[1]
+    assert.same({ to = "ba_1", method = "instant" }, stripe_data(payout))
+    assert.equal("b", payout.paymentProvider)
+    assert.equal("a", map("payments", builders.charge { description = "a" })[1].paymentProvider)
+  end)
+
   it("lies over what is declared for all connections", function()
     local app = sets.new(stripe)
     local one, other = sets.new(stripe, app), sets.new(stripe, app)
@@ -189,6 +202,20 @@ describe("an extended mapping", function()
     assert.equal("1", own.note)
     assert.equal("p", own.phone)
     assert.equal("a", other:find("customers").sources[1].map(customer)[1].note)
+  end)
+
+  it("clashes at once with what another one adds, whichever came first", function()
+    local app = sets.new(stripe)
+    local one = sets.new(stripe, app)
+    local added = { supplementalData = { channel = "metadata.channel" } }
+    one:extend("payments", added)
+    refuses({ "mapping_set_spec.lua:", "supplementalData has 'channel' already, from ",
+      "mapping_set_spec.lua:" }, app.extend, app, "payments", added)
+    app:extend("customers", added)
+    refuses({ "supplementalData has 'channel' already, from " }, one.extend, one, "customers",
+      added)
+    one:close()
+    app:extend("payments", added) -- a connection that was closed is in nobody's way
   end)
 
   it("is narrowed like any other", function()

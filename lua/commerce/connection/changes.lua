@@ -28,7 +28,7 @@ local reader_mt = { __index = methods }
 -- Iterators raise, so that no loop ends early in silence.
 local function must(value, message, details)
   if message then
-    error(details or message, 0)
+    errors.raise(message, details)
   end
   return value
 end

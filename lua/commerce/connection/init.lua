@@ -12,7 +12,7 @@ local lifecycle = require "commerce.connection.lifecycle"
 local mappings = require "commerce.mapping.set"
 local opening = require "commerce.connection.opening"
 local read_changes = require "commerce.connection.changes"
-local read_records = require "commerce.connection.records"
+local records = require "commerce.connection.records"
 local remap = require "commerce.remap"
 local runtime = require "commerce.runtime"
 local sessions = require "commerce.connection.session"
@@ -297,11 +297,8 @@ end
 ---@return fun(): table? next
 function methods:records(type_name, options)
   mappings.check_self(self, "records")
-  local all = { connection_id = self.id }
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
-  return read_records(self.store, type_name, all, self.mappings)
+  return records.read(self.store, type_name, records.options(options, { connection_id = self.id }),
+    self.mappings)
 end
 
 -- ---------------------------------------------------------------- its mappings

@@ -151,6 +151,7 @@ function methods:close()
     self.transport:close()
     self.session, self.transport, self.limiter = nil, nil, nil
   end
+  self.mappings:close()
 end
 
 return opening

@@ -5,8 +5,25 @@ local json = require "commerce.json"
 local mode = require "commerce.mode"
 local query = require "commerce.query"
 
+local records = {}
+
 local RECORD_OPTIONS = { connection_id = "string", mode = "string", query = "string",
   orderBy = "string", limit = "number", offset = "number", deleted = "boolean", raw = "boolean" }
+
+--- The user's options, with what the caller sets.
+---@param options table?
+---@param set table
+---@return table
+function records.options(options, set)
+  errors.check_options(options or {}, RECORD_OPTIONS)
+  local all = {}
+  for _, given in ipairs { set, options } do
+    for name, value in pairs(given) do
+      all[name] = value
+    end
+  end
+  return all
+end
 
 local function parsed(data_type, options)
   local found = { connection_id = options.connection_id, limit = options.limit,
@@ -39,24 +56,22 @@ end
 --- early in silence.
 ---@param store commerce.Store
 ---@param type_name string
----@param options table? query and orderBy in Codat's language ("amount>100&&status=Paid",
----  "-createdDate"); limit; offset; connection_id (all if left out); mode: "test" or
----  "live" (both if left out); deleted: true for those too that the source deleted; raw: true gives
----  each record as JSON text
+---@param options table from `records.options`: query and orderBy in Codat's language
+---  ("amount>100&&status=Paid", "-createdDate"); limit; offset; connection_id (all if left out);
+---  mode: "test" or "live" (both if left out); deleted: true for those too that the source deleted;
+---  raw: true gives each record as JSON text
 ---@param mappings commerce.Mappings? with data types of one's own, which the store may not know yet
 ---@return fun(): any next
-return function(store, type_name, options, mappings)
-  options = options or {}
-  errors.check_options(options, RECORD_OPTIONS)
+function records.read(store, type_name, options, mappings)
   if mappings then
     local ok, failure, why = mappings:tell(store, type_name)
     if not ok then
-      error(why or failure, 2)
+      errors.raise(failure, why)
     end
   end
   local data_type, unknown, trouble = store:find_type(type_name)
   if trouble then
-    error(trouble, 2)
+    errors.raise(unknown, trouble)
   elseif not data_type then
     errors.refuse("%s", unknown)
   end
@@ -66,7 +81,7 @@ return function(store, type_name, options, mappings)
     next_row, message, details = store:records(data_type, found)
   end
   if not next_row then
-    error(details or message, 2)
+    errors.raise(message, details)
   end
   return function()
     local _, data = next_row()
@@ -76,3 +91,5 @@ return function(store, type_name, options, mappings)
     return json.decode(data)
   end
 end
+
+return records

@@ -123,9 +123,10 @@ function declared.paths(platform, what, entries, paths)
           all[name] = true
         end
       end
-      errors.refuse("%s: the path '%s' names nothing: %s have no '%s'%s. If Stripe does send it, "
-        .. "read it with a function: function(object) return object.%s end", what, path,
-        names_of(entries), member, suggest.text(member, all), path)
+      errors.refuse("%s: the path '%s' names nothing: %s have no '%s'%s. A fixed text is "
+        .. "constant(\"%s\"); if Stripe does send it, read it with a function: function(object) "
+        .. "return object.%s end", what, path, names_of(entries), member, suggest.text(member, all),
+        path, path)
     end
   end
 end
@@ -186,7 +187,10 @@ function declared.fields(what, fields)
   end
   local copy = {}
   for name, candidate in pairs(fields) do
-    if name == "supplementalData" and type(candidate) == "table"
+    if name == "supplementalData" and type(candidate) == "string" then
+      errors.refuse("%s: supplementalData: a table of fields expected, such as "
+        .. "supplementalData = { name = \"%s\" }", what, candidate)
+    elseif name == "supplementalData" and type(candidate) == "table"
       and not value.is_value(candidate) then
       candidate = values.supplemental(candidate)
     end

@@ -27,7 +27,8 @@ function define.check_name(name, store)
     errors.refuse("%s: there is such a data type already; to change it: extend(\"%s\", …)", what,
       name)
   elseif sql_words.is_reserved(name) then
-    errors.refuse("%s: this is a word of SQL, and it would be a table's name", what)
+    errors.refuse("%s: this is a word of SQL, and it would be a table's name; take another one, "
+      .. "such as 'shop_%s'", what, name)
   elseif store and store.is_reserved and store:is_reserved(name) then
     errors.refuse("%s: the store has a table of its own with this name", what)
   end

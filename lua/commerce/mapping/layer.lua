@@ -118,6 +118,18 @@ local function with_fields(what, entry, fields)
   return copy
 end
 
+-- A further source has the fields that all sources share, and the new ones, but for its own.
+local function one_more(what, entry, shared, fields)
+  local own, added = entry.fields or {}, {}
+  for name, candidate in pairs(fields) do
+    if own[name] == nil or layer.adds(name, candidate) then
+      added[name] = candidate
+    end
+  end
+  entry.shared = shared
+  return with_fields(what, entry, added)
+end
+
 -- The fields, counting what they give: together, from whichever source.
 local function tallied(fields)
   local result = {}
@@ -198,9 +210,8 @@ function layer.over(whole, fields, options)
     end
   end
   if options.from then
-    local entry = mapping.from(options.from)
-    entry.shared = entries[1].shared
-    entries[#entries + 1] = entry
+    entries[#entries + 1] = one_more(what, mapping.from(options.from), whole.entries[1].shared,
+      fields)
   end
   local made = mapping.compile(whole.type, entries)
   made.by_user = true

@@ -31,10 +31,21 @@ function set.new(platform, parent)
     layers = {}, -- by data type: what was laid over its mapping here
     made = {}, -- by data type: the mapping with them, and what lay below it then
     own = {}, order = {}, -- the mappings of types that were defined here
+    children = setmetatable({}, { __mode = "k" }), -- the sets that lie over this one
   }, set_mt)
+  if parent then
+    parent.children[self] = true
+  end
   self.root = parent and parent.root or self
   self.shapes = not parent and {} or nil -- of the types that were defined anywhere
   return self
+end
+
+--- What a connection that has been closed declared clashes with nothing any more.
+function methods:close()
+  if self.parent then
+    self.parent.children[self] = nil
+  end
 end
 
 --- Raise unless a method was called with a colon, which is easily forgotten.
@@ -105,7 +116,11 @@ end
 ---@return commerce.DataType? data_type nil if there is none
 ---@return string? message names the ones there are
 function methods:find_type(name)
-  return model.find(name, self:own_types())
+  local found, message = model.find(name, self:own_types())
+  if not found and not message:find("did you mean", 1, true) then
+    message = message .. "; others are there where a script defines them first: shop:define(…)"
+  end
+  return found, message
 end
 
 --- Tell a store of the data types that were defined here, so that it can take their records.
@@ -149,20 +164,32 @@ local function overlap(a, b)
     or a.options.resource == b.options.resource
 end
 
--- Two declarations of one field: which of them is meant?
+-- Two declarations of one field in one set: which of them is meant? One of a connection replaces
+-- one of all, but what both add has one name each.
+local function check_clash(name, new, before, is_same_set)
+  for field, candidate in pairs(overlap(before, new) and new.fields or {}) do
+    local there = before.fields[field]
+    local both_add = layer.adds(field, there) and layer.adds(field, candidate)
+    if there ~= nil and is_same_set and not both_add then
+      errors.refuse("extend '%s': '%s' was extended already, at %s", name, field, before.place)
+    end
+    for own in pairs(both_add and candidate or {}) do
+      if there[own] ~= nil then
+        errors.refuse("extend '%s': supplementalData has '%s' already, from %s; give yours another "
+          .. "name", name, own, before.place)
+      end
+    end
+  end
+end
+
 local function check_clashes(self, name, new)
-  for _, before in ipairs(self.layers[name] or {}) do
-    for field, candidate in pairs(overlap(before, new) and new.fields or {}) do
-      local there = before.fields[field]
-      if there ~= nil and not (layer.adds(field, there) and layer.adds(field, candidate)) then
-        errors.refuse("extend '%s': '%s' was extended already, at %s", name, field, before.place)
-      end
-      for own in pairs(there ~= nil and candidate or {}) do
-        if there[own] ~= nil then
-          errors.refuse("extend '%s': supplementalData has '%s' already, from %s", name, own,
-            before.place)
-        end
-      end
+  local sets = { self, self.parent }
+  for child in pairs(self.children) do
+    sets[#sets + 1] = child
+  end
+  for _, each in ipairs(sets) do
+    for _, before in ipairs(each.layers[name] or {}) do
+      check_clash(name, new, before, each == self)
     end
   end
 end
@@ -199,6 +226,10 @@ end
 ---@param options table? resource: only for what comes from it; expand: list of paths to inline, for
 ---  these fields alone; from: one more source, see `mapping.from`
 function methods:extend(type_name, fields, options)
+  if type(type_name) ~= "string" then
+    errors.refuse("extend: the name of a data type expected first, such as \"payments\", got %s",
+      type(type_name))
+  end
   local data_type, unknown = self:find_type(type_name)
   if not data_type then
     errors.refuse("extend: %s", unknown)
@@ -238,6 +269,12 @@ local function check_new(self, what, name)
       errors.refuse("%s: it was defined already, at %s", what, at.own[name].place)
     end
     at = at.parent
+  end
+  for child in pairs(self.children) do
+    if child.own[name] then
+      errors.refuse("%s: it was defined already for one connection, at %s; app:define(…) alone is "
+        .. "for all of them", what, child.own[name].place)
+    end
   end
 end
 

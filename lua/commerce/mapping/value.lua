@@ -94,23 +94,25 @@ local function getter(keys)
   end
 end
 
-local function check_path(path)
+local function check_path(path, what)
+  what = what and what .. ": " or ""
   if type(path) ~= "string" then
-    errors.refuse("a path expected, got %s", type(path))
+    errors.refuse("%sa path expected, got %s", what, type(path))
   elseif path:find("%[") then
-    errors.refuse("a path expected, got '%s': for the elements of an array there is each(path, "
-      .. "fields)", path)
+    errors.refuse("%sa path expected, got '%s': for the elements of an array there is each(path, "
+      .. "fields)", what, path)
   elseif path == "" or path:find("^%^?[%.%s]") or path:find("%.%.") or path:find("[%.%s]$") then
-    errors.refuse("a path expected, got '%s': names with dots between them, such as "
-      .. "'customer.email'", path)
+    errors.refuse("%sa path expected, got '%s': names with dots between them, such as "
+      .. "'customer.email'", what, path)
   end
 end
 
 --- The source's value at a path, as it is.
 ---@param path string
+---@param what string? what it is for, for the message
 ---@return commerce.Value
-function value.field(path)
-  check_path(path)
+function value.field(path, what)
+  check_path(path, what)
   local outer = path:sub(1, 1) == "^"
   local get = getter(split_path(outer and path:sub(2) or path))
   return value.new(path, "any", { path }, outer and function(_, parent)
@@ -157,7 +159,7 @@ function value.of(candidate, what)
   if is_value(candidate) then
     return candidate
   elseif type(candidate) == "string" then
-    return value.field(candidate)
+    return value.field(candidate, what)
   elseif type(candidate) == "function" then
     return of_whole(candidate)
   end
@@ -176,7 +178,7 @@ end
 function value.collect(what, ...)
   local list, paths, signs = {}, {}, {}
   for i = 1, select("#", ...) do
-    list[i] = value.of((select(i, ...)), what)
+    list[i] = value.of((select(i, ...)), what .. ": argument " .. i)
     signs[i] = list[i].sign
     for _, path in ipairs(list[i].paths) do
       paths[#paths + 1] = path

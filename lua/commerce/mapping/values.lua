@@ -1,5 +1,9 @@
 -- The value functions of the mapping language: what a field of a record is made of. Users have them
--- as `commerce.values`. Called by mappings; the functions themselves stand in the folder beside it.
+-- as `commerce.values`. Called by mappings; requires leaf helpers. The functions themselves stand in
+-- the folder beside it.
+
+local errors = require "commerce.errors"
+local suggest = require "commerce.suggest"
 
 local values = {}
 
@@ -12,4 +16,8 @@ for _, part in ipairs(PARTS) do
   end
 end
 
-return values
+-- A misspelt function is told as such, not as "a nil value".
+return setmetatable(values, { __index = function(_, name)
+  errors.refuse("there is no value function '%s'%s", tostring(name),
+    suggest.text_or_all(name, values))
+end })

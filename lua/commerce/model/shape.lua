@@ -102,7 +102,7 @@ end
 local writer_of
 
 local function refuse(field, value)
-  error({ field = field.name, wanted = field.kind, got = value }, 0)
+  error({ field = field.name, wanted = field.kind, values = field.values, got = value }, 0)
 end
 
 local scalar_writers = {
