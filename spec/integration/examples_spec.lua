@@ -262,6 +262,13 @@ end
       assert.equal(1, status)
     end)
 
+    it(name .. " says which permission a restricted key lacks", function()
+      local status, output, errors = run(name, "",
+        { STRIPE_SECRET_KEY = "rk_test_emulator_charges" })
+      assert.equal(1, status)
+      assert.matches(name .. "%.lua:%d+: ", errors)
+      assert.matches("the key needs the permission '[%a ]+' %(read%)", output .. errors)
+    end)
   end
 
   it("is named in the README", function()

@@ -254,6 +254,10 @@ assert(app:connect(os.getenv "STRIPE_SECRET_KEY"))
 assert(app:connect { secret_key = os.getenv "STRIPE_KEY" })
 ]], line = 3, says = { "no secret key given", "STRIPE_SECRET_KEY" } },
 
+  { "has set the variable to nothing", [[
+assert(app:connect { secret_key = "" })
+]], line = 3, says = { "no secret key given", "STRIPE_SECRET_KEY" } },
+
   { "gives one step where there are several", [[
 commerce.together(function() return shop:sync() end)
 ]], line = 3, says = { "a list of functions expected, got function", "{ step, step }" } },

@@ -23,7 +23,9 @@ session.OPTIONS = {
 ---@return commerce.Details? details
 function session.secret(key)
   local message, details
-  if type(key) == "string" then
+  if key == "" then
+    key = nil -- a variable that is set to nothing
+  elseif type(key) == "string" then
     key, message, details = core.secret(key)
   end
   if key == nil then

@@ -1,6 +1,6 @@
 -- The value functions of the mapping language: what a field of a record is made of. Users have them
--- as `commerce.values`. Called by mappings; requires leaf helpers. The functions themselves stand in
--- the folder beside it.
+-- as `commerce.values`. Called by mappings; requires leaf helpers. The functions themselves stand
+-- in the folder beside it.
 
 local errors = require "commerce.errors"
 local suggest = require "commerce.suggest"
