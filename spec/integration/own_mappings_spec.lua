@@ -2,6 +2,7 @@
 -- follows a change of a mapping or of an object.
 
 local cjson = require "cjson"
+local client = require "spec.support.api_client"
 local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
 local rows = require "spec.support.rows"
@@ -268,6 +269,28 @@ describe("mappings of one's own", function()
         assert.equal(2, code)
         assert.truthy(message:find("'subscriptions' is defined by a script", 1, true), message)
       end
+    end)
+
+    it("is served by the API, which cannot have it read", function()
+      open(subscriptions)
+      sync { types = { "subscriptions" } }
+      local data = ("/companies/%s/connections/%s/data"):format(shop.company_id, shop.id)
+      local first
+      for subscription in shop:records("subscriptions", { limit = 1 }) do
+        first = subscription
+      end
+      close()
+      local api = client.new(nil, "sqlite:" .. path)
+      local status, body = api:get(data .. "/custom/subscriptions?pageSize=3")
+      assert.equal(200, status, body.error)
+      assert.equal(20, body.totalResults)
+      assert.equal(3, #body.results)
+      assert.equal(first.id, body.results[1].id)
+      assert.equal(first.customer, body.results[1].content.customer)
+      status, body = api:call("POST", data .. "/queue/custom/subscriptions")
+      assert.equal(409, status)
+      assert.matches("is defined by a script, which has to read it", body.error, 1, true)
+      api:close()
     end)
 
     it("is not taken for wrong, nor marked, by who does not have its mapping", function()
