@@ -38,12 +38,58 @@ local function call_tickers()
   end
 end
 
+-- ---------------------------------------------------------------- in turn with others
+
+local LONGEST_TURN = 0.001 -- seconds of work in an OpenResty worker before others have theirs
+local REST = 0.001 -- seconds; nginx without OpenResty's patches warns of ngx.sleep(0)
+
+local turn_began -- by the clock of `breathe`; nil: since the last yield nobody has looked at it
+
+local function yield(seconds)
+  ngx.sleep(seconds)
+  turn_began = nil
+end
+
+local steps_of = setmetatable({}, { __mode = "k" }) -- coroutine -> true: where it waits, it yields
+
+--- Whether this is one of several steps that go on together.
+---@return boolean
+function runtime.is_step()
+  local running = coroutine.running()
+  return running ~= nil and steps_of[running] ~= nil
+end
+
+--- Work goes on for long: in an OpenResty worker, other requests are served now and then. Called
+--- between two pieces of the work, where nothing is half done that others could see; never in a
+--- transaction, which would keep the database locked. Like a wait, it may raise what a function of
+--- `every_second` raises.
+---@param now fun(): number a clock, in seconds
+function runtime.breathe(now)
+  if not can_yield() then
+    return
+  end
+  local time = now()
+  turn_began = turn_began or time
+  if time - turn_began < LONGEST_TURN then
+    return
+  end
+  if not runtime.is_step() then -- else who waits for the steps calls them
+    call_tickers()
+  end
+  yield(REST)
+end
+
+-- A script serves nobody, and its records are many.
+if not ngx then
+  function runtime.breathe() end
+end
+
 --- Wait without anything to wait for.
 ---@param seconds number
 ---@param block fun(seconds: number) what waits where nothing else can be done meanwhile
 function runtime.sleep(seconds, block)
   if can_yield() then
-    ngx.sleep(seconds)
+    yield(seconds)
   else
     block(seconds)
   end
@@ -105,17 +151,8 @@ local function drive(transports, idle)
     transport:run(seconds)
   end
   if can_yield() then
-    ngx.sleep(math.min(FIRST_SLEEP * 2 ^ math.min(idle or 0, 10), LONGEST_SLEEP))
+    yield(math.min(FIRST_SLEEP * 2 ^ math.min(idle or 0, 10), LONGEST_SLEEP))
   end
-end
-
-local steps_of = setmetatable({}, { __mode = "k" }) -- coroutine -> true: where it waits, it yields
-
---- Whether this is one of several steps that go on together.
----@return boolean
-function runtime.is_step()
-  local running = coroutine.running()
-  return running ~= nil and steps_of[running] ~= nil
 end
 
 -- Go on with a step until it waits again. Gives what it waits for; nil when it has ended.

@@ -255,3 +255,98 @@ print(shop.id)
     assert.is_true(payments.totalResults >= 400)
   end)
 end)
+
+describe("long work inside nginx", function()
+  local e, box, server
+
+  -- Each record costs much, so that one page of them is long work.
+  local LOCATIONS = [[
+location = /other {
+  content_by_lua_block {
+    local counts = package.loaded.counts
+    counts.others = counts.others + 1
+    ngx.say(counts.done and "done" or "under way")
+  }
+}
+location = /long {
+  content_by_lua_block {
+    local core, runtime = require "commerce.core", require "commerce.runtime"
+    local counts = package.loaded.counts
+    local ticks, deadline = 0, core.now() + 10
+    local stop = runtime.every_second(function() ticks = ticks + 1 end)
+    repeat
+      runtime.breathe(core.now)
+    until counts.others > 0 and ticks > 0 or core.now() > deadline
+    stop()
+    counts.done = true
+    ngx.say("others ", counts.others > 0, ", ticks ", ticks > 0)
+  }
+}
+location = /sync {
+  content_by_lua_block {
+    local commerce, core = require "commerce", require "commerce.core"
+    local convert, storing = require "commerce.sync.convert", require "commerce.sync.storing"
+    local counts = package.loaded.counts
+    local map, page, pages, answered = convert.map, storing.page, 0, 0
+    function convert.map(...)
+      local began = core.now()
+      repeat until core.now() - began > 0.002
+      return map(...)
+    end
+    function storing.page(...)
+      local before = counts.others
+      local ok, message, details = page(...)
+      pages = pages + 1
+      answered = answered + (counts.others > before and 1 or 0)
+      return ok, message, details
+    end
+    local app = assert(commerce.open())
+    local shop = assert(app:connect { secret_key = "sk_test_emulator" })
+    local report = assert(shop:sync { types = { "payments" } })
+    shop:close()
+    app:close()
+    counts.done = true
+    ngx.say("complete ", report.complete, ", pages ", pages > 0, ", answered in ",
+      answered == 0 and "none" or "some")
+  }
+}
+]]
+
+  before_each(function()
+    e = emulator.start { charges = 200, compact = true }
+    box = sandbox.new {}
+    server = nginx.start("examples/nginx.conf", { STRIPE_API_BASE = e.base,
+      COMMERCE_STORE = "sqlite:" .. box:path "long.db" }, function(text)
+      return "worker_processes 1;\n" .. text
+        :gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0", 1)
+        :gsub("init_worker%(%)", "%0\npackage.loaded.counts = { others = 0 }", 1)
+        :gsub("location / {", function(line) return LOCATIONS .. line end, 1)
+    end)
+  end)
+
+  after_each(function()
+    server:stop()
+    e:stop()
+    box:close()
+  end)
+
+  -- What a location answers, which others are asked beside.
+  local function answer_of(path)
+    local answer = io.popen(("curl -s -m 25 %s%s"):format(server.base, path))
+    local deadline = os.time() + 30
+    repeat
+      local _, body = server:request("GET", "/other")
+    until body ~= "under way\n" or os.time() > deadline
+    local text = answer:read "*a"
+    answer:close()
+    return text
+  end
+
+  it("lets other requests be answered, and tells that it is still there", function()
+    assert.equal("others true, ticks true\n", answer_of "/long")
+  end)
+
+  it("of a sync lets them be answered in the middle of a page", function()
+    assert.equal("complete true, pages true, answered in some\n", answer_of "/sync")
+  end)
+end)

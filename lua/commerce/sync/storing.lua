@@ -2,6 +2,7 @@
 
 local completing = require "commerce.sync.completing"
 local convert = require "commerce.sync.convert"
+local core = require "commerce.core"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
 local runtime = require "commerce.runtime"
@@ -28,6 +29,7 @@ end
 ---  nothing
 ---@param dated integer? when it changed (unix seconds), as an event told
 function storing.take(run, consumers, object, records, gone, dated)
+  runtime.breathe(core.now) -- nothing of this page is written yet
   -- a resource that dates its own changes needs no event's date
   local changed_at = not object.updated and dated or nil
   for _, consumer in ipairs(consumers) do
@@ -65,6 +67,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function storing.write(run, page)
+  runtime.breathe(core.now)
   local kept, reason, why = run.lease:keep()
   if not kept then
     return nil, reason, why
@@ -90,6 +93,7 @@ function storing.write(run, page)
   if not ok then
     return nil, message, details
   end
+  runtime.breathe(core.now)
   return runtime.go_on() -- what has been read is stored: a good moment to stop
 end
 
