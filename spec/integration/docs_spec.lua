@@ -131,6 +131,22 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
     assert.same(events, rows)
   end)
 
+  it("names what a hook's context has, all of it", function()
+    local source = contents "lua/commerce/sync/context.lua"
+    local text = readme():match "\n%- `context` has (.-)\n\n"
+    local fields, methods = text:match "^(.-)%. (.*)$"
+    local function names(of, pattern)
+      local list = {}
+      for name in of:gmatch(pattern) do
+        list[#list + 1] = name
+      end
+      table.sort(list)
+      return list
+    end
+    assert.same(names(source, "%-%-%-@field ([%l_]+)"), names(fields, "`([%l_]+)`"))
+    assert.same(names(source, "\nfunction methods:([%l_]+)"), names(methods, "`context:([%l_]+)%("))
+  end)
+
   it("has a row for every value function there is, in its own words", function()
     local expected, names = value_rows()
     local text = readme():match "\n| `commerce.values` |[^\n]*\n[^\n]*\n(.-)\n\n"

@@ -172,15 +172,27 @@ describe("the example", function()
     local charge = rows.fetch(e, "charges")[1]
     e:mutate { op = "update", id = charge.id,
       fields = { billing_details = { email = "jo@example-shop.com" } } }
+    local gone = rows.fetch(e, "charges", { query = "customer="
+      .. rows.fetch(e, "customers")[3].id })[1].customer
+    e:mutate { op = "delete", id = gone }
     local output = good "enrich"
     assert.matches("payments +complete", output)
     assert.equal(0, number("SELECT count(*) FROM payments WHERE id = '" .. charge.id .. "'"))
     local named = number [[SELECT count(*) FROM payments
       WHERE json_extract(data, '$.supplementalData.content.shop') IS NOT NULL]]
-    local with_customer = number [[SELECT count(*) FROM payments
-      WHERE json_extract(data, '$.supplementalData.content.stripe.customer') IS NOT NULL]]
+    local with_customer = number([[SELECT count(*) FROM payments
+      WHERE json_extract(data, '$.supplementalData.content.stripe.customer') != ']] .. gone .. "'")
     assert.is_true(named > 20)
     assert.equal(with_customer, named)
+  end)
+
+  it("enrich says that it may not read the customers, rather than leave them out", function()
+    e:control("keys", { key = "rk_test_no_customers", permissions = { "account", "charges",
+      "refunds", "events" } })
+    local status, output, errors = run("enrich", "", { STRIPE_SECRET_KEY = "rk_test_no_customers" })
+    assert.equal(1, status)
+    assert.matches("enrich%.lua:%d+: .*HTTP 403", output .. errors)
+    assert.matches("rak_customer_read", output .. errors, 1, true)
   end)
 
   it("change_feed passes each change on once", function()

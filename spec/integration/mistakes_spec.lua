@@ -202,6 +202,34 @@ assert(shop:sync { types = { "disputes" }, strict = true })
 ]], line = 4, says = { "shop.lua:3)", "it gave a boolean", "nothing (the record stays as it is)",
     "false (it is left out)" } },
 
+  { "writes a dot for the context's colon", [[
+shop:on("disputes", function(dispute, source, context)
+  return context.get("/v1/charges/" .. source.charge.id) and nil
+end)
+assert(shop:sync { types = { "disputes" }, strict = true })
+]], line = 6, says = { "shop.lua:4: get: it is called with a colon: context:get(…)" } },
+
+  { "fetches what is no path", [[
+shop:on("disputes", function(dispute, source, context)
+  dispute.reason = context:get(source.charge.id).id
+end)
+assert(shop:sync { types = { "disputes" }, strict = true })
+]], line = 6, says = { "shop.lua:4: get: a path such as '/v1/customers/cus_123' expected" } },
+
+  { "fetches several and gives one", [[
+shop:on("disputes:before_page", function(disputes, context)
+  context:get_all("/v1/charges/" .. disputes[1].id)
+end)
+assert(shop:sync { types = { "disputes" }, strict = true })
+]], line = 6, says = { "shop.lua:4: get_all: a list of paths expected, got string" } },
+
+  { "routes to a store's name", [[
+shop:on("disputes", function(dispute, source, context)
+  context:route "sqlite:other.db"
+end)
+assert(shop:sync { types = { "disputes" }, strict = true })
+]], line = 6, says = { "shop.lua:4: another application expected, from commerce.open" } },
+
   { "reads in a hook what is not there", [[
 shop:on("disputes", function(dispute, source)
   dispute.reason = source.charge.shipping.name

@@ -1,6 +1,7 @@
 -- What a hook is given beside its record: where in the sync it is, the way to Stripe through the
 -- same session, and the way to other stores. Called by sync.hooking.
 
+local errors = require "commerce.errors"
 local fetch = require "commerce.sync.fetch"
 
 local context = {}
@@ -26,6 +27,13 @@ function context.new(connection, options)
   }, context_mt)
 end
 
+local function check_self(self, name)
+  if getmetatable(self) ~= context_mt then
+    errors.refuse("%s: it is called with a colon: context:%s(…), not context.%s(…)", name, name,
+      name)
+  end
+end
+
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
@@ -33,6 +41,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function methods:get(path, query)
+  check_self(self, "get")
   return fetch.one(self.connection, path, query)
 end
 
@@ -42,13 +51,15 @@ end
 ---@return table<string, table> objects by path, without those that failed
 ---@return table<string, commerce.Details> failures by path
 function methods:get_all(paths, query)
+  check_self(self, "get_all")
   return fetch.many(self.connection, paths, query)
 end
 
 local function store_of(target)
   local store = type(target) == "table" and (target.store or target)
   if type(store) ~= "table" or type(store.write_page) ~= "function" then
-    error("an application (from commerce.open) or a store expected, got " .. type(target), 3)
+    errors.refuse("another application expected, from commerce.open { store = … }, got %s",
+      type(target))
   end
   return store
 end
@@ -56,6 +67,7 @@ end
 --- In a before_record hook: the record at hand goes to another store instead of this one.
 ---@param target commerce.App|commerce.Store
 function methods:route(target)
+  check_self(self, "route")
   self:copy(target)
   self._entry.routed = true
 end
@@ -63,9 +75,10 @@ end
 --- In a before_record hook: the record at hand goes to another store, too.
 ---@param target commerce.App|commerce.Store
 function methods:copy(target)
+  check_self(self, "copy")
   local store = store_of(target)
   if not self._entry then
-    error("a record can be sent to another store by a before_record hook only", 2)
+    errors.refuse("a record can be sent to another store by a before_record hook only")
   end
   self._entry.targets = self._entry.targets or {}
   self._entry.targets[store] = true

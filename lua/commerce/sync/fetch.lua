@@ -31,8 +31,18 @@ local function endpoint_of(path)
 end
 
 local function start(connection, path, query)
-  return connection.session:request { path = path, query = pairs_of(query),
-    endpoint = endpoint_of(path) }
+  if type(path) ~= "string" or not path:find "^/v%d+/" then
+    errors.refuse("get: a path such as '/v1/customers/cus_123' expected, got %s",
+      type(path) == "string" and "'" .. path .. "'" or type(path))
+  elseif query ~= nil and type(query) ~= "table" then
+    errors.refuse("get: a table of parameters expected, got %s", type(query))
+  end
+  local made, call = errors.try(connection.session.request, connection.session, { path = path,
+    query = pairs_of(query), endpoint = endpoint_of(path) })
+  if not made then
+    errors.refuse("get: %s", (tostring(call):gsub("^[^ ]*:%d+: ", "")))
+  end
+  return call
 end
 
 local function object_of(connection, path, response, message, details)
@@ -65,6 +75,9 @@ end
 ---@return table<string, table> objects by path, without those that failed
 ---@return table<string, commerce.Details> failures by path
 function fetch.many(connection, paths, query)
+  if type(paths) ~= "table" then
+    errors.refuse("get_all: a list of paths expected, got %s", type(paths))
+  end
   local objects, failures, pending, seen = {}, {}, {}, {}
   local at, idle = 1, 0
   while at <= #paths or #pending > 0 do
