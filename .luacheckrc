@@ -7,6 +7,8 @@ files["lua/commerce/runtime.lua"] = { globals = { "ngx" } }
 files["lua/commerce/files.lua"] = { globals = { "jit" } }
 files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "431", "631" } }
 files["lua/commerce/openresty.lua"] = { std = "ngx_lua" }
+files["spec/bench/wrk.lua"] = { globals = { "delay", "done", "init", "request", "setup", "wrk" },
+  read_globals = { "offset" } }
 files["spec/emulator/lua"] = { std = "ngx_lua" }
 files["spec/**/*_spec.lua"] = { std = "+busted" }
 exclude_files = { "build", "rockspec" }

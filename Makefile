@@ -191,6 +191,7 @@ lint: packages
 	  --suppress=missingInclude $(INCLUDE_lua5.4) csrc
 	luarocks lint rockspec/lua-commerce-scm-1.rockspec
 
+bench: TOOLS = wrk
 bench: packages
 	@$(MAKE) --no-print-directory all
 	@spec/bench/run $(PARTS)

@@ -1,0 +1,251 @@
+-- Measures the server: one nginx worker with the API over a database of many payments, asked by wrk
+-- on loopback; then what a sync does to other requests of the same worker, when it runs inside it
+-- and when `commerce worker` runs beside it. Called by spec/bench/run.
+
+local auth = require "commerce.api.auth"
+local client = require "spec.support.api_client"
+local commerce = require "commerce"
+local core = require "commerce.core"
+local emulator = require "spec.support.emulator"
+local keys = require "commerce.connection.keys"
+local model = require "commerce.model"
+local nginx = require "spec.support.nginx"
+local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
+local socket = require "socket"
+
+local PAYMENTS = tonumber(os.getenv "PAYMENTS") or 100000
+local DURATION = tonumber(os.getenv "DURATION") or 5 -- seconds of each measurement
+local CONNECTIONS, PAGE = 16, 100
+local REFUNDS = 1.12 -- payments a charge
+local SECRET, ACCOUNT = "whsec_bench_0123456789abcdef", "acct_1CommerceShop001"
+local WEBHOOKS = 10000 * DURATION -- more than can be taken in meanwhile
+
+local function note(...)
+  io.stderr:write(string.format(...), "\n")
+end
+
+-- ---------------------------------------------------------------- the database
+
+local function link(app, base, key)
+  return assert(app:connect { secret_key = key, base_url = base, rate = math.huge,
+    endpoint_rate = math.huge })
+end
+
+-- Another connection that a worker finds, all of which is to be synced.
+local function link_for_worker(url, base)
+  local app, key = assert(commerce.open { store = url }), "sk_live_emulator"
+  local company = assert(app:create_company { name = "Synced" })
+  local shop = assert(app:connect { secret_key = key, base_url = base, company = company.id })
+  assert(keys.keep(app, shop.row, assert(core.secret(key))))
+  shop:close()
+  app:close()
+end
+
+local function write_lines(path, count, line)
+  local file = assert(io.open(path, "w"))
+  for i = 1, count do
+    file:write(line(i), "\n")
+  end
+  file:close()
+  return path
+end
+
+-- Some payments of all ages, spread over the table.
+local function write_ids(app, path)
+  local ids, every = {}, math.max(1, math.floor(PAYMENTS / 5000))
+  local count = 0
+  for id in assert(app.store:records(model.find "payments", {})) do
+    count = count + 1
+    ids[#ids + 1] = count % every == 0 and id or nil
+  end
+  for i = #ids, 2, -1 do -- in no order
+    local j = math.random(i)
+    ids[i], ids[j] = ids[j], ids[i]
+  end
+  return write_lines(path, #ids, function(i)
+    return ids[i]
+  end), count
+end
+
+local function bytes_of(hex)
+  return (hex:gsub("%x%x", function(pair)
+    return string.char(tonumber(pair, 16))
+  end))
+end
+
+-- HMAC-SHA256 (RFC 2104) over what the core has.
+local function signer(secret)
+  local inner, outer = {}, {}
+  local function exclusive_or(a, b)
+    local result, bit = 0, 1
+    while a > 0 or b > 0 do
+      if a % 2 ~= b % 2 then
+        result = result + bit
+      end
+      a, b, bit = math.floor(a / 2), math.floor(b / 2), bit * 2
+    end
+    return string.char(result)
+  end
+  for i = 1, 64 do
+    local byte = secret:byte(i) or 0
+    inner[i], outer[i] = exclusive_or(byte, 0x36), exclusive_or(byte, 0x5c)
+  end
+  inner, outer = table.concat(inner), table.concat(outer)
+  return function(text)
+    return core.sha256(outer .. bytes_of(core.sha256(inner .. text)))
+  end
+end
+
+-- Events as Stripe sends them, of its usual size.
+local function write_webhooks(path)
+  local sign, now = signer(SECRET), os.time()
+  local padding = ("x"):rep(2500)
+  return write_lines(path, WEBHOOKS, function(i)
+    local body = ('{"id":"evt_bench%d","object":"event","type":"charge.updated","livemode":false,'
+      .. '"created":%d,"data":{"object":{"id":"ch_%d","object":"charge","description":"%s"}}}')
+      :format(i, now, i, padding)
+    return ("t=%d,v1=%s %s"):format(now, sign(("%d.%s"):format(now, body)), body)
+  end)
+end
+
+-- ---------------------------------------------------------------- measuring
+
+local function milliseconds(microseconds)
+  return ("%.2f ms"):format(tonumber(microseconds) / 1000)
+end
+
+local failed = false
+
+local function measure(server, name, kind, path, authorization, file)
+  local _, output = shell.run(("wrk -t1 -c%d -d%ds -s spec/bench/wrk.lua %s%s -- %s %s %s"):format(
+    CONNECTIONS, DURATION, server.base, path, kind, shell.quote(authorization), file or ""))
+  local rate, median, high, longest, errors = output:match "(%d+) (%d+) (%d+) (%d+) (%d+)%s*$"
+  assert(rate, output)
+  failed = failed or errors ~= "0"
+  print(("%-44s %9s %10s %10s %10s %s"):format(name, rate, milliseconds(median),
+    milliseconds(high), milliseconds(longest), errors == "0" and "" or errors .. " failed"))
+end
+
+-- Who else is at work here distorts all of it.
+local function load()
+  return (io.open("/proc/loadavg"):read "*l":match "^%S+")
+end
+
+local function memory_of(server)
+  for line in io.lines(("/proc/%s/status"):format((server:workers():match "%d+"))) do
+    local kilobytes = line:match "^VmRSS:%s*(%d+)"
+    if kilobytes then
+      return ("%.1f MB"):format(tonumber(kilobytes) / 1024)
+    end
+  end
+end
+
+-- nginx with one worker: the API, and beside it a location that does nothing.
+local function start(environment, options)
+  return nginx.start("examples/nginx.conf", environment, function(text)
+    return "worker_processes 1;\n" .. text:gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0")
+      :gsub("init_worker%(%)", ("init_worker { sync = %s }"):format(tostring(options.sync)))
+      :gsub("daily_limit", "%0")
+      :gsub('prefix = "/codat"', '%0, daily_limit = 1e9', 1)
+      :gsub("location / {", "location = /trivial {\n content_by_lua_block { ngx.say 'ok' }\n}\n%0")
+  end)
+end
+
+-- Until a sync reads its pages.
+local function wait_for_sync(e, server)
+  local deadline = socket.gettime() + 30
+  repeat
+    socket.sleep(0.1)
+      assert(socket.gettime() < deadline, "no sync begins: " .. server:log())
+  until (e:control("stats").requests or 0) > 40
+  socket.sleep(0.5)
+end
+
+local function requests_of(e)
+  return e:control("stats").requests or 0
+end
+
+local function measure_syncing(e, server, name)
+  local before, began = requests_of(e), socket.gettime()
+  measure(server, name, "trivial", "/trivial", "none")
+  note("  meanwhile %.0f pages a second were synced", (requests_of(e) - before)
+    / (socket.gettime() - began))
+end
+
+-- ---------------------------------------------------------------- all of it
+
+-- What is asked for: paths, ids, webhooks, a key.
+local function prepare(box, e, url)
+  local app = assert(commerce.open { store = url })
+  local shop = link(app, e.base, "sk_test_emulator")
+  note("filling a database from the emulator ...")
+  local report = assert(shop:sync { types = { "payments" } })
+  assert(report.complete, tostring(report))
+  local asked = { webhooks = write_webhooks(box:path "webhooks"),
+    key = "Basic " .. client.base64(assert(auth.create(app.store, {})).key),
+    data = ("/codat/companies/%s/connections/%s/data/commerce-payments"):format(
+      shop.row.company_id, shop.id) }
+  asked.ids, asked.count = write_ids(app, box:path "ids")
+  assert(app:add_webhook_secret("stripe-test", SECRET, { account = ACCOUNT }))
+  shop:close()
+  app:close()
+  return asked
+end
+
+local function measure_requests(server, asked)
+  print(("\n%d payments in SQLite, one nginx worker, %d connections on loopback, load %s"):format(
+    asked.count, CONNECTIONS, load()))
+  print(("%-44s %9s %10s %10s %10s"):format("", "requests/s", "p50", "p99", "longest"))
+  local pages = math.floor(asked.count / PAGE)
+  for _, page in ipairs { 1, math.floor(pages / 2), math.floor(pages * 0.9) } do
+    measure(server, ("page %d of %d payments each"):format(page, PAGE), "page",
+      ("%s'?pageSize=%d&page=%d'"):format(asked.data, PAGE, page), asked.key)
+  end
+  measure(server, "one payment by its id", "id", asked.data .. "/", asked.key, asked.ids)
+  measure(server, "a webhook, stored", "webhook", "/codat/webhooks/stripe-test", asked.key,
+    asked.webhooks)
+end
+
+local function run(box, e)
+  local environment = { COMMERCE_STORE = "sqlite:" .. box:path "bench.db",
+    COMMERCE_MASTER_KEY = os.getenv "COMMERCE_MASTER_KEY", STRIPE_API_BASE = e.base }
+  local asked = prepare(box, e, environment.COMMERCE_STORE)
+  local server = start(environment, { sync = false })
+  measure_requests(server, asked)
+  print("resident memory of the worker: " .. memory_of(server))
+
+  print(("\n%d connections that ask for something trivial, each after a pause of up to 10 ms")
+    :format(CONNECTIONS))
+  measure(server, "of an idle worker", "trivial", "/trivial", "none")
+  server:stop()
+
+  -- as Stripe is: 100 requests a second at most, none before 100 ms
+  e:control("latency", { ms = 100 })
+  e:control("limits", { enabled = true })
+  link_for_worker(environment.COMMERCE_STORE, e.base)
+  e:control("stats", { clear = true })
+  server = start(environment, { sync = true })
+  wait_for_sync(e, server)
+  measure_syncing(e, server, "while a sync runs inside it")
+  print("resident memory of the worker: " .. memory_of(server))
+  server:stop()
+
+  link_for_worker(environment.COMMERCE_STORE, e.base)
+  e:control("stats", { clear = true })
+  server = start(environment, { sync = false })
+  local wait = box:background("timeout -s INT " .. DURATION + 15 .. " build/commerce worker",
+    environment)
+  wait_for_sync(e, server)
+  measure_syncing(e, server, "while `commerce worker` runs beside it")
+  server:stop()
+  wait()
+end
+
+local box = sandbox.new {}
+local e = emulator.start { charges = math.ceil(PAYMENTS / REFUNDS) }
+local ok, message = pcall(run, box, e)
+e:stop()
+box:close()
+assert(ok, message)
+os.exit(failed and 1 or 0)
