@@ -37,6 +37,13 @@ describe("disputes", function()
     }, mapped())
   end)
 
+  it("copies no status of its transactions, which changes without an event", function()
+    local transactions = { { id = "txn_1TqLampClaim001", amount = -4200, status = "pending" } }
+    assert.same({ { id = "txn_1TqLampClaim001", amount = -4200 } },
+      mapped({ balance_transactions = transactions }).supplementalData.content.stripe
+        .balance_transactions)
+  end)
+
   describe("status", function()
     for _, case in ipairs {
       { "needs_response", "EvidenceRequired" }, { "under_review", "Processing" },

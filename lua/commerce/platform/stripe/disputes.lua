@@ -27,6 +27,19 @@ local function disputed_transactions(transaction, charge)
   return id and { { id = id, type = "Payment" } } or {}
 end
 
+-- A transaction becomes available without an event that would tell of its dispute: `transactions`
+-- knows what it is now.
+local function without_status(transactions)
+  local list = {}
+  for i, transaction in ipairs(transactions or {}) do
+    list[i] = {}
+    for name, value in pairs(transaction) do
+      list[i][name] = name ~= "status" and value or nil
+    end
+  end
+  return list
+end
+
 return mapping "disputes" {
   mapping.from { resource = "disputes", expand = { "data.charge" } },
 
@@ -41,7 +54,8 @@ return mapping "disputes" {
   createdDate = v.timestamp "created",
   sourceModifiedDate = v.timestamp "created",
   supplementalData = v.supplemental {
-    "payment_intent", "balance_transactions", "is_charge_refundable",
+    "payment_intent", "is_charge_refundable",
+    balance_transactions = v.with("balance_transactions", without_status),
     charge = v.id "charge",
     -- Stripe moved it into the payment method's details
     network_reason_code = v.first("network_reason_code",
