@@ -86,12 +86,20 @@ local function snapshot_of(page, i)
   return page:element(i, SNAPSHOT):match(INNER)
 end
 
--- The newest event of an object comes first: those after it can only date it, or tell that two
--- events share its second, so that its snapshot may not be the last one.
+--- What another event of an object's newest second adds. Their order is not sure: so no snapshot is
+--- the last one, but nothing comes after a deletion.
+---@param change commerce.Change
+---@param other commerce.Change of the same object and second
+function feed.tie(change, other)
+  change.snapshot = nil
+  change.deleted = change.deleted or other.deleted
+end
+
+-- The newest event of an object comes first: those after it can only date it, or share its second.
 local function merge(change, first)
   first.dated = first.dated or change.dated
   if change.at == first.at then
-    first.snapshot = nil
+    feed.tie(first, change)
   end
 end
 
@@ -171,7 +179,7 @@ local function united(a, b)
   newer.dated = math.max(a.dated or b.dated or 0, b.dated or a.dated or 0)
   newer.dated = newer.dated > 0 and newer.dated or nil
   if a.at == b.at then
-    newer.snapshot = nil
+    feed.tie(newer, b)
   end
   return newer
 end

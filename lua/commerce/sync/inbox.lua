@@ -23,13 +23,13 @@ local function changes_of(platform, row, own)
   return list
 end
 
--- The newest event of an object counts. Two in one second may have come in any order, so that
--- neither's snapshot is sure to be the last.
+-- The newest event of an object counts.
 local function merge(known, change)
   known.dated = math.max(known.dated or 0, change.dated or 0)
-  if change.at >= known.at then
-    known.snapshot = change.at > known.at and change.snapshot or nil
-    known.at, known.deleted = change.at, change.deleted
+  if change.at == known.at then
+    feed.tie(known, change)
+  elseif change.at > known.at then
+    known.snapshot, known.at, known.deleted = change.snapshot, change.at, change.deleted
   end
   known.dated = known.dated > 0 and known.dated or nil
   known.delivered = true

@@ -106,10 +106,16 @@ end
 
 -- ---------------------------------------------------------------- which objects are fetched
 
+-- When an object changed last, told apart from when it was deleted: that event may become visible
+-- after another one of its second.
+local function mark(change)
+  return change.deleted and -change.at or change.at
+end
+
 -- Within the lookback the feed repeats itself: what the last run saw in it needs no second look.
 -- Nor does what is older, which the feed tells where other lists have not been read for longer.
 local function is_known(saved, change)
-  return saved.applied ~= nil and saved.applied[change.id] == change.at
+  return saved.applied ~= nil and saved.applied[change.id] == mark(change)
     or change.at < saved.events_since - LOOKBACK and not change.delivered
 end
 
@@ -161,7 +167,7 @@ local function remember_applied(run, found)
     -- not of the newest second: another event may still come into it
     if change.at < found.newest and change.at >= found.newest - LOOKBACK then
       local list = run.applied[change.resource] or {}
-      run.applied[change.resource], list[change.id] = list, change.at
+      run.applied[change.resource], list[change.id] = list, mark(change)
     end
     -- what a followed list knows is dated already; what is older than the next run will look at is
     -- dated by none: not by what happens to be on the same page of the feed

@@ -1,0 +1,62 @@
+-- Deletions that the feed of changes tells at an unlucky time.
+
+local emulator = require "spec.support.emulator"
+local rows = require "spec.support.rows"
+local sandbox = require "spec.support.sandbox"
+local shops_at = require("spec.support.shops").new
+
+local KEY = "sk_test_emulator"
+
+describe("a deletion", function()
+  local e, box, shops, shop, path
+
+  setup(function()
+    e = emulator.start { charges = 100, compact = true }
+    box = sandbox.new()
+    shops = shops_at(e, box, KEY)
+  end)
+
+  teardown(function()
+    e:stop()
+    box:close()
+  end)
+
+  before_each(function()
+    e:reset { charges = 100, compact = true }
+    shop, path = shops.open()
+    shops.sync(shop)
+  end)
+
+  after_each(function()
+    shop:close()
+  end)
+
+  local function insert(object_type)
+    return e:mutate({ op = "insert", type = object_type, count = 1, key = KEY }).ids[1]
+  end
+
+  -- Something else happens, and the time goes on.
+  local function go_on(seconds)
+    local customers, now = rows.fetch(e, "customers"), e:advance(5)
+    e:mutate { op = "update", id = customers[#customers].id, fields = { name = "At " .. now },
+      key = KEY }
+    e:advance(seconds)
+  end
+
+  for _, object_type in ipairs { "customer", "price" } do
+    it("of a " .. object_type .. " is found though another event of its second was known before",
+      function()
+        local id = insert(object_type)
+        go_on(5)
+        shops.sync(shop) -- it is new: from now on it is in the part of its list that is read again
+        e:control("settings", { tick = 0 })
+        e:mutate { op = "update", id = id, fields = { metadata = { step = "1" } }, key = KEY }
+        e:mutate { op = "delete", id = id, lag = 300, key = KEY }
+        go_on(5)
+        shops.sync(shop)
+        go_on(400)
+        shops.sync(shop)
+        shops.assert_like_whole(path)
+      end)
+  end
+end)
