@@ -14,7 +14,9 @@ local WAITING = { EvidenceRequired = true, InquiryEvidenceRequired = true }
 local now = os.date("!%Y-%m-%dT%H:%M:%SZ")
 local soon = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() + DAYS * 86400)
 
-local told = app:checkpoint "disputes_told" or {}
+local told, failure = app:checkpoint "disputes_told"
+assert(not failure, failure) -- or all of them would be told again
+told = told or {}
 local count = 0
 for dispute in shop:records("disputes", { query = "dueDate>=" .. now .. "&&dueDate<" .. soon,
   orderBy = "dueDate" }) do

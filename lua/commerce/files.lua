@@ -13,6 +13,8 @@ local files = {}
 local methods = {}
 local file_mt = { __name = "commerce.File", __index = methods }
 
+local unclosed = {} -- where each file that is not closed yet was begun, by its path
+
 local function failed(path, message)
   -- "x.csv.part: No space left on device": the reader knows the file by its own name
   local reason = tostring(message):gsub("^.*%.part: ", ""):gsub("^" .. path:gsub("%W", "%%%0")
@@ -28,6 +30,7 @@ local function open(path, append, line_of)
   if not handle then
     return failed(path, message)
   end
+  unclosed[path] = not append and (errors.place() or "a script") or nil
   return setmetatable({ path = path, handle = handle, append = append, line_of = line_of,
     count = 0 }, file_mt)
 end
@@ -118,7 +121,7 @@ function methods:close()
     return true
   end
   local ok, message = self.handle:close()
-  self.handle = nil
+  self.handle, unclosed[self.path] = nil, nil
   if self.failure or not ok then
     os.remove(self.path .. ".part")
     return failed(self.path, self.failure or message)
@@ -130,6 +133,14 @@ function methods:close()
     end
   end
   return true
+end
+
+--- What is wrong with a program that ends now: a new file that was not closed is not there.
+---@return string? message nil if all are closed
+function files.forgotten()
+  local path, place = next(unclosed)
+  return path and ("%s: %s was not closed, so it is still %s.part: call its close()"):format(place,
+    path, path)
 end
 
 return files

@@ -219,6 +219,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function methods:connect(options)
+  mappings.check_self(self, "connect", "app")
   local allowed, message, details = within(self, options)
   if message then
     return nil, message, details
@@ -299,7 +300,7 @@ end
 ---@param run function
 ---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
 function methods:on(name, run, options)
-  mappings.check_self(self, "on")
+  mappings.check_self(self, "on", "app")
   self.hooks:add(self.mappings, name, run, options)
 end
 
@@ -330,6 +331,7 @@ end
 ---@param options table? see `commerce.connection.records`; mode: another one than the application's
 ---@return fun(): table? next
 function methods:records(type_name, options)
+  mappings.check_self(self, "records", "app")
   local all = records.options(options, {})
   if not all.mode then
     local name, message, details = self:mode()
@@ -348,7 +350,7 @@ end
 ---@param fields table<string, any>
 ---@param options table?
 function methods:extend(type_name, fields, options)
-  mappings.check_self(self, "extend")
+  mappings.check_self(self, "extend", "app")
   self.mappings:extend(type_name, fields, options)
 end
 
@@ -356,7 +358,7 @@ end
 ---@param name string
 ---@param declaration table
 function methods:define(name, declaration)
-  mappings.check_self(self, "define")
+  mappings.check_self(self, "define", "app")
   self.mappings:define(name, declaration, self.store)
 end
 

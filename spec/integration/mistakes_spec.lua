@@ -290,6 +290,36 @@ assert(app:connect { secret_key = "" })
 commerce.together(function() return shop:sync() end)
 ]], line = 3, says = { "a list of functions expected, got function", "{ step, step }" } },
 
+  { "syncs one connection twice at once", [[
+commerce.together {
+  function() return shop:sync { types = { "disputes" } } end,
+  function() return shop:sync { types = { "customers" } } end,
+}
+]], says = { "commerce: ", "a sync of this connection is under way already",
+    "one sync reads several types" } },
+
+  { "gives types as names", [[
+assert(shop:sync { types = { payments = true } })
+]], line = 3, says = { "types: none given", '{ "payments" }' } },
+
+  { "writes a date of its own country", [[
+assert(shop:sync { since = "01.02.2026" })
+]], line = 3, says = { "since: expected YYYY-MM-DD", "got '01.02.2026'" } },
+
+  { "swaps since and before", [[
+assert(shop:sync { since = "2026-02-01", before = "2026-01-01" })
+]], line = 3, says = { "nothing lies between since and before" } },
+
+  { "writes a dot for the application's colon", [[
+app.connect { secret_key = "sk_test_emulator" }
+]], line = 3, says = { "called with a colon: app:connect(…), not app.connect(…)" } },
+
+  { "forgets to close a file", [[
+local out = assert(commerce.csv(os.getenv "COMMERCE_STORE":match "/.*" .. ".csv", { "id" }))
+assert(shop:sync { types = { "disputes" } })
+for dispute in shop:records("disputes") do out:write(dispute) end
+]], line = 3, says = { "shop.db.csv was not closed", ".part", "close()" } },
+
   { "writes to a file with a dot", [[
 local out = assert(commerce.csv("payments.csv", { "id" }))
 out.write { id = "x" }

@@ -81,12 +81,13 @@ describe("a script", function()
 
   it("runs unchanged in nginx, in a request and in a timer", function()
     use_store "nginx"
+    local example = assert(io.open "examples/nightly_sync.lua")
     local configuration = box:write("nginx.conf", ([[
       include /etc/nginx/modules-enabled/*.conf;
       worker_processes 1;
       pid nginx.pid;
       error_log stderr warn;
-      env COMMERCE_STORE; env STRIPE_API_BASE; env OUT;
+      env COMMERCE_STORE; env STRIPE_API_BASE; env STRIPE_SECRET_KEY; env OUT;
       events {}
       http {
         access_log off;
@@ -99,9 +100,11 @@ describe("a script", function()
               ngx.say "begun"
             }
           }
+          location /example { content_by_lua_file "%s"; }
           location / { return 200 "here"; }
         }
-      }]]):format(script, script))
+      }]]):format(script, script, box:write("nightly_sync.lua", example:read "*a")))
+    example:close()
     local _, output = box:run "chmod 777 $(dirname $OUT)"
     assert.equal("", output)
     local server = nginx.start(configuration, box.environment)
@@ -118,6 +121,8 @@ describe("a script", function()
     end
     -- nothing is new now: one page each
     assert.matches("^test live ", box:read "out")
+    assert.equal(200, (server:request("GET", "/example")), server:log())
+    assert.is_true(rows.number(box:path "nginx.db", "SELECT count(*) FROM payments") > 50)
     assert.is_nil(server:log():find("[error]", 1, true), server:log())
     server:stop()
   end)

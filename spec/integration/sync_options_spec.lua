@@ -78,7 +78,7 @@ describe("connecting", function()
     assert.matches("publishable", refused "pk_test_Planted0123456789abcdef", 1, true)
     assert.matches("no Stripe secret key", refused "whsec_Planted0123456789abcdef", 1, true)
     assert.matches("space or a line end", refused "sk_test_Planted0123456789abcdef\n", 1, true)
-    assert.matches("is empty", refused "", 1, true)
+    assert.matches("no secret key given", refused "", 1, true)
     assert.equal(0, e:control("stats").requests)
   end)
 

@@ -3,6 +3,7 @@
 
 local commerce = require "commerce"
 local errors = require "commerce.errors"
+local files = require "commerce.files"
 local output = require "commerce.cli.output"
 local progress = require "commerce.cli.progress"
 local runtime = require "commerce.runtime"
@@ -67,6 +68,10 @@ function command.run(args)
   sync.progress = tell
   local ok, raised = errors.try(chunk, (table.unpack or unpack)(args.arguments)) -- luacheck: ignore
   if ok then
+    local forgotten = files.forgotten()
+    if forgotten then
+      return errors.fail("script", forgotten)
+    end
     return 0
   end
   local details = type(raised) == "table" and raised.kind and raised or nil

@@ -150,7 +150,8 @@ end
 -- One at a time: a hook that begins another one would have it read and write the same checkpoints.
 local function run_sync(self, options)
   if self.syncing then
-    errors.refuse("a sync of this connection is under way already")
+    errors.refuse("a sync of this connection is under way already: one at a time; one sync reads "
+      .. "several types at once")
   end
   self.syncing = true
   runtime.hold()

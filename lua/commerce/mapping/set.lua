@@ -51,9 +51,11 @@ end
 --- Raise unless a method was called with a colon, which is easily forgotten.
 ---@param self any
 ---@param name string the method's
-function set.check_self(self, name)
+---@param called string? what scripts call the object; "shop" if left out
+function set.check_self(self, name, called)
   if type(self) ~= "table" or type(self.mappings) ~= "table" then
-    errors.refuse("%s: it is called with a colon: shop:%s(…), not shop.%s(…)", name, name, name)
+    errors.refuse("%s: it is called with a colon: %s:%s(…), not %s.%s(…)", name, called or "shop",
+      name, called or "shop", name)
   end
 end
 

@@ -58,7 +58,7 @@ function sync.mappings(connection, names)
     end
   end
   if #chosen == 0 then
-    return nil, "types: none given"
+    return nil, 'types: none given; a list is expected, such as { "payments" }'
   end
   return chosen
 end
@@ -255,6 +255,9 @@ function sync.run(connection, options)
   since, wrong, why = time_of(options, "since")
   if not wrong then
     before, wrong, why = time_of(options, options["until"] ~= nil and "until" or "before")
+  end
+  if not wrong and since and before and since >= before then
+    wrong, why = select(2, errors.fail("usage", "nothing lies between since and before"))
   end
   if wrong then
     return nil, wrong, why
