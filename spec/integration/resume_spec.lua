@@ -237,6 +237,17 @@ describe("a killed sync", function()
       "SELECT status, error_message, count(*) FROM pulls GROUP BY 1, 2 ORDER BY 1"))
   end)
 
+  it("says so in all its pulls, also where another clock was ahead of its own", function()
+    new_store "clocks.db"
+    kill_at(0.3)
+    rows.sql(path, "INSERT INTO pulls (id, connection_id, data_type, status, requested, completed) "
+      .. "SELECT 'ahead ' || id, connection_id, data_type, 'Complete', '2100-01-01T00:00:00Z', "
+      .. "'2100-01-01T00:00:00Z' FROM pulls")
+    run()
+    assert.equal("Cancelled|8\nComplete|16\n", rows.sql(path,
+      "SELECT status, count(*) FROM pulls GROUP BY 1 ORDER BY 1"))
+  end)
+
   it("starts over when it is told to", function()
     new_store "full.db"
     kill_at(0.4)

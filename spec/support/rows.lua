@@ -19,8 +19,9 @@ local OLD = "2020-01-01T00:00:00Z"
 ---@param sql string
 ---@return string output one row a line, "|" between columns
 function rows.sql(path, sql)
-  local status, output, errors = shell.run(("sqlite3 -batch -bail %s %s"):format(shell.quote(path),
-    shell.quote(sql)))
+  -- patient with who is at work there at the moment
+  local status, output, errors = shell.run(("sqlite3 -batch -bail -cmd '.timeout 10000' %s %s")
+    :format(shell.quote(path), shell.quote(sql)))
   if status ~= 0 then
     error(errors .. output, 2)
   end

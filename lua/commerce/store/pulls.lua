@@ -28,6 +28,19 @@ function pulls:save_pull(pull)
   return true
 end
 
+--- End a connection's pulls that say they are under way though nobody works on them any more: to
+--- be called by who has the lease, before it begins its own.
+---@param connection_id string
+---@param now string the date of their end
+---@return integer? ended how many; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function pulls:end_killed_pulls(connection_id, now)
+  return self.db:run("UPDATE pulls SET status = 'Cancelled', completed = ?, "
+    .. "error_message = 'interrupted' WHERE connection_id = ? AND status = 'Fetching'", now,
+    connection_id)
+end
+
 -- ---------------------------------------------------------------- the latest
 
 -- One row by the index, whatever the history's length; rowid breaks the tie of two runs within one

@@ -248,15 +248,6 @@ local function pull_status(self, entry)
   return PULL_STATUS[details.status] or KIND_STATUS[details.kind] or "FetchError"
 end
 
--- A pull that still says "Fetching" when the next run begins was killed.
-local function close_killed_pull(self, pull, now)
-  if not pull or pull.status ~= "Fetching" then
-    return true
-  end
-  pull.status, pull.completed, pull.error_message = "Cancelled", now, "interrupted"
-  return self.store:save_pull(pull)
-end
-
 -- One that was asked for and waits is what this run does.
 local function pull_for(self, entry, waiting, now)
   if waiting then
@@ -273,17 +264,15 @@ end
 ---@return commerce.Details? details
 function methods:open()
   local now, names = time.now(), {}
-  local latest, message, details = self.store:latest_pulls(self.connection.id)
+  -- what still says "Fetching" was killed: nobody else has the lease
+  local ok, message, details = self.store:end_killed_pulls(self.connection.id, now)
   local waiting
-  if latest then
+  if ok then
     waiting, message, details = self.store:waiting_pulls(self.connection.id)
+    ok = waiting ~= nil
   end
-  local ok = waiting ~= nil
   for i, entry in ipairs(self.order) do
     names[i] = entry.type
-    if ok then
-      ok, message, details = close_killed_pull(self, latest[entry.type], now)
-    end
     if ok then
       entry.pull = pull_for(self, entry, waiting[entry.type], now)
       ok, message, details = self.store:save_pull(entry.pull)

@@ -401,6 +401,25 @@ return function(open, given)
       assert.equal("5", db:latest_pulls("c1").payments.id)
     end)
 
+    it("that were killed are ended, whichever is the latest", function()
+      local names = { "1", "2", "3", "4", "5" }
+      for i, fields in ipairs { { status = "Fetching", requested = "2026-03-01T08:00:00Z" }, {},
+        { status = "Queued" }, { status = "Fetching", data_type = "customers" },
+        { status = "Fetching", connection_id = "c2" } } do
+        assert(db:save_pull(pull(names[i], fields)))
+      end
+      assert.equal(2, db:end_killed_pulls("c1", "2026-03-04T08:00:00Z"))
+      local now = {}
+      for i, id in ipairs(names) do
+        now[i] = db:pull(id).status
+      end
+      assert.same({ "Cancelled", "Complete", "Queued", "Cancelled", "Fetching" }, now)
+      local ended = db:pull "1"
+      assert.same({ "2026-03-04T08:00:00Z", "interrupted" },
+        { ended.completed, ended.error_message })
+      assert.equal(0, db:end_killed_pulls("c1", "2026-03-05T08:00:00Z"))
+    end)
+
     it("are changed in place", function()
       assert(db:save_pull(pull("1", { status = "Fetching", read = 0, created = 0, changed = 0,
         unchanged = 0 })))

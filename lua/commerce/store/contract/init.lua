@@ -40,7 +40,7 @@ contract.PARTS = {
     writes = { "add_connection", "add_connection_error", "change_connection",
       "remove_connection", "resolve_connection_errors", "tell_failed_link" } },
   { name = "pulls", reads = { "count_pulls", "latest_complete_pulls", "latest_pulls", "pull",
-    "pull_dataset", "pulls" }, writes = { "save_pull" } },
+    "pull_dataset", "pulls" }, writes = { "end_killed_pulls", "save_pull" } },
   { name = "reads", reads = {}, writes = { "end_reads" } },
   { name = "queue", reads = { "counts", "leases", "pull_counts", "waiting_pulls" },
     writes = { "add_counts", "expire_lease", "lease", "queue_pulls", "release", "take_pulls" } },
