@@ -262,6 +262,8 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   if (code != CURLE_OK) {
     o.net = explain(r, code, &f->kind, words, sizeof words);
     f->curl = (int)code;
+    if (c->reach != CM_ANYWHERE && (r->refused == CM_BODY || code == CURLE_OPERATION_TIMEDOUT))
+      f->status = r->status; /* who sends webhooks needs no more of an answer */
   } else if (status >= 200 && status < 300) {
     if (r->watch)
       o.net = r->watch->accept(r->owner, r, words, sizeof words);

@@ -51,7 +51,7 @@ function core.uuid() end
 ---@field message string one line, without secrets
 ---@field retryable boolean whether the same request may succeed later
 ---@field attempts integer requests sent
----@field status integer? HTTP status
+---@field status integer? HTTP status; of a session with a `reach` also that of an answer that was too large or did not end in time
 ---@field type string? Stripe's error type
 ---@field code string? Stripe's error code, or OAuth's error, or what verify_signature found
 ---@field param string? the parameter Stripe complains of

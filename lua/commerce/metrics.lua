@@ -12,6 +12,10 @@ local COUNTERS = {
   stripe_rate_limited = "Answers of Stripe that said too fast (429).",
   syncs = "Syncs that workers have done.",
   syncs_failed = "Syncs of which some data type failed.",
+  webhook_attempts = "Attempts to deliver a webhook.",
+  webhook_attempts_failed = "Attempts to deliver a webhook that failed.",
+  webhooks_given_up = "Webhooks given up after the last attempt.",
+  webhook_consumers_disabled = "Webhook consumers disabled since nothing reached them.",
 }
 
 local function add(lines, name, kind, help, samples)
@@ -53,6 +57,24 @@ local function lags(store, now)
   return samples
 end
 
+-- How much waits for each webhook consumer, and since when.
+local function queues(store, now)
+  local found, message, details = {}, nil, nil
+  if not (store.lacking or {}).outbox then
+    found, message, details = store:webhook_queues()
+  end
+  if not found then
+    return nil, message, details
+  end
+  local waiting, ages = {}, {}
+  for id, queue in pairs(found) do
+    waiting[#waiting + 1] = { label("consumer", id), queue.waiting }
+    ages[#ages + 1] = { label("consumer", id),
+      queue.oldest and math.max(now - time.parse(queue.oldest), 0) or 0 }
+  end
+  return { waiting = waiting, ages = ages }
+end
+
 --- Everything there is to watch.
 ---@param store commerce.Store
 ---@param requests table<string, number> requests answered, by status
@@ -78,6 +100,12 @@ function metrics.text(store, requests, now)
   if samples then
     add(lines, "connection_lag_seconds", "gauge", "Time since the last sync of a connection.",
       samples)
+    samples, message, details = queues(store, now)
+  end
+  if samples then
+    add(lines, "webhooks_waiting", "gauge", "Webhooks that wait for a consumer.", samples.waiting)
+    add(lines, "webhooks_waiting_seconds", "gauge", "Age of the oldest webhook that waits.",
+      samples.ages)
     counts, message, details = store:counts()
   end
   if not counts then

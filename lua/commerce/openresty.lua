@@ -80,7 +80,7 @@ end
 local function open_store()
   local url = (settings or {}).store or commerce.store_url()
   return store.open(url, { wait = LONGEST_LOCK, sleep = function(seconds)
-    runtime.sleep(seconds, core.sleep) -- others are served meanwhile
+    runtime.sleep(seconds, core.sleep, core.now) -- others are served meanwhile
   end })
 end
 
@@ -115,8 +115,8 @@ local function stopping()
   return ngx.worker.exiting()
 end
 
--- Syncs as long as this nginx worker lives, on a database handle of its own. It waits as
--- commerce.runtime does, so that requests go on meanwhile.
+-- Syncs and delivers webhooks as long as this nginx worker lives, on a database handle of its own.
+-- It waits as commerce.runtime does, so that requests go on meanwhile.
 local function sync(premature)
   if premature then
     return
@@ -124,7 +124,8 @@ local function sync(premature)
   local ok, message = pcall(function()
     local opened = assert(open_store())
     local app = assert(commerce.open { store = opened })
-    local done, reason = worker.new(app, { log = log_event }):run(stopping)
+    local done, reason = worker.new(app, { log = log_event,
+      public_url = (settings or {}).public_url }):run(stopping)
     app:close()
     assert(done, reason)
   end)
@@ -140,8 +141,9 @@ local WORKER_OPTIONS = { sync = "boolean" }
 ---
 --- **context:** init_worker_by_lua*
 ---@param options table? sync: true syncs in the background inside one of nginx's workers, for a
----  small server that shall have no other process. It does what `commerce worker` does; both may
----  run on one store. A reload stops it at the next page, and the next worker goes on from there.
+---  small server that shall have no other process. It does what `commerce worker` does, webhooks
+---  included; both may run on one store. A reload stops it at the next page, and the next worker
+---  goes on from there.
 function openresty.init_worker(options)
   options = options or {}
   errors.check_options(options, WORKER_OPTIONS)

@@ -1,6 +1,7 @@
 -- Sending JSON to somebody else's server: a webhook, a chat, a queue. Never with a Stripe key.
 -- Called by commerce (init).
 
+local address = require "commerce.address"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
 local json = require "commerce.json"
@@ -12,13 +13,12 @@ local TIMEOUT = 30 -- seconds
 
 -- "https://host:port" and "/path?query".
 local function split(url)
-  local base, rest = tostring(url):match("^(%a+://[^/?#]+)(.*)$")
+  local base, target = address.split(url)
   if not base then
     errors.refuse("post: an address such as https://example.com/hook expected, got %s", type(url)
       == "string" and "a text without https://" or type(url))
   end
-  rest = rest:gsub("#.*$", "")
-  return base, rest:sub(1, 1) == "/" and rest or "/" .. rest
+  return base, target
 end
 
 --- Post a value as JSON. It is sent once: whether to send it again is the caller's to decide. In

@@ -15,24 +15,38 @@ local function can_yield()
   return phase == "rewrite" or phase == "access" or phase == "content" or phase == "timer"
 end
 
+local steps_of = setmetatable({}, { __mode = "k" }) -- coroutine -> true: where it waits, it yields
+
+--- Whether this is one of several steps that go on together.
+---@return boolean
+function runtime.is_step()
+  local running = coroutine.running()
+  return running ~= nil and steps_of[running] ~= nil
+end
+
 local tickers = {}
 
---- Have a function called about once a second while something is waited for, whatever it is: who
---- works for long has to say that it is still there.
+local function myself()
+  return coroutine.running() or "main" -- LuaJIT has none there
+end
+
+--- Have a function called about once a second while the caller waits for something, whatever it is:
+--- who works for long has to say that it is still there. What it raises is raised there.
 ---@param tick fun()
 ---@return fun() stop ends it
 function runtime.every_second(tick)
-  tickers[tick] = os.time()
+  tickers[tick] = { last = os.time(), owner = myself() }
   return function()
     tickers[tick] = nil
   end
 end
 
 local function call_tickers()
-  local now = os.time()
-  for tick, last in pairs(tickers) do
-    if last ~= now then
-      tickers[tick] = now
+  local now, me = os.time(), nil
+  for tick, ticker in pairs(tickers) do
+    me = me or myself()
+    if ticker.last ~= now and ticker.owner == me then
+      ticker.last = now
       tick()
     end
   end
@@ -50,15 +64,6 @@ local function yield(seconds)
   turn_began = nil
 end
 
-local steps_of = setmetatable({}, { __mode = "k" }) -- coroutine -> true: where it waits, it yields
-
---- Whether this is one of several steps that go on together.
----@return boolean
-function runtime.is_step()
-  local running = coroutine.running()
-  return running ~= nil and steps_of[running] ~= nil
-end
-
 --- Work goes on for long: in an OpenResty worker, other requests are served now and then. Called
 --- between two pieces of the work, where nothing is half done that others could see; never in a
 --- transaction, which would keep the database locked. Like a wait, it may raise what a function of
@@ -73,9 +78,7 @@ function runtime.breathe(now)
   if time - turn_began < LONGEST_TURN then
     return
   end
-  if not runtime.is_step() then -- else who waits for the steps calls them
-    call_tickers()
-  end
+  call_tickers()
   yield(REST)
 end
 
@@ -87,8 +90,14 @@ end
 --- Wait without anything to wait for.
 ---@param seconds number
 ---@param block fun(seconds: number) what waits where nothing else can be done meanwhile
-function runtime.sleep(seconds, block)
-  if can_yield() then
+---@param now fun(): number seconds of a clock that never goes back
+function runtime.sleep(seconds, block, now)
+  if runtime.is_step() then
+    local sleeper = { wake = now() + seconds, block = block, now = now }
+    repeat
+      coroutine.yield(sleeper)
+    until now() >= sleeper.wake
+  elseif can_yield() then
     yield(seconds)
   else
     block(seconds)
@@ -142,16 +151,53 @@ end
 
 local SLICE = 0.01 -- seconds of waiting, shared by all transports that are waited for
 
--- Wait for any of some transports. A script can wait for one at a time: of several, each gets its
--- share, and is looked at often.
-local function drive(transports, idle)
-  call_tickers()
-  local seconds = can_yield() and 0 or #transports == 1 and SCRIPT_WAIT or SLICE / #transports
+local behind = setmetatable({}, { __mode = "k" }) -- transport -> true
+
+--- Have others that are waited for at the same time not slowed down by a transport: it is driven
+--- when they have been.
+---@param transport userdata a `commerce.core` transport
+function runtime.behind(transport)
+  behind[transport] = true
+end
+
+-- Who only sleeps, and who waits for a transport, those behind last; and how long at most to wait.
+local function divide(waited)
+  local front, back, rest, block = {}, {}, SCRIPT_WAIT, nil
+  for _, each in ipairs(waited) do
+    if type(each) == "table" then
+      rest, block = math.min(rest, math.max(each.wake - each.now(), 0)), each.block
+    else
+      local list = behind[each] and back or front
+      list[#list + 1] = each
+    end
+  end
+  if #front == 0 then
+    front, back = back, front
+  end
+  return front, back, rest, block
+end
+
+local function run_all(transports, seconds)
   for _, transport in ipairs(transports) do
     transport:run(seconds)
   end
+end
+
+-- Wait for any of some transports. A script can wait for one at a time: of several, each gets its
+-- share, and is looked at often.
+local function drive(waited, idle)
+  call_tickers()
+  local front, back, rest, block = divide(waited)
   if can_yield() then
-    yield(math.min(FIRST_SLEEP * 2 ^ math.min(idle or 0, 10), LONGEST_SLEEP))
+    run_all(front, 0)
+    run_all(back, 0)
+    yield(#front == 0 and math.max(rest, FIRST_SLEEP)
+      or math.min(FIRST_SLEEP * 2 ^ math.min(idle or 0, 10), LONGEST_SLEEP))
+  elseif #front == 0 then
+    block(rest)
+  else
+    run_all(front, #front + #back == 1 and rest or SLICE / #front)
+    run_all(back, 0)
   end
 end
 
@@ -225,6 +271,7 @@ end
 ---@param idle integer? how many times in a row this caller has waited without finding anything
 function runtime.wait(transport, idle)
   if runtime.is_step() then
+    call_tickers()
     coroutine.yield(transport, idle)
   else
     drive({ transport }, idle)

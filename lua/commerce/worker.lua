@@ -1,11 +1,12 @@
--- The worker: does the pulls that were asked for, and those that the sync settings say are due.
--- Called by openresty and the command line.
+-- The worker: does the pulls that were asked for, and those that the sync settings say are due, and
+-- delivers webhooks meanwhile. Called by openresty and the command line.
 --
 -- Any number of workers may run on one store, on any number of hosts. Each takes a connection at a
 -- time under a lease that it renews while it works; what a worker leaves that dies is taken over
 -- when its lease has run out, and goes on from the last checkpoint.
 
 local core = require "commerce.core"
+local delivery = require "commerce.outbox.delivery"
 local errors = require "commerce.errors"
 local lease = require "commerce.sync.lease"
 local runtime = require "commerce.runtime"
@@ -25,15 +26,18 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 --- Make a worker.
 ---@param app commerce.App
 ---@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
----  ("sync", "failed", "lost", "stopped"), connection_id and what else there is to tell, without
----  secrets; connection: how to talk to Stripe, see `commerce.connection.connect`
+---  ("sync", "failed", "lost", "stopped", those of `outbox.delivery`), connection_id and what else
+---  there is to tell, without secrets; connection: how to talk to Stripe, see
+---  `commerce.connection.connect`; public_url: see `outbox.delivery`
 ---@return commerce.Worker
 function worker.new(app, options)
   options = options or {}
-  errors.check_options(options, { lease = "number", log = "function", connection = "table" })
+  errors.check_options(options, { lease = "number", log = "function", connection = "table",
+    public_url = "string" })
   return setmetatable({ app = app, store = app.store, id = lease.worker(),
     lease = options.lease or LEASE, log = options.log or function() end,
-    options = options.connection or {}, looked = nil, applied = {} }, worker_mt)
+    options = options.connection or {}, looked = nil, applied = {},
+    public_url = options.public_url }, worker_mt)
 end
 
 -- ---------------------------------------------------------------- what is due
@@ -336,19 +340,80 @@ function methods:step(stopping)
   return true
 end
 
---- Work until told to stop.
+-- ---------------------------------------------------------------- going on
+
+local function sync(self, stopping)
+  while not stopping() do
+    local worked, message, details = self:step(stopping)
+    if worked == nil then
+      return nil, message, details
+    elseif not worked then
+      runtime.sleep(IDLE, core.sleep, core.now)
+    end
+  end
+  return true
+end
+
+-- Works with what delivers, where the store has an outbox.
+local function with_delivery(self, work)
+  if (self.store.lacking or {}).outbox then
+    return true
+  end
+  local found = delivery.new(self.store, { log = self.log, public_url = self.public_url })
+  local ran, ok, message, details = pcall(work, found)
+  found:close()
+  if not ran then
+    error(ok, 0)
+  end
+  return ok, message, details
+end
+
+--- Deliver the webhooks that are due now, each once.
+---@param stopping (fun(): any)? true: what is not sent by then waits
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Details? details
+function methods:deliver(stopping)
+  return with_delivery(self, function(found)
+    return found:drain(stopping or never)
+  end)
+end
+
+--- Work until told to stop: sync, and deliver webhooks meanwhile. Where the one fails, the other
+--- ends, too.
 ---@param stopping (fun(): any)? see `step`
 ---@return boolean? ok nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
 function methods:run(stopping)
   stopping = stopping or never
-  while not stopping() do
-    local worked, message, details = self:step(stopping)
-    if worked == nil then
-      return nil, message, details
-    elseif not worked then
-      runtime.sleep(IDLE, core.sleep)
+  local over = false
+  local function is_over()
+    return over or stopping()
+  end
+  local function part(work)
+    return function()
+      local ran, ok, message, details = pcall(work)
+      over = over or not ran or not ok
+      if not ran then
+        error(ok, 0)
+      end
+      return { ok = ok, message = message, details = details }
+    end
+  end
+  local ends = runtime.together {
+    part(function()
+      return sync(self, is_over)
+    end),
+    part(function()
+      return with_delivery(self, function(found)
+        return found:run(is_over)
+      end)
+    end),
+  }
+  for _, ended in ipairs(ends) do
+    if not ended.ok then
+      return nil, ended.message, ended.details
     end
   end
   return true

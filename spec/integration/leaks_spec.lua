@@ -263,6 +263,41 @@ describe("no secret comes out", function()
     assert.equal("", box:files_with(key))
   end)
 
+  it("of what webhooks are signed with, once it has been shown", function()
+    run(0, "webhooks reach network")
+    local shown = {}
+    local function show(arguments)
+      shown[#shown + 1] = run(0, arguments):match "whsec_([%w+/]+)"
+      said[#said - 1] = "" -- here, and nowhere else
+    end
+    show "webhooks add http://127.0.0.1:1/hook"
+    local id = rows.sql(box:path "commerce.db", "SELECT id FROM webhook_consumers"):match "%S+"
+    show("webhooks secret --json " .. id)
+    show("webhooks secret " .. id)
+    run(0, "companies create Told")
+    run(0, "worker --once")
+    for _, arguments in ipairs { "list", "list --json", "messages " .. id,
+      "messages --json " .. id, "replay --since 2026-01-01 " .. id, "disable " .. id,
+      "enable --json " .. id, "reach --json" } do
+      run(0, "webhooks " .. arguments)
+    end
+    for _, arguments in ipairs { "add " .. LIVE, "add https://example.com --event " .. LIVE,
+      "add https://example.com --tag " .. LIVE, "messages " .. LIVE, "reach " .. LIVE,
+      "replay " .. id .. " --message " .. LIVE, "replay " .. id .. " --since " .. LIVE } do
+      assert.is_true(keep(box:commerce("webhooks " .. arguments)) > 0, arguments)
+    end
+    run(0, "rekey --json")
+    assert.equal(3, #shown)
+    for _, secret in ipairs(shown) do
+      assert.equal(32, #secret)
+      assert.is_nil(table.concat(said, "\n"):find(secret, 1, true))
+      assert.equal("", box:files_with(secret))
+    end
+    run(0, "webhooks delete --yes " .. id)
+    nothing_said()
+    nothing_stored()
+  end)
+
   it("of a secret that was dropped", function()
     local envelope = rows.sql(box:path "commerce.db",
       "SELECT envelope FROM secrets WHERE owner LIKE 'connection:%'"):gsub("%s", "")

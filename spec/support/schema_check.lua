@@ -160,6 +160,13 @@ local checkers = {
   map = function(_, value)
     return type(value) == "table"
   end,
+  uuid = function(_, value)
+    return type(value) == "string" and #value == 36
+      and value:find "^%x+%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x+$" ~= nil
+  end,
+  url = function(_, value)
+    return type(value) == "string" and value:find "^https?://[%w%.:]+/[%w/%-]+$" ~= nil
+  end,
   -- { content = { stripe = {…} } }, with no null and nothing empty among the fields
   supplemental = function(_, value)
     if not only_key(value, "content") or not only_key(value.content, "stripe")
@@ -210,6 +217,20 @@ function check(schema, value, path, problems, more)
   elseif not checkers[schema.kind](schema, value) then
     problems[#problems + 1] = path .. " is no " .. schema.kind .. ": " .. tostring(value)
   end
+end
+
+--- The words that schemas are written in, and the check against one.
+schema_check.words = { object = object, list = list, enum = enum }
+
+--- Hold any value against a schema.
+---@param schema table of `schema_check.words`, or { kind = "string" } and the like
+---@param value any
+---@param path string what it is called
+---@return string[] problems empty if there are none
+function schema_check.against(schema, value, path)
+  local problems = {}
+  check(schema, value, path, problems)
+  return problems
 end
 
 --- Hold a record against the published schema.

@@ -1,6 +1,8 @@
 -- Companies, their connections and webhook consumers over the API.
 
 local client = require "spec.support.api_client"
+local consumers = require "commerce.outbox.consumers"
+local master_key = require "spec.support.master_key"
 
 local COMPANY = "/companies/" .. client.COMPANY
 local NOBODY = "cccccccc-0000-4000-8000-000000000009"
@@ -232,6 +234,8 @@ describe("over the API", function()
   end)
 
   describe("a webhook consumer", function()
+    local set_key = master_key.use(master_key.ONE)
+
     it("is created, listed and deleted", function()
       local status, made = api:call("POST", "/webhooks", { url = "https://example.com/hooks?a=1",
         eventTypes = { "read.completed", "connection.connected" }, companyTags = { "region:eu" } })
@@ -260,11 +264,35 @@ describe("over the API", function()
       end)
     end
 
-    it("may be on this machine, without TLS", function()
-      for _, url in ipairs { "http://localhost:8080/x", "http://127.0.0.1/", "http://localhost" } do
+    it("may be on this machine, without TLS, where the operator allows it", function()
+      local urls = { "http://localhost:8080/x", "http://127.0.0.1/", "http://localhost" }
+      for _, url in ipairs(urls) do
+        assert.equal(400, (api:call("POST", "/webhooks", { url = url })))
+      end
+      assert(consumers.set_reach(api.store, "network"))
+      for _, url in ipairs(urls) do
         assert.equal(201, (api:call("POST", "/webhooks", { url = url })))
       end
-      assert.equal(400, (api:call("POST", "/webhooks", { url = "http://localhost.example.com" })))
+    end)
+
+    it("has a secret that the API does not show, and needs a master key for it", function()
+      local _, made = api:call("POST", "/webhooks", { url = "https://example.com" })
+      assert.same({ id = made.id, url = "https://example.com", disabled = false, eventTypes = {},
+        companyTags = {} }, made)
+      assert.equal(1, #api.store:secrets_of("consumer:" .. made.id))
+      assert.equal(204, (api:call("DELETE", "/webhooks/" .. made.id)))
+      assert.same({}, api.store:secrets_of "consumer:")
+      set_key(nil)
+      local status, answer = api:call("POST", "/webhooks", { url = "https://example.com" })
+      assert.equal(409, status)
+      assert.matches("COMMERCE_MASTER_KEY is not set", answer.error, 1, true)
+    end)
+
+    it("is one of fifty", function()
+      for _ = 1, 50 do
+        assert.equal(201, (api:call("POST", "/webhooks", { url = "https://example.com" })))
+      end
+      assert.equal(409, (api:call("POST", "/webhooks", { url = "https://example.com" })))
     end)
   end)
 end)

@@ -15,7 +15,7 @@ local CASES = { "json", "model", "query" } -- of the store contract
 -- Module -> the modules of this library that it may require; "x.*" where it makes up the name.
 local STAGES = {
   -- leaf helpers
-  decimal = {}, errors = { "suggest" }, json = { "decimal", "errors" }, report = {},
+  address = {}, decimal = {}, errors = { "suggest" }, json = { "decimal", "errors" }, report = {},
   runtime = { "errors" }, suggest = {}, time = {},
   csv = { "json" }, files = { "csv", "errors", "json" },
   -- hooks: their names and the boundary around them; sync calls them
@@ -149,6 +149,7 @@ local FLOORS = {
   { "webhook" },
   { "link", "link.callback", "link.exchange", "link.migrate", "link.state" },
   { "post" },
+  { "outbox.consumers" },
   { "init" },
   { "webhook.endpoint" },
   { "api", "api.answer", "api.api_keys", "api.auth", "api.companies", "api.connections", "api.data",
@@ -156,6 +157,7 @@ local FLOORS = {
     "api.profile", "api.refresh", "api.router", "api.schemas", "api.scope", "api.sync_settings",
     "api.webhooks" },
   { "pages", "pages.html", "pages.redirect" },
+  { "outbox.delivery", "outbox.payload" },
   { "metrics" },
   { "worker" },
   { "openresty" },
@@ -164,7 +166,7 @@ local FLOORS = {
     "cli.format", "cli.integrations", "cli.keys", "cli.link", "cli.main", "cli.mode", "cli.nginx",
     "cli.output", "cli.progress", "cli.rekey", "cli.run", "cli.secret_option", "cli.serve",
     "cli.remap", "cli.settings", "cli.show", "cli.status", "cli.sync", "cli.sync_many",
-    "cli.terminal", "cli.verify", "cli.worker" },
+    "cli.terminal", "cli.verify", "cli.webhooks", "cli.worker" },
 }
 
 local STUBS = { ["core.d"] = true } -- annotations of the C core for editors; required by nobody

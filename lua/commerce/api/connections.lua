@@ -22,13 +22,14 @@ local function error_shown(row)
     status = row.resolved and "Resolved" or "Active", resolvedOnUtc = row.resolved }
 end
 
---- A connection as Codat's API gives it.
----@param context table
+--- A connection as Codat describes it.
+---@param context table integration_of, and what `links` needs
 ---@param row table of the store, or a connection
+---@param errors table[] what was wrong with it, as the store gives it
 ---@return table
-function connections.shown(context, row)
+function connections.described(context, row, errors)
   local facts, problems = integrations.facts(row.integration), json.array {}
-  for i, problem in ipairs(must(context.store:connection_errors(row.id))) do
+  for i, problem in ipairs(errors) do
     problems[i] = error_shown(problem)
   end
   return { id = row.id, integrationId = facts.integrationId, integrationKey = facts.key,
@@ -36,6 +37,14 @@ function connections.shown(context, row)
     platformName = context.integration_of(row).title, linkUrl = links.connection(context, row),
     status = row.status, created = row.created, lastSync = row.last_sync,
     dataConnectionErrors = problems }
+end
+
+--- A connection as Codat's API gives it.
+---@param context table
+---@param row table of the store, or a connection
+---@return table
+function connections.shown(context, row)
+  return connections.described(context, row, must(context.store:connection_errors(row.id)))
 end
 
 local DATASET = query.dataset("Connection", { id = "string", integrationId = "string",

@@ -16,6 +16,33 @@ function common.store_options(command)
     :argname "URL"
 end
 
+--- Check --limit, where it was given, and make it a number.
+---@param args table changed
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function common.check_limit(args)
+  local limit = args.limit and tonumber(args.limit)
+  if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
+    return errors.fail("usage", ("--limit: a whole number expected, got '%s'"):format(args.limit))
+  end
+  args.limit = limit
+  return true
+end
+
+--- Check --public-url, where it was given.
+---@param args table
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function common.check_public_url(args)
+  if args.public_url and not args.public_url:find "^https?://[%w%.%-:/_~%[%]]+$" then
+    return errors.fail("usage", ("--public-url %s: expected an address such as "
+      .. "https://data.example.com"):format(args.public_url))
+  end
+  return true
+end
+
 --- The mode of the key in the environment, which it carries by its prefix.
 ---@return "test"|"live"|nil mode nil without a key; what is none is told by who uses it
 function common.key_mode()

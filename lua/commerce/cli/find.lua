@@ -1,5 +1,5 @@
--- Which company or connection a person means: its id, the beginning of it, or a name that only one
--- has. Called by the commands.
+-- Which company, connection or webhook consumer a person means: its id, the beginning of it, or a
+-- name that only one has. Called by the commands.
 
 local common = require "commerce.cli.common"
 local errors = require "commerce.errors"
@@ -21,6 +21,11 @@ local function is_beginning(text, id)
   return #text >= LEAST and id:sub(1, #text) == text:lower()
 end
 
+-- Kind -> several of it, and the command that lists them.
+local KINDS = { company = { "companies", "companies" },
+  connection = { "connections", "connections" },
+  ["webhook consumer"] = { "webhook consumers", "webhooks" } }
+
 -- The one of a list that is meant.
 local function choose(list, kind, text, names)
   local found = {}
@@ -37,14 +42,14 @@ local function choose(list, kind, text, names)
     return found[1]
   elseif #found == 0 then
     return errors.fail("usage", ("no %s '%s': `commerce %s list` shows what there is"):format(kind,
-      text, kind == "company" and "companies" or "connections"))
+      text, KINDS[kind][2]))
   end
   local ids = {}
   for i = 1, math.min(#found, 5) do
     ids[i] = found[i].id
   end
   return errors.fail("usage", ("%d %s are called '%s': name one by its id (%s%s)"):format(#found,
-    kind == "company" and "companies" or "connections", text, table.concat(ids, ", "),
+    KINDS[kind][1], text, table.concat(ids, ", "),
     #found > #ids and ", ..." or ""))
 end
 
@@ -114,6 +119,20 @@ function find.connection(app, text)
   end
   local _, other, why = other_mode(app, text)
   return nil, other or message, why or details
+end
+
+--- A webhook consumer.
+---@param app commerce.App
+---@param text string its id, at least the first four characters of it, or its address
+---@return table? consumer as the store gives it; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function find.consumer(app, text)
+  local list, message, details = app.store:webhook_consumers()
+  if not list then
+    return nil, message, details
+  end
+  return choose(list, "webhook consumer", text, { "id", "url" })
 end
 
 return find

@@ -16,7 +16,8 @@ local SIGINT = 2 -- the signal of Ctrl-C
 local STOPS_CLEANLY = { sync = true, run = true }
 
 local COMMANDS = { "sync", "run", "show", "status", "verify", "remap", "coverage", "companies",
-  "connections", "link", "integrations", "mode", "rekey", "settings", "keys", "worker", "serve" }
+  "connections", "link", "integrations", "mode", "rekey", "settings", "keys", "webhooks", "worker",
+  "serve" }
 
 local EPILOG = [[
 Environment:

@@ -31,11 +31,8 @@ local function check(args)
   if not address or tonumber(port) < 1 or tonumber(port) > 65535 then
     return errors.fail("usage", ("--listen %s: expected ADDRESS:PORT, such as 127.0.0.1:8080")
       :format(args.listen))
-  elseif args.public_url and not args.public_url:find "^https?://[%w%.%-:/_~%[%]]+$" then
-    return errors.fail("usage", ("--public-url %s: expected an address such as "
-      .. "https://data.example.com"):format(args.public_url))
   end
-  return true
+  return common.check_public_url(args)
 end
 
 -- Makes the store if there is none, and a first key if there is no key.
@@ -60,8 +57,12 @@ local function shown_host(listen)
   return (listen:gsub("^0%.0%.0%.0:", "127.0.0.1:"))
 end
 
+local function base_of(args)
+  return args.public_url or "http://" .. shown_host(args.listen)
+end
+
 local function print_welcome(args, prepared)
-  local base = args.public_url or "http://" .. shown_host(args.listen)
+  local base = base_of(args)
   output.line(("serving %s on %s"):format(prepared.store, base))
   output.line(("  API         %s/companies (and what %s/openapi.json says)"):format(base, base))
   output.line(("  Stripe      %s/oauth/callback is a redirect URI for linking,"):format(base))
@@ -100,7 +101,8 @@ local function run_children(args, prepared, server)
   end)
   if ok and not args.no_worker then
     children[2] = nginx.child("the worker", nginx.own_command() .. " worker --store "
-      .. nginx.quote(prepared.store), server.folder)
+      .. nginx.quote(prepared.store) .. " --public-url " .. nginx.quote(base_of(args)),
+      server.folder)
   end
   if ok then
     print_welcome(args, prepared)

@@ -163,11 +163,11 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function command.run(args)
-  local limit = args.limit and tonumber(args.limit)
-  if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
-    return errors.fail("usage", ("--limit: a whole number expected, got '%s'"):format(args.limit))
+  local ok, wrong, why = common.check_limit(args)
+  if not ok then
+    return nil, wrong, why
   end
-  args.limit = limit or args.format == "table" and TABLE_LIMIT or nil
+  args.limit = args.limit or args.format == "table" and TABLE_LIMIT or nil
   return common.with_app(show)(args)
 end
 

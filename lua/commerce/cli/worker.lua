@@ -1,4 +1,4 @@
--- `commerce worker`: the background process that syncs. Called by cli.
+-- `commerce worker`: the background process that syncs and delivers webhooks. Called by cli.
 
 local common = require "commerce.cli.common"
 local core = require "commerce.core"
@@ -12,9 +12,11 @@ local command = {}
 --- Declare the command.
 ---@param parser table argparse parser
 function command.define(parser)
-  local found = parser:command("worker", "Sync in the background: what is asked for over the API, "
-    .. "and what the settings say is due. Any number may run on one store.")
+  local found = parser:command("worker", "Sync in the background what is asked for over the API "
+    .. "and what the settings say is due, and deliver webhooks. Any number may run on one store.")
   common.store_options(found)
+  found:option("--public-url", "How merchants reach the server; it stands in webhooks "
+    .. "(default: where `commerce serve` listens, http://127.0.0.1:8080)."):argname "URL"
   found:flag("--once", "Do what there is to do now, and end.")
 end
 
@@ -31,18 +33,25 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function command.run(args)
-  local app, message, details = common.open_existing(args)
+  local ok, message, details = common.check_public_url(args)
+  local app
+  if ok then
+    app, message, details = common.open_existing(args)
+  end
   if not app then
     return nil, message, details
   end
-  local it = worker.new(app, { log = log })
+  local it = worker.new(app, { log = log, public_url = args.public_url })
   core.hold_interrupts() -- Ctrl-C, or a supervisor's SIGTERM: what is not finished is given back
-  local worked, ok
+  local worked
   if args.once then
     repeat
       worked, message, details = it:step(core.interrupted)
     until not worked or core.interrupted()
     ok = worked ~= nil
+    if ok then
+      ok, message, details = it:deliver(core.interrupted)
+    end
   else
     log { event = "started", worker = it.id }
     ok, message, details = it:run(core.interrupted)

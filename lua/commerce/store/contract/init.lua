@@ -107,17 +107,20 @@ local function missing(store, part)
 end
 
 --- Take a store of a user's own. Raises, at the user's line, if it lacks a method that every sync
---- needs; what only servers need it may lack, and says so when it is asked for.
+--- needs; what only servers need it may lack, and says so when it is asked for (and in `lacking`,
+--- by parts).
 ---@param store any
 ---@return commerce.Store
 function contract.accept(store)
   local lacking = {}
+  store.lacking = {}
   for _, part in ipairs(contract.PARTS) do
     local names = missing(store, part)
     for _, name in ipairs(names) do
       if not part.server then
         lacking[#lacking + 1] = name
       else
+        store.lacking[part.name] = true
         store[name] = function()
           return errors.fail("store", ("this store has no %s (its method %s)"):format(
             part.name:gsub("_", " "), name))
