@@ -132,7 +132,7 @@ describe("commerce, when something is wrong,", function()
       ["sync --type ''"] = { "type" },
       ["sync --since yesterday"] = { "since", "YYYY-MM-DD", "'yesterday'" },
       ["sync --since 2026-02-30"] = { "since", "'2026-02-30'" },
-      ["sync --store mysql:shop"] = { "mysql:shop", "sqlite:PATH" },
+      ["sync --store mysql:shop"] = { "mysql:…", "sqlite:PATH" },
       ["sync --store commerce.db"] = { "commerce.db", "sqlite:PATH" },
       ["sync --store sqlite:"] = { "sqlite:PATH" },
       ["show"] = { "type" },

@@ -32,7 +32,10 @@ end
 function store.open(url, options)
   local scheme, rest = tostring(url):match("^(%w+):(.*)$")
   local module = scheme and rest ~= "" and module_of(scheme)
-  if not module then
+  if not module and scheme and rest ~= "" then -- the rest may hold a password
+    return errors.fail("usage", ("store '%s:…': expected sqlite:PATH; there is no module "
+      .. "commerce.stores.%s with a function open"):format(scheme, scheme))
+  elseif not module then
     return errors.fail("usage", ("store '%s': expected sqlite:PATH"):format(tostring(url)))
   end
   return module.open(rest, options or {})
