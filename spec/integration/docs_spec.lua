@@ -131,6 +131,16 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
     assert.same(events, rows)
   end)
 
+  it("names fields of the report that there are", function()
+    local text, count = readme():match "`report%.types` is a list with an entry a type: (.-)\n", 0
+    local report = contents "lua/commerce/report.lua"
+    for name in text:gmatch "`(%l+)`" do
+      count = count + 1
+      assert.truthy(report:find("---@field " .. name .. " ", 1, true), name)
+    end
+    assert.is_true(count >= 10)
+  end)
+
   it("names what a hook's context has, all of it", function()
     local source = contents "lua/commerce/sync/context.lua"
     local text = readme():match "\n%- `context` has (.-)\n\n"
