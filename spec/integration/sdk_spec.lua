@@ -2,6 +2,7 @@
 -- worker beside it and the emulator behind it. See spec/sdk.
 
 local auth = require "commerce.api.auth"
+local consumers = require "commerce.outbox.consumers"
 local emulator = require "spec.support.emulator"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
@@ -21,6 +22,7 @@ describe("Codat's SDKs", function()
       COMMERCE_MASTER_KEY = MASTER_KEY, STRIPE_API_BASE = e.base }
     local opened = assert(store.open(environment.COMMERCE_STORE))
     key = assert(auth.create(opened)).key
+    assert(consumers.set_reach(opened, "network"))
     opened:close()
     server = nginx.start("examples/nginx.conf", environment, function(text)
       return text:gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0", 1)

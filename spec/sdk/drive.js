@@ -1,10 +1,13 @@
 // Codat's own clients drive the API as their users would: only serverURL differs from a program
 // written for Codat. Prints a line for each step that worked; the first that does not ends it.
 //
-//   SERVER_URL, API_KEY, STRIPE_KEY in the environment; a worker must run on the server's store.
+//   SERVER_URL, API_KEY, STRIPE_KEY in the environment; a worker must run on the server's store,
+//   and webhooks be allowed to reach this machine.
 "use strict";
 
 const assert = require("node:assert/strict");
+const http = require("node:http");
+const shared = require("@codat/platform/sdk/models/shared");
 const { CodatPlatform } = require("@codat/platform");
 const { CodatCommerce } = require("@codat/commerce");
 
@@ -222,15 +225,64 @@ async function settings(companyId) {
   step("settings: profile, sync settings of all and of a company, API keys");
 }
 
+// A consumer of all webhooks: keeps what comes, until what it waits for has come.
+async function consume() {
+  const got = [];
+  const server = http.createServer((request, response) => {
+    const chunks = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => {
+      got.push({ method: request.method, url: "http://127.0.0.1" + request.url,
+        headers: request.headers, body: Buffer.concat(chunks).toString() });
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const consumer = await platform.webhooks.createConsumer({
+    url: `http://127.0.0.1:${server.address().port}/hooks`,
+  });
+  return { got, async close() {
+    await platform.webhooks.deleteConsumer({ webhookId: consumer.id });
+    server.close();
+  } };
+}
+
+async function consumed(consumer, company) {
+  const types = () => consumer.got.map((each) => JSON.parse(each.body).eventType);
+  for (let i = 0; i < 200 && !types().includes("company.deleted"); i++)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const each of consumer.got) {
+    const event = await platform.validateWebhook({ request: each });
+    assert.equal(event.eventType, JSON.parse(each.body).eventType);
+    assert.match(each.headers["webhook-id"], /^msg_\w+$/);
+    assert.match(each.headers["webhook-signature"], /^v1,/);
+    assert.ok(Math.abs(Date.now() / 1000 - each.headers["webhook-timestamp"]) < 60);
+    if (event.eventType.startsWith("company."))
+      assert.equal(event.payload.id, company.id);
+    else
+      assert.equal(event.payload.referenceCompany.id, company.id);
+    if (event.eventType.startsWith("read.")) { // validateWebhook takes it for a connection's
+      const read = shared.readCompletedWebhookFromJSON(each.body);
+      assert.ok(read.ok, read.error);
+      assert.ok(read.value.payload.dataTypes.length > 0);
+    }
+  }
+  assert.deepEqual([...new Set(types())].sort(), ["company.created", "company.deleted",
+    "connection.connected", "connection.created", "connection.deleted",
+    "connection.disconnected", "read.completed", "read.completed.initial"]);
+  step("webhooks: what happened was told, in shapes that the SDK reads");
+}
+
 async function webhooks() {
+  const before = (await platform.webhooks.listConsumers()).results;
   const made = await platform.webhooks.createConsumer({
     url: "https://lender.example/hooks", eventTypes: ["read.completed"],
     companyTags: ["region:eu"],
   });
   const listed = await platform.webhooks.listConsumers();
-  assert.deepEqual(listed.results, [made]);
+  assert.deepEqual(listed.results, [...before, made]);
   await platform.webhooks.deleteConsumer({ webhookId: made.id });
-  assert.deepEqual((await platform.webhooks.listConsumers()).results, []);
+  assert.deepEqual((await platform.webhooks.listConsumers()).results, before);
   step("webhooks: create, list, delete");
 }
 
@@ -251,6 +303,7 @@ async function end(ids) {
 }
 
 async function main() {
+  const consumer = await consume();
   const company = await companies();
   const ids = await connect(company);
   await refresh(ids);
@@ -258,6 +311,8 @@ async function main() {
   await settings(ids.companyId);
   await webhooks();
   await end(ids);
+  await consumed(consumer, company);
+  await consumer.close();
 }
 
 main().then(() => step("all"), (error) => {

@@ -9,6 +9,7 @@ local address = require "commerce.address"
 local consumers = require "commerce.outbox.consumers"
 local core = require "commerce.core"
 local errors = require "commerce.errors"
+local events = require "commerce.store.events"
 local lease = require "commerce.sync.lease"
 local payload = require "commerce.outbox.payload"
 local runtime = require "commerce.runtime"
@@ -25,7 +26,6 @@ local PATIENCE = 5 * 86400
 local HELD = 60 -- seconds that a consumer is ours at most: longer than any attempt takes
 local LOOK = 0.5 -- seconds between two looks at the outbox
 local TIDY = 10 -- seconds between two looks for what the dead left and what is old
-local KEPT = 30 * 86400 -- seconds that an event can be replayed
 local MOST_OF_ANSWER = 65536 -- bytes that are read of an answer, of which nothing is wanted
 local GRACE = 1 -- seconds to end what is on its way, when told to stop
 
@@ -207,7 +207,7 @@ local function tidy(self)
   if not ok then
     return nil, message, details
   end
-  ok, message, details = self.store:forget_webhooks(time.format(self.clock() - KEPT))
+  ok, message, details = self.store:forget_webhooks(time.format(self.clock() - events.KEPT))
   return ok and true, message, details
 end
 

@@ -7,6 +7,9 @@ local time = require "commerce.time"
 
 local events = {}
 
+--- How long events are kept, so that who missed them can be told yet: seconds.
+events.KEPT = 30 * 86400
+
 local function set_of(list)
   local set = {}
   for _, item in ipairs(list) do
@@ -69,6 +72,15 @@ local function facts_of(db, given)
   return facts, tags
 end
 
+local MOST_FORGOTTEN = 10 -- at a time: more than come, so that a backlog goes, too
+
+-- Where no worker runs, old ones must go as well. What somebody was told is tidied by who tells.
+local function forget_old(db, seconds)
+  db:run("DELETE FROM webhook_events WHERE number IN (SELECT number FROM webhook_events e "
+    .. "WHERE at < ? AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.event = e.number) "
+    .. "ORDER BY at LIMIT " .. MOST_FORGOTTEN .. ")", time.format(seconds - events.KEPT))
+end
+
 --- Keep an event, in the transaction of what it tells of.
 ---@param db table see connection.lua
 ---@param type_name string "connection.created", …
@@ -78,6 +90,7 @@ end
 function events.append(db, type_name, given)
   local facts, tags = facts_of(db, given)
   local now, seconds = time.now(), os.time()
+  forget_old(db, seconds)
   db:run("INSERT INTO webhook_events (id, type, at, tags, facts) VALUES (?, ?, ?, ?, ?)",
     uuid(db), type_name, now, json.encode(tags), json.encode(facts))
   local number = db:all "SELECT last_insert_rowid() AS number"[1].number

@@ -203,7 +203,8 @@ function outbox:replay_webhooks(consumer_id, given, now)
   end)
 end
 
---- Forget events from before a date that no enabled consumer waits for.
+--- Forget events from before a date that no enabled consumer waits for. (Those that nobody was ever
+--- to be told go by themselves.)
 ---@param date string
 ---@return integer? forgotten nil on failure
 ---@return string? message
