@@ -400,6 +400,16 @@ describe("a sync with hooks", function()
       assert.matches("a hook cannot make new ones", of.tax_components.error, 1, true)
       assert.equal(0, number "SELECT count(*) FROM tax_components")
     end)
+
+    it("cannot give a record twice", function()
+      shop:on("tax_components:before_page", function(list)
+        list[#list + 1] = list[1]
+      end)
+      local _, of = sync "tax_components"
+      assert.matches("it gave the record txr_%w+ twice", of.tax_components.error)
+      assert.equal(0, of.tax_components.skipped)
+      assert.equal(0, number "SELECT count(*) FROM tax_components")
+    end)
   end)
 
   describe("before_type", function()

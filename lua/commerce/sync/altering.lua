@@ -67,7 +67,7 @@ end
 
 -- The entries of the records that a before_page hook left, by the records or their ids.
 local function entries_of(entries, records)
-  local by_record, by_id, kept = {}, {}, {}
+  local by_record, by_id, taken, kept = {}, {}, {}, {}
   for _, entry in ipairs(entries) do
     by_record[entry.record], by_id[entry.id] = entry, entry
   end
@@ -75,8 +75,10 @@ local function entries_of(entries, records)
     local entry = by_record[record] or type(record) == "table" and by_id[record.id]
     if not entry then
       return nil, "it gave a record that is not one of the page's: a hook cannot make new ones"
+    elseif taken[entry] then
+      return nil, ("it gave the record %s twice"):format(entry.id)
     end
-    entry.record = record
+    entry.record, taken[entry] = record, true
     kept[#kept + 1] = entry
   end
   return kept
