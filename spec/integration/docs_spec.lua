@@ -181,6 +181,34 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
     assert.truthy(message:find(table.concat(rows, ", "), 1, true), message)
   end)
 
+  it("names every option of extend, of a hook, of files and changes", function()
+    local commerce = require "commerce"
+    local app = assert(commerce.open { store = "sqlite::memory:" })
+    local shop = assert(app:connect { secret_key = "sk_test_emulator", base_url = e.base })
+    local odd = { _odd = 1 }
+    local function nothing() end
+    for heading, call in pairs {
+      ["Fields and data types of your own"] = function()
+        shop:extend("payments", {}, odd)
+      end,
+      ["Hooks"] = function() shop:on("payments", nothing, odd) end,
+      ["Scripts"] = function() commerce.jsonl("x", odd) end,
+      ["What has changed"] = function() shop:changes(odd) end,
+    } do
+      local section = readme():match("\n## " .. heading .. "\n(.-)\n## ")
+      local ok, message = pcall(call)
+      assert.is_false(ok)
+      local count = 0
+      for name in message:match("%(known: (.-)%)"):gmatch "[%l_]+" do
+        count = count + 1
+        assert.truthy(section:find(name .. " = ", 1, true), heading .. ": " .. name)
+      end
+      assert.is_true(count > 0)
+    end
+    shop:close()
+    app:close()
+  end)
+
   it("names commands that exist", function()
     local count = 0
     for command in readme():gmatch "\n| `commerce (%l+)" do

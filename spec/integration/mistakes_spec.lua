@@ -286,6 +286,10 @@ assert(app:connect { secret_key = os.getenv "STRIPE_KEY" })
 assert(app:connect { secret_key = "" })
 ]], line = 3, says = { "no secret key given", "STRIPE_SECRET_KEY" } },
 
+  { "gives a base that is no address", [[
+assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY", base_url = "api.stripe.com" })
+]], line = 3, says = { "bad option 'base_url'", "https://" } },
+
   { "gives one step where there are several", [[
 commerce.together(function() return shop:sync() end)
 ]], line = 3, says = { "a list of functions expected, got function", "{ step, step }" } },

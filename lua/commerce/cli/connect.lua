@@ -28,10 +28,9 @@ function connect.no_key()
     .. "(Stripe's dashboard, Developers, API keys)")
 end
 
--- A wrong option is a mistake of the program, except that these come from the environment.
+-- A wrong option is a mistake of the program, except that this one comes from the environment.
 local VARIABLES = {
   account = "STRIPE_ACCOUNT must be an account id (acct_...)",
-  base_url = "STRIPE_API_BASE must be a server's address (https://...)",
 }
 
 --- Connect the account of a key, and of STRIPE_ACCOUNT.

@@ -77,6 +77,16 @@ local function identify(asker, transport, wanted)
   return account
 end
 
+-- A wrong option is a mistake of the program, except where it came from the environment.
+local function refuse(raised, options)
+  local wrong = tostring(raised):match "bad option 'base_url': (.*)"
+  if wrong and not options.base_url then
+    return errors.fail("usage", "STRIPE_API_BASE must be a server's address (https://...): "
+      .. wrong)
+  end
+  errors.refuse("%s", (tostring(raised):gsub("^[^ ]*:%d+: ", "")))
+end
+
 --- Open a session and ask it who it is.
 ---@param app commerce.App
 ---@param key userdata a `commerce.core` secret
@@ -104,7 +114,12 @@ function session.open(app, key, integration, who, options)
       max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,
     }
   end
-  local first = make(math.min(options.retries or FIRST_RETRIES, FIRST_RETRIES))
+  local made, first = errors.try(make,
+    math.min(options.retries or FIRST_RETRIES, FIRST_RETRIES))
+  if not made then
+    transport:close()
+    return refuse(first, options)
+  end
   local parts = { transport = transport, limiter = limiter, session = make(options.retries) }
   function parts.ask()
     return identify(first, transport, who.account)
