@@ -104,6 +104,10 @@ local function parse_clause(data_type, text, position)
       :format(position, text))
   end
   position = position + #text:match("^%s*")
+  local typed = (operator .. raw):match "^[=!<>~]+"
+  if typed ~= operator then -- as in other languages: nobody looks for a text that begins like this
+    return fail_at(position, "There is no operator %s: they are = != > < >= <= and ~.", typed)
+  end
   local column = column_of(data_type, field)
   if not column then
     return fail_at(position, "%s.", unresolved(data_type, field))

@@ -161,6 +161,8 @@ describe("a malformed query", function()
     { "status<Paid", "status" }, { "currency>=EUR", "currency" },
     { "metadata.isDeleted>true", "metadata.isDeleted" },
     { "metadata.isDeleted~t", "metadata.isDeleted" },
+    { "status==Paid", "no operator ==:" }, { "amount=>5", "no operator =>:" },
+    { "id<>a", "no operator <>:" }, { "id=a&&currency=~EUR", "character 7" },
     -- values
     { "amount=ten", "ten" }, { "amount=1e3", "1e3" }, { "amount=0x10", "0x10" },
     { "amount=null", "null" }, { "amount=--5", "--5" }, { "amount=1,5", "1,5" },
