@@ -68,6 +68,11 @@ shop:extend("payments", { supplementalData = { metadata = "metadata.channel" } }
 shop:extend("subscriptions", { supplementalData = { plan = "plan.id" } })
 ]], line = 3, says = { "unknown data type 'subscriptions'", "shop:define(…)" } },
 
+  { "extends a type of their own", [[
+shop:define("sent_back", { from = { resource = "refunds" }, id = "id" })
+shop:extend("sent_back", { amount = commerce.values.money("amount", "currency") })
+]], line = 4, says = { "the type has no field 'amount'", "add it where the type is defined" } },
+
   { "defines what there is already", [[
 shop:define("payments", { from = { resource = "charges" }, id = "id" })
 ]], line = 3, says = { "such a data type already", 'extend("payments", …)' } },

@@ -62,9 +62,10 @@ local function check_shape(data_type, compiled, shape, prefix)
     local wanted = shape.by_name[field.name]
     if not wanted then
       local own = prefix == "" and shape.by_name.supplementalData
-      refuse(data_type, "the model has no field '%s'%s%s", prefix .. field.name,
-        suggest.text(field.name, shape.by_name),
-        own and "; fields of your own go under supplementalData" or "")
+      refuse(data_type, "%s has no field '%s'%s%s", data_type.own and "the type" or "the model",
+        prefix .. field.name, suggest.text(field.name, shape.by_name),
+        own and "; fields of your own go under supplementalData"
+          or data_type.own and "; add it where the type is defined" or "")
     elseif prefix == "" and STORES_OWN[field.name] then
       refuse(data_type, "field '%s' is the store's own", field.name)
     elseif not fits(field, wanted) then
