@@ -8,7 +8,7 @@ local commerce = require "commerce"
 local socket = require "socket"
 
 local ACCOUNT, SECRET = os.getenv "SOAK_ACCOUNT", os.getenv "SOAK_SECRET"
-local EVERY = 0.3 -- seconds between two looks at what has come in
+local EVERY = 0.6 -- seconds between two looks at what has come in
 
 local stores = cjson.decode(os.getenv "SOAK_STORES")
 

@@ -123,11 +123,23 @@ local function kill_time(random)
   return random:chance(0.3) and random:next() * 0.5 or random:next() * 4
 end
 
+-- Mostly one that no other run is at work on: of two, one is refused at once.
+local function pick_store(soak, random)
+  local busy, idle = {}, {}
+  for _, process in ipairs(soak.processes.alive) do
+    busy[process.store or 0] = true
+  end
+  for _, store in ipairs(soak.stores) do
+    idle[#idle + 1] = not busy[store] and store or nil
+  end
+  return random:chance(0.2) and random:pick(soak.stores) or #idle > 0 and random:pick(idle)
+end
+
 local function start(soak, random)
-  if #soak.processes.alive >= MOST_AT_ONCE then
+  local store, runtime = pick_store(soak, random), random:pick(soak.runtime_names)
+  if not store or #soak.processes.alive >= MOST_AT_ONCE then
     return
   end
-  local store, runtime = random:pick(soak.stores), random:pick(soak.runtime_names)
   local command, name = random:weighted(COMMANDS)(soak, random, store, runtime)
   soak.processes:start(command, { name = name, store = store, runtime = runtime,
     kill_after = kill_time(random) })

@@ -58,13 +58,26 @@ end
 
 local EXPECTED = { [0] = true, [1] = true }
 
+local REASONS = { { "is being synced by another process", ", another one was at work" },
+  { "Expired API Key", ", the key was revoked" }, { "GET /v1/account", ", the network" } }
+
+local function reason_of(process)
+  for _, reason in ipairs(process.status == 1 and REASONS or {}) do
+    if process.errors:find(reason[1], 1, true) then
+      return reason[2]
+    end
+  end
+  return ""
+end
+
 local function look_at(self, process)
   if process.was_killed and process.status == 137 then
     return
   end
-  self:count(("ended with %d: %s"):format(process.status, process.name:match "^%S+"))
+  self:count(("ended with %d: %s%s"):format(process.status, process.name:match "^%S+",
+    reason_of(process)))
   local text = process.output .. process.errors
-  local early = process.status == 2 and not self.has_synced[process.store or 0]
+  local early = process.status ~= 0 and not self.has_synced[process.store or 0]
     and process.errors:find "run `commerce sync` first"
   local problem = not EXPECTED[process.status] and not early and "ended with " .. process.status
     or (process.errors:find "traceback" or process.errors:find "%.lua:%d+:") and "broke"
@@ -80,7 +93,10 @@ local function look_at(self, process)
   if process.status == 0 and process.store then
     self.has_synced[process.store] = true
   end
-  self.told[process.errors:gsub("%x%x%x%x%x%x%x%x%-[%x%-]+", "…"):gsub("%d+", "#")] = true
+  for line in process.errors:gsub("%x%x%x%x%x%x%x%x%-[%x%-]+", "…"):gsub("%d+", "#")
+    :gmatch "[^\n]+" do
+    self.told[line] = true
+  end
 end
 
 local function look_at_ended(self)

@@ -44,7 +44,7 @@ end
 local function faults(soak, random)
   note_fired(soak)
   local rules = { clear = true }
-  for i = 1, random:between(0, 4) do
+  for i = 1, math.max(0, random:between(-3, 4)) do -- half of the time none: runs have to end, too
     rules[i] = { match = { path = random:pick(PATHS), seed = random:between(1, 1000000),
       probability = random:weighted(PROBABILITIES) }, action = random:pick(ACTIONS)(random) }
   end
@@ -70,10 +70,10 @@ local function grant(soak, without)
   soak.e:control("keys", { key = soak.RESTRICTED_KEY, permissions = list })
 end
 
--- Withdrawn, and the next time given back.
+-- Withdrawn, and given back soon.
 local function permissions(soak, random)
   local without = {}
-  soak.withdrawn = not soak.withdrawn
+  soak.withdrawn = not soak.withdrawn and random:chance(0.4)
   for _ = 1, soak.withdrawn and random:between(1, 3) or 0 do
     without[random:pick(trouble.PERMISSIONS)] = true
   end
@@ -81,8 +81,8 @@ local function permissions(soak, random)
   soak:count("permissions withdrawn", soak.withdrawn and 1 or 0)
 end
 
-local function revocation(soak)
-  soak.revoked = not soak.revoked
+local function revocation(soak, random)
+  soak.revoked = not soak.revoked and random:chance(0.4)
   soak.e:control("keys", { key = soak.REVOKED_KEY, revoked = soak.revoked })
   soak:count("keys revoked", soak.revoked and 1 or 0)
 end
@@ -104,7 +104,7 @@ trouble.ACTORS = {
   { name = "faults", every = 1, act = faults },
   { name = "latency", every = 3, act = latency },
   { name = "permissions", every = 2, act = permissions },
-  { name = "revocation", every = 5, act = revocation },
+  { name = "revocation", every = 2, act = revocation },
 }
 
 return trouble
