@@ -117,6 +117,24 @@ describe("an incremental sync", function()
     shop:close()
   end)
 
+  it("is right about a dispute whose money was pending, which no event tells either", function()
+    e:reset { charges = 100, compact = true }
+    local shop, path = open()
+    local disputes = {}
+    for i = 1, 2 do -- the first one is not in the part of the list that is read again
+      local charge = e:mutate({ op = "charge", amount = 900, key = KEY }).id
+      disputes[i] = e:mutate({ op = "dispute", charge = charge, key = KEY }).id
+      e:advance(3600)
+    end
+    local money = e:json("/v1/disputes/" .. disputes[1], KEY).balance_transactions[1]
+    assert.equal("pending", money.status)
+    sync(shop)
+    e:control("clock", { advance = 10 * DAY })
+    sync(shop)
+    assert_like_whole(path)
+    shop:close()
+  end)
+
   it("is not spoilt by runs for other types or for a time in between", function()
     e:reset { charges = 300, compact = true }
     local shop, path = open()
