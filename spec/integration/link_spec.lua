@@ -446,6 +446,9 @@ describe("linking", function()
 
   it("refuses option names it does not know", function()
     assert.has_error(function() app:begin_link(new_connection(), { redirect_url = "x" }) end)
+    assert.error_matches(function()
+      app:begin_link(new_connection(), { parameters = { ref = 42 } })
+    end, "texts by name expected, got %[ref%] = number")
     assert.has_error(function() app:finish_link("x", { connexion = "x" }) end)
   end)
 

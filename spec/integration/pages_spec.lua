@@ -168,6 +168,36 @@ describe("a merchant in the browser", function()
       headers.location)
   end)
 
+  -- What a link was given, from the first page to the operator's.
+  it("takes the link's own parameters along, those that are asked for", function()
+    set_up()
+    assert(made.store:save_setting("profile", require("commerce.json").encode { name = "x",
+      redirectUrl = "https://lender.example/done?s={statusCode}&r={ref_no}&p={my-plan}&n={none}" }))
+    local given = "?ref_no=A%20%2F%26%22%3E_~.1&my-plan=%C3%A9&other=1&statusCode=999"
+    local taken = "&r=A%20%2F%26%22%3E_~.1&p=%C3%A9&n="
+    local _, body = get(LINK .. given)
+    local action = body:match('action="(%S+)"'):gsub("&amp;", "&")
+    assert.is_nil(action:find("other", 1, true))
+    local _, _, headers = press(action, "integration", "yzth")
+    local start = headers.location
+    body = select(2, get(start))
+    assert.equal(start:match "%?.*", (body:match('action="(%S+)"'):gsub("&amp;", "&"):match "%?.*"))
+    headers = select(3, press(start, "answer", "no"))
+    assert.equal("https://lender.example/done?s=403" .. taken, headers.location)
+    headers = select(3, press(start, "answer", "yes"))
+    assert.equal("https://lender.example/done?s=403" .. taken,
+      select(3, get((e:consent(headers.location, "deny")))).location)
+    headers = select(3, press(start, "answer", "yes"))
+    local back = e:consent(headers.location, "allow", SHOP)
+    for _ = 1, 2 do -- loaded again, it is the same
+      assert.equal("https://lender.example/done?s=200" .. taken, select(3, get(back)).location)
+    end
+    -- what somebody makes too long is left out, not carried through Stripe
+    headers = select(3, press(start:gsub("%?.*", "") .. "?ref_no=" .. ("x"):rep(501), "answer",
+      "no"))
+    assert.equal("https://lender.example/done?s=403&r=&p=&n=", headers.location)
+  end)
+
   it("is not sent anywhere by a redirect address without a fixed host", function()
     set_up()
     for _, address in ipairs { "https://{mine}/", "https://a.example{mine}", "javascript:alert(1)",

@@ -62,7 +62,17 @@ end
 
 -- ---------------------------------------------------------------- begin
 
-local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string" }
+local function check_parameters(parameters)
+  for name, value in pairs(parameters or {}) do
+    if type(name) ~= "string" or type(value) ~= "string" then
+      errors.refuse("begin_link: parameters: texts by name expected, got [%s] = %s",
+        tostring(name), type(value))
+    end
+  end
+end
+
+local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string",
+  parameters = "table" }
 
 ---@class commerce.BegunLink
 ---@field url string where to send the merchant
@@ -75,13 +85,15 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
 ---@param shop commerce.Connection
 ---@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
 ---  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
----  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe)
+---  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by
+---  name, some hundred bytes together, that `finish` gives back
 ---@return commerce.BegunLink? begun nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function link.begin(app, shop, options)
   options = options or {}
   errors.check_options(options, BEGIN_OPTIONS, 4)
+  check_parameters(options.parameters)
   local row = shop.row
   local integration, master, details = link.usable(app, row.integration, options)
   if not integration then
@@ -90,7 +102,7 @@ function link.begin(app, shop, options)
   local now = os.time()
   local expires = now + math.floor(options.lifetime or LIFETIME)
   local text, made
-  text, made, details = link_state.make(master, row, expires)
+  text, made, details = link_state.make(master, row, expires, options.parameters)
   if not text then
     return nil, made, details
   end
@@ -111,20 +123,20 @@ end
 local USED = "the link has been used already: begin a new one"
 
 -- A failure, and which connection it is about, for whoever offers to begin again.
-local function for_connection(row, _, message, details)
+local function for_connection(row, state, _, message, details)
   if type(details) == "table" then
-    details.linking = row.id
+    details.linking, details.parameters = row.id, state.parameters
   end
   return nil, message, details
 end
 
 -- The same, of a link that has come to its end by it. That this cannot be told stops nothing.
-local function ended(app, row, _, message, details)
+local function ended(app, row, state, _, message, details)
   local code = type(details) == "table" and details.code
   if code ~= "used_state" then
     life.link_failed(app.store, row, code ~= "access_denied" and core.scrub(message) or nil)
   end
-  return for_connection(row, nil, message, details)
+  return for_connection(row, state, nil, message, details)
 end
 
 -- The state that came back, and the connection that it is for.
@@ -156,7 +168,7 @@ local function recognise(app, parameters, wanted)
     return refuse("connection_gone", ("the connection %s that this link was for has been deleted")
       :format(state.connection_id))
   elseif not waits then
-    return for_connection(row, refuse("used_state", USED))
+    return for_connection(row, state, refuse("used_state", USED))
   end
   return state, row
 end
@@ -208,6 +220,7 @@ end
 ---@field account string "acct_..."
 ---@field shared_with table[] { company, company_id, connection_id } of every other connection that
 ---  is Linked to this account
+---@field parameters table<string, string> those that the link was begun with
 
 local function shared_with(app, row)
   local users, message, details = grant.users(app, row.integration, row.account, row.id)
@@ -267,7 +280,7 @@ end
 ---  "invalid_request", "unsupported_response_type", "oauth_error"; "no_code"; "not_enabled";
 ---  "invalid_grant", "invalid_client" and what else Stripe has against the code; "wrong_mode",
 ---  "own_account", "not_standard", "other_account", "account_taken"; where the answer was one to a
----  link of ours, details.linking is its connection's id
+---  link of ours, details.linking is its connection's id, details.parameters what it was begun with
 ---@return string? message
 ---@return commerce.Details? details
 function link.finish(app, answer, options)
@@ -282,9 +295,9 @@ function link.finish(app, answer, options)
   if not state then
     return nil, row, details
   elseif parameters.error then
-    return ended(app, row, finish_denied(app, state, row, parameters))
+    return ended(app, row, state, finish_denied(app, state, row, parameters))
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then
-    return for_connection(row, refuse("no_code",
+    return for_connection(row, state, refuse("no_code",
       "the address has no code of Stripe's (ac_...): copy all of it"))
   end
   local network = {}
@@ -294,13 +307,14 @@ function link.finish(app, answer, options)
   local shop, others
   shop, message, details = finish_allowed(app, state, row, parameters.code, network)
   if not shop then
-    return ended(app, row, nil, message, details)
+    return ended(app, row, state, nil, message, details)
   end
   others, message, details = shared_with(app, shop.row)
   if not others then
-    return for_connection(row, nil, message, details)
+    return for_connection(row, state, nil, message, details)
   end
-  return { connection = shop, account = shop.account, shared_with = others }
+  return { connection = shop, account = shop.account, shared_with = others,
+    parameters = state.parameters }
 end
 
 return link

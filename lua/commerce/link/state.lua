@@ -9,8 +9,9 @@ local state = {}
 
 local PURPOSE, NONCE_BYTES = "link", 16
 -- Characters that no URL encodes; a point stands in none of the parts.
-local SIGNED, PARTS = "^(.+)%.([%w%-_]+)$", "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)%.([^.]+)$"
-local LONGEST = 512
+local SIGNED = "^(.+)%.([%w%-_]+)$"
+local PARTS = "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)%.([^.]+)%.?([^.]*)$"
+local LONGEST = 4096
 
 ---@class commerce.LinkState
 ---@field integration string
@@ -18,19 +19,55 @@ local LONGEST = 512
 ---@field connection_id string
 ---@field expires integer Unix seconds
 ---@field nonce string
+---@field parameters table<string, string> texts of the caller's, that come back as they went out
+
+-- { a = "b c" } -> "a~b_20c"
+local function packed(parameters)
+  local names, parts = {}, {}
+  for name in pairs(parameters) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    for _, text in ipairs { name, parameters[name] } do
+      parts[#parts + 1] = text:gsub("[^%w%-]", function(char)
+        return ("_%02X"):format(char:byte())
+      end)
+    end
+  end
+  return table.concat(parts, "~")
+end
+
+local function unpacked(text)
+  local parameters = {}
+  for name, value in (text .. "~"):gmatch "([^~]+)~([^~]*)~" do
+    local function plain(part)
+      return (part:gsub("_(%x%x)", function(hex)
+        return string.char(tonumber(hex, 16))
+      end))
+    end
+    parameters[plain(name)] = plain(value)
+  end
+  return parameters
+end
 
 --- Make a state.
 ---@param master userdata the master key
 ---@param connection table { id, company_id, integration = its name } of the connection
 ---@param expires integer Unix seconds
+---@param parameters table<string, string>? texts that are to come back with it
 ---@return string? text fit for a URL as it is; nil on failure
 ---@return commerce.LinkState|string state or the message
 ---@return commerce.Details? details
-function state.make(master, connection, expires)
+function state.make(master, connection, expires, parameters)
   local made = { integration = connection.integration, company_id = connection.company_id,
-    connection_id = connection.id, expires = expires, nonce = core.random_id(NONCE_BYTES) }
+    connection_id = connection.id, expires = expires, nonce = core.random_id(NONCE_BYTES),
+    parameters = parameters or {} }
   local text = ("%s.%s.%s.%d.%s"):format(made.integration, made.company_id, made.connection_id,
     made.expires, made.nonce)
+  if next(made.parameters) then
+    text = text .. "." .. packed(made.parameters)
+  end
   local mac, message, details = core.sign(master, PURPOSE, text)
   if not mac then
     return nil, message, details
@@ -63,9 +100,10 @@ function state.read(master, text, now)
       { code = "forged_state" })
   end
   local found = {}
-  found.integration, found.company_id, found.connection_id, found.expires, found.nonce =
+  local carried
+  found.integration, found.company_id, found.connection_id, found.expires, found.nonce, carried =
     signed:match(PARTS)
-  found.expires = tonumber(found.expires)
+  found.expires, found.parameters = tonumber(found.expires), unpacked(carried)
   if now >= found.expires then
     return errors.fail("auth", "the link has expired: begin a new one", { code = "expired_state" })
   end

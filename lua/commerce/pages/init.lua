@@ -65,6 +65,12 @@ local function not_found(context)
     .. "has been removed. Ask whoever gave it to you for a new one.</p>")
 end
 
+-- The parameters of the link that somebody opened go with them to the end.
+local function carry(context, parameters)
+  context.carried = redirect.carried(must(context.store:setting "profile"), parameters)
+  context.query = redirect.query(context.carried)
+end
+
 -- ---------------------------------------------------------------- choosing
 
 local function enabled(context)
@@ -99,7 +105,7 @@ local function choose(context)
     if linked then
       parts[#parts + 1] = ("<p>%s is connected already.</p>"):format(html.escape(integration.title))
     end
-    parts[#parts + 1] = button(context.path, "integration", integration.key,
+    parts[#parts + 1] = button(context.path .. context.query, "integration", integration.key,
       (linked and "Connect another %s account" or "Connect %s"):format(integration.title))
   end
   if #list == 0 then
@@ -126,7 +132,8 @@ local function chosen(context)
   end
   for _, integration in ipairs(enabled(context)) do
     if integration.key == wanted then
-      return go(links.connection(context, connection_for(context, company, integration.name)))
+      return go(links.connection(context, connection_for(context, company, integration.name))
+        .. context.query)
     end
   end
   return choose(context)
@@ -172,13 +179,13 @@ local function consent(context)
   local change = integration.scope == "read_write"
     and "Stripe will also let it make changes; none are made."
     or "Nothing can be changed in your account."
-  local name = reader(context)
+  local name, action = reader(context), context.path .. context.query
   return page(context, 200, ("Connect %s to %s"):format(company.name, integration.title),
     ("<p>%s from your Stripe account:</p>\n%s\n<p>%s %s</p>\n%s\n%s"):format(
       name and html.escape(name) .. " will read this" or "This will be read",
       what_is_read(), often, change,
-      button(context.path, "answer", "yes", "Continue to Stripe"),
-      button(context.path, "answer", "no", "Cancel"):gsub("<button", '<button class="quiet"', 1)))
+      button(action, "answer", "yes", "Continue to Stripe"),
+      button(action, "answer", "no", "Cancel"):gsub("<button", '<button class="quiet"', 1)))
 end
 
 -- ---------------------------------------------------------------- the end
@@ -199,7 +206,7 @@ local function facts_of(context, row)
   local facts = integrations.facts(row.integration)
   return { connection_id = row.id, company_id = row.company_id, link_id = row.link_id,
     facts = facts, name = stripe.integrations[row.integration].title,
-    again = links.connection(context, row) }
+    again = links.connection(context, row) .. context.query, carried = context.carried }
 end
 
 local function outcome_of(context, row, fields)
@@ -221,7 +228,8 @@ local function answered(context)
   end
   local integration = must(context.app:integration(row.integration))
   local begun, message, details = context.app:begin_link(must(context.app:connection(row.id)),
-    { redirect_uri = not integration.redirect_uri and links.callback(context) or nil })
+    { redirect_uri = not integration.redirect_uri and links.callback(context) or nil,
+      parameters = context.carried })
   if begun then
     return go(begun.url)
   end
@@ -256,6 +264,7 @@ end
 
 local function callback(context)
   local done, message, details = context.app:finish_link(context.request.query or "")
+  carry(context, (done or type(details) == "table" and details or {}).parameters or {})
   if done then
     return finished(context, done.connection.row)
   end
@@ -323,6 +332,9 @@ local function run(context)
   end
   context.values = values
   context.form = method == "POST" and input.parameters(request.body or "") or {}
+  if values.companyId or values.linkId then -- not what Stripe sent back: its state carries them
+    carry(context, input.parameters(request.query))
+  end
   return route.run(context)
 end
 
