@@ -48,9 +48,9 @@ end
 ---@param options table? store: a URL such as "sqlite:/var/lib/commerce/commerce.db" (default:
 ---  COMMERCE_STORE, which needs nginx's `env COMMERCE_STORE;`, then sqlite:commerce.db in nginx's
 ---  own folder); prefix: the path that all is served under, such as "/codat"; public_url: the
----  address of that as merchants reach it, for links; daily_limit: requests a day for each API key;
----  shared: the name of a `lua_shared_dict` in which all workers count requests together (without
----  one, each worker counts its own)
+---  address of that as merchants reach it, for links, those in webhooks among them; daily_limit:
+---  requests a day for each API key; shared: the name of a `lua_shared_dict` in which all workers
+---  count requests together (without one, each worker counts its own)
 function openresty.init(options)
   options = options or {}
   errors.check_options(options, OPTIONS)

@@ -300,6 +300,32 @@ describe("webhooks", function()
       all = true }, now))
   end)
 
+  it("go on when the store has failed for a moment, and end when it fails for good", function()
+    company "Shop"
+    local left = 1
+    local function failing(self, ...)
+      if left > 0 then
+        left = left - 1
+        return nil, "locked", { kind = "store" }
+      end
+      return db.take_delivery(self, ...)
+    end
+    found.store = setmetatable({ take_delivery = failing }, { __index = db })
+    local got
+    assert(found:run(function()
+      got = got or sink:receive(1, 0.005)[1]
+      return messages()[1].status == "delivered"
+    end))
+    assert.equal("company.created", got.event.eventType)
+    left = math.huge
+    local slept = core.sleep
+    core.sleep = function() end
+    local ok, message = found:run(function() end)
+    core.sleep = slept
+    assert.is_nil(ok)
+    assert.equal("locked", message)
+  end)
+
   it("that are taken by who died are sent again at once", function()
     company "Shop"
     -- a process of this host that is no more: no process has the greatest number there can be

@@ -27,6 +27,7 @@ local HELD = 60 -- seconds that a consumer is ours at most: longer than any atte
 local LOOK = 0.5 -- seconds between two looks at the outbox
 local TIDY = 10 -- seconds between two looks for what the dead left and what is old
 local MOST_OF_ANSWER = 65536 -- bytes that are read of an answer, of which nothing is wanted
+local PAUSE, MOST_FAILURES = 1, 5 -- seconds after a failure of the store; how many in a row
 local GRACE = 1 -- seconds to end what is on its way, when told to stop
 
 local PUBLIC_URL = "http://127.0.0.1:8080" -- what `commerce serve` listens on
@@ -230,6 +231,7 @@ function methods:step(at_once)
       ok, message, details = begin_due(self)
     end
     if not ok then
+      self.looked = nil
       return nil, message, details
     end
   end
@@ -255,15 +257,18 @@ end
 
 --- Deliver until told to stop.
 ---@param stopping fun(): any
----@return boolean? ok nil if the store failed
+---@return boolean? ok nil if the store failed several times in a row
 ---@return string? message
 ---@return commerce.Details? details
 function methods:run(stopping)
-  local idle = 0
+  local idle, failures = 0, 0
   while not stopping() do
     local count, message, details = self:step()
-    if not count then
+    failures = count and 0 or failures + 1
+    if failures > MOST_FAILURES then
       return nil, message, details
+    elseif not count then -- a lock, most likely; what was lost by it is sent again
+      runtime.sleep(PAUSE, core.sleep, core.now)
     elseif count > 0 then
       runtime.wait(self.transport, idle)
       idle = idle + 1
