@@ -251,6 +251,19 @@ describe("the emulator's changes", function()
     assert.equal(#first, #cjson.encode(e:read_all "/v1/charges?limit=100"))
   end)
 
+  it("come as a mixture that leaves alone what has lost its charge", function()
+    local orphans = {}
+    for i = 1, 3 do
+      local charge = e:mutate({ op = "charge", amount = 900 }).id
+      orphans[i] = e:mutate({ op = "dispute", charge = charge }).id
+      e:mutate { op = "delete", id = charge, events = false }
+    end
+    e:control("churn", { seed = 2, changes = 60, mix = { dispute_moves = 1 } })
+    for _, id in ipairs(orphans) do
+      assert.equal("needs_response", e:json("/v1/disputes/" .. id).status)
+    end
+  end)
+
   it("leave nothing changed that the feed does not name, but balance transactions", function()
     local function everything()
       local map = {}

@@ -50,6 +50,11 @@ end
 -- A document's members as plain values, made when looked at.
 local VIEW = { __index = function(view, key) return json.to_lua(rawget(view, 1).map[key]) end }
 
+-- Of what has lost its charge nothing changes any more: that would change the charge, too.
+local function is_orphan(ds, object)
+  return type(object.charge) == "string" and deleted(ds, "charges", object.charge)
+end
+
 local RENDERED = 12
 
 -- An object that fits: anywhere, or among the newest. Few generated ones are tried, because each
@@ -71,7 +76,7 @@ function Churn:pick(name, fits, newest)
         doc = json.decode(template.render(ds:node_by_id(name, id), PLAIN))
       end
       local object = doc and setmetatable({ doc }, VIEW)
-      if object and fits(object) then return id, object end
+      if object and fits(object) and not is_orphan(ds, object) then return id, object end
     end
   end
 end
