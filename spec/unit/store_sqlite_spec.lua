@@ -4,6 +4,7 @@
 local files = require "spec.support.sqlite_files"
 local lfs = require "lfs"
 local model = require "commerce.model"
+local query = require "commerce.query"
 local schema = require "commerce.store.schema"
 local schema_check = require "spec.support.schema_check"
 local store = require "commerce.store"
@@ -24,6 +25,21 @@ local function refused(words, url, options)
     assert.is_truthy(message:find(word, 1, true), message)
   end
   assert.equal("store", details.kind)
+end
+
+-- How SQLite goes about the last statement that something runs by a method of the connection.
+local function plan_of(db, method, run)
+  local connection, sql, values, lines = db.db, nil, nil, {}
+  connection[method] = function(self, text, ...)
+    sql, values = text, type((...)) == "table" and (...) or { ... }
+    return getmetatable(self).__index[method](self, text, ...)
+  end
+  run()
+  connection[method] = nil
+  for i, row in ipairs(connection:all("EXPLAIN QUERY PLAN " .. sql, unpack(values))) do
+    lines[i] = row.detail
+  end
+  return table.concat(lines, "; ")
 end
 
 describe("the SQLite store", function()
@@ -135,6 +151,30 @@ describe("a SQLite store's tables", function()
     } do
       it("answer " .. case[1], function()
         assert.same(case[2], sql_on(path, case[1]))
+      end)
+    end
+
+    -- With what a million records would be read for a page, or to count them.
+    for _, case in ipairs {
+      { "the newest", {}, "payments_listed" },
+      { "what was created since", { query = "createdDate>=2026-01-01" }, "payments_listed" },
+      { "what has changed since", { query = "modifiedDate>=2026-01-01",
+        order_by = "-modifiedDate" }, "payments_modified" },
+      { "what has changed last", { order_by = "-modifiedDate" }, "payments_modified" },
+    } do
+      it("are found by an index: " .. case[1], function()
+        local payments = model.find "payments"
+        local expression = case[2].query and assert(query.parse(payments, case[2].query))
+        local plan = plan_of(db, "each", function()
+          assert(db:records(payments, { connection_id = "c1", query = expression,
+            order_by = case[2].order_by and assert(query.order(payments, case[2].order_by)) }))
+        end)
+        assert.is_truthy(plan:find(case[3], 1, true), plan)
+        assert.is_nil(plan:find("TEMP B-TREE", 1, true), plan)
+        plan = plan_of(db, "all", function()
+          assert(db:count(payments, "c1", expression))
+        end)
+        assert.is_truthy(plan:find("payments_%l+"), plan)
       end)
     end
 

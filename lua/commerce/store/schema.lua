@@ -358,12 +358,21 @@ local function add_outbox()
   }
 end
 
+local function add_modified(types)
+  local statements = {}
+  for i, data_type in ipairs(types) do
+    statements[i] = tables.modified_index(data_type)
+  end
+  return statements
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
   [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings,
-  [10] = add_counters, [11] = add_inbox, [12] = add_full_reads, [13] = add_outbox }
+  [10] = add_counters, [11] = add_inbox, [12] = add_full_reads, [13] = add_outbox,
+  [14] = add_modified }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1
@@ -384,12 +393,19 @@ local function reserved_names()
   return names
 end
 
---- Whether a name is one of the store's own tables or indexes; listings.lua makes a table `listed`.
+-- The indexes that every data type's table has.
+local function is_an_index(name)
+  return name:find "_listed$" ~= nil or name:find "_modified$" ~= nil
+end
+
+--- Whether a name is, or may be, one of the store's own tables or indexes; listings.lua makes a
+--- table `listed`.
 ---@param name string
 ---@return boolean
 function schema.is_reserved(name)
   reserved = reserved or reserved_names()
   return reserved[name] == true or name:find("^sqlite_") ~= nil or name == "listed"
+    or is_an_index(name)
 end
 
 return schema
