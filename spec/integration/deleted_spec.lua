@@ -59,4 +59,19 @@ describe("a deletion", function()
         shops.assert_like_whole(path)
       end)
   end
+
+  it("of what is too young to be missed by a full read is found by the one after it", function()
+    local id = insert "customer"
+    go_on(5)
+    shops.sync(shop)
+    e:mutate { op = "delete", id = id, key = KEY }
+    go_on(5)
+    -- young by the clock of this machine, too, which is not the source's
+    rows.sql(path, ("UPDATE customers SET data = json_set(data, '$.createdDate', '%s') "
+      .. "WHERE id = '%s'"):format(os.date("!%Y-%m-%dT%H:%M:%SZ"), id))
+    shops.sync(shop, { full = true })
+    go_on(400)
+    shops.sync(shop)
+    shops.assert_like_whole(path)
+  end)
 end)

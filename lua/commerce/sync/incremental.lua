@@ -164,8 +164,10 @@ end
 -- What the lookback of the next run will show again.
 local function remember_applied(run, found)
   for _, change in ipairs(found.changes) do
-    -- not of the newest second: another event may still come into it
-    if change.at < found.newest and change.at >= found.newest - LOOKBACK then
+    -- not of the newest second: another event may still come into it; nor a deletion that only a
+    -- full read may have shown, which cannot tell it of what is young
+    if change.at < found.newest and change.at >= found.newest - LOOKBACK
+      and (run.follows[change.resource] or not change.deleted) then
       local list = run.applied[change.resource] or {}
       run.applied[change.resource], list[change.id] = list, mark(change)
     end
