@@ -74,4 +74,17 @@ describe("a deletion", function()
     shops.sync(shop)
     shops.assert_like_whole(path)
   end)
+
+  it("is found by a full read though this machine's clock is behind the source's", function()
+    e:control("clock", { now = os.time() + 3 * 3600 })
+    local id = insert "customer"
+    go_on(5)
+    shops.sync(shop)
+    e:mutate { op = "delete", id = id, key = KEY }
+    e:advance(900) -- further back than the next run will look for events
+    go_on(5)
+    shops.sync(shop, { full = true })
+    shops.sync(shop)
+    shops.assert_like_whole(path)
+  end)
 end)

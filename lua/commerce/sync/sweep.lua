@@ -55,7 +55,8 @@ function sweep.begin(run, task, state)
     if message then
       return nil, message, details
     elseif found then
-      state.sweep = { began = run.started }
+      -- by the source's clock, if this machine's is behind: the newest event was there already
+      state.sweep = { began = math.max(run.started, run.events_since or 0) }
       return run.store:begin_sweep(run.connection.id, task.key, state)
     end
   end
