@@ -172,6 +172,20 @@ local function expected(range, left)
   return range.read * left / seen
 end
 
+--- How much there is still to read, and in how many parts that is done.
+---@return number? objects expected; nil while there is a range of which nothing has been read
+---@return integer ranges
+function methods:rest()
+  local objects, ranges = 0, self.state.ranges
+  for _, range in ipairs(ranges) do
+    if not range.read then
+      return nil, #ranges
+    end
+    objects = objects + expected(range, select(2, rest_of(self, range)))
+  end
+  return objects, #ranges
+end
+
 --- The range with the most objects expected, if halving it is worth a request.
 ---@return table? range
 ---@return number objects expected in it; 0 if there is none

@@ -14,6 +14,8 @@ local sweep = require "commerce.sync.sweep"
 local reading = {}
 
 local PATIENCE = 0.02 -- seconds of waiting for a page that are not worth one more range
+local BEHIND = 1.25 -- times as much to read in each range as all have
+local EVEN_OUT = 0.25 -- seconds between two looks at which list is behind
 local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
 
 -- Every function takes the run:
@@ -212,6 +214,26 @@ local function halve_largest(run, readers)
   return best ~= nil and best:halve(range)
 end
 
+-- The limits are what holds the run up, and its requests stand in one line: a list gets on by the
+-- number of its ranges. So that the lists come to their ends together, instead of the last of them
+-- alone, where they cannot use what is allowed for all, the one that is behind the most gets more.
+local function halve_slowest(run, readers)
+  local rests, all, all_ranges = {}, 0, 0
+  for i, reader in ipairs(readers) do
+    local objects, ranges = reader:rest()
+    if not objects then
+      return false
+    end
+    rests[i], all, all_ranges = objects / ranges, all + objects, all_ranges + ranges
+  end
+  local slowest = 1
+  for i = 2, #readers do
+    slowest = rests[i] > rests[slowest] and i or slowest
+  end
+  local range = rests[slowest] > BEHIND * all / all_ranges and readers[slowest]:largest()
+  return range and readers[slowest]:halve(range)
+end
+
 local function close_all(readers)
   for _, reader in ipairs(readers) do
     reader:close()
@@ -247,7 +269,7 @@ function reading.lists(run, tasks)
   if not readers then
     return nil, message, details
   end
-  local idle, waited = 0, 0
+  local idle, waited, evened = 0, 0, core.now()
   while #readers > 0 do
     local moved
     moved, message, details = step_all(run, readers)
@@ -260,6 +282,10 @@ function reading.lists(run, tasks)
       return nil, message, details
     end
     idle = moved and 0 or idle + 1
+    if #readers > 1 and core.now() - evened > EVEN_OUT and run.limiter:room() < 1 then
+      evened = core.now()
+      halve_slowest(run, readers)
+    end
     if moved or waited > PATIENCE and halve_largest(run, readers) then
       run.transport:run(0)
     else
