@@ -217,7 +217,7 @@ end
 -- The limits are what holds the run up, and its requests stand in one line: a list gets on by the
 -- number of its ranges. So that the lists come to their ends together, instead of the last of them
 -- alone, where they cannot use what is allowed for all, the one that is behind the most gets more.
-local function halve_slowest(run, readers)
+local function halve_slowest(readers)
   local rests, all, all_ranges = {}, 0, 0
   for i, reader in ipairs(readers) do
     local objects, ranges = reader:rest()
@@ -284,7 +284,7 @@ function reading.lists(run, tasks)
     idle = moved and 0 or idle + 1
     if #readers > 1 and core.now() - evened > EVEN_OUT and run.limiter:room() < 1 then
       evened = core.now()
-      halve_slowest(run, readers)
+      halve_slowest(readers)
     end
     if moved or waited > PATIENCE and halve_largest(run, readers) then
       run.transport:run(0)
