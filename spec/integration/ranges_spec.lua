@@ -99,20 +99,6 @@ describe("reading in ranges", function()
     app:close()
   end)
 
-  -- One list alone cannot use what is allowed for all.
-  it("brings lists of different lengths to their ends together where the limits bind", function()
-    e:reset { charges = 600, customers = 1500, compact = true, latency = { ms = 40 } }
-    read("even", { types = { "customers", "payment_methods" }, page_size = 10 },
-      { rate = 30, endpoint_rate = 27 })
-    local order = {}
-    for i, line in ipairs(e:control("stats?lines=1").lines) do
-      order[i] = line:find("/v1/charges", 1, true) and "h" or "."
-    end
-    order = table.concat(order)
-    -- of some 210 requests; with as many ranges each, the longer list would have 45 to itself
-    assert.is_true(#order:match "%.*$" < 33, order)
-  end)
-
   it("keeps to the server's limits", function()
     e:reset { charges = 600, compact = true, latency = { ms = 5 } }
     e:control("limits", { enabled = true, global = { test = 60 }, endpoint = { test = 40 } })
