@@ -75,6 +75,16 @@ describe("a deletion", function()
     shops.assert_like_whole(path)
   end)
 
+  it("that no event tells is found by a full read though the record has just been written", function()
+    local id = rows.fetch(e, "tax_rates")[3].id
+    e:mutate { op = "update", id = id, fields = { active = false }, key = KEY }
+    go_on(900)
+    shops.sync(shop) -- dates it anew
+    e:mutate { op = "delete", id = id, events = false, key = KEY }
+    shops.sync(shop, { full = true })
+    shops.assert_like_whole(path)
+  end)
+
   it("is found by a full read though this machine's clock is behind the source's", function()
     e:control("clock", { now = os.time() + 3 * 3600 })
     local id = insert "customer"

@@ -59,6 +59,18 @@ local function ids_of(rows)
   return ids
 end
 
+-- When a record was created, or a time after that: what its source tells is better than when it was
+-- written here, which may have been a moment ago.
+local function age_of(data_type)
+  local dates = {}
+  for _, each in ipairs { { "createdDate", "created_date" },
+    { "sourceModifiedDate", "source_modified_date" } } do
+    dates[#dates + 1] = data_type.shape.by_name[each[1]] and each[2] or nil
+  end
+  return #dates > 0 and ("coalesce(%s, modified_date)"):format(table.concat(dates, ", "))
+    or "modified_date"
+end
+
 --- A batch of the stored records, without deleted ones, that no full read has seen though they are
 --- old enough to have been listed.
 ---@param data_type commerce.DataType
@@ -71,8 +83,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function sweeps:unseen(data_type, connection_id, full_reads, visible, after, limit)
-  local created = data_type.shape.by_name.createdDate and "coalesce(created_date, modified_date)"
-    or "modified_date"
+  local created = age_of(data_type)
   return ids_of(self.db:all(("SELECT id FROM %s AS record WHERE connection_id = ? AND id > ? "
     .. "AND metadata_is_deleted IS NOT 1 AND %s < ? AND NOT EXISTS "
     .. "(SELECT 1 FROM seen WHERE seen.sweep IN (SELECT value FROM json_each(?)) "

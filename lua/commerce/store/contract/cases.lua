@@ -498,6 +498,12 @@ return function(open, given)
       assert.equal("a c d", unseen { charges })
     end)
 
+    it("takes what the source tells of an age for more than when it was written", function()
+      write({ payment("old", { sourceModifiedDate = "2026-02-01T00:00:00Z" }),
+        payment("young too", { sourceModifiedDate = "2026-03-01T07:55:00Z" }) }, NOW)
+      assert.equal("a c old", unseen())
+    end)
+
     it("is that one's alone", function()
       local other = begin "charges payments payment_methods"
       assert.equal("a b c d", unseen { other })
