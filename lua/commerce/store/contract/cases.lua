@@ -498,10 +498,15 @@ return function(open, given)
       assert.equal("a c d", unseen { charges })
     end)
 
+    -- Tax components have no date on which they were created.
     it("takes what the source tells of an age for more than when it was written", function()
-      write({ payment("old", { sourceModifiedDate = "2026-02-01T00:00:00Z" }),
-        payment("young too", { sourceModifiedDate = "2026-03-01T07:55:00Z" }) }, NOW)
-      assert.equal("a c old", unseen())
+      local taxes = model.find "tax_components"
+      local records = {}
+      for id, modified in pairs { old = "2026-02-01T00:00:00Z", young = "2026-03-01T07:55:00Z" } do
+        records[#records + 1] = entry("tax_components", { id = id, sourceModifiedDate = modified })
+      end
+      assert(db:write_page("c1", { records = { tax_components = records } }, NOW))
+      assert.same({ "old" }, db:unseen(taxes, "c1", { charges }, BEGAN - 600, "", 10))
     end)
 
     it("is that one's alone", function()
