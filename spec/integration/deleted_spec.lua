@@ -75,7 +75,7 @@ describe("a deletion", function()
     shops.assert_like_whole(path)
   end)
 
-  it("that no event tells is found by a full read though the record has just been written", function()
+  it("that no event tells is found by a full read though its record was just written", function()
     local id = rows.fetch(e, "tax_rates")[3].id
     e:mutate { op = "update", id = id, fields = { active = false }, key = KEY }
     go_on(900)
