@@ -62,6 +62,10 @@ local function shared_limiter(limits)
   end
 end
 
+local function rest(seconds)
+  runtime.sleep(seconds, core.sleep, core.now)
+end
+
 --- Open a store and with it the application.
 ---@param options table? store: a URL such as "sqlite:commerce.db" (default: COMMERCE_STORE, then
 ---  that), or a store object of your own; create: false fails if there is no such database yet;
@@ -90,7 +94,7 @@ function commerce.open(options)
     return app
   end
   local message, details
-  app.store, message, details = store.open(target, { create = options.create })
+  app.store, message, details = store.open(target, { create = options.create, pause = rest })
   if not app.store then
     return nil, message, details
   end

@@ -77,11 +77,14 @@ local function shared_counter(name)
   end
 end
 
+-- Others are served meanwhile.
+local function rest(seconds)
+  runtime.sleep(seconds, core.sleep, core.now)
+end
+
 local function open_store()
   local url = (settings or {}).store or commerce.store_url()
-  return store.open(url, { wait = LONGEST_LOCK, sleep = function(seconds)
-    runtime.sleep(seconds, core.sleep, core.now) -- others are served meanwhile
-  end })
+  return store.open(url, { wait = LONGEST_LOCK, sleep = rest, pause = rest })
 end
 
 -- This worker's application; made when it is first needed, and again after a failure.

@@ -97,6 +97,7 @@ local function look(self)
   if not ok then
     return nil, message, details
   end
+  self.store:purge() -- what it could not take out now, it will the next time
   return queue_due(self)
 end
 

@@ -44,7 +44,7 @@ end
 ---@return commerce.Details? details
 function companies:remove_company(id)
   local db = self.db
-  return db:transaction(function()
+  local removed = db:transaction(function()
     for _, row in ipairs(db:all("SELECT * FROM connections WHERE company_id = ?", id)) do
       events.append(db, "connection.deleted", { connection = row })
       removal.connection(db, row.id)
@@ -56,6 +56,8 @@ function companies:remove_company(id)
     db:run("DELETE FROM sync_settings WHERE owner = ?", "company:" .. id)
     return db:run("DELETE FROM companies WHERE id = ?", id) > 0
   end)
+  removal.try_to_finish(db)
+  return removed
 end
 
 return companies

@@ -60,7 +60,7 @@ function connection.open(driver, name, ...)
   end
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
   return setmetatable({
-    handle = handle, name = name, statements = {},
+    handle = handle, name = name, statements = {}, pause = function() end,
     loops = setmetatable({}, { __mode = "k" }), -- statements of `each`; a collected one is closed
   }, connection_mt)
 end
@@ -118,6 +118,12 @@ end
 ---@param sleep fun(seconds: number) others may use this connection meanwhile
 function methods:wait_with(seconds, sleep)
   self.patience, self.sleep = seconds, sleep
+end
+
+--- Between two of many short transactions, let others write, and be served.
+---@param pause fun(seconds: number) others may use this connection meanwhile
+function methods:pause_with(pause)
+  self.pause = pause
 end
 
 --- Run a statement that gives no rows.
@@ -224,6 +230,22 @@ function methods:atomic(work)
     return work()
   end
   return self:transaction(work)
+end
+
+local BATCH = 200 -- rows: some milliseconds
+local PAUSE = 0.002 -- seconds
+
+--- Delete rows that may be many, a few at a time: who else wants to write, or to be served by this
+--- process, need not wait for all of them. Not in a transaction. A kill leaves some of them.
+---@param name string the table
+---@param condition string SQL of what is to go
+---@param ... any its bound values
+function methods:delete_many(name, condition, ...)
+  local sql = ("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s LIMIT %d)"):format(
+    name, name, condition, BATCH)
+  while self:run(sql, ...) == BATCH do
+    self.pause(PAUSE)
+  end
 end
 
 --- Close the connection; a second close does nothing.

@@ -138,13 +138,24 @@ end
 ---@return commerce.Details? details
 function connections:remove_connection(id)
   local db = self.db
-  return db:transaction(function()
+  local removed = db:transaction(function()
     local row = db:all("SELECT * FROM connections WHERE id = ?", id)[1]
     if row then
       events.append(db, "connection.deleted", { connection = row })
     end
     return removal.connection(db, id)
   end)
+  removal.try_to_finish(db)
+  return removed
+end
+
+--- Connections were removed while this or another process was killed: take out what is left of
+--- them. Nobody sees it any more, but it takes room.
+---@return integer? connections how many there were; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function connections:purge()
+  return removal.finish(self.db)
 end
 
 --- A merchant could not be linked: that is told of, and changes nothing else.

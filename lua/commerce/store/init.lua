@@ -25,7 +25,8 @@ end
 ---@param url string "sqlite:PATH", or "NAME:PATH" for a store of one's own
 ---@param options table? create = false: fail if there is no such database yet; wait: seconds to
 ---  wait for another process's write (5); sleep: a function that waits so many seconds where others
----  can go on meanwhile, with this very store, too
+---  can go on meanwhile, with this very store, too; pause: the same, called between two parts of
+---  long work, so that others can write
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details

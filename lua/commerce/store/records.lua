@@ -15,6 +15,8 @@ local function selected(data_type, options)
   local where = {}
   if options.connection_id then
     where[#where + 1] = { "connection_id = ?", options.connection_id }
+  elseif not options.integrations then -- what is left of a removed one is nobody's
+    where[#where + 1] = { "connection_id IN (SELECT id FROM connections)" }
   end
   if options.integrations then
     where[#where + 1] = { "connection_id IN (SELECT id FROM connections WHERE integration IN "

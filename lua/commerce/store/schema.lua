@@ -366,13 +366,21 @@ local function add_modified(types)
   return statements
 end
 
+-- Connections that have been removed, and of which something is still stored: see
+-- store/removal.lua.
+local REMOVALS = { "CREATE TABLE removals (id TEXT PRIMARY KEY)" }
+
+local function add_removals()
+  return REMOVALS
+end
+
 --- The statements that lead from each version to the next; [n] leads from n to n + 1.
 ---@type table<integer, fun(types: commerce.DataType[]): string[]>
 schema.migrations = { [0] = schema.create, [1] = add_serving, [2] = add_changes,
   [3] = add_companies, [4] = add_sweeps, [5] = add_data_types, [6] = add_settings,
   [7] = add_webhook_consumers, [8] = add_links, [9] = add_sync_settings,
   [10] = add_counters, [11] = add_inbox, [12] = add_full_reads, [13] = add_outbox,
-  [14] = add_modified }
+  [14] = add_modified, [15] = add_removals }
 
 --- The schema's version, kept in the database.
 schema.VERSION = #schema.migrations + 1

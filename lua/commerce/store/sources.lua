@@ -66,14 +66,14 @@ function sources:kept_sources(connection_id, resource, after, limit)
     .. "AND resource = ? AND id > ? ORDER BY id LIMIT ?", connection_id, resource, after, limit)
 end
 
---- Forget the kept source objects of a connection.
+--- Forget the kept source objects of a connection. They may be many: a failure leaves some.
 ---@param connection_id string
 ---@param except string[] resources whose objects stay
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function sources:drop_sources(connection_id, except)
-  self.db:run("DELETE FROM source_objects WHERE connection_id = ? "
+  self.db:delete_many("source_objects", "connection_id = ? "
     .. "AND resource NOT IN (SELECT value FROM json_each(?))", connection_id,
     json.strings(except))
   return true

@@ -76,7 +76,7 @@ end
 --- Open, and if need be make or migrate, a SQLite database.
 ---@param path string a file, or ":memory:"
 ---@param options table create = false: fail if the file does not exist; wait: seconds to wait for
----  another process's write; sleep: waits where others can go on meanwhile, with this very store
+---  another process's write; sleep, pause: see `store.open`
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -99,6 +99,9 @@ function sqlite.open(path, options)
     if options.sleep then
       db:once("PRAGMA busy_timeout = 0")
       db:wait_with(options.wait or LONGEST_WAIT, options.sleep)
+    end
+    if options.pause then
+      db:pause_with(options.pause)
     end
     return true
   end)()

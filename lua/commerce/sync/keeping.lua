@@ -61,17 +61,15 @@ function keeping.decide(run)
   if message then
     return nil, message, details
   end
-  local keep = wanted(run)
-  if keep == nil then
-    keep = since ~= nil
-  end
+  local wish = wanted(run)
+  local keep = wish == nil and since ~= nil or wish == true
   if keep and not since then
     since = run.started
     local ok, wrong, why = save(run, since)
     if not ok then
       return nil, wrong, why
     end
-  elseif since and not keep then
+  elseif not keep and (since or wish == false) then -- said again, it takes what a kill left
     local ok, wrong, why = save(run, nil)
     if ok then
       ok, wrong, why = run.store:drop_sources(run.connection.id, needed(run.connection))

@@ -37,7 +37,7 @@ contract.PARTS = {
   { name = "companies", reads = { "companies" }, writes = { "remove_company", "save_company" } },
   { name = "connections",
     reads = { "connection_errors", "connection_history", "connections" },
-    writes = { "add_connection", "add_connection_error", "change_connection",
+    writes = { "add_connection", "add_connection_error", "change_connection", "purge",
       "remove_connection", "resolve_connection_errors", "tell_failed_link" } },
   { name = "pulls", reads = { "count_pulls", "latest_complete_pulls", "latest_pulls", "pull",
     "pull_dataset", "pulls" }, writes = { "end_killed_pulls", "save_pull" } },
