@@ -10,8 +10,9 @@
 --   }
 --
 -- The master process opens nothing: what it had open would be shared by all workers. Each worker
--- opens the store when its first request comes. What is read from it is read at once; what is asked
--- of Stripe waits as commerce.runtime does, so other requests go on meanwhile.
+-- opens the store when its first request comes. Little is read from it at once, and much in a
+-- thread if there are any (`thread_pool`); what is asked of Stripe waits as commerce.runtime does:
+-- other requests go on meanwhile.
 
 local api = require "commerce.api"
 local commerce = require "commerce"
@@ -22,13 +23,14 @@ local metrics = require "commerce.metrics"
 local pages = require "commerce.pages"
 local runtime = require "commerce.runtime"
 local store = require "commerce.store"
+local threads = require "commerce.openresty.threads"
 local webhook_endpoint = require "commerce.webhook.endpoint"
 local worker = require "commerce.worker"
 
 local openresty = {}
 
 local OPTIONS = { store = "string", prefix = "string", public_url = "string",
-  daily_limit = "number", shared = "string" }
+  daily_limit = "number", shared = "string", thread_pool = "string" }
 
 -- A request that finds the database locked for longer is told to come again (503).
 local LONGEST_LOCK = 1 -- seconds
@@ -50,13 +52,18 @@ end
 ---  own folder); prefix: the path that all is served under, such as "/codat"; public_url: the
 ---  address of that as merchants reach it, for links, those in webhooks among them; daily_limit:
 ---  requests a day for each API key; shared: the name of a `lua_shared_dict` in which all workers
----  count requests together (without one, each worker counts its own)
+---  count requests together (without one, each worker counts its own); thread_pool: the name of a
+---  `thread_pool` in which long work is done, so that it keeps no other request waiting: reads that
+---  have to look at many records, and the sync of `init_worker`
 function openresty.init(options)
   options = options or {}
   errors.check_options(options, OPTIONS)
   check_prefix(options.prefix)
   if options.shared and not ngx.shared[options.shared] then
     error(("bad option 'shared': there is no `lua_shared_dict %s ...;`"):format(options.shared), 2)
+  end
+  if options.thread_pool then
+    threads.check()
   end
   settings = options
 end
@@ -82,9 +89,17 @@ local function rest(seconds)
   runtime.sleep(seconds, core.sleep, core.now)
 end
 
+local function store_url()
+  return (settings or {}).store or commerce.store_url()
+end
+
+local function elsewhere(...)
+  return threads.run(settings.thread_pool, ...)
+end
+
 local function open_store()
-  local url = (settings or {}).store or commerce.store_url()
-  return store.open(url, { wait = LONGEST_LOCK, sleep = rest, pause = rest })
+  return store.open(store_url(), { wait = LONGEST_LOCK, sleep = rest, pause = rest,
+    elsewhere = (settings or {}).thread_pool and elsewhere })
 end
 
 -- This worker's application; made when it is first needed, and again after a failure.
@@ -118,19 +133,30 @@ local function stopping()
   return ngx.worker.exiting()
 end
 
--- Syncs and delivers webhooks as long as this nginx worker lives, on a database handle of its own.
--- It waits as commerce.runtime does, so that requests go on meanwhile.
+-- On a database handle of its own; it waits as commerce.runtime does, so that requests go on
+-- meanwhile.
+local function sync_between_requests(public_url)
+  local opened = assert(open_store())
+  local app = assert(commerce.open { store = opened })
+  local done, reason = worker.new(app, { log = log_event, public_url = public_url }):run(stopping)
+  app:close()
+  assert(done, reason)
+end
+
+-- Syncs and delivers webhooks as long as this nginx worker lives.
 local function sync(premature)
   if premature then
     return
   end
+  local pool, public_url = (settings or {}).thread_pool, (settings or {}).public_url
   local ok, message = pcall(function()
-    local opened = assert(open_store())
-    local app = assert(commerce.open { store = opened })
-    local done, reason = worker.new(app, { log = log_event,
-      public_url = (settings or {}).public_url }):run(stopping)
-    app:close()
-    assert(done, reason)
+    if pool then
+      local verbose = require "ngx.errlog".get_sys_filter_level() >= ngx.NOTICE
+      assert(threads.keep(pool, "commerce.openresty.background", "run", store_url(), verbose,
+        public_url))
+    else
+      sync_between_requests(public_url)
+    end
   end)
   if not ok and not stopping() then
     ngx.log(ngx.ERR, "commerce: the sync stopped: ", tostring(message))
@@ -146,7 +172,7 @@ local WORKER_OPTIONS = { sync = "boolean" }
 ---@param options table? sync: true syncs in the background inside one of nginx's workers, for a
 ---  small server that shall have no other process. It does what `commerce worker` does, webhooks
 ---  included; both may run on one store. A reload stops it at the next page, and the next worker
----  goes on from there.
+---  goes on from there. Where there are threads it runs in one of them, and keeps it.
 function openresty.init_worker(options)
   options = options or {}
   errors.check_options(options, WORKER_OPTIONS)

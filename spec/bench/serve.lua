@@ -32,9 +32,12 @@ local function link(app, base, key)
     endpoint_rate = math.huge })
 end
 
--- Another connection that a worker finds, all of which is to be synced.
+-- A connection that a worker finds, all of which is to be synced; one of before goes.
 local function link_for_worker(url, base)
   local app, key = assert(commerce.open { store = url }), "sk_live_emulator"
+  for _, company in ipairs(assert(app:companies { name = "Synced" })) do
+    assert(company:delete { keep_access = true })
+  end
   local company = assert(app:create_company { name = "Synced" })
   local shop = assert(app:connect { secret_key = key, base_url = base, company = company.id })
   assert(keys.keep(app, shop.row, assert(core.secret(key))))
@@ -148,6 +151,7 @@ local function start(environment, options)
   return nginx.start("examples/nginx.conf", environment, function(text)
     return "worker_processes 1;\n" .. text:gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0")
       :gsub("init_worker%(%)", ("init_worker { sync = %s }"):format(tostring(options.sync)))
+      :gsub(', thread_pool = "commerce"', options.threads and "%0" or "")
       :gsub('prefix = "/codat"', '%0, daily_limit = 1e9', 1)
       :gsub("location / {", "location = /trivial {\n content_by_lua_block { ngx.say 'ok' }\n}\n%0")
   end)
@@ -161,6 +165,16 @@ local function wait_for_sync(e, server)
     assert(socket.gettime() < deadline, "no sync begins: " .. server:log())
   until (e:control("stats").requests or 0) > 40
   socket.sleep(0.5)
+end
+
+-- One query after the other goes through all records meanwhile.
+local function measure_reading(box, server, asked, name)
+  local wait = box:background(("wrk -t1 -c1 -d%ds --timeout 60s -s spec/bench/wrk.lua "
+    .. "%s%s'?query=amount%%3E1000000000' -- page %s"):format(DURATION + 2, server.base, asked.data,
+    shell.quote(asked.key)))
+  socket.sleep(1)
+  measure(server, name, "trivial", "/trivial", "none")
+  wait()
 end
 
 local function requests_of(e)
@@ -218,13 +232,17 @@ local function run(box, e)
   local environment = { COMMERCE_STORE = "sqlite:" .. box:path "bench.db",
     COMMERCE_MASTER_KEY = os.getenv "COMMERCE_MASTER_KEY", STRIPE_API_BASE = e.base }
   local asked = prepare(box, e, environment.COMMERCE_STORE)
-  local server = start(environment, { sync = false })
+  local server = start(environment, { threads = true })
   measure_requests(server, asked)
   print("resident memory of the worker: " .. memory_of(server))
 
   print(("\n%d connections that ask for something trivial, each after a pause of up to 10 ms")
     :format(CONNECTIONS))
   measure(server, "of an idle worker", "trivial", "/trivial", "none")
+  measure_reading(box, server, asked, "while queries read the whole table, in threads")
+  server:stop()
+  server = start(environment, {})
+  measure_reading(box, server, asked, "the same without threads")
   server:stop()
 
   -- as Stripe is: 100 requests a second at most, none before 100 ms
@@ -232,15 +250,18 @@ local function run(box, e)
   e:control("limits", { enabled = true })
   link_for_worker(environment.COMMERCE_STORE, e.base)
   e:control("stats", { clear = true })
-  server = start(environment, { sync = true })
-  wait_for_sync(e, server)
-  measure_syncing(e, server, "while a sync runs inside it")
-  print("resident memory of the worker: " .. memory_of(server))
-  server:stop()
+  for _, threads in ipairs { true, false } do
+    server = start(environment, { sync = true, threads = threads })
+    wait_for_sync(e, server)
+    measure_syncing(e, server, "while a sync runs inside it, " .. (threads and "in a thread"
+      or "between requests"))
+    print("resident memory of the worker: " .. memory_of(server))
+    server:stop()
+    link_for_worker(environment.COMMERCE_STORE, e.base)
+    e:control("stats", { clear = true })
+  end
 
-  link_for_worker(environment.COMMERCE_STORE, e.base)
-  e:control("stats", { clear = true })
-  server = start(environment, { sync = false })
+  server = start(environment, {})
   local wait = box:background("timeout -s INT " .. DURATION + 15 .. " build/commerce worker",
     environment)
   wait_for_sync(e, server)

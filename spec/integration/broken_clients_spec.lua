@@ -177,7 +177,7 @@ describe("broken clients", function()
         databases = databases + (target:find("commerce.db", 1, true) and 1 or 0)
       end
     end
-    return { count = count, databases = databases }
+    return { count = count, databases = databases, others = count - databases }
   end
 
   local function resident()
@@ -218,8 +218,9 @@ describe("broken clients", function()
     end
     local after = counted()
     local said = cjson.encode { before = before, after = after, statuses = total }
-    assert.same(before.descriptors, after.descriptors, said)
-    assert.equal(3, after.descriptors.databases, said) -- the file, its log and the log's index
+    assert.equal(before.descriptors.others, after.descriptors.others, said)
+    -- the file and its log, here and in four threads, and the log's index
+    assert.is_true(after.descriptors.databases <= 11, said)
     assert.is_true(after.lua - before.lua < LEAST_LEAK * CONNECTIONS * ROUNDS, said)
     assert.is_true(after.resident - before.resident < 4096, said) -- KB
     -- they were answered as they deserved, and none with a failure of ours

@@ -168,7 +168,8 @@ describe("in nginx", function()
   end)
 end)
 
-describe("a sync inside nginx", function()
+for _, where in ipairs { "between requests", "in a thread" } do
+describe("a sync inside nginx, " .. where .. ",", function()
   local MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
   local e, box, server, made, headers, connection
 
@@ -185,7 +186,7 @@ print(shop.id)
 ]]
 
   setup(function()
-    e = emulator.start { charges = 400, compact = true, latency = { ms = 60 } }
+    e = emulator.start { charges = 400, compact = true, latency = { ms = 150 } }
     box = sandbox.new {}
     local environment = { COMMERCE_STORE = "sqlite:" .. box:path "commerce.db",
       COMMERCE_MASTER_KEY = MASTER_KEY, STRIPE_API_BASE = e.base }
@@ -198,6 +199,8 @@ print(shop.id)
       return "worker_processes 2;\nworker_shutdown_timeout 20s;\n" .. text
         :gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0", 1)
         :gsub("init_worker%(%)", "init_worker { sync = true }")
+        :gsub("error_log stderr warn", "error_log stderr notice")
+        :gsub(', thread_pool = "commerce"', where == "in a thread" and "%0" or "")
     end)
     headers = { authorization = made.authorization }
   end)
@@ -240,6 +243,7 @@ print(shop.id)
       end
       shell.run "sleep 0.3"
     end
+    server:restart(0) -- in the middle of it
     until_true("it does not end", function()
       for _, pull in ipairs(pulls()) do
         if pull.status ~= "Complete" then
@@ -254,7 +258,14 @@ print(shop.id)
       client.COMPANY, connection))
     assert.is_true(payments.totalResults >= 400)
   end)
+
+  it("tells what it did in the error log", function()
+    until_true("nothing is told", function()
+      return server:log():find('commerce: {[^\n]*"event":"sync"')
+    end)
+  end)
 end)
+end
 
 describe("long work inside nginx", function()
   local e, box, server

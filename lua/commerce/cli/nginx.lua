@@ -107,6 +107,7 @@ daemon off;
 worker_processes 2;
 pid @DIR@/nginx.pid;
 error_log stderr warn;
+thread_pool commerce threads=4;
 env COMMERCE_STORE;
 env COMMERCE_MASTER_KEY;
 env COMMERCE_OLD_MASTER_KEY;
@@ -130,7 +131,7 @@ http {
   access_log off;
   log_by_lua_block { require("commerce.openresty").log() }
   init_by_lua_block {
-    require("commerce.openresty").init { shared = "commerce"@PUBLIC@ }
+    require("commerce.openresty").init { shared = "commerce", thread_pool = "commerce"@PUBLIC@ }
   }
   init_worker_by_lua_block {
     require("commerce.openresty").init_worker()

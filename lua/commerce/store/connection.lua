@@ -201,6 +201,32 @@ function methods:each(sql, values, columns)
   end
 end
 
+--- Have reads that may take long done by somebody else, who knows this database by its path.
+---@param read fun(sql: string, values: any[], columns: integer): any[][]?, string? gives all rows
+---  by position, or nil and a message; others may use this connection meanwhile
+function methods:read_with(read)
+  self.elsewhere = read
+end
+
+--- The few rows of a query that may take long.
+---@param sql string
+---@param values any[] bound values
+---@param columns integer how many columns a row has; the first is never null
+---@return any[][] rows by position
+function methods:list(sql, values, columns)
+  if self.elsewhere and not self.in_transaction then
+    local rows, message = self.elsewhere(sql, values, columns)
+    return rows or failed(self, message)
+  end
+  local rows, next_row = {}, self:each(sql, values, columns)
+  local row = { next_row() }
+  while row[1] ~= nil do
+    rows[#rows + 1] = row
+    row = { next_row() }
+  end
+  return rows
+end
+
 --- Run a function in one transaction: all of it or nothing.
 ---@param work fun(): any
 ---@return any result of the function; raises what it raised, after the rollback

@@ -26,7 +26,8 @@ end
 ---@param options table? create = false: fail if there is no such database yet; wait: seconds to
 ---  wait for another process's write (5); sleep: a function that waits so many seconds where others
 ---  can go on meanwhile, with this very store, too; pause: the same, called between two parts of
----  long work, so that others can write
+---  long work, so that others can write; elsewhere: a function that calls a module's function, by
+---  their names and with plain arguments, in another Lua state while others go on in this one
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details

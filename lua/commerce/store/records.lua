@@ -5,8 +5,6 @@ local json = require "commerce.json"
 local query = require "commerce.query"
 local selection = require "commerce.store.selection"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
-
 local records = {}
 
 local IS_DELETED = "metadata.isDeleted"
@@ -34,6 +32,15 @@ local function selected(data_type, options)
   }
 end
 
+local SHORT = 1000 -- rows that are read or passed over in about a millisecond
+
+-- Whether a part of a list may take long. All of a list never counts as such: it is read little by
+-- little.
+local function is_long(options)
+  return options.limit and (options.query or options.order_by or options.limit > SHORT
+    or (options.offset or 0) > SHORT)
+end
+
 --- Iterate over stored records, newest first if nothing else is asked for. They may be written
 --- meanwhile; one whose createdDate changes may then come twice, or not at all.
 ---@param data_type commerce.DataType
@@ -45,7 +52,16 @@ end
 ---@return commerce.Details? details
 function records:records(data_type, options)
   local sql, values = selection.rows(selected(data_type, options))
-  return self.db:each(sql, values, 3)
+  if not is_long(options) then
+    return self.db:each(sql, values, 3)
+  end
+  local rows, i = self.db:list(sql, values, 3), 0
+  return function()
+    i = i + 1
+    if rows[i] then
+      return rows[i][1], rows[i][2], rows[i][3]
+    end
+  end
 end
 
 -- A number that changes with the database: with what other connections write, and with what this
@@ -62,10 +78,11 @@ local function remembered(self, name, count)
   if not self.totals or self.totals.version ~= version then
     self.totals = { version = version }
   end
-  if not self.totals[name] then
-    self.totals[name] = count()
+  local totals = self.totals -- others may ask while this one counts
+  if not totals[name] then
+    totals[name] = count()
   end
-  return self.totals[name]
+  return totals[name]
 end
 
 --- How many records of a type are stored.
@@ -79,7 +96,7 @@ function records:count(data_type, connection_id, expression)
   local sql, values = selection.count(selected(data_type,
     { connection_id = connection_id, query = expression }))
   local function count()
-    return self.db:all(sql, unpack(values))[1].n
+    return self.db:list(sql, values, 1)[1][1]
   end
   return expression and count() or remembered(self, data_type.name .. " " .. connection_id, count)
 end

@@ -76,7 +76,7 @@ end
 --- Open, and if need be make or migrate, a SQLite database.
 ---@param path string a file, or ":memory:"
 ---@param options table create = false: fail if the file does not exist; wait: seconds to wait for
----  another process's write; sleep, pause: see `store.open`
+---  another process's write; sleep, pause, elsewhere: see `store.open`
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -102,6 +102,11 @@ function sqlite.open(path, options)
     end
     if options.pause then
       db:pause_with(options.pause)
+    end
+    if options.elsewhere and path ~= ":memory:" then
+      db:read_with(function(...)
+        return options.elsewhere("commerce.store.reader", "rows", path, ...)
+      end)
     end
     return true
   end)()
