@@ -71,16 +71,29 @@ local function version_of(db)
     .. db:all("SELECT total_changes() AS n")[1].n
 end
 
--- Counting a million records takes a twentieth of a second, and every page of a list tells the
--- total.
+local PAUSE = 0.002 -- seconds
+local LONGEST_COUNT = 10 -- seconds after which whoever counts is believed to have gone
+
+-- Counting a million records takes a tenth of a second, and every page of a list tells the total.
+-- Who asks while it is counted, where others can go on meanwhile, waits for that.
 local function remembered(self, name, count)
   local version = version_of(self.db)
   if not self.totals or self.totals.version ~= version then
-    self.totals = { version = version }
+    self.totals = { version = version, begun = {} }
   end
-  local totals = self.totals -- others may ask while this one counts
+  local totals = self.totals
+  local begun = totals.begun
+  while begun[name] and os.time() - begun[name] < LONGEST_COUNT do
+    self.db.pause(PAUSE)
+  end
   if not totals[name] then
-    totals[name] = count()
+    begun[name] = os.time()
+    local ok, result = pcall(count)
+    begun[name] = nil
+    if not ok then
+      error(result, 0)
+    end
+    totals[name] = result
   end
   return totals[name]
 end
