@@ -231,7 +231,7 @@ print(shop.id)
     end
   end
 
-  it("goes on over reloads, while requests are answered, and every pull is done once", function()
+  it("goes on over reloads, kills and stops, and every pull is done once", function()
     until_true("it does not begin", function()
       local first = pulls()[1]
       return first and first.status == "Fetching"
@@ -243,6 +243,8 @@ print(shop.id)
       end
       shell.run "sleep 0.3"
     end
+    shell.run("kill -9 " .. server:workers():gsub("%s+", " ")) -- the master starts others
+    shell.run "sleep 0.3"
     server:restart(0) -- in the middle of it
     until_true("it does not end", function()
       for _, pull in ipairs(pulls()) do
