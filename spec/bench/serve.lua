@@ -205,6 +205,7 @@ local function prepare(box, e, url)
   assert(app:add_webhook_secret("stripe-test", SECRET, { account = ACCOUNT }))
   shop:close()
   app:close()
+  shell.run "sync" -- the disk is not to be busy any more with what has just been written
   return asked
 end
 
