@@ -206,6 +206,7 @@ build = {
     ["commerce.store.filter"] = "lua/commerce/store/filter.lua",
     ["commerce.store.inbox"] = "lua/commerce/store/inbox.lua",
     ["commerce.store"] = "lua/commerce/store/init.lua",
+    ["commerce.store.landmarks"] = "lua/commerce/store/landmarks.lua",
     ["commerce.store.link_states"] = "lua/commerce/store/link_states.lua",
     ["commerce.store.listings"] = "lua/commerce/store/listings.lua",
     ["commerce.store.outbox"] = "lua/commerce/store/outbox.lua",

@@ -114,11 +114,23 @@ end
 
 -- ---------------------------------------------------------------- measuring
 
+local failed = false
+
+-- Who takes all there is, a page after the other.
+local function measure_crawl(server, asked, size)
+  local pages, began = math.ceil(asked.count / size), socket.gettime()
+  local _, codes = shell.run(("curl -s -o /dev/null -H %s -w '%%{http_code}\\n' "
+    .. "'%s%s?pageSize=%d&page=[1-%d]' | sort | uniq -c"):format(
+    shell.quote("Authorization: " .. asked.key), server.base, asked.data, size, pages))
+  local seconds = socket.gettime() - began
+  print(("all %d pages of %d, one after the other: %.1f s, %.2f ms each"):format(pages, size,
+    seconds, seconds / pages * 1000))
+  failed = failed or not codes:find("^%s*" .. pages .. " 200%s*$")
+end
+
 local function milliseconds(microseconds)
   return ("%.2f ms"):format(tonumber(microseconds) / 1000)
 end
-
-local failed = false
 
 local function measure(server, name, kind, path, authorization, more)
   more = more or {}
@@ -226,6 +238,9 @@ local function measure_requests(server, asked)
   for _, part in ipairs { 0.5, 0.9 } do -- one at a time: others wait for it, whoever they are
     measure_page(math.max(1, math.floor(pages * part)), "page %d, one connection",
       { connections = 1 })
+  end
+  for _, size in ipairs { PAGE, 5000 } do
+    measure_crawl(server, asked, size)
   end
   measure(server, "one payment by its id", "id", asked.data .. "/", asked.key,
     { file = asked.ids })

@@ -2,12 +2,18 @@
 -- raised as in connection.lua.
 
 local json = require "commerce.json"
+local landmarks = require "commerce.store.landmarks"
 local query = require "commerce.query"
 local selection = require "commerce.store.selection"
 
 local records = {}
 
 local IS_DELETED = "metadata.isDeleted"
+
+-- By which column a type's lists are ordered if nothing is asked for.
+local function default_order(data_type)
+  return data_type.shape.by_name.createdDate and "created_date" or nil
+end
 
 local function selected(data_type, options)
   local where = {}
@@ -21,24 +27,103 @@ local function selected(data_type, options)
       .. "(SELECT value FROM json_each(?)))", json.encode(options.integrations) }
   end
   -- who asks about deleted records means to see them
-  if not options.deleted and not (options.query and query.mentions(options.query, IS_DELETED)) then
+  local deleted = options.deleted
+    or options.query and query.mentions(options.query, IS_DELETED)
+  if not deleted then
     where[#where + 1] = { "metadata_is_deleted IS NOT 1" }
   end
-  local created = data_type.shape.by_name.createdDate and "created_date" or nil
   return {
     columns = "id, data, connection_id", from = data_type.name, where = where,
-    query = options.query, order = selection.order(options.order_by, created, "id"),
-    limit = options.limit, offset = options.offset,
+    query = options.query,
+    order = selection.order(options.order_by, default_order(data_type), "id"),
+    limit = options.limit, offset = options.offset, deleted = deleted,
   }
 end
+
+-- A number that changes with the database: with what other connections write, and with what this
+-- one does.
+local function version_of(db)
+  return db:once("PRAGMA data_version")[1][1] .. "/"
+    .. db:all("SELECT total_changes() AS n")[1].n
+end
+
+-- ---------------------------------------------------------------- parts of long lists
 
 local SHORT = 1000 -- rows that are read or passed over in about a millisecond
 
 -- Whether a part of a list may take long. All of a list never counts as such: it is read little by
 -- little.
 local function is_long(options)
-  return options.limit and (options.query or options.order_by or options.limit > SHORT
-    or (options.offset or 0) > SHORT)
+  return options.limit and (options.query or options.order_by
+    or (options.offset or 0) + options.limit > SHORT)
+end
+
+-- The order of a connection's list if there is an index in that order.
+local function indexed_order(data_type, options, deleted)
+  local order = options.order_by or { column = default_order(data_type), descending = true }
+  local indexed = order.column == default_order(data_type) or order.column == "modified_date"
+  return options.connection_id and not deleted and indexed and order or nil
+end
+
+-- Which list it is a part of.
+local function key_of(what)
+  local sql, values = selection.rows(what)
+  for i = 1, #values - 2 do -- without limit and offset
+    sql = sql .. "\0" .. type(values[i]) .. tostring(values[i])
+  end
+  return sql
+end
+
+local function start_after(what, order, landmark)
+  local sign = order.descending and "<" or ">"
+  if order.column then
+    what.where[#what.where + 1] = { ("(%s, id) %s (?, ?)"):format(order.column, sign),
+      landmark.value, landmark.id }
+  else
+    what.where[#what.where + 1] = { ("id %s ?"):format(sign), landmark.id }
+  end
+  what.offset = what.offset - landmark.offset
+end
+
+-- What the list is ordered by, of one record. None where records without it come at the end: they
+-- do not compare.
+local function value_at(db, data_type, order, connection_id, id)
+  if not order.column then
+    return true
+  elseif order.descending and #db:all(("SELECT 1 FROM %s WHERE connection_id = ? AND %s IS NULL "
+    .. "AND metadata_is_deleted IS NOT 1 LIMIT 1"):format(data_type.name, order.column),
+    connection_id) > 0 then
+    return nil
+  end
+  local row = db:all(("SELECT %s AS value FROM %s WHERE connection_id = ? AND id = ?"):format(
+    order.column, data_type.name), connection_id, id)[1]
+  return row and row.value
+end
+
+local function list(db, what)
+  local sql, values = selection.rows(what)
+  return db:list(sql, values, 3)
+end
+
+local function rows_of(self, data_type, options, what)
+  local order = indexed_order(data_type, options, what.deleted)
+  local to = (what.offset or 0) + what.limit
+  if not order or to <= SHORT then
+    return list(self.db, what)
+  end
+  self.landmarks = self.landmarks or landmarks.new()
+  local version, key = version_of(self.db), key_of(what)
+  local landmark = self.landmarks:before(version, key, what.offset or 0)
+  if landmark then
+    start_after(what, order, landmark)
+  end
+  local rows = list(self.db, what)
+  local last = #rows == what.limit and rows[#rows] or nil
+  local value = last and value_at(self.db, data_type, order, options.connection_id, last[1])
+  if value ~= nil then
+    self.landmarks:add(version, key, to, value, last[1])
+  end
+  return rows
 end
 
 --- Iterate over stored records, newest first if nothing else is asked for. They may be written
@@ -51,11 +136,12 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function records:records(data_type, options)
-  local sql, values = selection.rows(selected(data_type, options))
+  local what = selected(data_type, options)
   if not is_long(options) then
+    local sql, values = selection.rows(what)
     return self.db:each(sql, values, 3)
   end
-  local rows, i = self.db:list(sql, values, 3), 0
+  local rows, i = rows_of(self, data_type, options, what), 0
   return function()
     i = i + 1
     if rows[i] then
@@ -64,12 +150,7 @@ function records:records(data_type, options)
   end
 end
 
--- A number that changes with the database: with what other connections write, and with what this
--- one does.
-local function version_of(db)
-  return db:once("PRAGMA data_version")[1][1] .. "/"
-    .. db:all("SELECT total_changes() AS n")[1].n
-end
+-- ---------------------------------------------------------------- counting
 
 local PAUSE = 0.002 -- seconds
 local LONGEST_COUNT = 10 -- seconds after which whoever counts is believed to have gone
