@@ -216,6 +216,7 @@ build = {
     ["commerce.store.reads"] = "lua/commerce/store/reads.lua",
     ["commerce.store.reader"] = "lua/commerce/store/reader.lua",
     ["commerce.store.records"] = "lua/commerce/store/records.lua",
+    ["commerce.store.remembered"] = "lua/commerce/store/remembered.lua",
     ["commerce.store.removal"] = "lua/commerce/store/removal.lua",
     ["commerce.store.schema"] = "lua/commerce/store/schema.lua",
     ["commerce.store.secrets"] = "lua/commerce/store/secrets.lua",

@@ -104,6 +104,28 @@ describe("pages of a long list", function()
     assert.equal(3000, passed_over { limit = 100, offset = 3000 })
   end)
 
+  it("have a total that is counted once, and anew when something was written", function()
+    local expression = assert(query.parse(payments, "amount=3"))
+    local connection, counts = db.db, 0
+    connection.list = function(self, ...)
+      counts = counts + 1
+      return getmetatable(self).__index.list(self, ...)
+    end
+    local function total(of)
+      return assert(db:count(payments, "c1", of))
+    end
+    local before, all = total(expression), total()
+    assert.same({ before, all }, { total(expression), total() })
+    assert.equal(2, counts)
+    files.sql_on(path, "DELETE FROM payments WHERE id = 'p3'")
+    assert.same({ before - 1, all - 1 }, { total(expression), total() })
+    assert(db:write_page("c1", files.page("payments", { id = "new", amount = 3 }),
+      "2026-03-01T00:00:00Z"))
+    assert.same({ before, all }, { total(expression), total() })
+    assert.equal(6, counts)
+    connection.list = nil
+  end)
+
   it("are right where some records have no date", function()
     files.sql_on(path, "UPDATE payments SET data = json_remove(data, '$.createdDate') "
       .. "WHERE CAST(substr(id, 2) AS INTEGER) % 2 = 0")

@@ -4,6 +4,7 @@
 local json = require "commerce.json"
 local landmarks = require "commerce.store.landmarks"
 local query = require "commerce.query"
+local remembered = require "commerce.store.remembered"
 local selection = require "commerce.store.selection"
 
 local records = {}
@@ -40,13 +41,6 @@ local function selected(data_type, options)
   }
 end
 
--- A number that changes with the database: with what other connections write, and with what this
--- one does.
-local function version_of(db)
-  return db:once("PRAGMA data_version")[1][1] .. "/"
-    .. db:all("SELECT total_changes() AS n")[1].n
-end
-
 -- ---------------------------------------------------------------- parts of long lists
 
 local SHORT = 1000 -- rows that are read or passed over in about a millisecond
@@ -63,15 +57,6 @@ local function indexed_order(data_type, options, deleted)
   local order = options.order_by or { column = default_order(data_type), descending = true }
   local indexed = order.column == default_order(data_type) or order.column == "modified_date"
   return options.connection_id and not deleted and indexed and order or nil
-end
-
--- Which list it is a part of.
-local function key_of(what)
-  local sql, values = selection.rows(what)
-  for i = 1, #values - 2 do -- without limit and offset
-    sql = sql .. "\0" .. type(values[i]) .. tostring(values[i])
-  end
-  return sql
 end
 
 local function start_after(what, order, landmark)
@@ -100,28 +85,24 @@ local function value_at(db, data_type, order, connection_id, id)
   return row and row.value
 end
 
-local function list(db, what)
-  local sql, values = selection.rows(what)
-  return db:list(sql, values, 3)
-end
-
 local function rows_of(self, data_type, options, what)
+  local sql, values = selection.rows(what)
   local order = indexed_order(data_type, options, what.deleted)
   local to = (what.offset or 0) + what.limit
   if not order or to <= SHORT then
-    return list(self.db, what)
+    return self.db:list(sql, values, 3)
   end
-  self.landmarks = self.landmarks or landmarks.new()
-  local version, key = version_of(self.db), key_of(what)
-  local landmark = self.landmarks:before(version, key, what.offset or 0)
+  local known = remembered.list(self, sql, values, #values - 2)
+  local landmark = landmarks.before(known, what.offset or 0)
   if landmark then
     start_after(what, order, landmark)
+    sql, values = selection.rows(what)
   end
-  local rows = list(self.db, what)
+  local rows = self.db:list(sql, values, 3)
   local last = #rows == what.limit and rows[#rows] or nil
   local value = last and value_at(self.db, data_type, order, options.connection_id, last[1])
   if value ~= nil then
-    self.landmarks:add(version, key, to, value, last[1])
+    landmarks.add(known, to, value, last[1])
   end
   return rows
 end
@@ -155,28 +136,23 @@ end
 local PAUSE = 0.002 -- seconds
 local LONGEST_COUNT = 10 -- seconds after which whoever counts is believed to have gone
 
--- Counting a million records takes a tenth of a second, and every page of a list tells the total.
--- Who asks while it is counted, where others can go on meanwhile, waits for that.
-local function remembered(self, name, count)
-  local version = version_of(self.db)
-  if not self.totals or self.totals.version ~= version then
-    self.totals = { version = version, begun = {} }
-  end
-  local totals = self.totals
-  local begun = totals.begun
-  while begun[name] and os.time() - begun[name] < LONGEST_COUNT do
+-- Counting a million records takes a tenth of a second, a second with a query, and every page of a
+-- list tells the total. Who asks while it is counted, where others can go on meanwhile, waits for
+-- that.
+local function remembered_total(self, known, count)
+  while known.begun and os.time() - known.begun < LONGEST_COUNT do
     self.db.pause(PAUSE)
   end
-  if not totals[name] then
-    begun[name] = os.time()
+  if not known.total then
+    known.begun = os.time()
     local ok, result = pcall(count)
-    begun[name] = nil
+    known.begun = nil
     if not ok then
       error(result, 0)
     end
-    totals[name] = result
+    known.total = result
   end
-  return totals[name]
+  return known.total
 end
 
 --- How many records of a type are stored.
@@ -189,10 +165,9 @@ end
 function records:count(data_type, connection_id, expression)
   local sql, values = selection.count(selected(data_type,
     { connection_id = connection_id, query = expression }))
-  local function count()
+  return remembered_total(self, remembered.list(self, sql, values, #values), function()
     return self.db:list(sql, values, 1)[1][1]
-  end
-  return expression and count() or remembered(self, data_type.name .. " " .. connection_id, count)
+  end)
 end
 
 return records
