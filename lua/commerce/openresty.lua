@@ -35,7 +35,7 @@ local OPTIONS = { store = "string", prefix = "string", public_url = "string",
 -- A request that finds the database locked for longer is told to come again (503).
 local LONGEST_LOCK = 1 -- seconds
 
-local settings -- set by `init` in the master process, before there are workers
+local settings = {} -- set by `init` in the master process, before there are workers
 local served -- this worker's own: { app, api, pages }
 
 local function check_prefix(prefix)
@@ -90,7 +90,7 @@ local function rest(seconds)
 end
 
 local function store_url()
-  return (settings or {}).store or commerce.store_url()
+  return settings.store or commerce.store_url()
 end
 
 local function elsewhere(...)
@@ -99,7 +99,7 @@ end
 
 local function open_store()
   return store.open(store_url(), { wait = LONGEST_LOCK, sleep = rest, pause = rest,
-    elsewhere = (settings or {}).thread_pool and elsewhere })
+    elsewhere = settings.thread_pool and elsewhere })
 end
 
 -- This worker's application; made when it is first needed, and again after a failure.
@@ -107,17 +107,17 @@ local function application()
   if served then
     return served
   end
-  local options = settings or {}
   local opened, message, details = open_store()
   if not opened then
     return nil, message, details
   end
   local app = assert(commerce.open { store = opened })
   served = { app = app, webhooks = webhook_endpoint.new(app, { log = log }),
-    pages = pages.new(app, { prefix = options.prefix, public_url = options.public_url, log = log }),
-    api = api.new(app, { prefix = options.prefix, public_url = options.public_url,
-      daily_limit = options.daily_limit, log = log,
-      counter = options.shared and shared_counter(options.shared) }) }
+    pages = pages.new(app, { prefix = settings.prefix, public_url = settings.public_url,
+      log = log }),
+    api = api.new(app, { prefix = settings.prefix, public_url = settings.public_url,
+      daily_limit = settings.daily_limit, log = log,
+      counter = settings.shared and shared_counter(settings.shared) }) }
   return served
 end
 
@@ -148,7 +148,7 @@ local function sync(premature)
   if premature then
     return
   end
-  local pool, public_url = (settings or {}).thread_pool, (settings or {}).public_url
+  local pool, public_url = settings.thread_pool, settings.public_url
   local ok, message = pcall(function()
     if pool then
       local verbose = require "ngx.errlog".get_sys_filter_level() >= ngx.NOTICE
@@ -224,7 +224,7 @@ end
 local own_counts = {}
 
 local function count(status)
-  local name = (settings or {}).shared
+  local name = settings.shared
   if name then
     ngx.shared[name]:incr("status " .. status, 1, 0)
   else
@@ -233,7 +233,7 @@ local function count(status)
 end
 
 local function counted()
-  local name = (settings or {}).shared
+  local name = settings.shared
   if not name then
     return own_counts
   end
@@ -294,7 +294,7 @@ end
 ---
 --- **context:** content_by_lua*
 function openresty.handle()
-  local path, query = target_of_request((settings or {}).prefix or "")
+  local path, query = target_of_request(settings.prefix or "")
   if path == "/health" then
     return plain(200, '{"status":"ok"}')
   elseif path == "/ready" then

@@ -116,7 +116,7 @@ local STAGES = {
   ["store.settings"] = {},
   ["store.sources"] = { "json" },
   ["store.inbox"] = { "json" },
-  ["store.sweeps"] = { "json", "store.writing", "time" },
+  ["store.sweeps"] = { "json", "store.tables", "store.writing", "time" },
   ["store.sync_settings"] = {},
   ["store.sqlite"] = { "errors", "model", "store.api_keys", "store.changes", "store.checkpoints",
     "store.companies", "store.connection", "store.connections", "store.directory",

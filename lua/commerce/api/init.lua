@@ -82,10 +82,6 @@ function api.new(app, options)
   }, api_mt)
 end
 
-local function integration_of(connection)
-  return stripe.integrations[connection.integration] or { title = connection.integration }
-end
-
 -- What is read with "all": every type that the settings say is read at first link.
 local function fetched_types(store, connection)
   local names = {}
@@ -103,7 +99,7 @@ local function context_of(self, request, parameters, values)
     app = self.app, store = self.app.store, request = request,
     path = self.prefix .. request.path, prefix = self.prefix, public_url = self.public_url,
     parameters = parameters, values = values, mappings = self.mappings,
-    integration_of = integration_of,
+    integration_of = stripe.integration_of_connection,
     fetched_types = function(connection)
       return fetched_types(self.app.store, connection)
     end,

@@ -87,12 +87,8 @@ local function company_argument(sub)
   json_flag(sub)
 end
 
-local function with_company(app, args, work)
-  local company, message, details = find.company(app, args.company)
-  if not company then
-    return nil, message, details
-  end
-  return work(company)
+local function on_company(work)
+  return find.with(find.company, "company", work)
 end
 
 local ACTIONS = {
@@ -113,10 +109,8 @@ local ACTIONS = {
       return print_company(company, args.json)
     end, { create = true }) },
   { name = "show", help = "One company with its connections.", define = company_argument,
-    run = common.with_app(function(app, args)
-      return with_company(app, args, function(company)
-        return print_company(company, args.json)
-      end)
+    run = on_company(function(company, args)
+      return print_company(company, args.json)
     end) },
   { name = "rename", help = "Give one another name.",
     define = function(sub)
@@ -124,24 +118,20 @@ local ACTIONS = {
       sub:argument("name", "The new name.")
       json_flag(sub)
     end,
-    run = common.with_app(function(app, args)
-      return with_company(app, args, function(company)
-        local ok, message, details = company:rename(args.name)
-        if not ok then
-          return nil, message, details
-        end
-        return print_company(company, args.json)
-      end)
+    run = on_company(function(company, args)
+      local ok, message, details = company:rename(args.name)
+      if not ok then
+        return nil, message, details
+      end
+      return print_company(company, args.json)
     end) },
   { name = "delete", help = "Delete one, its connections and all that is stored of them.",
     define = function(sub)
       company_argument(sub)
       deletion.options(sub)
     end,
-    run = common.with_app(function(app, args)
-      return with_company(app, args, function(company)
-        return deletion.company(app, company, args)
-      end)
+    run = on_company(function(company, args, app)
+      return deletion.company(app, company, args)
     end) },
 }
 

@@ -157,13 +157,7 @@ local function connection_argument(sub)
 end
 
 local function on_connection(work)
-  return common.with_app(function(app, args)
-    local connection, message, details = find.connection(app, args.connection)
-    if not connection then
-      return nil, message, details
-    end
-    return work(connection, args, app)
-  end)
+  return find.with(find.connection, "connection", work)
 end
 
 local ACTIONS = {

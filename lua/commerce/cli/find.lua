@@ -121,6 +121,21 @@ function find.connection(app, text)
   return nil, other or message, why or details
 end
 
+--- An action that is about one thing, which an argument names.
+---@param finder function one of those here
+---@param name string the argument's
+---@param work fun(found: table, args: table, app: commerce.App): integer?, string?
+---@return fun(args: table): integer?, string?
+function find.with(finder, name, work)
+  return common.with_app(function(app, args)
+    local found, message, details = finder(app, args[name])
+    if not found then
+      return nil, message, details
+    end
+    return work(found, args, app)
+  end)
+end
+
 --- A webhook consumer.
 ---@param app commerce.App
 ---@param text string its id, at least the first four characters of it, or its address

@@ -96,17 +96,11 @@ local function add(app, args)
   return print_secret(row.id, secret, args)
 end
 
-local function with_consumer(work)
-  return common.with_app(function(app, args)
-    local row, message, details = find.consumer(app, args.consumer)
-    if not row then
-      return nil, message, details
-    end
-    return work(app, args, row)
-  end)
+local function on_consumer(work)
+  return find.with(find.consumer, "consumer", work)
 end
 
-local function exchange(app, args, row)
+local function exchange(row, args, app)
   local secret, message, details = consumers.renew_secret(app.store, row.id)
   if not secret then
     return nil, message, details
@@ -114,7 +108,7 @@ local function exchange(app, args, row)
   return print_secret(row.id, secret, args)
 end
 
-local function delete(app, args, row)
+local function delete(row, args, app)
   local ok, message, details = confirm.ask(args, ("Delete the webhook consumer %s with what waits "
     .. "for it?"):format(row.url))
   if ok then
@@ -128,7 +122,7 @@ local function delete(app, args, row)
 end
 
 local function switch(disabled)
-  return with_consumer(function(app, args, row)
+  return on_consumer(function(row, args, app)
     local ok, message, details = app.store:disable_webhook_consumer(row.id, disabled)
     if ok == nil then
       return nil, message, details
@@ -161,7 +155,7 @@ local function message_of(row)
     nextAttempt = row.status == "waiting" and time.format(row.due) or nil }
 end
 
-local function list_messages(app, args, consumer)
+local function list_messages(consumer, args, app)
   local ok, message, details = common.check_limit(args)
   local rows
   if ok then
@@ -248,7 +242,7 @@ local function asked(app, args, consumer)
   return { since = time.format(since), all = args.all }
 end
 
-local function replay(app, args, row)
+local function replay(row, args, app)
   local given, message, details = asked(app, args, row)
   local count
   if given then
@@ -317,7 +311,7 @@ local ACTIONS = {
       confirm.option(sub)
       consumer_argument(sub)
     end,
-    run = with_consumer(delete) },
+    run = on_consumer(delete) },
   { name = "enable", help = "Send to it again, what waits first.", define = consumer_argument,
     run = switch(false) },
   { name = "disable", help = "Send nothing to it. What waits is kept, what happens from now on is "
@@ -329,7 +323,7 @@ local ACTIONS = {
       sub:option("--limit", "How many at most.", "50")
       consumer_argument(sub, "One JSON object a message.")
     end,
-    run = with_consumer(list_messages) },
+    run = on_consumer(list_messages) },
   { name = "replay", help = "Send again what it missed (while it was disabled, or before it was "
       .. "added) and what was given up.",
     define = function(sub)
@@ -338,9 +332,9 @@ local ACTIONS = {
       sub:flag("--all", "With --since: also what was delivered.")
       consumer_argument(sub)
     end,
-    run = with_consumer(replay) },
+    run = on_consumer(replay) },
   { name = "secret", help = "Exchange its secret. The new one is printed, once; the old one signs, "
-      .. "too, for a day.", define = consumer_argument, run = with_consumer(exchange) },
+      .. "too, for a day.", define = consumer_argument, run = on_consumer(exchange) },
   { name = "reach", help = "Which addresses webhooks may be sent to, or (with an argument) change "
       .. "that.",
     define = function(sub)

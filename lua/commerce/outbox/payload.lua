@@ -12,10 +12,6 @@ local stripe = require "commerce.platform.stripe"
 
 local payload = {}
 
-local function integration_of(connection)
-  return stripe.integrations[connection.integration] or { title = connection.integration }
-end
-
 local function company_of(context, facts)
   local company = facts.company
   return { id = company.id, name = company.name, description = company.description,
@@ -62,7 +58,7 @@ local OF_FAMILY = { company = company_of, connection = connection_of, read = rea
 ---@param public_url string the address that merchants reach us at, for links
 ---@return string text JSON
 function payload.body(event, public_url)
-  local context = { public_url = public_url, integration_of = integration_of }
+  local context = { public_url = public_url, integration_of = stripe.integration_of_connection }
   local of = OF_FAMILY[event.type:match "^%a+"]
   return json.encode { id = event.id, eventType = event.type, generatedDate = event.at,
     payload = of(context, event.facts) }

@@ -5,11 +5,15 @@
 
 local removal = {}
 
--- Asked of the database, so that no table can be forgotten. What grows with the account has its
--- content in `data`; so has the log of changes, in `ids`.
-local TABLES_OF_A_CONNECTION = "SELECT t.name, max(c.name IN ('data', 'ids')) AS large "
-  .. "FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE t.type = 'table' "
-  .. "GROUP BY t.name HAVING max(c.name = 'connection_id')"
+local SMALL, LARGE = 0, 1
+
+-- The tables with rows of a connection, asked of the database, so that none can be forgotten. What
+-- grows with the account has its content in `data`; so has the log of changes, in `ids`.
+local function tables(db, size)
+  return db:all("SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c "
+    .. "WHERE t.type = 'table' GROUP BY t.name HAVING max(c.name = 'connection_id') "
+    .. "AND max(c.name IN ('data', 'ids')) = ?", size)
+end
 
 --- Remove a connection. Of what is stored of it, `finish` takes what is left.
 ---@param db table see store/connection.lua; in a transaction
@@ -17,10 +21,8 @@ local TABLES_OF_A_CONNECTION = "SELECT t.name, max(c.name IN ('data', 'ids')) AS
 ---@return boolean removed false if there was none
 function removal.connection(db, id)
   db:run("DELETE FROM seen WHERE sweep IN (SELECT id FROM sweeps WHERE connection_id = ?)", id)
-  for _, row in ipairs(db:all(TABLES_OF_A_CONNECTION)) do
-    if row.large == 0 then
-      db:run(("DELETE FROM %s WHERE connection_id = ?"):format(row.name), id)
-    end
+  for _, row in ipairs(tables(db, SMALL)) do
+    db:run(("DELETE FROM %s WHERE connection_id = ?"):format(row.name), id)
   end
   local removed = db:run("DELETE FROM connections WHERE id = ?", id) > 0
   if removed then
@@ -35,10 +37,8 @@ end
 function removal.finish(db)
   local removed = db:all("SELECT id FROM removals")
   for _, connection in ipairs(removed) do
-    for _, row in ipairs(db:all(TABLES_OF_A_CONNECTION)) do
-      if row.large == 1 then
-        db:delete_many(row.name, "connection_id = ?", connection.id)
-      end
+    for _, row in ipairs(tables(db, LARGE)) do
+      db:delete_many(row.name, "connection_id = ?", connection.id)
     end
     db:run("DELETE FROM removals WHERE id = ?", connection.id)
   end

@@ -5,6 +5,7 @@
 -- connection.lua.
 
 local json = require "commerce.json"
+local tables = require "commerce.store.tables"
 local time = require "commerce.time"
 local writing = require "commerce.store.writing"
 
@@ -63,9 +64,8 @@ end
 -- written here, which may have been a moment ago.
 local function age_of(data_type)
   local dates = {}
-  for _, each in ipairs { { "createdDate", "created_date" },
-    { "sourceModifiedDate", "source_modified_date" } } do
-    dates[#dates + 1] = data_type.shape.by_name[each[1]] and each[2] or nil
+  for _, column in ipairs { "created_date", "source_modified_date" } do
+    dates[#dates + 1] = tables.has_column(data_type, column) and column or nil
   end
   return #dates > 0 and ("coalesce(%s, modified_date)"):format(table.concat(dates, ", "))
     or "modified_date"

@@ -62,7 +62,10 @@ function keeping.decide(run)
     return nil, message, details
   end
   local wish = wanted(run)
-  local keep = wish == nil and since ~= nil or wish == true
+  local keep = wish
+  if wish == nil then
+    keep = since ~= nil
+  end
   if keep and not since then
     since = run.started
     local ok, wrong, why = save(run, since)

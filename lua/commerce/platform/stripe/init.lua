@@ -22,6 +22,13 @@ stripe.integrations = {
     livemode = false, rate = 25 },
 }
 
+--- The integration of a connection; of one that is none of these its name alone.
+---@param connection table { integration = name }
+---@return table integration
+function stripe.integration_of_connection(connection)
+  return stripe.integrations[connection.integration] or { title = connection.integration }
+end
+
 stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
 stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
 
