@@ -3,11 +3,11 @@ std = "min"
 self = false
 max_line_length = 100
 cache = false
-files["lua/commerce/runtime.lua"] = { read_globals = { "ngx" } }
-files["lua/commerce/files.lua"] = { globals = { "jit" } }
+files["lua/commerce/runtime/init.lua"] = { read_globals = { "ngx" } }
+files["lua/commerce/base/files.lua"] = { globals = { "jit" } }
 files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "431", "631" } }
-files["lua/commerce/openresty.lua"] = { std = "ngx_lua" }
-files["lua/commerce/openresty"] = { std = "ngx_lua", read_globals = { "ngx" } }
+files["lua/commerce/serve/openresty.lua"] = { std = "ngx_lua" }
+files["lua/commerce/serve"] = { std = "ngx_lua", read_globals = { "ngx" } }
 files["spec/bench/wrk.lua"] = { globals = { "delay", "done", "init", "request", "setup", "wrk" },
   read_globals = { "offset" } }
 files["spec/emulator/lua"] = { std = "ngx_lua" }

@@ -24,14 +24,14 @@ ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
 LIBS = -lcurl -lcrypto
 
-SOURCES := $(sort $(wildcard csrc/*.c))
-HEADERS := $(sort $(wildcard csrc/*.h))
-# pure files: no Lua in them, so their tests are plain C programs
-PURE := $(sort $(filter csrc/%,$(shell grep -L -E '"(lua|lauxlib|compat|args|class|error)\.h"|<(lua|lauxlib)\.h>' $(SOURCES))))
+SOURCES := $(sort $(wildcard csrc/*/*.c))
+HEADERS := $(sort $(wildcard csrc/*/*.h))
+# units that know no Lua: their tests are plain C programs
+LUA_FREE := $(filter-out csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo test soak lint bench asan valgrind fuzz emulator env install clean packages
+.PHONY: all demo test soak lint bench asan valgrind fuzz emulator env install clean packages rockspec
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
 	@test -n "$(strip $(RUNTIMES))" || { echo "no Lua found: install lua5.4 or luajit" >&2; exit 1; }
@@ -42,7 +42,7 @@ define runtime_rules
 build/$(1)/obj/%.o: csrc/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	@echo "CC $$@"
-	@$(CC) $$(ALL_CFLAGS) $$(INCLUDE_$(1)) -c -o $$@ $$<
+	@$(CC) $$(ALL_CFLAGS) -Icsrc $$(INCLUDE_$(1)) -c -o $$@ $$<
 
 build/$(1)/commerce/core.so: $(SOURCES:csrc/%.c=build/$(1)/obj/%.o)
 	@mkdir -p $$(@D)
@@ -52,7 +52,7 @@ build/$(1)/commerce/core.so: $(SOURCES:csrc/%.c=build/$(1)/obj/%.o)
 build/asan/$(1)/commerce/core.so: $(SOURCES) $(HEADERS)
 	@mkdir -p $$(@D)
 	@echo "CC $$@"
-	@$(CC) -std=c11 -fPIC -fvisibility=hidden $$(SANITIZE) $$(INCLUDE_$(1)) -shared -o $$@ $(SOURCES) $$(LIBS)
+	@$(CC) -std=c11 -fPIC -fvisibility=hidden $$(SANITIZE) -Icsrc $$(INCLUDE_$(1)) -shared -o $$@ $(SOURCES) $$(LIBS)
 endef
 $(foreach runtime,lua5.4 luajit,$(eval $(call runtime_rules,$(runtime))))
 
@@ -124,10 +124,10 @@ test: packages
 
 C_TESTS := $(patsubst spec/c/test_%.c,build/c/test_%,$(sort $(wildcard spec/c/test_*.c)))
 
-build/c/test_%: spec/c/test_%.c spec/c/test.h $(PURE) $(HEADERS)
+build/c/test_%: spec/c/test_%.c spec/c/test.h $(LUA_FREE) $(HEADERS)
 	@mkdir -p $(@D)
 	@echo "CC $@"
-	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< $(PURE) $(LIBS)
+	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< $(LUA_FREE) $(LIBS)
 
 # Codat's clients, for spec/sdk
 SDKS = build/sdk/node_modules/.package-lock.json
@@ -161,9 +161,9 @@ valgrind: packages
 FUZZERS := $(patsubst spec/fuzz/%_fuzz.c,build/fuzz/%,$(sort $(wildcard spec/fuzz/*_fuzz.c)))
 FUZZ_SECONDS ?= 20
 
-build/fuzz/%: spec/fuzz/%_fuzz.c $(PURE) $(HEADERS)
+build/fuzz/%: spec/fuzz/%_fuzz.c $(LUA_FREE) $(HEADERS)
 	@mkdir -p $(@D)
-	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc -o $@ $< $(PURE) $(LIBS)
+	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc -o $@ $< $(LUA_FREE) $(LIBS)
 
 fuzz: TOOLS = clang libclang-rt-14-dev
 fuzz: packages
@@ -186,10 +186,14 @@ lint: packages
 	luacheck -q lua spec examples
 	@for lua in $(LUA54) $(LUAJIT); do for file in $(LUA_FILES); do \
 	  $$lua -e "assert(loadfile('$$file'))" || exit 1; done; done
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c
+	clang-format --dry-run -Werror csrc/*/*.c csrc/*/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
-	  --suppress=missingInclude $(INCLUDE_lua5.4) csrc
+	  --suppress=missingInclude -Icsrc $(INCLUDE_lua5.4) csrc
 	luarocks lint rockspec/lua-commerce-scm-1.rockspec
+
+# The lists of the rockspec that follow from the tree.
+rockspec:
+	@$(firstword $(RUNTIMES)) spec/support/rockspec.lua
 
 bench: TOOLS = wrk
 bench: packages

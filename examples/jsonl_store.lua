@@ -9,8 +9,8 @@
 -- store must have stands in commerce.store.contract; its shared cases are run against this one.
 
 local contract = require "commerce.store.contract"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local store = require "commerce.store"
 

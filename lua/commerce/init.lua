@@ -6,24 +6,24 @@
 --   local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 --   print(assert(shop:sync { types = { "payments", "disputes" } }))
 
-local company = require "commerce.company"
-local connection = require "commerce.connection"
+local company = require "commerce.app.company"
+local connection = require "commerce.app.connection"
 local contract = require "commerce.store.contract"
 local core = require "commerce.core"
-local errors = require "commerce.errors"
-local files = require "commerce.files"
-local hooks = require "commerce.hooks"
-local integrations = require "commerce.integrations"
-local json = require "commerce.json"
-local link = require "commerce.link"
-local mappings = require "commerce.mapping.set"
-local migrate = require "commerce.link.migrate"
-local mode = require "commerce.mode"
-local records = require "commerce.connection.records"
+local errors = require "commerce.base.errors"
+local files = require "commerce.base.files"
+local hooks = require "commerce.hooks.registry"
+local integrations = require "commerce.account.integrations"
+local json = require "commerce.base.json"
+local link = require "commerce.account.link"
+local mappings = require "commerce.mapping.registry"
+local migrate = require "commerce.account.link.migrate"
+local mode = require "commerce.account.mode"
+local records = require "commerce.app.records"
 local runtime = require "commerce.runtime"
 local store = require "commerce.store"
-local stripe = require "commerce.platform.stripe"
-local webhook = require "commerce.webhook"
+local stripe = require "commerce.stripe"
+local webhook = require "commerce.webhooks.inbound"
 
 local commerce = {
   _VERSION = core.version,
@@ -33,7 +33,7 @@ local commerce = {
   csv = files.csv,
   jsonl = files.jsonl,
   --- Send JSON to another server: `commerce.post(url, value)`.
-  post = require "commerce.post",
+  post = require "commerce.app.post",
 }
 
 local DEFAULT_STORE = "sqlite:commerce.db"
@@ -167,7 +167,7 @@ end
 
 --- Set up an integration; what is left out stays as it is.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
----@param options table see `commerce.integrations.set`
+---@param options table see `commerce.account.integrations.set`
 ---@return commerce.Integration? integration as it is now; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -218,7 +218,7 @@ end
 
 --- Connect a Stripe account by its secret or restricted key. The key's prefix decides the mode; an
 --- application that was opened in a mode takes only keys of that one.
----@param options table see `commerce.connection.connect`
+---@param options table see `commerce.app.connection.connect`
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -233,7 +233,7 @@ end
 
 --- A connection by its id. It is opened with its stored credentials when it is first used.
 ---@param id string
----@param options table? how to talk to Stripe, see `commerce.connection.connect`: base_url, rate,
+---@param options table? how to talk to Stripe, see `commerce.app.connection.connect`: base_url, rate,
 ---  ...
 ---@return commerce.Connection? connection nil on failure; details.kind is "missing" if there is
 ---  none
@@ -281,7 +281,7 @@ end
 
 --- Begin to link a connection to a merchant's account: gives the address to send the merchant to.
 ---@param shop commerce.Connection
----@param options table? see `commerce.link.begin`
+---@param options table? see `commerce.account.link.begin`
 ---@return commerce.BegunLink? begun { url, expires, connection_id, integration }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -291,7 +291,7 @@ end
 
 --- Finish a link with what the merchant's browser brought back.
 ---@param answer string|table the address, its query string, or its decoded parameters
----@param options table? see `commerce.link.finish`
+---@param options table? see `commerce.account.link.finish`
 ---@return commerce.FinishedLink? finished { connection, account, shared_with }; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -300,9 +300,9 @@ function methods:finish_link(answer, options)
 end
 
 --- Declare a hook of every connection: a function that is called at a named place of each sync.
----@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks`
+---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
 ---@param run function
----@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks`
+---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks.registry`
 function methods:on(name, run, options)
   mappings.check_self(self, "on", "app")
   self.hooks:add(self.mappings, name, run, options)
@@ -310,7 +310,7 @@ end
 
 --- Move a connection from its account's own key to Stripe Connect, with its id and its data.
 ---@param shop commerce.Connection
----@param options table? see `commerce.link.migrate.run`
+---@param options table? see `commerce.account.link.migrate.run`
 ---@return commerce.Connection? shop nil on failure, and nothing has changed; details.code
 ---  "no_access" if the account's owner has to consent first: `begin_link` of this connection
 ---@return string? message
@@ -322,7 +322,7 @@ end
 --- Take in a webhook that Stripe sent: verify it, keep it, and say for whom it is.
 ---@param body string as it came, byte for byte
 ---@param signature string? the Stripe-Signature header
----@param options table see `commerce.webhook.receive`
+---@param options table see `commerce.webhooks.inbound.receive`
 ---@return commerce.Received? received nil if it was refused or could not be stored
 ---@return string? message
 ---@return commerce.Details? details
@@ -332,7 +332,7 @@ end
 
 --- Iterate over stored records of all connections of the application's mode.
 ---@param type_name string
----@param options table? see `commerce.connection.records`; mode: another one than the application's
+---@param options table? see `commerce.app.records`; mode: another one than the application's
 ---@return fun(): table? next
 function methods:records(type_name, options)
   mappings.check_self(self, "records", "app")

@@ -2,12 +2,12 @@
 -- on loopback; then what a sync does to other requests of the same worker, when it runs inside it
 -- and when `commerce worker` runs beside it. Called by spec/bench/run.
 
-local auth = require "commerce.api.auth"
+local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
 local commerce = require "commerce"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
-local keys = require "commerce.connection.keys"
+local keys = require "commerce.account.keys"
 local model = require "commerce.model"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"

@@ -4,7 +4,7 @@
 local core = require "commerce.core"
 local plan = require "commerce.sync.plan"
 local runtime = require "commerce.runtime"
-local stripe = require "commerce.platform.stripe"
+local stripe = require "commerce.stripe"
 
 local base = os.getenv "BENCH_BASE"
 local transport = core.transport {}

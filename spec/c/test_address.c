@@ -1,4 +1,4 @@
-#include "address.h"
+#include "net/address.h"
 #include "test.h"
 
 static bool is_public;

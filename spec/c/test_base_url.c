@@ -1,4 +1,4 @@
-#include "base_url.h"
+#include "net/base_url.h"
 #include "test.h"
 
 static cm_base_url url;

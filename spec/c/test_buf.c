@@ -1,4 +1,4 @@
-#include "buf.h"
+#include "text/buf.h"
 #include "test.h"
 
 static void starts_empty(void) {

@@ -1,4 +1,4 @@
-#include "envelope.h"
+#include "crypto/envelope.h"
 #include "test.h"
 
 static cm_master m;

@@ -1,4 +1,4 @@
-#include "failure.h"
+#include "net/failure.h"
 #include "test.h"
 
 static cm_failure f;

@@ -1,4 +1,4 @@
-#include "header.h"
+#include "net/header.h"
 #include "test.h"
 
 static cm_header h;

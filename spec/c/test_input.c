@@ -1,4 +1,4 @@
-#include "input.h"
+#include "crypto/input.h"
 #include "test.h"
 
 #include <errno.h>

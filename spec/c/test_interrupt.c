@@ -1,4 +1,4 @@
-#include "interrupt.h"
+#include "net/interrupt.h"
 #include "test.h"
 
 #include <signal.h>

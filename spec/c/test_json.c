@@ -1,4 +1,4 @@
-#include "json.h"
+#include "text/json.h"
 #include "test.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "limiter.h"
+#include "net/limiter.h"
 #include "test.h"
 
 #include <math.h>

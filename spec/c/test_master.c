@@ -1,4 +1,4 @@
-#include "master.h"
+#include "crypto/master.h"
 #include "test.h"
 
 #define KEY "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="

@@ -1,7 +1,7 @@
-#include "page.h"
+#include "text/page.h"
 #include "test.h"
 
-#include "json.h"
+#include "text/json.h"
 
 static cm_page page;
 static char why[128];

@@ -1,4 +1,4 @@
-#include "pass.h"
+#include "net/pass.h"
 #include "test.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "projection.h"
+#include "text/projection.h"
 #include "test.h"
 
 /* Projects `text` through paths separated by spaces; the result stays until the next call. */

@@ -1,4 +1,4 @@
-#include "retry.h"
+#include "net/retry.h"
 #include "test.h"
 
 static const cm_policy policy = {8, 0.5, 32};

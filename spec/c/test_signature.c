@@ -1,4 +1,4 @@
-#include "signature.h"
+#include "crypto/signature.h"
 #include "test.h"
 
 static cm_signature s;

@@ -1,4 +1,4 @@
-#include "svix.h"
+#include "crypto/svix.h"
 #include "test.h"
 
 static char out[CM_SVIX_SIZE];

@@ -1,5 +1,5 @@
 #include "test.h"
-#include "trail.h"
+#include "net/trail.h"
 
 static cm_trail trail;
 static cm_page page;

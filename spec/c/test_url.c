@@ -1,5 +1,5 @@
 #include "test.h"
-#include "url.h"
+#include "net/url.h"
 
 static void encodes_all_but_unreserved(void) {
   cm_buf b = {0};

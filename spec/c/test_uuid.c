@@ -1,5 +1,5 @@
 #include "test.h"
-#include "uuid.h"
+#include "text/uuid.h"
 
 static void has_the_form_of_version_4(void) {
   char text[CM_UUID_SIZE];

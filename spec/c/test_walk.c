@@ -2,9 +2,9 @@
 ** Walks that are split while they run, against a list server in memory. Nothing is sent: the test
 ** stands in for the multi's wire, one action at a time, in random order.
 */
-#include "multi.h"
+#include "net/multi.h"
 #include "test.h"
-#include "walk.h"
+#include "net/walk.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Envelopes of any shape: what is read keeps to its bounds, and nobody seals by chance. */
-#include "envelope.h"
+#include "crypto/envelope.h"
 
 #include <stdint.h>
 #include <stdlib.h>

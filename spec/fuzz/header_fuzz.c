@@ -1,5 +1,5 @@
 /* Header lines of any shape, split at line ends as libcurl does. */
-#include "header.h"
+#include "net/header.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Any bytes: the scanner ends, stays inside, and strings it took can be copied. */
-#include "failure.h"
-#include "json.h"
+#include "net/failure.h"
+#include "text/json.h"
 
 #include <stdint.h>
 #include <stdlib.h>

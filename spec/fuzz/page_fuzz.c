@@ -1,7 +1,7 @@
 /* Any bytes as a page: what is found lies inside, in order, and is JSON of its own. */
-#include "json.h"
-#include "page.h"
-#include "trail.h"
+#include "text/json.h"
+#include "text/page.h"
+#include "net/trail.h"
 
 #include <stdint.h>
 #include <stdlib.h>

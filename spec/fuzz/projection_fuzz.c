@@ -1,8 +1,8 @@
 /*
 ** Whatever the text: the copy of valid JSON is valid JSON, and nothing is read out of bounds.
 */
-#include "json.h"
-#include "projection.h"
+#include "text/json.h"
+#include "text/projection.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Stripe-Signature headers of any shape: what is found lies within the header. */
-#include "signature.h"
+#include "crypto/signature.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* What comes out of url.c and base_url.c is what they promise, whatever goes in. */
-#include "base_url.h"
-#include "url.h"
+#include "net/base_url.h"
+#include "net/url.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -288,7 +288,7 @@ describe("commerce", function()
   -- What deletes asks like this; a script stands for it.
   describe("confirm", function()
     local SCRIPT = [[
-      local confirm = require "commerce.cli.confirm"
+      local confirm = require "commerce.cli.kit.confirm"
       local ok, message, details = confirm.ask({ yes = arg[1] == "--yes" or nil }, "Delete it?")
       print(ok, message, details and details.kind)
     ]]

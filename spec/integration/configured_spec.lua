@@ -1,12 +1,12 @@
 -- Supplemental data and custom data types: configured over the API, read by the worker, listed.
 
-local auth = require "commerce.api.auth"
+local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
 local emulator = require "spec.support.emulator"
-local keys = require "commerce.connection.keys"
+local keys = require "commerce.account.keys"
 local core = require "commerce.core"
 local master_key = require "spec.support.master_key"
-local worker = require "commerce.worker"
+local worker = require "commerce.serve.worker"
 
 local DATA = client.DATA
 local PAYMENTS = "/integrations/yzth/dataTypes/commerce-payments/supplementalDataConfig"

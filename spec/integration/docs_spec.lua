@@ -125,7 +125,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
       rows[#rows + 1] = name .. "(" .. with .. ")"
     end
     local events = {}
-    for i, event in ipairs(require("commerce.hooks").EVENTS) do
+    for i, event in ipairs(require("commerce.hooks.registry").EVENTS) do
       events[i] = event.name .. "(" .. table.concat(event.arguments, ", ") .. ")"
     end
     assert.same(events, rows)
@@ -133,7 +133,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 
   it("names fields of the report that there are", function()
     local text, count = readme():match "`report%.types` is a list with an entry a type: (.-)\n", 0
-    local report = contents "lua/commerce/report.lua"
+    local report = contents "lua/commerce/sync/report.lua"
     for name in text:gmatch "`(%l+)`" do
       count = count + 1
       assert.truthy(report:find("---@field " .. name .. " ", 1, true), name)
@@ -142,7 +142,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
   end)
 
   it("names what a hook's context has, all of it", function()
-    local source = contents "lua/commerce/sync/context.lua"
+    local source = contents "lua/commerce/hooks/context.lua"
     local text = readme():match "\n%- `context` has (.-)\n\n"
     local fields, methods = text:match "^(.-)%. (.*)$"
     local function names(of, pattern)

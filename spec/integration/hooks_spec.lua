@@ -456,7 +456,7 @@ describe("a sync with hooks", function()
         last = text
       end
     end
-    for _, event in ipairs(require("commerce.hooks").EVENTS) do
+    for _, event in ipairs(require("commerce.hooks.registry").EVENTS) do
       shop:on(event.name, note(event.name))
     end
     sync "tax_components"

@@ -322,8 +322,8 @@ describe("no secret comes out", function()
   it("of what Lua can reach, tracebacks and the write-ahead log", function()
     local script = away:write("reach.lua", [[
       local commerce, core = require "commerce", require "commerce.core"
-      local credentials = require "commerce.credentials"
-      local integrations = require "commerce.integrations"
+      local credentials = require "commerce.account.credentials"
+      local integrations = require "commerce.account.integrations"
       local reachable = require "spec.support.reachable"
       local app = assert(commerce.open())
       local own = assert(core.secret_from_env "STRIPE_SECRET_KEY")
@@ -348,7 +348,7 @@ describe("no secret comes out", function()
       fails(core.session, { key = own, base_url = own })
       fails(shop.sync, shop, { types = own })
       fails(app.set_integration, app, "stripe-test", { secret_key = own, scope = 1 })
-      fails(require "commerce.json".encode, { key = own })
+      fails(require "commerce.base.json".encode, { key = own })
       print(own, platform, own:mask(), platform:mask())
       print(pcall(setmetatable, own, {}))
       for _, text in ipairs(reachable.strings { app, shop, own, platform }) do

@@ -14,46 +14,6 @@ local RUNTIMES = {
 -- What the specs run with must not help the installed copy.
 local CLEAN = "unset LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4; "
 
-local function listed_modules()
-  local chunk = assert(loadfile("rockspec/lua-commerce-scm-1.rockspec"))
-  local environment = {}
-  if setfenv then -- luacheck: ignore
-    setfenv(chunk, environment) -- luacheck: ignore
-  else
-    chunk = assert(loadfile("rockspec/lua-commerce-scm-1.rockspec", "t", environment))
-  end
-  chunk()
-  return environment.build.modules
-end
-
-local function files(command)
-  local _, output = shell.run(command)
-  local list = {}
-  for name in output:gmatch("[^\n]+") do
-    list[#list + 1] = name
-  end
-  table.sort(list)
-  return list
-end
-
-describe("the rockspec", function()
-  it("lists every C source and every Lua module that ships", function()
-    local modules = listed_modules()
-    local sources, lua = modules["commerce.core"].sources, {}
-    table.sort(sources)
-    assert.same(files "ls csrc/*.c", sources)
-    for name, path in pairs(modules) do
-      if type(path) == "string" then
-        lua[#lua + 1] = path
-        local from_path = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", "")
-        assert.equal(from_path:gsub("/", "."), name)
-      end
-    end
-    table.sort(lua)
-    assert.same(files "find lua -name '*.lua' ! -name '*.d.lua' ! -path '*/cli/main.lua'", lua)
-  end)
-end)
-
 local runtime = os.getenv "COMMERCE_TEST_RUNTIME" or "lua5.4"
 
 describe("luarocks make with " .. runtime, function()

@@ -2,7 +2,7 @@
 
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
-local oauth = require "commerce.platform.stripe.oauth"
+local oauth = require "commerce.stripe.oauth"
 
 local CLIENT, SHOP = "ca_EmulatorTest", "acct_1MerchantShop"
 local BACK = "http://localhost:8000/oauth/callback"

@@ -2,7 +2,7 @@
 
 local emulator = require "spec.support.emulator"
 local client = require "spec.support.api_client"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
@@ -177,7 +177,7 @@ describe("a sync inside nginx, " .. where .. ",", function()
   local LINK = [[
 local commerce = require "commerce"
 local core = require "commerce.core"
-local keys = require "commerce.connection.keys"
+local keys = require "commerce.account.keys"
 local app = assert(commerce.open {})
 local key = assert(core.secret "sk_test_emulator")
 local shop = assert(app:connect { secret_key = key, company = arg[1] })

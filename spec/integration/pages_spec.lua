@@ -148,7 +148,7 @@ describe("a merchant in the browser", function()
     set_up()
     local address = start_address()
     assert.equal(303, (get((address:gsub("/start/", "/done/"))))) -- not yet
-    assert(made.store:save_setting("profile", require("commerce.json").encode {
+    assert(made.store:save_setting("profile", require("commerce.base.json").encode {
       name = "Lender <i>& Co", redirectUrl = "" }))
     local _, body = get(address)
     assert.is_truthy(body:find("Lender &lt;i&gt;&amp; Co will read this from your Stripe account",
@@ -157,7 +157,7 @@ describe("a merchant in the browser", function()
 
   it("goes to where the operator wants, with what became of it", function()
     set_up()
-    assert(made.store:save_setting("profile", require("commerce.json").encode { name = "x",
+    assert(made.store:save_setting("profile", require("commerce.base.json").encode { name = "x",
       redirectUrl = "https://lender.example/done?c={companyId}&s={statusCode}&t={statusText}"
         .. "&m={errorMessage}&p={platformName}&x={mine}" }))
     local _, _, headers = get((e:consent(stripe_address(), "allow", SHOP)))
@@ -171,7 +171,7 @@ describe("a merchant in the browser", function()
   -- What a link was given, from the first page to the operator's.
   it("takes the link's own parameters along, those that are asked for", function()
     set_up()
-    assert(made.store:save_setting("profile", require("commerce.json").encode { name = "x",
+    assert(made.store:save_setting("profile", require("commerce.base.json").encode { name = "x",
       redirectUrl = "https://lender.example/done?s={statusCode}&r={ref_no}&p={my-plan}&n={none}" }))
     local given = "?ref_no=A%20%2F%26%22%3E_~.1&my-plan=%C3%A9&other=1&statusCode=999"
     local taken = "&r=A%20%2F%26%22%3E_~.1&p=%C3%A9&n="
@@ -203,7 +203,7 @@ describe("a merchant in the browser", function()
     for _, address in ipairs { "https://{mine}/", "https://a.example{mine}", "javascript:alert(1)",
       "https://user@evil.example/", "//evil.example", "https:evil.example" } do
       assert(made.store:save_setting("profile",
-        require("commerce.json").encode { name = "x", redirectUrl = address }))
+        require("commerce.base.json").encode { name = "x", redirectUrl = address }))
       local status = press(start_address(), "answer", "no")
       assert.equal(200, status, address)
     end

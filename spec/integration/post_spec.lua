@@ -3,7 +3,7 @@
 local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
 local http = require "socket.http"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 describe("post", function()
   local e

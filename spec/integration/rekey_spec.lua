@@ -10,7 +10,7 @@ local COUNT = 20 -- secrets
 -- Fills a store; prints every envelope.
 local FILL = [[
   local commerce, core = require "commerce", require "commerce.core"
-  local credentials = require "commerce.credentials"
+  local credentials = require "commerce.account.credentials"
   local app = assert(commerce.open())
   for i = 1, %d do
     local owner = ("connection:%%02d"):format(i)
@@ -24,7 +24,7 @@ local FILL = [[
 -- transaction ends, or before the log is emptied. The shell's parent is this process.
 local KILLED = [[
   local commerce, core = require "commerce", require "commerce.core"
-  local credentials = require "commerce.credentials"
+  local credentials = require "commerce.account.credentials"
   local app, sealed = assert(commerce.open()), 0
   local function die()
     os.execute "kill -KILL $PPID"
@@ -50,7 +50,7 @@ local KILLED = [[
 -- Opens every secret; prints how many, or the failure.
 local OPEN = [[
   local commerce, core = require "commerce", require "commerce.core"
-  local credentials = require "commerce.credentials"
+  local credentials = require "commerce.account.credentials"
   local app = assert(commerce.open())
   for i = 1, %d do
     local secret, message = credentials.open(app.store, ("connection:%%02d"):format(i))

@@ -167,7 +167,7 @@ describe("kept sources", function()
 
   it("know joins, splits and types of one's own", function()
     local function declare(of, suffix)
-      of:define("orders", require "commerce.platform.stripe.orders")
+      of:define("orders", require "commerce.stripe.orders")
       of:define("subscriptions", { from = { resource = "subscriptions" }, id = "id",
         status = function(subscription)
           return subscription.status .. suffix

@@ -1,8 +1,8 @@
 -- Codat's own clients, @codat/platform and @codat/commerce, drive the API in a real nginx, with a
 -- worker beside it and the emulator behind it. See spec/sdk.
 
-local auth = require "commerce.api.auth"
-local consumers = require "commerce.outbox.consumers"
+local auth = require "commerce.http.auth"
+local consumers = require "commerce.webhooks.consumers"
 local emulator = require "spec.support.emulator"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"

@@ -3,7 +3,7 @@
 local client = require "spec.support.api_client"
 local emulator = require "spec.support.emulator"
 local http = require "socket.http"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"

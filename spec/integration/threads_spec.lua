@@ -1,7 +1,7 @@
 -- Long reads in nginx's threads: others are served meanwhile.
 
 local client = require "spec.support.api_client"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local nginx = require "spec.support.nginx"
 local rows = require "spec.support.rows"
 local shell = require "spec.support.shell"

@@ -1,7 +1,7 @@
 -- The worker: queued and due pulls are done, once; what a dead worker leaves is taken over.
 
 local emulator = require "spec.support.emulator"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local store = require "commerce.store"
@@ -13,7 +13,7 @@ local MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 local LINK = [[
 local commerce = require "commerce"
 local core = require "commerce.core"
-local keys = require "commerce.connection.keys"
+local keys = require "commerce.account.keys"
 local app = assert(commerce.open {})
 local key = assert(core.secret(os.getenv "STRIPE_SECRET_KEY"))
 local shop = assert(app:connect { secret_key = key })
@@ -24,7 +24,7 @@ print(shop.id)
 -- A worker with a short lease, that reads slowly if it is told to, and ends with its first sync.
 local WORK = [[
 local commerce = require "commerce"
-local worker = require "commerce.worker"
+local worker = require "commerce.serve.worker"
 local ended = false
 local it = worker.new(assert(commerce.open {}), { lease = tonumber(os.getenv "LEASE"),
   log = function(event)

@@ -2,9 +2,9 @@
 -- them.
 
 local api = require "commerce.api"
-local auth = require "commerce.api.auth"
+local auth = require "commerce.http.auth"
 local commerce = require "commerce"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 
 local client = {}

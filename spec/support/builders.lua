@@ -3,7 +3,7 @@
 --   builders.charge { status = "failed", ["outcome.type"] = "blocked" }
 -- The value builders.ABSENT takes a field away, json.null makes it null.
 
-local null = require("commerce.json").null
+local null = require("commerce.base.json").null
 
 local builders = {}
 

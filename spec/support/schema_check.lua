@@ -1,8 +1,8 @@
 -- Codat's published Commerce schema (3.0.0: types, enums, required fields) and a checker for it,
--- written down apart from lua/commerce/model.lua so that the one can be held against the other.
+-- written down apart from lua/commerce/model/init.lua so that the one can be held against the other.
 
-local decimal = require "commerce.decimal"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 
 local schema_check = {}
@@ -257,7 +257,7 @@ end
 ---@param resource string
 ---@return commerce.Source
 function schema_check.source(type_name, resource)
-  for _, source in ipairs(require("commerce.platform.stripe." .. type_name).sources) do
+  for _, source in ipairs(require("commerce.stripe.types." .. type_name).sources) do
     if source.resource == resource then
       return source
     end

@@ -1,7 +1,7 @@
 -- Companies, their connections and webhook consumers over the API.
 
 local client = require "spec.support.api_client"
-local consumers = require "commerce.outbox.consumers"
+local consumers = require "commerce.webhooks.consumers"
 local master_key = require "spec.support.master_key"
 
 local COMPANY = "/companies/" .. client.COMPANY
@@ -257,7 +257,7 @@ describe("over the API", function()
       { url = "https://example.com", companyTags = { "a:1", "a:2", "a:3", "a:4", "a:5", "a:6",
         "a:7", "a:8", "a:9", "a:10", "a:11" } },
     } do
-      it("is not made of " .. require("commerce.json").encode(body), function()
+      it("is not made of " .. require("commerce.base.json").encode(body), function()
         local status = api:call("POST", "/webhooks", body)
         assert.equal(400, status)
         assert.same({ results = {} }, select(2, api:get "/webhooks"))

@@ -2,7 +2,7 @@
 -- Codat's form, never with a 500, and never with what belongs to another company.
 
 local client = require "spec.support.api_client"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local SEED, REQUESTS = tonumber(os.getenv "SPEC_SEED") or 20260801, 9000
 

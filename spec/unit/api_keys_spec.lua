@@ -1,6 +1,6 @@
 -- Who may call the API: keys, their limits, and what is told to whom.
 
-local auth = require "commerce.api.auth"
+local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
 local core = require "commerce.core"
 

@@ -1,7 +1,7 @@
 -- Which status of a connection may follow which, and who may change it.
 
 local files = require "spec.support.sqlite_files"
-local life = require "commerce.connection.life"
+local life = require "commerce.account.status"
 local store = require "commerce.store"
 
 local LEGAL = { "PendingAuth Linked", "Linked Unlinked", "Linked Deauthorized", "Unlinked Linked",

@@ -1,5 +1,5 @@
 local core = require "commerce.core"
-local credentials = require "commerce.credentials"
+local credentials = require "commerce.account.credentials"
 local master_key = require "spec.support.master_key"
 local store = require "commerce.store"
 

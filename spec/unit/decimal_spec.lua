@@ -1,6 +1,6 @@
 -- Exact decimals: shifting, values, minor units, text.
 
-local decimal = require "commerce.decimal"
+local decimal = require "commerce.base.decimal"
 
 local function digits_of(length)
   local out = {}
@@ -177,7 +177,7 @@ describe("decimal.is_decimal", function()
       assert.is_false(decimal.is_decimal(value))
     end
     assert.is_false(decimal.is_decimal(nil))
-    assert.is_false(decimal.is_decimal(require("commerce.json").null))
+    assert.is_false(decimal.is_decimal(require("commerce.base.json").null))
   end)
 end)
 

@@ -1,7 +1,7 @@
 -- Where a mistake of the user's is, and what was meant.
 
-local errors = require "commerce.errors"
-local suggest = require "commerce.suggest"
+local errors = require "commerce.base.errors"
+local suggest = require "commerce.base.suggest"
 
 local function here()
   return debug.getinfo(2, "l").currentline

@@ -1,6 +1,6 @@
 -- What hooks may be called, and what is refused when one is declared.
 
-local hooks = require "commerce.hooks"
+local hooks = require "commerce.hooks.registry"
 local STORE = require("commerce.store").open "sqlite::memory:"
 
 local function nothing() end

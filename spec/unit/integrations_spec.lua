@@ -1,6 +1,6 @@
 local commerce = require "commerce"
 local core = require "commerce.core"
-local integrations = require "commerce.integrations"
+local integrations = require "commerce.account.integrations"
 local master_key = require "spec.support.master_key"
 
 local TEST_KEY = "sk_test_plantedplantedplanted1234"

@@ -1,7 +1,7 @@
 -- Canonical JSON: same value, same bytes; what is written reads back.
 
-local decimal = require "commerce.decimal"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local json = require "commerce.base.json"
 
 -- The same object with its members put in another order.
 local function shuffled(value)

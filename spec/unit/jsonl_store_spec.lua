@@ -18,7 +18,7 @@ describe("the store in JSON Lines", function()
     box:close()
   end)
 
-  require "commerce.store.contract.cases" (function()
+  require "commerce.testing.store" (function()
     count = count + 1
     return jsonl.open(box:path(count .. ".jsonl"))
   end, { without = { "outbox" } })

@@ -1,7 +1,7 @@
 -- The mapping language: what a declaration may say, what it refuses, and what its sources give. The
 -- value functions: mapping_values_spec.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 

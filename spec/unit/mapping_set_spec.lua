@@ -2,10 +2,10 @@
 -- object, what stays untouched, what is read. What is refused: integration/mistakes_spec.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
-local sets = require "commerce.mapping.set"
-local stripe = require "commerce.platform.stripe"
+local sets = require "commerce.mapping.registry"
+local stripe = require "commerce.stripe"
 local v = require "commerce.mapping.values"
 
 local null = json.null
@@ -403,7 +403,7 @@ end)
 
 describe("the platform's mappings", function()
   it("read only what Stripe's objects are known to have", function()
-    local declared = require "commerce.mapping.declared"
+    local declared = require "commerce.mapping.declaration"
     for name, whole in pairs(stripe.mappings()) do
       for i, source in ipairs(whole.sources) do
         declared.paths(stripe, name, { whole.entries[i] }, source.paths)

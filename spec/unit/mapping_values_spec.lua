@@ -1,7 +1,7 @@
 -- The value functions of the mapping language: what they make of a source object.
 
-local decimal = require "commerce.decimal"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local json = require "commerce.base.json"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 

@@ -1,6 +1,6 @@
 local commerce = require "commerce"
 local core = require "commerce.core"
-local mode = require "commerce.mode"
+local mode = require "commerce.account.mode"
 local model = require "commerce.model"
 local store = require "commerce.store"
 

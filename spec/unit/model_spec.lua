@@ -1,7 +1,7 @@
 -- The data model against Codat's published schema, and the JSON of records.
 
-local decimal = require "commerce.decimal"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local schema_check = require "spec.support.schema_check"
 

@@ -1,13 +1,13 @@
 -- Delivering webhooks, with a real server at the other end and a clock that is moved.
 
 local codat_webhooks = require "spec.support.codat_webhooks"
-local consumers = require "commerce.outbox.consumers"
+local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
-local delivery = require "commerce.outbox.delivery"
+local delivery = require "commerce.webhooks.delivery"
 local master_key = require "spec.support.master_key"
 local socket = require "socket"
 local store = require "commerce.store"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 local webhook_sink = require "spec.support.webhook_sink"
 
 local NOW = "2026-03-01T08:00:00Z"

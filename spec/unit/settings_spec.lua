@@ -1,9 +1,9 @@
 -- Sync settings: what applies where, and what is due when.
 
 local files = require "spec.support.sqlite_files"
-local settings = require "commerce.settings"
+local settings = require "commerce.account.settings"
 local store = require "commerce.store"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local LINKED = "2026-03-01T08:00:00Z" -- when files.connected links "c1" of company "co1"
 local HOUR = 3600

@@ -4,7 +4,7 @@ local commerce = require "commerce"
 local files = require "spec.support.sqlite_files"
 local model = require "commerce.model"
 local store = require "commerce.store"
-local worker = require "commerce.worker"
+local worker = require "commerce.serve.worker"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 

@@ -48,14 +48,14 @@ describe("the SQLite store", function()
 
   describe("in a file", function()
     local count = 0
-    require "commerce.store.contract.cases" (function()
+    require "commerce.testing.store" (function()
       count = count + 1
       return store.open("sqlite:" .. path_of("contract" .. count .. ".db"))
     end)
   end)
 
   describe("in memory", function()
-    require "commerce.store.contract.cases" (function()
+    require "commerce.testing.store" (function()
       return store.open "sqlite::memory:"
     end)
   end)

@@ -2,8 +2,8 @@
 
 local commerce = require "commerce"
 local core = require "commerce.core"
-local endpoint = require "commerce.webhook.endpoint"
-local json = require "commerce.json"
+local endpoint = require "commerce.api.stripe_webhooks"
+local json = require "commerce.base.json"
 local master_key = require "spec.support.master_key"
 
 local ACCOUNT, OTHER = "acct_1WebhookOne", "acct_1WebhookTwo"

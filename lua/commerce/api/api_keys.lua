@@ -1,11 +1,11 @@
 -- API keys over the API. Called by api.
 
-local answer = require "commerce.api.answer"
-local auth = require "commerce.api.auth"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
+local answer = require "commerce.http.response"
+local auth = require "commerce.http.auth"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
 local scope = require "commerce.api.scope"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local must = answer.must
 

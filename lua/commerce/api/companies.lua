@@ -1,10 +1,10 @@
 -- Companies. Called by api.
 
-local answer = require "commerce.api.answer"
+local answer = require "commerce.http.response"
 local connections = require "commerce.api.connections"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
-local links = require "commerce.api.links"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
+local links = require "commerce.codat.links"
 local page = require "commerce.api.page"
 local query = require "commerce.query"
 local scope = require "commerce.api.scope"

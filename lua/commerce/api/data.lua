@@ -1,7 +1,7 @@
 -- A connection's commerce data: one list and one record for each data type. Called by api.
 
-local answer = require "commerce.api.answer"
-local input = require "commerce.api.input"
+local answer = require "commerce.http.response"
+local input = require "commerce.http.input"
 local model = require "commerce.model"
 local page = require "commerce.api.page"
 local scope = require "commerce.api.scope"

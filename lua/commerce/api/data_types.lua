@@ -1,17 +1,17 @@
 -- Configured data: supplemental fields of a data type, and custom data types with their records.
 -- Called by api.
 
-local answer = require "commerce.api.answer"
+local answer = require "commerce.http.response"
 local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
-local mappings = require "commerce.mapping.set"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
+local mappings = require "commerce.mapping.registry"
 local page = require "commerce.api.page"
 local refresh = require "commerce.api.refresh"
 local scope = require "commerce.api.scope"
-local stripe = require "commerce.platform.stripe"
-local time = require "commerce.time"
+local stripe = require "commerce.stripe"
+local time = require "commerce.base.time"
 
 local must = answer.must
 

@@ -5,15 +5,15 @@
 -- key called today, which route is it, and then the route's own work. Whatever breaks on the way
 -- becomes an answer in Codat's form.
 
-local answer = require "commerce.api.answer"
-local auth = require "commerce.api.auth"
+local answer = require "commerce.http.response"
+local auth = require "commerce.http.auth"
 local core = require "commerce.core"
-local errors = require "commerce.errors"
-local input = require "commerce.api.input"
+local errors = require "commerce.base.errors"
+local input = require "commerce.http.input"
 local openapi = require "commerce.api.openapi"
-local router = require "commerce.api.router"
-local settings = require "commerce.settings"
-local stripe = require "commerce.platform.stripe"
+local router = require "commerce.http.router"
+local settings = require "commerce.account.settings"
+local stripe = require "commerce.stripe"
 
 local api = {}
 

@@ -1,14 +1,14 @@
 -- The integrations: Stripe and Stripe Test, as Codat's API calls them. Called by api and the groups
 -- that name a connection's integration.
 
-local answer = require "commerce.api.answer"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
+local answer = require "commerce.http.response"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local page = require "commerce.api.page"
 local query = require "commerce.query"
 local scope = require "commerce.api.scope"
-local stripe = require "commerce.platform.stripe"
+local stripe = require "commerce.stripe"
 
 local must = answer.must
 

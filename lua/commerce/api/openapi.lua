@@ -1,7 +1,7 @@
 -- The OpenAPI 3.1 document of what is served, built from the routes themselves. Called by api.
 
 local core = require "commerce.core"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local schemas = require "commerce.api.schemas"
 

@@ -1,8 +1,8 @@
 -- A page of a list, in Codat's envelope. Called by the groups of the API; requires only leaf
 -- helpers.
 
-local answer = require "commerce.api.answer"
-local json = require "commerce.json"
+local answer = require "commerce.http.response"
+local json = require "commerce.base.json"
 
 local page = {}
 

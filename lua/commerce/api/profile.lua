@@ -1,8 +1,8 @@
 -- The profile: who runs this, and where merchants go after linking. Called by api.
 
-local answer = require "commerce.api.answer"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
+local answer = require "commerce.http.response"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
 
 local must = answer.must
 

@@ -1,14 +1,14 @@
 -- Pulls: asking for them, how far they are, their history and what was wrong with their records.
 -- Called by api.
 
-local answer = require "commerce.api.answer"
+local answer = require "commerce.http.response"
 local core = require "commerce.core"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local page = require "commerce.api.page"
 local scope = require "commerce.api.scope"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local must = answer.must
 

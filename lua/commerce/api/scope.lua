@@ -2,7 +2,7 @@
 -- integration. Nothing is found outside its own company; what is not there is refused. Called by
 -- the groups of the API.
 
-local answer = require "commerce.api.answer"
+local answer = require "commerce.http.response"
 local model = require "commerce.model"
 local query = require "commerce.query"
 
@@ -79,7 +79,7 @@ end
 --- The data type with one of Codat's keys, if an integration gives it, or a script.
 ---@param context table
 ---@param key string such as "commerce-payments", in any case
----@param integration table see `commerce.platform.stripe`
+---@param integration table see `commerce.stripe`
 ---@return commerce.DataType data_type
 function scope.data_type(context, key, integration)
   for _, data_type in ipairs(model.types()) do

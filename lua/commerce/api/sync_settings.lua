@@ -1,12 +1,12 @@
 -- Sync settings: of everybody, and of one company. Called by api.
 
-local answer = require "commerce.api.answer"
+local answer = require "commerce.http.response"
 local core = require "commerce.core"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local scope = require "commerce.api.scope"
-local settings = require "commerce.settings"
+local settings = require "commerce.account.settings"
 
 local must = answer.must
 

@@ -1,10 +1,10 @@
 -- Webhook consumers: who wants to be told what. Called by api.
 
-local answer = require "commerce.api.answer"
-local consumers = require "commerce.outbox.consumers"
-local credentials = require "commerce.credentials"
-local input = require "commerce.api.input"
-local json = require "commerce.json"
+local answer = require "commerce.http.response"
+local consumers = require "commerce.webhooks.consumers"
+local credentials = require "commerce.account.credentials"
+local input = require "commerce.http.input"
+local json = require "commerce.base.json"
 local scope = require "commerce.api.scope"
 
 local must = answer.must

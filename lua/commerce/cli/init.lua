@@ -3,9 +3,9 @@
 
 local argparse = require "argparse"
 local core = require "commerce.core"
-local errors = require "commerce.errors"
-local explain = require "commerce.cli.explain"
-local output = require "commerce.cli.output"
+local errors = require "commerce.base.errors"
+local explain = require "commerce.cli.kit.explain"
+local output = require "commerce.cli.kit.output"
 local runtime = require "commerce.runtime"
 
 local cli = {}
@@ -41,7 +41,7 @@ local function new_parser()
   end)
   local modules = {}
   for _, name in ipairs(COMMANDS) do
-    modules[name] = require("commerce.cli." .. name)
+    modules[name] = require("commerce.cli.commands." .. name)
     modules[name].define(parser)
   end
   return parser, modules

@@ -1,320 +1,364 @@
--- The Link flow: a merchant lets the platform in at Stripe (Connect OAuth), and a connection is
--- "Linked". The same for every way it is walked: begin gives the address to send the merchant to,
--- finish takes what the browser brings back. Called by commerce (init).
+-- The Link flow in the merchant's browser: choose what to connect, see what will be read, go to
+-- Stripe, come back. Plain HTML and forms; a request as a table in, a response as a table out, as
+-- the API. Called by openresty.
+--
+-- Who knows a link's address may link: it is made for one merchant, and a connection's holds an id
+-- that nobody guesses. What a page shows of a company is its name.
 
-local callback = require "commerce.link.callback"
 local core = require "commerce.core"
-local credentials = require "commerce.credentials"
-local errors = require "commerce.errors"
-local exchange = require "commerce.link.exchange"
-local grant = require "commerce.connection.grant"
-local integrations = require "commerce.integrations"
-local life = require "commerce.connection.life"
-local link_state = require "commerce.link.state"
-local oauth = require "commerce.platform.stripe.oauth"
-local sessions = require "commerce.connection.session"
+local html = require "commerce.http.html"
+local input = require "commerce.http.input"
+local integrations = require "commerce.api.integrations"
+local json = require "commerce.base.json"
+local life = require "commerce.account.status"
+local links = require "commerce.codat.links"
+local model = require "commerce.model"
+local redirect = require "commerce.link.redirect"
+local router = require "commerce.http.router"
+local scope = require "commerce.api.scope"
+local answer = require "commerce.http.response"
+local errors = require "commerce.base.errors"
+local stripe = require "commerce.stripe"
 
-local link = {}
+local must = answer.must
 
-local LIFETIME = 24 * 3600 -- seconds; as long as Codat's own Link addresses live
+local pages = {}
 
-local function refuse(code, message, fields)
-  fields = fields or {}
-  fields.code = code
-  return errors.fail("auth", message, fields)
-end
+local methods = {}
+local pages_mt = { __name = "commerce.Pages", __index = methods }
 
---- Whether merchants can be linked with an integration: it is enabled, there is a master key, and
---- it opens the integration's secret key. Nobody is sent to Stripe for nothing.
----@param app commerce.App
----@param name string the integration's
----@param options table? see `link.begin`
----@return commerce.Integration? integration nil on failure, with details.code "not_enabled" where
----  it is not enabled
----@return userdata|string master the master key, or the message
----@return commerce.Details? details
-function link.usable(app, name, options)
-  local integration, message, details = integrations.find(app.store, name)
-  if not integration then
-    return nil, message, details
-  elseif not integration.enabled then
-    return errors.fail("usage", ("%s is not enabled: set its client id and secret key with "
-      .. "`commerce integrations set %s`, then `commerce integrations enable %s`"):format(
-      integration.title, name, name), { code = "not_enabled" })
-  end
-  options = options or {}
-  local ok, client, master = true, nil, nil
-  if options.redirect_uri then
-    ok, message, details = integrations.check_redirect_uri(integration, options.redirect_uri)
-  end
-  if ok then
-    client, message, details = grant.client(app, name, { connect_base = options.connect_base })
-  end
-  if client then
-    client:close()
-    master, message, details = credentials.master()
-  end
-  if not master then
-    return nil, message, details
-  end
-  return integration, master
-end
-
--- ---------------------------------------------------------------- begin
-
-local function check_parameters(parameters)
-  for name, value in pairs(parameters or {}) do
-    if type(name) ~= "string" or type(value) ~= "string" then
-      errors.refuse("begin_link: parameters: texts by name expected, got [%s] = %s",
-        tostring(name), type(value))
-    end
-  end
-end
-
-local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string",
-  parameters = "table" }
-
----@class commerce.BegunLink
----@field url string where to send the merchant
----@field expires integer until when the link can be finished, Unix seconds
----@field connection_id string
----@field integration commerce.Integration
-
---- Begin to link a connection, whatever its status: a link that is there already may be renewed.
----@param app commerce.App
----@param shop commerce.Connection
----@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
----  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
----  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by
----  name, some hundred bytes together, that `finish` gives back
----@return commerce.BegunLink? begun nil on failure
----@return string? message
----@return commerce.Details? details
-function link.begin(app, shop, options)
-  options = options or {}
-  errors.check_options(options, BEGIN_OPTIONS, 4)
-  check_parameters(options.parameters)
-  local row = shop.row
-  local integration, master, details = link.usable(app, row.integration, options)
-  if not integration then
-    return nil, master, details
-  end
-  local now = os.time()
-  local expires = now + math.floor(options.lifetime or LIFETIME)
-  local text, made
-  text, made, details = link_state.make(master, row, expires, options.parameters)
-  if not text then
-    return nil, made, details
-  end
-  local ok, message
-  ok, message, details = app.store:add_link_state({ id = made.nonce, connection_id = row.id,
-    expires = expires }, now)
-  if not ok then
-    return nil, message, details
-  end
-  return { connection_id = row.id, integration = integration, expires = expires,
-    url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
-      state = text, redirect_uri = options.redirect_uri or integration.redirect_uri,
-      base_url = options.connect_base } }
-end
-
--- ---------------------------------------------------------------- who comes back
-
-local USED = "the link has been used already: begin a new one"
-
--- A failure, and which connection it is about, for whoever offers to begin again.
-local function for_connection(row, state, _, message, details)
-  if type(details) == "table" then
-    details.linking, details.parameters = row.id, state.parameters
-  end
-  return nil, message, details
-end
-
--- The same, of a link that has come to its end by it. That this cannot be told stops nothing.
-local function ended(app, row, state, _, message, details)
-  local code = type(details) == "table" and details.code
-  if code ~= "used_state" then
-    life.link_failed(app.store, row, code ~= "access_denied" and core.scrub(message) or nil)
-  end
-  return for_connection(row, state, nil, message, details)
-end
-
--- The state that came back, and the connection that it is for.
-local function recognise(app, parameters, wanted)
-  local master, message, details = credentials.master()
-  if not master then
-    return nil, message, details
-  end
-  local state
-  state, message, details = link_state.read(master, parameters.state, os.time())
-  if not state then
-    return nil, message, details
-  elseif wanted and wanted ~= state.connection_id then
-    return refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
-      :format(state.connection_id, wanted))
-  end
-  local waits
-  waits, message, details = app.store:has_link_state(state.nonce)
-  if waits == nil then
-    return nil, message, details
-  end
-  local rows
-  rows, message, details = app.store:connections { id = state.connection_id }
-  if not rows then
-    return nil, message, details
-  end
-  local row = rows[1]
-  if not row or row.company_id ~= state.company_id or row.integration ~= state.integration then
-    return refuse("connection_gone", ("the connection %s that this link was for has been deleted")
-      :format(state.connection_id))
-  elseif not waits then
-    return for_connection(row, state, refuse("used_state", USED))
-  end
-  return state, row
-end
-
--- From here on the state is worth nothing any more, whatever happens.
-local function take(app, state)
-  local taken, message, details = app.store:take_link_state(state.nonce)
-  if taken == false then
-    return refuse("used_state", USED)
-  end
-  return taken, message, details
-end
-
--- OAuth's errors in the redirect (Stripe's reference, "GET /oauth/authorize").
-local DENIALS = {
-  access_denied = "the merchant declined: nothing was linked",
-  invalid_scope = "Stripe does not let this platform ask for the scope %s: ask Stripe's support "
-    .. "for it, or set another with `commerce integrations set`",
-  invalid_redirect_uri = "the redirect URI is none of those in the platform's settings at Stripe",
-  invalid_request = "Stripe found the request wrong",
-  unsupported_response_type = "Stripe found the request wrong",
+-- Nothing but the page's own style: no script, no picture, no frame. Forms are not restricted: a
+-- browser counts where their answer redirects to, which is Stripe, or the operator's own address.
+local HEADERS = {
+  ["Content-Type"] = "text/html; charset=utf-8",
+  ["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; base-uri 'none'; "
+    .. "frame-ancestors 'none'",
+  ["Cache-Control"] = "no-store",
+  ["Referrer-Policy"] = "no-referrer",
+  ["X-Content-Type-Options"] = "nosniff",
+  ["X-Frame-Options"] = "DENY",
 }
 
--- What came in the address is anybody's text.
-local function printable(text, length)
-  return core.scrub((text:sub(1, length):gsub("%c", " ")))
-end
+local STYLE = "/link/style.css"
 
-local function denied(parameters, integration)
-  local code = parameters.error
-  local known = DENIALS[code]
-  local message = known and known:format(integration.scope)
-    or "Stripe answered with the error '" .. printable(code, 64) .. "'"
-  if code ~= "access_denied" and parameters.error_description then
-    message = ("%s (%s)"):format(message, printable(parameters.error_description, 200))
+local function page(context, status, title, body)
+  local headers = {}
+  for name, value in pairs(HEADERS) do
+    headers[name] = value
   end
-  return refuse(known and code or "oauth_error", message)
+  return { status = status, headers = headers,
+    body = html.page(title, body, context.prefix .. STYLE) }
 end
 
--- ---------------------------------------------------------------- finish
-
-local FINISH_OPTIONS = { connection = "string" }
-for name, kind in pairs(sessions.OPTIONS) do
-  FINISH_OPTIONS[name] = kind
+local function style()
+  return { status = 200, body = html.STYLE, headers = { ["Content-Type"] = "text/css",
+    ["Cache-Control"] = "max-age=3600", ["X-Content-Type-Options"] = "nosniff" } }
 end
 
----@class commerce.FinishedLink
----@field connection commerce.Connection "Linked"
----@field account string "acct_..."
----@field shared_with table[] { company, company_id, connection_id } of every other connection that
----  is Linked to this account
----@field parameters table<string, string> those that the link was begun with
+local function go(address)
+  return { status = 303, body = "", headers = { Location = address, ["Cache-Control"] = "no-store",
+    ["Referrer-Policy"] = "no-referrer" } }
+end
 
-local function shared_with(app, row)
-  local users, message, details = grant.users(app, row.integration, row.account, row.id)
-  local list = users and {}
-  for i, user in ipairs(users or {}) do
-    local companies
-    companies, message, details = app.store:companies { id = user.company_id }
-    if not companies then
-      return nil, message, details
+local function not_found(context)
+  return page(context, 404, "This link does not work", "<p>It is incomplete, or what it was for "
+    .. "has been removed. Ask whoever gave it to you for a new one.</p>")
+end
+
+-- The parameters of the link that somebody opened go with them to the end.
+local function carry(context, parameters)
+  context.carried = redirect.carried(must(context.store:setting "profile"), parameters)
+  context.query = redirect.query(context.carried)
+end
+
+-- ---------------------------------------------------------------- choosing
+
+local function enabled(context)
+  local list = {}
+  for _, integration in ipairs(must(context.app:integrations())) do
+    if integration.enabled then
+      list[#list + 1] = integration
     end
-    list[i] = { company_id = user.company_id, connection_id = user.id,
-      company = companies[1] and companies[1].name }
   end
-  return list, message, details
+  return list
 end
 
-local function finish_denied(app, state, row, parameters)
-  local integration, message, details = integrations.find(app.store, row.integration)
-  local ok = integration
-  if integration then
-    ok, message, details = take(app, state)
-  end
-  if not ok then
-    return nil, message, details
-  end
-  return denied(parameters, integration)
+local function button(action, name, value, label)
+  return ('<form method="post" action="%s"><button name="%s" value="%s">%s</button></form>')
+    :format(html.escape(action), name, html.escape(value), html.escape(label))
 end
 
-local function finish_allowed(app, state, row, code, options)
-  local integration, message, details = link.usable(app, row.integration)
-  local key
-  if integration then
-    key, message, details = integrations.secret_key(app.store, row.integration)
-  end
-  if not key then
-    return nil, message, details
-  end
-  local shop
-  shop, message, details = exchange.run(app, row, { code = code, key = key,
-    integration = integration, take = function() return take(app, state) end }, options)
-  key:close()
-  return shop, message, details
+local function company_of(context)
+  local id = scope.uuid(context.values.companyId)
+  return id and must(context.store:companies { id = id })[1]
 end
 
---- Finish a link with what the merchant's browser brought back. It works once, whatever comes of
---- it; only where Stripe could not be asked at all may the same be tried again. An account that is
---- refused is given back: the platform's access to it ends, unless another connection has it.
+local function choose(context)
+  local company = company_of(context)
+  if not company then
+    return not_found(context)
+  end
+  local parts, list = {}, enabled(context)
+  for _, integration in ipairs(list) do
+    local linked = must(context.store:connections { company_id = company.id,
+      integration = integration.name, status = "Linked", limit = 1 })[1]
+    if linked then
+      parts[#parts + 1] = ("<p>%s is connected already.</p>"):format(html.escape(integration.title))
+    end
+    parts[#parts + 1] = button(context.path .. context.query, "integration", integration.key,
+      (linked and "Connect another %s account" or "Connect %s"):format(integration.title))
+  end
+  if #list == 0 then
+    return page(context, 200, "Nothing can be connected yet", "<p>Whoever gave you this link has "
+      .. "not set up an integration. Ask them, and come back later.</p>")
+  end
+  return page(context, 200, "Connect " .. company.name, "<p>Choose what you use.</p>\n"
+    .. table.concat(parts, "\n"))
+end
+
+-- The connection that is to be linked: one of the company's that waits, else a new one.
+local function connection_for(context, company, name)
+  local waiting = must(context.store:connections { company_id = company.id, integration = name,
+    status = "PendingAuth", limit = 1 })[1]
+  return waiting or must(must(context.app:company(company.id)):create_connection {
+    integration = name }).row
+end
+
+local function chosen(context)
+  local company = company_of(context)
+  local wanted = context.form.integration
+  if not company then
+    return not_found(context)
+  end
+  for _, integration in ipairs(enabled(context)) do
+    if integration.key == wanted then
+      return go(links.connection(context, connection_for(context, company, integration.name))
+        .. context.query)
+    end
+  end
+  return choose(context)
+end
+
+-- ---------------------------------------------------------------- consent
+
+local function connection_of(context)
+  local id = scope.uuid(context.values.linkId)
+  return id and must(context.store:connections { link_id = id })[1]
+end
+
+local NAMES = { company_info = "Company details and balance", customers = "Customers",
+  payments = "Payments and refunds", disputes = "Disputes", products = "Products and prices",
+  transactions = "Balance transactions and fees", payment_methods = "Payment methods",
+  tax_components = "Tax rates" }
+
+local function what_is_read()
+  local items, mappings = {}, stripe.mappings()
+  for _, data_type in ipairs(model.types()) do
+    if mappings[data_type.name] then
+      items[#items + 1] = "<li>" .. html.escape(NAMES[data_type.name] or data_type.title) .. "</li>"
+    end
+  end
+  return "<ul>\n" .. table.concat(items, "\n") .. "\n</ul>"
+end
+
+-- Who reads it, if the operator has said so.
+local function reader(context)
+  local profile = json.decode(must(context.store:setting "profile") or "{}") or {}
+  return type(profile.name) == "string" and profile.name
+end
+
+local function consent(context)
+  local row = connection_of(context)
+  if not row then
+    return not_found(context)
+  end
+  local integration = must(context.app:integration(row.integration))
+  local company = must(context.store:companies { id = row.company_id })[1]
+  local often = integration.sync_on_link == "once" and "It is read once."
+    or "It is read now, and again from time to time, until you disconnect."
+  local change = integration.scope == "read_write"
+    and "Stripe will also let it make changes; none are made."
+    or "Nothing can be changed in your account."
+  local name, action = reader(context), context.path .. context.query
+  return page(context, 200, ("Connect %s to %s"):format(company.name, integration.title),
+    ("<p>%s from your Stripe account:</p>\n%s\n<p>%s %s</p>\n%s\n%s"):format(
+      name and html.escape(name) .. " will read this" or "This will be read",
+      what_is_read(), often, change,
+      button(action, "answer", "yes", "Continue to Stripe"),
+      button(action, "answer", "no", "Cancel"):gsub("<button", '<button class="quiet"', 1)))
+end
+
+-- ---------------------------------------------------------------- the end
+
+local function finish_page(context, outcome)
+  local address = redirect.address(must(context.store:setting "profile"), outcome)
+  if address then
+    return go(address)
+  elseif outcome.status == 200 then
+    return go(links.done(context, outcome.link_id)) -- an address without a code, to be loaded again
+  end
+  return page(context, outcome.shown or 200, outcome.title or "Not connected",
+    ('<p class="note">%s</p>\n%s'):format(html.escape(outcome.message), outcome.again and
+    ('<p><a class="button" href="%s">Try again</a></p>'):format(html.escape(outcome.again)) or ""))
+end
+
+local function facts_of(context, row)
+  local facts = integrations.facts(row.integration)
+  return { connection_id = row.id, company_id = row.company_id, link_id = row.link_id,
+    facts = facts, name = stripe.integrations[row.integration].title,
+    again = links.connection(context, row) .. context.query, carried = context.carried }
+end
+
+local function outcome_of(context, row, fields)
+  local outcome = row and facts_of(context, row) or {}
+  for name, value in pairs(fields) do
+    outcome[name] = value
+  end
+  return outcome
+end
+
+local function answered(context)
+  local row = connection_of(context)
+  if not row then
+    return not_found(context)
+  elseif context.form.answer ~= "yes" then
+    must(life.link_failed(context.store, row))
+    return finish_page(context, outcome_of(context, row, { status = 403, text = "User cancelled",
+      message = "You cancelled. Nothing was connected." }))
+  end
+  local integration = must(context.app:integration(row.integration))
+  local begun, message, details = context.app:begin_link(must(context.app:connection(row.id)),
+    { redirect_uri = not integration.redirect_uri and links.callback(context) or nil,
+      parameters = context.carried })
+  if begun then
+    return go(begun.url)
+  end
+  context.log(message)
+  return finish_page(context, outcome_of(context, row, { status = 501, text = "Not supported",
+    shown = type(details) == "table" and details.code == "not_enabled" and 200 or 503,
+    message = "Linking is not set up completely. Ask whoever gave you the link." }))
+end
+
+-- What the merchant can do about it; the rest is for the operator's log.
+local MESSAGES = {
+  access_denied = "You did not allow the access at Stripe. Nothing was connected.",
+  expired_state = "This took too long and has expired. Please start again with the link that you "
+    .. "were given.",
+  used_state = "This step was done already. If your account is not connected, please start again.",
+  wrong_mode = "This is an account of the other mode (test or live). Please use the right one.",
+  own_account = "This account belongs to whoever asks for access. Please choose your own.",
+  not_standard = "Only standard Stripe accounts can be connected.",
+  other_account = "Another account was connected here before. Please choose that one.",
+  account_taken = "This account is connected already.",
+}
+
+-- The connection that a callback was for, as far as its state can be believed.
+local function connection_named(context, details)
+  local id = type(details) == "table" and details.linking
+  return id and must(context.store:connections { id = id })[1] or nil
+end
+
+local function finished(context, row)
+  return finish_page(context, outcome_of(context, row, { status = 200, text = "OK" }))
+end
+
+local function callback(context)
+  local done, message, details = context.app:finish_link(context.request.query or "")
+  carry(context, (done or type(details) == "table" and details or {}).parameters or {})
+  if done then
+    return finished(context, done.connection.row)
+  end
+  local code = type(details) == "table" and details.code
+  local row = connection_named(context, details)
+  if code == "used_state" and row and row.status == "Linked" then
+    return finished(context, row) -- the page was loaded again
+  end
+  context.log(message)
+  local cancelled = code == "access_denied"
+  return finish_page(context, outcome_of(context, row, {
+    status = cancelled and 403 or 500,
+    text = cancelled and "User cancelled" or "Unknown error occurred", shown = 200,
+    message = MESSAGES[code] or "Your account could not be connected. Please start again with the "
+      .. "link that you were given." }))
+end
+
+local function done_page(context)
+  local row = connection_of(context)
+  if not row then
+    return not_found(context)
+  elseif row.status ~= "Linked" then
+    return go(links.connection(context, row))
+  end
+  return page(context, 200, "Connected", ("<p>Your account at %s is connected. You may close this "
+    .. "page.</p>"):format(html.escape(stripe.integrations[row.integration].title)))
+end
+
+-- ---------------------------------------------------------------- requests
+
+local ROUTES = {
+  { method = "GET", path = "/link/company/{companyId}", run = choose },
+  { method = "POST", path = "/link/company/{companyId}", run = chosen },
+  { method = "GET", path = "/link/start/{linkId}", run = consent },
+  { method = "POST", path = "/link/start/{linkId}", run = answered },
+  { method = "GET", path = "/link/done/{linkId}", run = done_page },
+  { method = "GET", path = "/oauth/callback", run = callback },
+  { method = "GET", path = STYLE, run = style },
+}
+
+--- Make the pages of an application.
 ---@param app commerce.App
----@param answer string|table the address that Stripe sent the browser to, its query string, or its
----  decoded parameters
----@param options table? connection: the id of the one that it must be for; and those of
----  `commerce.connection.session`: connect_base, base_url (default: STRIPE_CONNECT_BASE,
----  STRIPE_API_BASE, then Stripe), timeout, ...
----@return commerce.FinishedLink? finished nil on failure, with the reason's name in details.code:
----  "bad_callback", "no_state", "forged_state", "expired_state", "used_state", "other_connection",
----  "connection_gone"; "access_denied", "invalid_scope", "invalid_redirect_uri",
----  "invalid_request", "unsupported_response_type", "oauth_error"; "no_code"; "not_enabled";
----  "invalid_grant", "invalid_client" and what else Stripe has against the code; "wrong_mode",
----  "own_account", "not_standard", "other_account", "account_taken"; where the answer was one to a
----  link of ours, details.linking is its connection's id, details.parameters what it was begun with
----@return string? message
----@return commerce.Details? details
-function link.finish(app, answer, options)
+---@param options table? prefix, public_url, log: as for `commerce.api.new`
+---@return commerce.Pages
+function pages.new(app, options)
   options = options or {}
-  errors.check_options(options, FINISH_OPTIONS, 4)
-  local parameters, message, details = callback.read(answer)
-  if not parameters then
-    return nil, message, details
-  end
-  local state, row
-  state, row, details = recognise(app, parameters, options.connection)
-  if not state then
-    return nil, row, details
-  elseif parameters.error then
-    return ended(app, row, state, finish_denied(app, state, row, parameters))
-  elseif not (parameters.code or ""):find("^ac_[%w_]+$") then
-    return for_connection(row, state, refuse("no_code",
-      "the address has no code of Stripe's (ac_...): copy all of it"))
-  end
-  local network = {}
-  for name in pairs(sessions.OPTIONS) do
-    network[name] = options[name]
-  end
-  local shop, others
-  shop, message, details = finish_allowed(app, state, row, parameters.code, network)
-  if not shop then
-    return ended(app, row, state, nil, message, details)
-  end
-  others, message, details = shared_with(app, shop.row)
-  if not others then
-    return for_connection(row, state, nil, message, details)
-  end
-  return { connection = shop, account = shop.account, shared_with = others,
-    parameters = state.parameters }
+  errors.check_options(options, { prefix = "string", public_url = "string", log = "function" })
+  return setmetatable({ app = app, routes = router.new(ROUTES), prefix = options.prefix or "",
+    public_url = options.public_url and options.public_url:gsub("/+$", ""),
+    log = options.log or function() end }, pages_mt)
 end
 
-return link
+--- Whether a path is one of these pages.
+---@param path string without the prefix
+---@return boolean
+function pages.serves(path)
+  return path:find "^/link/" ~= nil or path == "/oauth/callback"
+end
+
+local function run(context)
+  local request, method = context.request, context.request.method
+  local route, values = context.routes:find(method == "HEAD" and "GET" or method, request.path)
+  if not route then
+    return not_found(context)
+  end
+  context.values = values
+  context.form = method == "POST" and input.parameters(request.body or "") or {}
+  if values.companyId or values.linkId then -- not what Stripe sent back: its state carries them
+    carry(context, input.parameters(request.query))
+  end
+  return route.run(context)
+end
+
+--- Answer a request.
+---@param request commerce.api.Request
+---@return commerce.api.Response
+function methods:handle(request)
+  local context = { app = self.app, store = self.app.store, request = request,
+    routes = self.routes, prefix = self.prefix, public_url = self.public_url,
+    path = self.prefix .. request.path, log = function(message)
+      self.log(core.scrub(tostring(message)), "link")
+    end }
+  local ok, response = errors.try(run, context)
+  if not ok then
+    local raised = type(response) == "table" and response or {}
+    context.log(raised.message or response)
+    response = raised.kind == "api" and not_found(context) or page(context, 503,
+      "Please try again", "<p>Something did not work on our side. Please try again in a moment."
+      .. "</p>")
+  end
+  if request.method == "HEAD" then
+    response.body = ""
+  end
+  return response
+end
+
+return pages

@@ -2,7 +2,7 @@
 -- custom data types, as Codat's API takes them. Called by connection and the API; requires the
 -- value functions.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local values = require "commerce.mapping.values"
 
 local configured = {}

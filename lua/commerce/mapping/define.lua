@@ -1,8 +1,8 @@
 -- Making the mapping of a data type of a user's own: its name, its shape, its sources.
 -- Called by mapping.set; requires mapping and the model.
 
-local declared = require "commerce.mapping.declared"
-local errors = require "commerce.errors"
+local declared = require "commerce.mapping.declaration"
+local errors = require "commerce.base.errors"
 local infer = require "commerce.mapping.infer"
 local mapping = require "commerce.mapping"
 local model = require "commerce.model"

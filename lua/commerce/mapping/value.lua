@@ -5,8 +5,8 @@
 -- current element inside `each` and `split`. A null of the source is nil here: a value that the
 -- source does not give is left out of the record.
 
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 
 local value = {}
 

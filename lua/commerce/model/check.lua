@@ -2,7 +2,7 @@
 -- function made is looked at here: no unknown field may be lost in silence, no date be something
 -- else. Called by sync for records that a hook has touched; requires leaf helpers.
 
-local suggest = require "commerce.suggest"
+local suggest = require "commerce.base.suggest"
 
 local check = {}
 

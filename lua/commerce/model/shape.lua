@@ -1,8 +1,8 @@
 -- Shapes: what fields a record or an object in it has, how such a value is written as JSON, and
 -- which columns it fills. Called by model; requires only leaf helpers.
 
-local decimal = require "commerce.decimal"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local json = require "commerce.base.json"
 local sql_words = require "commerce.model.sql_words"
 
 local shape = {}

@@ -2,7 +2,7 @@
 -- before it. A row holds what one page did to one data type, so that a change costs little more
 -- than its id. Called by the parts of the SQL stores that write records, in their transaction.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local change_log = {}
 

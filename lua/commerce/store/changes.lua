@@ -5,8 +5,8 @@
 -- Each change of a connection's records has a number, one higher than the one before it; change_log
 -- writes them.
 
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local types = require "commerce.store.types"
 
 local changes = {}

@@ -1,7 +1,7 @@
 -- Places of a script's own, kept by name: how far it has come with something. Methods of a store,
 -- part of its contract. Called by the SQL stores; failures are raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local checkpoints = {}
 

@@ -3,7 +3,7 @@
 -- into `nil, message, details` at the edge of a store's method.
 
 local DBI = require "DBI"
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 

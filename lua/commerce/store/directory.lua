@@ -2,7 +2,7 @@
 -- the database at all. Methods of a store, part of its contract. Called by the SQL stores; failures
 -- are raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local selection = require "commerce.store.selection"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)

@@ -2,8 +2,8 @@
 -- delivery for each consumer that wants it. So nothing is told that did not happen, and nothing
 -- that happened is forgotten. Called by the parts of the SQL stores that change what is told of.
 
-local json = require "commerce.json"
-local time = require "commerce.time"
+local json = require "commerce.base.json"
+local time = require "commerce.base.time"
 
 local events = {}
 

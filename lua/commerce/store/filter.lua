@@ -1,6 +1,6 @@
 -- Rows of which some columns are as a filter table says. Called by the parts of the SQL stores.
 
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 local selection = require "commerce.store.selection"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)

@@ -1,7 +1,7 @@
 -- Events that the source delivered by webhook and that have not been applied yet. Methods of a
 -- store, part of its contract. Called by the SQL stores; failures are raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local inbox = {}
 

@@ -2,7 +2,7 @@
 -- contract of store/contract. A module commerce.stores.NAME that somebody else has written is
 -- opened by NAME:path.
 
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 
 local store = {}
 

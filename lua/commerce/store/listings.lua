@@ -5,7 +5,7 @@
 -- stays flat, but in a table of this process alone: nobody else sees it, and it goes with the
 -- store.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local listings = {}
 

@@ -7,7 +7,7 @@
 -- is sent again when they are over.
 
 local events = require "commerce.store.events"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local outbox = {}
 

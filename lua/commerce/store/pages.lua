@@ -3,7 +3,7 @@
 -- Called by the SQL stores; failures are raised as in connection.lua.
 
 local change_log = require "commerce.store.change_log"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local types = require "commerce.store.types"
 local writing = require "commerce.store.writing"

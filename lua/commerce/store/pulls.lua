@@ -1,7 +1,7 @@
 -- Pulls: runs of one data type. Methods of a store, part of its contract. Called by the SQL stores;
 -- failures are raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local selection = require "commerce.store.selection"
 local types = require "commerce.store.types"
 

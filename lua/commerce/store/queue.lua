@@ -5,7 +5,7 @@
 -- Who takes a connection has a lease on it, to be renewed while the work goes on; a worker that
 -- died renews nothing, and when its lease has run out the next one takes over what it left.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local queue = {}
 

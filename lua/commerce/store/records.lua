@@ -1,7 +1,7 @@
 -- Reading records. Methods of a store, part of its contract. Called by the SQL stores; failures are
 -- raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local landmarks = require "commerce.store.landmarks"
 local query = require "commerce.query"
 local remembered = require "commerce.store.remembered"

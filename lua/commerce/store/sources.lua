@@ -2,7 +2,7 @@
 -- needs again; pages.lua writes them. Methods of a store, part of its contract. Called by the SQL
 -- stores; failures are raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local sources = {}
 

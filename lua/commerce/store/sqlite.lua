@@ -6,7 +6,7 @@
 -- at all; a record whose content did not change is not written; modifiedDate is the store's stamp.
 
 local connection = require "commerce.store.connection"
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 local model = require "commerce.model"
 local schema = require "commerce.store.schema"
 

@@ -4,9 +4,9 @@
 -- Methods of a store, part of its contract. Called by the SQL stores; failures are raised as in
 -- connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local tables = require "commerce.store.tables"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 local writing = require "commerce.store.writing"
 
 local sweeps = {}

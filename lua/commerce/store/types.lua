@@ -2,8 +2,8 @@
 -- remembers, so that whoever opens it can read their records. Methods of a store, part of its
 -- contract. Called by the SQL stores; failures are raised as in connection.lua.
 
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local schema = require "commerce.store.schema"
 local tables = require "commerce.store.tables"

@@ -1,7 +1,7 @@
 -- Webhook consumers: who is told of what happens. Methods of a store, part of its contract. Called
 -- by the SQL stores; failures are raised as in connection.lua.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local webhook_consumers = {}
 

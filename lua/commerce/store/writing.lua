@@ -1,8 +1,8 @@
 -- What everything that a sync writes has in common. Called by the parts of the SQL stores, in their
 -- transaction.
 
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 
 local writing = {}
 

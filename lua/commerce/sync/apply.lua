@@ -1,7 +1,7 @@
 -- Applying what webhooks brought, without a look at lists or the feed. Called by sync.
 
 local changed = require "commerce.sync.changed"
-local hooking = require "commerce.sync.hooking"
+local hooking = require "commerce.hooks.dispatcher"
 local inbox = require "commerce.sync.inbox"
 local joined = require "commerce.sync.joins"
 local keeping = require "commerce.sync.keeping"

@@ -2,9 +2,9 @@
 -- the store, and the events that tell a progress display. Called by sync.
 
 local core = require "commerce.core"
-local errors = require "commerce.errors"
-local report = require "commerce.report"
-local time = require "commerce.time"
+local errors = require "commerce.base.errors"
+local report = require "commerce.sync.report"
+local time = require "commerce.base.time"
 
 local books = {}
 

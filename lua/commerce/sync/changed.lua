@@ -2,11 +2,11 @@
 
 local convert = require "commerce.sync.convert"
 local feed = require "commerce.sync.feed"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local plan = require "commerce.sync.plan"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local changed = {}
 

@@ -1,7 +1,7 @@
 -- Lists inside objects of which the source inlines only a part: the rest is read from the address
 -- that the list names. Called by sync and verify, which know how to wait.
 
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local completing = {}
 

@@ -2,9 +2,9 @@
 -- Called by sync; requires leaf helpers and the model.
 
 local inlined = require "commerce.mapping.inlined"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local convert = {}
 

@@ -2,7 +2,7 @@
 -- each. Called by sync.
 
 local core = require "commerce.core"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local runtime = require "commerce.runtime"
 
 local feed = {

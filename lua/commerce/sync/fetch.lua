@@ -2,8 +2,8 @@
 -- retries. Called by connection and, for hooks, by sync.
 
 local convert = require "commerce.sync.convert"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local runtime = require "commerce.runtime"
 
 local fetch = {}

@@ -3,7 +3,7 @@
 -- Called by sync.
 
 local feed = require "commerce.sync.feed"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 
 local inbox = {}
 

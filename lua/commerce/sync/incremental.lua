@@ -4,12 +4,12 @@
 -- of each list, with some lookback, and fetches again what the feed of changes names. Where the
 -- feed does not reach back far enough, has a gap, or may not be read, the lists are read whole.
 
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 local feed = require "commerce.sync.feed"
 local inbox = require "commerce.sync.inbox"
 local query = require "commerce.query"
 local saved_states = require "commerce.sync.saved_states"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local incremental = {}
 

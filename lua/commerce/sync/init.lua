@@ -2,8 +2,8 @@
 
 local apply = require "commerce.sync.apply"
 local changed = require "commerce.sync.changed"
-local errors = require "commerce.errors"
-local hooking = require "commerce.sync.hooking"
+local errors = require "commerce.base.errors"
+local hooking = require "commerce.hooks.dispatcher"
 local incremental = require "commerce.sync.incremental"
 local joined = require "commerce.sync.joins"
 local keeping = require "commerce.sync.keeping"
@@ -13,7 +13,7 @@ local reading = require "commerce.sync.reading"
 local runs = require "commerce.sync.run"
 local sweep = require "commerce.sync.sweep"
 local tallying = require "commerce.sync.tallying"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local sync = {
   --- What makes a function that is told the progress of a run, where the run is given none. Set by

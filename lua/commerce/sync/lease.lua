@@ -6,7 +6,7 @@
 -- gone and goes on at once, elsewhere when the lease has run out.
 
 local core = require "commerce.core"
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 
 local lease = {}
 

@@ -105,7 +105,7 @@ local function key_of(task, since, before)
 end
 
 --- Make the plan.
----@param platform table such as commerce.platform.stripe
+---@param platform table such as commerce.stripe
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
 ---@param since integer? unix seconds: only what was created from then on is read
 ---@param before integer? unix seconds: only what was created before is read

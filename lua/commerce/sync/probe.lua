@@ -1,7 +1,7 @@
 -- What a key may read, found out before anything is read: one object of each resource is asked for,
 -- all at once. Called by sync and by the command line's coverage.
 
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 local runtime = require "commerce.runtime"
 
 local probe = {}

@@ -4,7 +4,7 @@
 local backfill = require "commerce.sync.backfill"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 local inbox = require "commerce.sync.inbox"
 local incremental = require "commerce.sync.incremental"
 local runtime = require "commerce.runtime"

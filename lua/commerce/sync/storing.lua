@@ -3,10 +3,10 @@
 local completing = require "commerce.sync.completing"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local runtime = require "commerce.runtime"
-local time = require "commerce.time"
+local time = require "commerce.base.time"
 
 local storing = {}
 

@@ -1,9 +1,9 @@
 -- Per currency: what the stored transactions add up to against what Stripe says the account holds.
 -- Called by verify.
 
-local decimal = require "commerce.decimal"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local v = require "commerce.mapping.values"
 local model = require "commerce.model"
 local compare = require "commerce.verify.compare"

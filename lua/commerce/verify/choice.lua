@@ -1,7 +1,7 @@
 -- Which data types are compared, and which of them cannot be: what a script's own mapping made can
 -- only be compared by that mapping. Called by verify.
 
-local errors = require "commerce.errors"
+local errors = require "commerce.base.errors"
 local saved_states = require "commerce.sync.saved_states"
 local sync = require "commerce.sync"
 

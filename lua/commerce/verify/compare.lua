@@ -1,8 +1,8 @@
 -- Fresh records against stored ones: what of a record differs, by the names of its fields. Their
 -- values are personal data and are never told. Called by verify.
 
-local decimal = require "commerce.decimal"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 
 local compare = {}

@@ -2,8 +2,8 @@
 -- by payout, one request each. Called by verify.
 
 local core = require "commerce.core"
-local decimal = require "commerce.decimal"
-local errors = require "commerce.errors"
+local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 local convert = require "commerce.sync.convert"

@@ -7,8 +7,8 @@ local completing = require "commerce.sync.completing"
 local compare = require "commerce.verify.compare"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local plan = require "commerce.sync.plan"
 
 local records = {}

@@ -1,7 +1,7 @@
 -- Company info: GET /v1/account with GET /v1/balance.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local ABSENT, null = builders.ABSENT, json.null

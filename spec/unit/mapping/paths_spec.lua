@@ -2,7 +2,7 @@
 -- mapping must make the same records as from the whole object.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local null = json.null

@@ -1,7 +1,7 @@
 -- Payment methods: the tender types among the charges.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local function mapped(details)

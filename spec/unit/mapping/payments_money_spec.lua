@@ -1,7 +1,7 @@
 -- The money of payments: Stripe's exponents, exactness, signs, unknown and missing currencies.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local ABSENT, null = builders.ABSENT, json.null

@@ -2,7 +2,7 @@
 -- payments_money_spec.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local ABSENT, null = builders.ABSENT, json.null

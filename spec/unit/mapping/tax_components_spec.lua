@@ -1,7 +1,7 @@
 -- Tax components: GET /v1/tax_rates.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local ABSENT, null = builders.ABSENT, json.null

@@ -2,7 +2,7 @@
 -- invariant that the rows add up to `net`. The table of types: transaction_types_spec.
 
 local builders = require "spec.support.builders"
-local json = require "commerce.json"
+local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
 
 local ABSENT, null = builders.ABSENT, json.null

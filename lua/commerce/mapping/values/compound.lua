@@ -1,9 +1,9 @@
 -- Value functions: objects, lists and maps of values. Called by mapping.values; requires only leaf
 -- helpers and what values are made of.
 
-local decimal = require "commerce.decimal"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
+local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
 local value = require "commerce.mapping.value"
 
 local values = {}

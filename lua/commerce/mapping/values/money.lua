@@ -1,7 +1,7 @@
 -- Value functions: money. Called by mapping.values; requires only leaf helpers and what values are
 -- made of.
 
-local decimal = require "commerce.decimal"
+local decimal = require "commerce.base.decimal"
 local value = require "commerce.mapping.value"
 
 local values = {}

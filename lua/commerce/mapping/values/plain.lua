@@ -1,10 +1,10 @@
 -- Value functions: what the source gives, as it is, or made of it by a Lua function.
 -- Called by mapping.values; requires only leaf helpers and what values are made of.
 
-local decimal = require "commerce.decimal"
-local errors = require "commerce.errors"
-local json = require "commerce.json"
-local time = require "commerce.time"
+local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
+local time = require "commerce.base.time"
 local value = require "commerce.mapping.value"
 
 local values = {}

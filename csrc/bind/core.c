@@ -1,0 +1,189 @@
+#define _POSIX_C_SOURCE 200809L
+
+/*
+** core.c: the module commerce.core.
+*/
+#include "net/address.h"
+#include "bind/call.h"
+#include "bind/compat.h"
+#include "bind/error.h"
+#include "net/interrupt.h"
+#include "bind/lua_limiter.h"
+#include "bind/lua_page.h"
+#include "bind/lua_projection.h"
+#include "bind/pager.h"
+#include "bind/seal.h"
+#include "bind/secret.h"
+#include "bind/session.h"
+#include "bind/transport.h"
+#include "text/uuid.h"
+#include "bind/version.h"
+#include "bind/webhook.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+#include <time.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/*
+** core.versions() -> {commerce, curl, tls, openssl, http2}
+** What this process runs with: libcurl's version and TLS library, the OpenSSL linked for wiping
+** and signatures, whether HTTP/2 is built in.
+*/
+static int core_versions(lua_State *L) {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  lua_createtable(L, 0, 5);
+  lua_pushliteral(L, CM_VERSION);
+  lua_setfield(L, -2, "commerce");
+  lua_pushstring(L, info->version);
+  lua_setfield(L, -2, "curl");
+  lua_pushstring(L, info->ssl_version ? info->ssl_version : "none");
+  lua_setfield(L, -2, "tls");
+  lua_pushstring(L, OpenSSL_version(OPENSSL_VERSION));
+  lua_setfield(L, -2, "openssl");
+  lua_pushboolean(L, (info->features & CURL_VERSION_HTTP2) != 0);
+  lua_setfield(L, -2, "http2");
+  return 1;
+}
+
+/*
+** core.uuid() -> string
+** A random UUID (version 4). Raises if the system gives no randomness.
+*/
+static int core_uuid(lua_State *L) {
+  char text[CM_UUID_SIZE];
+  if (!cm_uuid(text))
+    return luaL_error(L, "the system gives no random numbers");
+  lua_pushstring(L, text);
+  return 1;
+}
+
+/*
+** core.sleep(seconds)
+** Waits; a signal ends it early. For scripts: an OpenResty worker has ngx.sleep.
+*/
+static int core_sleep(lua_State *L) {
+  double seconds = luaL_checknumber(L, 1);
+  luaL_argcheck(L, seconds >= 0 && seconds <= 3600, 1, "0 to 3600 seconds expected");
+  struct timespec span = {.tv_sec = (time_t)seconds};
+  span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
+  nanosleep(&span, NULL);
+  return 0;
+}
+
+/*
+** core.hold_interrupts()
+** From now on the first SIGINT or SIGTERM is only noted; a second one acts as it would have. For
+** programs that are in charge of their process alone.
+*/
+static int core_hold_interrupts(lua_State *L) {
+  (void)L;
+  cm_interrupt_hold();
+  return 0;
+}
+
+/*
+** core.release_interrupts()
+** Ends a hold; holds count. What was noted stays so until the next first hold.
+*/
+static int core_release_interrupts(lua_State *L) {
+  (void)L;
+  cm_interrupt_release();
+  return 0;
+}
+
+/*
+** core.interrupted() -> integer or nil
+** The number of the signal that was noted.
+*/
+static int core_interrupted(lua_State *L) {
+  int number = cm_interrupt_pending();
+  if (number == 0)
+    return 0;
+  lua_pushinteger(L, number);
+  return 1;
+}
+
+/*
+** core.now() -> number
+** Seconds of a clock that never goes back; only differences mean something.
+*/
+static int core_now(lua_State *L) {
+  lua_pushnumber(L, cm_now());
+  return 1;
+}
+
+/*
+** core.is_public_address(text) -> boolean or nil
+** Whether an IP address is a public host's; nil for what is none.
+*/
+static int core_is_public_address(lua_State *L) {
+  bool is_public;
+  if (!cm_address_read(luaL_checkstring(L, 1), &is_public))
+    return 0;
+  lua_pushboolean(L, is_public);
+  return 1;
+}
+
+/*
+** core.scrub(text) -> string
+** The text without what looks like a key, a webhook secret, an OAuth code or a refresh token.
+*/
+static int core_scrub(lua_State *L) {
+  size_t n;
+  const char *text = luaL_checklstring(L, 1, &n);
+  char *copy = lua_newuserdata(L, n + 1); /* scrubbing only shortens: it fits */
+  memcpy(copy, text, n + 1);
+  cm_scrub(copy);
+  lua_pushstring(L, copy);
+  return 1;
+}
+
+EXPORT int luaopen_commerce_core(lua_State *L);
+
+/*
+** require "commerce.core". Opens no handle, file or socket, so that it may happen before a fork.
+*/
+EXPORT int luaopen_commerce_core(lua_State *L) {
+  static const luaL_Reg functions[] = {{"hold_interrupts", core_hold_interrupts},
+                                       {"interrupted", core_interrupted},
+                                       {"is_public_address", core_is_public_address},
+                                       {"key_id", cm_seal_key_id},
+                                       {"limiter", cm_limiter_make},
+                                       {"now", core_now},
+                                       {"projection", cm_projection_make},
+                                       {"random_id", cm_seal_random_id},
+                                       {"release_interrupts", core_release_interrupts},
+                                       {"scrub", core_scrub},
+                                       {"seal", cm_seal_seal},
+                                       {"secret", cm_secret_new},
+                                       {"secret_from_env", cm_secret_from_env},
+                                       {"secret_from_file", cm_secret_from_file},
+                                       {"session", cm_session_new},
+                                       {"sha256", cm_seal_sha256},
+                                       {"sign", cm_seal_sign},
+                                       {"sign_webhook", cm_webhook_sign},
+                                       {"transport", cm_transport_new},
+                                       {"unseal", cm_seal_unseal},
+                                       {"sleep", core_sleep},
+                                       {"uuid", core_uuid},
+                                       {"verify", cm_seal_verify},
+                                       {"verify_signature", cm_webhook_verify},
+                                       {"versions", core_versions},
+                                       {NULL, NULL}};
+  cm_open_error(L);
+  cm_open_secret(L);
+  cm_open_limiter(L);
+  cm_open_transport(L);
+  cm_open_session(L);
+  cm_open_call(L);
+  cm_open_pager(L);
+  cm_open_page(L);
+  cm_open_projection(L);
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+  lua_pushliteral(L, CM_VERSION);
+  lua_setfield(L, -2, "version");
+  return 1;
+}

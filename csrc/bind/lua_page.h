@@ -1,0 +1,13 @@
+/*
+** lua_page.h: page.c for Lua.
+*/
+#ifndef CM_LUA_PAGE_H
+#define CM_LUA_PAGE_H
+
+#include "bind/compat.h"
+#include "text/page.h"
+
+void cm_open_page(lua_State *L);
+cm_page *cm_push_page(lua_State *L);
+
+#endif

@@ -1,0 +1,88 @@
+#include "bind/transport.h"
+
+#include "bind/args.h"
+#include "bind/class.h"
+#include "bind/error.h"
+
+#include <math.h>
+
+/*
+** core.transport{connect_timeout, max_connections, ca_file, http2} -> transport
+** connect_timeout: seconds (10); max_connections: most requests on the wire at once (20); ca_file:
+** certificates to trust instead of the system's; http2: use it where the server does (true).
+** Opens nothing yet, but belongs to the process that made it.
+*/
+int cm_transport_new(lua_State *L) {
+  static const char *const names[] = {"connect_timeout", "max_connections", "ca_file", "http2",
+                                      NULL};
+  long long max_connections = 20;
+  double connect_timeout;
+  const char *ca_file;
+  bool http2;
+  cm_transport *t;
+  lua_settop(L, 1);
+  if (lua_isnil(L, 1)) {
+    lua_newtable(L);
+    lua_replace(L, 1);
+  }
+  cm_opt_table(L, 1, names);
+  connect_timeout = cm_opt_number(L, 1, "connect_timeout", 10, 0.001, 3600);
+  cm_opt_int(L, 1, "max_connections", &max_connections, 1, 1000);
+  ca_file = cm_opt_string(L, 1, "ca_file", NULL, NULL);
+  http2 = cm_opt_bool(L, 1, "http2", true);
+  t = cm_new(L, CM_TRANSPORT_CLASS, sizeof *t);
+  t->multi = cm_multi_new((int)max_connections);
+  if (!t->multi)
+    return luaL_error(L, "out of memory");
+  t->multi->connect_timeout = connect_timeout;
+  t->multi->http2 = http2;
+  if (ca_file && !cm_buf_adds(&t->multi->ca_file, ca_file))
+    return luaL_error(L, "out of memory");
+  return 1;
+}
+
+/*
+** transport:run(timeout) -> requests not yet ended | nil, message, details
+** Drives all I/O, starts requests when their limiter and backoff let them, and returns as soon as
+** one ended, after `timeout` seconds at the latest. 0 takes one step without waiting.
+*/
+static int transport_run(lua_State *L) {
+  cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
+  double timeout = cm_checknumber(L, 2, 0, INFINITY);
+  const char *fault = cm_multi_fault(t->multi);
+  if (fault)
+    return cm_push_fault(L, CM_CANCELLED, fault);
+  lua_pushinteger(L, cm_multi_run(t->multi, timeout));
+  return 1;
+}
+
+/*
+** transport:close() ends all its requests with "transport closed" and closes the connections.
+*/
+static int transport_close(lua_State *L) {
+  cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
+  if (t->multi)
+    cm_multi_close(t->multi);
+  return 0;
+}
+
+/* Finalizer: requests that outlive it find the multi closed, not gone. */
+static int transport_gc(lua_State *L) {
+  cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
+  if (t->multi)
+    cm_multi_close(t->multi);
+  cm_multi_release(t->multi);
+  t->multi = NULL;
+  return 0;
+}
+
+/*
+** Registers the class.
+*/
+void cm_open_transport(lua_State *L) {
+  static const luaL_Reg meta[] = {
+      {"__gc", transport_gc}, {"__close", transport_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"run", transport_run}, {"close", transport_close}, {NULL, NULL}};
+  cm_class(L, CM_TRANSPORT_CLASS, meta, methods);
+}

@@ -1,0 +1,19 @@
+/*
+** transport.h: multi.c for Lua: all connections of one place, and the only call that waits.
+*/
+#ifndef CM_TRANSPORT_H
+#define CM_TRANSPORT_H
+
+#include "bind/compat.h"
+#include "net/multi.h"
+
+#define CM_TRANSPORT_CLASS "commerce.transport"
+
+typedef struct cm_transport {
+  cm_multi *multi; /* stays until collection, closed or not */
+} cm_transport;
+
+void cm_open_transport(lua_State *L);
+int cm_transport_new(lua_State *L);
+
+#endif

@@ -1,0 +1,75 @@
+#include "crypto/signature.h"
+
+#include <string.h>
+
+static bool is_time(const char *text, size_t n) {
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (text[i] < '0' || text[i] > '9')
+      return false;
+  return n > 0 && n <= CM_TIMESTAMP_MAX;
+}
+
+static void take_item(cm_signature *s, const char *item, size_t n) {
+  const char *equals = memchr(item, '=', n);
+  size_t name = equals ? (size_t)(equals - item) : n;
+  cm_part value;
+  if (!equals)
+    return;
+  value.bytes = equals + 1;
+  value.n = n - name - 1;
+  if (name == 1 && item[0] == 't') {
+    if (s->time.n == 0 && is_time(value.bytes, value.n))
+      s->time = value;
+  } else if (name == 2 && memcmp(item, "v1", 2) == 0) {
+    if (s->count < CM_SIGNATURES)
+      s->v1[s->count++] = value;
+  }
+}
+
+/*
+** Reads "t=<Unix seconds>,v1=<hex>[,v1=<hex>...]": items between commas, each split at its first
+** '='. Other schemes and what is no item are passed over, and so is a second time, a time that is
+** no number, and any v1 after CM_SIGNATURES. The result points into the header.
+*/
+void cm_signature_parse(cm_signature *s, const char *header, size_t n) {
+  const char *end = header + n;
+  memset(s, 0, sizeof *s);
+  while (header < end) {
+    const char *comma = memchr(header, ',', (size_t)(end - header));
+    const char *stop = comma ? comma : end;
+    take_item(s, header, (size_t)(stop - header));
+    header = comma ? comma + 1 : end;
+  }
+}
+
+/*
+** The time of signing in Unix seconds; 0 if there is none.
+*/
+double cm_signature_time(const cm_signature *s) {
+  const char *digits = s->time.bytes;
+  double time = 0;
+  size_t i;
+  for (i = 0; i < s->time.n; i++)
+    time = time * 10 + (digits[i] - '0');
+  return time;
+}
+
+/*
+** Sets *matches if any v1 is the signature of the body by this secret, all of its bytes included:
+** the lower-case hexadecimal HMAC-SHA256 of "<time>.<body>". Leaves it alone otherwise, so that
+** several secrets can be tried, in a time that does not tell which fits. Returns as cm_hmac_sha256.
+*/
+bool cm_signature_check(const cm_signature *s, cm_part secret, cm_part body, bool *matches) {
+  const cm_part parts[] = {s->time, {".", 1}, body};
+  unsigned char mac[CM_SHA256_SIZE];
+  char hex[2 * CM_SHA256_SIZE + 1];
+  int i;
+  if (!cm_hmac_sha256(secret, parts, 3, mac))
+    return false;
+  cm_hex(mac, sizeof mac, hex);
+  for (i = 0; i < s->count; i++)
+    if (s->v1[i].n == sizeof hex - 1 && cm_equal(s->v1[i].bytes, hex, sizeof hex - 1))
+      *matches = true;
+  return true;
+}

@@ -1,0 +1,149 @@
+#include "net/header.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cm_header_init(cm_header *h) {
+  cm_buf_init(&h->fields, CM_HEADER_MAX, false);
+}
+
+/*
+** Takes one line as libcurl's header callback gives it, line end included. A status line starts a
+** new response and drops the fields so far (interim 1xx, a proxy's answer). Lines that are no
+** field are passed over. Returns false when the header grows too large or memory is short.
+** Takes: API of CURLOPT_HEADERFUNCTION, libcurl docs.
+*/
+bool cm_header_line(cm_header *h, const char *line, size_t n) {
+  const char *colon;
+  size_t i, len, start;
+  if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+    cm_buf_clear(&h->fields);
+    return true;
+  }
+  colon = memchr(line, ':', n);
+  if (!colon || colon == line || memchr(line, '\0', n))
+    return true;
+  len = (size_t)(colon - line);
+  start = h->fields.len;
+  if (!cm_buf_add(&h->fields, line, len) || !cm_buf_add(&h->fields, "", 1))
+    return false;
+  for (i = start; i < start + len; i++)
+    h->fields.data[i] = (char)tolower((unsigned char)h->fields.data[i]);
+  line += len + 1;
+  n -= len + 1;
+  while (n > 0 && (*line == ' ' || *line == '\t'))
+    line++, n--;
+  while (n > 0 && strchr(" \t\r\n", line[n - 1]))
+    n--;
+  return cm_buf_add(&h->fields, line, n) && cm_buf_add(&h->fields, "", 1);
+}
+
+/*
+** Walks the fields: give NULL to start, the last name to go on. Returns the next name and its
+** value, or NULL at the end. Valid until the header changes.
+*/
+const char *cm_header_next(const cm_header *h, const char *name, const char **value) {
+  const char *end = h->fields.data + h->fields.len;
+  const char *at = h->fields.data;
+  if (h->fields.len == 0)
+    return NULL;
+  if (name) {
+    at = name + strlen(name) + 1;
+    at += strlen(at) + 1;
+  }
+  if (at >= end)
+    return NULL;
+  *value = at + strlen(at) + 1;
+  return at;
+}
+
+/*
+** The value of the first field of that name (in lower case), or NULL.
+*/
+const char *cm_header_get(const cm_header *h, const char *name) {
+  const char *value = NULL, *at = NULL;
+  while ((at = cm_header_next(h, at, &value)) != NULL)
+    if (strcmp(at, name) == 0)
+      return value;
+  return NULL;
+}
+
+/*
+** Stripe's own word on retrying (Stripe-Should-Retry, as the official SDKs read it): 1 yes, 0 no,
+** -1 not said.
+*/
+int cm_header_should_retry(const cm_header *h) {
+  const char *value = cm_header_get(h, "stripe-should-retry");
+  if (value && strcmp(value, "true") == 0)
+    return 1;
+  if (value && strcmp(value, "false") == 0)
+    return 0;
+  return -1;
+}
+
+static int number(const char *text, int digits) {
+  int n = 0;
+  while (digits-- > 0) {
+    if (!isdigit((unsigned char)*text))
+      return -1;
+    n = n * 10 + (*text++ - '0');
+  }
+  return n;
+}
+
+/*
+** Reads "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7, the form servers must send).
+** Returns Unix seconds or -1.
+*/
+static long long http_date(const char *text) {
+  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const char *month;
+  char name[4];
+  int day, year, hour, minute, second;
+  long long m, y, days;
+  if (strlen(text) != 29 || strcmp(text + 25, " GMT") != 0)
+    return -1;
+  memcpy(name, text + 8, 3);
+  name[3] = '\0';
+  month = strstr(months, name);
+  day = number(text + 5, 2);
+  year = number(text + 12, 4);
+  hour = number(text + 17, 2);
+  minute = number(text + 20, 2);
+  second = number(text + 23, 2);
+  if (!month || (month - months) % 3 || day < 1 || year < 1970 || hour < 0 || minute < 0 ||
+      second < 0)
+    return -1;
+  /* Days from civil: count years from March, so that the leap day comes last. */
+  m = (month - months) / 3 + 1;
+  y = year - (m <= 2);
+  days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + day - 1 -
+         719468;
+  return days * 86400 + hour * 3600LL + minute * 60LL + second;
+}
+
+/*
+** Retry-After in seconds from `now` (Unix seconds, for the date form), or -1 if it is absent or
+** makes no sense (RFC 9110 section 10.2.3).
+*/
+double cm_header_retry_after(const cm_header *h, long long now) {
+  const char *value = cm_header_get(h, "retry-after");
+  char *end;
+  long long date;
+  double seconds;
+  if (!value)
+    return -1;
+  if (isdigit((unsigned char)*value)) {
+    seconds = strtod(value, &end);
+    return *end == '\0' && seconds < 1e9 ? seconds : -1;
+  }
+  date = http_date(value);
+  if (date < 0)
+    return -1;
+  return date > now ? (double)(date - now) : 0;
+}
+
+void cm_header_free(cm_header *h) {
+  cm_buf_free(&h->fields);
+}

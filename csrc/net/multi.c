@@ -1,0 +1,290 @@
+#define _POSIX_C_SOURCE 200809L
+
+#include "net/multi.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LONGEST_POLL 60.0 /* seconds: a wait is cut into pieces libcurl's int can hold */
+
+/*
+** Monotonic time in seconds.
+*/
+double cm_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void global_init(void) {
+  /* Never undone: other users of libcurl may live in this process. */
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+/*
+** Makes a multi with one reference; the caller fills in the plain fields. max_running: most
+** requests on the wire, hence most connections. Returns NULL when memory is short.
+*/
+cm_multi *cm_multi_new(int max_running) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  cm_multi *m = calloc(1, sizeof *m);
+  if (!m)
+    return NULL;
+  pthread_once(&once, global_init);
+  m->refs = 1;
+  m->pid = getpid();
+  m->max_running = max_running;
+  m->idle = calloc((size_t)max_running, sizeof *m->idle);
+  m->curl = curl_multi_init();
+  if (!m->idle || !m->curl) {
+    cm_multi_release(m);
+    return NULL;
+  }
+  curl_multi_setopt(m->curl, CURLMOPT_MAXCONNECTS, (long)max_running);
+  m->random = (uint64_t)(cm_now() * 1e9) ^ ((uint64_t)m->pid << 32) ^ (uint64_t)(uintptr_t)m;
+  return m;
+}
+
+/*
+** Says why the multi cannot be used, or NULL. A forked child must not touch it: the connections
+** are its parent's.
+*/
+const char *cm_multi_fault(const cm_multi *m) {
+  if (m->closed)
+    return "transport closed";
+  return m->pid == getpid() ? NULL : "transport used after fork";
+}
+
+/*
+** A number in [0, 1) for jitter: spread, not secrecy (xorshift64*).
+*/
+double cm_multi_random(cm_multi *m) {
+  m->random ^= m->random >> 12;
+  m->random ^= m->random << 25;
+  m->random ^= m->random >> 27;
+  return (double)(m->random * 0x2545F4914F6CDD1DULL >> 11) / 9007199254740992.0;
+}
+
+/*
+** Holds SIGPIPE back while libcurl may write: with CURLOPT_NOSIGNAL it no longer does so itself,
+** and OpenSSL writes to connections that the server has closed.
+*/
+typedef struct pipe_guard {
+  sigset_t before, pipe;
+  bool pending;
+} pipe_guard;
+
+static void pipe_hold(pipe_guard *g) {
+  sigset_t now;
+  sigemptyset(&g->pipe);
+  sigaddset(&g->pipe, SIGPIPE);
+  sigpending(&now);
+  g->pending = sigismember(&now, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &g->pipe, &g->before);
+}
+
+static void pipe_release(const pipe_guard *g) {
+  const struct timespec none = {0, 0};
+  if (!g->pending) /* what came up meanwhile is ours */
+    while (sigtimedwait(&g->pipe, NULL, &none) == SIGPIPE)
+      ;
+  pthread_sigmask(SIG_SETMASK, &g->before, NULL);
+}
+
+static void append(cm_request **first, cm_request **last, cm_request *r) {
+  r->next = NULL;
+  r->prev = *last;
+  *(*last ? &(*last)->next : first) = r;
+  *last = r;
+}
+
+static void unlink_from(cm_request **first, cm_request **last, cm_request *r) {
+  *(r->prev ? &r->prev->next : first) = r->next;
+  *(r->next ? &r->next->prev : last) = r->prev;
+  r->prev = r->next = NULL;
+}
+
+/*
+** Puts a request in line. It starts when r->not_before is past and its limiters let it.
+*/
+void cm_multi_queue(cm_multi *m, cm_request *r, double now) {
+  append(&m->waiting, &m->last_waiting, r);
+  m->n_waiting++;
+  cm_pass_wait(&r->pass, 1);
+  r->queued_at = now;
+  r->state = CM_WAITING;
+}
+
+static void unqueue(cm_multi *m, cm_request *r) {
+  unlink_from(&m->waiting, &m->last_waiting, r);
+  m->n_waiting--;
+  cm_pass_wait(&r->pass, -1);
+}
+
+/* Takes the easy handle back from a request that was on the wire. */
+static void take_off_wire(cm_multi *m, cm_request *r) {
+  CURL *easy = r->easy;
+  pipe_guard guard;
+  unlink_from(&m->running, &m->last_running, r);
+  m->n_running--;
+  r->easy = NULL;
+  cm_pass_finish(&r->pass);
+  if (!easy || m->pid != getpid())
+    return; /* after a fork the handle is left alone, and leaks */
+  pipe_hold(&guard);
+  curl_multi_remove_handle(m->curl, easy);
+  pipe_release(&guard);
+  curl_easy_reset(easy);
+  if (m->n_idle < m->max_running)
+    m->idle[m->n_idle++] = easy;
+  else
+    curl_easy_cleanup(easy);
+}
+
+/*
+** Takes a request out of the multi, wherever it stands; one that is nowhere is left alone.
+*/
+void cm_multi_remove(cm_multi *m, cm_request *r) {
+  if (r->state == CM_WAITING)
+    unqueue(m, r);
+  else if (r->state == CM_RUNNING)
+    take_off_wire(m, r);
+  else
+    return;
+  r->state = CM_NEW;
+}
+
+/* Puts a waiting request on the wire. */
+static void start(cm_multi *m, cm_request *r, double now) {
+  CURL *easy = m->n_idle > 0 ? m->idle[--m->n_idle] : curl_easy_init();
+  unqueue(m, r);
+  r->state = CM_RUNNING;
+  cm_client_count(r->client, &(cm_counts){.requests = 1, .waited = now - r->queued_at});
+  r->attempts++;
+  r->easy = easy;
+  append(&m->running, &m->last_running, r);
+  m->n_running++;
+  if (easy && cm_request_prepare(r, easy) && curl_multi_add_handle(m->curl, easy) == CURLM_OK)
+    return;
+  take_off_wire(m, r);
+  cm_request_fail(r, CM_TRANSPORT, "out of memory");
+}
+
+/*
+** Starts what may start. Returns how many requests ended without a start, and in *wake the moment
+** at which to try again.
+*/
+static int start_waiting(cm_multi *m, double now, double *wake) {
+  cm_request *r, *next;
+  int ended = 0;
+  for (r = m->waiting; r && m->n_running < m->max_running; r = next) {
+    double when = r->not_before;
+    next = r->next;
+    if (when <= now) {
+      when = cm_pass_acquire(&r->pass, now);
+      if (when == 0) {
+        start(m, r, now);
+        ended += r->state == CM_FAILED;
+        continue;
+      }
+    }
+    if (when < *wake)
+      *wake = when;
+  }
+  return ended;
+}
+
+/* Takes what libcurl has finished; *ended counts the requests that are over for good. Returns
+   whether there was anything. */
+static bool collect(cm_multi *m, int *ended) {
+  CURLMsg *msg;
+  int left;
+  bool any = false;
+  while ((msg = curl_multi_info_read(m->curl, &left)) != NULL) {
+    cm_request *r = NULL;
+    CURLcode code = msg->data.result; /* msg dies with the handle's removal */
+    if (msg->msg != CURLMSG_DONE)
+      continue;
+    curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&r);
+    *ended += cm_request_finish(r, code, cm_now());
+    any = true;
+  }
+  return any;
+}
+
+/*
+** Drives all requests for at most `timeout` seconds, 0 for one step without waiting. Returns as
+** soon as a request ended or none is left; the number of requests not yet ended.
+*/
+int cm_multi_run(cm_multi *m, double timeout) {
+  double deadline = cm_now() + timeout;
+  pipe_guard guard;
+  int ended = 0;
+  pipe_hold(&guard);
+  for (;;) {
+    double now = cm_now(), wake = deadline;
+    int active;
+    bool any;
+    ended += start_waiting(m, now, &wake);
+    curl_multi_perform(m->curl, &active);
+    any = collect(m, &ended);
+    now = cm_now();
+    if (ended > 0) {
+      /* What the answers set off goes out now, while the caller is busy with them. */
+      start_waiting(m, now, &wake);
+      curl_multi_perform(m->curl, &active);
+      break;
+    }
+    if (m->n_waiting + m->n_running == 0 || now >= deadline)
+      break;
+    if (any)
+      continue; /* only retries: see when they are due */
+    if (wake - now > LONGEST_POLL)
+      wake = now + LONGEST_POLL;
+    if (wake > now)
+      curl_multi_poll(m->curl, NULL, 0, (int)((wake - now) * 1000) + 1, NULL);
+  }
+  pipe_release(&guard);
+  return m->n_waiting + m->n_running;
+}
+
+/*
+** Ends every request ("transport closed") and closes all connections. Harmless when repeated. In a
+** forked child the connections are left to the parent.
+*/
+void cm_multi_close(cm_multi *m) {
+  pipe_guard guard;
+  if (m->closed)
+    return;
+  m->closed = true;
+  while (m->running || m->waiting) {
+    cm_request *r = m->running ? m->running : m->waiting;
+    cm_multi_remove(m, r);
+    cm_request_fail(r, CM_CANCELLED, "transport closed");
+  }
+  if (m->pid == getpid()) {
+    pipe_hold(&guard);
+    while (m->n_idle > 0)
+      curl_easy_cleanup(m->idle[--m->n_idle]);
+    curl_multi_cleanup(m->curl);
+    pipe_release(&guard);
+  }
+  m->curl = NULL;
+}
+
+/*
+** Gives up one reference (holders count up `refs` themselves); the last one closes. NULL is
+** harmless.
+*/
+void cm_multi_release(cm_multi *m) {
+  if (!m || --m->refs > 0)
+    return;
+  cm_multi_close(m);
+  cm_buf_free(&m->ca_file);
+  free(m->idle);
+  free(m);
+}

@@ -1,0 +1,344 @@
+#include "net/request.h"
+
+#include "net/address.h"
+#include "net/multi.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+/*
+** Prepares a request in zeroed memory; query and form may be filled before it is sent. method: a
+** string constant. path: checked by cm_url_path_fault. endpoint: the limiters' name for it, NULL
+** for "METHOD PATH". Takes a reference to the client. Returns false when memory is short;
+** cm_request_free is due in any case.
+*/
+bool cm_request_init(cm_request *r, cm_client *c, const char *method, const char *path,
+                     const char *endpoint) {
+  char name[CM_ENDPOINT_MAX + 1];
+  r->client = c;
+  c->refs++;
+  r->method = method;
+  snprintf(r->path, sizeof r->path, "%s", path);
+  r->timeout = c->timeout;
+  cm_buf_init(&r->form, 0, true); /* OAuth sends codes and tokens in it */
+  cm_buf_init(&r->body, c->max_body, false);
+  cm_header_init(&r->header);
+  cm_failure_init(&r->failure);
+  snprintf(name, sizeof name, "%s %s", method, path);
+  return cm_pass_enter(&r->pass, c->limiters, endpoint ? endpoint : name, cm_now());
+}
+
+/*
+** Queues the request from its first attempt on. Without a usable transport it fails at once.
+*/
+void cm_request_send(cm_request *r) {
+  const char *fault = cm_multi_fault(r->client->multi);
+  cm_failure_init(&r->failure);
+  r->attempts = 0;
+  r->not_before = 0;
+  if (fault)
+    cm_request_fail(r, CM_CANCELLED, fault);
+  else
+    cm_multi_queue(r->client->multi, r, cm_now());
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *arg) {
+  cm_request *r = arg;
+  if (cm_buf_add(&r->body, bytes, size * n))
+    return size * n;
+  r->refused = CM_BODY;
+  return 0;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *arg) {
+  cm_request *r = arg;
+  if (cm_header_line(&r->header, bytes, size * n))
+    return size * n;
+  r->refused = CM_FIELDS;
+  return 0;
+}
+
+/* Asked for each address before it is connected to: what a name stands for now may be another
+   address than a moment ago, and this is the one that counts.
+   API: CURLOPT_OPENSOCKETFUNCTION(3) of libcurl. */
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+  cm_request *r = arg;
+  const cm_client *c = r->client;
+  bool is_public = cm_address_public(&a->addr);
+  (void)purpose;
+  if (c->reach == CM_PUBLIC ? !is_public : is_public && !c->base.https) {
+    r->refused = CM_ADDRESS;
+    return CURL_SOCKET_BAD;
+  }
+  return socket(a->family, a->socktype, a->protocol);
+}
+
+static long milliseconds(double seconds) {
+  double ms = seconds * 1000;
+  return ms < 1 ? 1 : ms > 1e9 ? 1000000000L : (long)ms;
+}
+
+static bool build_url(cm_request *r) {
+  cm_buf_clear(&r->url);
+  return cm_buf_adds(&r->url, r->client->base.text) && cm_buf_adds(&r->url, r->path) &&
+         (r->query.len == 0 ||
+          (cm_buf_add(&r->url, "?", 1) && cm_buf_add(&r->url, r->query.data, r->query.len)));
+}
+
+/*
+** Sets a fresh easy handle up for the next attempt. Returns false when memory is short.
+** API: curl_easy_setopt(3) of libcurl.
+*/
+bool cm_request_prepare(cm_request *r, CURL *easy) {
+  const cm_client *c = r->client;
+  const cm_multi *m = c->multi;
+  const char *protocol = c->base.https ? "https" : "http";
+  bool ok = build_url(r);
+  cm_buf_clear(&r->body);
+  cm_buf_clear(&r->header.fields);
+  r->refused = CM_NONE;
+  r->curl_error[0] = '\0';
+  r->status = 0;
+#define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
+  SET(CURLOPT_PRIVATE, r);
+  SET(CURLOPT_URL, cm_buf_str(&r->url));
+  SET(CURLOPT_HTTPHEADER, &c->headers[0]);
+  SET(CURLOPT_WRITEFUNCTION, on_body);
+  SET(CURLOPT_WRITEDATA, r);
+  SET(CURLOPT_HEADERFUNCTION, on_header);
+  SET(CURLOPT_HEADERDATA, r);
+  SET(CURLOPT_ERRORBUFFER, r->curl_error);
+  SET(CURLOPT_NOSIGNAL, 1L);
+  SET(CURLOPT_ACCEPT_ENCODING, "");
+  SET(CURLOPT_FOLLOWLOCATION, 0L);
+  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  SET(CURLOPT_PROTOCOLS_STR, protocol);
+#else
+  SET(CURLOPT_PROTOCOLS, c->base.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
+  (void)protocol;
+#endif
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  SET(CURLOPT_SSL_VERIFYPEER, 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, 2L);
+  if (m->ca_file.len)
+    SET(CURLOPT_CAINFO, m->ca_file.data);
+  SET(CURLOPT_HTTP_VERSION,
+      (long)(m->http2 && c->base.https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  SET(CURLOPT_PIPEWAIT, (long)(m->http2 && c->base.https));
+  SET(CURLOPT_TCP_KEEPALIVE, 1L);
+  if (c->reach != CM_ANYWHERE) { /* no connection that was made for others, none for others */
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(CURLOPT_OPENSOCKETDATA, r);
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    SET(CURLOPT_FORBID_REUSE, 1L);
+    SET(CURLOPT_NOPROXY, "*"); /* a proxy would connect to what is not seen from here */
+  }
+  if (c->base.loopback) /* a proxy for the world has no part in it, and must not see the key */
+    SET(CURLOPT_NOPROXY, "*");
+  SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(m->connect_timeout));
+  SET(CURLOPT_TIMEOUT_MS, milliseconds(r->timeout));
+  if (c->low_speed_time > 0) {
+    SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    SET(CURLOPT_LOW_SPEED_TIME, c->low_speed_time);
+  }
+  if (strcmp(r->method, "GET") != 0) {
+    /* libcurl resends by itself when a kept connection turns out dead; a new one never does. */
+    SET(CURLOPT_FRESH_CONNECT, 1L);
+    if (strcmp(r->method, "POST") == 0) {
+      SET(CURLOPT_POST, 1L);
+      SET(CURLOPT_POSTFIELDSIZE, (long)r->form.len);
+      SET(CURLOPT_POSTFIELDS, cm_buf_str(&r->form));
+    } else {
+      SET(CURLOPT_CUSTOMREQUEST, r->method);
+    }
+  }
+#undef SET
+  return ok;
+}
+
+/* How messages call what was asked for. A stranger's path is kept out of them: many a webhook's
+   address is its password. */
+static const char *known_as(const cm_request *r) {
+  return r->client->foreign ? r->client->base.host : r->path;
+}
+
+/* Sorts libcurl's complaint: what to do about it, its kind, and words for it. */
+static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *out, size_t room) {
+  const char *host = r->client->base.host;
+  const char *why = r->curl_error[0] ? r->curl_error : curl_easy_strerror(code);
+  *kind = CM_TRANSPORT;
+  switch (code) {
+  case CURLE_COULDNT_RESOLVE_HOST:
+    snprintf(out, room, "could not resolve %s", host);
+    return CM_NET_BROKEN;
+  case CURLE_COULDNT_RESOLVE_PROXY:
+    snprintf(out, room, "could not resolve the proxy's name");
+    return CM_NET_BROKEN;
+  case CURLE_COULDNT_CONNECT:
+    if (r->refused == CM_ADDRESS) {
+      snprintf(out, room,
+               r->client->reach == CM_PUBLIC
+                   ? "%s is at an address of this machine or of a private network"
+                   : "%s is at a public address, which is spoken to over https only",
+               host);
+      return CM_NET_FINAL;
+    }
+    snprintf(out, room, "could not connect to %s: %s", host, why);
+    return CM_NET_BROKEN;
+  case CURLE_OPERATION_TIMEDOUT:
+    snprintf(out, room, "timed out: %s", why);
+    return CM_NET_TIMEOUT;
+  case CURLE_WRITE_ERROR:
+    if (r->refused == CM_BODY) {
+      snprintf(out, room, "answer larger than %zu bytes", r->body.max);
+      return CM_NET_FINAL;
+    }
+    if (r->refused == CM_FIELDS) {
+      snprintf(out, room, "header of the answer larger than %d bytes", CM_HEADER_MAX);
+      return CM_NET_FINAL;
+    }
+    snprintf(out, room, "damaged answer: %s", why);
+    return CM_NET_BROKEN;
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_GOT_NOTHING:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_HTTP2:
+  case CURLE_HTTP2_STREAM:
+  case CURLE_BAD_CONTENT_ENCODING:
+  case CURLE_WEIRD_SERVER_REPLY:
+    snprintf(out, room, "connection to %s broke: %s", host, why);
+    return CM_NET_BROKEN;
+  case CURLE_SSL_CONNECT_ERROR:
+    *kind = CM_TLS;
+    snprintf(out, room, "no TLS connection to %s: %s", host, why);
+    /* The same code covers a lost connection and two sides that will never agree. */
+    return strstr(why, "SYSCALL") || strstr(why, "reset") || strstr(why, "eof") ? CM_NET_BROKEN
+                                                                                : CM_NET_FINAL;
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_SSL_CRL_BADFILE:
+  case CURLE_SSL_ENGINE_INITFAILED:
+    *kind = CM_TLS;
+    snprintf(out, room, "certificate of %s not accepted: %s", host, why);
+    return CM_NET_FINAL;
+  default:
+    snprintf(out, room, "%s", why);
+    return CM_NET_FINAL;
+  }
+}
+
+static void copy(char *out, size_t room, const char *text) {
+  snprintf(out, room, "%s", text ? text : "");
+}
+
+/*
+** Takes the end of an attempt: code from libcurl, now the monotonic time. Keeps the answer, queues
+** the next attempt, or fails. Returns whether the request ended for good.
+*/
+bool cm_request_finish(cm_request *r, CURLcode code, double now) {
+  cm_client *c = r->client;
+  cm_failure *f = &r->failure;
+  cm_outcome o = {CM_NET_OK, 0, -1, -1, f->code};
+  char words[CURL_ERROR_SIZE + CM_HOST_MAX + 64] = "";
+  curl_off_t bytes = 0;
+  long status = 0;
+  double delay;
+  curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+  curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+  cm_multi_remove(c->multi, r);
+  cm_client_count(c, &(cm_counts){.bytes = (unsigned long long)bytes});
+  r->status = (int)status;
+  cm_failure_init(f);
+  f->attempts = r->attempts;
+  copy(f->request_id, sizeof f->request_id, cm_header_get(&r->header, "request-id"));
+  if (code != CURLE_OK) {
+    o.net = explain(r, code, &f->kind, words, sizeof words);
+    f->curl = (int)code;
+    if (c->reach != CM_ANYWHERE && (r->refused == CM_BODY || code == CURLE_OPERATION_TIMEDOUT))
+      f->status = r->status; /* who sends webhooks needs no more of an answer */
+  } else if (status >= 200 && status < 300) {
+    if (r->watch)
+      o.net = r->watch->accept(r->owner, r, words, sizeof words);
+    if (o.net == CM_NET_OK) {
+      r->state = CM_DONE;
+      if (r->watch)
+        r->watch->ended(r->owner, r);
+      return true;
+    }
+    f->kind = CM_DECODE;
+    f->status = r->status;
+  } else {
+    f->status = o.status = r->status;
+    o.should_retry = cm_header_should_retry(&r->header);
+    o.retry_after = f->retry_after = cm_header_retry_after(&r->header, (long long)time(NULL));
+    copy(f->limited_reason, sizeof f->limited_reason,
+         cm_header_get(&r->header, "stripe-rate-limited-reason"));
+    cm_failure_read(f, cm_buf_str(&r->body), r->body.len);
+  }
+  f->retryable = cm_retryable(&o);
+  /* A 429 for a locked object (lock_timeout, no reason given) says nothing about speed. */
+  if (o.status == 429 || strcmp(f->code, "rate_limit") == 0) {
+    cm_client_count(c, &(cm_counts){.rate_limited = 1});
+    if (f->limited_reason[0] || strcmp(f->code, "lock_timeout") != 0) {
+      double pause = o.retry_after > CM_RETRY_AFTER_MAX ? CM_RETRY_AFTER_MAX : o.retry_after;
+      cm_pass_punish(&r->pass, f->limited_reason[0] ? f->limited_reason : NULL,
+                     pause > 0 ? pause : 0, now);
+    }
+  }
+  /* Only reads are repeated: an OAuth code sent twice revokes what it gave. */
+  delay = strcmp(r->method, "GET") == 0
+              ? cm_retry_delay(&c->policy, &o, r->attempts, cm_multi_random(c->multi))
+              : -1;
+  if (delay >= 0 && (!r->watch || r->watch->again(r->owner, &o))) {
+    cm_client_count(c, &(cm_counts){.retries = 1});
+    r->not_before = now + delay;
+    cm_multi_queue(c->multi, r, now);
+    return false;
+  }
+  r->state = CM_FAILED;
+  if (o.net == CM_NET_OK)
+    cm_failure_http(f, r->method, known_as(r));
+  else
+    cm_failure_say(f, r->method, known_as(r), words);
+  if (r->watch)
+    r->watch->ended(r->owner, r);
+  return true;
+}
+
+/*
+** Fails a request that is in no list for a reason of our own.
+*/
+void cm_request_fail(cm_request *r, cm_kind kind, const char *text) {
+  cm_failure_init(&r->failure);
+  r->failure.kind = kind;
+  r->failure.attempts = r->attempts;
+  cm_failure_say(&r->failure, r->method, known_as(r), text);
+  r->state = CM_FAILED;
+  if (r->watch)
+    r->watch->ended(r->owner, r);
+}
+
+/*
+** Cancels if need be and gives everything back. Harmless on zeroed memory and when repeated.
+*/
+void cm_request_free(cm_request *r) {
+  if (!r->client)
+    return;
+  cm_multi_remove(r->client->multi, r);
+  cm_pass_leave(&r->pass);
+  cm_buf_free(&r->query);
+  cm_buf_free(&r->form);
+  cm_buf_free(&r->url);
+  cm_buf_free(&r->body);
+  cm_header_free(&r->header);
+  cm_client_release(r->client);
+  r->client = NULL;
+}

@@ -1,0 +1,124 @@
+#include "text/buf.h"
+
+#include <openssl/crypto.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+** Prepares an empty buffer. max: upper bound in bytes, 0 for none. secret: wipe before freeing.
+** Takes no memory; cannot fail.
+*/
+void cm_buf_init(cm_buf *b, size_t max, bool secret) {
+  memset(b, 0, sizeof *b);
+  b->max = max;
+  b->secret = secret;
+}
+
+/*
+** Makes room for `need` bytes. A secret never goes through realloc, which would leave a copy of
+** it behind in freed memory.
+*/
+static bool reserve(cm_buf *b, size_t need) {
+  size_t room = b->room ? b->room : 64;
+  char *data;
+  if (need <= b->room)
+    return true;
+  while (room < need) {
+    if (room > SIZE_MAX / 2)
+      return false;
+    room *= 2;
+  }
+  if (!b->secret) {
+    data = realloc(b->data, room);
+    if (!data)
+      return false;
+  } else {
+    data = malloc(room);
+    if (!data)
+      return false;
+    if (b->data) {
+      memcpy(data, b->data, b->len + 1);
+      OPENSSL_cleanse(b->data, b->room);
+      free(b->data);
+    }
+  }
+  b->data = data;
+  b->room = room;
+  return true;
+}
+
+/*
+** Appends n bytes. Returns false, with the buffer as it was, when the bound would be passed or
+** memory is short.
+*/
+bool cm_buf_add(cm_buf *b, const void *bytes, size_t n) {
+  if (b->max && n > b->max - b->len)
+    return false;
+  if (n >= SIZE_MAX - b->len || !reserve(b, b->len + n + 1))
+    return false;
+  if (n)
+    memcpy(b->data + b->len, bytes, n);
+  b->len += n;
+  b->data[b->len] = '\0';
+  return true;
+}
+
+/*
+** Appends a C string. Returns as cm_buf_add.
+*/
+bool cm_buf_adds(cm_buf *b, const char *text) {
+  return cm_buf_add(b, text, strlen(text));
+}
+
+/*
+** Appends a decimal integer. Returns as cm_buf_add.
+*/
+bool cm_buf_addint(cm_buf *b, long long n) {
+  char text[32];
+  snprintf(text, sizeof text, "%lld", n);
+  return cm_buf_adds(b, text);
+}
+
+/*
+** The bytes as a C string, never NULL; valid until the buffer changes.
+*/
+const char *cm_buf_str(const cm_buf *b) {
+  return b->data ? b->data : "";
+}
+
+/*
+** Empties the buffer but keeps its memory and bound for reuse.
+*/
+void cm_buf_clear(cm_buf *b) {
+  if (b->data) {
+    if (b->secret)
+      OPENSSL_cleanse(b->data, b->room);
+    b->data[0] = '\0';
+  }
+  b->len = 0;
+}
+
+/*
+** Hands the bytes of `from` over to `to`, whose own are freed. `from` stays usable, empty and
+** with its bound.
+*/
+void cm_buf_move(cm_buf *to, cm_buf *from) {
+  size_t max = from->max;
+  bool secret = from->secret;
+  cm_buf_free(to);
+  *to = *from;
+  cm_buf_init(from, max, secret);
+}
+
+/*
+** Gives the memory back, wiped if secret. Harmless on an empty buffer and when repeated.
+*/
+void cm_buf_free(cm_buf *b) {
+  if (b->data && b->secret)
+    OPENSSL_cleanse(b->data, b->room);
+  free(b->data);
+  b->data = NULL;
+  b->len = b->room = 0;
+}

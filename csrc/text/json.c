@@ -1,0 +1,430 @@
+#include "text/json.h"
+
+#include <string.h>
+
+/*
+** Starts a scan. The text must stay where it is; it needs no '\0' at its end.
+*/
+void cm_json_init(cm_json *j, const char *text, size_t len) {
+  memset(j, 0, sizeof *j);
+  j->text = text;
+  j->len = len;
+}
+
+static bool fail(cm_json *j, size_t at, const char *error) {
+  if (!j->error) {
+    j->error = error;
+    j->at = at;
+  }
+  return false;
+}
+
+/*
+** Skips white space. Returns the next character without taking it, or 0 at the end of the text
+** and after an error.
+*/
+int cm_json_peek(cm_json *j) {
+  if (j->error)
+    return 0;
+  while (j->at < j->len) {
+    char c = j->text[j->at];
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
+      return (unsigned char)c;
+    j->at++;
+  }
+  return 0;
+}
+
+static bool unexpected(cm_json *j, const char *wanted) {
+  return fail(j, j->at, j->at >= j->len ? "ends too early" : wanted);
+}
+
+/*
+** Enters an object ('{') or array ('['). Returns false if there is none or it lies too deep.
+*/
+bool cm_json_open(cm_json *j, char bracket) {
+  if (cm_json_peek(j) != bracket)
+    return unexpected(j, bracket == '{' ? "object expected" : "array expected");
+  if (j->depth >= CM_JSON_DEPTH)
+    return fail(j, j->at, "nested too deep");
+  j->at++;
+  j->depth++;
+  j->fresh = true;
+  return true;
+}
+
+/*
+** Moves to the next part of the innermost container: 1 there is one, 0 it was closed, -1 error.
+*/
+static int next(cm_json *j, char close) {
+  int c = cm_json_peek(j);
+  bool fresh = j->fresh;
+  j->fresh = false;
+  if (c == close && !j->error) {
+    j->at++;
+    j->depth--;
+    return 0;
+  }
+  if (fresh)
+    return c ? 1 : (unexpected(j, "value expected"), -1);
+  if (c != ',')
+    return unexpected(j, close == '}' ? "',' or '}' expected" : "',' or ']' expected"), -1;
+  j->at++;
+  if (cm_json_peek(j) == close)
+    return fail(j, j->at, "value expected after ','"), -1;
+  return 1;
+}
+
+/*
+** In an array: 1 if the scan stands before another value, 0 if the array ended, -1 error.
+*/
+int cm_json_item(cm_json *j) {
+  return next(j, ']');
+}
+
+/*
+** In an object: 1 if the scan stands before the value of member `key` (its raw bytes, escapes
+** unread), 0 if the object ended, -1 error.
+*/
+int cm_json_member(cm_json *j, cm_span *key) {
+  int more = next(j, '}');
+  if (more <= 0)
+    return more;
+  if (!cm_json_string(j, key))
+    return -1;
+  if (cm_json_peek(j) != ':')
+    return unexpected(j, "':' expected"), -1;
+  j->at++;
+  return 1;
+}
+
+/*
+** The length of the UTF-8 sequence at s, or 0 if it is none (RFC 3629: no overlong forms, no
+** surrogates, nothing above U+10FFFF).
+*/
+static size_t utf8(const unsigned char *s, size_t n) {
+  size_t len, i;
+  unsigned char low, high;
+  if (s[0] >= 0xC2 && s[0] <= 0xDF)
+    len = 2;
+  else if (s[0] >= 0xE0 && s[0] <= 0xEF)
+    len = 3;
+  else if (s[0] >= 0xF0 && s[0] <= 0xF4)
+    len = 4;
+  else
+    return 0;
+  low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+  high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+  if (len > n || s[1] < low || s[1] > high)
+    return 0;
+  for (i = 2; i < len; i++)
+    if ((s[i] & 0xC0) != 0x80)
+      return 0;
+  return len;
+}
+
+static int hex(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F')
+    return c - 'A' + 10;
+  return -1;
+}
+
+/* Reads four hex digits; -1 if they are none. The caller knows that they are there. */
+static long hex4(const char *s) {
+  long value = 0;
+  int i;
+  for (i = 0; i < 4; i++) {
+    int digit = hex(s[i]);
+    if (digit < 0)
+      return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+/*
+** Counts bytes that need no look: neither '"', '\\', control characters nor outside ASCII, eight
+** at a time. Strings are most of a page, so this loop decides how fast a page is scanned. A mark
+** may be false only above a true one, so on little-endian machines the lowest is exact.
+*/
+static size_t plain(const char *s, size_t n) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+  size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    uint64_t w, quote, slash, marks;
+    memcpy(&w, s + i, 8);
+    quote = w ^ (ones * '"');
+    slash = w ^ (ones * '\\');
+    marks = ((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & tops;
+    if (marks) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      i += (size_t)__builtin_ctzll(marks) / 8;
+#endif
+      break;
+    }
+  }
+  return i;
+}
+
+/*
+** Takes a string. `inside` gets the range between the quotes, escapes unread.
+*/
+bool cm_json_string(cm_json *j, cm_span *inside) {
+  size_t at;
+  if (cm_json_peek(j) != '"')
+    return unexpected(j, "string expected");
+  at = ++j->at;
+  inside->at = at;
+  for (;;) {
+    unsigned char c;
+    at += plain(j->text + at, j->len - at);
+    if (at >= j->len)
+      return fail(j, j->len, "ends too early");
+    c = (unsigned char)j->text[at];
+    if (c == '"')
+      break;
+    if (c == '\\') {
+      if (j->len - at < 2)
+        return fail(j, j->len, "ends too early");
+      if (j->text[at + 1] == 'u') {
+        if (j->len - at < 6)
+          return fail(j, j->len, "ends too early");
+        if (hex4(j->text + at + 2) < 0)
+          return fail(j, at, "bad \\u escape");
+        at += 6;
+      } else if (j->text[at + 1] && strchr("\"\\/bfnrt", j->text[at + 1])) {
+        at += 2;
+      } else {
+        return fail(j, at, "bad escape");
+      }
+    } else if (c < 0x20) {
+      return fail(j, at, "control character in a string");
+    } else if (c < 0x80) {
+      at++;
+    } else {
+      size_t len = utf8((const unsigned char *)j->text + at, j->len - at);
+      if (len == 0)
+        return fail(j, at, "invalid UTF-8");
+      at += len;
+    }
+  }
+  inside->len = at - inside->at;
+  j->at = at + 1;
+  return true;
+}
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static size_t digits(const cm_json *j, size_t at) {
+  size_t from = at;
+  while (at < j->len && is_digit(j->text[at]))
+    at++;
+  return at - from;
+}
+
+/* Takes a number; *whole says whether it has neither fraction nor exponent. */
+static bool number(cm_json *j, bool *whole) {
+  size_t at = j->at, n;
+  if (at < j->len && j->text[at] == '-')
+    at++;
+  n = digits(j, at);
+  if (n == 0)
+    return fail(j, at, at >= j->len ? "ends too early" : "value expected");
+  if (n > 1 && j->text[at] == '0')
+    return fail(j, at, "number with a leading zero");
+  at += n;
+  *whole = true;
+  if (at < j->len && j->text[at] == '.') {
+    *whole = false;
+    n = digits(j, ++at);
+    if (n == 0)
+      return fail(j, at, "digit expected");
+    at += n;
+  }
+  if (at < j->len && (j->text[at] == 'e' || j->text[at] == 'E')) {
+    *whole = false;
+    at++;
+    if (at < j->len && (j->text[at] == '+' || j->text[at] == '-'))
+      at++;
+    n = digits(j, at);
+    if (n == 0)
+      return fail(j, at, "digit expected");
+    at += n;
+  }
+  j->at = at;
+  return true;
+}
+
+/*
+** Takes any value. Returns 1 if it was an integer of at most 18 digits, now in *value, 0 if it was
+** something else, -1 on an error.
+*/
+int cm_json_int(cm_json *j, int64_t *value) {
+  int c = cm_json_peek(j);
+  size_t from = j->at, i;
+  bool whole = false, minus = c == '-';
+  int64_t n = 0;
+  if (c != '-' && !is_digit((char)c))
+    return cm_json_skip(j) ? 0 : -1;
+  if (!number(j, &whole))
+    return -1;
+  from += minus;
+  if (!whole || j->at - from > 18)
+    return 0;
+  for (i = from; i < j->at; i++)
+    n = n * 10 + (j->text[i] - '0');
+  *value = minus ? -n : n;
+  return 1;
+}
+
+static bool word(cm_json *j, const char *text) {
+  size_t n = strlen(text);
+  if (j->len - j->at < n)
+    return fail(j, j->len, "ends too early");
+  if (memcmp(j->text + j->at, text, n) != 0)
+    return fail(j, j->at, "value expected");
+  j->at += n;
+  return true;
+}
+
+/*
+** Takes true or false.
+*/
+bool cm_json_bool(cm_json *j, bool *value) {
+  int c = cm_json_peek(j);
+  *value = c == 't';
+  if (c != 't' && c != 'f')
+    return unexpected(j, "true or false expected");
+  return word(j, c == 't' ? "true" : "false");
+}
+
+/*
+** Takes any value and forgets it.
+*/
+bool cm_json_skip(cm_json *j) {
+  cm_span ignored;
+  bool whole;
+  int more;
+  int c = cm_json_peek(j);
+  switch (c) {
+  case '"':
+    return cm_json_string(j, &ignored);
+  case '{':
+    if (!cm_json_open(j, '{'))
+      return false;
+    while ((more = cm_json_member(j, &ignored)) > 0)
+      if (!cm_json_skip(j))
+        return false;
+    return more == 0;
+  case '[':
+    if (!cm_json_open(j, '['))
+      return false;
+    while ((more = cm_json_item(j)) > 0)
+      if (!cm_json_skip(j))
+        return false;
+    return more == 0;
+  case 't':
+    return word(j, "true");
+  case 'f':
+    return word(j, "false");
+  case 'n':
+    return word(j, "null");
+  default:
+    return c == '-' || is_digit((char)c) ? number(j, &whole) : unexpected(j, "value expected");
+  }
+}
+
+/*
+** True if the value just taken was the whole text.
+*/
+bool cm_json_end(cm_json *j) {
+  if (j->error)
+    return false;
+  cm_json_peek(j);
+  return j->at >= j->len || fail(j, j->at, "more text after the value");
+}
+
+/*
+** Compares the raw bytes of a string with a word.
+*/
+bool cm_json_is(const cm_json *j, cm_span s, const char *text) {
+  return strlen(text) == s.len && memcmp(j->text + s.at, text, s.len) == 0;
+}
+
+static size_t encode(unsigned long code, char *out) {
+  if (code < 0x80) {
+    out[0] = (char)code;
+    return 1;
+  }
+  if (code < 0x800) {
+    out[0] = (char)(0xC0 | code >> 6);
+    out[1] = (char)(0x80 | (code & 63));
+    return 2;
+  }
+  if (code < 0x10000) {
+    out[0] = (char)(0xE0 | code >> 12);
+    out[1] = (char)(0x80 | (code >> 6 & 63));
+    out[2] = (char)(0x80 | (code & 63));
+    return 3;
+  }
+  out[0] = (char)(0xF0 | code >> 18);
+  out[1] = (char)(0x80 | (code >> 12 & 63));
+  out[2] = (char)(0x80 | (code >> 6 & 63));
+  out[3] = (char)(0x80 | (code & 63));
+  return 4;
+}
+
+/* Reads the escape at s (n bytes are left): its character in out, bytes written and taken. */
+static size_t escape(const char *s, size_t n, char *out, size_t *taken) {
+  static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+  unsigned long code, low;
+  *taken = 2;
+  if (s[1] != 'u') {
+    out[0] = to[strchr(from, s[1]) - from];
+    return 1;
+  }
+  *taken = 6;
+  code = (unsigned long)hex4(s + 2);
+  if (code >= 0xD800 && code <= 0xDFFF) {
+    low = n >= 12 && s[6] == '\\' && s[7] == 'u' ? (unsigned long)hex4(s + 8) : 0;
+    if (code >= 0xDC00 || low < 0xDC00 || low > 0xDFFF)
+      return encode(0xFFFD, out); /* half of a pair means nothing alone */
+    *taken = 12;
+    code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+  }
+  return encode(code ? code : 0xFFFD, out); /* a C string cannot hold U+0000 */
+}
+
+/*
+** Copies a string taken before with its escapes read, as a C string. What does not fit is cut off
+** between characters. Returns the bytes written.
+*/
+size_t cm_json_copy(const cm_json *j, cm_span s, char *out, size_t room) {
+  const char *at = j->text + s.at, *end = at + s.len;
+  size_t len = 0;
+  while (at < end) {
+    char piece[4];
+    size_t n = 1, taken = 1;
+    if (*at == '\\') {
+      n = escape(at, (size_t)(end - at), piece, &taken);
+    } else if ((unsigned char)*at >= 0x80) {
+      n = taken = utf8((const unsigned char *)at, (size_t)(end - at));
+      memcpy(piece, at, n);
+    } else {
+      piece[0] = *at;
+    }
+    if (len + n >= room)
+      break;
+    memcpy(out + len, piece, n);
+    len += n;
+    at += taken;
+  }
+  out[len] = '\0';
+  return len;
+}

@@ -1,0 +1,159 @@
+#include "text/page.h"
+
+#include "text/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Valid JSON, but not what is wanted. The scanner has no complaint of its own then. */
+static bool foreign(cm_json *j, cm_scan *result, size_t at, const char *error) {
+  *result = CM_SCAN_FOREIGN;
+  j->error = error;
+  j->at = at;
+  return false;
+}
+
+static cm_element *add_element(cm_page *p) {
+  if (p->count == p->room) {
+    size_t room = p->room ? p->room * 2 : 128;
+    cm_element *list = realloc(p->list, room * sizeof *list);
+    if (!list)
+      return NULL;
+    p->list = list;
+    p->room = room;
+  }
+  memset(&p->list[p->count], 0, sizeof *p->list);
+  return &p->list[p->count++];
+}
+
+static bool has_escape(const cm_json *j, cm_span s) {
+  return memchr(j->text + s.at, '\\', s.len) != NULL;
+}
+
+static bool scan_element(cm_json *j, cm_element *e) {
+  cm_span key, id;
+  int more, found;
+  cm_json_peek(j);
+  e->at = (uint32_t)j->at;
+  if (!cm_json_open(j, '{'))
+    return false;
+  while ((more = cm_json_member(j, &key)) > 0) {
+    if (cm_json_is(j, key, "id") && cm_json_peek(j) == '"') {
+      if (!cm_json_string(j, &id))
+        return false;
+      /* An id goes into the next request: one that needs unescaping is none we can trust. */
+      if (id.len <= CM_ELEMENT_ID && !has_escape(j, id)) {
+        e->id_at = (uint32_t)id.at;
+        e->id_len = (uint32_t)id.len;
+      }
+    } else if (cm_json_is(j, key, "created")) {
+      found = cm_json_int(j, &e->created);
+      if (found < 0)
+        return false;
+      e->has_created = found == 1;
+    } else if (!cm_json_skip(j)) {
+      return false;
+    }
+  }
+  e->len = (uint32_t)(j->at - e->at);
+  return more == 0;
+}
+
+static bool scan_data(cm_page *p, cm_json *j, cm_scan *result) {
+  int more;
+  if (!cm_json_open(j, '['))
+    return false;
+  while ((more = cm_json_item(j)) > 0) {
+    cm_element *e = p->count < CM_PAGE_MAX ? add_element(p) : NULL;
+    if (!e)
+      return foreign(j, result, j->at,
+                     p->count < CM_PAGE_MAX ? "out of memory" : "too many elements");
+    if (!scan_element(j, e))
+      return false;
+  }
+  return more == 0;
+}
+
+static bool scan_list(cm_page *p, cm_json *j, cm_scan *result) {
+  bool object = false, data = false, has_more = false;
+  cm_span key, text;
+  int more;
+  if (!cm_json_open(j, '{'))
+    return false;
+  while ((more = cm_json_member(j, &key)) > 0) {
+    if (cm_json_is(j, key, "object")) {
+      if (!cm_json_string(j, &text))
+        return false;
+      if (!cm_json_is(j, text, "list"))
+        return foreign(j, result, text.at, "not a list object");
+      object = true;
+    } else if (cm_json_is(j, key, "data")) {
+      if (data)
+        return foreign(j, result, key.at, "second \"data\"");
+      data = true;
+      if (!scan_data(p, j, result))
+        return false;
+    } else if (cm_json_is(j, key, "has_more")) {
+      if (!cm_json_bool(j, &p->has_more))
+        return false;
+      has_more = true;
+    } else if (!cm_json_skip(j)) {
+      return false;
+    }
+  }
+  if (more < 0 || !cm_json_end(j))
+    return false;
+  if (!object)
+    return foreign(j, result, 0, "not a list object");
+  if (!data)
+    return foreign(j, result, 0, "list without \"data\"");
+  return has_more || foreign(j, result, 0, "list without \"has_more\"");
+}
+
+/*
+** Scans p->body as a list envelope {object:"list", data:[...], has_more:...} (Stripe docs,
+** Pagination) and fills in everything but request_id. Unless it is one, the page holds no elements
+** and `why` the reason with its byte offset.
+*/
+cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
+  cm_scan result = CM_SCAN_DAMAGED;
+  cm_json j;
+  p->count = 0;
+  p->has_more = false;
+  if (p->body.len >= UINT32_MAX) {
+    snprintf(why, room, "larger than 4 GB");
+    return CM_SCAN_FOREIGN;
+  }
+  cm_json_init(&j, cm_buf_str(&p->body), p->body.len);
+  if (scan_list(p, &j, &result))
+    return CM_SCAN_OK;
+  snprintf(why, room, "%s at byte %zu", j.error, j.at);
+  p->count = 0;
+  return result;
+}
+
+/*
+** The id of element i (from 0) and its length; length 0 if the element has none.
+*/
+const char *cm_page_id(const cm_page *p, size_t i, size_t *len) {
+  *len = p->list[i].id_len;
+  return cm_buf_str(&p->body) + p->list[i].id_at;
+}
+
+/*
+** Hands everything in `from` over to `to`, which must be empty.
+*/
+void cm_page_move(cm_page *to, cm_page *from) {
+  *to = *from;
+  memset(from, 0, sizeof *from);
+}
+
+/*
+** Gives the memory back; harmless on an empty page and when repeated.
+*/
+void cm_page_free(cm_page *p) {
+  cm_buf_free(&p->body);
+  free(p->list);
+  memset(p, 0, sizeof *p);
+}

@@ -1,0 +1,194 @@
+-- What is to be synced, and when, by the sync settings. Called by settings.
+
+local time = require "commerce.base.time"
+
+local due = {}
+
+---@class commerce.DueSync
+---@field connection_id string
+---@field company_id string
+---@field integration string
+---@field types string[] data types, to be read in one sync
+---@field since string? date: only what was created from then on
+---@field due number unix seconds: since when
+---@field first boolean whether all of them are read for the first time
+
+local HOUR = 3600
+local RETRY = HOUR -- after a sync that failed, unless the schedule is shorter
+
+-- Counted from the day of the connection, so that it stays the same from sync to sync: another day
+-- would be another list, to be read from the start.
+local function since_of(setting, row)
+  if setting.sync_from_utc then
+    return setting.sync_from_utc
+  elseif not setting.sync_from_window then
+    return nil
+  end
+  local year, month, day = row.created:match("^(%d+)%-(%d+)%-(%d+)")
+  local months = year * 12 + month - 1 - setting.sync_from_window
+  local first = ("%04d-%02d-"):format(math.floor(months / 12), months % 12 + 1)
+  day = tonumber(day)
+  while not time.parse(first .. ("%02d"):format(day)) do
+    day = day - 1 -- the 31st of a shorter month
+  end
+  return first .. ("%02d"):format(day)
+end
+
+--- The data types of a connection that are read together. How they are divided depends on the
+--- settings alone, not on what is due: a sync of other types of the same list would read it from
+--- the start.
+---@param row table a connection's
+---@param settings_of function gives the settings of { company, integration }
+---@return table[]? groups { types, since, order, schedule, first }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function due.groups(row, settings_of)
+  local list, message, details = settings_of { company = row.company_id,
+    integration = row.integration }
+  if not list then
+    return nil, message, details
+  end
+  local groups, by_key = {}, {}
+  for _, setting in ipairs(list) do
+    local group = { types = {}, since = since_of(setting, row), order = setting.sync_order,
+      schedule = setting.sync_schedule, first = setting.fetch_on_first_link }
+    local key = ("%s %d %d %s"):format(tostring(group.since), group.order, group.schedule,
+      tostring(group.first))
+    if not by_key[key] then
+      by_key[key], groups[#groups + 1] = group, group
+    end
+    by_key[key].types[#by_key[key].types + 1] = setting.type
+  end
+  table.sort(groups, function(a, b)
+    if a.order ~= b.order then
+      return a.order < b.order
+    end
+    return a.types[1] < b.types[1]
+  end)
+  return groups
+end
+
+local UNFINISHED = { Queued = true, Fetching = true, Cancelled = true }
+
+-- Since when a data type is due; nil if it is not to be synced again by itself.
+local function due_of(group, row, latest, complete)
+  -- a merchant who allowed one reading is read once for each time of linking
+  local once = row.sync_on_link == "once"
+  local schedule = not once and group.schedule * HOUR or 0
+  local at
+  if once and complete and complete.requested < (row.linked or row.created) then
+    complete = nil
+  end
+  if latest and latest.status == "Queued" then
+    return nil -- it is asked for already
+  elseif complete then
+    at = schedule > 0 and time.parse(complete.requested) + schedule or nil
+  elseif group.first then
+    at = time.parse(row.linked or row.created)
+  elseif schedule > 0 then
+    at = time.parse(row.linked or row.created) + schedule
+  end
+  local failed = at and latest and not UNFINISHED[latest.status] and latest.status ~= "Complete"
+    and latest.completed
+  if failed then
+    at = math.max(at, time.parse(failed) + (schedule > 0 and math.min(schedule, RETRY) or RETRY))
+  end
+  return at
+end
+
+-- The latest pulls, and the latest ones that read all: mostly the same.
+local function latest_pulls(store, id)
+  local latest, message, details = store:latest_pulls(id)
+  local complete = latest
+  for _, pull in pairs(latest or {}) do
+    if pull.status ~= "Complete" then
+      complete, message, details = store:latest_complete_pulls(id)
+      break
+    end
+  end
+  if not complete then
+    return nil, message, details
+  end
+  return latest, complete
+end
+
+local function add_due(list, store, row, now, settings_of)
+  local groups, message, details = due.groups(row, settings_of)
+  if not groups then
+    return nil, message, details
+  end
+  local latest, complete, why = latest_pulls(store, row.id)
+  if not latest then
+    return nil, complete, why
+  end
+  for position, group in ipairs(groups) do
+    local first, at = true, nil
+    for _, name in ipairs(group.types) do
+      local its = due_of(group, row, latest[name], complete[name])
+      first = first and not complete[name]
+      at = its and (not at or its < at) and its or at
+    end
+    if at and at <= now then
+      list[#list + 1] = { connection_id = row.id, company_id = row.company_id,
+        integration = row.integration, types = group.types, since = group.since, due = at,
+        first = first, position = position }
+    end
+  end
+  return true
+end
+
+-- Connections by who has waited longest; within one, by the order that is set.
+local function sort(list)
+  local since = {}
+  for _, entry in ipairs(list) do
+    local id = entry.connection_id
+    since[id] = math.min(since[id] or entry.due, entry.due)
+  end
+  table.sort(list, function(a, b)
+    if a.connection_id == b.connection_id then
+      return a.position < b.position
+    elseif since[a.connection_id] ~= since[b.connection_id] then
+      return since[a.connection_id] < since[b.connection_id]
+    end
+    return a.connection_id < b.connection_id
+  end)
+  for _, entry in ipairs(list) do
+    entry.position = nil
+  end
+end
+
+--- See `settings.due`.
+---@param store commerce.Store
+---@param now number unix seconds
+---@param given table? id, company_id, integration
+---@param settings_of function gives the settings of { company, integration }
+---@return commerce.DueSync[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function due.list(store, now, given, settings_of)
+  local filter, list = { status = "Linked" }, {}
+  for name, value in pairs(given or {}) do
+    filter[name] = value
+  end
+  local rows, message, details = store:connections(filter)
+  local leases
+  if rows then
+    leases, message, details = store:leases(now)
+  end
+  if not leases then
+    return nil, message, details
+  end
+  for _, row in ipairs(rows) do
+    local ok = leases[row.id] ~= nil -- somebody works on it
+    if not ok then
+      ok, message, details = add_due(list, store, row, now, settings_of)
+    end
+    if not ok then
+      return nil, message, details
+    end
+  end
+  sort(list)
+  return list
+end
+
+return due

@@ -1,0 +1,72 @@
+-- What a merchant's browser brings back from Stripe, as the parameters of an address.
+-- Called by link.
+
+local errors = require "commerce.base.errors"
+
+local callback = {}
+
+local LONGEST = 8192 -- bytes; an address of Stripe's has some 400
+local WANTED = { code = true, state = true, scope = true, error = true, error_description = true }
+
+local function unescape(text)
+  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end))
+end
+
+local function refuse(message)
+  return errors.fail("usage", message, { code = "bad_callback" })
+end
+
+local function parse(text)
+  local trimmed = text:gsub("^%s+", ""):gsub("%s+$", ""):gsub("#.*$", "")
+  if trimmed:find("%s") or #trimmed > LONGEST then
+    return refuse("this is no address: paste the whole of what the browser's address bar shows")
+  end
+  local query, found = trimmed:match("%?(.*)$") or trimmed, {}
+  for piece in query:gmatch("[^&]+") do
+    local name, value = piece:match("^([^=]*)=(.*)$")
+    name = name and unescape(name)
+    if WANTED[name] then
+      if found[name] then
+        return refuse(("the address has '%s' twice"):format(name))
+      end
+      found[name] = unescape(value)
+    end
+  end
+  return found
+end
+
+local function copy(parameters)
+  local found = {}
+  for name in pairs(WANTED) do
+    local value = parameters[name]
+    if value ~= nil and type(value) ~= "string" then
+      return refuse(("the address has '%s' twice"):format(name))
+    end
+    found[name] = value
+  end
+  return found
+end
+
+--- Read it. Parameters that do not belong to OAuth are left out.
+---@param given string|table the whole address, its query string, or its decoded parameters
+---@return table? parameters code, state, scope, error, error_description; nil on failure, with
+---  details.code "bad_callback"
+---@return string? message
+---@return commerce.Details? details
+function callback.read(given)
+  local found, message, details
+  if type(given) == "table" then
+    found, message, details = copy(given)
+  else
+    found, message, details = parse(given)
+  end
+  if found and not (found.code or found.error or found.state) then
+    return refuse("this is not the address that Stripe sends the browser to: it has neither code "
+      .. "nor error")
+  end
+  return found, message, details
+end
+
+return callback

@@ -1,0 +1,113 @@
+-- The state of a link: what goes out with a merchant and must come back, so that nobody else's
+-- consent ends up in a connection. It names what it is for, expires, and is signed; that it is used
+-- once is the store's affair. Called by link.
+
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+
+local state = {}
+
+local PURPOSE, NONCE_BYTES = "link", 16
+-- Characters that no URL encodes; a point stands in none of the parts.
+local SIGNED = "^(.+)%.([%w%-_]+)$"
+local PARTS = "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)%.([^.]+)%.?([^.]*)$"
+local LONGEST = 4096
+
+---@class commerce.LinkState
+---@field integration string
+---@field company_id string
+---@field connection_id string
+---@field expires integer Unix seconds
+---@field nonce string
+---@field parameters table<string, string> texts of the caller's, that come back as they went out
+
+-- { a = "b c" } -> "a~b_20c"
+local function packed(parameters)
+  local names, parts = {}, {}
+  for name in pairs(parameters) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    for _, text in ipairs { name, parameters[name] } do
+      parts[#parts + 1] = text:gsub("[^%w%-]", function(char)
+        return ("_%02X"):format(char:byte())
+      end)
+    end
+  end
+  return table.concat(parts, "~")
+end
+
+local function unpacked(text)
+  local parameters = {}
+  for name, value in (text .. "~"):gmatch "([^~]+)~([^~]*)~" do
+    local function plain(part)
+      return (part:gsub("_(%x%x)", function(hex)
+        return string.char(tonumber(hex, 16))
+      end))
+    end
+    parameters[plain(name)] = plain(value)
+  end
+  return parameters
+end
+
+--- Make a state.
+---@param master userdata the master key
+---@param connection table { id, company_id, integration = its name } of the connection
+---@param expires integer Unix seconds
+---@param parameters table<string, string>? texts that are to come back with it
+---@return string? text fit for a URL as it is; nil on failure
+---@return commerce.LinkState|string state or the message
+---@return commerce.Details? details
+function state.make(master, connection, expires, parameters)
+  local made = { integration = connection.integration, company_id = connection.company_id,
+    connection_id = connection.id, expires = expires, nonce = core.random_id(NONCE_BYTES),
+    parameters = parameters or {} }
+  local text = ("%s.%s.%s.%d.%s"):format(made.integration, made.company_id, made.connection_id,
+    made.expires, made.nonce)
+  if next(made.parameters) then
+    text = text .. "." .. packed(made.parameters)
+  end
+  local mac, message, details = core.sign(master, PURPOSE, text)
+  if not mac then
+    return nil, message, details
+  end
+  return text .. "." .. mac, made
+end
+
+--- Read a state that came back: one that we made and that has not expired.
+---@param master userdata the master key
+---@param text string?
+---@param now integer Unix seconds
+---@return commerce.LinkState? state nil on failure, with details.code "no_state", "forged_state" or
+---  "expired_state"
+---@return string? message
+---@return commerce.Details? details
+function state.read(master, text, now)
+  if not text or text == "" then
+    return errors.fail("auth", "the address has no state: it is not the one that Stripe sent the "
+      .. "browser to, or its end is missing", { code = "no_state" })
+  end
+  local signed, mac = text:match(SIGNED)
+  local genuine, message, details = false, nil, nil
+  if signed and #text <= LONGEST then
+    genuine, message, details = core.verify(master, PURPOSE, signed, mac)
+  end
+  if genuine == nil then
+    return nil, message, details
+  elseif not genuine then
+    return errors.fail("auth", "the state is not one that was made here, with this master key",
+      { code = "forged_state" })
+  end
+  local found = {}
+  local carried
+  found.integration, found.company_id, found.connection_id, found.expires, found.nonce, carried =
+    signed:match(PARTS)
+  found.expires, found.parameters = tonumber(found.expires), unpacked(carried)
+  if now >= found.expires then
+    return errors.fail("auth", "the link has expired: begin a new one", { code = "expired_state" })
+  end
+  return found
+end
+
+return state

@@ -1,0 +1,81 @@
+-- One mode at a time, like the switch on Stripe's dashboard: test or live. What is of the other
+-- mode is not seen. Called by commerce (init) and the command line.
+
+local errors = require "commerce.base.errors"
+local stripe = require "commerce.stripe"
+
+local mode = {}
+
+local DEFAULT, SETTING = "test", "mode"
+local KNOWN = { test = true, live = true }
+
+--- Check what somebody gave as a mode.
+---@param name any
+---@return "test"|"live"|nil mode nil on failure
+---@return string? message
+---@return commerce.Details? details
+function mode.check(name)
+  if KNOWN[name] then
+    return name
+  end
+  return errors.fail("usage", ("mode '%s': expected test or live"):format(tostring(name)))
+end
+
+--- The mode that the store is switched to.
+---@param store commerce.Store
+---@return "test"|"live"|nil mode nil on failure
+---@return string message_or_origin "set", "default", or the message
+---@return commerce.Details? details
+function mode.stored(store)
+  local name, message, details = store:setting(SETTING)
+  if message then
+    return nil, message, details
+  end
+  return name or DEFAULT, name and "set" or "default"
+end
+
+--- Switch the store.
+---@param store commerce.Store
+---@param name "test"|"live"
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function mode.switch(store, name)
+  local known, message, details = mode.check(name)
+  if not known then
+    return nil, message, details
+  end
+  return store:save_setting(SETTING, name)
+end
+
+--- The mode of a key, by its prefix.
+---@param key commerce.core.Secret
+---@return "test"|"live"|nil mode nil if it is no key of Stripe's
+function mode.of_key(key)
+  local integration = stripe.integration_of(key)
+  return integration and integration.mode
+end
+
+--- The mode of an integration.
+---@param integration string its name
+---@return "test"|"live"|nil mode nil if there is no such integration
+function mode.of_integration(integration)
+  local facts = stripe.integrations[integration]
+  return facts and facts.mode
+end
+
+--- The integrations of a mode.
+---@param name "test"|"live"
+---@return string[] names
+function mode.integrations(name)
+  local names = {}
+  for integration, facts in pairs(stripe.integrations) do
+    if facts.mode == name then
+      names[#names + 1] = integration
+    end
+  end
+  table.sort(names)
+  return names
+end
+
+return mode

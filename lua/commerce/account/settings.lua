@@ -1,0 +1,279 @@
+-- Sync settings: which data types are read at first link, how often after that, in which order and
+-- how far back. Called by commerce (init), the worker and the command line.
+--
+-- What is set for a company comes before what is set for its integration, that before what is set
+-- for all, field by field; what is set nowhere is as in DEFAULTS.
+
+local due = require "commerce.account.due"
+local errors = require "commerce.base.errors"
+local model = require "commerce.model"
+local stripe = require "commerce.stripe"
+local time = require "commerce.base.time"
+
+local settings = {}
+
+---@class commerce.SyncSetting
+---@field type string data type name
+---@field fetch_on_first_link boolean whether it is read as soon as a connection is linked
+---@field sync_schedule integer hours from one sync to the next; 0: never again by itself
+---@field sync_order integer lower numbers are read first
+---@field sync_from_utc string? date: only what was created from then on; or
+---@field sync_from_window integer? months: only what was created so long before the connection was,
+---  and later; 0: everything
+---@field is_locked boolean kept for Codat's API; it has no effect
+
+settings.DEFAULTS = { fetch_on_first_link = true, sync_schedule = 24, sync_order = 0,
+  is_locked = false }
+
+local FIELDS = { fetch_on_first_link = "boolean", sync_schedule = "number", sync_order = "number",
+  sync_from_utc = "any", sync_from_window = "any", is_locked = "boolean" }
+
+local NUMBERS = {
+  sync_schedule = { 0, 8784, "whole hours, 0 for never again," },
+  sync_order = { -1000, 1000, "a whole number" },
+  sync_from_window = { 0, 1200, "whole months, 0 for everything," },
+}
+
+-- ---------------------------------------------------------------- whose they are
+
+--- Whose settings are meant.
+---@param whose table? company: an id; integration: "stripe" or "stripe-test"; neither: all
+---@return string owner for the store
+local function owner_of(whose)
+  errors.check_options(whose, { company = "string", integration = "string" })
+  if whose.company and whose.integration then
+    errors.refuse("settings: of a company or of an integration, not both")
+  end
+  return whose.company and "company:" .. whose.company
+    or whose.integration and "integration:" .. whose.integration or "all"
+end
+
+local function check_owner(store, whose)
+  local rows, message, details = {}, nil, nil
+  if whose.company then
+    rows, message, details = store:companies { id = whose.company }
+    if rows and not rows[1] then
+      return errors.fail("missing", "no company " .. whose.company)
+    end
+  elseif whose.integration and not stripe.integrations[whose.integration] then
+    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)"):format(
+      whose.integration))
+  end
+  return rows and true, message, details
+end
+
+-- ---------------------------------------------------------------- reading
+
+local function merge(into, values)
+  if values.sync_from_utc ~= nil or values.sync_from_window ~= nil then
+    into.sync_from_utc, into.sync_from_window = nil, nil -- one of the two, from one place
+  end
+  for field, value in pairs(values) do
+    into[field] = value
+  end
+end
+
+-- The settings of some owners on top of each other, the last one's on top of all.
+local function layered(layers)
+  local mappings, list = stripe.mappings(), {}
+  for _, data_type in ipairs(model.types()) do
+    if mappings[data_type.name] then
+      local entry = { type = data_type.name }
+      merge(entry, settings.DEFAULTS)
+      for _, layer in ipairs(layers) do
+        merge(entry, layer[data_type.name] or {})
+      end
+      entry.sync_from_window = entry.sync_from_window ~= 0 and entry.sync_from_window or nil
+      list[#list + 1] = entry
+    end
+  end
+  return list
+end
+
+-- Whose settings count for somebody, the nearest last.
+local function owners_of(whose)
+  local owners = { "all" }
+  for _, kind in ipairs { "integration", "company" } do
+    owners[#owners + 1] = whose[kind] and kind .. ":" .. whose[kind] or nil
+  end
+  return owners
+end
+
+-- What applies, for many: each owner's settings are read once.
+local function reader(store)
+  local known = {}
+  return function(whose)
+    local layers = {}
+    for i, owner in ipairs(owners_of(whose)) do
+      local message, details
+      if not known[owner] then
+        known[owner], message, details = store:sync_settings(owner)
+        if not known[owner] then
+          return nil, message, details
+        end
+      end
+      layers[i] = known[owner]
+    end
+    return layered(layers)
+  end
+end
+
+--- What applies, for each data type that Stripe gives, in the model's order.
+---@param store commerce.Store
+---@param whose table company: an id, and integration: its connection's; or integration alone; or
+---  neither: what is set for all
+---@return commerce.SyncSetting[]? list nil on failure
+---@return string? message
+---@return commerce.Details? details
+function settings.get(store, whose)
+  errors.check_options(whose, { company = "string", integration = "string" })
+  return reader(store)(whose)
+end
+
+-- ---------------------------------------------------------------- changing
+
+local function check_values(fields)
+  errors.check_options(fields, FIELDS, "settings")
+  for field, range in pairs(NUMBERS) do
+    local value = fields[field]
+    if value and (value % 1 ~= 0 or value < range[1] or value > range[2]) then
+      return errors.fail("usage", ("%s: %s from %d to %d expected, got %s"):format(field, range[3],
+        range[1], range[2], tostring(value)))
+    end
+  end
+  if fields.sync_from_utc then
+    local seconds, wrong = time.parse(fields.sync_from_utc)
+    if not seconds then
+      return errors.fail("usage", "sync_from_utc: " .. wrong)
+    elseif fields.sync_from_window then
+      return errors.fail("usage", "sync_from_utc or sync_from_window, not both")
+    end
+  end
+  return true
+end
+
+local function chosen_types(names)
+  local mappings, list = stripe.mappings(), {}
+  for _, name in ipairs(names or {}) do
+    local data_type, unknown = model.find(name)
+    if not data_type or not mappings[data_type.name] then
+      return errors.fail("usage", unknown or "Stripe gives no " .. name)
+    end
+    list[#list + 1] = data_type.name
+  end
+  if not names then
+    for name in pairs(mappings) do
+      list[#list + 1] = name
+    end
+  end
+  return list
+end
+
+--- Set something; what is not named stays as it is.
+---@param store commerce.Store
+---@param whose table company: an id; or integration: "stripe" or "stripe-test"; or neither: for all
+---@param types string[]? data types; all if left out
+---@param fields table see `commerce.SyncSetting`
+---@return boolean? ok nil on failure, and nothing has changed
+---@return string? message
+---@return commerce.Details? details
+function settings.set(store, whose, types, fields)
+  local owner, names, present = owner_of(whose), nil, nil
+  local ok, message, details = check_values(fields)
+  if ok then
+    names, message, details = chosen_types(types)
+  end
+  if names then
+    ok, message, details = check_owner(store, whose)
+  end
+  if names and ok then
+    present, message, details = store:sync_settings(owner)
+  end
+  if not present then
+    return nil, message, details
+  end
+  local changed = {}
+  for _, name in ipairs(names) do
+    changed[name] = present[name] or {}
+    merge(changed[name], fields)
+  end
+  return store:save_sync_settings(owner, changed)
+end
+
+--- Put settings in the place of what is set for some data types: all of it, or nothing.
+---@param store commerce.Store
+---@param whose table see `settings.set`
+---@param by_type table<string, table> by data type; see `commerce.SyncSetting`
+---@return boolean? ok nil on failure, and nothing has changed
+---@return string? message
+---@return commerce.Details? details
+function settings.replace(store, whose, by_type)
+  local owner, all = owner_of(whose), {}
+  local ok, message, details = check_owner(store, whose)
+  for name, fields in pairs(by_type) do
+    local names
+    if ok then
+      ok, message, details = check_values(fields)
+    end
+    if ok then
+      names, message, details = chosen_types { name }
+      ok = names ~= nil
+    end
+    all[names and names[1] or name] = fields
+  end
+  if not ok then
+    return nil, message, details
+  end
+  return store:save_sync_settings(owner, all)
+end
+
+--- Take back what is set for an owner: what is set above it applies again.
+---@param store commerce.Store
+---@param whose table see `settings.set`
+---@param types string[]? data types; all if left out
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function settings.reset(store, whose, types)
+  local owner, ok = owner_of(whose), nil
+  local names, message, details = chosen_types(types)
+  if names then
+    ok, message, details = check_owner(store, whose)
+  end
+  if not ok then
+    return nil, message, details
+  end
+  local none = {}
+  for _, name in ipairs(names) do
+    none[name] = false
+  end
+  return store:save_sync_settings(owner, none)
+end
+
+-- ---------------------------------------------------------------- what is to be done
+
+--- What is to be synced by now: connections that are "Linked", and of each the data types that are
+--- read together.
+---@param store commerce.Store
+---@param now number unix seconds
+---@param given table? id, company_id, integration: only these connections
+---@return commerce.DueSync[]? list the longest due first, those of one connection in their order;
+---  nil on failure
+---@return string? message
+---@return commerce.Details? details
+function settings.due(store, now, given)
+  return due.list(store, now, given, reader(store))
+end
+
+--- In which parts a connection's data types are read, whether they are due or not: those that have
+--- the same settings are read together.
+---@param store commerce.Store
+---@param row table a connection's, as the store gives it
+---@return table[]? groups { types, since, order, schedule, first }; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function settings.groups(store, row)
+  return due.groups(row, reader(store))
+end
+
+return settings

@@ -1,0 +1,171 @@
+-- The signing secrets of webhook endpoints, sealed as all stored secrets are. An endpoint belongs
+-- to an integration, and is either a Connect endpoint, whose events name their account, or one of
+-- an account's own, which vouches for that account alone: its owner knows the secret. Called by
+-- integrations and webhook.
+
+local core = require "commerce.core"
+local credentials = require "commerce.account.credentials"
+local errors = require "commerce.base.errors"
+local stripe = require "commerce.stripe"
+
+local secrets = {}
+
+---@class commerce.WebhookSecret
+---@field id string what it is called: the beginning of its SHA-256
+---@field account string? whose own endpoint signs with it; none: a Connect endpoint does
+---@field added string when
+
+local MOST = 16 -- of an integration: each webhook is tried with all of them
+
+local CONNECT = "connect" -- in the place of an account
+
+-- What a sealed secret is bound to: moved to another integration or account, it does not open.
+local function owner_of(name, account, id)
+  return ("webhook:%s:%s:%s"):format(name, account or CONNECT, id)
+end
+
+local function prefix_of(name)
+  return ("webhook:%s:"):format(name)
+end
+
+local function facts_of(row)
+  local account, id = row.owner:match "^webhook:[^:]+:([^:]+):(%x+)$"
+  return { id = id, account = account ~= CONNECT and account or nil, added = row.modified }
+end
+
+--- The signing secrets of an integration, without themselves.
+---@param store commerce.Store
+---@param name string the integration's
+---@return commerce.WebhookSecret[]? list oldest first; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function secrets.list(store, name)
+  local rows, message, details = store:secrets_of(prefix_of(name))
+  if not rows then
+    return nil, message, details
+  end
+  local list = {}
+  for i, row in ipairs(rows) do
+    list[i] = facts_of(row)
+  end
+  table.sort(list, function(a, b)
+    if a.added == b.added then
+      return a.id < b.id
+    end
+    return a.added < b.added
+  end)
+  return list
+end
+
+--- Open the signing secrets of an integration.
+---@param store commerce.Store
+---@param name string the integration's
+---@return table[]? list { secret, account? }; nil on failure, also if there is none
+---@return string? message
+---@return commerce.Details? details code "no_webhook_secret" if there is none
+function secrets.open(store, name)
+  local rows, message, details = store:secrets_of(prefix_of(name))
+  if not rows then
+    return nil, message, details
+  end
+  local list = {}
+  for i, row in ipairs(rows) do
+    local secret
+    secret, message, details = credentials.open_row(row)
+    if not secret then
+      return nil, message, details
+    end
+    list[i] = { secret = secret, account = facts_of(row).account }
+  end
+  if #list == 0 then
+    return errors.fail("usage", ("%s has no webhook secret: keep the endpoint's with "
+      .. "`commerce integrations add-webhook-secret %s`"):format(stripe.integrations[name].title,
+      name), { code = "no_webhook_secret" })
+  end
+  return list
+end
+
+local function checked(given, account)
+  local secret, message, details = given, nil, nil
+  if type(given) == "string" then
+    secret, message, details = core.secret(given)
+  end
+  if not secret then
+    return nil, message, details
+  elseif not secret:has_prefix "whsec_" then
+    return errors.fail("usage", "this is no signing secret of a webhook endpoint: one starts with "
+      .. "whsec_ (Stripe's dashboard, Developers, Webhooks)")
+  elseif account and not account:find "^acct_%w+$" then
+    return errors.fail("usage", ("account '%s': expected an account's id (acct_...)")
+      :format(core.scrub(account)))
+  end
+  return secret
+end
+
+--- Keep one more signing secret of an integration; one that is there already stays.
+---@param store commerce.Store
+---@param name string the integration's
+---@param given commerce.core.Secret|string "whsec_…"
+---@param account string? whose own endpoint signs with it, if not a Connect endpoint
+---@return commerce.WebhookSecret? kept nil on failure
+---@return string? message
+---@return commerce.Details? details
+function secrets.add(store, name, given, account)
+  local secret, message, details = checked(given, account)
+  local list, row
+  if secret then
+    list, message, details = secrets.list(store, name)
+  end
+  if not list then
+    return nil, message, details
+  end
+  local id = core.sha256(secret):sub(1, 8)
+  for _, known in ipairs(list) do
+    if known.id == id and known.account == account then
+      return known
+    end
+  end
+  if #list >= MOST then
+    return errors.fail("usage", ("%s has %d webhook secrets already: remove one that no endpoint "
+      .. "signs with any more (`commerce integrations remove-webhook-secret %s ID`)"):format(
+      stripe.integrations[name].title, #list, name))
+  end
+  row, message, details = credentials.seal(owner_of(name, account, id), secret)
+  local ok = row
+  if row then
+    ok, message, details = store:save_secret(row)
+  end
+  if not ok then
+    return nil, message, details
+  end
+  return facts_of(row)
+end
+
+--- Forget a signing secret.
+---@param store commerce.Store
+---@param name string the integration's
+---@param id string as `list` has it
+---@return boolean? ok nil on failure, also if there is none of this id
+---@return string? message
+---@return commerce.Details? details
+function secrets.remove(store, name, id)
+  local list, message, details = secrets.list(store, name)
+  local dropped = false
+  for _, known in ipairs(list or {}) do
+    if known.id == id then
+      local ok
+      ok, message, details = store:drop_secret(owner_of(name, known.account, id))
+      if ok == nil then
+        return nil, message, details
+      end
+      dropped = true
+    end
+  end
+  if list and not dropped then
+    return errors.fail("usage", ("%s has no webhook secret %s; `commerce integrations list` shows "
+      .. "them"):format(stripe.integrations[name].title, core.scrub(id)))
+  end
+  return dropped or nil, message, details
+end
+
+return secrets

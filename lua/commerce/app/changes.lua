@@ -1,0 +1,169 @@
+-- What syncs created, changed and deleted, in order, for whoever passes it on: a queue, another
+-- database, a mail. Called by connection.
+--
+-- A consumer's place is kept in the store under its name. To ask for the next change says that the
+-- one before it has been dealt with; what was in hand when the process died, or the loop was left,
+-- comes again, with the same number.
+
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
+local time = require "commerce.base.time"
+
+local OPTIONS = { consumer = "string", since = "any", types = "table", batch = "number",
+  limit = "number" }
+
+local AT_ONCE = 100 -- changes read from the store at a time
+
+---@class commerce.RecordChange
+---@field number integer of this connection's changes, one higher than the one before it
+---@field kind "created"|"changed"|"deleted"
+---@field type string the data type
+---@field id string the record's
+---@field at string when, YYYY-MM-DDTHH:MM:SSZ
+---@field record table? as it is now; of a deleted one, as it was, with metadata.isDeleted
+
+local methods = {}
+local reader_mt = { __index = methods }
+
+-- Iterators raise, so that no loop ends early in silence.
+local function must(value, message, details)
+  if message then
+    errors.raise(message, details)
+  end
+  return value
+end
+
+-- Where somebody begins who has not been here before.
+local function starting_place(self, since)
+  if since == nil then
+    return 0
+  elseif since == "now" then
+    return must(self.store:last_change(self.connection_id))
+  elseif type(since) == "number" then
+    return since
+  end
+  local seconds, wrong = time.parse(since)
+  if not seconds then
+    errors.refuse("since: a date, a change's number or \"now\" expected; %s", wrong)
+  end
+  return must(self.store:last_change(self.connection_id, time.format(math.max(seconds, 1))))
+end
+
+local function acknowledge(self)
+  if self.given > self.acknowledged then
+    if self.consumer then
+      must(self.store:acknowledge(self.connection_id, self.consumer, self.acknowledged,
+        self.given))
+    end
+    self.acknowledged = self.given
+  end
+end
+
+-- The next change that is wanted; nil at the end. Those that are not are passed over.
+function methods:next()
+  while true do
+    self.at = self.at + 1
+    if self.at > #self.list then
+      self.list = must(self.store:changes(self.connection_id, self.read, AT_ONCE))
+      self.at = 1
+      if #self.list == 0 then
+        self.given = self.read
+        return nil
+      end
+    end
+    local change = self.list[self.at]
+    self.read = change.number
+    if not self.types or self.types[change.type] then
+      change.record, change.data = change.data and json.decode(change.data), nil
+      return change
+    end
+  end
+end
+
+function methods:one()
+  acknowledge(self)
+  if self.left == 0 then
+    return nil
+  end
+  self.left = self.left - 1
+  local change = self:next()
+  if change then
+    self.given = change.number
+  else
+    acknowledge(self)
+  end
+  return change
+end
+
+function methods:several()
+  acknowledge(self)
+  local list = {}
+  while #list < self.batch and self.left > 0 do
+    self.left = self.left - 1
+    local change = self:next()
+    if not change then
+      break
+    end
+    list[#list + 1] = change
+  end
+  if #list == 0 then
+    acknowledge(self)
+    return nil
+  end
+  self.given = math.max(self.given, list[#list].number)
+  return list
+end
+
+local function set_of(store, names)
+  local set = names and {}
+  for _, name in ipairs(names or {}) do
+    local data_type, unknown, details = store:find_type(name)
+    must(data_type, details and unknown, details)
+    if not data_type then
+      errors.refuse("%s", unknown)
+    end
+    set[data_type.name] = true
+  end
+  return set
+end
+
+local function check_count(options, name)
+  local count = options[name]
+  if count and (count < 1 or count % 1 ~= 0) then
+    errors.refuse("bad option '%s': a whole number from 1 on expected", name)
+  end
+end
+
+--- Iterate over the changes of a connection's records, oldest first. Raises on failure.
+---@param store commerce.Store
+---@param connection_id string
+---@param options table? consumer: a name to keep the place under, so that the next loop goes on
+---  there; since: where to begin if nothing is kept under it: "now", a date, or the number of the
+---  last change that is known already (the first change if left out); types: only these data types;
+---  limit: at most so many; batch: gives lists of so many at most, acknowledged together
+---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
+return function(store, connection_id, options)
+  options = options or {}
+  errors.check_options(options, OPTIONS)
+  check_count(options, "batch")
+  check_count(options, "limit")
+  local self = setmetatable({
+    store = store, connection_id = connection_id, consumer = options.consumer,
+    types = set_of(store, options.types), batch = options.batch,
+    left = options.limit or math.huge, list = {}, at = 0,
+  }, reader_mt)
+  local place = options.consumer and must(store:consumer(connection_id, options.consumer))
+  if not place then
+    place = starting_place(self, options.since)
+    if options.consumer then
+      must(store:acknowledge(connection_id, options.consumer, nil, place))
+    end
+  end
+  self.read, self.given, self.acknowledged = place, place, place
+  return function()
+    if self.batch then
+      return self:several()
+    end
+    return self:one()
+  end
+end

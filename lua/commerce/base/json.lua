@@ -1,0 +1,197 @@
+-- JSON: lua-cjson reads it; writing is canonical (same value, same bytes), which cjson does not
+-- offer and which telling a changed record from an unchanged one stands on. Numbers keep all their
+-- digits. Called by model, sync, store and cli; requires only leaf helpers.
+
+local cjson = require "cjson.safe"
+local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
+
+local json = { null = cjson.null }
+
+local concat, sort, find = table.concat, table.sort, string.find
+local null = cjson.null
+
+local ESCAPES = {
+  ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f",
+  ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t",
+}
+
+local function escape(char)
+  return ESCAPES[char] or ("\\u%04x"):format(char:byte())
+end
+
+--- Read a JSON text. Its null becomes `json.null`; an empty array and an empty object look the
+--- same.
+---@param text string
+---@return any? value nil on failure
+---@return string? message
+function json.decode(text)
+  local value, message = cjson.decode(text)
+  if value == nil and errors.is_interrupt(message) then
+    error(message, 0) -- lua-cjson decodes under protection, and Ctrl-C fell into it
+  end
+  return value, message
+end
+
+--- Take the nulls out of a value: what is null is not there. For those who write `if object.name`,
+--- since `json.null` counts as true.
+---@param value any changed in place
+---@return any value nil for null
+function json.without_nulls(value)
+  if value == null then
+    return nil
+  elseif type(value) == "table" then
+    for key, member in pairs(value) do
+      if member == null then
+        value[key] = nil
+      elseif type(member) == "table" then
+        json.without_nulls(member)
+      end
+    end
+  end
+  return value
+end
+
+--- A string as JSON.
+---@param value string
+---@return string
+function json.string(value)
+  if find(value, '[%c"\\]') then
+    value = value:gsub('[%c"\\]', escape)
+  end
+  return '"' .. value .. '"'
+end
+
+--- A list of strings as JSON.
+---@param values string[]
+---@return string
+function json.strings(values)
+  local quoted = {}
+  for i, value in ipairs(values) do
+    quoted[i] = json.string(value)
+  end
+  return "[" .. concat(quoted, ",") .. "]"
+end
+
+--- A number or a decimal as JSON.
+---@param value number|table
+---@return string? text nil for infinities and NaN
+function json.number(value)
+  return decimal.tostring(value)
+end
+
+local array_mt = { __name = "commerce.json.array" }
+
+--- Mark a table as an array, so that it is written as one even while it is empty.
+---@param list any[]
+---@return any[] list the same table
+function json.array(list)
+  return setmetatable(list, array_mt)
+end
+
+-- Writers append pieces to one list, which is joined once at the end: far fewer texts are made than
+-- by joining at every level.
+
+local write
+
+local function write_string(out, n, value)
+  if find(value, '[%c"\\]') then
+    value = value:gsub('[%c"\\]', escape)
+  end
+  out[n + 1], out[n + 2], out[n + 3] = '"', value, '"'
+  return n + 3
+end
+
+local function write_array(out, n, value)
+  n = n + 1
+  out[n] = "["
+  for i = 1, #value do
+    if i > 1 then
+      n = n + 1
+      out[n] = ","
+    end
+    n = write(out, n, value[i])
+  end
+  out[n + 1] = "]"
+  return n + 1
+end
+
+-- The same few names come again and again: each is quoted once. Names that a merchant made up
+-- (metadata) could fill the memory, so the cache starts over when it is full.
+local MOST_NAMES = 1000
+local quoted_names, quoted_count = {}, 0
+
+local function quoted_name(name)
+  local text = quoted_names[name]
+  if not text then
+    if quoted_count == MOST_NAMES then
+      quoted_names, quoted_count = {}, 0
+    end
+    text = json.string(tostring(name)) .. ":"
+    quoted_names[name], quoted_count = text, quoted_count + 1
+  end
+  return text
+end
+
+local function write_object(out, n, value)
+  local names, count = {}, 0
+  for name in next, value do
+    count = count + 1
+    names[count] = name
+  end
+  sort(names)
+  n = n + 1
+  out[n] = "{"
+  for i = 1, count do
+    local name = names[i]
+    if i > 1 then
+      n = n + 1
+      out[n] = ","
+    end
+    out[n + 1] = quoted_name(name)
+    n = write(out, n + 1, value[name])
+  end
+  out[n + 1] = "}"
+  return n + 1
+end
+
+--- Append a value's canonical JSON to a list of pieces.
+---@param out string[]
+---@param n integer how many pieces it holds
+---@param value any as for `json.encode`
+---@return integer n how many it holds now
+function json.write(out, n, value)
+  local kind = type(value)
+  if kind == "string" then
+    return write_string(out, n, value)
+  elseif kind == "number" or kind == "table" and decimal.is_decimal(value) then
+    out[n + 1] = decimal.tostring(value) or error("JSON has no infinity and no NaN", 0)
+    return n + 1
+  elseif kind == "boolean" then
+    out[n + 1] = value and "true" or "false"
+    return n + 1
+  elseif value == null then
+    out[n + 1] = "null"
+    return n + 1
+  elseif kind ~= "table" then
+    error("JSON has no " .. kind, 0)
+  elseif value[1] ~= nil or getmetatable(value) == array_mt then
+    return write_array(out, n, value)
+  end
+  return write_object(out, n, value)
+end
+
+write = json.write
+json.write_string = write_string
+
+--- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element, or
+--- marked by `json.array`, is an array, every other table an object. Raises for what JSON cannot
+--- carry.
+---@param value any
+---@return string
+function json.encode(value)
+  local out = {}
+  return concat(out, "", 1, write(out, 0, value))
+end
+
+return json

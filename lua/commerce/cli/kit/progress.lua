@@ -1,0 +1,138 @@
+-- A sync's progress for three kinds of reader: bars on a terminal, plain lines in a log, one JSON
+-- object a line for programs. Called by cli.sync; each reader takes the events of `commerce.sync`.
+
+local core = require "commerce.core"
+local format = require "commerce.cli.kit.format"
+local json = require "commerce.base.json"
+local output = require "commerce.cli.kit.output"
+local terminal = require "commerce.cli.kit.terminal"
+
+local progress = {}
+
+local BAR_WIDTH = 20
+local REDRAW = 0.1 -- seconds between two pictures of the bars
+local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
+
+--- One JSON object a line on standard output.
+---@return fun(event: table)
+function progress.json()
+  return function(event)
+    output.line(json.encode(event))
+    output.flush()
+  end
+end
+
+--- Plain lines on standard error: now and then while a type is read, and when it is done.
+---@param of string? stands in front of each line
+---@return fun(event: table)
+function progress.plain(of)
+  local last, began = {}, core.now()
+  local label = of and of .. " " or ""
+  return function(event)
+    local now = core.now()
+    if event.event == "start" then
+      io.stderr:write(("reading account %s in %s mode\n"):format(event.account, event.mode))
+    elseif event.event == "progress" and now - (last[event.type] or began) >= LOG_INTERVAL then
+      last[event.type] = now
+      io.stderr:write(("%s%s: %s read\n"):format(label, event.type, format.count(event.read)))
+    elseif event.event == "skipped" then
+      io.stderr:write(("%s%s: skipped: %s\n"):format(label, event.type, event.error))
+    elseif event.event == "type" and event.status ~= "skipped" then
+      io.stderr:write(("%s%s: %s, %s read\n"):format(label, event.type, event.status,
+        format.count(event.read)))
+    end
+  end
+end
+
+local STOPPED = { failed = true, skipped = true }
+
+local function bar_line(state, now, filled, empty)
+  local fraction = state.status == "complete" and 1 or state.fraction or 0
+  local full = math.floor(fraction * BAR_WIDTH + 0.5)
+  local seconds = math.max((state.ended or now) - state.began, 0.001)
+  local mark = STOPPED[state.status] and state.status
+    or ("%3d %%"):format(math.floor(fraction * 100))
+  return ("%-16s %s%s %7s %10s %8s/s"):format(state.type, filled:rep(full),
+    empty:rep(BAR_WIDTH - full), mark, format.count(state.read),
+    format.count(state.read / seconds))
+end
+
+--- Bars on a terminal, one line per data type, redrawn in place on standard error.
+---@return fun(event: table)
+function progress.bars()
+  local states, order, drawn, last_draw = {}, {}, 0, 0
+  local filled, empty = "#", "."
+  if terminal.utf8() then
+    filled, empty = "\226\150\136", "\226\150\145" -- full block, light shade
+  end
+  local width = terminal.width()
+  local function draw(now)
+    local out = { drawn > 0 and ("\27[%dA"):format(drawn) or "" }
+    for _, state in ipairs(order) do
+      out[#out + 1] = "\r\27[K" .. terminal.fit(bar_line(state, now, filled, empty), width) .. "\n"
+    end
+    drawn, last_draw = #order, now
+    io.stderr:write(table.concat(out))
+    io.stderr:flush()
+  end
+  return function(event)
+    local now = core.now()
+    if event.event == "start" then
+      io.stderr:write(("Reading account %s in %s mode\n"):format(event.account, event.mode))
+      for i, name in ipairs(event.types) do
+        order[i] = { type = name, began = now, read = 0 }
+        states[name] = order[i]
+      end
+      draw(now)
+      return
+    end
+    local state = states[event.type]
+    state.read, state.fraction = event.read or state.read, event.fraction or state.fraction
+    state.status = event.event == "skipped" and "skipped" or event.status
+    if not state.ended and (event.status or state.fraction == 1) then
+      state.ended = now
+    end
+    if event.event == "type" or now - last_draw >= REDRAW then
+      draw(now)
+    end
+  end
+end
+
+--- How much has been read in all: one line on a terminal, redrawn in place, now and then a line in
+--- a log. An event "end" clears the line.
+---@return fun(event: table)
+function progress.counter()
+  local on_terminal, read = terminal.is_terminal(2), {}
+  local last = core.now()
+  local interval = on_terminal and REDRAW or LOG_INTERVAL
+  return function(event)
+    if event.event == "end" then
+      io.stderr:write(on_terminal and "\r\27[K" or "")
+      return
+    end
+    read[event.type] = event.read
+    local now, total = core.now(), 0
+    if now - last < interval then
+      return
+    end
+    last = now
+    for _, count in pairs(read) do
+      total = total + count
+    end
+    io.stderr:write((on_terminal and "\r\27[K%s compared\r" or "%s compared\n")
+      :format(format.count(total)))
+    io.stderr:flush()
+  end
+end
+
+--- The right one for these arguments and this terminal.
+---@param as_json boolean?
+---@return fun(event: table)
+function progress.choose(as_json)
+  if as_json then
+    return progress.json()
+  end
+  return terminal.is_terminal(2) and progress.bars() or progress.plain()
+end
+
+return progress

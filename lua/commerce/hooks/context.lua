@@ -1,0 +1,87 @@
+-- What a hook is given beside its record: where in the sync it is, the way to Stripe through the
+-- same session, and the way to other stores. Called by sync.hooking.
+
+local errors = require "commerce.base.errors"
+local fetch = require "commerce.sync.fetch"
+
+local context = {}
+
+---@class commerce.HookContext
+---@field connection commerce.Connection
+---@field account string Stripe's account id
+---@field mode "test"|"live"
+---@field options table what the sync was asked for: types, since, before, full
+---@field type string? the data type at hand
+---@field resource string? the Stripe resource at hand
+local methods = {}
+local context_mt = { __name = "commerce.HookContext", __index = methods }
+
+--- Make the context of a run.
+---@param connection commerce.Connection
+---@param options table what the sync was asked for
+---@return commerce.HookContext
+function context.new(connection, options)
+  return setmetatable({
+    connection = connection, account = connection.account, options = options,
+    mode = connection.integration.mode,
+  }, context_mt)
+end
+
+local function check_self(self, name)
+  if getmetatable(self) ~= context_mt then
+    errors.refuse("%s: it is called with a colon: context:%s(…), not context.%s(…)", name, name,
+      name)
+  end
+end
+
+--- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
+---@param path string such as "/v1/customers/cus_123"
+---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
+---@return table? object as Stripe gives it, but without its nulls; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:get(path, query)
+  check_self(self, "get")
+  return fetch.one(self.connection, path, query)
+end
+
+--- Fetch several objects at once: a page's worth takes little longer than one.
+---@param paths string[]
+---@param query table<string, any>? parameters of all of them
+---@return table<string, table> objects by path, without those that failed
+---@return table<string, commerce.Details> failures by path
+function methods:get_all(paths, query)
+  check_self(self, "get_all")
+  return fetch.many(self.connection, paths, query)
+end
+
+local function store_of(target)
+  local store = type(target) == "table" and (target.store or target)
+  if type(store) ~= "table" or type(store.write_page) ~= "function" then
+    errors.refuse("another application expected, from commerce.open { store = … }, got %s",
+      type(target))
+  end
+  return store
+end
+
+--- In a before_record hook: the record at hand goes to another store instead of this one.
+---@param target commerce.App|commerce.Store
+function methods:route(target)
+  check_self(self, "route")
+  self:copy(target)
+  self._entry.routed = true
+end
+
+--- In a before_record hook: the record at hand goes to another store, too.
+---@param target commerce.App|commerce.Store
+function methods:copy(target)
+  check_self(self, "copy")
+  local store = store_of(target)
+  if not self._entry then
+    errors.refuse("a record can be sent to another store by a before_record hook only")
+  end
+  self._entry.targets = self._entry.targets or {}
+  self._entry.targets[store] = true
+end
+
+return context

@@ -1,0 +1,124 @@
+-- Who is calling: API keys, sent as Codat's clients send them, and how much each may call a day.
+-- Called by api and by its group of API keys.
+
+local answer = require "commerce.http.response"
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local time = require "commerce.base.time"
+
+local auth = {}
+
+local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+local VALUE_OF = {}
+for i = 1, #ALPHABET do
+  VALUE_OF[ALPHABET:sub(i, i)] = i - 1
+end
+
+local LONGEST_KEY = 512 -- characters of the header's value
+
+local function base64_decoded(text)
+  local digits = text:gsub("=", "")
+  if #text > LONGEST_KEY or digits:find "[^%w%+/]" or #digits % 4 == 1 then
+    return nil
+  end
+  local bytes, bits, count = {}, 0, 0
+  for digit in digits:gmatch "." do
+    bits, count = bits * 64 + VALUE_OF[digit], count + 6
+    if count >= 8 then
+      count = count - 8
+      bytes[#bytes + 1] = string.char(math.floor(bits / 2 ^ count))
+      bits = bits % 2 ^ count
+    end
+  end
+  return table.concat(bytes)
+end
+
+-- Codat's form is base64 of the bare key; clients that insist on user:password send "key:".
+local function key_of(header)
+  local scheme, value = (header or ""):match "^(%a+) +(%S+)$"
+  local key = scheme and scheme:lower() == "basic" and base64_decoded(value)
+  return key and key:gsub(":$", "")
+end
+
+--- Make a key. It is told once; the store keeps its hash.
+---@param store commerce.Store
+---@param options table? name; expires: a date; most: how many keys there may be (10)
+---@return table? row with the key itself as `key`; nil on failure, details.kind "conflict" if there
+---  are too many
+---@return string? message
+---@return commerce.Details? details
+function auth.create(store, options)
+  options = options or {}
+  local most = options.most or auth.MOST_KEYS
+  local key = core.random_id(30)
+  local row = { id = core.uuid(), name = options.name, hash = core.sha256(key),
+    created = time.now(), expires = options.expires }
+  local kept, message, details = store:add_api_key(row, most)
+  if kept then
+    row.key = key
+    return row
+  elseif kept == nil then
+    return nil, message, details
+  end
+  return errors.fail("conflict", ("there are %d API keys already; delete one first"):format(most))
+end
+
+auth.MOST_KEYS = 10 -- Codat's limit
+
+local UNAUTHORIZED = { headers = { ["WWW-Authenticate"] = 'Basic realm="Codat API"' } }
+
+--- The key that a request brings; refuses what is none of ours, or has expired.
+---@param store commerce.Store
+---@param headers table<string, string> by lower-case name
+---@return table row
+function auth.check(store, headers)
+  local key = key_of(headers.authorization) or ""
+  local row = key ~= "" and answer.must(store:api_key_of(core.sha256(key)))
+  if not row or row.expires and row.expires <= time.now() then
+    answer.refuse(401, "Unauthorized", UNAUTHORIZED)
+  end
+  return row
+end
+
+-- ---------------------------------------------------------------- how much
+
+local DAY = 86400 -- seconds
+
+--- A counter in this process's memory.
+---@return fun(name: string, seconds: integer): integer count adds one to the name's count, which is
+---  forgotten some time after so many seconds, and gives it
+function auth.memory_counter()
+  local counts, day = {}, nil
+  return function(name)
+    local today = math.floor(os.time() / DAY)
+    if today ~= day then
+      counts, day = {}, today
+    end
+    counts[name] = (counts[name] or 0) + 1
+    return counts[name]
+  end
+end
+
+--- Count a request of a key; refuses it when the day's requests are used up.
+---@param key table row of the store
+---@param limit integer requests a day
+---@param counter fun(name: string, seconds: integer): integer
+---@return table<string, string> headers of the answer
+function auth.count(key, limit, counter)
+  local now = os.time()
+  local midnight = (math.floor(now / DAY) + 1) * DAY
+  local count = counter(("%s %d"):format(key.id, midnight), midnight - now)
+  local headers = {
+    ["X-Rate-Limit-Limit"] = ("%d"):format(limit),
+    ["X-Rate-Limit-Remaining"] = ("%d"):format(math.max(limit - count, 0)),
+    ["X-Rate-Limit-Reset"] = time.format(midnight),
+  }
+  if count > limit then
+    headers["Retry-After"] = ("%d"):format(midnight - now)
+    answer.refuse(429, ("You have made too many requests today. The limit is %d requests a day "
+      .. "for this API key."):format(limit), { headers = headers })
+  end
+  return headers
+end
+
+return auth

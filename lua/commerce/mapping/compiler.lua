@@ -1,0 +1,220 @@
+-- One source of a mapping: compiles an entry's fields to a function that turns an object of its
+-- resource into records. Called by mapping; requires only leaf helpers and what values are made of.
+
+local check = require "commerce.mapping.validate"
+local errors = require "commerce.base.errors"
+local value = require "commerce.mapping.value"
+
+local source = {}
+
+---@class commerce.Source
+---@field resource string
+---@field expand string[]
+---@field distinct boolean?
+---@field with table<string, string>
+---@field join table?
+---@field complete string[] nested lists that are read to their end
+---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
+---@field selective boolean whether an object may give no record, because of `where`
+---@field paths string[] every source path that is read
+---@field sign string what it is, in a form that changes when its declaration does
+---@field tallies commerce.Tally[] of the fields that a user declared
+---@field map fun(object: table): table[]|nil, string|nil
+---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
+
+local function add_all(to, list)
+  for _, item in ipairs(list) do
+    to[#to + 1] = item
+  end
+end
+
+local function merged(...)
+  local all = {}
+  for _, fields in ipairs { ... } do
+    for name, candidate in pairs(fields) do
+      all[name] = candidate
+    end
+  end
+  return all
+end
+
+-- ---------------------------------------------------------------- splitting
+
+-- `<source id>:<suffix>`, a second one of the same name gets " (2)". Numbers that the source itself
+-- put into a name are stepped over: no two records of an object share an id.
+local function split_ids()
+  local taken = {}
+  return function(id, suffix)
+    local name, number = tostring(suffix), 1
+    while taken[name] do
+      number = number + 1
+      name = ("%s (%d)"):format(suffix, number)
+    end
+    taken[name] = true
+    return id .. ":" .. name
+  end
+end
+
+-- A path inside a split, as seen from the whole object.
+local function outer_path(split, path)
+  if path:sub(1, 1) == "^" then
+    return path:sub(2)
+  end
+  return path == value.WHOLE and split.each or split.each .. "." .. path
+end
+
+-- What all records of an object share is read from the object, not from the element.
+local function of_parent(shared)
+  local fields = {}
+  for name, candidate in pairs(shared) do
+    local outer, paths = value.of(candidate), {}
+    for i, path in ipairs(outer.paths) do
+      paths[i] = "^" .. path
+    end
+    fields[name] = value.new(outer.sign, outer.kind, paths, function(_, parent)
+      return outer.get(parent)
+    end)
+  end
+  return fields
+end
+
+local function compile_split(data_type, split, shared, paths)
+  local fields = merged(of_parent(shared), split.fields)
+  fields.id = nil
+  local compiled, read = value.compile(fields)
+  check.fields(data_type, compiled)
+  local array, suffix = value.field(split.each), value.of(split.suffix)
+  local where = split.where and value.of(split.where)
+  add_all(read, suffix.paths)
+  add_all(read, where and where.paths or {})
+  for _, path in ipairs(read) do
+    paths[#paths + 1] = outer_path(split, path)
+  end
+  local function run(object, records)
+    local id_of = split_ids()
+    local main = records[1]
+    for _, element in ipairs(array.get(object) or {}) do
+      if not where or where.get(element, object) then
+        local record = value.build(compiled, element, object)
+        record.id = id_of(main and main.id or object.id, suffix.get(element, object))
+        records[#records + 1] = record
+      end
+    end
+  end
+  return run, ("split(%s,%s,%s){%s}"):format(split.each, suffix.sign, where and where.sign or "",
+    value.sign_of(compiled))
+end
+
+-- ---------------------------------------------------------------- narrowing
+
+local function chosen(fields, names)
+  local kept = {}
+  for name, candidate in pairs(fields or {}) do
+    kept[name] = names[name] and candidate or nil
+  end
+  return kept
+end
+
+-- Whether one of the paths leads into the object at `key`.
+local function leads_into(paths, key)
+  for _, path in ipairs(paths) do
+    if path == key or path == value.WHOLE or path:sub(1, #key + 1) == key .. "." then
+      return true
+    end
+  end
+  return false
+end
+
+-- A source that gives the same records with fewer fields, and asks for no more than they need.
+local function narrowed(data_type, entry, names)
+  local copy = merged(entry)
+  copy.fields, copy.shared = chosen(entry.fields, names), chosen(entry.shared, names)
+  copy.expand, copy.with, copy.complete = {}, {}, {}
+  if entry.split then
+    copy.split = merged(entry.split)
+    copy.split.fields = chosen(entry.split.fields, names)
+  end
+  local result = source.compile(data_type, copy)
+  for _, path in ipairs(entry.expand or {}) do
+    if leads_into(result.paths, (path:gsub("^data%.", ""))) then
+      result.expand[#result.expand + 1] = path
+    end
+  end
+  for key, resource in pairs(entry.with or {}) do
+    result.with[key] = leads_into(result.paths, key) and resource or nil
+  end
+  for _, path in ipairs(entry.complete or {}) do
+    if leads_into(result.paths, path) then
+      result.complete[#result.complete + 1] = path
+    end
+  end
+  return result
+end
+
+-- ---------------------------------------------------------------- compiling
+
+local function sign_of_map(map)
+  local signs = {}
+  for key, member in pairs(map or {}) do
+    if type(member) ~= "table" then
+      signs[#signs + 1] = key .. "=" .. tostring(member)
+    end
+  end
+  table.sort(signs)
+  return table.concat(signs, ",")
+end
+
+local function sign_of(entry, compiled, where, split_sign)
+  return table.concat({ entry.resource, entry.distinct and "distinct" or "",
+    sign_of_map(entry.with), sign_of_map(entry.join), table.concat(entry.complete or {}, ","),
+    where and where.sign or "", value.sign_of(compiled), split_sign or "" }, ";")
+end
+
+--- Compile an entry.
+---@param data_type commerce.DataType
+---@param entry table the options of `mapping.from`, and `shared`: the fields of all the sources
+---@return commerce.Source
+function source.compile(data_type, entry)
+  local fields = merged(entry.shared, entry.fields or {})
+  local compiled, paths = value.compile(fields)
+  check.fields(data_type, compiled)
+  if data_type.shape.by_name.id and not fields.id then
+    errors.refuse("mapping '%s': from '%s' has no id; most often it is id = \"id\"",
+      data_type.name, entry.resource)
+  end
+  local where = entry.where and value.of(entry.where)
+  add_all(paths, where and where.paths or {})
+  local split, split_sign
+  if entry.split then
+    split, split_sign = compile_split(data_type, entry.split, entry.shared, paths)
+  end
+  local function build(object)
+    if where and not where.get(object) then
+      return {}
+    end
+    local records = { value.build(compiled, object) }
+    if split then
+      split(object, records)
+    end
+    return records
+  end
+  return {
+    resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
+    with = entry.with or {}, join = entry.join, complete = entry.complete or {},
+    split = entry.split ~= nil, selective = where ~= nil, paths = paths,
+    sign = sign_of(entry, compiled, where, split_sign),
+    tallies = value.tallies_of(compiled),
+    only = function(names)
+      return narrowed(data_type, entry, names)
+    end,
+    map = function(object)
+      local ok, result = errors.try(build, object)
+      if ok then
+        return result
+      end
+      return nil, tostring(result)
+    end,
+  }
+end
+
+return source

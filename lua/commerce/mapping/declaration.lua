@@ -1,0 +1,202 @@
+-- Checks what a user declares against what is known of the platform: its resources, the members of
+-- their objects, what can be inlined. Called by mapping.set; the platform is an argument.
+
+local errors = require "commerce.base.errors"
+local suggest = require "commerce.base.suggest"
+local value = require "commerce.mapping.value"
+local values = require "commerce.mapping.values"
+
+local declared = {}
+
+local RESOURCE_OPTIONS = { path = "string", list = "boolean", created = "boolean",
+  query = "table", events = "table", permission = "string" }
+
+-- ---------------------------------------------------------------- resources
+
+local function same(a, b)
+  for _, name in ipairs { "path", "list", "created", "permission" } do
+    if a[name] ~= b[name] then
+      return false
+    end
+  end
+  return true
+end
+
+-- "/v1/billing/alerts" -> "billing_alerts"
+local function name_of(path)
+  return (path:gsub("^/v%d+/", ""):gsub("[^%w]", "_"))
+end
+
+local function own_resource(platform, what, given)
+  errors.check_options(given, RESOURCE_OPTIONS, what .. ": resource")
+  local path = given.path
+  if not path or not path:find("^/v%d+/[%w_%-/]*[%w_]$") then
+    errors.refuse("%s: resource: a path such as '/v1/quotes' expected, got '%s'", what,
+      tostring(path))
+  end
+  local name = name_of(path)
+  local known = platform.resources[name]
+  if known and known.path ~= path then
+    name = name .. "_list"
+    known = platform.resources[name]
+  end
+  if known and not known.own then
+    return name -- with all that is known of it
+  elseif known and not same(known, given) then
+    errors.refuse("%s: the resource %s was declared otherwise before", what, path)
+  end
+  local resource = { own = true }
+  for option, candidate in pairs(given) do
+    resource[option] = candidate
+  end
+  rawset(platform.resources, name, resource)
+  return name
+end
+
+--- The name of a resource that a user gave by its name, or by its path.
+---@param platform table of one connection: gets a resource that it does not know
+---@param what string for messages
+---@param given string|table { path, list, query, events, created, permission }
+---@return string name
+function declared.resource(platform, what, given)
+  if type(given) == "table" then
+    return own_resource(platform, what, given)
+  elseif type(given) ~= "string" then
+    errors.refuse("%s: from: a resource expected, got %s", what, type(given))
+  elseif not platform.resources[given] then
+    errors.refuse("%s: unknown resource '%s'%s; one that is not known by name is "
+      .. "{ path = \"/v1/…\", list = true }", what, given,
+      suggest.text(given, platform.resource_names()))
+  end
+  return given
+end
+
+-- ---------------------------------------------------------------- paths, expansions
+
+local function members_of(platform, entry)
+  local known = platform.fields[entry.resource]
+  if not known then
+    return nil
+  end
+  local members = {}
+  for _, names in ipairs { known, entry.with or {}, entry.join and { [entry.join.key] = true }
+    or {} } do
+    for name in pairs(names) do
+      members[name] = true
+    end
+  end
+  return members
+end
+
+local function names_of(entries)
+  local names = {}
+  for i, entry in ipairs(entries) do
+    names[i] = entry.resource
+  end
+  return table.concat(names, " and ")
+end
+
+-- Whether the objects of one of the entries have such a member, as far as it is known.
+local function is_known(platform, entries, member)
+  for _, entry in ipairs(entries) do
+    local members = members_of(platform, entry)
+    if not members or members[member] then
+      return true
+    end
+  end
+  return false
+end
+
+--- Raise unless every path begins with a member of the objects of one of the entries' resources,
+--- where those are known.
+---@param platform table
+---@param what string for messages
+---@param entries table[] see `mapping.from`
+---@param paths string[]
+function declared.paths(platform, what, entries, paths)
+  for _, path in ipairs(paths) do
+    local member = path:match("^%^?([^%.]+)")
+    if member ~= value.WHOLE and not is_known(platform, entries, member) then
+      local all = {}
+      for _, entry in ipairs(entries) do
+        for name in pairs(members_of(platform, entry)) do
+          all[name] = true
+        end
+      end
+      errors.refuse("%s: the path '%s' names nothing: %s have no '%s'%s. A fixed text is "
+        .. "constant(\"%s\"); if Stripe does send it, read it with a function: function(object) "
+        .. "return object.%s end", what, path, names_of(entries), member, suggest.text(member, all),
+        path, path)
+    end
+  end
+end
+
+--- Raise for what an entry itself reads that is not there.
+---@param platform table
+---@param what string for messages
+---@param entry table see `mapping.from`
+function declared.entry(platform, what, entry)
+  local _, paths = value.compile(entry.fields or {})
+  if entry.where then
+    table.insert(paths, value.of(entry.where).paths[1])
+  end
+  if entry.split then
+    table.insert(paths, entry.split.each)
+  end
+  declared.paths(platform, what, { entry }, paths)
+  declared.expansions(platform, what, entry, entry.expand or {})
+end
+
+--- Raise for what cannot be inlined.
+---@param platform table
+---@param what string for messages
+---@param entry table see `mapping.from`
+---@param expand string[]
+function declared.expansions(platform, what, entry, expand)
+  local members = members_of(platform, entry)
+  local list = platform.resources[entry.resource].list
+  for _, path in ipairs(expand) do
+    if type(path) ~= "string" then
+      errors.refuse("%s: expand: a list of paths expected, with a %s in it", what, type(path))
+    elseif list and not path:find("^data%.") then
+      errors.refuse("%s: expand: what a list inlines begins with 'data.': 'data.%s'", what, path)
+    end
+    local _, dots = path:gsub("%.", "")
+    if dots + 1 > platform.most_expanded then
+      errors.refuse("%s: expand: '%s' is too deep: %d levels are allowed", what, path,
+        platform.most_expanded)
+    end
+    local member = path:gsub("^data%.", ""):match("^[^%.]+")
+    if members and not members[member] then
+      errors.refuse("%s: expand: '%s' names nothing: %s have no '%s'%s", what, path,
+        entry.resource, tostring(member), suggest.text(tostring(member), members))
+    end
+  end
+end
+
+-- ---------------------------------------------------------------- fields
+
+--- A table of fields as the mapping language takes it: supplemental data may be a plain table.
+---@param what string for messages
+---@param fields any
+---@return table fields a copy
+function declared.fields(what, fields)
+  if type(fields) ~= "table" or value.is_value(fields) then
+    errors.refuse("%s: a table of fields expected, got %s", what,
+      value.is_value(fields) and "a value" or type(fields))
+  end
+  local copy = {}
+  for name, candidate in pairs(fields) do
+    if name == "supplementalData" and type(candidate) == "string" then
+      errors.refuse("%s: supplementalData: a table of fields expected, such as "
+        .. "supplementalData = { name = \"%s\" }", what, candidate)
+    elseif name == "supplementalData" and type(candidate) == "table"
+      and not value.is_value(candidate) then
+      candidate = values.supplemental(candidate)
+    end
+    copy[name] = candidate
+  end
+  return copy
+end
+
+return declared

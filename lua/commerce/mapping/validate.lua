@@ -1,0 +1,91 @@
+-- Holds compiled fields against a data type's shape: what can be told wrong before any data is
+-- there is refused when the mapping is declared. Called by mapping; requires only leaf helpers.
+
+local errors = require "commerce.base.errors"
+local suggest = require "commerce.base.suggest"
+
+local check = {}
+
+-- A value of one kind can stand in a field of another where every such value is one of those too.
+local FITS = {
+  string = { currency = true, datetime = true, enum = true },
+  decimal = { integer = true },
+  map = { object = true },
+}
+
+-- What a constant can stand for.
+local CONSTANT_FITS = {
+  string = { string = true, enum = true, currency = true, datetime = true },
+  decimal = { decimal = true, integer = true },
+  boolean = { boolean = true },
+}
+
+-- What the store alone writes.
+local STORES_OWN = { metadata = true, modifiedDate = true }
+
+local function refuse(data_type, message, ...)
+  errors.refuse(("mapping '%s': " .. message):format(data_type.name, ...))
+end
+
+local function refuse_word(data_type, field, word, wanted)
+  local words = {}
+  for known in pairs(wanted.values) do
+    words[#words + 1] = known
+  end
+  table.sort(words)
+  refuse(data_type, "field '%s' has no value '%s'%s; it has %s", field.name, tostring(word),
+    suggest.text(word, wanted.values), table.concat(words, ", "))
+end
+
+local function check_words(data_type, field, wanted)
+  for _, word in pairs(field.words) do
+    if not wanted.values[word] then
+      refuse_word(data_type, field, word, wanted)
+    end
+  end
+  if field.words and field.default ~= nil and not wanted.values[field.default] then
+    refuse_word(data_type, field, field.default, wanted)
+  end
+end
+
+local function fits(field, wanted)
+  if wanted.kind == "any" or field.kind == wanted.kind then
+    return true
+  elseif field.fixed_kind then
+    return CONSTANT_FITS[field.fixed_kind][wanted.kind]
+  end
+  return field.kind == "any" or (FITS[wanted.kind] or {})[field.kind]
+end
+
+local function check_shape(data_type, compiled, shape, prefix)
+  for _, field in ipairs(compiled) do
+    local wanted = shape.by_name[field.name]
+    if not wanted then
+      local own = prefix == "" and shape.by_name.supplementalData
+      refuse(data_type, "%s has no field '%s'%s%s", data_type.own and "the type" or "the model",
+        prefix .. field.name, suggest.text(field.name, shape.by_name),
+        own and "; fields of your own go under supplementalData"
+          or data_type.own and "; add it where the type is defined" or "")
+    elseif prefix == "" and STORES_OWN[field.name] then
+      refuse(data_type, "field '%s' is the store's own", field.name)
+    elseif not fits(field, wanted) then
+      refuse(data_type, "field '%s' takes a %s, this value gives a %s", prefix .. field.name,
+        wanted.kind, field.fixed_kind or field.kind)
+    end
+    if field.words and wanted.values then
+      check_words(data_type, field, wanted)
+    end
+    if field.fields and wanted.shape then
+      check_shape(data_type, field.fields, wanted.shape, prefix .. field.name .. ".")
+    end
+  end
+end
+
+--- Raise, at the user's line, unless every field is in the shape and takes what its value gives.
+---@param data_type commerce.DataType
+---@param compiled table[] from `value.compile`
+function check.fields(data_type, compiled)
+  check_shape(data_type, compiled, data_type.shape, "")
+end
+
+return check

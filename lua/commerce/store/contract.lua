@@ -1,0 +1,138 @@
+-- What a store has: its methods by subject. Each is documented in lua/commerce/store/SUBJECT.lua,
+-- and tested by the shared cases in this folder, which a store of your own runs, too (with busted):
+--
+--   describe("my store", function()
+--     require "commerce.testing.store" (function() return my_store.open "…" end)
+--   end)
+--
+-- A method gives nil, a message and details (`commerce.base.errors`) where it fails, and has done
+-- nothing then. `commerce.open { store = my_store }` takes such a store; as a module
+-- commerce.stores.NAME with `open(path, options)` it is also opened by its URL, NAME:path. Called
+-- by commerce (init).
+
+local errors = require "commerce.base.errors"
+
+local contract = {}
+
+---@class commerce.StorePart
+---@field name string the file that documents it
+---@field reads string[] methods that change nothing
+---@field writes string[] methods that change what is stored
+---@field here string[]? methods about what this process alone has in mind
+---@field server boolean? whether scripts and the command line's sync do without it
+
+--- The methods by subject.
+---@type commerce.StorePart[]
+contract.PARTS = {
+  { name = "pages", reads = {}, writes = { "write_page" } },
+  { name = "records", reads = { "count", "records" }, writes = {} },
+  { name = "types", reads = { "find_type", "is_reserved", "types" }, writes = { "define_type" } },
+  { name = "sources", reads = { "joined_sources", "kept_sources", "state", "states" },
+    writes = { "drop_sources" } },
+  { name = "sweeps", reads = { "unseen", "unseen_sources" },
+    writes = { "begin_sweep", "end_sweep" } },
+  { name = "changes", reads = { "changes", "consumer", "last_change" },
+    writes = { "acknowledge" } },
+  { name = "checkpoints", reads = { "checkpoint" }, writes = { "save_checkpoint" } },
+  { name = "companies", reads = { "companies" }, writes = { "remove_company", "save_company" } },
+  { name = "connections",
+    reads = { "connection_errors", "connection_history", "connections" },
+    writes = { "add_connection", "add_connection_error", "change_connection", "purge",
+      "remove_connection", "resolve_connection_errors", "tell_failed_link" } },
+  { name = "pulls", reads = { "count_pulls", "latest_complete_pulls", "latest_pulls", "pull",
+    "pull_dataset", "pulls" }, writes = { "end_killed_pulls", "save_pull" } },
+  { name = "reads", reads = {}, writes = { "end_reads" } },
+  { name = "queue", reads = { "counts", "leases", "pull_counts", "waiting_pulls" },
+    writes = { "add_counts", "expire_lease", "lease", "queue_pulls", "release", "take_pulls" } },
+  { name = "inbox", reads = { "waiting_counts", "waiting_events" },
+    writes = { "drop_events", "keep_events" } },
+  { name = "settings", reads = { "integrations", "setting" },
+    writes = { "save_integration", "save_setting" } },
+  { name = "secrets", reads = { "secret", "secrets_of" },
+    writes = { "drop_secret", "reseal", "save_secret" } },
+  { name = "listings", reads = { "find", "listed_families", "unlisted" }, writes = {},
+    here = { "forget", "remember" } },
+  { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
+    server = true },
+  { name = "link_states", reads = { "has_link_state" },
+    writes = { "add_link_state", "take_link_state" }, server = true },
+  { name = "api_keys", reads = { "api_key_of", "api_keys" },
+    writes = { "add_api_key", "delete_api_key" }, server = true },
+  { name = "directory", reads = { "company_datasets", "find_companies", "find_values" },
+    writes = {}, server = true },
+  { name = "webhook_consumers", reads = { "webhook_consumers" },
+    writes = { "add_webhook_consumer", "delete_webhook_consumer", "disable_webhook_consumer" },
+    server = true },
+  { name = "outbox", reads = { "webhook_messages", "webhook_queues", "webhook_senders" },
+    writes = { "forget_webhooks", "release_consumers", "replay_webhooks", "settle_delivery",
+      "take_delivery" }, server = true },
+}
+
+--- Every method, with whether it reads, writes, or is about this process alone.
+---@return table<string, "reads"|"writes"|"here"> kinds by method
+function contract.methods()
+  local kinds = { close = "here" }
+  for _, part in ipairs(contract.PARTS) do
+    for _, kind in ipairs { "reads", "writes", "here" } do
+      for _, name in ipairs(part[kind] or {}) do
+        kinds[name] = kind
+      end
+    end
+  end
+  return kinds
+end
+
+--- Whether only servers need a part.
+---@param name string
+---@return boolean
+function contract.is_for_servers(name)
+  for _, part in ipairs(contract.PARTS) do
+    if part.name == name then
+      return part.server == true
+    end
+  end
+  return false
+end
+
+local function missing(store, part)
+  local names = {}
+  for _, kind in ipairs { "reads", "writes", "here" } do
+    for _, name in ipairs(part[kind] or {}) do
+      if type(store[name]) ~= "function" then
+        names[#names + 1] = name
+      end
+    end
+  end
+  return names
+end
+
+--- Take a store of a user's own. Raises, at the user's line, if it lacks a method that every sync
+--- needs; what only servers need it may lack, and says so when it is asked for (and in `lacking`,
+--- by parts).
+---@param store any
+---@return commerce.Store
+function contract.accept(store)
+  local lacking = {}
+  store.lacking = {}
+  for _, part in ipairs(contract.PARTS) do
+    local names = missing(store, part)
+    for _, name in ipairs(names) do
+      if not part.server then
+        lacking[#lacking + 1] = name
+      else
+        store.lacking[part.name] = true
+        store[name] = function()
+          return errors.fail("store", ("this store has no %s (its method %s)"):format(
+            part.name:gsub("_", " "), name))
+        end
+      end
+    end
+  end
+  if #lacking > 0 then
+    errors.refuse("this is no store: it has no method %s%s; commerce.store.contract lists what a "
+      .. "store has", lacking[1], #lacking > 1 and (" and %d more"):format(#lacking - 1) or "")
+  end
+  return store
+end
+
+return contract

@@ -1,0 +1,92 @@
+-- Stripe's event feed as a list of changed objects: GET /v1/events.
+-- Called by the platform; requires its resources.
+--
+-- An event's snapshot is rendered in the API version that its account had then: unless that is
+-- ours, nothing but ids is taken from it, and the object is fetched again. Events live 30 days, and
+-- balance transactions have none (Stripe's documentation, "Event object", "Types of events").
+
+local resources = require "commerce.catalog.resources"
+
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
+local changes = {
+  path = "/v1/events",
+  list = true,
+  permission = "Events",
+  --- Days after which the feed is not trusted to reach back: it holds 30.
+  reach = 25,
+  --- How many event types may be asked for at once.
+  most_types = 20,
+  --- What of an event is read.
+  paths = { "id", "object", "livemode", "type", "created", "api_version", "data.object.id",
+    "data.object.object", "data.object.created", "data.object.charge", "data.object.fee",
+    "data.object.payment_intent",
+    "data.object.deleted" },
+}
+
+local BY_OBJECT, BY_TYPE = {}, {}
+
+for name, resource in pairs(resources) do
+  if resource.object then
+    BY_OBJECT[resource.object] = name
+  end
+  for _, event_type in ipairs(resource.events or {}) do
+    local list = BY_TYPE[event_type] or {}
+    BY_TYPE[event_type], list[#list + 1] = list, name
+  end
+end
+
+-- A canceled subscription is one that was "deleted", and can still be read.
+local STAYS = { ["customer.subscription.deleted"] = true }
+
+--- The resources that an event tells of by its type.
+---@param event table
+---@param own table<string, string>? resources of a user's own, by event type
+---@return string[]
+function changes.resources_of(event, own)
+  local mine = own and own[event.type]
+  return mine and { mine, unpack(BY_TYPE[event.type] or {}) } or BY_TYPE[event.type] or {}
+end
+
+--- Whether an event tells that a merchant has ended a platform's access: its object is the
+--- platform's application then, and `account` the merchant's (Stripe's documentation, "Types of
+--- events").
+---@param event table
+---@return boolean
+function changes.ends_access(event)
+  return event.type == "account.application.deauthorized"
+end
+
+local function id_of(value)
+  return type(value) == "table" and value.id or type(value) == "string" and value or nil
+end
+
+--- The objects that an event says have changed.
+---@param event table with the fields of `changes.paths`
+---@param version string? the API version that is read
+---@param own table<string, string>? resources of a user's own, by event type
+---@return table[] list of { resource, id, created? (unix seconds), deleted, current, related };
+---  current: its snapshot is in that version; related: it may have changed with the event's own
+---  object
+function changes.of(event, version, own)
+  local object, list = type(event.data) == "table" and event.data.object, {}
+  if not object then
+    return list
+  elseif object.object == "fee_refund" and id_of(object.fee) then
+    return { { resource = "application_fees", id = id_of(object.fee), related = true } }
+  end
+  local function add(resource)
+    list[#list + 1] = resource and object.id and { resource = resource, id = object.id,
+      created = tonumber(object.created),
+      deleted = event.type:find("%.deleted$") ~= nil and not STAYS[event.type],
+      current = event.api_version == version } or nil
+  end
+  add(BY_OBJECT[object.object])
+  add(own and own[event.type])
+  if list[1] and object.object ~= "charge" and id_of(object.charge) then
+    list[#list + 1] = { resource = "charges", id = id_of(object.charge), related = true }
+  end
+  return list
+end
+
+return changes

@@ -1,0 +1,185 @@
+-- Stripe as a platform: its integrations, resources, limits and mappings.
+-- Called by connection, sync and cli.
+
+local changes = require "commerce.stripe.feed"
+local errors = require "commerce.base.errors"
+
+local stripe = {
+  name = "stripe",
+  --- Always sent: without it a key's owner decides the version, and with it the shape of every
+  --- object.
+  version = "2026-07-29.dahlia",
+  base_url = "https://api.stripe.com",
+}
+
+--- Two integrations, as Codat has them; what differs is the mode, and with it keys and limits.
+--- key: what Codat's API calls it. rate: requests a second of one account (Stripe's documentation,
+--- "Rate limits").
+stripe.integrations = {
+  stripe = { name = "stripe", key = "exgd", title = "Stripe", mode = "live", livemode = true,
+    rate = 100 },
+  ["stripe-test"] = { name = "stripe-test", key = "yzth", title = "Stripe Test", mode = "test",
+    livemode = false, rate = 25 },
+}
+
+--- The integration of a connection; of one that is none of these its name alone.
+---@param connection table { integration = name }
+---@return table integration
+function stripe.integration_of_connection(connection)
+  return stripe.integrations[connection.integration] or { title = connection.integration }
+end
+
+stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
+stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
+
+--- What can be read, by name; see resources.lua.
+stripe.resources = require "commerce.catalog.resources"
+
+--- The names of all resources, for messages.
+---@return table<string, any> by name
+function stripe.resource_names()
+  return stripe.resources
+end
+
+--- The members of a resource's objects, by its name: set of names. None for one that is not known.
+stripe.fields = require "commerce.catalog.fields"
+
+--- How the account tells of changes of objects that are in no list any more.
+stripe.changes = changes
+
+--- How deep something may be asked to be inlined.
+stripe.most_expanded = 4
+
+local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
+  "payment_methods", "tax_components" }
+
+--- The mapping of every data type that the integration gives.
+---@return table<string, commerce.Mapping> by data type name
+function stripe.mappings()
+  local mappings = {}
+  for _, name in ipairs(TYPES) do
+    mappings[name] = require("commerce.stripe.types." .. name)
+  end
+  return mappings
+end
+
+--- The resources that a mapping reads, each once, in the order of its declaration.
+---@param mapping commerce.Mapping
+---@return string[] resource names
+function stripe.resources_of(mapping)
+  local names, seen = {}, {}
+  local function add(name)
+    if not seen[name] then
+      seen[name] = true
+      names[#names + 1] = name
+    end
+  end
+  for _, source in ipairs(mapping.sources) do
+    add(source.resource)
+    for _, resource in pairs(source.with) do
+      add(resource)
+    end
+    if source.join then
+      add(source.join.resource)
+    end
+  end
+  return names
+end
+
+local KEY_MODES = {
+  { "sk_test_", "stripe-test" }, { "rk_test_", "stripe-test" }, { "rkcs_test_", "stripe-test" },
+  { "sk_live_", "stripe" }, { "rk_live_", "stripe" },
+}
+
+local function integration_of_prefix(key)
+  for _, prefix in ipairs(KEY_MODES) do
+    if key:has_prefix(prefix[1]) then
+      return stripe.integrations[prefix[2]]
+    end
+  end
+end
+
+--- Which integration a key belongs to: its prefix tells the mode.
+---@param key userdata a `commerce.core` secret
+---@param wanted string? the integration that it must belong to
+---@return table? integration nil on failure
+---@return string? message
+---@return commerce.Details? details
+function stripe.integration_of(key, wanted)
+  local integration = integration_of_prefix(key)
+  if wanted and not stripe.integrations[wanted] then
+    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
+      :format(wanted))
+  elseif integration and wanted and wanted ~= integration.name then
+    return errors.fail("auth", ("the key is a %s mode key, integration '%s' needs a %s mode key")
+      :format(integration.mode, wanted, stripe.integrations[wanted].mode))
+  elseif integration then
+    return integration
+  end
+  if key:has_prefix("pk_") then
+    return errors.fail("auth", "this is a publishable key (pk_...), which cannot read data: "
+      .. "take the secret key (sk_...) or a restricted key (rk_...)")
+  end
+  return errors.fail("auth", "this is no Stripe secret key: one starts with sk_test_, sk_live_, "
+    .. "rk_test_ or rk_live_")
+end
+
+--- Whether a key may lack permissions: a secret key has them all.
+---@param key userdata a `commerce.core` secret
+---@return boolean
+function stripe.is_restricted(key)
+  return key:has_prefix("rk_") or key:has_prefix("rkcs_")
+end
+
+local NO_ACCESS = "account_invalid" -- 403 to the whole account: none, another's, or withdrawn
+
+--- Whether a request was refused because a restricted key lacks a permission.
+---@param details commerce.Details?
+---@return boolean
+function stripe.lacks_permission(details)
+  return type(details) == "table" and details.status == 403 and details.code ~= NO_ACCESS
+end
+
+--- Whether a refusal says that an account cannot be read any more with what its connection has: a
+--- key of its own that is revoked, or access of a platform that its owner withdrew. A platform's
+--- own key that is refused says nothing about the account.
+---@param details commerce.Details?
+---@param auth string? how it was authorized: "connect" or "key"
+---@return boolean
+function stripe.is_revoked(details, auth)
+  return type(details) == "table" and (details.status == 403 and details.code == NO_ACCESS
+    or details.status == 401 and auth == "key")
+end
+
+-- As the mapping of company_info names it.
+local function first_text(...)
+  for i = 1, select("#", ...) do
+    local text = select(i, ...)
+    if type(text) == "string" and text ~= "" then
+      return text
+    end
+  end
+end
+
+local function member(object, name)
+  local value = type(object) == "table" and object[name]
+  return value or nil
+end
+
+--- What an account is called.
+---@param account table Stripe's object, or its id alone
+---@return string? name
+function stripe.account_name(account)
+  return first_text(member(account.business_profile, "name"),
+    member(member(account.settings, "dashboard"), "display_name"),
+    member(account.company, "name"), account.email)
+end
+
+--- The account's id in a refusal: Stripe's 403 for a restricted key names the account it is for.
+---@param details commerce.Details
+---@return string? account
+function stripe.account_in_refusal(details)
+  return details.status == 403 and tostring(details):match("on account '(acct_%w+)'") or nil
+end
+
+return stripe

@@ -1,0 +1,159 @@
+-- Connect OAuth: the address a merchant is sent to, and the two calls a platform makes. Called by
+-- link and connection.grant.
+--
+-- Stripe's documentation, "Connect OAuth reference". The calls are signed with the platform's
+-- secret key in the Authorization header, as Stripe's own libraries do (stripe-node,
+-- resources/OAuth.ts): so the key stays a secret object, and the tokens in the answer are left out
+-- of it before it gets here. Neither call is ever sent twice: a code used a second time revokes all
+-- that came of it.
+
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
+local runtime = require "commerce.runtime"
+local stripe = require "commerce.stripe"
+
+local oauth = {}
+
+local BASE_URL, VARIABLE = "https://connect.stripe.com", "STRIPE_CONNECT_BASE"
+
+-- ---------------------------------------------------------------- the address
+
+local function escape(text)
+  return (text:gsub("[^%w%-_.~]", function(c)
+    return ("%%%02X"):format(c:byte())
+  end))
+end
+
+local function base_url(given)
+  local variable = os.getenv(VARIABLE)
+  return given or variable ~= "" and variable or BASE_URL
+end
+
+--- Where a merchant lets the platform in. The scope is always named: without one, Stripe's
+--- documentation and its libraries disagree about which it is.
+---@param request table client_id ("ca_..."), scope ("read_only" or "read_write"), state;
+---  redirect_uri: one of those in the platform's settings (the first of them if left out);
+---  base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe)
+---@return string url
+function oauth.authorize_url(request)
+  local parts = {}
+  local function add(name, value)
+    parts[#parts + 1] = name .. "=" .. escape(value)
+  end
+  add("response_type", "code")
+  add("client_id", request.client_id)
+  add("scope", request.scope)
+  if request.redirect_uri then
+    add("redirect_uri", request.redirect_uri)
+  end
+  add("state", request.state)
+  return (base_url(request.base_url):gsub("/+$", "")) .. "/oauth/authorize?"
+    .. table.concat(parts, "&")
+end
+
+-- ---------------------------------------------------------------- the calls
+
+---@class commerce.OAuth
+local methods = {}
+local oauth_mt = { __name = "commerce.OAuth", __index = methods }
+
+local OPTIONS = { base_url = "string", timeout = "number", connect_timeout = "number",
+  ca_file = "string" }
+
+--- Make ready to call as a platform.
+---@param key userdata its secret key, a `commerce.core` secret
+---@param options table? base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe);
+---  timeout, connect_timeout (seconds), ca_file
+---@return commerce.OAuth? client to be closed; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function oauth.open(key, options)
+  options = options or {}
+  errors.check_options(options, OPTIONS)
+  local transport = core.transport { connect_timeout = options.connect_timeout,
+    ca_file = options.ca_file }
+  local ok, session = pcall(core.session, { transport = transport, key = key, retries = 0,
+    version = stripe.version, base_url = base_url(options.base_url), timeout = options.timeout })
+  if ok then
+    return setmetatable({ transport = transport, session = session }, oauth_mt)
+  end
+  transport:close()
+  local wrong = tostring(session):match "bad option 'base_url': (.*)"
+  if not wrong or options.base_url then
+    error(session, 2)
+  end
+  return errors.fail("usage", ("%s must be a server's address (https://...): %s"):format(VARIABLE,
+    wrong))
+end
+
+--- Close its connections.
+function methods:close()
+  self.session:close()
+  self.transport:close()
+end
+
+local function post(self, path, form, kept)
+  local call = self.session:request { method = "POST", path = path, form = form,
+    projection = core.projection(kept) }
+  local response, message, details = runtime.await(self.transport, call)
+  local answer = response and json.decode(response.body)
+  if response and type(answer) ~= "table" then
+    return errors.fail("decode", ("POST %s: the answer is no object"):format(path))
+  end
+  return answer, message, details
+end
+
+local GRANT = { { "stripe_user_id", "string" }, { "livemode", "boolean" }, { "scope", "string" } }
+
+--- Exchange the code that a merchant came back with for access to the account. Sent once, whatever
+--- happens: where the answer is lost nobody knows whether the code was taken, and the merchant must
+--- be asked again.
+---@param code string "ac_..."
+---@return table? grant { stripe_user_id = "acct_...", livemode = boolean, scope }; nil on failure,
+---  with OAuth's error in details.code: "invalid_grant" (a code that is unknown, used, too old, or
+---  not for this key), "invalid_client" (a key that is unknown or revoked), ...
+---@return string? message
+---@return commerce.Details? details
+function methods:token(code)
+  local answer, message, details = post(self, "/oauth/token",
+    { { "grant_type", "authorization_code" }, { "code", code } },
+    { "stripe_user_id", "livemode", "scope" })
+  if not answer then
+    return nil, message, details
+  end
+  for _, field in ipairs(GRANT) do
+    if type(answer[field[1]]) ~= field[2] then
+      return errors.fail("decode", ("POST /oauth/token: the answer has no '%s'"):format(field[1]))
+    end
+  end
+  return answer
+end
+
+-- Stripe has one error for these: "client_id does not belong to you", "stripe_user_id does not
+-- exist or is not connected to your application" and a key of the other mode (its reference, "POST
+-- /oauth/deauthorize"). Its words tell the second one (stripe-ruby,
+-- test/stripe/stripe_client_test.rb).
+local function is_not_connected(details)
+  return details.code == "invalid_client"
+    and tostring(details):find("is not connected to stripe account", 1, true) ~= nil
+end
+
+--- End the platform's access to an account.
+---@param client_id string "ca_..."
+---@param account string "acct_..."
+---@return boolean? ended false if there was no access any more; nil on failure
+---@return string? message
+---@return commerce.Details? details
+function methods:deauthorize(client_id, account)
+  local answer, message, details = post(self, "/oauth/deauthorize",
+    { { "client_id", client_id }, { "stripe_user_id", account } }, { "stripe_user_id" })
+  if answer then
+    return true
+  elseif is_not_connected(details) then
+    return false
+  end
+  return nil, message, details
+end
+
+return oauth

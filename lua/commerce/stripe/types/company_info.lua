@@ -1,0 +1,89 @@
+-- Company info: GET /v1/account with GET /v1/balance.
+
+local decimal = require "commerce.base.decimal"
+local mapping = require "commerce.mapping"
+local v = require "commerce.mapping.values"
+
+-- Standard accounts keep most of `company` and `individual` from a platform: each has its fallback.
+local legal_name = v.with("company.name", "individual.first_name", "individual.last_name",
+  function(company, first, last)
+    if company and company ~= "" then
+      return company
+    elseif first and last then
+      return first .. " " .. last
+    end
+    return first or last
+  end)
+
+-- The account's country alone, when it gives no address at all.
+local addresses = v.with(
+  v.list(v.address("company.address", "Unknown"),
+    v.address("business_profile.support_address", "Unknown")),
+  "country",
+  function(list, country)
+    if #list == 0 and country then
+      list[1] = { type = "Unknown", country = country }
+    end
+    return list
+  end)
+
+-- Stripe gives three lists of { amount, currency }; the model wants one entry per currency.
+local BALANCES = { { "available", "available" }, { "pending", "pending" },
+  { "connect_reserved", "reserved" } }
+
+local function account_balances(...)
+  local lists, by_currency, result = { ... }, {}, {}
+  for i, names in ipairs(BALANCES) do
+    for _, part in ipairs(lists[i] or {}) do
+      local code = part.currency:upper()
+      local entry = by_currency[code]
+      if not entry then
+        entry = { currency = code }
+        by_currency[code], result[#result + 1] = entry, entry
+      end
+      entry[names[2]] = decimal.from_minor(part.amount, v.exponent(code))
+    end
+  end
+  table.sort(result, function(a, b)
+    return a.currency < b.currency
+  end)
+  return result
+end
+
+local function dashboard(account, livemode)
+  return { dashboard = "https://dashboard.stripe.com/" .. account
+    .. (livemode == false and "/test" or "") }
+end
+
+local function phone(path, kind)
+  return v.with(path, function(number)
+    return number and { number = number, type = kind } or nil
+  end)
+end
+
+local function web_link(path, kind)
+  return v.with(path, function(url)
+    return url and { type = kind, url = url } or nil
+  end)
+end
+
+return mapping "company_info" {
+  mapping.from { resource = "account", with = { balance = "balance" } },
+
+  companyName = v.first("business_profile.name", "settings.dashboard.display_name", "company.name",
+    "email", "id"),
+  commercePlatformRef = "id",
+  companyLegalName = legal_name,
+  addresses = addresses,
+  phoneNumbers = v.list(phone("business_profile.support_phone", "Primary"),
+    phone("company.phone", "Unknown")),
+  webLinks = v.list(web_link("business_profile.url", "Website"),
+    web_link("business_profile.support_url", "Unknown")),
+  baseCurrency = v.currency "default_currency",
+  accountBalances = v.with("balance.available", "balance.pending", "balance.connect_reserved",
+    account_balances),
+  -- an account has no livemode of its own; its balance tells
+  sourceUrls = v.with("id", "balance.livemode", dashboard),
+  createdDate = v.timestamp "created",
+  sourceModifiedDate = v.timestamp "created",
+}

@@ -1,0 +1,15 @@
+-- Payment methods, an addition of ours: the tender types that the account's charges were paid with.
+
+local mapping = require "commerce.mapping"
+local name_of = require "commerce.catalog.payment_method_names"
+local v = require "commerce.mapping.values"
+
+local KIND = "payment_method_details.type"
+
+return mapping "payment_methods" {
+  mapping.from { resource = "charges", distinct = true, where = KIND },
+
+  id = KIND,
+  name = v.with(KIND, name_of),
+  status = v.constant "Active",
+}

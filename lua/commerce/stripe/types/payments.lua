@@ -1,0 +1,66 @@
+-- Payments: a charge is one payment, a refund is one negative payment. Payment intents are none.
+
+local charge = require "commerce.stripe.charge"
+local mapping = require "commerce.mapping"
+local name_of = require "commerce.catalog.payment_method_names"
+local v = require "commerce.mapping.values"
+
+local function payment_method(path)
+  return v.ref { id = path, name = v.with(path, name_of) }
+end
+
+local CHARGE_STATUSES = { succeeded = true, pending = true, failed = true }
+
+local REFUND_STATUSES = {
+  succeeded = "Paid", pending = "Pending", requires_action = "Pending", failed = "Failed",
+  canceled = "Cancelled",
+}
+
+-- The released rest of an authorisation is booked as a refund, but nobody was paid back.
+local function is_payment(captured, reason, reporting_category)
+  return captured ~= false and reason ~= "expired_uncaptured_charge"
+    and reporting_category ~= "partial_capture_reversal"
+end
+
+return mapping "payments" {
+  id = "id",
+  currency = v.currency "currency",
+  paymentProvider = v.constant "Stripe",
+  createdDate = v.timestamp "created",
+  sourceModifiedDate = v.timestamp "created",
+
+  mapping.from {
+    resource = "charges",
+    fields = {
+      amount = v.money(v.with("status", "captured", "amount", "amount_captured", charge.amount),
+        "currency"),
+      status = v.with("status", "captured", "refunded", charge.status),
+      paymentMethodRef = payment_method "payment_method_details.type",
+      supplementalData = v.supplemental {
+        "customer", "payment_intent", "description", "failure_code", "failure_message",
+        "receipt_url", "application_fee_amount", "amount_refunded", "disputed",
+        "balance_transaction", "metadata",
+        brand = "payment_method_details.card.brand",
+        last4 = "payment_method_details.card.last4",
+        wallet = "payment_method_details.card.wallet.type",
+        status = v.unlisted("status", CHARGE_STATUSES),
+      },
+    },
+  },
+
+  mapping.from {
+    resource = "refunds",
+    expand = { "data.charge", "data.balance_transaction" },
+    where = v.with("charge.captured", "reason", "balance_transaction.reporting_category",
+      is_payment),
+    fields = {
+      amount = v.negated(v.money("amount", "currency")),
+      status = v.enum("status", REFUND_STATUSES, "Unknown"),
+      paymentMethodRef = payment_method "charge.payment_method_details.type",
+      supplementalData = v.supplemental {
+        charge = v.id "charge", "reason", "failure_reason", "metadata",
+        status = v.unlisted("status", REFUND_STATUSES),
+      },
+    },
+  },
+}

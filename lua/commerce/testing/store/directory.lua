@@ -1,0 +1,99 @@
+-- The part of the store contract about lists that are asked for with a query, and webhook
+-- consumers; see cases.lua.
+
+local assert = require "luassert"
+local busted = require "busted"
+local json = require "commerce.base.json"
+local query = require "commerce.query"
+
+local describe, it, before_each = busted.describe, busted.it, busted.before_each
+
+local NOW = "2026-03-01T08:00:00Z"
+
+--- Declare the cases.
+---@param db fun(): commerce.Store the store of the running case
+return function(db)
+  describe("find_companies", function()
+    before_each(function()
+      for i, tags in ipairs { '{"tier":"gold","eu-west":"yes"}', '{"tier":"tin"}' } do
+        assert(db():save_company { id = "k" .. i, name = "Find " .. i, tags = tags,
+          created = ("2030-01-0%dT00:00:00Z"):format(i) })
+      end
+    end)
+
+    local function found(options)
+      local dataset, tags = db():company_datasets()
+      local page = assert(db():find_companies {
+        query = assert(query.parse(dataset, options.query or "name~find")),
+        tags = options.tags and assert(query.parse(tags, options.tags)), limit = options.limit,
+        order_by = options.order and assert(query.order(dataset, options.order)),
+        offset = options.offset })
+      local ids = {}
+      for i, row in ipairs(page.rows) do
+        ids[i] = row.id
+      end
+      return table.concat(ids, " "), page.total
+    end
+
+    it("gives them newest first, a page at a time, with the total", function()
+      assert.equal("k2 k1", (found {}))
+      assert.same({ "k1", 2 }, { found { limit = 1, offset = 1 } })
+      assert.equal("k1 k2", (found { order = "name" }))
+    end)
+
+    it("finds them by their tags, in the same transaction of query and page", function()
+      assert.same({ "k1", 1 }, { found { tags = "tier=gold" } })
+      assert.equal("k1", (found { tags = "eu-west=yes&&tier!=tin" }))
+      assert.equal("k2", (found { tags = "tier~i" }))
+      assert.equal("", (found { query = "name=x", tags = "tier=gold" }))
+    end)
+
+    it("finds them by one of their connections", function()
+      assert.equal("", (found { query = "dataConnections.status=Linked&&name~find" }))
+      assert(db():add_connection { id = "kc", company_id = "k2", integration = "stripe-test",
+        status = "PendingAuth", created = NOW })
+      assert.equal("k2", (found { query = "name~find&&dataConnections.status=pendingauth" }))
+      assert.equal("k2", (found { query = "name~find&&dataConnections.id=kc" }))
+    end)
+  end)
+
+  describe("find_values", function()
+    it("compares values as it does rows", function()
+      local values = { { a = "x", n = 5, b = true }, { a = "Y'", n = 10 }, { a = "z", b = false } }
+      local dataset = query.dataset("Value", { a = "string", n = "integer", b = "boolean" })
+      local function found(text, options)
+        options = options or {}
+        options.query = text and assert(query.parse(dataset, text))
+        local page, letters = assert(db():find_values(values, options)), {}
+        for i, row in ipairs(page.rows) do
+          letters[i] = json.decode(row).a:sub(1, 1)
+        end
+        return table.concat(letters), page.total
+      end
+      assert.same({ "xYz", 3 }, { found() })
+      assert.equal("Y", (found "n>5"))
+      assert.equal("Y", (found "a=y'"))
+      assert.equal("x", (found "b=true"))
+      assert.equal("Yz", (found "b!=true"))
+      assert.same({ "Y", 3 }, { found(nil, { limit = 1, offset = 1 }) })
+      assert.equal("zxY", (found(nil, { order_by = query.order(dataset, "-a") })))
+    end)
+  end)
+
+  describe("webhook consumers", function()
+    local function consumer(id)
+      return { id = id, url = "https://example.com/" .. id, disabled = id == "w2",
+        event_types = { "read.completed" }, company_tags = {}, created = NOW }
+    end
+
+    it("are kept as they are, up to a number, and deleted", function()
+      assert.is_true(db():add_webhook_consumer(consumer "w1", 2))
+      assert.is_true(db():add_webhook_consumer(consumer "w2", 2))
+      assert.is_false(db():add_webhook_consumer(consumer "w3", 2))
+      assert.same({ consumer "w1", consumer "w2" }, db():webhook_consumers())
+      assert.is_true(db():delete_webhook_consumer "w1")
+      assert.is_false(db():delete_webhook_consumer "w1")
+      assert.same({ consumer "w2" }, db():webhook_consumers())
+    end)
+  end)
+end
