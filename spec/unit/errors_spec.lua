@@ -3,6 +3,8 @@
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"
 
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
 local function here()
   return debug.getinfo(2, "l").currentline
 end
@@ -32,6 +34,88 @@ describe("errors.refuse", function()
   it("leaves a message with a percent sign as it is", function()
     local _, message = pcall(errors.refuse, "100% wrong")
     assert.truthy(message:find("100% wrong", 1, true))
+  end)
+end)
+
+describe("a failure", function()
+  local function throw()
+    errors.throw("http", "no such charge", { status = 404 })
+  end
+
+  it("is raised with all that is known of it", function()
+    local ok, raised = pcall(throw)
+    assert.same({ false, true, "http", "no such charge", 404 },
+      { ok, errors.is_failure(raised), raised.kind, raised.message, raised.status })
+    assert.equal("no such charge", tostring(raised))
+  end)
+
+  it("becomes nil, message, failure at the edge", function()
+    local value, message, failure = errors.protect(throw)()
+    assert.is_nil(value)
+    assert.same({ "no such charge", 404 }, { message, failure.status })
+    assert.same({ nil, "no such charge", failure }, { errors.catch(throw) })
+  end)
+
+  it("is told from results, of which none is lost, and from a nil among them", function()
+    local all = errors.protect(function(...)
+      return ...
+    end)
+    assert.same({ 6, 1, nil, 3, nil, false, nil },
+      { select("#", all(1, nil, 3, nil, false, nil)), all(1, nil, 3, nil, false, nil) })
+    assert.same({ 3, nil, "none", nil },
+      { select("#", errors.must(nil, "none", nil)), errors.must(nil, "none", nil) })
+  end)
+
+  it("is not a mistake of the program, nor an interrupt", function()
+    for _, raised in ipairs { "bad argument", "interrupted!", { kind = "http" } } do
+      local ok, again = pcall(errors.protect(error), raised, 0)
+      assert.is_false(ok)
+      assert.equal(raised, again)
+    end
+  end)
+
+  it("is made of what a store or the core returned", function()
+    local core = require "commerce.core"
+    for _, given in ipairs {
+      { { nil, "disk full", { kind = "output", code = "full" } }, "output", "full" },
+      { { core.secret "" }, "auth" },
+      { { nil, "it broke", "somehow" }, "store" },
+    } do
+      local message, failure = select(2, errors.catch(errors.must, unpack(given[1], 1, 3)))
+      assert.equal(given[1][2], message)
+      assert.same({ true, given[2], given[3] },
+        { errors.is_failure(failure), failure.kind, failure.code })
+    end
+  end)
+
+  it("says at which operation, when it is raised again", function()
+    local caught = select(3, errors.catch(throw))
+    local message, failure = select(2, errors.catch(errors.rethrow, caught, "refund"))
+    assert.same({ "refund: no such charge", "refund: no such charge", 404 },
+      { message, failure.message, failure.status })
+    assert.equal("no such charge", caught.message)
+  end)
+
+  it("passes where something must be closed first, as results do", function()
+    local closed = 0
+    local function close()
+      closed = closed + 1
+    end
+    assert.same({ 1, nil, 3 }, { errors.finally(function() return 1, nil, 3 end, close) })
+    assert.has_error(function()
+      errors.finally(error, close)
+    end)
+    assert.equal("no such charge", (select(2, errors.catch(errors.finally, throw, close))))
+    assert.equal(3, closed)
+  end)
+
+  it("can pass over a yield", function()
+    local thread = coroutine.wrap(errors.protect(function()
+      coroutine.yield(1)
+      throw()
+    end))
+    assert.equal(1, thread())
+    assert.equal("no such charge", (select(2, thread())))
   end)
 end)
 

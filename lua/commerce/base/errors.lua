@@ -1,57 +1,165 @@
--- Run-time failures: what `nil, message, details` carries in its third place.
--- Called by every module; requires only a leaf helper.
+-- Failures: one class for all that goes wrong at run time. Inside the library a failure is raised;
+-- at the public edge `protect` turns it into `nil, message, failure`.
 
 local suggest = require "commerce.base.suggest"
 
 local errors = {}
 
----@class commerce.Details
+---@class commerce.Failure tostring() gives the message
 ---@field kind string transport, tls, http, auth, decode, mapping, hook, store, output, usage,
----  script, cancelled; incomplete: a sync that was to be `strict` could not read everything;
----  missing: there is no such company or connection; state: a connection's status does not allow it
+---  script, cancelled; incomplete: a sync with `strict` could not read everything; missing: the
+---  company or connection does not exist; state: the connection's status does not allow this
 ---@field message string one line, lower case, without secrets
 ---@field hint string? what the reader can do about it
 ---@field status integer? HTTP status
----@field code string? the source's own error code
----@field param string? the parameter the source complains of
----@field request_id string? the source's id of the failed request
+---@field code string? Stripe's error code, or one for programs
+---@field param string? the parameter that Stripe complains of
+---@field request_id string? Stripe's id of the failed request
 ---@field retryable boolean? whether the same call may succeed later
+---@field fatal boolean? whether work on other parts must not continue
 ---@field place string? of a failure that an iterator raised: "script.lua:12"; not in the message
 
-local details_mt = { __name = "commerce.Details" }
+---@alias commerce.Details commerce.Failure
 
-function details_mt:__tostring()
-  return (self.place and self.place .. ": " or "") .. self.message
+local Failure = { __name = "commerce.Failure" }
+
+function Failure:__tostring()
+  return (self.place and self.place .. ": " or "") .. tostring(self.message)
 end
 
---- Build the failure triple of a run-time error.
----@param kind string see `commerce.Details`
----@param message string one line that names what was wrong
----@param fields table? further fields of the details
+--- Whether a value is a failure, made here or by the C core.
+---@param value any
+---@return boolean
+function errors.is_failure(value)
+  if type(value) ~= "table" then
+    return false
+  end
+  local class = getmetatable(value)
+  -- the core's class does not show itself
+  return class == Failure or class == false and type(rawget(value, "kind")) == "string"
+end
+
+local function new(kind, message, fields)
+  local failure = {}
+  for name, value in pairs(fields or {}) do
+    failure[name] = value
+  end
+  failure.kind, failure.message = kind, message
+  return setmetatable(failure, Failure)
+end
+
+--- Raise a failure.
+---@param kind string see `commerce.Failure`
+---@param message string one line: what failed, why, and what to do
+---@param fields table? further fields of the failure
+function errors.throw(kind, message, fields)
+  error(new(kind, message, fields), 0)
+end
+
+--- Build the triple of a failure, for a function that returns its failures.
+---@param kind string see `commerce.Failure`
+---@param message string one line: what failed, why, and what to do
+---@param fields table? further fields of the failure
 ---@return nil
 ---@return string message
----@return commerce.Details details
+---@return commerce.Failure failure
 function errors.fail(kind, message, fields)
-  local details = {}
-  for name, value in pairs(fields or {}) do
-    details[name] = value
+  return nil, message, new(kind, message, fields)
+end
+
+--- Raise what a function returned as `nil, message, details`, such as one of the C core or of a
+--- store; give anything else on as it is. A `nil` without details is a result.
+---@param value any
+---@param message any
+---@param details any
+---@param ... any further results
+---@return any ... what was given
+function errors.must(value, message, details, ...)
+  if value == nil and details ~= nil then
+    local fields = type(details) == "table" and details or {}
+    error(new(fields.kind or "store", tostring(message), fields), 0)
   end
-  details.kind, details.message = kind, message
-  return nil, message, setmetatable(details, details_mt)
+  return value, message, details, ...
+end
+
+--- Raise again what was caught. A failure gets the operation's name before its message.
+---@param raised any
+---@param prefix string? what was being done
+function errors.rethrow(raised, prefix)
+  if prefix and errors.is_failure(raised) then
+    error(new(raised.kind, ("%s: %s"):format(prefix, raised.message), raised), 0)
+  end
+  error(raised, 0)
+end
+
+-- What `pcall` gave, with a raised failure as results. Mistakes of a program and interrupts are
+-- texts, and stay raised.
+local function returned(ok, raised, ...)
+  if ok then
+    return raised, ...
+  elseif errors.is_failure(raised) then
+    return nil, raised.message, raised
+  end
+  error(raised, 0)
+end
+
+--- Make a function return its failures: at the public edge, where a user calls the library.
+---@param call function
+---@return function protected gives all results of `call`, or nil, message, failure
+function errors.protect(call)
+  return function(...)
+    return returned(pcall(call, ...))
+  end
+end
+
+--- Call a function whose failure the caller handles.
+---@param call function
+---@param ... any its arguments
+---@return any ... its results; nil, message, failure if it raised a failure
+function errors.catch(call, ...)
+  return returned(pcall(call, ...))
+end
+
+--- Make the methods of a class return their failures.
+---@param class table<string, function>
+---@param raising table<string, boolean>? names of methods that raise, such as iterators
+function errors.protect_methods(class, raising)
+  for name, method in pairs(class) do
+    if type(method) == "function" and not (raising and raising[name])
+      and name:sub(1, 2) ~= "__" then
+      class[name] = errors.protect(method)
+    end
+  end
+end
+
+local function finished(cleanup, ok, ...)
+  cleanup()
+  if not ok then
+    error(..., 0)
+  end
+  return ...
+end
+
+--- Call a function, then another one, whether or not the first one raised.
+---@param work function
+---@param cleanup function
+---@return any ... the results of `work`
+function errors.finally(work, cleanup)
+  return finished(cleanup, pcall(work))
 end
 
 --- Put an operation's name before a failure's message, keeping its details.
 ---@param prefix string what was being done
 ---@param message string
----@param details commerce.Details?
+---@param details commerce.Failure?
 ---@return nil
 ---@return string message
----@return commerce.Details? details
+---@return commerce.Failure? details
 function errors.prefix(prefix, message, details)
   return nil, prefix .. ": " .. tostring(message), details
 end
 
---- Whether a raised error is the interpreter's own answer to Ctrl-C, which nobody may swallow.
+--- Whether a raised error is the interpreter's own answer to Ctrl-C, which nothing may swallow.
 ---@param raised any
 ---@return boolean
 function errors.is_interrupt(raised)
@@ -101,16 +209,17 @@ function errors.place()
   end
 end
 
---- Raise a run-time failure, for iterators: no loop may end early in silence. What is raised says
---- where the loop stands.
+--- Raise a failure out of an iterator: no loop may end early in silence. The failure names the line
+--- of the loop.
 ---@param message string
----@param details commerce.Details?
+---@param details commerce.Failure?
 function errors.raise(message, details)
   if type(details) ~= "table" then
     errors.refuse("%s", message)
   end
-  details.place = errors.place()
-  error(details, 0)
+  local failure = new(details.kind, details.message or message, details)
+  failure.place = errors.place()
+  error(failure, 0)
 end
 
 --- Raise about a mistake in the user's code, naming its file and line whatever lies in between.
