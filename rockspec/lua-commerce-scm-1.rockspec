@@ -164,6 +164,7 @@ build = {
     ["commerce.model.check"] = "lua/commerce/model/check.lua",
     ["commerce.model"] = "lua/commerce/model/init.lua",
     ["commerce.model.optional"] = "lua/commerce/model/optional.lua",
+    ["commerce.model.record"] = "lua/commerce/model/record.lua",
     ["commerce.model.shape"] = "lua/commerce/model/shape.lua",
     ["commerce.model.sql_words"] = "lua/commerce/model/sql_words.lua",
     ["commerce.model.standard"] = "lua/commerce/model/standard.lua",

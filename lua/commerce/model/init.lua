@@ -1,9 +1,8 @@
 -- The data types: those of the Commerce model (model/standard.lua) and a user's own. They drive
 -- validation, the JSON of a stored record, the SQL columns and the query language.
--- Called by mapping, store, query and cli; requires its shapes and leaf helpers.
 
-local errors = require "commerce.base.errors"
 local optional = require "commerce.model.optional"
+local record = require "commerce.model.record"
 local shape = require "commerce.model.shape"
 local standard = require "commerce.model.standard"
 local suggest = require "commerce.base.suggest"
@@ -38,27 +37,14 @@ local concat = table.concat
 ---@field field string the dotted path in the record: "paymentMethodRef.id"
 ---@field kind string the field's kind
 
--- What was found, without its content: a record's values are personal data.
-local function describe(value)
-  return value == nil and "nothing" or type(value)
-end
-
 -- ---------------------------------------------------------------- types
 
 local order, aliases = {}, {}
 
--- The last member of every stored record. It is stamped by the store, which knows when the rest of
--- the record last changed, and so is left out when records are compared.
-local STAMP = "modifiedDate"
-
 local function new_type(name, title, key, fields)
   local data_type = { name = name, title = title, key = key, shape = shape.new(fields) }
   data_type.columns = shape.columns(data_type.shape)
-  local write_members = shape.members_writer(data_type.shape, STAMP)
-  data_type.encode = function(record)
-    local out = { "{" }
-    return concat(out, "", 1, write_members(out, 1, record))
-  end
+  data_type.encode = record.encoder(data_type.shape)
   return data_type
 end
 
@@ -78,12 +64,6 @@ end
 
 -- ---------------------------------------------------------------- types of a user's own
 
--- What every record ends with: the store marks and stamps it there.
-local ENDING = {
-  { "metadata", shape.object { { "isDeleted", "boolean" } } },
-  { "createdDate", "datetime" }, { "sourceModifiedDate", "datetime" }, { STAMP, "datetime" },
-}
-
 --- A data type of a user's own, which the store has to be told of before records are written.
 ---@param name string
 ---@param fields table[] as the shapes take them; those of every record's end are added
@@ -92,7 +72,7 @@ local ENDING = {
 ---@return commerce.DataType
 function model.new(name, fields, title, key)
   local all, ending = { { "id", "string", required = true } }, { id = true }
-  for _, field in ipairs(ENDING) do
+  for _, field in ipairs(record.ENDING) do
     ending[field[1]] = true
   end
   for _, field in ipairs(fields) do
@@ -100,7 +80,7 @@ function model.new(name, fields, title, key)
       all[#all + 1] = field
     end
   end
-  for _, field in ipairs(ENDING) do
+  for _, field in ipairs(record.ENDING) do
     all[#all + 1] = field
   end
   local data_type = new_type(name, title or name, key or "custom-" .. name, all)
@@ -163,76 +143,8 @@ function model.find(name, own)
     suggest.text(name, names))
 end
 
-local function words_of(values)
-  local words = {}
-  for word in pairs(values) do
-    words[#words + 1] = word
-  end
-  table.sort(words)
-  return concat(words, ", ")
-end
-
--- What helps against the mistakes that are made most.
-local HINTS = {
-  ["decimal string"] = "; tonumber(…) makes a number of a text",
-  ["map string"] = "; it is a table, such as { content = { shop = { … } } }",
-}
-
---- Write a record as canonical JSON without its modifiedDate and without the closing brace; the
---- store adds both with `model.stamp`. Fields are checked against the model on the way.
----@param data_type commerce.DataType
----@param record table
----@return string? body nil on failure
----@return string? message names the field and what was wrong with it
-function model.encode(data_type, record)
-  local ok, result = errors.try(data_type.encode, record)
-  if ok then
-    return result
-  elseif type(result) ~= "table" then
-    return nil, tostring(result)
-  end
-  local wanted, got = result.wanted, describe(result.got)
-  if wanted == "enum" then
-    wanted = "one of " .. words_of(result.values)
-    got = got == "string" and "another word" or got
-  end
-  return nil, ("field %s: %s expected, got %s%s"):format(result.field, wanted, got,
-    HINTS[wanted .. " " .. got] or "")
-end
-
-local STAMP_START = '"' .. STAMP .. '":"'
-
---- Complete a body from `model.encode` with the date of its last change.
----@param body string
----@param modified string YYYY-MM-DDTHH:MM:SSZ
----@return string data
-function model.stamp(body, modified)
-  return body .. (body == "{" and "" or ",") .. STAMP_START .. modified .. '"}'
-end
-
-local SOURCE_MODIFIED_END = '"sourceModifiedDate":"([^"]*)"'
-
---- A body whose sourceModifiedDate is not older than that of stored data: an event told of a change
---- that the object itself does not date.
----@param body string from `model.encode`
----@param data string from `model.stamp`
----@return string body
-function model.keep_newest(body, data)
-  local new = body:match(SOURCE_MODIFIED_END .. "$")
-  local old = data:match(SOURCE_MODIFIED_END .. "," .. STAMP_START .. '[^"]*"}$')
-  if new and old and old > new then
-    return body:sub(1, -#new - 2) .. old .. '"'
-  end
-  return body
-end
-
---- Whether stored data is this body with some modifiedDate.
----@param data string from `model.stamp`
----@param body string from `model.encode`
----@return boolean
-function model.same(data, body)
-  return #data == #model.stamp(body, "YYYY-MM-DDTHH:MM:SSZ") and data:sub(1, #body) == body
-    and data:find(STAMP_START, #body + 1, true) ~= nil
-end
+--- Write a record of a data type as a body (see model/record.lua), checked on the way.
+---@type fun(data_type: commerce.DataType, values: table): string?, string?
+model.encode = record.encode
 
 return model

@@ -1,84 +1,77 @@
 -- Writing a page that was read: records, checkpoint and kept sources together or not at all. A
--- record whose content did not change is not written. Methods of a store, part of its contract.
--- Called by the SQL stores; failures are raised as in connection.lua.
+-- record whose content did not change is not written. Methods of a store, part of its contract;
+-- failures are raised as in connection.lua.
 
 local change_log = require "commerce.store.change_log"
 local json = require "commerce.base.json"
-local model = require "commerce.model"
+local record = require "commerce.model.record"
 local types = require "commerce.store.types"
 local writing = require "commerce.store.writing"
 
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
 local pages = {}
 
-local function stored_data(db, data_type, connection_id, records)
-  local ids, stored = {}, {}
-  for i, record in ipairs(records) do
-    ids[i] = record.id
-  end
-  local rows = db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
-    .. "AND id IN (SELECT value FROM json_each(?))"):format(data_type.name),
-    connection_id, json.strings(ids))
-  for _, row in ipairs(rows) do
+-- The stored data of some records by id; `condition` may leave some out.
+local function stored_data(db, data_type, connection_id, ids, condition)
+  local stored = {}
+  for _, row in ipairs(db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
+    .. "AND id IN (SELECT value FROM json_each(?))%s"):format(data_type.name, condition or ""),
+    connection_id, json.strings(ids))) do
     stored[row.id] = row.data
   end
   return stored
 end
 
+local UPDATE = "UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?"
+
 -- Two records of one id in one page: the later one counts, as it would over two pages.
-local DELETED = ',"metadata":{"isDeleted":true}'
-local MARKED = DELETED .. '(,"modifiedDate":"[^"]*"})$'
-
--- Made anew from what was kept, a record that the source deleted is still deleted.
-local function with_mark(body, old)
-  local plain, marked = old:gsub(MARKED, "%1")
-  if marked == 0 then
-    return body, false
+local function write_records(db, data_type, connection_id, entries, now, remade)
+  local created, changed, unchanged, marks, ids = {}, {}, 0, 0, {}
+  for i, entry in ipairs(entries) do
+    ids[i] = entry.id
   end
-  return model.keep_newest(body, plain) .. DELETED, true
-end
-
-local function write_records(db, data_type, connection_id, records, now, remade)
-  local created, changed, unchanged, marks = {}, {}, 0, 0
-  local stored = stored_data(db, data_type, connection_id, records)
+  local stored = stored_data(db, data_type, connection_id, ids)
   local insert = ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)")
     :format(data_type.name)
-  local update = ("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?")
-    :format(data_type.name)
-  for _, record in ipairs(records) do
-    local old, body = stored[record.id], record.body
-    if old and remade then
-      local marked
-      body, marked = with_mark(body, old)
-      marks = marks + (marked and 1 or 0)
-    end
-    if not old then
-      stored[record.id] = model.stamp(body, now)
-      db:run(insert, connection_id, record.id, stored[record.id])
-      created[#created + 1] = record.id
-    elseif model.same(old, body) then
+  local update = UPDATE:format(data_type.name)
+  for _, entry in ipairs(entries) do
+    local id, old = entry.id, stored[entry.id]
+    local data, marked = record.renewed(old, entry.body, now, remade)
+    marks = marks + (marked and 1 or 0)
+    if not data then
       unchanged = unchanged + 1
+    elseif old then
+      db:run(update, data, connection_id, id)
+      changed[#changed + 1] = id
     else
-      body = model.keep_newest(body, old)
-      if model.same(old, body) then
-        unchanged = unchanged + 1
-      else
-        stored[record.id] = model.stamp(body, now)
-        db:run(update, stored[record.id], connection_id, record.id)
-        changed[#changed + 1] = record.id
-      end
+      db:run(insert, connection_id, id, data)
+      created[#created + 1] = id
     end
+    stored[id] = data or old
   end
   return created, changed, unchanged, marks
 end
 
+local BATCH = 500 -- records that are marked at once, so that memory stays flat
+
+local function delete_batch(db, data_type, connection_id, ids, now, deleted)
+  local stored = stored_data(db, data_type, connection_id, ids,
+    " AND metadata_is_deleted IS NOT 1")
+  local update = UPDATE:format(data_type.name)
+  for _, id in ipairs(ids) do
+    if stored[id] then
+      db:run(update, record.mark_deleted(stored[id], now), connection_id, id)
+      deleted[#deleted + 1], stored[id] = id, nil
+    end
+  end
+end
+
 local function delete_records(db, data_type, connection_id, ids, now)
-  -- edited as text: reading and writing the record here would round its longest numbers
   local deleted = {}
-  for i, row in ipairs(db:all(("UPDATE %s SET data = json_set(json_remove(data, '$.modifiedDate'), "
-    .. "'$.metadata', json('{\"isDeleted\":true}'), '$.modifiedDate', ?) WHERE connection_id = ? "
-    .. "AND id IN (SELECT value FROM json_each(?)) AND metadata_is_deleted IS NOT 1 RETURNING id")
-    :format(data_type.name), now, connection_id, json.strings(ids))) do
-    deleted[i] = row.id
+  for first = 1, #ids, BATCH do
+    delete_batch(db, data_type, connection_id,
+      { unpack(ids, first, math.min(first + BATCH - 1, #ids)) }, now, deleted)
   end
   return deleted
 end

@@ -1,9 +1,9 @@
--- Fresh records against stored ones: what of a record differs, by the names of its fields. Their
--- values are personal data and are never told. Called by verify.
+-- Fresh records against stored ones: which fields of a record differ, by name. Their values are
+-- personal data and are never reported.
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
-local model = require "commerce.model"
+local record = require "commerce.model.record"
 
 local compare = {}
 
@@ -67,11 +67,11 @@ end
 ---@return string[]? fields nil if nothing does
 function compare.whole(data, body)
   -- an event may have dated the stored record; a fresh object does not know of it
-  body = model.keep_newest(body, data)
-  if model.same(data, body) then
+  body = record.keep_newest(body, data)
+  if record.same(data, body) then
     return nil
   end
-  local stored, fresh = json.decode(data), json.decode(body .. "}")
+  local stored, fresh = json.decode(data), record.decode(body)
   if type(stored) ~= "table" then
     return { FORM }
   end
@@ -82,28 +82,22 @@ end
 
 -- ---------------------------------------------------------------- money
 
---- A stored transaction's amount, digit by digit, and its currency.
----@param id string
----@param data string as it is stored
+--- A transaction's amount, digit by digit, and its currency.
+---@param text string as it is stored, or a body
 ---@return string amount in major units
 ---@return string currency
-function compare.money(id, data)
-  -- written by us, it begins like this; a double would round amounts of more than 15 digits
-  local start = '{"id":' .. json.string(id) .. ',"totalAmount":'
-  if data:sub(1, #start) == start then
-    local amount, currency = data:match('^(%-?[%d%.]+),"currency":"(%u%u%u)"', #start + 1)
-    if amount then
-      return amount, currency
-    end
+function compare.money(text)
+  -- as text: a double would round amounts of more than 15 digits
+  local amount = record.member(text, "totalAmount") or "0"
+  if not amount:find "^%-?[%d%.]+$" then
+    amount = decimal.tostring(tonumber(amount) or 0) or "0"
   end
-  local record = json.decode(data)
-  record = type(record) == "table" and record or {}
-  local amount = type(record.totalAmount) == "number" and record.totalAmount or 0
-  return decimal.tostring(amount) or "0", tostring(record.currency)
+  local currency = record.member(text, "currency")
+  return amount, tostring(currency and json.decode(currency))
 end
 
 local function money_fields(entry, data)
-  local amount, currency = compare.money(entry.id, data)
+  local amount, currency = compare.money(data)
   local names = {}
   if amount ~= decimal.tostring(entry.record.totalAmount or 0) then
     names[1] = "totalAmount"

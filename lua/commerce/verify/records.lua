@@ -86,7 +86,7 @@ local function currency_of(consumer, entry)
   elseif entry.record then
     return entry.record.currency
   end
-  return (select(2, compare.money(entry.id, entry.body .. "}")))
+  return (select(2, compare.money(entry.body)))
 end
 
 -- What is wrong with the stored record of an entry; nil if nothing is.
