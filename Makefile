@@ -59,12 +59,18 @@ $(foreach runtime,lua5.4 luajit,$(eval $(call runtime_rules,$(runtime))))
 build/commerce: Makefile
 	@mkdir -p $(@D)
 	@printf '%s\n' '#!/bin/sh' \
-	  '# Runs the checkout it stands in; LUA=luajit picks the runtime.' \
-	  'root=$$(dirname "$$(dirname "$$(readlink -f "$$0")")")' \
+	  '# Runs the checkout it stands in; LUA=luajit picks the runtime. It starts no other program, since' \
+	  '# scripts call it often.' \
+	  'case $$0 in */*) self=$$0;; *) self=./$$0;; esac' \
+	  'while [ -L "$$self" ]; do' \
+	  '  link=$$(readlink "$$self")' \
+	  '  case $$link in /*) self=$$link;; *) self=$${self%/*}/$$link;; esac' \
+	  'done' \
+	  'root=$$(cd "$${self%/*}/.." && pwd)' \
 	  'if [ -z "$$LUA" ]; then' \
 	  '  if [ -e "$$root/build/lua5.4/commerce/core.so" ]; then LUA=lua5.4; else LUA=luajit; fi' \
 	  'fi' \
-	  'case $$(basename "$$LUA") in luajit*) dir=luajit;; *) dir=lua5.4;; esac' \
+	  'case $${LUA##*/} in luajit*) dir=luajit;; *) dir=lua5.4;; esac' \
 	  'unset LUA_PATH_5_4 LUA_CPATH_5_4' \
 	  'LUA_PATH="$$root/lua/?.lua;$$root/lua/?/init.lua;;"' \
 	  'LUA_CPATH="$$root/build/$$dir/?.so;;"' \
@@ -117,7 +123,8 @@ NODE := $(if $(shell command -v npm),,nodejs npm)
 
 test: TOOLS = $(NODE)
 test: packages
-	@$(MAKE) --no-print-directory all c-tests sdks
+	@$(MAKE) --no-print-directory all c-tests
+	@$(MAKE) --no-print-directory sdks || echo "npm failed: only the spec that drives Codat's clients needs it" >&2
 	@spec/support/run-tests
 
 # ---------------------------------------------------------------- testing
