@@ -14,8 +14,8 @@ local function contents(path)
   return text
 end
 
-local function readme()
-  return contents "README.md"
+local function readme(room)
+  return contents(room and "lua/commerce/" .. room .. "/README.md" or "README.md")
 end
 
 -- The rows of the table of value functions, from the functions' own comments, as they are exported.
@@ -119,7 +119,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
   end)
 
   it("has a row for every hook there is, with what it gets", function()
-    local text = readme():match "\n## Hooks\n(.-)\n## "
+    local text = readme("hooks"):match "\n## Declaring hooks\n(.-)\n## "
     local rows = {}
     for name, with in text:gmatch "\n| `([%l_]+)` |[^|]+| `([%l_, ]+)` |" do
       rows[#rows + 1] = name .. "(" .. with .. ")"
@@ -143,7 +143,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 
   it("names what a hook's context has, all of it", function()
     local source = contents "lua/commerce/hooks/context.lua"
-    local text = readme():match "\n%- `context` has (.-)\n\n"
+    local text = readme("hooks"):match "\n%- `context` has (.-)\n\n"
     local fields, methods = text:match "^(.-)%. (.*)$"
     local function names(of, pattern)
       local list = {}

@@ -5,7 +5,7 @@
 local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
-local fetch = require "commerce.sync.fetch"
+local fetch = require "commerce.account.fetch"
 local hooks = require "commerce.hooks.registry"
 local keys = require "commerce.account.keys"
 local lifecycle = require "commerce.app.lifecycle"

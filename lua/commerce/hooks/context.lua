@@ -1,8 +1,8 @@
--- What a hook is given beside its record: where in the sync it is, the way to Stripe through the
--- same session, and the way to other stores. Called by sync.hooking.
+-- What a hook gets beside its record: where in the sync it is called, access to Stripe through the
+-- same session, and access to other stores.
 
 local errors = require "commerce.base.errors"
-local fetch = require "commerce.sync.fetch"
+local fetch = require "commerce.account.fetch"
 
 local context = {}
 
@@ -10,7 +10,7 @@ local context = {}
 ---@field connection commerce.Connection
 ---@field account string Stripe's account id
 ---@field mode "test"|"live"
----@field options table what the sync was asked for: types, since, before, full
+---@field options table the options of the sync: types, since, before, full
 ---@field type string? the data type at hand
 ---@field resource string? the Stripe resource at hand
 local methods = {}
@@ -18,12 +18,13 @@ local context_mt = { __name = "commerce.HookContext", __index = methods }
 
 --- Make the context of a run.
 ---@param connection commerce.Connection
----@param options table what the sync was asked for
+---@param options table the options of the sync
+---@param router commerce.hooks.Router carries what `route` and `copy` send
 ---@return commerce.HookContext
-function context.new(connection, options)
+function context.new(connection, options, router)
   return setmetatable({
     connection = connection, account = connection.account, options = options,
-    mode = connection.integration.mode,
+    mode = connection.integration.mode, _router = router,
   }, context_mt)
 end
 
@@ -64,24 +65,18 @@ local function store_of(target)
   return store
 end
 
---- In a before_record hook: the record at hand goes to another store instead of this one.
+--- In a before_record hook: store the record at hand in another store instead of this one.
 ---@param target commerce.App|commerce.Store
 function methods:route(target)
   check_self(self, "route")
-  self:copy(target)
-  self._entry.routed = true
+  self._router:send(store_of(target), true)
 end
 
---- In a before_record hook: the record at hand goes to another store, too.
+--- In a before_record hook: store the record at hand in another store, too.
 ---@param target commerce.App|commerce.Store
 function methods:copy(target)
   check_self(self, "copy")
-  local store = store_of(target)
-  if not self._entry then
-    errors.refuse("a record can be sent to another store by a before_record hook only")
-  end
-  self._entry.targets = self._entry.targets or {}
-  self._entry.targets[store] = true
+  self._router:send(store_of(target), false)
 end
 
 return context

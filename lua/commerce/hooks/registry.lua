@@ -1,14 +1,14 @@
--- Hooks: a user's functions at named places of a sync. This file knows their names, keeps them in
--- the order of their declaration, and is the one place where they are called: what one raises goes
--- no further than `hooks.call`. Called by commerce (init), connection and sync.
+-- The hooks that users declare: functions at named places of a sync. Knows the places, checks and
+-- keeps the declarations in their order, and calls a hook (`hooks.call`, the boundary that nothing
+-- raised by a hook crosses).
 
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"
 
 local hooks = {}
 
---- The places, in the order in which a sync comes by, and what a hook there gets. `whole`: it
---- concerns the run as a whole, so that it takes no data type.
+--- The places in the order in which a sync reaches them, and the arguments of a hook there.
+--- `whole`: the event concerns the whole run, not one data type.
 hooks.EVENTS = {
   { name = "before_sync", arguments = { "context" }, whole = true },
   { name = "before_type", arguments = { "type", "context" } },
@@ -23,7 +23,7 @@ hooks.EVENTS = {
   { name = "after_sync", arguments = { "report", "context" }, whole = true },
 }
 
-local DEFAULT_EVENT = "before_record" -- of a name that is a data type alone
+local DEFAULT_EVENT = "before_record" -- of a name that is only a data type
 
 local events, event_names = {}, {}
 for i, event in ipairs(hooks.EVENTS) do
@@ -37,9 +37,9 @@ end
 ---@field run function
 ---@field at string "file:line" of the function
 ---@field order integer
----@field stop boolean whether the run stops when it fails
----@field source boolean|string[] of a before_record hook: whether it gets the source object, or
----  which of its paths
+---@field stop boolean whether the run ends when the hook fails
+---@field source boolean|string[] of a before_record hook: whether it gets the source object, or the
+---  paths that it gets of it
 
 -- ---------------------------------------------------------------- declaring
 
@@ -59,7 +59,7 @@ local function split(name)
   return type_name or name, event or DEFAULT_EVENT
 end
 
--- The data type and the event that a name stands for; nil and what is wrong with it.
+-- The data type and the event of a hook's name; nil and what is wrong with the name.
 local function parse(name, mappings)
   if type(name) ~= "string" then
     return nil, "a hook's name expected, such as \"payments\" or \"payments:change\", got "
@@ -101,8 +101,7 @@ local function check_source(source, event)
   end
 end
 
--- A hook that names its second parameter wants the source object. Whoever does not, spares its
--- decoding.
+-- A hook without a second parameter does not get the source object, which saves its decoding.
 local function wants_source(run, source)
   if source ~= nil then
     return source
@@ -116,25 +115,26 @@ local function place_of(run)
   return ("%s:%d"):format((info.source:gsub("^[@=]", "")), info.linedefined)
 end
 
+---@class commerce.hooks.Registry
 local methods = {}
 local registry_mt = { __name = "commerce.hooks.registry", __index = methods }
 
-local declared = 0 -- hooks of all registries, so that their order is that of their declaration
+local declared = 0 -- counts the hooks of all registries: their order is that of declaration
 
---- Hooks of one connection, or of all.
----@param above table? the registry whose hooks count here, too
----@return table registry
+--- Make a registry: of one connection, or of all.
+---@param above commerce.hooks.Registry? the registry whose hooks count here, too
+---@return commerce.hooks.Registry
 function hooks.new(above)
   return setmetatable({ above = above, list = {} }, registry_mt)
 end
 
---- Declare a hook. Raises at the user's line for what cannot be one.
----@param mappings commerce.Mappings knows the data types there are
+--- Declare a hook. Raises at the user's line if the declaration is wrong.
+---@param mappings commerce.Mappings knows the data types
 ---@param name string "payments", "payments:change", "change", "after_sync", …
 ---@param run function
----@param options table? on_error: "skip" (what failed is left out and counted) or "stop" (so is
----  the run); source, of before_record: true (the default where the function has a second
----  parameter), false, or a list of the paths it reads, which is faster
+---@param options table? on_error: "skip" (the failed record is left out and counted) or "stop"
+---  (the run ends, too); source, of before_record: true (the default if the function has a second
+---  parameter), false, or a list of the paths that it reads, which is faster
 function methods:add(mappings, name, run, options)
   local hook, wrong = parse(name, mappings)
   if not hook then
@@ -159,7 +159,7 @@ function methods:add(mappings, name, run, options)
   self.list[#self.list + 1] = hook
 end
 
---- Every hook that counts here, in the order of declaration.
+--- All hooks that count here, in the order of declaration.
 ---@return commerce.Hook[]
 function methods:all()
   local all = {}
@@ -176,14 +176,14 @@ function methods:all()
   return all
 end
 
-local ALTERING = { before_record = true, before_page = true }
+local FILTERS = { before_record = true, before_page = true }
 
---- A hook that may leave records of a data type out, or change them.
+--- A hook that may leave out or change records of a data type.
 ---@param type_name string
----@return commerce.Hook? hook nil if there is none
+---@return commerce.Hook?
 function methods:altering(type_name)
   for _, hook in ipairs(self:all()) do
-    if ALTERING[hook.event] and (not hook.type or hook.type == type_name) then
+    if FILTERS[hook.event] and (not hook.type or hook.type == type_name) then
       return hook
     end
   end
@@ -191,16 +191,16 @@ end
 
 -- ---------------------------------------------------------------- calling
 
---- How messages call a hook: its name, and where its function is.
+--- The title of a hook in messages: its name, and the place of its function.
 ---@param hook commerce.Hook
 ---@return string
 function hooks.title(hook)
   return ("hook '%s' (%s)"):format(hook.name, hook.at)
 end
 
---- Call a hook. Nothing that it raises gets past here but Ctrl-C.
+--- Call a hook. Nothing that the hook raises passes on, except Ctrl-C.
 ---@param hook commerce.Hook
----@param ... any what its event gives
+---@param ... any the arguments of its event
 ---@return boolean ok
 ---@return any result the function's first result; or a message, if it raised
 ---@return any more its second result

@@ -94,7 +94,7 @@ local function work(connection, held)
   run = runs.new(connection, mappings, {}, hooking.new(connection, {}))
   run.lease, run.inbox = held, waiting
   local tasks
-  tasks, run.joins = plan.make(connection.platform, mappings)
+  tasks, run.joins = plan.make(connection.platform, mappings, nil, nil, run.hooks)
   for _, task in ipairs(tasks) do
     task.session = run.books:session_for(task.name)
   end
@@ -103,9 +103,6 @@ local function work(connection, held)
     return nil, message, details
   end
   keeping.prepare(run, tasks)
-  if run.hooks then
-    run.hooks:prepare(tasks, run.joins)
-  end
   ok, message, details = store_all(run, tasks, changes)
   if not ok then
     return nil, message, details

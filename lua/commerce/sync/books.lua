@@ -37,9 +37,6 @@ function books.new(connection, mappings, progress, hooks)
     users = {}, -- resource -> set of the data types that read it
     fractions = {}, -- resource -> how much of its time span has been read, 0 to 1
   }, books_mt)
-  if hooks then
-    hooks.books = self
-  end
   for i, mapping in ipairs(mappings) do
     local entry = { type = mapping.type.name, status = "complete", read = 0, created = 0,
       changed = 0, unchanged = 0, deleted = 0, skipped = 0, failed = 0, seconds = 0,
@@ -67,7 +64,10 @@ end
 
 local function tell_failure(self, type_name, message, details)
   if self.hooks and not (details and details.kind == "cancelled") then
-    self.hooks:tell_failure { type = type_name, message = message, details = details }
+    for _, wrong in ipairs(self.hooks:failure { type = type_name, message = message,
+      details = details }) do
+      self:note(wrong)
+    end
   end
 end
 

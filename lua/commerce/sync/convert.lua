@@ -1,45 +1,39 @@
--- From source objects to records ready to be stored: decode, check the mode, map, encode.
--- Called by sync; requires leaf helpers and the model.
+-- From source objects to records: map, put joined objects together, encode.
 
 local inlined = require "commerce.mapping.inlined"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local objects = require "commerce.stripe.object"
 local time = require "commerce.base.time"
 
 local convert = {}
 
-local MODES = { [true] = "live", [false] = "test" }
+convert.decode, convert.is_askable = objects.decode, objects.has_path
 
---- Read a source object. One whose mode is not the connection's is refused: the two never mix.
----@param text string JSON
----@param livemode boolean the connection's mode
----@return table? object nil on failure
----@return string? message
-function convert.decode(text, livemode)
-  local object, message = json.decode(text)
-  if type(object) ~= "table" then
-    return nil, "not a JSON object: " .. tostring(message)
-  end
-  if type(object.livemode) == "boolean" and object.livemode ~= livemode then
-    return nil, ("%s %s is a %s mode object, this connection is in %s mode"):format(
-      tostring(object.object), tostring(object.id), MODES[object.livemode], MODES[livemode])
-  end
-  return object
-end
-
--- A record ready to be stored; or as it is, where hooks are to see it first.
-local function entry_of(consumer, record, object)
+local function draft_of(record, object)
   local id = record.id or object.id
   if type(id) ~= "string" then
     return nil, "field id: string expected, got " .. type(id)
-  elseif consumer.hooked then
-    return { id = id, record = record, source = object }
   end
-  local body, message = model.encode(consumer.data_type, record)
-  if not body then
-    return nil, message
-  end
-  return { id = id, body = body }
+  return { id = id, record = record, source = object }
+end
+
+--- Encode a record, which is the last step before it is stored: hooks have seen it.
+---@param data_type commerce.DataType
+---@param draft commerce.Draft
+---@return commerce.Record? record nil if it is not valid
+---@return string? message
+function convert.encode(data_type, draft)
+  local body, message = model.encode(data_type, draft.record)
+  return body and { id = draft.id, body = body }, message
+end
+
+--- Put the object's name before what is wrong with its record.
+---@param object table
+---@param message string
+---@return string
+function convert.failure(object, message)
+  return ("%s %s: %s"):format(tostring(object.object), tostring(object.id), message)
 end
 
 -- Dates of one form: the order of the texts is the order of the times.
@@ -48,41 +42,32 @@ local function later(a, b)
 end
 
 --- Map one object for one consumer and append its records.
----@param consumer table { type, data_type, source, seen = ids taken already, hooked = whether hooks
----  alter its records }
+---@param consumer table { type, data_type, source, seen = ids taken already }
 ---@param object table
----@param records table[] receives { id, body }, or { id, record, source } if hooked
+---@param drafts commerce.Draft[] receives the records
 ---@param changed_at integer? when the object last changed (unix seconds), if an event told
 ---@return boolean? ok nil on failure
 ---@return string? message names the object and what was wrong
-function convert.map(consumer, object, records, changed_at)
+function convert.map(consumer, object, drafts, changed_at)
   local source = consumer.source
   local mapped, message = source.map(inlined.without(object, consumer.unasked or {}))
   for _, record in ipairs(mapped or {}) do
-    local encoded, reason
     if changed_at and record.sourceModifiedDate then
       record.sourceModifiedDate = later(record.sourceModifiedDate, time.format(changed_at))
     end
     if not (source.distinct and consumer.seen[record.id]) then
-      encoded, reason = entry_of(consumer, record, object)
-      records[#records + 1] = encoded
+      local draft, reason = draft_of(record, object)
+      drafts[#drafts + 1] = draft
       message = message or reason
-      if source.distinct and encoded then
-        consumer.seen[encoded.id] = true
+      if source.distinct and draft then
+        consumer.seen[draft.id] = true
       end
     end
   end
   if message then
-    return nil, ("%s %s: %s"):format(tostring(object.object), tostring(object.id), message)
+    return nil, convert.failure(object, message)
   end
   return true
-end
-
---- Whether an id can stand in a request's path. One that a merchant made up for a product may not.
----@param id string
----@return boolean
-function convert.is_askable(id)
-  return #id > 0 and #id <= 255 and not id:find("[^%w_%-%.~]") and not id:find("^%.%.?$")
 end
 
 local function newest_first(a, b)

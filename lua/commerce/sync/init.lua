@@ -83,18 +83,18 @@ local function time_of(options, name)
 end
 
 -- The mappings of the types that hooks do not leave out.
-local function wanted(hooks, mappings)
+local function chosen_by(hooks, mappings)
   local list, failures = {}, {}
   for _, mapping in ipairs(mappings) do
     local name = mapping.type.name
-    local ok, message, details = hooks:before_type(name)
-    if ok == nil then
+    local wanted, message, details = errors.catch(hooks.before_type, hooks, name)
+    if wanted == nil then
       failures[name] = { message = message, details = details }
       if details.fatal then
         return nil, message, details
       end
     end
-    list[#list + 1] = ok ~= false and mapping or nil
+    list[#list + 1] = wanted ~= false and mapping or nil
   end
   return list, failures
 end
@@ -114,7 +114,8 @@ local function unharmed(run, mappings)
 end
 
 local function make_plan(run, mappings)
-  return plan.make(run.connection.platform, mappings, run.options.since, run.options.before)
+  return plan.make(run.connection.platform, mappings, run.options.since, run.options.before,
+    run.hooks)
 end
 
 -- The mappings of the types that the key may read; the others are skipped before the first page.
@@ -185,9 +186,6 @@ local function begin(run, mappings, tasks)
     tasks[i] = task
   end
   keeping.prepare(run, tasks)
-  if run.hooks then
-    run.hooks:prepare(tasks, run.joins)
-  end
   return read_everything(run, mappings, tasks, run.joins)
 end
 
@@ -214,9 +212,9 @@ end
 local function run_with_hooks(connection, mappings, options, times, held)
   local hooks, failures = hooking.new(connection, options), {}
   if hooks then
-    local ok, message, details = hooks:whole "before_sync"
-    if ok then
-      mappings, failures, details = wanted(hooks, mappings)
+    local ok, message, details = errors.catch(hooks.before_sync, hooks)
+    if not message then
+      mappings, failures, details = chosen_by(hooks, mappings)
       ok, message = mappings ~= nil, failures
     end
     if not ok then

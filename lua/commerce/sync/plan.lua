@@ -109,9 +109,10 @@ end
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
 ---@param since integer? unix seconds: only what was created from then on is read
 ---@param before integer? unix seconds: only what was created before is read
+---@param hooks commerce.hooks.Dispatcher? what they read of an object is read, too
 ---@return commerce.Task[] tasks each resource once
 ---@return table[] joins { type, source }: built when both of their resources have been read
-function plan.make(platform, mappings, since, before)
+function plan.make(platform, mappings, since, before, hooks)
   local tasks, by_name, joins = {}, {}, {}
   local function task_for(name, expand)
     local task = by_name[name]
@@ -153,6 +154,11 @@ function plan.make(platform, mappings, since, before)
     end
     for _, consumer in ipairs(task.consumers) do
       consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)
+      if hooks then
+        local whole, paths = hooks:source_of(consumer.type)
+        task.whole = task.whole or whole
+        add_unique(task.paths, paths)
+      end
     end
   end
   for _, consumer in ipairs(joins) do

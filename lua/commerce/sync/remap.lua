@@ -254,10 +254,7 @@ local function remap_all(run, mappings, tasks, joins)
 end
 
 local function work(run, mappings)
-  local tasks, joins = plan.make(run.connection.platform, mappings)
-  if run.hooks then
-    run.hooks:prepare(tasks, joins)
-  end
+  local tasks, joins = plan.make(run.connection.platform, mappings, nil, nil, run.hooks)
   local ok, message, details = remap_all(run, mappings, tasks, joins)
   if not ok then
     return nil, message, details

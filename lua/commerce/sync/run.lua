@@ -12,7 +12,14 @@ local run = {}
 ---@param hooks commerce.Hooking?
 ---@return commerce.Run
 function run.new(connection, mappings, options, hooks)
+  local types = {}
+  for _, mapping in ipairs(mappings) do
+    types[mapping.type.name] = mapping.type
+  end
   return {
+    type = function(_, name)
+      return types[name]
+    end,
     connection = connection, session = connection.session, transport = connection.transport,
     limiter = connection.limiter,
     store = connection.store, livemode = connection.integration.livemode,

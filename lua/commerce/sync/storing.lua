@@ -59,6 +59,40 @@ local function seen_of(records, sources)
   return seen
 end
 
+-- The records of drafts, encoded: always after the hooks. One that is not valid fails alone.
+local function encode(run, type_name, drafts)
+  local data_type, records = run:type(type_name), {}
+  for _, draft in ipairs(drafts) do
+    runtime.breathe(core.now)
+    local record, wrong = convert.encode(data_type, draft)
+    if record and draft.destination then
+      run.hooks:send(draft.destination, type_name, record)
+    elseif not record and draft.hook then
+      run.hooks:fail_record(run.books, type_name, draft, wrong)
+    elseif not record then
+      run.books:count_failed(type_name, convert.failure(draft.source, wrong), { kind = "mapping" })
+    end
+    if draft.destination and draft.destination.instead then
+      run.books:count_skipped(type_name)
+    else
+      records[#records + 1] = record
+    end
+  end
+  return records
+end
+
+local function alter_and_encode(run, page)
+  if run.hooks then
+    run.hooks:alter(page, run.books)
+  end
+  for type_name, drafts in pairs(page.records or {}) do
+    page.records[type_name] = encode(run, type_name, drafts)
+  end
+  if run.hooks then
+    run.hooks:write_sent()
+  end
+end
+
 --- Write a page and count what became of its records.
 ---@param run commerce.Run
 ---@param page table see the store's write_page; `sweep`: that of the checkpoint, if a full read saw
@@ -75,22 +109,20 @@ function storing.write(run, page)
   if page.sweep then
     page.seen, page.sweep = seen_of(page.records or {}, page.sources), page.sweep.id
   end
-  if run.hooks then
-    local ok, message, details = run.hooks:before_write(page)
-    if not ok then
-      return nil, message, details
-    end
+  local altered, message, details = errors.catch(alter_and_encode, run, page)
+  if message then
+    return nil, message, details
   end
-  local counts, done, details = run.store:write_page(run.connection.id, page, time.now())
+  local counts, done
+  counts, done, details = run.store:write_page(run.connection.id, page, time.now())
   if not counts then
     return nil, done, details
   end
   run.books:count_written(counts)
-  local ok, message = true, nil
   if run.hooks then
-    ok, message, details = run.hooks:after_write(page, done)
+    altered, message, details = errors.catch(run.hooks.notify, run.hooks, page, done, run.books)
   end
-  if not ok then
+  if altered == nil and message then
     return nil, message, details
   end
   runtime.breathe(core.now)

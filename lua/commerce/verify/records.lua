@@ -64,8 +64,14 @@ function records.entries(run, consumer, object, entries)
   if run.deep then
     local from = #entries + 1
     local ok, message = convert.map(consumer, object, entries)
-    for i = from, #entries do
-      entries[i].object_id = object.id
+    for i = #entries, from, -1 do
+      local record, wrong = convert.encode(consumer.data_type, entries[i])
+      if record then
+        record.object_id, entries[i] = object.id, record
+      else
+        table.remove(entries, i)
+        ok, message = nil, message or convert.failure(object, wrong)
+      end
     end
     return ok, message
   end

@@ -1,9 +1,9 @@
 -- Fetching objects by their path through a connection's own session: its key, its limits, its
--- retries. Called by connection and, for hooks, by sync.
+-- retries.
 
-local convert = require "commerce.sync.convert"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local objects = require "commerce.stripe.object"
 local runtime = require "commerce.runtime"
 
 local fetch = {}
@@ -49,7 +49,7 @@ local function object_of(connection, path, response, message, details)
   if not response then
     return nil, message, details
   end
-  local object, reason = convert.decode(response.body, connection.integration.livemode)
+  local object, reason = objects.decode(response.body, connection.integration.livemode)
   if not object then
     return errors.fail("decode", ("GET %s: %s"):format(path, reason))
   end
@@ -78,7 +78,7 @@ function fetch.many(connection, paths, query)
   if type(paths) ~= "table" then
     errors.refuse("get_all: a list of paths expected, got %s", type(paths))
   end
-  local objects, failures, pending, seen = {}, {}, {}, {}
+  local found, failures, pending, seen = {}, {}, {}, {}
   local at, idle = 1, 0
   while at <= #paths or #pending > 0 do
     while at <= #paths and #pending < MOST_AT_ONCE do
@@ -94,8 +94,8 @@ function fetch.many(connection, paths, query)
       local path = pending[i].path
       local response, message, details = pending[i].call:poll()
       if response ~= false then
-        objects[path], message, details = object_of(connection, path, response, message, details)
-        failures[path] = not objects[path] and (details or message) or nil
+        found[path], message, details = object_of(connection, path, response, message, details)
+        failures[path] = not found[path] and (details or message) or nil
         table.remove(pending, i)
         moved = true
       end
@@ -105,7 +105,7 @@ function fetch.many(connection, paths, query)
       runtime.wait(connection.transport, idle)
     end
   end
-  return objects, failures
+  return found, failures
 end
 
 return fetch

@@ -1,0 +1,101 @@
+-- Records for other stores: takes down where before_record hooks send the record at hand, and
+-- writes what was sent, page by page. It is written before the checkpoint of this store is: a page
+-- that is read again after a kill writes the same records twice, which changes nothing.
+
+local errors = require "commerce.base.errors"
+local time = require "commerce.base.time"
+
+local router = {}
+
+---@class commerce.hooks.Destination
+---@field stores table<commerce.Store, boolean> a set
+---@field instead boolean whether the record is not stored here
+
+---@class commerce.hooks.Router
+local methods = {}
+local router_mt = { __name = "commerce.hooks.router", __index = methods }
+
+--- Make the router of a run.
+---@param store commerce.Store the run's own
+---@param connection table the row of the connection whose records are sent
+---@return commerce.hooks.Router
+function router.new(store, connection)
+  return setmetatable({
+    _store = store, _connection = connection,
+    _destination = nil, -- of the record at hand; nil outside of before_record hooks
+    _pages = {}, -- store -> data type name -> encoded records that wait to be written
+    _introduced = {}, -- stores that know the connection
+  }, router_mt)
+end
+
+--- Begin to take down where a record is sent.
+function methods:begin()
+  self._destination = { stores = {}, instead = false }
+end
+
+--- Send the record at hand to a store.
+---@param store commerce.Store
+---@param instead boolean whether it is not stored here
+function methods:send(store, instead)
+  local destination = self._destination
+  if not destination then
+    errors.refuse("a record can be sent to another store by a before_record hook only")
+  end
+  destination.stores[store] = true
+  destination.instead = destination.instead or instead
+end
+
+--- End it.
+---@return commerce.hooks.Destination? destination nil if the record was not sent anywhere
+function methods:finish()
+  local destination = self._destination
+  self._destination = nil
+  return next(destination.stores) and destination or nil
+end
+
+--- Queue an encoded record for the stores of its destination.
+---@param destination commerce.hooks.Destination
+---@param type_name string
+---@param record commerce.Record
+function methods:add(destination, type_name, record)
+  for store in pairs(destination.stores) do
+    local page = self._pages[store] or {}
+    self._pages[store] = page
+    page[type_name] = page[type_name] or {}
+    table.insert(page[type_name], record)
+  end
+end
+
+-- A store stands on its own: the connection of the records must be in it, with its company.
+local function introduce(self, store)
+  local row = self._connection
+  if not errors.must(store:connections { id = row.id })[1] then
+    local companies = errors.must(self._store:companies { id = row.company_id })
+    errors.must(store:add_connection(row, { company = companies[1] }))
+  end
+  self._introduced[store] = true
+end
+
+-- Data types of the user's own must be defined in it as well.
+local function define(self, store, records)
+  for name in pairs(records) do
+    if not store:find_type(name) then
+      errors.must(store:define_type(assert(self._store:find_type(name))))
+    end
+  end
+end
+
+--- Write what is queued. Raises if a store fails.
+function methods:write()
+  local pages = self._pages
+  self._pages = {}
+  for store, records in pairs(pages) do
+    if not self._introduced[store] then
+      introduce(self, store)
+    end
+    define(self, store, records)
+    errors.must(store:write_page(self._connection.id, { records = records }, time.now()))
+  end
+end
+
+return router
