@@ -58,9 +58,9 @@ end
 -- Row by row, from the text: SQL's REAL and a double would both round.
 local function stored_sums(run)
   local sums, count = {}, 0
-  for id, data in run.must(run.store:records(model.find "transactions",
+  for _, data in run.must(run.store:records(model.find "transactions",
     { connection_id = run.connection.id })) do
-    local amount, currency = compare.money(id, data)
+    local amount, currency = compare.money(data)
     sum_in(sums, currency):add(amount)
     count = count + 1
     if count % BREATH == 0 then

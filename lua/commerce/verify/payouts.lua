@@ -64,8 +64,8 @@ local function add_page(run, state, payout, page, sums)
     sums.listed:add(decimal.tostring(entry.record.totalAmount or 0))
   end
   local stored = run.must(run.store:find(state.consumer.data_type, run.connection.id, ids))
-  for id, data in pairs(stored) do
-    sums.stored:add((compare.money(id, data)))
+  for _, data in pairs(stored) do
+    sums.stored:add((compare.money(data)))
   end
   for _, suspect in ipairs(suspects) do
     suspect.payout = payout.id

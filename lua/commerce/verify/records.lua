@@ -105,7 +105,7 @@ local function suspect_of(consumer, entry, data)
     end
   end
   local stored_currency = data and consumer.type == "transactions"
-    and select(2, compare.money(entry.id, data)) or nil
+    and select(2, compare.money(data)) or nil
   return { id = entry.id, kind = kind, type = consumer.type, fields = fields, parts = parts,
     currency = currency_of(consumer, entry), stored_currency = stored_currency,
     object_id = entry.object_id, consumer = consumer }
@@ -328,7 +328,7 @@ function records.extras(run, data_type, after, limit)
   local suspects = {}
   for i, id in ipairs(ids) do
     suspects[i] = { id = id, kind = "extra", type = data_type.name,
-      currency = stored[id] and select(2, compare.money(id, stored[id])) or nil }
+      currency = stored[id] and select(2, compare.money(stored[id])) or nil }
   end
   return suspects
 end
