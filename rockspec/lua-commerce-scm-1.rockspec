@@ -40,7 +40,7 @@ build = {
         "csrc/crypto/input.c", "csrc/crypto/master.c", "csrc/crypto/signature.c",
         "csrc/crypto/svix.c", "csrc/net/address.c", "csrc/net/base_url.c", "csrc/net/client.c",
         "csrc/net/failure.c", "csrc/net/header.c", "csrc/net/interrupt.c", "csrc/net/limiter.c",
-        "csrc/net/multi.c", "csrc/net/pass.c", "csrc/net/request.c", "csrc/net/retry.c",
+        "csrc/net/pass.c", "csrc/net/queue.c", "csrc/net/request.c", "csrc/net/retry.c",
         "csrc/net/trail.c", "csrc/net/url.c", "csrc/net/walk.c", "csrc/text/base64.c",
         "csrc/text/buf.c", "csrc/text/json.c", "csrc/text/page.c", "csrc/text/projection.c",
         "csrc/text/uuid.c",

@@ -1,12 +1,13 @@
 /*
-** args.h: option tables and numbers from Lua. Everything here raises on what does not fit, with
-** the option's name: a wrong option is a mistake of the program.
+** args.h: reads option tables and numbers from Lua. Everything here raises on a value that does not
+*fit and
+** names the option: a wrong option is a mistake of the program.
 */
 #ifndef CM_ARGS_H
 #define CM_ARGS_H
 
-#include "text/buf.h"
 #include "bind/compat.h"
+#include "text/buf.h"
 
 #define CM_INT_MAX 9007199254740992.0 /* 2^53: the largest integers a LuaJIT number holds */
 

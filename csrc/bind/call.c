@@ -4,8 +4,8 @@
 #include "bind/class.h"
 #include "bind/error.h"
 #include "bind/lua_projection.h"
-#include "net/multi.h"
 #include "bind/session.h"
+#include "net/net.h"
 #include "net/url.h"
 
 #include <string.h>
@@ -33,7 +33,7 @@ static const char *check_method(lua_State *L) {
 ** session:request{path, method, query, form, body, endpoint, timeout, projection} -> call
 ** Queues one request; core.d.lua has the options. Nothing is sent before transport:run.
 */
-int cm_call_new(lua_State *L) {
+static int call_new(lua_State *L) {
   static const char *const names[] = {"path",     "method",  "query",      "form", "body",
                                       "endpoint", "timeout", "projection", NULL};
   cm_client *c = cm_check_session(L, 1);
@@ -137,12 +137,12 @@ static int call_poll(lua_State *L) {
     return 1;
   }
   if (r->state != CM_FAILED) {
-    fault = cm_multi_fault(r->client->multi);
+    fault = cm_queue_fault(r->client->queue);
     if (!fault) {
       lua_pushboolean(L, 0);
       return 1;
     }
-    cm_multi_remove(r->client->multi, r);
+    cm_queue_remove(r->client->queue, r);
     cm_request_fail(r, CM_CANCELLED, fault);
   }
   return cm_push_failure(L, &r->failure);
@@ -155,7 +155,7 @@ static int call_close(lua_State *L) {
   cm_call *call = luaL_checkudata(L, 1, CALL_CLASS);
   cm_request *r = &call->request;
   if (r->client && r->state != CM_FAILED) {
-    cm_multi_remove(r->client->multi, r);
+    cm_queue_remove(r->client->queue, r);
     cm_request_fail(r, CM_CANCELLED, "cancelled");
   }
   cm_request_free(r);
@@ -169,10 +169,12 @@ static int call_gc(lua_State *L) {
 }
 
 /*
-** Registers the class.
+** Registers the class, and session:request. The class of sessions must be registered already.
 */
 void cm_open_call(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", call_gc}, {"__close", call_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"poll", call_poll}, {"close", call_close}, {NULL, NULL}};
+  static const luaL_Reg makers[] = {{"request", call_new}, {NULL, NULL}};
   cm_class(L, CALL_CLASS, meta, methods);
+  cm_class_methods(L, CM_SESSION_CLASS, makers);
 }

@@ -1,5 +1,5 @@
 /*
-** call.h: a single request for Lua.
+** call.h: binds a single request to Lua: the method session:request.
 */
 #ifndef CM_CALL_H
 #define CM_CALL_H
@@ -7,6 +7,5 @@
 #include "bind/compat.h"
 
 void cm_open_call(lua_State *L);
-int cm_call_new(lua_State *L);
 
 #endif

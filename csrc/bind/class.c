@@ -22,6 +22,16 @@ void cm_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_R
 }
 
 /*
+** Adds methods to a registered class, in a unit that knows what the class itself does not.
+*/
+void cm_class_methods(lua_State *L, const char *name, const luaL_Reg *methods) {
+  luaL_getmetatable(L, name);
+  lua_getfield(L, -1, "__index");
+  luaL_setfuncs(L, methods, 0);
+  lua_pop(L, 2);
+}
+
+/*
 ** Pushes a zeroed userdata of the class, its finalizer armed. What it will own is taken only after
 ** this call, so that no error in between can lose anything.
 */

@@ -3,11 +3,9 @@
 /*
 ** core.c: the module commerce.core.
 */
-#include "net/address.h"
 #include "bind/call.h"
 #include "bind/compat.h"
 #include "bind/error.h"
-#include "net/interrupt.h"
 #include "bind/lua_limiter.h"
 #include "bind/lua_page.h"
 #include "bind/lua_projection.h"
@@ -16,9 +14,11 @@
 #include "bind/secret.h"
 #include "bind/session.h"
 #include "bind/transport.h"
-#include "text/uuid.h"
 #include "bind/version.h"
 #include "bind/webhook.h"
+#include "net/address.h"
+#include "net/interrupt.h"
+#include "text/uuid.h"
 
 #include <openssl/crypto.h>
 #include <string.h>

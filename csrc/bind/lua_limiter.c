@@ -2,7 +2,7 @@
 
 #include "bind/args.h"
 #include "bind/class.h"
-#include "net/multi.h"
+#include "net/net.h"
 
 #include <math.h>
 

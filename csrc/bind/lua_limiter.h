@@ -1,5 +1,5 @@
 /*
-** lua_limiter.h: limiter.c for Lua.
+** lua_limiter.h: binds limiter.c to Lua.
 */
 #ifndef CM_LUA_LIMITER_H
 #define CM_LUA_LIMITER_H

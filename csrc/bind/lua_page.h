@@ -1,5 +1,5 @@
 /*
-** lua_page.h: page.c for Lua.
+** lua_page.h: binds page.c to Lua.
 */
 #ifndef CM_LUA_PAGE_H
 #define CM_LUA_PAGE_H

@@ -1,5 +1,5 @@
 /*
-** lua_projection.h: projection.c for Lua.
+** lua_projection.h: binds projection.c to Lua.
 */
 #ifndef CM_LUA_PROJECTION_H
 #define CM_LUA_PROJECTION_H

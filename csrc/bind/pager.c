@@ -4,8 +4,8 @@
 #include "bind/class.h"
 #include "bind/error.h"
 #include "bind/lua_page.h"
-#include "net/multi.h"
 #include "bind/session.h"
+#include "net/net.h"
 #include "net/url.h"
 #include "net/walk.h"
 
@@ -34,7 +34,7 @@ static cm_bound bound(lua_State *L, const char *name) {
 ** endpoint, timeout} -> pager
 ** Queues the request for the first page; core.d.lua has the options.
 */
-int cm_pager_new(lua_State *L) {
+static int pager_new(lua_State *L) {
   static const char *const names[] = {"path",       "query",      "limit",       "created_gte",
                                       "created_gt", "created_lt", "created_lte", "cursor",
                                       "endpoint",   "timeout",    NULL};
@@ -87,7 +87,7 @@ static int pager_poll(lua_State *L) {
     return 1;
   }
   if (!w->complete) {
-    fault = cm_multi_fault(w->request.client->multi);
+    fault = cm_queue_fault(w->request.client->queue);
     if (!fault) {
       lua_pushboolean(L, 0);
       return 1;
@@ -155,12 +155,14 @@ static int pager_gc(lua_State *L) {
 }
 
 /*
-** Registers the class.
+** Registers the class, and session:pager. The class of sessions must be registered already.
 */
 void cm_open_pager(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", pager_gc}, {"__close", pager_close}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"poll", pager_poll},   {"limit", pager_limit},
                                      {"split", pager_split}, {"position", pager_position},
                                      {"close", pager_close}, {NULL, NULL}};
+  static const luaL_Reg makers[] = {{"pager", pager_new}, {NULL, NULL}};
   cm_class(L, PAGER_CLASS, meta, methods);
+  cm_class_methods(L, CM_SESSION_CLASS, makers);
 }

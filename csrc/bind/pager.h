@@ -1,5 +1,5 @@
 /*
-** pager.h: walk.c for Lua.
+** pager.h: binds walk.c to Lua: the method session:pager.
 */
 #ifndef CM_PAGER_H
 #define CM_PAGER_H
@@ -7,6 +7,5 @@
 #include "bind/compat.h"
 
 void cm_open_pager(lua_State *L);
-int cm_pager_new(lua_State *L);
 
 #endif

@@ -2,10 +2,10 @@
 
 #include "bind/args.h"
 #include "bind/class.h"
-#include "crypto/envelope.h"
 #include "bind/error.h"
-#include "crypto/master.h"
 #include "bind/secret.h"
+#include "crypto/envelope.h"
+#include "crypto/master.h"
 
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
-** seal.h: sealing, signing and random tokens for Lua.
+** seal.h: binds sealing, signing, hashing and random tokens to Lua.
 */
 #ifndef CM_SEAL_H
 #define CM_SEAL_H

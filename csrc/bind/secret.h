@@ -4,8 +4,8 @@
 #ifndef CM_SECRET_H
 #define CM_SECRET_H
 
-#include "text/buf.h"
 #include "bind/compat.h"
+#include "text/buf.h"
 
 #define CM_SECRET_CLASS "commerce.secret"
 #define CM_SECRET_MAX 4096 /* longest secret accepted, in bytes */

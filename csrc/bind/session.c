@@ -1,10 +1,8 @@
 #include "bind/session.h"
 
 #include "bind/args.h"
-#include "bind/call.h"
 #include "bind/class.h"
 #include "bind/lua_limiter.h"
-#include "bind/pager.h"
 #include "bind/secret.h"
 #include "bind/transport.h"
 #include "bind/version.h"
@@ -166,7 +164,7 @@ int cm_session_new(lua_State *L) {
   lua_settop(L, 1);
   read_options(L, &o);
   s = cm_new(L, CM_SESSION_CLASS, sizeof *s);
-  s->client = c = cm_client_new(o.transport->multi, o.limiter, o.platform_limiter);
+  s->client = c = cm_client_new(o.transport->queue, o.limiter, o.platform_limiter);
   if (!c || !set_headers(c, &o))
     return luaL_error(L, "out of memory");
   c->foreign = o.foreign;
@@ -243,13 +241,12 @@ static int session_close(lua_State *L) {
 }
 
 /*
-** Registers the class.
+** Registers the class. call.c and pager.c add the methods that make calls and pagers.
 */
 void cm_open_session(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"request", cm_call_new}, {"pager", cm_pager_new},
-                                     {"child", session_child}, {"stats", session_stats},
-                                     {"close", session_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"child", session_child}, {"stats", session_stats}, {"close", session_close}, {NULL, NULL}};
   cm_class(L, CM_SESSION_CLASS, meta, methods);
 }

@@ -1,11 +1,11 @@
 /*
-** session.h: client.c for Lua: a key, an account, a version, a server.
+** session.h: binds client.c to Lua: a key, an account, a version and a server.
 */
 #ifndef CM_SESSION_H
 #define CM_SESSION_H
 
-#include "net/client.h"
 #include "bind/compat.h"
+#include "net/net.h"
 
 #define CM_SESSION_CLASS "commerce.session"
 

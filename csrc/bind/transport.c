@@ -31,12 +31,12 @@ int cm_transport_new(lua_State *L) {
   ca_file = cm_opt_string(L, 1, "ca_file", NULL, NULL);
   http2 = cm_opt_bool(L, 1, "http2", true);
   t = cm_new(L, CM_TRANSPORT_CLASS, sizeof *t);
-  t->multi = cm_multi_new((int)max_connections);
-  if (!t->multi)
+  t->queue = cm_queue_new((int)max_connections);
+  if (!t->queue)
     return luaL_error(L, "out of memory");
-  t->multi->connect_timeout = connect_timeout;
-  t->multi->http2 = http2;
-  if (ca_file && !cm_buf_adds(&t->multi->ca_file, ca_file))
+  t->queue->connect_timeout = connect_timeout;
+  t->queue->http2 = http2;
+  if (ca_file && !cm_buf_adds(&t->queue->ca_file, ca_file))
     return luaL_error(L, "out of memory");
   return 1;
 }
@@ -49,10 +49,10 @@ int cm_transport_new(lua_State *L) {
 static int transport_run(lua_State *L) {
   cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
   double timeout = cm_checknumber(L, 2, 0, INFINITY);
-  const char *fault = cm_multi_fault(t->multi);
+  const char *fault = cm_queue_fault(t->queue);
   if (fault)
     return cm_push_fault(L, CM_CANCELLED, fault);
-  lua_pushinteger(L, cm_multi_run(t->multi, timeout));
+  lua_pushinteger(L, cm_queue_run(t->queue, timeout));
   return 1;
 }
 
@@ -61,18 +61,18 @@ static int transport_run(lua_State *L) {
 */
 static int transport_close(lua_State *L) {
   cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
-  if (t->multi)
-    cm_multi_close(t->multi);
+  if (t->queue)
+    cm_queue_close(t->queue);
   return 0;
 }
 
-/* Finalizer: requests that outlive it find the multi closed, not gone. */
+/* Finalizer: requests that outlive it find the queue closed, not gone. */
 static int transport_gc(lua_State *L) {
   cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
-  if (t->multi)
-    cm_multi_close(t->multi);
-  cm_multi_release(t->multi);
-  t->multi = NULL;
+  if (t->queue)
+    cm_queue_close(t->queue);
+  cm_queue_release(t->queue);
+  t->queue = NULL;
   return 0;
 }
 

@@ -1,16 +1,16 @@
 /*
-** transport.h: multi.c for Lua: all connections of one place, and the only call that waits.
+** transport.h: binds queue.c to Lua: the connections of one process, and the only call that waits.
 */
 #ifndef CM_TRANSPORT_H
 #define CM_TRANSPORT_H
 
 #include "bind/compat.h"
-#include "net/multi.h"
+#include "net/net.h"
 
 #define CM_TRANSPORT_CLASS "commerce.transport"
 
 typedef struct cm_transport {
-  cm_multi *multi; /* stays until collection, closed or not */
+  cm_queue *queue; /* stays until collection, closed or not */
 } cm_transport;
 
 void cm_open_transport(lua_State *L);

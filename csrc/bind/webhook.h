@@ -1,5 +1,5 @@
 /*
-** webhook.h: signature.c and svix.c for Lua.
+** webhook.h: binds signature.c and svix.c to Lua.
 */
 #ifndef CM_WEBHOOK_H
 #define CM_WEBHOOK_H

@@ -1,7 +1,7 @@
 /*
-** crypto.h: the few primitives that signatures and sealed secrets need, over OpenSSL 3. Pure.
-** What OpenSSL puts into its error queue meanwhile is taken out again: others in this process
-** (nginx) read that queue.
+** crypto.h: the few primitives that signatures and sealed secrets need, over OpenSSL 3. Lua-free.
+** Errors that OpenSSL queues meanwhile are taken out again, since others in this process (nginx)
+** read that queue.
 */
 #ifndef CM_CRYPTO_H
 #define CM_CRYPTO_H

@@ -1,6 +1,6 @@
 /*
 ** envelope.h: a secret sealed for a place where others may read: AES-256-GCM under a key derived
-** from the master key, bound to a context. Pure.
+** from the master key, bound to a context. Lua-free.
 **
 **   cm1.<id of the master key>.<nonce>.<ciphertext and tag>
 **
@@ -10,8 +10,8 @@
 #ifndef CM_ENVELOPE_H
 #define CM_ENVELOPE_H
 
-#include "text/buf.h"
 #include "crypto/master.h"
+#include "text/buf.h"
 
 #define CM_SEALED_MAX 4096  /* longest secret that is sealed, in bytes */
 #define CM_ENVELOPE_HEAD 21 /* "cm1.", the id of the key and a dot */

@@ -1,5 +1,5 @@
 /*
-** input.h: a secret from a file or from standard input, read past Lua. Pure.
+** input.h: reads a secret from a file or from standard input, read past Lua. Lua-free.
 */
 #ifndef CM_INPUT_H
 #define CM_INPUT_H

@@ -1,12 +1,12 @@
 /*
 ** master.h: the master key, which secrets at rest are sealed with, and the keys derived from it,
-** one for each purpose. Pure.
+** one for each purpose. Lua-free.
 */
 #ifndef CM_MASTER_H
 #define CM_MASTER_H
 
-#include "text/base64.h"
 #include "crypto/crypto.h"
+#include "text/base64.h"
 
 #define CM_MASTER_SIZE 32 /* bytes of a master key */
 #define CM_KEY_ID_SIZE 17 /* 16 hexadecimal digits and a '\0' */

@@ -1,6 +1,6 @@
 /*
 ** signature.h: the Stripe-Signature header of a webhook, scheme v1 (Stripe docs, Webhook
-** signatures). Pure.
+** signatures). Lua-free.
 */
 #ifndef CM_SIGNATURE_H
 #define CM_SIGNATURE_H

@@ -1,6 +1,6 @@
 /*
 ** svix.h: the signature of webhooks that are sent, as Codat's are signed (Svix, "Standard
-** Webhooks", scheme v1). Pure.
+** Webhooks", scheme v1). Lua-free.
 */
 #ifndef CM_SVIX_H
 #define CM_SVIX_H

@@ -1,5 +1,5 @@
 /*
-** address.h: which network addresses belong to the public Internet. Pure.
+** address.h: tells public network addresses from others. Lua-free.
 */
 #ifndef CM_ADDRESS_H
 #define CM_ADDRESS_H

@@ -1,5 +1,5 @@
 /*
-** base_url.h: which servers a secret key may be sent to. Pure.
+** base_url.h: decides which servers a secret key may be sent to. Lua-free.
 */
 #ifndef CM_BASE_URL_H
 #define CM_BASE_URL_H

@@ -1,21 +1,19 @@
-#include "net/client.h"
-
-#include "net/multi.h"
+#include "net/net.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /*
 ** Makes a client with one reference; the caller fills in the plain fields. Takes references to the
-** multi and the limiters (which may be NULL). Returns NULL when memory is short.
+** queue and the limiters (which may be NULL). Returns NULL when memory is short.
 */
-cm_client *cm_client_new(cm_multi *multi, cm_limiter *account, cm_limiter *platform) {
+cm_client *cm_client_new(cm_queue *queue, cm_limiter *account, cm_limiter *platform) {
   cm_client *c = calloc(1, sizeof *c);
   if (!c)
     return NULL;
   c->refs = 1;
-  c->multi = multi;
-  multi->refs++;
+  c->queue = queue;
+  queue->refs++;
   c->limiters[0] = account;
   c->limiters[1] = platform;
   if (account)
@@ -55,7 +53,7 @@ bool cm_client_header(cm_client *c, const char *name, const char *value, size_t 
 ** memory is short.
 */
 cm_client *cm_client_child(cm_client *parent) {
-  cm_client *c = cm_client_new(parent->multi, parent->limiters[0], parent->limiters[1]);
+  cm_client *c = cm_client_new(parent->queue, parent->limiters[0], parent->limiters[1]);
   if (!c)
     return NULL;
   c->parent = parent;
@@ -104,7 +102,7 @@ void cm_client_release(cm_client *c) {
     cm_buf_free(&c->lines[i]);
   for (i = 0; i < CM_LIMITERS; i++)
     cm_limiter_release(c->limiters[i]);
-  cm_multi_release(c->multi);
+  cm_queue_release(c->queue);
   cm_client_release(c->parent);
   free(c);
 }

@@ -1,5 +1,6 @@
 /*
-** failure.h: one failed request, as a program (details) and a person (message) want it. Pure.
+** failure.h: one failed request, described for a program (details) and for a person (message).
+*Lua-free.
 */
 #ifndef CM_FAILURE_H
 #define CM_FAILURE_H

@@ -1,5 +1,5 @@
 /*
-** header.h: the header fields of one response. Pure.
+** header.h: the header fields of one response. Lua-free.
 */
 #ifndef CM_HEADER_H
 #define CM_HEADER_H

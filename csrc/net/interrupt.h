@@ -1,5 +1,5 @@
 /*
-** interrupt.h: Ctrl-C and the like kept back until there is a good moment to stop. Pure.
+** interrupt.h: holds Ctrl-C and SIGTERM back until there is a good moment to stop. Lua-free.
 ** Signals belong to the whole process, and so does this.
 */
 #ifndef CM_INTERRUPT_H

@@ -1,6 +1,6 @@
 /*
 ** limiter.h: keeps requests under a server's limits: a token bucket for everything, one for each
-** endpoint, and a bound on requests in flight. Pure: the caller gives the monotonic time, in
+** endpoint, and a bound on requests in flight. Lua-free; the caller gives the monotonic time, in
 ** seconds. Shared by reference counting; not thread-safe.
 */
 #ifndef CM_LIMITER_H

@@ -1,6 +1,6 @@
 /*
-** pass.h: a request's way through the limiters it is under, all or none. Pure.
-** The first limiter is that of the account; others count what several accounts do together.
+** pass.h: one request's way through all the limiters that it is under, all or none. Lua-free.
+** The first limiter is the account's; others count what several accounts do together.
 */
 #ifndef CM_PASS_H
 #define CM_PASS_H

@@ -1,7 +1,6 @@
-#include "net/request.h"
+#include "net/net.h"
 
 #include "net/address.h"
-#include "net/multi.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,14 +33,14 @@ bool cm_request_init(cm_request *r, cm_client *c, const char *method, const char
 ** Queues the request from its first attempt on. Without a usable transport it fails at once.
 */
 void cm_request_send(cm_request *r) {
-  const char *fault = cm_multi_fault(r->client->multi);
+  const char *fault = cm_queue_fault(r->client->queue);
   cm_failure_init(&r->failure);
   r->attempts = 0;
   r->not_before = 0;
   if (fault)
     cm_request_fail(r, CM_CANCELLED, fault);
   else
-    cm_multi_queue(r->client->multi, r, cm_now());
+    cm_queue_add(r->client->queue, r, cm_now());
 }
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg) {
@@ -87,89 +86,153 @@ static bool build_url(cm_request *r) {
           (cm_buf_add(&r->url, "?", 1) && cm_buf_add(&r->url, r->query.data, r->query.len)));
 }
 
-/*
-** Sets a fresh easy handle up for the next attempt. Returns false when memory is short.
-** API: curl_easy_setopt(3) of libcurl.
-*/
-bool cm_request_prepare(cm_request *r, CURL *easy) {
-  const cm_client *c = r->client;
-  const cm_multi *m = c->multi;
-  const char *protocol = c->base.https ? "https" : "http";
-  bool ok = build_url(r);
-  cm_buf_clear(&r->body);
-  cm_buf_clear(&r->header.fields);
-  r->refused = CM_NONE;
-  r->curl_error[0] = '\0';
-  r->status = 0;
+/* Sets an option unless an earlier one failed; `ok` and `easy` are the caller's. */
 #define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
+
+/* What is asked for, and where the answer goes. */
+static bool set_exchange(cm_request *r, CURL *easy) {
+  bool ok = build_url(r);
   SET(CURLOPT_PRIVATE, r);
   SET(CURLOPT_URL, cm_buf_str(&r->url));
-  SET(CURLOPT_HTTPHEADER, &c->headers[0]);
+  SET(CURLOPT_HTTPHEADER, &r->client->headers[0]);
   SET(CURLOPT_WRITEFUNCTION, on_body);
   SET(CURLOPT_WRITEDATA, r);
   SET(CURLOPT_HEADERFUNCTION, on_header);
   SET(CURLOPT_HEADERDATA, r);
   SET(CURLOPT_ERRORBUFFER, r->curl_error);
-  SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_ACCEPT_ENCODING, "");
   SET(CURLOPT_FOLLOWLOCATION, 0L);
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  return ok;
+}
+
+/* Protocol and certificates. */
+static bool set_protocol(const cm_request *r, CURL *easy) {
+  const cm_queue *q = r->client->queue;
+  bool https = r->client->base.https, ok = true;
 #if LIBCURL_VERSION_NUM >= 0x075500
-  SET(CURLOPT_PROTOCOLS_STR, protocol);
+  SET(CURLOPT_PROTOCOLS_STR, https ? "https" : "http");
 #else
-  SET(CURLOPT_PROTOCOLS, c->base.https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
-  (void)protocol;
+  SET(CURLOPT_PROTOCOLS, https ? CURLPROTO_HTTPS : CURLPROTO_HTTP);
 #endif
   SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
   SET(CURLOPT_SSL_VERIFYPEER, 1L);
   SET(CURLOPT_SSL_VERIFYHOST, 2L);
-  if (m->ca_file.len)
-    SET(CURLOPT_CAINFO, m->ca_file.data);
+  if (q->ca_file.len)
+    SET(CURLOPT_CAINFO, q->ca_file.data);
   SET(CURLOPT_HTTP_VERSION,
-      (long)(m->http2 && c->base.https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-  SET(CURLOPT_PIPEWAIT, (long)(m->http2 && c->base.https));
+      (long)(q->http2 && https ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+  SET(CURLOPT_PIPEWAIT, (long)(q->http2 && https));
+  return ok;
+}
+
+/* Which connection may be used, and how long it may take. */
+static bool set_connection(cm_request *r, CURL *easy) {
+  const cm_client *c = r->client;
+  bool ok = true;
+  SET(CURLOPT_NOSIGNAL, 1L);
   SET(CURLOPT_TCP_KEEPALIVE, 1L);
-  if (c->reach != CM_ANYWHERE) { /* no connection that was made for others, none for others */
+  if (c->reach != CM_ANYWHERE) { /* a connection is not shared, in either direction */
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
     SET(CURLOPT_OPENSOCKETDATA, r);
     SET(CURLOPT_FRESH_CONNECT, 1L);
     SET(CURLOPT_FORBID_REUSE, 1L);
-    SET(CURLOPT_NOPROXY, "*"); /* a proxy would connect to what is not seen from here */
+    SET(CURLOPT_NOPROXY, "*"); /* a proxy could connect to addresses that on_socket never sees */
   }
-  if (c->base.loopback) /* a proxy for the world has no part in it, and must not see the key */
+  if (c->base.loopback) /* a proxy must not see the key */
     SET(CURLOPT_NOPROXY, "*");
-  SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(m->connect_timeout));
+  SET(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(c->queue->connect_timeout));
   SET(CURLOPT_TIMEOUT_MS, milliseconds(r->timeout));
   if (c->low_speed_time > 0) {
     SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
     SET(CURLOPT_LOW_SPEED_TIME, c->low_speed_time);
   }
-  if (strcmp(r->method, "GET") != 0) {
-    /* libcurl resends by itself when a kept connection turns out dead; a new one never does. */
-    SET(CURLOPT_FRESH_CONNECT, 1L);
-    if (strcmp(r->method, "POST") == 0) {
-      SET(CURLOPT_POST, 1L);
-      SET(CURLOPT_POSTFIELDSIZE, (long)r->form.len);
-      SET(CURLOPT_POSTFIELDS, cm_buf_str(&r->form));
-    } else {
-      SET(CURLOPT_CUSTOMREQUEST, r->method);
-    }
-  }
-#undef SET
   return ok;
 }
 
-/* How messages call what was asked for. A stranger's path is kept out of them: many a webhook's
+static bool set_method(const cm_request *r, CURL *easy) {
+  bool ok = true;
+  if (strcmp(r->method, "GET") == 0)
+    return true;
+  /* libcurl resends by itself when a kept connection turns out dead; a new one never does. */
+  SET(CURLOPT_FRESH_CONNECT, 1L);
+  if (strcmp(r->method, "POST") == 0) {
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_POSTFIELDSIZE, (long)r->form.len);
+    SET(CURLOPT_POSTFIELDS, cm_buf_str(&r->form));
+  } else {
+    SET(CURLOPT_CUSTOMREQUEST, r->method);
+  }
+  return ok;
+}
+
+#undef SET
+
+/*
+** Sets a fresh easy handle up for the next attempt. Returns false when memory is short.
+** API: curl_easy_setopt(3) of libcurl.
+*/
+bool cm_request_prepare(cm_request *r, CURL *easy) {
+  cm_buf_clear(&r->body);
+  cm_buf_clear(&r->header.fields);
+  r->refused = CM_NONE;
+  r->curl_error[0] = '\0';
+  r->status = 0;
+  return set_exchange(r, easy) && set_protocol(r, easy) && set_connection(r, easy) &&
+         set_method(r, easy);
+}
+
+/* The name of the target in messages. A foreign server's path is kept out of them: many a webhook's
    address is its password. */
 static const char *known_as(const cm_request *r) {
   return r->client->foreign ? r->client->base.host : r->path;
 }
 
-/* Sorts libcurl's complaint: what to do about it, its kind, and words for it. */
+/* Whether the attempt ended because one of our own callbacks stopped it; then `out` says why. */
+static bool stopped_by_us(const cm_request *r, CURLcode code, char *out, size_t room) {
+  const char *host = r->client->base.host;
+  if (code == CURLE_COULDNT_CONNECT && r->refused == CM_ADDRESS)
+    snprintf(out, room,
+             r->client->reach == CM_PUBLIC
+                 ? "%s is at an address of this machine or of a private network"
+                 : "%s is at a public address, which is spoken to over https only",
+             host);
+  else if (code == CURLE_WRITE_ERROR && r->refused == CM_BODY)
+    snprintf(out, room, "answer larger than %zu bytes", r->body.max);
+  else if (code == CURLE_WRITE_ERROR && r->refused == CM_FIELDS)
+    snprintf(out, room, "header of the answer larger than %d bytes", CM_HEADER_MAX);
+  else
+    return false;
+  return true;
+}
+
+static bool is_certificate_fault(CURLcode code) {
+  switch (code) {
+  case CURLE_PEER_FAILED_VERIFICATION:
+  case CURLE_SSL_CACERT_BADFILE:
+  case CURLE_SSL_CERTPROBLEM:
+  case CURLE_SSL_CIPHER:
+  case CURLE_SSL_ISSUER_ERROR:
+  case CURLE_SSL_INVALIDCERTSTATUS:
+  case CURLE_SSL_CRL_BADFILE:
+  case CURLE_SSL_ENGINE_INITFAILED:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/* Sorts libcurl's error: what to do about it, its kind, and a text for it. */
 static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *out, size_t room) {
   const char *host = r->client->base.host;
   const char *why = r->curl_error[0] ? r->curl_error : curl_easy_strerror(code);
-  *kind = CM_TRANSPORT;
+  *kind = code == CURLE_SSL_CONNECT_ERROR || is_certificate_fault(code) ? CM_TLS : CM_TRANSPORT;
+  if (stopped_by_us(r, code, out, room))
+    return CM_NET_FINAL;
+  if (is_certificate_fault(code)) {
+    snprintf(out, room, "certificate of %s not accepted: %s", host, why);
+    return CM_NET_FINAL;
+  }
   switch (code) {
   case CURLE_COULDNT_RESOLVE_HOST:
     snprintf(out, room, "could not resolve %s", host);
@@ -178,28 +241,12 @@ static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *o
     snprintf(out, room, "could not resolve the proxy's name");
     return CM_NET_BROKEN;
   case CURLE_COULDNT_CONNECT:
-    if (r->refused == CM_ADDRESS) {
-      snprintf(out, room,
-               r->client->reach == CM_PUBLIC
-                   ? "%s is at an address of this machine or of a private network"
-                   : "%s is at a public address, which is spoken to over https only",
-               host);
-      return CM_NET_FINAL;
-    }
     snprintf(out, room, "could not connect to %s: %s", host, why);
     return CM_NET_BROKEN;
   case CURLE_OPERATION_TIMEDOUT:
     snprintf(out, room, "timed out: %s", why);
     return CM_NET_TIMEOUT;
   case CURLE_WRITE_ERROR:
-    if (r->refused == CM_BODY) {
-      snprintf(out, room, "answer larger than %zu bytes", r->body.max);
-      return CM_NET_FINAL;
-    }
-    if (r->refused == CM_FIELDS) {
-      snprintf(out, room, "header of the answer larger than %d bytes", CM_HEADER_MAX);
-      return CM_NET_FINAL;
-    }
     snprintf(out, room, "damaged answer: %s", why);
     return CM_NET_BROKEN;
   case CURLE_SEND_ERROR:
@@ -213,22 +260,10 @@ static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *o
     snprintf(out, room, "connection to %s broke: %s", host, why);
     return CM_NET_BROKEN;
   case CURLE_SSL_CONNECT_ERROR:
-    *kind = CM_TLS;
     snprintf(out, room, "no TLS connection to %s: %s", host, why);
     /* The same code covers a lost connection and two sides that will never agree. */
     return strstr(why, "SYSCALL") || strstr(why, "reset") || strstr(why, "eof") ? CM_NET_BROKEN
                                                                                 : CM_NET_FINAL;
-  case CURLE_PEER_FAILED_VERIFICATION:
-  case CURLE_SSL_CACERT_BADFILE:
-  case CURLE_SSL_CERTPROBLEM:
-  case CURLE_SSL_CIPHER:
-  case CURLE_SSL_ISSUER_ERROR:
-  case CURLE_SSL_INVALIDCERTSTATUS:
-  case CURLE_SSL_CRL_BADFILE:
-  case CURLE_SSL_ENGINE_INITFAILED:
-    *kind = CM_TLS;
-    snprintf(out, room, "certificate of %s not accepted: %s", host, why);
-    return CM_NET_FINAL;
   default:
     snprintf(out, room, "%s", why);
     return CM_NET_FINAL;
@@ -239,77 +274,113 @@ static void copy(char *out, size_t room, const char *text) {
   snprintf(out, room, "%s", text ? text : "");
 }
 
-/*
-** Takes the end of an attempt: code from libcurl, now the monotonic time. Keeps the answer, queues
-** the next attempt, or fails. Returns whether the request ended for good.
-*/
-bool cm_request_finish(cm_request *r, CURLcode code, double now) {
-  cm_client *c = r->client;
-  cm_failure *f = &r->failure;
-  cm_outcome o = {CM_NET_OK, 0, -1, -1, f->code};
-  char words[CURL_ERROR_SIZE + CM_HOST_MAX + 64] = "";
+/* Takes the request off the wire, with its status. */
+static void land(cm_request *r) {
   curl_off_t bytes = 0;
   long status = 0;
-  double delay;
   curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
   curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
-  cm_multi_remove(c->multi, r);
-  cm_client_count(c, &(cm_counts){.bytes = (unsigned long long)bytes});
+  cm_queue_remove(r->client->queue, r);
+  cm_client_count(r->client, &(cm_counts){.bytes = (unsigned long long)bytes});
   r->status = (int)status;
+}
+
+/* Reads an answer outside 2xx. */
+static void read_refusal(cm_request *r, cm_outcome *o) {
+  cm_failure *f = &r->failure;
+  f->status = o->status = r->status;
+  o->should_retry = cm_header_should_retry(&r->header);
+  o->retry_after = f->retry_after = cm_header_retry_after(&r->header, (long long)time(NULL));
+  copy(f->limited_reason, sizeof f->limited_reason,
+       cm_header_get(&r->header, "stripe-rate-limited-reason"));
+  cm_failure_read(f, cm_buf_str(&r->body), r->body.len);
+}
+
+/*
+** What the attempt came to. Returns true for an answer to keep; otherwise *o, r->failure and
+*`words`
+** (of an attempt without a usable answer) tell what went wrong.
+*/
+static bool classify(cm_request *r, CURLcode code, cm_outcome *o, char *words, size_t room) {
+  cm_failure *f = &r->failure;
   cm_failure_init(f);
   f->attempts = r->attempts;
   copy(f->request_id, sizeof f->request_id, cm_header_get(&r->header, "request-id"));
   if (code != CURLE_OK) {
-    o.net = explain(r, code, &f->kind, words, sizeof words);
+    o->net = explain(r, code, &f->kind, words, room);
     f->curl = (int)code;
-    if (c->reach != CM_ANYWHERE && (r->refused == CM_BODY || code == CURLE_OPERATION_TIMEDOUT))
-      f->status = r->status; /* who sends webhooks needs no more of an answer */
-  } else if (status >= 200 && status < 300) {
+    if (r->client->reach != CM_ANYWHERE &&
+        (r->refused == CM_BODY || code == CURLE_OPERATION_TIMEDOUT))
+      f->status = r->status; /* a sender of webhooks needs no more of an answer */
+  } else if (r->status < 200 || r->status >= 300) {
+    read_refusal(r, o);
+  } else {
     if (r->watch)
-      o.net = r->watch->accept(r->owner, r, words, sizeof words);
-    if (o.net == CM_NET_OK) {
-      r->state = CM_DONE;
-      if (r->watch)
-        r->watch->ended(r->owner, r);
+      o->net = r->watch->accept(r->owner, r, words, room);
+    if (o->net == CM_NET_OK)
       return true;
-    }
     f->kind = CM_DECODE;
     f->status = r->status;
-  } else {
-    f->status = o.status = r->status;
-    o.should_retry = cm_header_should_retry(&r->header);
-    o.retry_after = f->retry_after = cm_header_retry_after(&r->header, (long long)time(NULL));
-    copy(f->limited_reason, sizeof f->limited_reason,
-         cm_header_get(&r->header, "stripe-rate-limited-reason"));
-    cm_failure_read(f, cm_buf_str(&r->body), r->body.len);
   }
-  f->retryable = cm_retryable(&o);
+  f->retryable = cm_retryable(o);
+  return false;
+}
+
+/* Slows the limiters down after an answer that came from a rate limit. */
+static void slow_down(cm_request *r, const cm_outcome *o, double now) {
+  const cm_failure *f = &r->failure;
+  double pause = o->retry_after > CM_RETRY_AFTER_MAX ? CM_RETRY_AFTER_MAX : o->retry_after;
+  if (o->status != 429 && strcmp(f->code, "rate_limit") != 0)
+    return;
+  cm_client_count(r->client, &(cm_counts){.rate_limited = 1});
   /* A 429 for a locked object (lock_timeout, no reason given) says nothing about speed. */
-  if (o.status == 429 || strcmp(f->code, "rate_limit") == 0) {
-    cm_client_count(c, &(cm_counts){.rate_limited = 1});
-    if (f->limited_reason[0] || strcmp(f->code, "lock_timeout") != 0) {
-      double pause = o.retry_after > CM_RETRY_AFTER_MAX ? CM_RETRY_AFTER_MAX : o.retry_after;
-      cm_pass_punish(&r->pass, f->limited_reason[0] ? f->limited_reason : NULL,
-                     pause > 0 ? pause : 0, now);
-    }
-  }
-  /* Only reads are repeated: an OAuth code sent twice revokes what it gave. */
-  delay = strcmp(r->method, "GET") == 0
-              ? cm_retry_delay(&c->policy, &o, r->attempts, cm_multi_random(c->multi))
-              : -1;
-  if (delay >= 0 && (!r->watch || r->watch->again(r->owner, &o))) {
-    cm_client_count(c, &(cm_counts){.retries = 1});
-    r->not_before = now + delay;
-    cm_multi_queue(c->multi, r, now);
+  if (f->limited_reason[0] || strcmp(f->code, "lock_timeout") != 0)
+    cm_pass_punish(&r->pass, f->limited_reason[0] ? f->limited_reason : NULL, pause > 0 ? pause : 0,
+                   now);
+}
+
+/* Reacts to a failed attempt. Returns whether another one was queued. */
+static bool react(cm_request *r, const cm_outcome *o, double now) {
+  cm_client *c = r->client;
+  double delay;
+  slow_down(r, o, now);
+  if (strcmp(r->method, "GET") != 0) /* an OAuth code sent twice revokes what it gave */
     return false;
-  }
-  r->state = CM_FAILED;
-  if (o.net == CM_NET_OK)
-    cm_failure_http(f, r->method, known_as(r));
-  else
-    cm_failure_say(f, r->method, known_as(r), words);
+  delay = cm_retry_delay(&c->policy, o, r->attempts, cm_queue_random(c->queue));
+  if (delay < 0 || (r->watch && !r->watch->again(r->owner, o)))
+    return false;
+  cm_client_count(c, &(cm_counts){.retries = 1});
+  r->not_before = now + delay;
+  cm_queue_add(c->queue, r, now);
+  return true;
+}
+
+/* Ends the request for good and tells its watch, which may send it anew. */
+static void deliver(cm_request *r, cm_state state) {
+  r->state = state;
   if (r->watch)
     r->watch->ended(r->owner, r);
+}
+
+/*
+** Takes the end of an attempt: code from libcurl, now the monotonic time in seconds. Keeps the
+** answer, queues the next attempt, or fails. Returns whether the request ended for good.
+*/
+bool cm_request_finish(cm_request *r, CURLcode code, double now) {
+  cm_outcome o = {CM_NET_OK, 0, -1, -1, r->failure.code};
+  char words[CURL_ERROR_SIZE + CM_HOST_MAX + 64] = "";
+  land(r);
+  if (classify(r, code, &o, words, sizeof words)) {
+    deliver(r, CM_DONE);
+    return true;
+  }
+  if (react(r, &o, now))
+    return false;
+  if (o.net == CM_NET_OK)
+    cm_failure_http(&r->failure, r->method, known_as(r));
+  else
+    cm_failure_say(&r->failure, r->method, known_as(r), words);
+  deliver(r, CM_FAILED);
   return true;
 }
 
@@ -321,9 +392,7 @@ void cm_request_fail(cm_request *r, cm_kind kind, const char *text) {
   r->failure.kind = kind;
   r->failure.attempts = r->attempts;
   cm_failure_say(&r->failure, r->method, known_as(r), text);
-  r->state = CM_FAILED;
-  if (r->watch)
-    r->watch->ended(r->owner, r);
+  deliver(r, CM_FAILED);
 }
 
 /*
@@ -332,7 +401,7 @@ void cm_request_fail(cm_request *r, cm_kind kind, const char *text) {
 void cm_request_free(cm_request *r) {
   if (!r->client)
     return;
-  cm_multi_remove(r->client->multi, r);
+  cm_queue_remove(r->client->queue, r);
   cm_pass_leave(&r->pass);
   cm_buf_free(&r->query);
   cm_buf_free(&r->form);

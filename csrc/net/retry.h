@@ -1,5 +1,5 @@
 /*
-** retry.h: whether a failed request is worth sending again, and when. Pure.
+** retry.h: decides whether a failed request is sent again, and when. Lua-free.
 */
 #ifndef CM_RETRY_H
 #define CM_RETRY_H

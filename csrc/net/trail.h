@@ -1,8 +1,8 @@
 /*
-** trail.h: what a pager remembers of the objects it handed out last, so that it can go on when the
-** object under its cursor was deleted. Pure.
-** It holds the last page, and what came before it within the same second as its last object: all
-** that a list re-read by `created` can show again.
+** trail.h: the objects that a pager handed out last, so that it can continue after the object under
+** its cursor was deleted. Lua-free.
+** Holds the last page, and the objects before it that were created in the same second as its last
+** one: all that a list re-read by `created` can show again.
 */
 #ifndef CM_TRAIL_H
 #define CM_TRAIL_H

@@ -1,5 +1,5 @@
 /*
-** url.h: percent-encoding of queries and forms, and what may be a request path. Pure.
+** url.h: percent-encoding, and which texts may be a request path. Lua-free.
 */
 #ifndef CM_URL_H
 #define CM_URL_H

@@ -1,6 +1,6 @@
 #include "net/walk.h"
 
-#include "net/multi.h"
+#include "net/net.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static bool build_query(cm_walk *w) {
 void cm_walk_fail(cm_walk *w, cm_kind kind, const char *text) {
   w->complete = w->failed = true;
   w->request.watch = NULL; /* told already */
-  cm_multi_remove(w->request.client->multi, &w->request);
+  cm_queue_remove(w->request.client->queue, &w->request);
   cm_request_fail(&w->request, kind, text);
 }
 
@@ -288,7 +288,7 @@ bool cm_walk_split(cm_walk *w, long long second) {
   }
   if (ends) {
     w->complete = true;
-    cm_multi_remove(w->request.client->multi, &w->request);
+    cm_queue_remove(w->request.client->queue, &w->request);
     return true;
   }
   w->loose = w->request.state == CM_RUNNING;

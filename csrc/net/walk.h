@@ -1,13 +1,13 @@
 /*
-** walk.h: cursor pagination over one list, one page ahead of its reader. No Lua.
+** walk.h: cursor pagination over one list, one page ahead of its reader. Lua-free.
 ** Stripe docs, Pagination: newest first, `starting_after` the last id, until has_more is false.
 */
 #ifndef CM_WALK_H
 #define CM_WALK_H
 
-#include "text/page.h"
-#include "net/request.h"
+#include "net/net.h"
 #include "net/trail.h"
+#include "text/page.h"
 
 #define CM_LIMIT_MAX 100 /* largest page Stripe serves */
 #define CM_LIMIT_MIN 25  /* trouble does not make pages smaller than this */

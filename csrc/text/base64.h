@@ -1,5 +1,5 @@
 /*
-** base64.h: base64 (RFC 4648) over OpenSSL's. Pure.
+** base64.h: base64 (RFC 4648), over OpenSSL. Lua-free.
 */
 #ifndef CM_BASE64_H
 #define CM_BASE64_H

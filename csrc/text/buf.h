@@ -1,5 +1,5 @@
 /*
-** buf.h: growable bytes with an upper bound. Pure.
+** buf.h: growable bytes with an upper bound. Lua-free.
 ** A zeroed cm_buf is a valid empty one without a bound. The bytes are always followed by a '\0'
 ** that is not counted, so that text can be passed on as a C string.
 */

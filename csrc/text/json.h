@@ -1,5 +1,5 @@
 /*
-** json.h: a strict scanner over JSON text that builds no values. Pure.
+** json.h: a strict scanner over JSON text that builds no values. Lua-free.
 ** The caller walks the parts it wants and skips the rest:
 **
 **   cm_json_open(j, '{');

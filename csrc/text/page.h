@@ -1,5 +1,5 @@
 /*
-** page.h: one page of a list, found in its bytes without building values. Pure.
+** page.h: one page of a list, found in its bytes without building values. Lua-free.
 */
 #ifndef CM_PAGE_H
 #define CM_PAGE_H

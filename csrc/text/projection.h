@@ -1,5 +1,5 @@
 /*
-** projection.h: copies of JSON objects that keep only some members. Pure.
+** projection.h: copies JSON objects and keeps only some members. Lua-free.
 ** A mapping names the fields it reads; leaving out the others before a value is built is what makes
 ** decoding cheap.
 */

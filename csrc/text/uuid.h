@@ -1,5 +1,5 @@
 /*
-** uuid.h: random UUIDs (version 4, RFC 4122). Pure.
+** uuid.h: random UUIDs (version 4, RFC 4122). Lua-free.
 */
 #ifndef CM_UUID_H
 #define CM_UUID_H

@@ -1,8 +1,8 @@
 /*
 ** Walks that are split while they run, against a list server in memory. Nothing is sent: the test
-** stands in for the multi's wire, one action at a time, in random order.
+** stands in for the queue's wire, one action at a time, in random order.
 */
-#include "net/multi.h"
+#include "net/net.h"
 #include "test.h"
 #include "net/walk.h"
 
@@ -11,7 +11,7 @@
 #define OBJECTS 400
 #define READERS 64
 
-static cm_multi *multi;
+static cm_queue *queue;
 static cm_client *client;
 static unsigned seed;
 
@@ -59,16 +59,16 @@ static long long parameter(const char *query, const char *name, long long none) 
   return at ? strtoll(at + strlen(name), NULL, 10) : none;
 }
 
-/* Puts the waiting request on the wire, as the multi would. */
+/* Puts the waiting request on the wire, as the queue would. */
 static void depart(reader *r) {
   cm_request *q = &r->walk.request;
   snprintf(r->query, sizeof r->query, "%s", cm_buf_str(&q->query));
-  cm_multi_remove(multi, q);
+  cm_queue_remove(queue, q);
   q->state = CM_RUNNING;
-  q->prev = multi->last_running;
-  *(q->prev ? &q->prev->next : &multi->running) = q;
-  multi->last_running = q;
-  multi->n_running++;
+  q->prev = queue->last_running;
+  *(q->prev ? &q->prev->next : &queue->running) = q;
+  queue->last_running = q;
+  queue->n_running++;
 }
 
 /* Answers a list request as Stripe does. Returns false if the cursor is unknown. */
@@ -108,7 +108,7 @@ static bool serve(const char *query, cm_buf *out) {
 static void answer(reader *r) {
   cm_request *q = &r->walk.request;
   char why[128];
-  cm_multi_remove(multi, q);
+  cm_queue_remove(queue, q);
   cm_buf_clear(&q->body);
   cm_failure_init(&q->failure);
   if (serve(r->query, &q->body)) {
@@ -126,9 +126,9 @@ static void answer(reader *r) {
 static void fail(reader *r) {
   cm_outcome o = {CM_NET_OK, 500, -1, -1, ""};
   cm_request *q = &r->walk.request;
-  cm_multi_remove(multi, q);
+  cm_queue_remove(queue, q);
   q->watch->again(q->owner, &o);
-  cm_multi_queue(multi, q, 0);
+  cm_queue_add(queue, q, 0);
 }
 
 static void take(reader *r) {
@@ -261,7 +261,7 @@ static void ends_at_once_when_a_page_is_cut(void) {
   exchange();
   depart(&readers[0]);
   CHECK(cm_walk_split(w, 85));
-  CHECK(w->complete && !w->failed && w->request.state == CM_NEW && multi->n_running == 0);
+  CHECK(w->complete && !w->failed && w->request.state == CM_NEW && queue->n_running == 0);
   CHECK(w->ready.count == 1 && !w->ready.has_more);
 }
 
@@ -348,8 +348,8 @@ static void leaves_an_unordered_page_on_the_wire_to_the_server(void) {
 }
 
 int main(void) {
-  multi = cm_multi_new(4);
-  client = cm_client_new(multi, NULL, NULL);
+  queue = cm_queue_new(4);
+  client = cm_client_new(queue, NULL, NULL);
   RUN(gives_each_object_once_however_it_is_split);
   RUN(gives_each_object_once_while_others_are_deleted);
   RUN(ends_at_once_when_a_page_is_cut);
@@ -363,6 +363,6 @@ int main(void) {
   RUN(leaves_an_unordered_page_on_the_wire_to_the_server);
   stop();
   cm_client_release(client);
-  cm_multi_release(multi);
+  cm_queue_release(queue);
   return test_end();
 }

@@ -233,4 +233,20 @@ describe("the rooms of csrc", function()
       end)
     end)
   end
+
+  it("have units that never include each other in a circle", function()
+    local graph = {}
+    for unit, paths in pairs(units) do
+      graph[unit] = {}
+      for _, path in ipairs(paths) do
+        each_include(path, function(_, header)
+          local to = header and header:gsub("%.h$", "")
+          if to and to ~= unit then
+            table.insert(graph[unit], to)
+          end
+        end)
+      end
+    end
+    assert.is_nil(circle_in(graph))
+  end)
 end)

@@ -1,6 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 
-#include "net/multi.h"
+#include "net/net.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -26,47 +26,47 @@ static void global_init(void) {
 }
 
 /*
-** Makes a multi with one reference; the caller fills in the plain fields. max_running: most
+** Makes a queue with one reference; the caller fills in the plain fields. max_running: most
 ** requests on the wire, hence most connections. Returns NULL when memory is short.
 */
-cm_multi *cm_multi_new(int max_running) {
+cm_queue *cm_queue_new(int max_running) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  cm_multi *m = calloc(1, sizeof *m);
-  if (!m)
+  cm_queue *q = calloc(1, sizeof *q);
+  if (!q)
     return NULL;
   pthread_once(&once, global_init);
-  m->refs = 1;
-  m->pid = getpid();
-  m->max_running = max_running;
-  m->idle = calloc((size_t)max_running, sizeof *m->idle);
-  m->curl = curl_multi_init();
-  if (!m->idle || !m->curl) {
-    cm_multi_release(m);
+  q->refs = 1;
+  q->pid = getpid();
+  q->max_running = max_running;
+  q->idle = calloc((size_t)max_running, sizeof *q->idle);
+  q->curl = curl_multi_init();
+  if (!q->idle || !q->curl) {
+    cm_queue_release(q);
     return NULL;
   }
-  curl_multi_setopt(m->curl, CURLMOPT_MAXCONNECTS, (long)max_running);
-  m->random = (uint64_t)(cm_now() * 1e9) ^ ((uint64_t)m->pid << 32) ^ (uint64_t)(uintptr_t)m;
-  return m;
+  curl_multi_setopt(q->curl, CURLMOPT_MAXCONNECTS, (long)max_running);
+  q->random = (uint64_t)(cm_now() * 1e9) ^ ((uint64_t)q->pid << 32) ^ (uint64_t)(uintptr_t)q;
+  return q;
 }
 
 /*
-** Says why the multi cannot be used, or NULL. A forked child must not touch it: the connections
+** Says why the queue cannot be used, or NULL. A forked child must not touch it: the connections
 ** are its parent's.
 */
-const char *cm_multi_fault(const cm_multi *m) {
-  if (m->closed)
+const char *cm_queue_fault(const cm_queue *q) {
+  if (q->closed)
     return "transport closed";
-  return m->pid == getpid() ? NULL : "transport used after fork";
+  return q->pid == getpid() ? NULL : "transport used after fork";
 }
 
 /*
 ** A number in [0, 1) for jitter: spread, not secrecy (xorshift64*).
 */
-double cm_multi_random(cm_multi *m) {
-  m->random ^= m->random >> 12;
-  m->random ^= m->random << 25;
-  m->random ^= m->random >> 27;
-  return (double)(m->random * 0x2545F4914F6CDD1DULL >> 11) / 9007199254740992.0;
+double cm_queue_random(cm_queue *q) {
+  q->random ^= q->random >> 12;
+  q->random ^= q->random << 25;
+  q->random ^= q->random >> 27;
+  return (double)(q->random * 0x2545F4914F6CDD1DULL >> 11) / 9007199254740992.0;
 }
 
 /*
@@ -111,66 +111,66 @@ static void unlink_from(cm_request **first, cm_request **last, cm_request *r) {
 /*
 ** Puts a request in line. It starts when r->not_before is past and its limiters let it.
 */
-void cm_multi_queue(cm_multi *m, cm_request *r, double now) {
-  append(&m->waiting, &m->last_waiting, r);
-  m->n_waiting++;
+void cm_queue_add(cm_queue *q, cm_request *r, double now) {
+  append(&q->waiting, &q->last_waiting, r);
+  q->n_waiting++;
   cm_pass_wait(&r->pass, 1);
   r->queued_at = now;
   r->state = CM_WAITING;
 }
 
-static void unqueue(cm_multi *m, cm_request *r) {
-  unlink_from(&m->waiting, &m->last_waiting, r);
-  m->n_waiting--;
+static void unqueue(cm_queue *q, cm_request *r) {
+  unlink_from(&q->waiting, &q->last_waiting, r);
+  q->n_waiting--;
   cm_pass_wait(&r->pass, -1);
 }
 
 /* Takes the easy handle back from a request that was on the wire. */
-static void take_off_wire(cm_multi *m, cm_request *r) {
+static void take_off_wire(cm_queue *q, cm_request *r) {
   CURL *easy = r->easy;
   pipe_guard guard;
-  unlink_from(&m->running, &m->last_running, r);
-  m->n_running--;
+  unlink_from(&q->running, &q->last_running, r);
+  q->n_running--;
   r->easy = NULL;
   cm_pass_finish(&r->pass);
-  if (!easy || m->pid != getpid())
+  if (!easy || q->pid != getpid())
     return; /* after a fork the handle is left alone, and leaks */
   pipe_hold(&guard);
-  curl_multi_remove_handle(m->curl, easy);
+  curl_multi_remove_handle(q->curl, easy);
   pipe_release(&guard);
   curl_easy_reset(easy);
-  if (m->n_idle < m->max_running)
-    m->idle[m->n_idle++] = easy;
+  if (q->n_idle < q->max_running)
+    q->idle[q->n_idle++] = easy;
   else
     curl_easy_cleanup(easy);
 }
 
 /*
-** Takes a request out of the multi, wherever it stands; one that is nowhere is left alone.
+** Takes a request out of the queue, wherever it stands; one that is nowhere is left alone.
 */
-void cm_multi_remove(cm_multi *m, cm_request *r) {
+void cm_queue_remove(cm_queue *q, cm_request *r) {
   if (r->state == CM_WAITING)
-    unqueue(m, r);
+    unqueue(q, r);
   else if (r->state == CM_RUNNING)
-    take_off_wire(m, r);
+    take_off_wire(q, r);
   else
     return;
   r->state = CM_NEW;
 }
 
 /* Puts a waiting request on the wire. */
-static void start(cm_multi *m, cm_request *r, double now) {
-  CURL *easy = m->n_idle > 0 ? m->idle[--m->n_idle] : curl_easy_init();
-  unqueue(m, r);
+static void start(cm_queue *q, cm_request *r, double now) {
+  CURL *easy = q->n_idle > 0 ? q->idle[--q->n_idle] : curl_easy_init();
+  unqueue(q, r);
   r->state = CM_RUNNING;
   cm_client_count(r->client, &(cm_counts){.requests = 1, .waited = now - r->queued_at});
   r->attempts++;
   r->easy = easy;
-  append(&m->running, &m->last_running, r);
-  m->n_running++;
-  if (easy && cm_request_prepare(r, easy) && curl_multi_add_handle(m->curl, easy) == CURLM_OK)
+  append(&q->running, &q->last_running, r);
+  q->n_running++;
+  if (easy && cm_request_prepare(r, easy) && curl_multi_add_handle(q->curl, easy) == CURLM_OK)
     return;
-  take_off_wire(m, r);
+  take_off_wire(q, r);
   cm_request_fail(r, CM_TRANSPORT, "out of memory");
 }
 
@@ -178,16 +178,16 @@ static void start(cm_multi *m, cm_request *r, double now) {
 ** Starts what may start. Returns how many requests ended without a start, and in *wake the moment
 ** at which to try again.
 */
-static int start_waiting(cm_multi *m, double now, double *wake) {
+static int start_waiting(cm_queue *q, double now, double *wake) {
   cm_request *r, *next;
   int ended = 0;
-  for (r = m->waiting; r && m->n_running < m->max_running; r = next) {
+  for (r = q->waiting; r && q->n_running < q->max_running; r = next) {
     double when = r->not_before;
     next = r->next;
     if (when <= now) {
       when = cm_pass_acquire(&r->pass, now);
       if (when == 0) {
-        start(m, r, now);
+        start(q, r, now);
         ended += r->state == CM_FAILED;
         continue;
       }
@@ -200,11 +200,11 @@ static int start_waiting(cm_multi *m, double now, double *wake) {
 
 /* Takes what libcurl has finished; *ended counts the requests that are over for good. Returns
    whether there was anything. */
-static bool collect(cm_multi *m, int *ended) {
+static bool collect(cm_queue *q, int *ended) {
   CURLMsg *msg;
   int left;
   bool any = false;
-  while ((msg = curl_multi_info_read(m->curl, &left)) != NULL) {
+  while ((msg = curl_multi_info_read(q->curl, &left)) != NULL) {
     cm_request *r = NULL;
     CURLcode code = msg->data.result; /* msg dies with the handle's removal */
     if (msg->msg != CURLMSG_DONE)
@@ -220,7 +220,7 @@ static bool collect(cm_multi *m, int *ended) {
 ** Drives all requests for at most `timeout` seconds, 0 for one step without waiting. Returns as
 ** soon as a request ended or none is left; the number of requests not yet ended.
 */
-int cm_multi_run(cm_multi *m, double timeout) {
+int cm_queue_run(cm_queue *q, double timeout) {
   double deadline = cm_now() + timeout;
   pipe_guard guard;
   int ended = 0;
@@ -229,62 +229,62 @@ int cm_multi_run(cm_multi *m, double timeout) {
     double now = cm_now(), wake = deadline;
     int active;
     bool any;
-    ended += start_waiting(m, now, &wake);
-    curl_multi_perform(m->curl, &active);
-    any = collect(m, &ended);
+    ended += start_waiting(q, now, &wake);
+    curl_multi_perform(q->curl, &active);
+    any = collect(q, &ended);
     now = cm_now();
     if (ended > 0) {
       /* What the answers set off goes out now, while the caller is busy with them. */
-      start_waiting(m, now, &wake);
-      curl_multi_perform(m->curl, &active);
+      start_waiting(q, now, &wake);
+      curl_multi_perform(q->curl, &active);
       break;
     }
-    if (m->n_waiting + m->n_running == 0 || now >= deadline)
+    if (q->n_waiting + q->n_running == 0 || now >= deadline)
       break;
     if (any)
       continue; /* only retries: see when they are due */
     if (wake - now > LONGEST_POLL)
       wake = now + LONGEST_POLL;
     if (wake > now)
-      curl_multi_poll(m->curl, NULL, 0, (int)((wake - now) * 1000) + 1, NULL);
+      curl_multi_poll(q->curl, NULL, 0, (int)((wake - now) * 1000) + 1, NULL);
   }
   pipe_release(&guard);
-  return m->n_waiting + m->n_running;
+  return q->n_waiting + q->n_running;
 }
 
 /*
 ** Ends every request ("transport closed") and closes all connections. Harmless when repeated. In a
 ** forked child the connections are left to the parent.
 */
-void cm_multi_close(cm_multi *m) {
+void cm_queue_close(cm_queue *q) {
   pipe_guard guard;
-  if (m->closed)
+  if (q->closed)
     return;
-  m->closed = true;
-  while (m->running || m->waiting) {
-    cm_request *r = m->running ? m->running : m->waiting;
-    cm_multi_remove(m, r);
+  q->closed = true;
+  while (q->running || q->waiting) {
+    cm_request *r = q->running ? q->running : q->waiting;
+    cm_queue_remove(q, r);
     cm_request_fail(r, CM_CANCELLED, "transport closed");
   }
-  if (m->pid == getpid()) {
+  if (q->pid == getpid()) {
     pipe_hold(&guard);
-    while (m->n_idle > 0)
-      curl_easy_cleanup(m->idle[--m->n_idle]);
-    curl_multi_cleanup(m->curl);
+    while (q->n_idle > 0)
+      curl_easy_cleanup(q->idle[--q->n_idle]);
+    curl_multi_cleanup(q->curl);
     pipe_release(&guard);
   }
-  m->curl = NULL;
+  q->curl = NULL;
 }
 
 /*
 ** Gives up one reference (holders count up `refs` themselves); the last one closes. NULL is
 ** harmless.
 */
-void cm_multi_release(cm_multi *m) {
-  if (!m || --m->refs > 0)
+void cm_queue_release(cm_queue *q) {
+  if (!q || --q->refs > 0)
     return;
-  cm_multi_close(m);
-  cm_buf_free(&m->ca_file);
-  free(m->idle);
-  free(m);
+  cm_queue_close(q);
+  cm_buf_free(&q->ca_file);
+  free(q->idle);
+  free(q);
 }
