@@ -189,6 +189,7 @@ build = {
     ["commerce.store.directory"] = "lua/commerce/store/directory.lua",
     ["commerce.store.events"] = "lua/commerce/store/events.lua",
     ["commerce.store.filter"] = "lua/commerce/store/filter.lua",
+    ["commerce.store.handle"] = "lua/commerce/store/handle.lua",
     ["commerce.store.inbox"] = "lua/commerce/store/inbox.lua",
     ["commerce.store"] = "lua/commerce/store/init.lua",
     ["commerce.store.landmarks"] = "lua/commerce/store/landmarks.lua",

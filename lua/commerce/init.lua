@@ -12,6 +12,7 @@ local contract = require "commerce.store.contract"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
+local handle = require "commerce.store.handle"
 local hooks = require "commerce.hooks.registry"
 local integrations = require "commerce.account.integrations"
 local json = require "commerce.base.json"
@@ -90,15 +91,14 @@ function commerce.open(options)
     keep_source = options.keep_source,
     mappings = mappings.new(stripe), limiter = shared_limiter(options.limits) }, app_mt)
   if type(target) == "table" then
-    app.store = contract.accept(target)
+    app.store = handle(contract.accept(target))
     return app
   end
-  local message, details
-  app.store, message, details = store.open(target, { create = options.create, pause = rest })
-  if not app.store then
+  local opened, message, details = store.open(target, { create = options.create, pause = rest })
+  if not opened then
     return nil, message, details
   end
-  app.url = target
+  app.store, app.url = handle(opened), target
   return app
 end
 
@@ -338,11 +338,9 @@ function methods:records(type_name, options)
   mappings.check_self(self, "records", "app")
   local all = records.options(options, {})
   if not all.mode then
-    local name, message, details = self:mode()
-    if not name then
-      errors.raise(message, details)
-    end
-    all.mode = name
+    all.mode = errors.placed(function()
+      return (errors.must(self:mode()))
+    end)()
   end
   return records.read(self.store, type_name, all, self.mappings)
 end
@@ -395,5 +393,8 @@ end
 function methods:close()
   self.store:close()
 end
+
+errors.protect_methods(methods,
+  { on = true, records = true, extend = true, define = true })
 
 return commerce

@@ -132,7 +132,7 @@ local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
 ---@param options table see `commerce.app.connection.connect`
 ---@param message string
 ---@param details commerce.Details?
-function keys.refused(app, integration, options, message, details)
+local function refused(app, integration, options, message, details)
   local filter
   if options.account and stripe.is_revoked(details, "connect") then
     filter = { integration = integration.name, account = options.account, auth = "connect",
@@ -146,6 +146,11 @@ function keys.refused(app, integration, options, message, details)
       life.finish(app.store, row, "Deauthorized", message)
     end
   end
+end
+
+--- The same; that it fails says less than what the key was refused for.
+function keys.refused(...)
+  errors.catch(refused, ...)
 end
 
 -- ---------------------------------------------------------------- stored keys

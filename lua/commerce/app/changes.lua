@@ -142,7 +142,7 @@ end
 ---  last change that is known already (the first change if left out); types: only these data types;
 ---  limit: at most so many; batch: gives lists of so many at most, acknowledged together
 ---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
-return function(store, connection_id, options)
+local function changes(store, connection_id, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
   check_count(options, "batch")
@@ -160,10 +160,11 @@ return function(store, connection_id, options)
     end
   end
   self.read, self.given, self.acknowledged = place, place, place
-  return function()
-    if self.batch then
-      return self:several()
-    end
+  return errors.placed(self.batch and function()
+    return self:several()
+  end or function()
     return self:one()
-  end
+  end)
 end
+
+return errors.placed(changes)

@@ -154,7 +154,7 @@ function methods:update(fields)
   if fields.tags ~= nil then
     self.tags = fields.tags or {}
   end
-  local ok, message, details = save(self)
+  local ok, message, details = errors.catch(save, self)
   if not ok then
     self.name, self.description, self.tags = before.name, before.description, before.tags
   end
@@ -237,5 +237,7 @@ function methods:delete(options)
   end
   return removed, message, details
 end
+
+errors.protect_methods(methods)
 
 return company

@@ -155,7 +155,7 @@ local function run_sync(self, options)
   end
   self.syncing = true
   runtime.hold()
-  local ok, report, message, details = pcall(sync.run, self, options)
+  local ok, report, message, details = pcall(errors.catch, sync.run, self, options)
   self.syncing = nil
   runtime.release()
   if not ok then
@@ -173,8 +173,8 @@ function methods:configure()
     return true
   end
   self.is_configured = true
-  local ran, ok, message, details = pcall(configured.apply, self.store, self.integration.name,
-    self.mappings)
+  local ran, ok, message, details = pcall(errors.catch, configured.apply, self.store,
+    self.integration.name, self.mappings)
   if not ran then
     return errors.fail("mapping", "the configured data types: " .. tostring(ok))
   end
@@ -338,5 +338,7 @@ for _, part in ipairs { opening.methods, lifecycle } do
     methods[name] = method
   end
 end
+errors.protect_methods(methods, { on = true, records = true, extend = true, define = true,
+  changes = true })
 
 return connection

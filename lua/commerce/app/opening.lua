@@ -64,10 +64,10 @@ function opening.connect(wrap, app, options)
     keys.refused(app, integration, options, message, details)
     return nil, message, details
   end
-  row, message, details = keys.take_up(app, integration, parts.account, options)
+  row, message, details = errors.catch(keys.take_up, app, integration, parts.account, options)
   ok = row ~= nil
   if row and options.keep_key then
-    ok, message, details = keys.keep(app, row, key)
+    ok, message, details = errors.catch(keys.keep, app, row, key)
   end
   if not ok then
     parts.transport:close()

@@ -62,7 +62,7 @@ end
 ---  raw: true gives each record as JSON text
 ---@param mappings commerce.Mappings? with data types of one's own, which the store may not know yet
 ---@return fun(): any next
-function records.read(store, type_name, options, mappings)
+local function read(store, type_name, options, mappings)
   if mappings then
     local ok, failure, why = mappings:tell(store, type_name)
     if not ok then
@@ -83,13 +83,15 @@ function records.read(store, type_name, options, mappings)
   if not next_row then
     errors.raise(message, details)
   end
-  return function()
+  return errors.placed(function()
     local _, data = next_row()
     if data == nil or options.raw then
       return data
     end
     return json.decode(data)
-  end
+  end)
 end
+
+records.read = errors.placed(read)
 
 return records

@@ -69,17 +69,15 @@ end
 
 --- Raise what a function returned as `nil, message, details`, such as one of the C core or of a
 --- store; give anything else on as it is. A `nil` without details is a result.
----@param value any
----@param message any
----@param details any
----@param ... any further results
----@return any ... what was given
-function errors.must(value, message, details, ...)
+---@param ... any the function's results
+---@return any ... the same
+function errors.must(...)
+  local value, message, details = ...
   if value == nil and details ~= nil then
     local fields = type(details) == "table" and details or {}
     error(new(fields.kind or "store", tostring(message), fields), 0)
   end
-  return value, message, details, ...
+  return ...
 end
 
 --- Raise again what was caught. A failure gets the operation's name before its message.
@@ -112,12 +110,31 @@ function errors.protect(call)
   end
 end
 
+local function located(ok, raised, ...)
+  if ok then
+    return raised, ...
+  elseif errors.is_failure(raised) and not raised.place then
+    raised.place = errors.place()
+  end
+  error(raised, 0)
+end
+
 --- Call a function whose failure the caller handles.
 ---@param call function
 ---@param ... any its arguments
 ---@return any ... its results; nil, message, failure if it raised a failure
 function errors.catch(call, ...)
   return returned(pcall(call, ...))
+end
+
+--- Make a function that raises name the user's line in its failures: for iterators, so that no loop
+--- ends early in silence.
+---@param call function
+---@return function placed
+function errors.placed(call)
+  return function(...)
+    return located(pcall(call, ...))
+  end
 end
 
 --- Make the methods of a class return their failures.

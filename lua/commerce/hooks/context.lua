@@ -3,6 +3,7 @@
 
 local errors = require "commerce.base.errors"
 local fetch = require "commerce.account.fetch"
+local handle = require "commerce.store.handle"
 
 local context = {}
 
@@ -62,7 +63,7 @@ local function store_of(target)
     errors.refuse("another application expected, from commerce.open { store = … }, got %s",
       type(target))
   end
-  return store
+  return handle(store)
 end
 
 --- In a before_record hook: store the record at hand in another store instead of this one.

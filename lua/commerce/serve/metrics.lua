@@ -1,5 +1,6 @@
 -- What there is to watch, in Prometheus' text format. Called by openresty.
 
+local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"
 
 local metrics = {}
@@ -82,7 +83,7 @@ end
 ---@return string? text nil if the store failed
 ---@return string? message
 ---@return commerce.Details? details
-function metrics.text(store, requests, now)
+local function text(store, requests, now)
   local lines, samples = {}, {}
   for status, count in pairs(requests) do
     samples[#samples + 1] = { label("status", status), count }
@@ -121,5 +122,7 @@ function metrics.text(store, requests, now)
   end
   return table.concat(lines, "\n") .. "\n"
 end
+
+metrics.text = errors.protect(text)
 
 return metrics

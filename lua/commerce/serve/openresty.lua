@@ -276,7 +276,7 @@ end
 -- For who watches the server: does it run, and can it answer?
 local function ready()
   local found, message = application()
-  local ok = found and found.app.store:counts()
+  local ok = found and errors.catch(found.app.store.counts, found.app.store)
   if ok then
     return plain(200, '{"status":"ready"}')
   end

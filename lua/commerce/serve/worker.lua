@@ -97,7 +97,7 @@ local function look(self)
   if not ok then
     return nil, message, details
   end
-  self.store:purge() -- what it could not take out now, it will the next time
+  errors.catch(self.store.purge, self.store) -- what is left is taken out the next time
   return queue_due(self)
 end
 
@@ -148,9 +148,9 @@ local function note_report(self, report)
     seconds = report.seconds, requests = report.requests, rate_limited = report.rate_limited,
     types = types }
   -- for the metrics, which another process may tell; that they are not counted stops nothing
-  self.store:add_counts { stripe_requests = report.requests,
+  errors.catch(self.store.add_counts, self.store, { stripe_requests = report.requests,
     stripe_rate_limited = report.rate_limited, syncs = 1,
-    syncs_failed = report.complete and 0 or 1 }
+    syncs_failed = report.complete and 0 or 1 })
 end
 
 -- What a pull ends with that no run has closed: the connection could not even be opened.
@@ -225,17 +225,18 @@ local function work_on(self, work)
     connection, message, details = self.app:connection(work.connection_id, self.options)
   end
   if connection then
-    ok, message, details = sync_groups(self, connection, work.pulls)
+    ok, message, details = errors.catch(sync_groups, self, connection, work.pulls)
     connection:close()
   end
   if connection and ok then
-    close_left(self, work.connection_id, work.pulls, "NotSupported",
+    errors.catch(close_left, self, work.connection_id, work.pulls, "NotSupported",
       "the integration does not give this data type")
   elseif type(details) == "table" and details.kind == "store" then
     return nil, message, details -- the store is asked nothing more; the lease runs out
   else
     note_failure(self, work.connection_id, message)
-    close_left(self, work.connection_id, work.pulls, status_of_failure(details), message)
+    errors.catch(close_left, self, work.connection_id, work.pulls, status_of_failure(details),
+      message)
   end
   return true
 end
@@ -253,7 +254,9 @@ local function keep_lease(self, connection_id, stopping)
       return
     end
     renewed = core.now()
-    if self.store:lease(connection_id, self.id, os.time(), self.lease) == false then
+    local held = errors.catch(self.store.lease, self.store, connection_id, self.id, os.time(),
+      self.lease)
+    if held == false then
       self.log { event = "lost", connection_id = connection_id,
         message = "another worker has taken the connection over" }
     end
@@ -324,13 +327,13 @@ function methods:step(stopping)
     return apply_events(self)
   end
   local stop = runtime.every_second(keep_lease(self, work.connection_id, stopping or never))
-  local ran, result, reason, why = pcall(work_on, self, work)
+  local ran, result, reason, why = pcall(errors.catch, work_on, self, work)
   stop()
   if not ran then -- told to stop, Ctrl-C, or a mistake of ours: another worker may go on at once
-    requeue(self.store, work.pulls)
+    errors.catch(requeue, self.store, work.pulls)
   end
   if not ran or result then
-    self.store:release(work.connection_id, self.id)
+    errors.catch(self.store.release, self.store, work.connection_id, self.id)
   end
   if ran then
     return result, reason, why
@@ -419,5 +422,7 @@ function methods:run(stopping)
   end
   return true
 end
+
+errors.protect_methods(methods)
 
 return worker

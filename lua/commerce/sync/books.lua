@@ -212,7 +212,7 @@ function methods:keep_progress()
     local progress = math.floor(100 * fraction_of(self, entry.type))
     if entry.pull and entry.pull.progress ~= progress then
       entry.pull.progress = progress
-      self.store:save_pull(entry.pull)
+      errors.catch(self.store.save_pull, self.store, entry.pull)
     end
   end
 end
@@ -323,7 +323,7 @@ function methods:abandon(message, details)
     self:fail(entry.type, message, details)
   end
   if writable then
-    end_reads(self)
+    errors.catch(end_reads, self)
   end
 end
 

@@ -1,6 +1,7 @@
 -- Fetching again the objects that changed, several at once. Called by sync.
 
 local convert = require "commerce.sync.convert"
+local errors = require "commerce.base.errors"
 local feed = require "commerce.sync.feed"
 local json = require "commerce.base.json"
 local plan = require "commerce.sync.plan"
@@ -17,7 +18,7 @@ local GONE = 404 -- deleted since the event: another event tells, or will
 -- What concerns one object fails its resource, and the next run looks for this change again; a
 -- store that cannot be written ends the run.
 local function store(run, task, change, text)
-  local ok, message, details = storing.changed(run, task, change, text)
+  local ok, message, details = errors.catch(storing.changed, run, task, change, text)
   if ok or type(details) == "table" and details.kind == "store" then
     return ok, message, details
   end

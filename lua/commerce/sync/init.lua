@@ -192,7 +192,7 @@ end
 local function read_and_close(run, mappings)
   local tasks = {}
   tallying.begin(mappings)
-  local ok, message, details = begin(run, mappings, tasks)
+  local ok, message, details = errors.catch(begin, run, mappings, tasks)
   tallying.note(run, mappings)
   if not ok then
     run.books:abandon(message, details)

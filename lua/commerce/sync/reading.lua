@@ -92,7 +92,7 @@ function reading.objects(run, tasks)
   local objects = {}
   for _, task in ipairs(tasks) do
     if not task.resource.list then
-      local object, message, details = fetch(run, task)
+      local object, message, details = errors.catch(fetch, run, task)
       objects[task.name] = object
       run.finished[task.name] = object ~= nil
       if not object then
@@ -133,7 +133,7 @@ local function step(run, reader)
   local page, message, details = reader:poll()
   if page then
     local ok
-    ok, message, details = storing.page(run, task, page, reader)
+    ok, message, details = errors.catch(storing.page, run, task, page, reader)
     page:close() -- now, not when the collector comes by: it sees a page's handle, not its bytes
     if ok then
       run.books:tell(task.name, reader:fraction(run.options.before or run.started))

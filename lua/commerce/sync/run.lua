@@ -1,6 +1,7 @@
 -- The state of a run, which the stages share, and the lease that it runs under. Called by sync.
 
 local books = require "commerce.sync.books"
+local errors = require "commerce.base.errors"
 local lease = require "commerce.sync.lease"
 
 local run = {}
@@ -45,7 +46,7 @@ function run.alone(connection, worker, work)
   end
   local ran, result, reason, why = pcall(work, held)
   if not worker then
-    held:release()
+    errors.catch(held.release, held) -- if this fails, the lease runs out
   end
   if not ran then
     error(result, 0)

@@ -127,7 +127,8 @@ end
 -- Begins an attempt. Where it is not the consumer's doing that there can be none, the consumer is
 -- left alone until its time is over.
 local function begin(self, taken, reach)
-  local secrets, message, details = consumers.secrets(self.store, taken.consumer_id, self.clock())
+  local secrets, message, details = errors.catch(consumers.secrets, self.store, taken.consumer_id,
+    self.clock())
   if not secrets then
     if type(details) == "table" and details.kind == "store" then
       return nil, message, details
@@ -226,9 +227,9 @@ function methods:step(at_once)
   if ended or at_once or not self.looked or now - self.looked >= LOOK then
     self.looked = now
     local ok
-    ok, message, details = tidy(self)
+    ok, message, details = errors.catch(tidy, self)
     if ok then
-      ok, message, details = begin_due(self)
+      ok, message, details = errors.catch(begin_due, self)
     end
     if not ok then
       self.looked = nil
@@ -303,5 +304,7 @@ end
 function methods:close()
   self.transport:close()
 end
+
+errors.protect_methods(methods)
 
 return delivery

@@ -92,7 +92,7 @@ end
 
 -- The account is not one for this connection: what its owner has given is given back.
 local function turn_away(app, row, account, options, message, details)
-  local released, why = grant.release(app, row.integration, account, options)
+  local released, why = errors.catch(grant.release, app, row.integration, account, options)
   details.released = released
   if not released then
     message = ("%s; the platform's access to %s could not be ended (%s), its owner can end it in "

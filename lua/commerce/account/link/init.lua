@@ -134,7 +134,8 @@ end
 local function ended(app, row, state, _, message, details)
   local code = type(details) == "table" and details.code
   if code ~= "used_state" then
-    life.link_failed(app.store, row, code ~= "access_denied" and core.scrub(message) or nil)
+    errors.catch(life.link_failed, app.store, row,
+      code ~= "access_denied" and core.scrub(message) or nil)
   end
   return for_connection(row, state, nil, message, details)
 end
@@ -295,7 +296,7 @@ function link.finish(app, answer, options)
   if not state then
     return nil, row, details
   elseif parameters.error then
-    return ended(app, row, state, finish_denied(app, state, row, parameters))
+    return ended(app, row, state, errors.catch(finish_denied, app, state, row, parameters))
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then
     return for_connection(row, state, refuse("no_code",
       "the address has no code of Stripe's (ac_...): copy all of it"))
@@ -305,11 +306,11 @@ function link.finish(app, answer, options)
     network[name] = options[name]
   end
   local shop, others
-  shop, message, details = finish_allowed(app, state, row, parameters.code, network)
+  shop, message, details = errors.catch(finish_allowed, app, state, row, parameters.code, network)
   if not shop then
     return ended(app, row, state, nil, message, details)
   end
-  others, message, details = shared_with(app, shop.row)
+  others, message, details = errors.catch(shared_with, app, shop.row)
   if not others then
     return for_connection(row, state, nil, message, details)
   end
