@@ -1,47 +1,44 @@
--- Addresses on this server that are given to merchants. Called by the groups of the API.
+-- The addresses of this server that Codat's shapes hand to merchants.
 
 local links = {}
 
--- The address at which the caller reached us, where nothing else is configured.
-local function reached(context)
-  local headers = context.request.headers
-  local host = tostring(headers.host or "localhost"):match "^[%w%.%-%[%]:]+$" or "localhost"
-  return (context.request.scheme or "http") .. "://" .. host .. context.prefix
+---@class commerce.codat.Links
+---@field private base string the server's address with its prefix, without a slash at the end
+local methods = {}
+local links_mt = { __name = "commerce.codat.Links", __index = methods }
+
+--- Build the addresses of a server.
+---@param base string where merchants reach the server, such as "https://example.com/codat"
+---@return commerce.codat.Links
+function links.new(base)
+  return setmetatable({ base = base }, links_mt)
 end
 
-local function base(context)
-  return context.public_url or reached(context)
-end
-
---- Where a company's merchant chooses what to connect.
----@param context table
+--- Where a company's merchant chooses an integration to connect.
 ---@param company_id string
 ---@return string url
-function links.company(context, company_id)
-  return ("%s/link/company/%s"):format(base(context), company_id)
+function methods:company(company_id)
+  return ("%s/link/company/%s"):format(self.base, company_id)
 end
 
---- Where a connection is authorized. Its link_id is what nobody guesses.
----@param context table
----@param connection table
+--- Where a connection is authorized. The connection's link_id is the secret part of the address.
+---@param link_id string
 ---@return string url
-function links.connection(context, connection)
-  return ("%s/link/start/%s"):format(base(context), connection.link_id)
+function methods:connection(link_id)
+  return ("%s/link/start/%s"):format(self.base, link_id)
 end
 
---- Where a merchant is told that the connection is made.
----@param context table
+--- Where a merchant reads that the connection is linked.
 ---@param link_id string the connection's
 ---@return string url
-function links.done(context, link_id)
-  return ("%s/link/done/%s"):format(base(context), link_id)
+function methods:done(link_id)
+  return ("%s/link/done/%s"):format(self.base, link_id)
 end
 
 --- Where Stripe sends a merchant back to.
----@param context table
 ---@return string url
-function links.callback(context)
-  return base(context) .. "/oauth/callback"
+function methods:callback()
+  return self.base .. "/oauth/callback"
 end
 
 return links

@@ -1,9 +1,8 @@
--- Who is calling: API keys, sent as Codat's clients send them, and how much each may call a day.
--- Called by api and by its group of API keys.
+-- API keys: making them, checking the key of a request, and the daily limit of each key.
 
-local answer = require "commerce.http.response"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local response = require "commerce.http.response"
 local time = require "commerce.base.time"
 
 local auth = {}
@@ -33,18 +32,18 @@ local function base64_decoded(text)
   return table.concat(bytes)
 end
 
--- Codat's form is base64 of the bare key; clients that insist on user:password send "key:".
+-- Codat's form is the base64 of the bare key. Clients that require user:password send "key:".
 local function key_of(header)
   local scheme, value = (header or ""):match "^(%a+) +(%S+)$"
   local key = scheme and scheme:lower() == "basic" and base64_decoded(value)
   return key and key:gsub(":$", "")
 end
 
---- Make a key. It is told once; the store keeps its hash.
+--- Make a key. Only its hash is stored, so the key must be shown to its user now.
 ---@param store commerce.Store
----@param options table? name; expires: a date; most: how many keys there may be (10)
----@return table? row with the key itself as `key`; nil on failure, details.kind "conflict" if there
----  are too many
+---@param options table? name; expires: a date; most: the greatest number of keys (10)
+---@return table? row with the key itself as `key`; nil on failure, details.kind "conflict" if the
+---  number of keys has been reached
 ---@return string? message
 ---@return commerce.Details? details
 function auth.create(store, options)
@@ -67,26 +66,28 @@ auth.MOST_KEYS = 10 -- Codat's limit
 
 local UNAUTHORIZED = { headers = { ["WWW-Authenticate"] = 'Basic realm="Codat API"' } }
 
---- The key that a request brings; refuses what is none of ours, or has expired.
+--- The API key of a request. A request without a known, unexpired key is refused.
 ---@param store commerce.Store
 ---@param headers table<string, string> by lower-case name
----@return table row
+---@return table row of the store
 function auth.check(store, headers)
   local key = key_of(headers.authorization) or ""
-  local row = key ~= "" and answer.must(store:api_key_of(core.sha256(key)))
+  local row = key ~= "" and response.must(store:api_key_of(core.sha256(key)))
   if not row or row.expires and row.expires <= time.now() then
-    answer.refuse(401, "Unauthorized", UNAUTHORIZED)
+    response.refuse(401, "Unauthorized", UNAUTHORIZED)
   end
   return row
 end
 
--- ---------------------------------------------------------------- how much
+-- ---------------------------------------------------------------- the daily limit
 
 local DAY = 86400 -- seconds
 
+---@alias commerce.http.Counter fun(name: string, seconds: integer): integer adds one to the name's
+---  count and returns it; the count may be forgotten after so many seconds
+
 --- A counter in this process's memory.
----@return fun(name: string, seconds: integer): integer count adds one to the name's count, which is
----  forgotten some time after so many seconds, and gives it
+---@return commerce.http.Counter
 function auth.memory_counter()
   local counts, day = {}, nil
   return function(name)
@@ -99,11 +100,11 @@ function auth.memory_counter()
   end
 end
 
---- Count a request of a key; refuses it when the day's requests are used up.
+--- Count a request of a key. A request above the daily limit is refused.
 ---@param key table row of the store
 ---@param limit integer requests a day
----@param counter fun(name: string, seconds: integer): integer
----@return table<string, string> headers of the answer
+---@param counter commerce.http.Counter
+---@return table<string, string> headers of the response
 function auth.count(key, limit, counter)
   local now = os.time()
   local midnight = (math.floor(now / DAY) + 1) * DAY
@@ -115,7 +116,7 @@ function auth.count(key, limit, counter)
   }
   if count > limit then
     headers["Retry-After"] = ("%d"):format(midnight - now)
-    answer.refuse(429, ("You have made too many requests today. The limit is %d requests a day "
+    response.refuse(429, ("You have made too many requests today. The limit is %d requests a day "
       .. "for this API key."):format(limit), { headers = headers })
   end
   return headers

@@ -1,19 +1,18 @@
--- HTML without JavaScript: what every page has around it, and how texts get into it. Called by
--- pages; requires nothing.
+-- HTML without JavaScript: the frame of every page, and the escaping of texts.
 
 local html = {}
 
 local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
   ["'"] = "&#39;" }
 
---- A text as it may stand in HTML, between tags or in a quoted attribute.
+--- Escape a text for HTML, between tags or in a quoted attribute.
 ---@param text any
 ---@return string
 function html.escape(text)
   return (tostring(text):gsub("[&<>\"']", ESCAPES))
 end
 
--- The only style there is: readable on a phone, in the colours that the reader's system prefers.
+--- The style of every page: readable on a phone, in light or dark as the reader's system prefers.
 html.STYLE = [[
 :root{color-scheme:light dark}
 body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:34rem;padding:1.5rem}

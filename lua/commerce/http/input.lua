@@ -1,20 +1,16 @@
--- What a request brings: the parameters of its query, its JSON body. Called by api and its groups;
--- requires only leaf helpers.
+-- Checks of what a client sends: query parameters, ids, JSON bodies.
 
-local answer = require "commerce.http.response"
 local json = require "commerce.base.json"
-local router = require "commerce.http.router"
+local response = require "commerce.http.response"
+local url = require "commerce.base.url"
 
 local input = {}
 
-local DEFAULT_SIZE, LARGEST_SIZE = 100, 5000 -- records a page (Codat: pageSize 1 to 5000)
-local LAST_PAGE = 2 ^ 31 - 1
-
 local function plain(text)
-  return router.decoded((text:gsub("%+", " ")))
+  return url.decoded((text:gsub("%+", " ")))
 end
 
---- The parameters of a query string. One that comes twice counts the first time.
+--- The parameters of a query string. The first value of a repeated parameter counts.
 ---@param text string? without the question mark
 ---@return table<string, string> parameters
 function input.parameters(text)
@@ -23,10 +19,10 @@ function input.parameters(text)
     local name, value = part:match "^([^=]*)=?(.*)$"
     name, value = plain(name), plain(value)
     if not name or not value then
-      answer.refuse(400, "The query string is malformed: '%' must be followed by two "
+      response.refuse(400, "The query string is malformed: '%' must be followed by two "
         .. "hexadecimal digits.")
-    elseif value:find "%z" or not answer.is_utf8(value) then
-      answer.refuse(400, "The query string is malformed: it must be UTF-8, without NUL.")
+    elseif value:find "%z" or not response.is_utf8(value) then
+      response.refuse(400, "The query string is malformed: it must be UTF-8, without NUL.")
     end
     if parameters[name] == nil then
       parameters[name] = value
@@ -35,43 +31,48 @@ function input.parameters(text)
   return parameters
 end
 
-local function whole(parameters, name, default, most)
+--- A parameter that is a whole number; any other value is refused.
+---@param parameters table<string, string>
+---@param name string
+---@param default integer
+---@param most integer
+---@return integer
+function input.whole(parameters, name, default, most)
   local text = parameters[name]
   if text == nil or text == "" then
     return default
   end
   local value = text:find "^%d+$" and #text <= 10 and tonumber(text)
   if not value or value < 1 or value > most then
-    answer.refuse(400, ("%s must be a whole number from 1 to %d."):format(name, most))
+    response.refuse(400, ("%s must be a whole number from 1 to %d."):format(name, most))
   end
   return value
 end
 
---- Which page is asked for.
----@param parameters table<string, string>
----@return table page { number, size, offset }
-function input.page(parameters)
-  local number = whole(parameters, "page", 1, LAST_PAGE)
-  local size = whole(parameters, "pageSize", DEFAULT_SIZE, LARGEST_SIZE)
-  return { number = number, size = size, offset = (number - 1) * size }
-end
+local UUID = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12) .. "$"
 
---- A parameter that is "true" or "false".
----@param parameters table<string, string>
----@param name string
----@return boolean? value nil if it was left out or is neither
-function input.flag(parameters, name)
-  local text = (parameters[name] or ""):lower()
-  if text == "true" or text == "false" then
-    return text == "true"
-  end
+--- A UUID in the form in which the store keeps ids.
+---@param text string
+---@return string? id nil if the text is not a UUID
+function input.uuid(text)
+  return text:find(UUID) and text:lower() or nil
 end
 
 -- ---------------------------------------------------------------- bodies
 
+---@class commerce.http.Rule what a value of a JSON body must be; also the schema of an answer
+---@field type "string"|"boolean"|"number"|"integer"|"object"|"array"
+---@field required boolean? of a field: a body without it is refused
+---@field min integer? the least length
+---@field max integer? the greatest length: characters of a text, elements of an array
+---@field values table<string, true>? the texts that are allowed
+---@field fields table<string, commerce.http.Rule>? of an object
+---@field each commerce.http.Rule? of an array's elements, or of an object's members
+---@field format string? of an answer's text, such as "date-time"; bodies are not checked for it
+
 local CHECKS = {
   string = function(value)
-    return type(value) == "string" and answer.is_utf8(value) and not value:find "%z"
+    return type(value) == "string" and response.is_utf8(value) and not value:find "%z"
   end,
   boolean = function(value)
     return type(value) == "boolean"
@@ -129,8 +130,8 @@ local function check_members(value, rule)
   end
 end
 
--- Gives where in the value something is wrong ("" for the value itself), and what; nothing if it
--- is as the rule says.
+-- Gives the path of the member that breaks the rule ("" for the value itself) and the reason;
+-- nothing if the value follows the rule.
 function check_value(value, rule)
   if not CHECKS[rule.type](value) then
     return "", "must be " .. (rule.type:find "^[aeiou]" and "an " or "a ") .. rule.type
@@ -145,7 +146,7 @@ function check_value(value, rule)
   return check_members(value, rule)
 end
 
-local ANYTHING = {} -- inside an object of any members
+local ANYTHING = {} -- the rule of members that no rule names, inside an object of any members
 
 local function copy(value, rule)
   if type(value) ~= "table" then
@@ -161,21 +162,20 @@ local function copy(value, rule)
   return result
 end
 
---- The JSON body of a request, checked; a refusal names the field and what was wrong. Unknown
---- members and null ones are left out.
+--- The JSON body of a request, checked. A refusal names the field and the rule that it breaks.
+--- Unknown members and members that are null are left out.
 ---@param text string?
----@param rule table type, required, min and max (length), values (a set), fields (of an object, by
----  name), each (of an array's elements, or of an object's members)
+---@param rule commerce.http.Rule
 ---@return table body
 function input.body(text, rule)
   local value = json.decode(text ~= "" and text or "null")
   if value == nil or value == json.null or type(value) ~= "table" then
-    answer.refuse(400, "The request body is not a JSON object.")
+    response.refuse(400, "The request body is not a JSON object.")
   end
   local path, problem = check_value(value, rule)
   if problem then
     local label = path == "" and "The request body" or path
-    answer.refuse(400, ("%s %s."):format(label, problem), { validation = {
+    response.refuse(400, ("%s %s."):format(label, problem), { validation = {
       errors = { { itemId = path, message = label .. " " .. problem .. ".",
         validatorName = "RequestBody" } }, warnings = json.array {} } })
   end

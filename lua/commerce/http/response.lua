@@ -1,86 +1,70 @@
--- What the API answers: JSON, nothing, or an error in Codat's form. Called by api and its groups;
--- requires only leaf helpers.
+-- Responses: JSON, no content, a stream, or a failure in Codat's form.
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
-local answer = {}
+local response = {}
 
----@class commerce.api.Response
+---@class commerce.http.Response
 ---@field status integer
 ---@field headers table<string, string>
----@field body string
+---@field body string|fun(): string? the text, or an iterator that gives its parts
 
--- Exactly this: Codat's clients refuse other types, application/hal+json among them.
-local JSON_TYPE = "application/json; charset=utf-8"
+-- Codat's clients refuse any other type, such as application/hal+json.
+response.JSON = "application/json; charset=utf-8"
 
---- An answer with a JSON text as its body.
+--- A response with a JSON text as its body.
 ---@param status integer
 ---@param text string
----@return commerce.api.Response
-function answer.text(status, text)
-  return { status = status, headers = { ["Content-Type"] = JSON_TYPE }, body = text }
+---@return commerce.http.Response
+function response.text(status, text)
+  return { status = status, headers = { ["Content-Type"] = response.JSON }, body = text }
 end
 
---- An answer with a value as its JSON body.
+--- A response with a value as its JSON body.
 ---@param value any as for `json.encode`
 ---@param status integer? 200 if left out
----@return commerce.api.Response
-function answer.value(value, status)
-  return answer.text(status or 200, json.encode(value))
+---@return commerce.http.Response
+function response.value(value, status)
+  return response.text(status or 200, json.encode(value))
 end
 
---- An answer without a body.
+--- A response without a body.
 ---@param status integer? 204 if left out
----@return commerce.api.Response
-function answer.nothing(status)
+---@return commerce.http.Response
+function response.nothing(status)
   return { status = status or 204, headers = {}, body = "" }
 end
 
 -- ---------------------------------------------------------------- refusals
 
--- Inside the API failures are raised; `api` turns them into answers, in one place.
-
---- Refuse a request: raises what `answer.failure` turns into an answer.
+--- Refuse a request: raises a failure that `response.failure` turns into a response.
 ---@param status integer
----@param message string
----@param fields table? headers: of the answer; service: who refuses (Codat's name); validation
-function answer.refuse(status, message, fields)
+---@param message string for the client
+---@param fields table? headers: of the response; service: Codat's name of the part that refuses;
+---  validation: Codat's list of the fields that are wrong
+function response.refuse(status, message, fields)
   local all = { status = status }
   for name, value in pairs(fields or {}) do
     all[name] = value
   end
-  local _, _, details = errors.fail("api", message, all)
-  error(details, 0)
+  errors.throw("api", message, all)
 end
 
---- The value of a call that gives `nil, message, details` on failure; raises the failure.
----@param value any
----@param message string?
----@param details commerce.Details?
----@return any value
-function answer.must(value, message, details)
-  if value == nil and message ~= nil then
-    error(details or message, 0)
-  end
-  return value
-end
-
--- Failures of the library by their kind; what stands here is the caller's doing or passes by.
+-- The library's failures by kind. A failure of another kind is a fault of ours (500).
 local STATUS_OF_KIND = { usage = 400, missing = 404, conflict = 409, state = 409, store = 503 }
 
--- The source's own HTTP status never becomes ours: a 401 of Stripe's is not a 401 of the caller's.
-local function status_of(details)
-  if type(details) ~= "table" then
+-- Stripe's own HTTP status never becomes ours: a 401 of Stripe is not a 401 for the client.
+local function status_of(failure)
+  if not failure then
     return 500
-  elseif details.kind == "api" then
-    return details.status
+  elseif failure.kind == "api" then
+    return failure.status
   end
-  return STATUS_OF_KIND[details.kind] or 500
+  return STATUS_OF_KIND[failure.kind] or 500
 end
 
--- How many bytes a character takes that starts with this byte, and the least value of its second
--- byte, where that is more than 0x80: overlong forms are no UTF-8 (RFC 3629, section 4).
+-- The length in bytes of the UTF-8 character that starts with this byte (RFC 3629, section 4).
 local function length_of(first)
   if first >= 0xC2 and first <= 0xDF then
     return 2
@@ -120,7 +104,7 @@ end
 --- Whether a text is UTF-8.
 ---@param text string
 ---@return boolean
-function answer.is_utf8(text)
+function response.is_utf8(text)
   for run in text:gmatch "[\128-\255]+" do
     if not valid_run(run) then
       return false
@@ -136,32 +120,39 @@ local function clean(message)
   end))
 end
 
--- What broke inside is for the log, not for the caller.
-local HIDDEN = "An unexpected error occurred."
+-- Texts of unexpected failures may hold a file's path, SQL or a Lua position, so they are logged and
+-- never sent.
+local HIDDEN = {
+  [500] = "An unexpected error occurred.",
+  [503] = "The database is not available now. Send the request again.",
+}
 
---- Codat's error body for a failure.
----@param message string
----@param details commerce.Details?
----@param correlation_id string
----@return commerce.api.Response
-function answer.failure(message, details, correlation_id)
-  local status = status_of(details)
-  details = type(details) == "table" and details or {}
-  if status == 500 then
-    message = HIDDEN
-  end
-  local response = answer.value({
-    statusCode = status, service = details.service or "PublicApi", error = clean(message),
-    correlationId = correlation_id, validation = details.validation,
-    canBeRetried = status >= 500 and "True" or "Unknown", detailedErrorCode = 0,
-  }, status)
-  for name, value in pairs(details.headers or {}) do
-    response.headers[name] = value
-  end
-  if status == 503 and not response.headers["Retry-After"] then
-    response.headers["Retry-After"] = "1" -- seconds
-  end
-  return response
+local function shown(failure, status)
+  return failure and failure.kind == "api" and failure.message or HIDDEN[status]
+    or failure.message
 end
 
-return answer
+--- Turn what a handler raised into Codat's error body.
+---@param raised any a failure, or the text of a mistake in the program
+---@param correlation_id string
+---@return commerce.http.Response
+---@return string? logged what to write to the log, if it is not the client's doing
+function response.failure(raised, correlation_id)
+  local failure = errors.is_failure(raised) and raised or nil
+  local status = status_of(failure)
+  local result = response.value({
+    statusCode = status, service = failure and failure.service or "PublicApi",
+    error = clean(shown(failure, status)), correlationId = correlation_id,
+    validation = failure and failure.validation,
+    canBeRetried = status >= 500 and "True" or "Unknown", detailedErrorCode = 0,
+  }, status)
+  for name, value in pairs(failure and failure.headers or {}) do
+    result.headers[name] = value
+  end
+  if status == 503 and not result.headers["Retry-After"] then
+    result.headers["Retry-After"] = "1" -- seconds
+  end
+  return result, status >= 500 and (failure and failure.message or tostring(raised)) or nil
+end
+
+return response

@@ -1,31 +1,21 @@
--- Which route a method and a path lead to. Called by api; requires nothing.
+-- Finds the route of a method and a path.
 --
--- A route's path is written as Codat's documentation writes it: "/companies/{companyId}". Segments
--- are compared as they were sent, percent-encoded, and decoded only where they are a parameter, so
--- that an id may hold a slash.
+-- A route's path is written as in Codat's documentation: "/companies/{companyId}". Segments are
+-- compared as they were sent, percent-encoded. Only the value of a parameter is decoded, so that an
+-- id may contain a slash.
+
+local url = require "commerce.base.url"
 
 local router = {}
 
+---@class commerce.http.Router
 local methods = {}
-local router_mt = { __name = "commerce.http.router", __index = methods }
+local router_mt = { __name = "commerce.http.Router", __index = methods }
 
----@class commerce.api.Route
+---@class commerce.http.Route
 ---@field method string
 ---@field path string with its parameters in braces
----@field id string Codat's operationId, or one in its manner
----@field run fun(context: table): table?, string?, commerce.Details?
-
--- nil for a "%" that no two hexadecimal digits follow
-local function decoded(segment)
-  if segment:gsub("%%%x%x", ""):find("%", 1, true) then
-    return nil
-  end
-  return (segment:gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
-end
-
-router.decoded = decoded
+---@field run fun(context: commerce.http.Context): commerce.http.Response
 
 local function new_node()
   return { literals = {}, routes = {}, names = {} }
@@ -52,8 +42,8 @@ local function add(root, route)
 end
 
 --- Make a router.
----@param routes commerce.api.Route[]
----@return table router
+---@param routes commerce.http.Route[]
+---@return commerce.http.Router
 function router.new(routes)
   local root = new_node()
   for _, route in ipairs(routes) do
@@ -62,7 +52,7 @@ function router.new(routes)
   return setmetatable({ root = root }, router_mt)
 end
 
--- A literal goes before a parameter; where it leads nowhere, the parameter is tried.
+-- A literal segment is preferred. If it does not lead to a route, the parameter is tried.
 local function find(node, segments, at, values)
   local segment = segments[at]
   if not segment then
@@ -84,7 +74,7 @@ end
 local function parameters_of(names, values)
   local parameters = {}
   for i, name in ipairs(names) do
-    local value = decoded(values[i])
+    local value = url.decoded(values[i])
     if not value or value:find "%z" then
       return nil
     end
@@ -93,13 +83,7 @@ local function parameters_of(names, values)
   return parameters
 end
 
---- Find the route of a request.
----@param method string
----@param path string as it was sent, percent-encoded, without the query
----@return commerce.api.Route? route nil if there is none
----@return table<string, string>|string[] parameters those of the path; without a route: the methods
----  that the path does have, none if there is no such path
-function methods:find(method, path)
+local function segments_of(path)
   local segments = {}
   for segment in (path .. "/"):gmatch "/?([^/]*)/" do
     segments[#segments + 1] = segment
@@ -107,17 +91,26 @@ function methods:find(method, path)
   if segments[1] == "" then
     table.remove(segments, 1)
   end
+  return segments
+end
+
+--- Find the route of a request. HEAD finds the route of GET.
+---@param method string
+---@param path string as it was sent, percent-encoded, without the query
+---@return commerce.http.Route? route nil if there is none
+---@return table<string, string>|string[] parameters those of the path; without a route: the methods
+---  that the path has, an empty list if the path is unknown
+function methods:find(method, path)
   local values = {}
-  local node = find(self.root, segments, 1, values)
+  local node = find(self.root, segments_of(path), 1, values)
   if not node then
     return nil, {}
   end
+  method = method == "HEAD" and "GET" or method
   local route = node.routes[method]
   local parameters = parameters_of(route and node.names[method] or {}, values)
-  if route and parameters then
-    return route, parameters
-  elseif route then
-    return nil, {}
+  if route then
+    return parameters and route or nil, parameters or {}
   end
   local allowed = {}
   for name in pairs(node.routes) do

@@ -182,7 +182,7 @@ end
 
 -- Where our Lua files are, and where LuaJIT's build of the core may be.
 local function module_folders()
-  local source = debug.getinfo(1, "S").source:match "^@(.*)commerce/cli/nginx%.lua$" or "./"
+  local source = debug.getinfo(1, "S").source:match "^@(.*)commerce/serve/nginx%.lua$" or "./"
   local lua = output_of("cd " .. quote(source == "" and "." or source) .. " && pwd")
   local places = { lua:gsub("/lua$", "") .. "/build/luajit/?.so" }
   local prefix = lua:match "^(.*)/share/lua/[%d%.]+$"

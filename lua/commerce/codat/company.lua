@@ -1,0 +1,52 @@
+-- Codat's views of a company: as its API gives it, and as webhooks refer to it.
+
+local json = require "commerce.base.json"
+
+local company = {}
+
+--- When a company was last synced: the latest sync of its connections.
+---@param connections commerce.ConnectionRow[] rows of the store
+---@return string? date nil if none of them was synced
+function company.last_sync(connections)
+  local latest
+  for _, row in ipairs(connections) do
+    if row.last_sync and (not latest or row.last_sync > latest) then
+      latest = row.last_sync
+    end
+  end
+  return latest
+end
+
+--- A company as Codat's API gives it.
+---@param row commerce.CompanyRow a row of the store
+---@param connections commerce.ConnectionRow[] the company's, rows of the store
+---@param views table[] Codat's views of the same connections
+---@param links commerce.codat.Links
+---@return table view Codat's Company
+function company.view(row, connections, views, links)
+  return { id = row.id, name = row.name, description = row.description, created = row.created,
+    redirect = links:company(row.id), lastSync = company.last_sync(connections),
+    dataConnections = json.array(views), products = json.array {},
+    tags = row.tags and json.decode(row.tags) or nil }
+end
+
+--- A company as Codat's webhooks refer to it. Codat's `links` is left out: it leads to a portal.
+---@param facts table the company's, as an event in the outbox holds them
+---@return table view Codat's ClientReferenceCompany
+function company.reference(facts)
+  return { id = facts.id, name = facts.name, description = facts.description,
+    tags = facts.tags }
+end
+
+--- A company as the webhooks about companies give it.
+---@param facts table the company's, as an event in the outbox holds them
+---@param links commerce.codat.Links
+---@return table view
+function company.event_view(facts, links)
+  local view = company.reference(facts)
+  view.redirect, view.lastSync, view.created = links:company(facts.id), facts.last_sync,
+    facts.created
+  return view
+end
+
+return company

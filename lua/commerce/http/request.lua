@@ -1,0 +1,88 @@
+-- Requests: what a server receives, and the context in which a route's handler answers.
+
+local errors = require "commerce.base.errors"
+local input = require "commerce.http.input"
+local links = require "commerce.codat.links"
+
+local request = {}
+
+---@class commerce.http.Request
+---@field method string
+---@field path string percent-encoded as it was sent, without the server's prefix
+---@field query string? without the question mark
+---@field headers table<string, string> by lower-case name
+---@field scheme string? "http" or "https", for links
+---@field body string?
+
+---@class commerce.http.Server what the API and the Link pages share
+---@field app commerce.App
+---@field prefix string the path that all is served under, "" or such as "/codat"
+---@field public_url string? the address of the prefix as merchants reach it
+---@field log fun(message: string, correlation_id: string)
+
+local OPTIONS = { prefix = "string", public_url = "string", log = "function" }
+
+--- Read the options that all servers have.
+---@param app commerce.App
+---@param options table? prefix, public_url, log: see `commerce.http.Server`
+---@param more table<string, string>? further options that the caller knows, with their types
+---@return commerce.http.Server
+function request.server(app, options, more)
+  options = options or {}
+  local known = {}
+  for _, set in ipairs { OPTIONS, more or {} } do
+    for name, kind in pairs(set) do
+      known[name] = kind
+    end
+  end
+  errors.check_options(options, known)
+  return { app = app, prefix = options.prefix or "",
+    public_url = options.public_url and options.public_url:gsub("/+$", ""),
+    log = options.log or function() end }
+end
+
+---@class commerce.http.Context what a route's handler gets
+---@field app commerce.App
+---@field store commerce.Store
+---@field request commerce.http.Request
+---@field prefix string the server's
+---@field path string the request's, with the prefix
+---@field links commerce.codat.Links
+---@field parameters table<string, string> of the query
+---@field values table<string, string> of the path, by the names in the route
+local methods = {}
+local context_mt = { __name = "commerce.http.Context", __index = methods }
+
+-- Without a configured address, links lead to the one that the client has used.
+local function used_address(received, prefix)
+  local host = tostring(received.headers.host or "localhost")
+  return (received.scheme or "http") .. "://"
+    .. (host:match "^[%w%.%-%[%]:]+$" or "localhost") .. prefix
+end
+
+--- Make the context of a request.
+---@param server commerce.http.Server
+---@param received commerce.http.Request
+---@return commerce.http.Context
+function request.context(server, received)
+  return setmetatable({ app = server.app, store = server.app.store, request = received,
+    prefix = server.prefix, path = server.prefix .. received.path,
+    links = links.new(server.public_url or used_address(received, server.prefix)),
+    parameters = {}, values = {} }, context_mt)
+end
+
+--- The JSON body, checked. A body that breaks the rule is refused.
+---@param rule commerce.http.Rule
+---@return table body
+function methods:body(rule)
+  return input.body(self.request.body, rule)
+end
+
+--- A UUID of the path, in the form in which the store keeps ids.
+---@param name string of the path's parameter
+---@return string? id nil if the value is not a UUID
+function methods:uuid(name)
+  return input.uuid(self.values[name])
+end
+
+return request
