@@ -36,7 +36,7 @@ local DOORS = { commerce = "app", ["commerce.openresty"] = "serve" }
 -- TODO of the move: arrows that still point the wrong way.
 local PENDING = {
   ["account.link.exchange"] = "app", ["account.coverage"] = "sync",
-  ["link"] = "api", ["webhooks.payload"] = "api", ["webhooks.inbound"] = "app",
+  ["webhooks.inbound"] = "app",
 }
 
 local C_ROOMS = { { "text" }, { "crypto" }, { "net" }, { "bind" } }

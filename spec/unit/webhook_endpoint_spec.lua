@@ -160,7 +160,7 @@ describe("the webhook endpoint", function()
     local body = event()
     local function unavailable(message)
       local status, answer, headers = post(body, sign(body, CONNECT))
-      assert.same({ 503, "5", "it cannot be taken in now; send it again" },
+      assert.same({ 503, "5", "the event cannot be received now; send it again" },
         { status, headers["Retry-After"], answer.error })
       assert.is_truthy(logged[#logged]:find(message, 1, true), logged[#logged])
     end

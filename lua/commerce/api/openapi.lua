@@ -1,8 +1,9 @@
--- The OpenAPI 3.1 document of what is served, built from the routes themselves. Called by api.
+-- The OpenAPI 3.1 document of the API, built from its routes.
 
 local core = require "commerce.core"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local page = require "commerce.api.page"
 local schemas = require "commerce.api.schemas"
 
 local openapi = {}
@@ -22,7 +23,7 @@ end
 
 -- ---------------------------------------------------------------- schemas
 
--- A rule of `input.body` as a JSON schema.
+-- A rule of `http.input` as a JSON schema.
 local function schema_of(rule)
   local schema = { type = rule.type, format = rule.format,
     maxLength = rule.type == "string" and rule.max or nil,
@@ -88,14 +89,10 @@ end
 
 -- ---------------------------------------------------------------- operations
 
-local QUERY_PARAMETERS = {
-  page = { type = "integer", minimum = 1, default = 1 },
-  pageSize = { type = "integer", minimum = 1, maximum = 5000, default = 100 },
-  query = { type = "string", maxLength = 2048 }, orderBy = { type = "string" },
-  connectionId = { type = "string", format = "uuid" }, tags = { type = "string" },
-}
-
-local PAGED = { "page", "pageSize", "query", "orderBy" }
+local QUERY_SCHEMAS = {}
+for _, parameter in ipairs(page.PARAMETERS) do
+  QUERY_SCHEMAS[parameter.name] = parameter.schema
+end
 
 local function parameters_of(route)
   local list = json.array {}
@@ -103,9 +100,9 @@ local function parameters_of(route)
     list[#list + 1] = { name = name, ["in"] = "path", required = true,
       schema = { type = "string" } }
   end
-  for _, names in ipairs { route.paged and PAGED or {}, route.parameters or {} } do
+  for _, names in ipairs { route.paged and page.OF_LISTS or {}, route.parameters or {} } do
     for _, name in ipairs(names) do
-      list[#list + 1] = { name = name, ["in"] = "query", schema = QUERY_PARAMETERS[name] }
+      list[#list + 1] = { name = name, ["in"] = "query", schema = QUERY_SCHEMAS[name] }
     end
   end
   return list
@@ -123,24 +120,23 @@ local function envelope(name)
       totalResults = { type = "integer" }, _links = ref "Links" } }
 end
 
-local function answer_of(route)
-  local given = route.answer
-  local schema = given.schema and ref(given.schema) or given.list and envelope(given.list)
-    or given.map and { type = "object", additionalProperties = ref(given.map) } or nil
+local function answer_of(answer)
+  local schema = answer.schema and ref(answer.schema) or answer.list and envelope(answer.list)
+    or answer.map and { type = "object", additionalProperties = ref(answer.map) } or nil
   return { description = "Success", content = schema and json_content(schema) or nil }
 end
 
--- Every route may answer so, beside the codes that it names itself.
+--- The status codes of failures that every route may answer with, beside its own.
 openapi.COMMON_ERRORS = { 400, 401, 429, 500, 503 }
 
 local TITLES = {
   [400] = "Malformed request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not found",
-  [409] = "Conflict with the present state", [429] = "Too many requests",
+  [409] = "Conflict with the current state", [429] = "Too many requests",
   [500] = "Internal error", [503] = "Temporarily unavailable",
 }
 
 local function responses_of(route)
-  local responses = { [tostring(route.answer.status)] = answer_of(route) }
+  local responses = { [tostring(route.answer.status)] = answer_of(route.answer) }
   for _, codes in ipairs { openapi.COMMON_ERRORS, route.errors or {} } do
     for _, code in ipairs(codes) do
       responses[tostring(code)] = { description = TITLES[code],

@@ -1,37 +1,86 @@
--- A page of a list, in Codat's envelope. Called by the groups of the API; requires only leaf
--- helpers.
+-- Lists in pages: the query parameters that lists take, and Codat's envelope of a page.
 
-local answer = require "commerce.http.response"
+local errors = require "commerce.base.errors"
+local input = require "commerce.http.input"
 local json = require "commerce.base.json"
+local query = require "commerce.query"
+local response = require "commerce.http.response"
+local url = require "commerce.base.url"
 
 local page = {}
 
--- Where a page's address keeps the parameters that it was asked for with, in Codat's order.
-local KEPT = { "query", "orderBy", "tags", "connectionId" }
+local DEFAULT_SIZE, LARGEST_SIZE = 100, 5000 -- records a page, as Codat limits pageSize
+local LAST_PAGE = 2 ^ 31 - 1
 
-local function escaped(text)
-  return (text:gsub("[^%w%-%._~]", function(char)
-    return ("%%%02X"):format(char:byte())
-  end))
+---@class commerce.api.Parameter a query parameter
+---@field name string
+---@field schema table JSON schema, for the OpenAPI document
+---@field kept boolean? whether the addresses of other pages repeat the parameter
+
+--- All query parameters, in the order in which Codat's addresses have them.
+---@type commerce.api.Parameter[]
+page.PARAMETERS = {
+  { name = "page", schema = { type = "integer", minimum = 1, default = 1 } },
+  { name = "pageSize", schema = { type = "integer", minimum = 1, maximum = LARGEST_SIZE,
+    default = DEFAULT_SIZE } },
+  { name = "query", schema = { type = "string", maxLength = 2048 }, kept = true },
+  { name = "orderBy", schema = { type = "string" }, kept = true },
+  { name = "tags", schema = { type = "string" }, kept = true },
+  { name = "connectionId", schema = { type = "string", format = "uuid" }, kept = true },
+}
+
+--- The names of the parameters that every list takes.
+page.OF_LISTS = { "page", "pageSize", "query", "orderBy" }
+
+---@class commerce.api.PageRequest
+---@field number integer
+---@field size integer
+---@field offset integer
+---@field query table? parsed
+---@field order_by table? parsed
+
+--- The page that a request asks for.
+---@param context commerce.http.Context
+---@return commerce.api.PageRequest
+function page.asked(context)
+  local number = input.whole(context.parameters, "page", 1, LAST_PAGE)
+  local size = input.whole(context.parameters, "pageSize", DEFAULT_SIZE, LARGEST_SIZE)
+  return { number = number, size = size, offset = (number - 1) * size }
+end
+
+--- The page that a request asks for, with its query and its order.
+---@param context commerce.http.Context
+---@param dataset commerce.DataType or what the store tells of its other rows
+---@return commerce.api.PageRequest
+function page.filtered(context, dataset)
+  local asked, parameters = page.asked(context), context.parameters
+  local order = parameters.orderBy or parameters.orderby or "" -- Codat's pages use both spellings
+  if (parameters.query or "") ~= "" then
+    asked.query = errors.must(query.parse(dataset, parameters.query))
+  end
+  if order ~= "" then
+    asked.order_by = errors.must(query.order(dataset, order))
+  end
+  return asked
 end
 
 local function address(context, asked, number)
   local parts = { ("page=%d&pageSize=%d"):format(number, asked.size) }
-  for _, name in ipairs(KEPT) do
-    local value = context.parameters[name]
+  for _, parameter in ipairs(page.PARAMETERS) do
+    local value = parameter.kept and context.parameters[parameter.name]
     if value and value ~= "" then
-      parts[#parts + 1] = name .. "=" .. escaped(value)
+      parts[#parts + 1] = parameter.name .. "=" .. url.escaped(value)
     end
   end
   return json.encode { href = context.path .. "?" .. table.concat(parts, "&") }
 end
 
---- Answer a page of a list.
----@param context table of the request
----@param asked table from `input.page`
----@param texts string[] the elements as JSON
----@param total integer how many elements the list has in all
----@return commerce.api.Response
+--- Answer with a page of a list.
+---@param context commerce.http.Context
+---@param asked commerce.api.PageRequest
+---@param texts string[] the page's elements as JSON
+---@param total integer the number of elements in the whole list
+---@return commerce.http.Response
 function page.answer(context, asked, texts, total)
   local last = math.max(math.ceil(total / asked.size), 1)
   local links = {
@@ -44,9 +93,20 @@ function page.answer(context, asked, texts, total)
   if asked.number > 1 then
     links[#links + 1] = '"previous":' .. address(context, asked, math.min(asked.number - 1, last))
   end
-  return answer.text(200, ('{"results":[%s],"pageNumber":%d,"pageSize":%d,"totalResults":%d,'
+  return response.text(200, ('{"results":[%s],"pageNumber":%d,"pageSize":%d,"totalResults":%d,'
     .. '"_links":{%s}}'):format(table.concat(texts, ","), asked.number, asked.size, total,
     table.concat(links, ",")))
+end
+
+--- Answer with a page of a list that is not a table of the store.
+---@param context commerce.http.Context
+---@param asked commerce.api.PageRequest
+---@param values table[] the whole list, each value as for `json.encode`
+---@return commerce.http.Response
+function page.of_values(context, asked, values)
+  local found = errors.must(context.store:find_values(values, { query = asked.query,
+    order_by = asked.order_by, limit = asked.size, offset = asked.offset }))
+  return page.answer(context, asked, found.rows, found.total)
 end
 
 return page

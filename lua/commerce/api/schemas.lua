@@ -1,6 +1,7 @@
--- What the API gives that is no commerce record, in the rules that `input.body` checks bodies by:
--- type, fields (by name; required), each, values. Called by openapi; requires nothing.
+-- The schemas of the API's answers, apart from records of data types. They are written as rules of
+-- `http.input`, so that an answer's and a body's schema read the same.
 
+---@type table<string, commerce.http.Rule>
 local schemas = {}
 
 local TEXT, UUID = { type = "string" }, { type = "string", format = "uuid" }
@@ -123,7 +124,7 @@ schemas.CustomDataTypeConfiguration = object { dataSource = TEXT, requiredData =
 schemas.CustomDataTypeRecord = object { id = TEXT, content = { type = "object" },
   modifiedDate = object { modifiedDate = DATE } }
 
--- A record of a data type that the integration does not give.
+-- A record of a data type that the integration does not provide.
 schemas.Record = object { id = TEXT }
 
 return schemas

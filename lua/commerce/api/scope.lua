@@ -1,73 +1,105 @@
--- What a request's path may reach: a company, a connection of it, a data type of the connection's
--- integration. Nothing is found outside its own company; what is not there is refused. Called by
--- the groups of the API.
+-- What a request's path may reach: a company, a connection of this company, a data type of the
+-- connection's integration. Everything else is refused with 404.
 
-local answer = require "commerce.http.response"
+local errors = require "commerce.base.errors"
+local input = require "commerce.http.input"
 local model = require "commerce.model"
-local query = require "commerce.query"
+local response = require "commerce.http.response"
+local stripe = require "commerce.stripe"
 
-local must = answer.must
+local must = errors.must
 
 local scope = {}
 
-local UUID = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12) .. "$"
+local MOST_SHOWN = 100 -- characters of the client's text that a message repeats
 
-local MOST_SHOWN = 100 -- characters of an id that is repeated in a message
-
---- An id in the form in which it is stored.
----@param text string
----@return string? id nil if it is no UUID
-function scope.uuid(text)
-  return text:find(UUID) and text:lower() or nil
-end
-
--- The row with an id, which the caller may have made up.
-local function first(find, asked)
-  local id = scope.uuid(asked)
-  return id and must(find(id))[1]
-end
+local MAPPINGS = stripe.mappings()
 
 --- The company of the path.
----@param context table
----@return table row
+---@param context commerce.http.Context
+---@return commerce.CompanyRow
 function scope.company(context)
-  local asked = context.values.companyId
-  local row = first(function(id)
-    return context.store:companies { id = id }
-  end, asked)
-  if not row then
-    answer.refuse(404, "No company was found with ID " .. asked:sub(1, MOST_SHOWN),
-      { service = "ClientsApi" })
-  end
-  return row
+  local id = context:uuid "companyId"
+  return id and must(context.store:companies { id = id })[1]
+    or response.refuse(404, "No company was found with ID "
+      .. context.values.companyId:sub(1, MOST_SHOWN), { service = "ClientsApi" })
+end
+
+local function find_connection(context, company_id, asked)
+  local id = input.uuid(asked)
+  return id and must(context.store:connections { id = id, company_id = company_id })[1]
+end
+
+local function refuse_connection(asked)
+  response.refuse(404, ("Data connection %s not found"):format(asked:sub(1, MOST_SHOWN)))
 end
 
 --- A connection of a company.
----@param context table
----@param company table
----@param asked string the connection's id as it was sent
----@return table row
+---@param context commerce.http.Context
+---@param company commerce.CompanyRow
+---@param asked string the connection's id as the client sent it
+---@return commerce.ConnectionRow
 function scope.connection_of(context, company, asked)
-  local row = first(function(id)
-    return context.store:connections { id = id, company_id = company.id }
-  end, asked)
+  return find_connection(context, company.id, asked) or refuse_connection(asked)
+end
+
+--- The connection of the path, which belongs to the path's company. The company itself is looked up
+--- only to tell which of the two is missing.
+---@param context commerce.http.Context
+---@return commerce.ConnectionRow
+function scope.connection(context)
+  local company_id, asked = context:uuid "companyId", context.values.connectionId
+  local row = company_id and find_connection(context, company_id, asked)
   if not row then
-    answer.refuse(404, ("Data connection %s not found"):format(asked:sub(1, MOST_SHOWN)))
+    scope.company(context)
+    refuse_connection(asked)
   end
   return row
 end
 
---- The connection of the path, which belongs to the path's company.
----@param context table
----@return table connection
----@return table company
-function scope.connection(context)
-  local company = scope.company(context)
-  return scope.connection_of(context, company, context.values.connectionId), company
+--- The connection of the path, as the object that acts.
+---@param context commerce.http.Context
+---@return commerce.Connection
+function scope.live_connection(context)
+  return must(context.app:connection(scope.connection(context).id))
 end
 
--- A type that the integration gives only to who asks for it, such as orders: its records are there
--- because a script has defined it.
+--- The connections that a request is about: those of the path's company, or the one that
+--- `connectionId` names.
+---@param context commerce.http.Context
+---@return commerce.CompanyRow
+---@return commerce.ConnectionRow[]
+function scope.connections(context)
+  local company = scope.company(context)
+  local asked = context.parameters.connectionId
+  if asked and asked ~= "" then
+    return company, { scope.connection_of(context, company, asked) }
+  end
+  return company, must(context.store:connections { company_id = company.id })
+end
+
+--- The integration of the path.
+---@param context commerce.http.Context
+---@return table settings what `app:integrations` gives
+function scope.integration(context)
+  local key = context.values.platformKey
+  for _, integration in ipairs(must(context.app:integrations())) do
+    if integration.key == key then
+      return integration
+    end
+  end
+  response.refuse(404, ("No integration was found with the key %s"):format(
+    key:sub(1, MOST_SHOWN)))
+end
+
+--- Whether the integrations have a data type.
+---@param data_type commerce.DataType
+---@return boolean
+function scope.is_mapped(data_type)
+  return MAPPINGS[data_type.name] ~= nil
+end
+
+-- A type that a script has defined: its own, or an optional one such as orders.
 local function defined(context, key)
   for _, data_type in ipairs(must(context.store:types())) do
     if data_type.own and data_type.key:lower() == key:lower() then
@@ -76,34 +108,20 @@ local function defined(context, key)
   end
 end
 
---- The data type with one of Codat's keys, if an integration gives it, or a script.
----@param context table
+--- The data type with one of Codat's keys, if the integration or a script provides it.
+---@param context commerce.http.Context
 ---@param key string such as "commerce-payments", in any case
----@param integration table see `commerce.stripe`
----@return commerce.DataType data_type
+---@param integration string the name of the integration
+---@return commerce.DataType
 function scope.data_type(context, key, integration)
   for _, data_type in ipairs(model.types()) do
-    if data_type.key:lower() == key:lower() and context.mappings[data_type.name] then
+    if data_type.key:lower() == key:lower() and scope.is_mapped(data_type) then
       return data_type
     end
   end
-  return defined(context, key) or answer.refuse(404,
+  return defined(context, key) or response.refuse(404,
     ("Datatype [%s] not supported by platform(s) [%s]"):format(key:sub(1, MOST_SHOWN),
-      integration.title))
-end
-
---- The query and the order that a list is asked for with.
----@param context table
----@param dataset commerce.DataType or what the store says of its other rows
----@return table asked { query?, order_by? }
-function scope.filter(context, dataset)
-  local parameters = context.parameters
-  -- Codat's own pages spell it both ways
-  local order = parameters.orderBy or parameters.orderby or ""
-  return {
-    query = (parameters.query or "") ~= "" and must(query.parse(dataset, parameters.query)) or nil,
-    order_by = order ~= "" and must(query.order(dataset, order)) or nil,
-  }
+      stripe.integrations[integration].title))
 end
 
 return scope

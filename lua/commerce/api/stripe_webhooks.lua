@@ -1,32 +1,32 @@
 -- The addresses that Stripe sends webhooks to, one for each integration: /webhooks/stripe and
--- /webhooks/stripe-test. A request as a table in, a response as a table out, as the API. Called by
--- openresty.
+-- /webhooks/stripe-test. A request as a table in, a response as a table out.
 --
--- Stripe takes any 2xx for received, and sends everything else again, for days. So what is not
--- stored is not acknowledged, and what is for nobody here is.
+-- Stripe takes any 2xx for received and sends everything else again, for days. So an event is
+-- acknowledged only after it is stored, and an event for no connection here is acknowledged, too.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
-local json = require "commerce.base.json"
+local inbound = require "commerce.webhooks.inbound"
+local response = require "commerce.http.response"
 local stripe = require "commerce.stripe"
-local webhook = require "commerce.webhooks.inbound"
 
-local endpoint = {}
+local stripe_webhooks = {}
 
----@class commerce.WebhookEndpoint
+---@class commerce.StripeWebhooks
+---@field private app commerce.App
+---@field private log fun(message: string, correlation_id: string)
 local methods = {}
-local endpoint_mt = { __name = "commerce.WebhookEndpoint", __index = methods }
+local endpoint_mt = { __name = "commerce.StripeWebhooks", __index = methods }
 
-local LARGEST_BODY = 1024 * 1024 -- bytes; an event of Stripe's has some thousands
+local LARGEST_BODY = 1024 * 1024 -- bytes; a Stripe event has some thousands
 
-local AGAIN = "5" -- seconds; Stripe has its own schedule, but others may ask as well
+local RETRY_AFTER = "5" -- seconds; Stripe has a schedule of its own, other senders may not
 
 --- Make the endpoints of an application.
 ---@param app commerce.App
----@param options table? log: a function that is told what broke inside, as (message, correlation
----  id)
----@return commerce.WebhookEndpoint
-function endpoint.new(app, options)
+---@param options table? log: a function that gets unexpected failures, as (message, correlation id)
+---@return commerce.StripeWebhooks
+function stripe_webhooks.new(app, options)
   options = options or {}
   errors.check_options(options, { log = "function" })
   return setmetatable({ app = app, log = options.log or function() end }, endpoint_mt)
@@ -40,58 +40,56 @@ end
 --- Whether a path is one of these addresses.
 ---@param path string without the prefix
 ---@return boolean
-function endpoint.serves(path)
+function stripe_webhooks.serves(path)
   return integration_of(path) ~= nil
 end
 
-local function respond(status, fields, headers)
-  local response = { status = status, body = json.encode(fields),
-    headers = { ["Content-Type"] = "application/json; charset=utf-8" } }
-  for name, value in pairs(headers or {}) do
-    response.headers[name] = value
-  end
-  return response
-end
-
--- Stripe's dashboard shows it. Anybody may ask: it tells nothing of what is here.
+-- Stripe's dashboard shows the message, and anybody can send such a request: it must not tell
+-- anything about this server.
 local function refuse(status, message, headers)
-  return respond(status, { error = core.scrub(message) }, headers)
+  local refusal = response.value({ error = core.scrub(message) }, status)
+  for name, value in pairs(headers or {}) do
+    refusal.headers[name] = value
+  end
+  return refusal
 end
 
 local function unavailable(self, message)
   self.log(core.scrub("webhook: " .. tostring(message)), "webhook")
-  return refuse(503, "it cannot be taken in now; send it again", { ["Retry-After"] = AGAIN })
+  return refuse(503, "the event cannot be received now; send it again",
+    { ["Retry-After"] = RETRY_AFTER })
 end
 
 local function receive(self, name, request)
   local received, message, details = self.app:receive_webhook(request.body or "",
     request.headers["stripe-signature"], { integration = name })
   if received then
-    return respond(200, { received = true, ignored = received.ignored })
-  elseif webhook.is_refusal(details) then
+    return response.value { received = true, ignored = received.ignored }
+  elseif inbound.is_refusal(details) then
     return refuse(400, message)
   end
   return unavailable(self, message)
 end
 
---- Take in a webhook.
----@param request commerce.api.Request its path is one that `serves` knows
----@return commerce.api.Response 200 when it is stored, or is for nobody here; 400 if it is not
----  signed as it must be, or is no event; 405; 413; 503 if it could not be verified or stored
+--- Receive a webhook.
+---@param request commerce.http.Request its path is one that `serves` knows
+---@return commerce.http.Response 200 if the event is stored or is for no connection here; 400 if it
+---  is not signed with a known secret or is not an event; 405; 413; 503 if it could not be verified
+---  or stored
 function methods:handle(request)
   local name = integration_of(request.path)
   if not name then
     error("BUG: no endpoint has this path: " .. request.path)
   elseif request.method ~= "POST" then
-    return refuse(405, "webhooks are posted here", { Allow = "POST" })
+    return refuse(405, "webhooks must be sent with POST", { Allow = "POST" })
   elseif #(request.body or "") > LARGEST_BODY then
-    return refuse(413, ("longer than %d bytes"):format(LARGEST_BODY))
+    return refuse(413, ("the body is longer than %d bytes"):format(LARGEST_BODY))
   end
-  local ok, response = errors.try(receive, self, name, request)
+  local ok, result = errors.try(receive, self, name, request)
   if not ok then
-    return unavailable(self, response)
+    return unavailable(self, result)
   end
-  return response
+  return result
 end
 
-return endpoint
+return stripe_webhooks

@@ -72,7 +72,7 @@ local UNAUTHORIZED = { headers = { ["WWW-Authenticate"] = 'Basic realm="Codat AP
 ---@return table row of the store
 function auth.check(store, headers)
   local key = key_of(headers.authorization) or ""
-  local row = key ~= "" and response.must(store:api_key_of(core.sha256(key)))
+  local row = key ~= "" and errors.must(store:api_key_of(core.sha256(key)))
   if not row or row.expires and row.expires <= time.now() then
     response.refuse(401, "Unauthorized", UNAUTHORIZED)
   end

@@ -120,7 +120,7 @@ local function clean(message)
   end))
 end
 
--- Texts of unexpected failures may hold a file's path, SQL or a Lua position, so they are logged and
+-- Texts of unexpected failures may hold a file's path, SQL or a Lua position. They are logged, and
 -- never sent.
 local HIDDEN = {
   [500] = "An unexpected error occurred.",

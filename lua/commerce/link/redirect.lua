@@ -1,37 +1,31 @@
--- Where a merchant goes in the end: the profile's redirect address with its placeholders filled in.
--- Called by pages; requires only leaf helpers.
+-- The address that a merchant goes to in the end: the profile's redirect address with its
+-- placeholders filled in.
 
 local json = require "commerce.base.json"
+local url = require "commerce.base.url"
 
 local redirect = {}
-
-local function escaped(text)
-  return (tostring(text):gsub("[^%w%-%._~]", function(char)
-    return ("%%%02X"):format(char:byte())
-  end))
-end
 
 local PLACEHOLDER = "{([%w_%-]+)}"
 local RESERVED = { connectionId = true, companyId = true, integrationId = true, sourceId = true,
   platform = true, platformName = true, sourceType = true, clientId = true, statusCode = true,
   statusText = true, errorMessage = true }
-local MOST_CARRIED = 500 -- bytes: all of it travels in addresses
+local MOST_CARRIED = 500 -- bytes: addresses contain all of it
 
--- Codat's reserved placeholders. All others are parameters of the merchant's link; those that it
--- does not have become empty.
+-- Codat's reserved placeholders. All others are parameters of the merchant's link, and empty if the
+-- link does not have them.
 local function values_of(outcome)
-  local facts = outcome.facts or {}
+  local ids = outcome.ids or {}
   return {
     connectionId = outcome.connection_id, companyId = outcome.company_id,
-    integrationId = facts.integrationId, sourceId = facts.sourceId, platform = facts.key,
+    integrationId = ids.integrationId, sourceId = ids.sourceId, platform = ids.key,
     platformName = outcome.name, sourceType = outcome.name and "Commerce",
-    clientId = outcome.client,
     statusCode = outcome.status and ("%d"):format(outcome.status), statusText = outcome.text,
     errorMessage = outcome.status ~= 200 and outcome.message or nil,
   }
 end
 
--- The configured address: its origin, and what follows, where placeholders may stand.
+-- The configured address: its origin, and the rest, which may contain placeholders.
 local function template_of(profile)
   local template = profile and (json.decode(profile) or {}).redirectUrl or ""
   local origin, rest = template:match "^(https?://[^/%?#%s{}@\\]+)(.*)$"
@@ -43,9 +37,8 @@ end
 
 --- Of a link's parameters, those that the configured address has placeholders for.
 ---@param profile string? JSON, as it is stored
----@param parameters table<string, string> of a link that somebody opened: anybody's text
----@return table<string, string> carried together some hundred bytes at most: what would be more is
----  left out
+---@param parameters table<string, string> of an opened link: untrusted
+---@return table<string, string> carried at most some hundred bytes; longer parameters are left out
 function redirect.carried(profile, parameters)
   local _, rest = template_of(profile)
   local carried, bytes = {}, 0
@@ -64,7 +57,7 @@ end
 function redirect.query(parameters)
   local parts = {}
   for name, value in pairs(parameters) do
-    parts[#parts + 1] = escaped(name) .. "=" .. escaped(value)
+    parts[#parts + 1] = url.escaped(name) .. "=" .. url.escaped(value)
   end
   table.sort(parts)
   return #parts > 0 and "?" .. table.concat(parts, "&") or ""
@@ -72,9 +65,8 @@ end
 
 --- The address for an outcome.
 ---@param profile string? JSON, as it is stored
----@param outcome table status, text, message, connection_id, company_id, facts, name, client,
----  carried: the link's own parameters
----@return string? address nil if none is configured; its host is never made of a placeholder
+---@param outcome commerce.link.Outcome
+---@return string? address nil if none is configured; its host never contains a placeholder
 function redirect.address(profile, outcome)
   local origin, rest = template_of(profile)
   if not origin then
@@ -86,7 +78,7 @@ function redirect.address(profile, outcome)
     if not RESERVED[name] then
       value = carried[name]
     end
-    return value and escaped(value) or ""
+    return value and url.escaped(value) or ""
   end)
 end
 

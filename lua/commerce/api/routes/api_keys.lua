@@ -1,18 +1,15 @@
--- API keys over the API. Called by api.
+-- Routes: API keys.
 
-local answer = require "commerce.http.response"
 local auth = require "commerce.http.auth"
-local input = require "commerce.http.input"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
-local scope = require "commerce.api.scope"
+local response = require "commerce.http.response"
 local time = require "commerce.base.time"
 
-local must = answer.must
+local must = errors.must
 
-local api_keys = {}
-
--- The key itself is told only when it is made.
-local function shown(row)
+-- `apiKey`, the key itself, is there only when the key has just been made.
+local function view(row)
   return { id = row.id, name = row.name, apiKey = row.key, createdDate = row.created,
     expiresDate = row.expires }
 end
@@ -20,9 +17,9 @@ end
 local function list(context)
   local results = json.array {}
   for i, row in ipairs(must(context.store:api_keys())) do
-    results[i] = shown(row)
+    results[i] = view(row)
   end
-  return answer.value { results = results }
+  return response.value { results = results }
 end
 
 local BODY = { type = "object", fields = {
@@ -31,39 +28,34 @@ local BODY = { type = "object", fields = {
 } }
 
 local function create(context)
-  local body = input.body(context.request.body, BODY)
+  local body = context:body(BODY)
   local expires = body.expiresDate and time.parse(body.expiresDate)
   if body.expiresDate and (not expires or expires <= os.time()) then
-    answer.refuse(400, "expiresDate must be a date to come, as YYYY-MM-DDTHH:MM:SSZ.")
+    response.refuse(400, "expiresDate must be a date in the future, as YYYY-MM-DDTHH:MM:SSZ.")
   end
-  return answer.value(shown(must(auth.create(context.store, { name = body.name,
+  return response.value(view(must(auth.create(context.store, { name = body.name,
     expires = time.format(expires) }))), 201)
 end
 
 local function delete(context)
-  local id = scope.uuid(context.values.apiKeyId)
+  local id = context:uuid "apiKeyId"
   local outcome = id and must(context.store:delete_api_key(id, time.now())) or "missing"
   if outcome == "missing" then
-    answer.refuse(404, "No API key was found with this ID.")
+    response.refuse(404, "No API key was found with this ID.")
   elseif outcome == "last" then
-    answer.refuse(409, "The last API key that works cannot be deleted.")
+    response.refuse(409, "The last valid API key cannot be deleted.")
   end
-  return answer.nothing(204)
+  return response.nothing(204)
 end
 
---- The routes of the group.
----@return commerce.api.Route[]
-function api_keys.routes()
-  return {
-    { method = "GET", path = "/apiKeys", id = "list-api-keys", run = list, tag = "Settings",
-      summary = "List API keys", answer = { status = 200, schema = "ApiKeys" } },
-    { method = "POST", path = "/apiKeys", id = "create-api-key", run = create, tag = "Settings",
-      summary = "Create API key", body = BODY, answer = { status = 201, schema = "ApiKey" },
-      errors = { 400, 409 } },
-    { method = "DELETE", path = "/apiKeys/{apiKeyId}", id = "delete-api-key", run = delete,
-      tag = "Settings", summary = "Delete API key", answer = { status = 204 },
-      errors = { 404, 409 } },
-  }
-end
-
-return api_keys
+---@type commerce.api.Route[]
+return {
+  { method = "GET", path = "/apiKeys", id = "list-api-keys", run = list, tag = "Settings",
+    summary = "List API keys", answer = { status = 200, schema = "ApiKeys" } },
+  { method = "POST", path = "/apiKeys", id = "create-api-key", run = create, tag = "Settings",
+    summary = "Create API key", body = BODY, answer = { status = 201, schema = "ApiKey" },
+    errors = { 400, 409 } },
+  { method = "DELETE", path = "/apiKeys/{apiKeyId}", id = "delete-api-key", run = delete,
+    tag = "Settings", summary = "Delete API key", answer = { status = 204 },
+    errors = { 404, 409 } },
+}

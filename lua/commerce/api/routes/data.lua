@@ -1,47 +1,31 @@
--- A connection's commerce data: one list and one record for each data type. Called by api.
+-- Routes: a connection's commerce data, with one list and one record for each data type.
 
-local answer = require "commerce.http.response"
-local input = require "commerce.http.input"
+local errors = require "commerce.base.errors"
 local model = require "commerce.model"
 local page = require "commerce.api.page"
+local pulls = require "commerce.api.pulls"
+local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 
-local must = answer.must
-
-local data = {}
+local must = errors.must
 
 local BASE = "/companies/{companyId}/connections/{connectionId}/data/"
 
--- What may be read is what was read once to its end. A later pull that is under way or failed takes
--- nothing away.
-local function check_pulled(context, connection, data_type)
-  if must(context.store:latest_complete_pulls(connection.id))[data_type.name] then
-    return
-  end
-  local pull = must(context.store:latest_pulls(connection.id))[data_type.name]
-  if not pull then
-    answer.refuse(409, "The data set has not been requested.")
-  end
-  answer.refuse(409, ("The data set is not available yet: its last pull is %s.")
-    :format(pull.status))
-end
-
--- The connection of the path and the data type, if it has been pulled.
+-- The connection of the path and the data type, which must have been pulled.
 local function readable(context, key)
   local connection = scope.connection(context)
-  local data_type = scope.data_type(context, key, context.integration_of(connection))
-  check_pulled(context, connection, data_type)
+  local data_type = scope.data_type(context, key, connection.integration)
+  pulls.check_complete(context, connection, data_type.name)
   return connection, data_type
 end
 
 local function list(key)
   return function(context)
     local connection, data_type = readable(context, key)
-    local asked, filter = input.page(context.parameters), scope.filter(context, data_type)
-    local total = must(context.store:count(data_type, connection.id, filter.query))
-    local texts = {}
-    for _, text in must(context.store:records(data_type, { query = filter.query,
-      order_by = filter.order_by, connection_id = connection.id, limit = asked.size,
+    local asked, texts = page.filtered(context, data_type), {}
+    local total = must(context.store:count(data_type, connection.id, asked.query))
+    for _, text in must(context.store:records(data_type, { query = asked.query,
+      order_by = asked.order_by, connection_id = connection.id, limit = asked.size,
       offset = asked.offset })) do
       texts[#texts + 1] = text
     end
@@ -50,7 +34,7 @@ local function list(key)
 end
 
 local function refuse_record(data_type, id)
-  answer.refuse(404, ("No data available for %s for ID %s"):format(data_type.key, id))
+  response.refuse(404, ("No data available for %s for ID %s"):format(data_type.key, id))
 end
 
 local function one(key, parameter)
@@ -58,7 +42,7 @@ local function one(key, parameter)
     local connection, data_type = readable(context, key)
     local id = context.values[parameter]
     local text = must(context.store:find(data_type, connection.id, { id }))[id]
-    return text and answer.text(200, text) or refuse_record(data_type, id)
+    return text and response.text(200, text) or refuse_record(data_type, id)
   end
 end
 
@@ -66,11 +50,11 @@ local function company_info(context)
   local connection, data_type = readable(context, "commerce-companyInfo")
   local _, text = must(context.store:records(data_type,
     { connection_id = connection.id, limit = 1 }))()
-  return text and answer.text(200, text) or refuse_record(data_type, connection.id)
+  return text and response.text(200, text) or refuse_record(data_type, connection.id)
 end
 
--- Codat's names: path, the single record's parameter, the words of the operation ids, the schema.
--- The parameter of a product category really is productId.
+-- Codat's names: path, parameter of the single record, words of the operation ids, schema. The
+-- parameter of a product category really is productId.
 local TYPES = {
   { "commerce-customers", "customerId", "customers", "customer", "Customer" },
   { "commerce-disputes", "disputeId", "disputes", "dispute", "Dispute" },
@@ -85,26 +69,21 @@ local TYPES = {
   { "commerce-transactions", "transactionId", "transactions", "transaction", "Transaction" },
 }
 
---- The routes of the group.
----@return commerce.api.Route[]
-function data.routes()
-  local routes = { {
-    method = "GET", path = BASE .. "commerce-info", id = "get-company-info", run = company_info,
-    tag = "Commerce", summary = "Get company info", answer = { status = 200,
-      schema = model.find("company_info").title }, errors = { 404, 409 },
-  } }
-  for _, names in ipairs(TYPES) do
-    local key, parameter, plural, singular, schema = names[1], names[2], names[3], names[4],
-      names[5]
-    routes[#routes + 1] = { method = "GET", path = BASE .. key, id = "list-" .. plural,
-      run = list(key), tag = "Commerce", summary = "List " .. plural:gsub("-", " "), paged = true,
-      answer = { status = 200, list = schema or "Record" }, errors = { 400, 404, 409 } }
-    routes[#routes + 1] = { method = "GET", path = BASE .. key .. "/{" .. parameter .. "}",
-      id = "get-" .. singular, run = one(key, parameter), tag = "Commerce",
-      summary = "Get " .. singular:gsub("-", " "), answer = { status = 200,
-        schema = schema or "Record" }, errors = { 404, 409 } }
-  end
-  return routes
+---@type commerce.api.Route[]
+local routes = { {
+  method = "GET", path = BASE .. "commerce-info", id = "get-company-info", run = company_info,
+  tag = "Commerce", summary = "Get company info", answer = { status = 200,
+    schema = model.find("company_info").title }, errors = { 404, 409 },
+} }
+for _, names in ipairs(TYPES) do
+  local key, parameter, plural, singular, schema = names[1], names[2], names[3], names[4], names[5]
+  routes[#routes + 1] = { method = "GET", path = BASE .. key, id = "list-" .. plural,
+    run = list(key), tag = "Commerce", summary = "List " .. plural:gsub("-", " "), paged = true,
+    answer = { status = 200, list = schema or "Record" }, errors = { 400, 404, 409 } }
+  routes[#routes + 1] = { method = "GET", path = BASE .. key .. "/{" .. parameter .. "}",
+    id = "get-" .. singular, run = one(key, parameter), tag = "Commerce",
+    summary = "Get " .. singular:gsub("-", " "), answer = { status = 200,
+      schema = schema or "Record" }, errors = { 404, 409 } }
 end
 
-return data
+return routes

@@ -1,12 +1,11 @@
--- The profile: who runs this, and where merchants go after linking. Called by api.
+-- Routes: the profile, which has the operator's name and the address to which merchants go after
+-- linking.
 
-local answer = require "commerce.http.response"
-local input = require "commerce.http.input"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local response = require "commerce.http.response"
 
-local must = answer.must
-
-local profile = {}
+local must = errors.must
 
 local SETTING = "profile"
 
@@ -20,28 +19,28 @@ local BODY = { type = "object", fields = {
   confirmCompanyName = { type = "boolean" },
 } }
 
--- An address that a browser may be sent to; its path may hold placeholders such as {companyId}.
+-- A browser must be able to follow the address. Its path may hold placeholders such as {companyId}.
 local function check_address(field, text)
   if text and text ~= "" and not text:find "^https?://[^/%s\\@%c]+[^%s\\%c]*$" then
-    answer.refuse(400, ("%s must be an address that starts with https:// or http://.")
+    response.refuse(400, ("%s must be an address that starts with https:// or http://.")
       :format(field))
   end
 end
 
-local function shown(text)
+local function answer(text)
   local value = text and json.decode(text) or { name = "lua-commerce", redirectUrl = "" }
   if value.whiteListUrls then
     value.whiteListUrls = json.array(value.whiteListUrls)
   end
-  return answer.value(value)
+  return response.value(value)
 end
 
 local function get(context)
-  return shown(must(context.store:setting(SETTING)))
+  return answer(must(context.store:setting(SETTING)))
 end
 
 local function put(context)
-  local body = input.body(context.request.body, BODY)
+  local body = context:body(BODY)
   for _, field in ipairs { "redirectUrl", "logoUrl", "iconUrl" } do
     check_address(field, body[field])
   end
@@ -53,19 +52,15 @@ local function put(context)
   end
   local text = json.encode(body)
   must(context.store:save_setting(SETTING, text))
-  return shown(text)
+  return answer(text)
 end
 
---- The routes of the group.
----@return commerce.api.Route[]
-function profile.routes()
-  local schema = { status = 200, schema = "Profile" }
-  return {
-    { method = "GET", path = "/profile", id = "get-profile", run = get, tag = "Settings",
-      summary = "Get profile", answer = schema },
-    { method = "PUT", path = "/profile", id = "update-profile", run = put, tag = "Settings",
-      summary = "Update profile", body = BODY, answer = schema },
-  }
-end
+local PROFILE = { status = 200, schema = "Profile" }
 
-return profile
+---@type commerce.api.Route[]
+return {
+  { method = "GET", path = "/profile", id = "get-profile", run = get, tag = "Settings",
+    summary = "Get profile", answer = PROFILE },
+  { method = "PUT", path = "/profile", id = "update-profile", run = put, tag = "Settings",
+    summary = "Update profile", body = BODY, answer = PROFILE },
+}

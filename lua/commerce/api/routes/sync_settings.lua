@@ -1,18 +1,16 @@
--- Sync settings: of everybody, and of one company. Called by api.
+-- Routes: the sync settings of all companies and of one company.
 
-local answer = require "commerce.http.response"
 local core = require "commerce.core"
-local input = require "commerce.http.input"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 local settings = require "commerce.account.settings"
 
-local must = answer.must
+local must = errors.must
 
-local sync_settings = {}
-
--- Codat's name -> ours.
+-- Codat's name -> the name in `account.settings`
 local FIELDS = {
   fetchOnFirstLink = "fetch_on_first_link", syncSchedule = "sync_schedule",
   syncOrder = "sync_order", syncFromUtc = "sync_from_utc", syncFromWindow = "sync_from_window",
@@ -21,7 +19,7 @@ local FIELDS = {
 
 local ID_SETTING = "client_id"
 
--- The client is whoever runs this: an id that is made once.
+-- Codat's client is the operator of this server. The id is made once.
 local function client_id(store)
   local id = must(store:setting(ID_SETTING))
   if not id then
@@ -31,7 +29,7 @@ local function client_id(store)
   return id
 end
 
-local function shown(list)
+local function view(list)
   local result = json.array {}
   for i, setting in ipairs(list) do
     local entry = { dataType = model.find(setting.type).key }
@@ -44,16 +42,16 @@ local function shown(list)
 end
 
 local function get_all(context)
-  return answer.value { clientId = client_id(context.store), overridesDefaults =
+  return response.value { clientId = client_id(context.store), overridesDefaults =
     next(must(context.store:sync_settings "all")) ~= nil,
-    settings = shown(must(settings.get(context.store, {}))) }
+    settings = view(must(settings.get(context.store, {}))) }
 end
 
 local function get_company(context)
   local company = scope.company(context)
-  return answer.value { companyId = company.id, overridesDefaults =
+  return response.value { companyId = company.id, overridesDefaults =
     next(must(context.store:sync_settings("company:" .. company.id))) ~= nil,
-    settings = shown(must(settings.get(context.store, { company = company.id }))) }
+    settings = view(must(settings.get(context.store, { company = company.id }))) }
 end
 
 local SETTING = { type = "object", fields = {
@@ -71,12 +69,12 @@ local BODY = { type = "object", fields = {
   settings = { type = "array", required = true, max = 100, each = SETTING },
 } }
 
--- Types of other integrations have their place in Codat's list, and no meaning here.
-local function by_type(context, list)
+-- Codat's list may have data types of other integrations. They are ignored.
+local function by_type(list)
   local result = {}
   for _, entry in ipairs(list) do
     local data_type = model.find(entry.dataType)
-    if data_type and context.mappings[data_type.name] then
+    if data_type and scope.is_mapped(data_type) then
       local fields = {}
       for name, ours in pairs(FIELDS) do
         fields[ours] = entry[name]
@@ -93,13 +91,13 @@ end
 local function post(whose_of)
   return function(context)
     local whose = whose_of(context)
-    local body = input.body(context.request.body, BODY)
+    local body = context:body(BODY)
     if whose.company and body.overridesDefaults == false then
       must(settings.reset(context.store, whose))
     else
-      must(settings.replace(context.store, whose, by_type(context, body.settings)))
+      must(settings.replace(context.store, whose, by_type(body.settings)))
     end
-    return answer.nothing(204)
+    return response.nothing(204)
   end
 end
 
@@ -111,24 +109,20 @@ local post_company = post(function(context)
   return { company = scope.company(context).id }
 end)
 
---- The routes of the group.
----@return commerce.api.Route[]
-function sync_settings.routes()
-  local ALL, COMPANY = "/profile/syncSettings", "/companies/{companyId}/syncSettings"
-  local schema = { status = 200, schema = "SyncSettings" }
-  return {
-    { method = "GET", path = ALL, id = "get-profile-syncSettings", run = get_all,
-      tag = "Settings", summary = "Get sync settings", answer = schema },
-    { method = "POST", path = ALL, id = "update-profile-syncSettings", run = post_all,
-      tag = "Settings", summary = "Update all sync settings", body = BODY,
-      answer = { status = 204 } },
-    { method = "GET", path = COMPANY, id = "get-company-syncSettings", run = get_company,
-      tag = "Companies", summary = "Get company sync settings", answer = schema,
-      errors = { 404 } },
-    { method = "POST", path = COMPANY, id = "set-company-syncSettings", run = post_company,
-      tag = "Companies", summary = "Set company sync settings", body = BODY,
-      answer = { status = 204 }, errors = { 404 } },
-  }
-end
+local ALL, COMPANY = "/profile/syncSettings", "/companies/{companyId}/syncSettings"
+local SETTINGS = { status = 200, schema = "SyncSettings" }
 
-return sync_settings
+---@type commerce.api.Route[]
+return {
+  { method = "GET", path = ALL, id = "get-profile-syncSettings", run = get_all,
+    tag = "Settings", summary = "Get sync settings", answer = SETTINGS },
+  { method = "POST", path = ALL, id = "update-profile-syncSettings", run = post_all,
+    tag = "Settings", summary = "Update all sync settings", body = BODY,
+    answer = { status = 204 } },
+  { method = "GET", path = COMPANY, id = "get-company-syncSettings", run = get_company,
+    tag = "Companies", summary = "Get company sync settings", answer = SETTINGS,
+    errors = { 404 } },
+  { method = "POST", path = COMPANY, id = "set-company-syncSettings", run = post_company,
+    tag = "Companies", summary = "Set company sync settings", body = BODY,
+    answer = { status = 204 }, errors = { 404 } },
+}
