@@ -5,7 +5,7 @@
 */
 #include "bind/call.h"
 #include "bind/compat.h"
-#include "bind/error.h"
+#include "bind/lua_failure.h"
 #include "bind/lua_limiter.h"
 #include "bind/lua_page.h"
 #include "bind/lua_projection.h"
@@ -13,15 +13,14 @@
 #include "bind/seal.h"
 #include "bind/secret.h"
 #include "bind/session.h"
+#include "bind/text.h"
 #include "bind/transport.h"
 #include "bind/version.h"
 #include "bind/webhook.h"
 #include "net/address.h"
 #include "net/interrupt.h"
-#include "text/uuid.h"
 
 #include <openssl/crypto.h>
-#include <string.h>
 #include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -44,18 +43,6 @@ static int core_versions(lua_State *L) {
   lua_setfield(L, -2, "openssl");
   lua_pushboolean(L, (info->features & CURL_VERSION_HTTP2) != 0);
   lua_setfield(L, -2, "http2");
-  return 1;
-}
-
-/*
-** core.uuid() -> string
-** A random UUID (version 4). Raises if the system gives no randomness.
-*/
-static int core_uuid(lua_State *L) {
-  char text[CM_UUID_SIZE];
-  if (!cm_uuid(text))
-    return luaL_error(L, "the system gives no random numbers");
-  lua_pushstring(L, text);
   return 1;
 }
 
@@ -126,36 +113,26 @@ static int core_is_public_address(lua_State *L) {
   return 1;
 }
 
-/*
-** core.scrub(text) -> string
-** The text without what looks like a key, a webhook secret, an OAuth code or a refresh token.
-*/
-static int core_scrub(lua_State *L) {
-  size_t n;
-  const char *text = luaL_checklstring(L, 1, &n);
-  char *copy = lua_newuserdata(L, n + 1); /* scrubbing only shortens: it fits */
-  memcpy(copy, text, n + 1);
-  cm_scrub(copy);
-  lua_pushstring(L, copy);
-  return 1;
-}
-
 EXPORT int luaopen_commerce_core(lua_State *L);
 
 /*
 ** require "commerce.core". Opens no handle, file or socket, so that it may happen before a fork.
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
-  static const luaL_Reg functions[] = {{"hold_interrupts", core_hold_interrupts},
+  static const luaL_Reg functions[] = {{"base64_decode", cm_text_base64_decode},
+                                       {"hold_interrupts", core_hold_interrupts},
                                        {"interrupted", core_interrupted},
                                        {"is_public_address", core_is_public_address},
+                                       {"is_utf8", cm_text_is_utf8},
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
                                        {"now", core_now},
+                                       {"percent_decode", cm_text_percent_decode},
+                                       {"percent_encode", cm_text_percent_encode},
                                        {"projection", cm_projection_make},
                                        {"random_id", cm_seal_random_id},
                                        {"release_interrupts", core_release_interrupts},
-                                       {"scrub", core_scrub},
+                                       {"scrub", cm_text_scrub},
                                        {"seal", cm_seal_seal},
                                        {"secret", cm_secret_new},
                                        {"secret_from_env", cm_secret_from_env},
@@ -167,12 +144,11 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"transport", cm_transport_new},
                                        {"unseal", cm_seal_unseal},
                                        {"sleep", core_sleep},
-                                       {"uuid", core_uuid},
+                                       {"uuid", cm_text_uuid},
                                        {"verify", cm_seal_verify},
                                        {"verify_signature", cm_webhook_verify},
                                        {"versions", core_versions},
                                        {NULL, NULL}};
-  cm_open_error(L);
   cm_open_secret(L);
   cm_open_limiter(L);
   cm_open_transport(L);
@@ -185,5 +161,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, CM_VERSION);
   lua_setfield(L, -2, "version");
+  cm_push_failure_class(L);
+  lua_setfield(L, -2, "Failure");
   return 1;
 }

@@ -1,7 +1,7 @@
 #include "bind/secret.h"
 
 #include "bind/class.h"
-#include "bind/error.h"
+#include "bind/lua_failure.h"
 #include "crypto/input.h"
 
 #include <errno.h>

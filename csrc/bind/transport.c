@@ -2,7 +2,7 @@
 
 #include "bind/args.h"
 #include "bind/class.h"
-#include "bind/error.h"
+#include "bind/lua_failure.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 #include "bind/webhook.h"
 
 #include "bind/args.h"
-#include "bind/error.h"
+#include "bind/lua_failure.h"
 #include "bind/secret.h"
 #include "crypto/signature.h"
 #include "crypto/svix.h"

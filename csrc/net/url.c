@@ -9,24 +9,68 @@ static bool unreserved(unsigned char c) {
 }
 
 /*
-** Appends text with every byte that is not unreserved as %XX, brackets and spaces included: valid
-** in a query and in a form body alike. Returns false when the buffer refuses.
+** Writes n bytes with every byte that is not unreserved as %XX, brackets and spaces included: valid
+** in a query and in a form body alike. out: room for CM_URL_ENCODED(n) bytes. Returns the number of
+** bytes written.
+*/
+size_t cm_url_encode(const char *text, size_t n, char *out) {
+  static const char hex[] = "0123456789ABCDEF";
+  size_t len = 0, i;
+  for (i = 0; i < n; i++) {
+    unsigned char c = (unsigned char)text[i];
+    if (unreserved(c)) {
+      out[len++] = (char)c;
+    } else {
+      out[len++] = '%';
+      out[len++] = hex[c >> 4];
+      out[len++] = hex[c & 15];
+    }
+  }
+  return len;
+}
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/*
+** Writes n bytes with every %XX as the byte that it stands for; a '+' stays one. out: room for n
+** bytes. Returns false if two hexadecimal digits do not follow a '%'; otherwise *len is the number
+** of bytes written.
+*/
+bool cm_url_decode(const char *text, size_t n, char *out, size_t *len) {
+  size_t i = 0;
+  *len = 0;
+  while (i < n) {
+    char c = text[i++];
+    if (c == '%') {
+      int high = n - i < 2 ? -1 : hex_digit(text[i]);
+      int low = high < 0 ? -1 : hex_digit(text[i + 1]);
+      if (low < 0)
+        return false;
+      c = (char)(high * 16 + low);
+      i += 2;
+    }
+    out[(*len)++] = c;
+  }
+  return true;
+}
+
+/*
+** Appends text as cm_url_encode writes it. Returns false when the buffer refuses.
 */
 bool cm_url_escape(cm_buf *out, const char *text, size_t n) {
-  static const char hex[] = "0123456789ABCDEF";
-  size_t i = 0;
-  while (i < n) {
-    size_t from = i;
-    while (i < n && unreserved((unsigned char)text[i]))
-      i++;
-    if (i > from && !cm_buf_add(out, text + from, i - from))
+  char piece[CM_URL_ENCODED(64)];
+  while (n > 0) {
+    size_t taken = n < 64 ? n : 64;
+    if (!cm_buf_add(out, piece, cm_url_encode(text, taken, piece)))
       return false;
-    if (i < n) {
-      unsigned char c = (unsigned char)text[i++];
-      char code[3] = {'%', hex[c >> 4], hex[c & 15]};
-      if (!cm_buf_add(out, code, 3))
-        return false;
-    }
+    text += taken;
+    n -= taken;
   }
   return true;
 }
@@ -68,8 +112,7 @@ const char *cm_url_path_fault(const char *path, size_t n) {
 }
 
 /*
-** What is wrong with a path and query that somebody else made up, as they are sent: NULL if
-*nothing.
+** Says what is wrong with the path and query of a foreign server, as they are sent, or NULL.
 */
 const char *cm_url_target_fault(const char *target, size_t n) {
   size_t i;

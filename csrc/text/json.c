@@ -1,5 +1,7 @@
 #include "text/json.h"
 
+#include "text/utf8.h"
+
 #include <string.h>
 
 /*
@@ -98,31 +100,6 @@ int cm_json_member(cm_json *j, cm_span *key) {
   return 1;
 }
 
-/*
-** The length of the UTF-8 sequence at s, or 0 if it is none (RFC 3629: no overlong forms, no
-** surrogates, nothing above U+10FFFF).
-*/
-static size_t utf8(const unsigned char *s, size_t n) {
-  size_t len, i;
-  unsigned char low, high;
-  if (s[0] >= 0xC2 && s[0] <= 0xDF)
-    len = 2;
-  else if (s[0] >= 0xE0 && s[0] <= 0xEF)
-    len = 3;
-  else if (s[0] >= 0xF0 && s[0] <= 0xF4)
-    len = 4;
-  else
-    return 0;
-  low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
-  high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
-  if (len > n || s[1] < low || s[1] > high)
-    return 0;
-  for (i = 2; i < len; i++)
-    if ((s[i] & 0xC0) != 0x80)
-      return 0;
-  return len;
-}
-
 static int hex(char c) {
   if (c >= '0' && c <= '9')
     return c - '0';
@@ -206,7 +183,7 @@ bool cm_json_string(cm_json *j, cm_span *inside) {
     } else if (c < 0x80) {
       at++;
     } else {
-      size_t len = utf8((const unsigned char *)j->text + at, j->len - at);
+      size_t len = cm_utf8_sequence((const unsigned char *)j->text + at, j->len - at);
       if (len == 0)
         return fail(j, at, "invalid UTF-8");
       at += len;
@@ -414,7 +391,7 @@ size_t cm_json_copy(const cm_json *j, cm_span s, char *out, size_t room) {
     if (*at == '\\') {
       n = escape(at, (size_t)(end - at), piece, &taken);
     } else if ((unsigned char)*at >= 0x80) {
-      n = taken = utf8((const unsigned char *)at, (size_t)(end - at));
+      n = taken = cm_utf8_sequence((const unsigned char *)at, (size_t)(end - at));
       memcpy(piece, at, n);
     } else {
       piece[0] = *at;

@@ -46,19 +46,44 @@ function core.interrupted() end
 ---@return string
 function core.uuid() end
 
----@class commerce.core.Details what is known of a failure; tostring() gives the message
----@field kind "transport"|"tls"|"http"|"auth"|"decode"|"cancelled" auth: HTTP 401 and 403, a secret that cannot be one, or a webhook that is not Stripe's; decode: the answer was no list
----@field message string one line, without secrets
----@field retryable boolean whether the same request may succeed later
----@field attempts integer requests sent
----@field status integer? HTTP status; of a session with a `reach` also that of an answer that was too large or did not end in time
+--- Decode base64, in either alphabet of RFC 4648, with padding or without.
+---@param text string
+---@return string? bytes nil for anything else
+function core.base64_decode(text) end
+
+--- Check that a text is UTF-8 (RFC 3629: no overlong forms, no surrogates).
+---@param text string
+---@return boolean
+function core.is_utf8(text) end
+
+--- Encode a text for a query, a form or a path segment: every byte but letters, digits, "-", ".",
+--- "_" and "~" becomes %XX.
+---@param text string
+---@return string
+function core.percent_encode(text) end
+
+--- Decode every %XX of a text. A "+" stays one.
+---@param text string
+---@return string? text nil if a "%" is not followed by two hexadecimal digits
+function core.percent_decode(text) end
+
+-- ---------------------------------------------------------------- failures
+
+-- The fields that base/errors.lua does not list, of failed requests.
+---@class commerce.Failure
+---@field attempts integer? requests sent
 ---@field type string? Stripe's error type
----@field code string? Stripe's error code, or OAuth's error, or what verify_signature found
----@field param string? the parameter Stripe complains of
----@field request_id string? Stripe's request id
 ---@field limited_reason string? Stripe-Rate-Limited-Reason of a 429
 ---@field retry_after number? seconds the server asked to wait
 ---@field curl integer? libcurl's error number
+
+--- The class of every failure, whether C or Lua made it: its metatable. tostring() gives the
+--- message, after `place` if that is set. In failures of the core `kind` is one of "transport", "tls",
+--- "http", "auth" (HTTP 401 and 403, a text that cannot be a secret, a webhook not signed by Stripe),
+--- "decode" (the answer was not a list) and "cancelled"; `retryable` is always set, and `status` also
+--- for an answer that was too large or did not end in time, in a session with a `reach`.
+---@type table
+core.Failure = nil
 
 -- ---------------------------------------------------------------- secrets
 
@@ -70,14 +95,14 @@ local secret = {}
 ---@param text string
 ---@return commerce.core.Secret?
 ---@return string? message never holds any of the text
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.secret(text) end
 
 --- Reads an environment variable; its value never becomes a Lua string.
 ---@param name string
 ---@return commerce.core.Secret? secret nil, alone, if the variable is unset or empty
 ---@return string? message if it holds what cannot be a key, such as a line end
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.secret_from_env(name) end
 
 --- Reads a file, or standard input if the path is "-" (of a terminal, a line that it does not show);
@@ -86,7 +111,7 @@ function core.secret_from_env(name) end
 ---@param path string
 ---@return commerce.core.Secret?
 ---@return string? message
----@return commerce.core.Details? details kind "cancelled" for Ctrl-C at a terminal
+---@return commerce.Failure? details kind "cancelled" for Ctrl-C at a terminal
 function core.secret_from_file(path) end
 
 ---@param text string such as "sk_test_"
@@ -114,7 +139,7 @@ function secret:close() end
 ---@param context string whose it is, such as "connection:UUID"; 1 to 1024 bytes. It opens for no other
 ---@return string? envelope
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.seal(master, plain, context) end
 
 --- Opens what was sealed. If it does not, details.code is "bad_envelope" (no envelope of a known
@@ -125,14 +150,14 @@ function core.seal(master, plain, context) end
 ---@param context string as it was sealed
 ---@return commerce.core.Secret?
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.unseal(master, envelope, context) end
 
 --- Names a master key without telling of it: 16 hexadecimal digits.
 ---@param master commerce.core.Secret
 ---@return string? id
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.key_id(master) end
 
 --- Signs a text: HMAC-SHA256, in base64url, by a key derived for the purpose.
@@ -141,7 +166,7 @@ function core.key_id(master) end
 ---@param text string
 ---@return string? mac 43 characters
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.sign(master, purpose, text) end
 
 --- Whether core.sign gave this, compared in a time that does not tell where it differs.
@@ -151,7 +176,7 @@ function core.sign(master, purpose, text) end
 ---@param mac string
 ---@return boolean? valid nil if the master key is none
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.verify(master, purpose, text, mac) end
 
 --- A random token that nobody guesses, in base64url. Raises if the system gives no randomness.
@@ -185,7 +210,7 @@ function core.scrub(text) end
 ---@param webhook commerce.core.Webhook
 ---@return true?
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function core.verify_signature(webhook) end
 
 --- Sign a webhook that is to be sent, as Codat's are signed: HMAC-SHA256 of "id.time.body".
@@ -195,7 +220,7 @@ function core.verify_signature(webhook) end
 ---@param body string byte for byte
 ---@return string? signature "v1,<base64>", for the header webhook-signature
 ---@return string? message
----@return commerce.core.Details? details code "bad_secret"
+---@return commerce.Failure? details code "bad_secret"
 function core.sign_webhook(key, id, time, body) end
 
 --- Whether an IP address can be a public host's: not this machine's, a private network's,
@@ -257,7 +282,7 @@ function core.transport(options) end
 ---@param timeout number seconds
 ---@return integer? unfinished requests not yet ended
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function transport:run(timeout) end
 
 --- Ends all its requests with "transport closed" and closes the connections.
@@ -357,7 +382,7 @@ local call = {}
 --- The same end again and again once there is one.
 ---@return commerce.core.Response|false|nil
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function call:poll() end
 
 --- Cancels what is not over yet; a response that was polled stays.
@@ -381,7 +406,7 @@ local pager = {}
 --- The next page, which is never empty; nil alone at the end.
 ---@return commerce.core.Page|false|nil
 ---@return string? message
----@return commerce.core.Details? details
+---@return commerce.Failure? details
 function pager:poll() end
 
 --- Objects asked for a page now.

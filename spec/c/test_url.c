@@ -11,6 +11,37 @@ static void encodes_all_but_unreserved(void) {
   cm_buf_free(&b);
 }
 
+static void encodes_long_texts_piece_by_piece(void) {
+  char text[150];
+  cm_buf b = {0};
+  memset(text, ' ', sizeof text);
+  CHECK(cm_url_escape(&b, text, sizeof text) && b.len == 3 * sizeof text);
+  CHECK(strspn(b.data, "%20") == b.len);
+  cm_buf_free(&b);
+}
+
+static bool decodes(const char *text, const char *want, size_t n) {
+  char out[32];
+  size_t len;
+  return cm_url_decode(text, strlen(text), out, &len) && len == n && memcmp(out, want, n) == 0;
+}
+
+static void decodes_what_is_encoded(void) {
+  CHECK(decodes("", "", 0));
+  CHECK(decodes("a%20b%2Bc+%c3%A9%00", "a b+c+\xC3\xA9\0", 9));
+  CHECK(decodes("%25", "%", 1));
+  CHECK(decodes("%2541", "%41", 3)); /* once, not twice */
+}
+
+static void refuses_a_percent_sign_without_its_digits(void) {
+  static const char *const texts[] = {"%", "a%", "%4", "%%41", "%g0", "%0g", "%4%31", "% 1"};
+  size_t i, len;
+  char out[8];
+  for (i = 0; i < sizeof texts / sizeof *texts; i++)
+    CHECK(!cm_url_decode(texts[i], strlen(texts[i]), out, &len));
+  CHECK(!cm_url_decode("%41", 2, out, &len));
+}
+
 static void joins_pairs_in_order(void) {
   cm_buf b = {0};
   CHECK(cm_url_pair(&b, "expand[]", 8, "data.charge", 11));
@@ -72,6 +103,9 @@ static void takes_foreign_targets_as_they_are(void) {
 
 int main(void) {
   RUN(encodes_all_but_unreserved);
+  RUN(encodes_long_texts_piece_by_piece);
+  RUN(decodes_what_is_encoded);
+  RUN(refuses_a_percent_sign_without_its_digits);
   RUN(joins_pairs_in_order);
   RUN(passes_on_a_full_buffer);
   RUN(accepts_paths);

@@ -13,6 +13,20 @@ static void check(bool promise) {
     abort();
 }
 
+/* Encoded bytes decode to themselves, and any bytes decode to no more bytes than they are. */
+static void check_decoding(const char *text, size_t size) {
+  char *encoded = malloc(CM_URL_ENCODED(size) + 1), *decoded = malloc(CM_URL_ENCODED(size) + 1);
+  size_t n, len;
+  check(encoded && decoded);
+  n = cm_url_encode(text, size, encoded);
+  check(n <= CM_URL_ENCODED(size) && cm_url_decode(encoded, n, decoded, &len) && len == size);
+  check(size == 0 || memcmp(decoded, text, size) == 0);
+  if (cm_url_decode(text, size, decoded, &len))
+    check(len <= size);
+  free(encoded);
+  free(decoded);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const char *text = (const char *)data;
   cm_buf out = {0};
@@ -23,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check(out.data[i] > ' ' && out.data[i] <= '~' && !strchr("&#?[]\"", out.data[i]));
   check(strchr(out.data, '=') == strrchr(out.data, '='));
   cm_buf_free(&out);
+  check_decoding(text, size);
   if (!cm_url_path_fault(text, size)) {
     check(text[0] == '/' && text[size - 1] != '/');
     for (i = 0; i + 1 < size; i++)

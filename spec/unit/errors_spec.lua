@@ -49,6 +49,19 @@ describe("a failure", function()
     assert.equal("no such charge", tostring(raised))
   end)
 
+  it("is of one class, whether C or Lua made it", function()
+    local core = require "commerce.core"
+    local _, message, of_core = core.secret ""
+    local _, _, of_lua = errors.fail("usage", "no")
+    assert.equal(core.Failure, getmetatable(of_core))
+    assert.equal(core.Failure, getmetatable(of_lua))
+    assert.is_true(errors.is_failure(of_core) and errors.is_failure(of_lua))
+    assert.is_false(errors.is_failure { kind = "usage", message = "no" })
+    assert.equal(message, tostring(of_core))
+    of_core.place = "script.lua:12"
+    assert.equal("script.lua:12: " .. message, tostring(of_core))
+  end)
+
   it("becomes nil, message, failure at the edge", function()
     local value, message, failure = errors.protect(throw)()
     assert.is_nil(value)

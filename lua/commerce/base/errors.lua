@@ -1,6 +1,7 @@
 -- Failures: one class for all that goes wrong at run time. Inside the library a failure is raised;
 -- at the public edge `protect` turns it into `nil, message, failure`.
 
+local core = require "commerce.core"
 local suggest = require "commerce.base.suggest"
 
 local errors = {}
@@ -21,22 +22,13 @@ local errors = {}
 
 ---@alias commerce.Details commerce.Failure
 
-local Failure = { __name = "commerce.Failure" }
-
-function Failure:__tostring()
-  return (self.place and self.place .. ": " or "") .. tostring(self.message)
-end
+local Failure = core.Failure
 
 --- Whether a value is a failure, made here or by the C core.
 ---@param value any
 ---@return boolean
 function errors.is_failure(value)
-  if type(value) ~= "table" then
-    return false
-  end
-  local class = getmetatable(value)
-  -- the core's class does not show itself
-  return class == Failure or class == false and type(rawget(value, "kind")) == "string"
+  return type(value) == "table" and getmetatable(value) == Failure
 end
 
 local function new(kind, message, fields)

@@ -33,8 +33,8 @@ function json.decode(text)
   return value, message
 end
 
---- Take the nulls out of a value: what is null is not there. For those who write `if object.name`,
---- since `json.null` counts as true.
+--- Remove the nulls of a value, since `json.null` counts as true in `if object.name`. In an array a
+--- null keeps its place.
 ---@param value any changed in place
 ---@return any value nil for null
 function json.without_nulls(value)
@@ -43,7 +43,9 @@ function json.without_nulls(value)
   elseif type(value) == "table" then
     for key, member in pairs(value) do
       if member == null then
-        value[key] = nil
+        if type(key) == "string" then
+          value[key] = nil
+        end
       elseif type(member) == "table" then
         json.without_nulls(member)
       end

@@ -1,5 +1,7 @@
 -- Addresses: cut into what a session takes, and percent-encoding.
 
+local core = require "commerce.core"
+
 local url = {}
 
 --- Split an address into what is connected to and what is asked for.
@@ -15,29 +17,12 @@ function url.split(address)
   return base, rest:sub(1, 1) == "/" and rest or "/" .. rest
 end
 
-local function hex(char)
-  return ("%%%02X"):format(char:byte())
-end
-
 --- Percent-encode everything but the unreserved characters (RFC 3986, section 2.3).
----@param text any
----@return string
-function url.escaped(text)
-  return (tostring(text):gsub("[^%w%-%._~]", hex))
-end
+---@type fun(text: string): string
+url.escaped = core.percent_encode
 
-local function char(digits)
-  return string.char(tonumber(digits, 16))
-end
-
---- Undo percent-encoding.
----@param text string
----@return string? decoded nil if two hexadecimal digits do not follow a "%"
-function url.decoded(text)
-  if text:gsub("%%%x%x", ""):find("%", 1, true) then
-    return nil
-  end
-  return (text:gsub("%%(%x%x)", char))
-end
+--- Undo percent-encoding. Gives nil if two hexadecimal digits do not follow a "%".
+---@type fun(text: string): string?
+url.decoded = core.percent_decode
 
 return url

@@ -7,35 +7,13 @@ local time = require "commerce.base.time"
 
 local auth = {}
 
-local ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-local VALUE_OF = {}
-for i = 1, #ALPHABET do
-  VALUE_OF[ALPHABET:sub(i, i)] = i - 1
-end
-
 local LONGEST_KEY = 512 -- characters of the header's value
-
-local function base64_decoded(text)
-  local digits = text:gsub("=", "")
-  if #text > LONGEST_KEY or digits:find "[^%w%+/]" or #digits % 4 == 1 then
-    return nil
-  end
-  local bytes, bits, count = {}, 0, 0
-  for digit in digits:gmatch "." do
-    bits, count = bits * 64 + VALUE_OF[digit], count + 6
-    if count >= 8 then
-      count = count - 8
-      bytes[#bytes + 1] = string.char(math.floor(bits / 2 ^ count))
-      bits = bits % 2 ^ count
-    end
-  end
-  return table.concat(bytes)
-end
 
 -- Codat's form is the base64 of the bare key. Clients that require user:password send "key:".
 local function key_of(header)
   local scheme, value = (header or ""):match "^(%a+) +(%S+)$"
-  local key = scheme and scheme:lower() == "basic" and base64_decoded(value)
+  local key = scheme and scheme:lower() == "basic" and #value <= LONGEST_KEY
+    and core.base64_decode(value)
   return key and key:gsub(":$", "")
 end
 

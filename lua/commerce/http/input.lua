@@ -1,5 +1,6 @@
 -- Checks of what a client sends: query parameters, ids, JSON bodies.
 
+local core = require "commerce.core"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
 local url = require "commerce.base.url"
@@ -21,7 +22,7 @@ function input.parameters(text)
     if not name or not value then
       response.refuse(400, "The query string is malformed: '%' must be followed by two "
         .. "hexadecimal digits.")
-    elseif value:find "%z" or not response.is_utf8(value) then
+    elseif value:find "%z" or not core.is_utf8(value) then
       response.refuse(400, "The query string is malformed: it must be UTF-8, without NUL.")
     end
     if parameters[name] == nil then
@@ -72,7 +73,7 @@ end
 
 local CHECKS = {
   string = function(value)
-    return type(value) == "string" and response.is_utf8(value) and not value:find "%z"
+    return type(value) == "string" and core.is_utf8(value) and not value:find "%z"
   end,
   boolean = function(value)
     return type(value) == "boolean"

@@ -1,5 +1,6 @@
 -- Responses: JSON, no content, a stream, or a failure in Codat's form.
 
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
@@ -64,59 +65,10 @@ local function status_of(failure)
   return STATUS_OF_KIND[failure.kind] or 500
 end
 
--- The length in bytes of the UTF-8 character that starts with this byte (RFC 3629, section 4).
-local function length_of(first)
-  if first >= 0xC2 and first <= 0xDF then
-    return 2
-  elseif first >= 0xE0 and first <= 0xEF then
-    return 3
-  elseif first >= 0xF0 and first <= 0xF4 then
-    return 4
-  end
-end
-
-local SECOND = { -- first byte -> the least and the greatest second byte, where not 80 to BF
-  [0xE0] = { 0xA0, 0xBF }, [0xED] = { 0x80, 0x9F }, [0xF0] = { 0x90, 0xBF },
-  [0xF4] = { 0x80, 0x8F },
-}
-
-local function valid_run(run)
-  local i = 1
-  while i <= #run do
-    local first = run:byte(i)
-    local length = length_of(first)
-    local bounds = SECOND[first] or { 0x80, 0xBF }
-    local second = run:byte(i + 1)
-    if not length or not second or second < bounds[1] or second > bounds[2]
-      or i + length - 1 > #run then
-      return false
-    end
-    for j = i + 2, i + length - 1 do
-      if run:byte(j) > 0xBF then
-        return false
-      end
-    end
-    i = i + length
-  end
-  return true
-end
-
---- Whether a text is UTF-8.
----@param text string
----@return boolean
-function response.is_utf8(text)
-  for run in text:gmatch "[\128-\255]+" do
-    if not valid_run(run) then
-      return false
-    end
-  end
-  return true
-end
-
 -- A message may repeat what the caller sent, which need not be UTF-8 as JSON must.
 local function clean(message)
   return (tostring(message):gsub("[\128-\255]+", function(run)
-    return valid_run(run) and run or ("?"):rep(#run)
+    return core.is_utf8(run) and run or ("?"):rep(#run)
   end))
 end
 

@@ -2,6 +2,7 @@
 -- custom data types, as Codat's API takes them. Called by connection and the API; requires the
 -- value functions.
 
+local compat = require "commerce.base.compat"
 local json = require "commerce.base.json"
 local values = require "commerce.mapping.values"
 
@@ -77,7 +78,7 @@ local function key_of(paths)
     end
     return table.concat(parts, ":")
   end
-  return values.with((table.unpack or unpack)(arguments)) -- luacheck: ignore
+  return values.with(compat.unpack(arguments))
 end
 
 --- Define a custom data type. Raises for what `define` raises for.

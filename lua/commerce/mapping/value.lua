@@ -122,24 +122,11 @@ end
 
 -- ---------------------------------------------------------------- functions of the whole object
 
--- A null is true in Lua, which no function of a user's should have to know.
-local function without_nulls(object)
-  for key, member in pairs(object) do
-    if member == null then
-      if type(key) == "string" then
-        object[key] = nil -- in an array it keeps its place
-      end
-    elseif type(member) == "table" then
-      without_nulls(member)
-    end
-  end
-end
-
 local bare_before -- several functions of one object: it is cleared once
 
 local function bare(object)
   if object ~= bare_before then
-    without_nulls(object)
+    json.without_nulls(object) -- no function of a user should have to know that null is true
     bare_before = object
   end
   return object

@@ -5,7 +5,7 @@
 local DBI = require "DBI"
 local errors = require "commerce.base.errors"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local connection = {}
 

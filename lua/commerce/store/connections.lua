@@ -6,7 +6,7 @@ local events = require "commerce.store.events"
 local filter = require "commerce.store.filter"
 local removal = require "commerce.store.removal"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local connections = {}
 

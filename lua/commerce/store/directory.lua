@@ -5,7 +5,7 @@
 local json = require "commerce.base.json"
 local selection = require "commerce.store.selection"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local directory = {}
 

@@ -2,6 +2,7 @@
 -- delivery for each consumer that wants it. So nothing is told that did not happen, and nothing
 -- that happened is forgotten. Called by the parts of the SQL stores that change what is told of.
 
+local core = require "commerce.core"
 local json = require "commerce.base.json"
 local time = require "commerce.base.time"
 
@@ -36,14 +37,6 @@ function events.wanted(consumer, type_name, tags)
     end
   end
   return false
-end
-
--- A random UUID (version 4), made by SQLite: a store knows no other source of chance.
-local function uuid(db)
-  local hex = db:all "SELECT lower(hex(randomblob(16))) AS id"[1].id
-  local variant = ("89ab"):sub(tonumber(hex:sub(17, 17), 16) % 4 + 1):sub(1, 1)
-  return ("%s-%s-4%s-%s%s-%s"):format(hex:sub(1, 8), hex:sub(9, 12), hex:sub(14, 16), variant,
-    hex:sub(18, 20), hex:sub(21, 32))
 end
 
 local ERRORS = "SELECT at, status_code, status_text, message FROM connection_errors "
@@ -92,7 +85,7 @@ function events.append(db, type_name, given)
   local now, seconds = time.now(), os.time()
   forget_old(db, seconds)
   db:run("INSERT INTO webhook_events (id, type, at, tags, facts) VALUES (?, ?, ?, ?, ?)",
-    uuid(db), type_name, now, json.encode(tags), json.encode(facts))
+    core.uuid(), type_name, now, json.encode(tags), json.encode(facts))
   local number = db:all "SELECT last_insert_rowid() AS number"[1].number
   for _, consumer in ipairs(db:all("SELECT id, event_types, company_tags FROM webhook_consumers "
     .. "WHERE disabled = 0")) do

@@ -3,7 +3,7 @@
 local errors = require "commerce.base.errors"
 local selection = require "commerce.store.selection"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local filter = {}
 

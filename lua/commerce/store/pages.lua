@@ -8,7 +8,7 @@ local record = require "commerce.model.record"
 local types = require "commerce.store.types"
 local writing = require "commerce.store.writing"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local pages = {}
 

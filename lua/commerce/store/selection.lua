@@ -3,7 +3,7 @@
 
 local query = require "commerce.query"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local selection = {}
 

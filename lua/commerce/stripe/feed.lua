@@ -7,7 +7,7 @@
 
 local resources = require "commerce.catalog.resources"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local changes = {
   path = "/v1/events",

@@ -19,12 +19,6 @@ local BASE_URL, VARIABLE = "https://connect.stripe.com", "STRIPE_CONNECT_BASE"
 
 -- ---------------------------------------------------------------- the address
 
-local function escape(text)
-  return (text:gsub("[^%w%-_.~]", function(c)
-    return ("%%%02X"):format(c:byte())
-  end))
-end
-
 local function base_url(given)
   local variable = os.getenv(VARIABLE)
   return given or variable ~= "" and variable or BASE_URL
@@ -39,7 +33,7 @@ end
 function oauth.authorize_url(request)
   local parts = {}
   local function add(name, value)
-    parts[#parts + 1] = name .. "=" .. escape(value)
+    parts[#parts + 1] = name .. "=" .. core.percent_encode(value)
   end
   add("response_type", "code")
   add("client_id", request.client_id)

@@ -4,7 +4,7 @@
 local inlined = require "commerce.mapping.inlined"
 local value = require "commerce.mapping.value"
 
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 local plan = {}
 

@@ -1,6 +1,7 @@
 -- What a merchant's browser brings back from Stripe, as the parameters of an address.
 -- Called by link.
 
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
 local callback = {}
@@ -9,9 +10,8 @@ local LONGEST = 8192 -- bytes; an address of Stripe's has some 400
 local WANTED = { code = true, state = true, scope = true, error = true, error_description = true }
 
 local function unescape(text)
-  return (text:gsub("+", " "):gsub("%%(%x%x)", function(hex)
-    return string.char(tonumber(hex, 16))
-  end))
+  text = text:gsub("+", " ")
+  return core.percent_decode(text) or text
 end
 
 local function refuse(message)

@@ -1,6 +1,7 @@
 -- `commerce run`: a script of the user's own. It runs under plain lua5.4 and luajit as well; here
 -- it finds `commerce` in scope, sees the progress of its syncs, and Ctrl-C stops it cleanly.
 
+local compat = require "commerce.base.compat"
 local commerce = require "commerce"
 local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
@@ -66,7 +67,7 @@ function command.run(args)
     _G.arg[i] = argument
   end
   sync.progress = tell
-  local ok, raised = errors.try(chunk, (table.unpack or unpack)(args.arguments)) -- luacheck: ignore
+  local ok, raised = errors.try(chunk, compat.unpack(args.arguments))
   if ok then
     local forgotten = files.forgotten()
     if forgotten then

@@ -10,7 +10,7 @@ local value = require "commerce.mapping.value"
 local values = {}
 
 local null = json.null
-local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+local unpack = require("commerce.base.compat").unpack
 
 --- The source's value at a path, as it is. A plain text is short for this.
 ---@param path string

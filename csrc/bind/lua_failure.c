@@ -1,10 +1,39 @@
-#include "bind/error.h"
-
-#include "bind/class.h"
+#include "bind/lua_failure.h"
 
 #include <stdio.h>
 
-#define ERROR_CLASS "commerce.error"
+#define FAILURE_CLASS "commerce.Failure"
+
+/* tostring(failure) -> the message, after the place in the user's code if one is known. */
+static int failure_tostring(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "place");
+  lua_getfield(L, 1, "message");
+  if (!lua_isstring(L, 3)) {
+    lua_pushliteral(L, FAILURE_CLASS);
+    return 1;
+  }
+  if (lua_isstring(L, 2)) {
+    lua_pushliteral(L, ": ");
+    lua_insert(L, 3);
+    lua_concat(L, 3);
+  }
+  return 1;
+}
+
+/*
+** Pushes the class of failures, the metatable that failures made in C and in Lua share. Unlike the
+** classes of userdata it may be seen: it has no finalizer to call by mistake.
+*/
+void cm_push_failure_class(lua_State *L) {
+  if (luaL_newmetatable(L, FAILURE_CLASS)) {
+    lua_pushliteral(L, FAILURE_CLASS); /* 5.1 does not set it */
+    lua_setfield(L, -2, "__name");
+    lua_pushcfunction(L, failure_tostring);
+    lua_setfield(L, -2, "__tostring");
+  }
+}
 
 static void set_text(lua_State *L, const char *name, const char *text) {
   if (text[0]) {
@@ -46,7 +75,7 @@ int cm_push_failure(lua_State *L, const cm_failure *f) {
     lua_pushnumber(L, f->retry_after);
     lua_setfield(L, -2, "retry_after");
   }
-  luaL_getmetatable(L, ERROR_CLASS);
+  cm_push_failure_class(L);
   lua_setmetatable(L, -2);
   return 3;
 }
@@ -63,8 +92,9 @@ int cm_push_fault(lua_State *L, cm_kind kind, const char *message) {
 }
 
 /*
-** Pushes nil, message, details of kind "auth" for what proves not to be genuine and returns 3. The
-** code is for programs.
+** Pushes nil, message, details of kind "auth" for something that is not genuine and returns 3.
+*code:
+** for programs.
 */
 int cm_push_refusal(lua_State *L, const char *code, const char *message) {
   cm_failure f;
@@ -73,20 +103,4 @@ int cm_push_refusal(lua_State *L, const char *code, const char *message) {
   snprintf(f.code, sizeof f.code, "%s", code);
   snprintf(f.message, sizeof f.message, "%s", message);
   return cm_push_failure(L, &f);
-}
-
-/* tostring(details) -> the message. */
-static int error_tostring(lua_State *L) {
-  lua_getfield(L, 1, "message");
-  if (!lua_isstring(L, -1))
-    lua_pushliteral(L, ERROR_CLASS);
-  return 1;
-}
-
-/*
-** Registers the metatable of details.
-*/
-void cm_open_error(lua_State *L) {
-  static const luaL_Reg meta[] = {{"__tostring", error_tostring}, {NULL, NULL}};
-  cm_class(L, ERROR_CLASS, meta, NULL);
 }
