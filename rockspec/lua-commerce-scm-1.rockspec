@@ -33,9 +33,9 @@ build = {
     ["commerce.core"] = {
       sources = {
         "csrc/bind/args.c", "csrc/bind/call.c", "csrc/bind/class.c", "csrc/bind/core.c",
-        "csrc/bind/error.c", "csrc/bind/lua_limiter.c", "csrc/bind/lua_page.c",
+        "csrc/bind/lua_failure.c", "csrc/bind/lua_limiter.c", "csrc/bind/lua_page.c",
         "csrc/bind/lua_projection.c", "csrc/bind/pager.c", "csrc/bind/seal.c",
-        "csrc/bind/secret.c", "csrc/bind/session.c", "csrc/bind/transport.c",
+        "csrc/bind/secret.c", "csrc/bind/session.c", "csrc/bind/text.c", "csrc/bind/transport.c",
         "csrc/bind/webhook.c", "csrc/crypto/crypto.c", "csrc/crypto/envelope.c",
         "csrc/crypto/input.c", "csrc/crypto/master.c", "csrc/crypto/signature.c",
         "csrc/crypto/svix.c", "csrc/net/address.c", "csrc/net/base_url.c", "csrc/net/client.c",
@@ -43,7 +43,7 @@ build = {
         "csrc/net/pass.c", "csrc/net/queue.c", "csrc/net/request.c", "csrc/net/retry.c",
         "csrc/net/trail.c", "csrc/net/url.c", "csrc/net/walk.c", "csrc/text/base64.c",
         "csrc/text/buf.c", "csrc/text/json.c", "csrc/text/page.c", "csrc/text/projection.c",
-        "csrc/text/uuid.c",
+        "csrc/text/utf8.c", "csrc/text/uuid.c",
       },
       libraries = { "curl", "crypto" },
       incdirs = { "csrc", "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)" },
@@ -91,6 +91,7 @@ build = {
     ["commerce.app.opening"] = "lua/commerce/app/opening.lua",
     ["commerce.app.post"] = "lua/commerce/app/post.lua",
     ["commerce.app.records"] = "lua/commerce/app/records.lua",
+    ["commerce.base.compat"] = "lua/commerce/base/compat.lua",
     ["commerce.base.csv"] = "lua/commerce/base/csv.lua",
     ["commerce.base.decimal"] = "lua/commerce/base/decimal.lua",
     ["commerce.base.errors"] = "lua/commerce/base/errors.lua",
