@@ -336,7 +336,7 @@ out.write { id = "x" }
 
   { "asks with a query that is none", [[
 for payment in shop:records("payments", { query = "amount" }) do print(payment.id) end
-]], line = 3, says = { "Malformed query", "no 'field operator value'" } },
+]], line = 3, says = { "Malformed query", "is not 'field operator value'" } },
 
   { "writes a CSV file without columns", [[
 commerce.csv("payments.csv")

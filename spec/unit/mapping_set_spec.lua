@@ -4,6 +4,7 @@
 local builders = require "spec.support.builders"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local columns_of = require("commerce.store.sql.columns").of
 local sets = require "commerce.mapping.registry"
 local stripe = require "commerce.stripe"
 local v = require "commerce.mapping.values"
@@ -266,7 +267,7 @@ describe("a data type of one's own", function()
 
   local function columns(name)
     local list = {}
-    for _, column in ipairs(mine:find(name).type.columns) do
+    for _, column in ipairs(columns_of(mine:find(name).type)) do
       list[#list + 1] = column.name .. " " .. column.kind
     end
     return table.concat(list, ", ")

@@ -1,6 +1,10 @@
 -- Codat's query language: what it accepts, what it means, what it refuses and where it says so.
 
+local condition = require "commerce.store.sql.condition"
+local columns = require "commerce.store.sql.columns"
 local files = require "spec.support.sqlite_files"
+local json = require "commerce.base.json"
+local match = require "commerce.query.match"
 local model = require "commerce.model"
 local query = require "commerce.query"
 local store = require "commerce.store"
@@ -37,15 +41,25 @@ describe("a query", function()
     db:close()
   end)
 
-  -- The ids of the rows a query finds, the first letter of each, sorted.
+  -- The ids of the rows a query finds, the first letter of each, sorted; in SQL and in Lua.
   local function found(text)
-    local expression, message = query.parse(PAYMENTS, text)
-    assert.is_truthy(expression, message)
-    local ids = {}
-    for id in assert(db:records(PAYMENTS, { query = expression, deleted = true })) do
+    local tree, message = query.parse(PAYMENTS, text)
+    assert.is_truthy(tree, message)
+    local ids, matching = {}, {}
+    for id in assert(db:records(PAYMENTS, { query = tree, deleted = true })) do
       ids[#ids + 1] = id:sub(1, 1)
     end
+    for _, data in assert(db:records(PAYMENTS, { deleted = true })) do
+      local record = json.decode(data)
+      if query.matches(tree, function(field)
+        return match.at(record, field)
+      end) then
+        matching[#matching + 1] = record.id:sub(1, 1)
+      end
+    end
     table.sort(ids)
+    table.sort(matching)
+    assert.same(ids, matching, "SQL and Lua differ")
     return table.concat(ids)
   end
 
@@ -107,7 +121,7 @@ describe("a query", function()
   it("never has a value in its SQL", function()
     for _, text in ipairs { "id=zebra", "id~zebra", "id!=zebra", "{id=zebra||status=zebra}" } do
       local values = {}
-      local sql = query.to_sql(assert(query.parse(PAYMENTS, text)), values)
+      local sql = condition.compile(assert(query.parse(PAYMENTS, text)), columns.name, values)
       assert.is_nil(sql:find("zebra", 1, true))
       assert.equal("zebra", values[1])
       local _, marks = sql:gsub("%?", "")
@@ -231,10 +245,10 @@ end)
 
 describe("an order", function()
   it("is ascending by default, descending with a minus", function()
-    assert.same({ column = "created_date", descending = false },
+    assert.same({ field = "createdDate", descending = false },
       query.order(PAYMENTS, "createdDate"))
-    assert.same({ column = "amount", descending = true }, query.order(PAYMENTS, "-amount"))
-    assert.same({ column = "payment_method_ref_id", descending = false },
+    assert.same({ field = "amount", descending = true }, query.order(PAYMENTS, "-amount"))
+    assert.same({ field = "paymentMethodRef.id", descending = false },
       query.order(PAYMENTS, "paymentMethodRef.id"))
   end)
 
@@ -247,4 +261,103 @@ describe("an order", function()
       assert.equal("usage", details.kind)
     end)
   end
+end)
+
+describe("query.select", function()
+  local LIST = { { a = "x", n = 5, b = true }, { a = "Y'", n = 10 }, { a = "z", b = false } }
+  local DATASET = query.dataset("Value", { a = "string", n = "integer", b = "boolean" })
+
+  local function found(text, asked)
+    asked = asked or {}
+    asked.query = text and assert(query.parse(DATASET, text))
+    local page, total = query.select(LIST, asked)
+    local letters = {}
+    for i, value in ipairs(page) do
+      letters[i] = value.a:sub(1, 1)
+    end
+    return table.concat(letters), total
+  end
+
+  it("finds plain values as a store finds rows", function()
+    assert.same({ "xYz", 3 }, { found() })
+    assert.equal("Y", (found "n>5"))
+    assert.equal("Y", (found "a=y'"))
+    assert.equal("x", (found "b=true"))
+    assert.equal("Yz", (found "b!=true"))
+    assert.same({ "Y", 1 }, { found("n>5&&a~Y") })
+  end)
+
+  it("gives a page of them, in an order", function()
+    assert.same({ "Y", 3 }, { found(nil, { limit = 1, offset = 1 }) })
+    assert.equal("zxY", (found(nil, { order_by = query.order(DATASET, "-a") })))
+    assert.equal("zxY", (found(nil, { order_by = query.order(DATASET, "n") }))) -- absent first
+    assert.equal("Yxz", (found(nil, { order_by = query.order(DATASET, "-n") })))
+    assert.equal("Yzx", (found(nil, { order_by = query.order(DATASET, "b") })))
+  end)
+end)
+
+describe("a field of any kind", function()
+  local TYPE = model.new("things", { { "x", "any" } })
+  local db
+
+  local VALUES = { t = "Active", n = 12, d = "12", y = true, f = false, o = { a = 1 }, l = 9.5 }
+
+  setup(function()
+    db = files.connected(assert(store.open "sqlite::memory:"))
+    assert(db:define_type(TYPE))
+    local list = { { id = "none", body = assert(model.encode(TYPE, { id = "none" })) } }
+    for id, x in pairs(VALUES) do
+      list[#list + 1] = { id = id, body = assert(model.encode(TYPE, { id = id, x = x })) }
+    end
+    assert(db:write_page("c1", { records = { things = list } }, "2026-03-01T00:00:00Z"))
+  end)
+
+  teardown(function()
+    db:close()
+  end)
+
+  for _, text in ipairs { "x=active", "x=12", "x=true", "x=false", "x=1", "x~ctiv", "x~1",
+    "x!=active", "x!=12",
+    "x!=true", "x>11", "x>=12", "x<12", "x>b", "x<b", "x<=active", "x>9&&x<13" } do
+    it("is compared in SQL as over Lua values: " .. text, function()
+      local tree, in_sql, in_lua = assert(query.parse(TYPE, text)), {}, {}
+      for id in assert(db:records(TYPE, { query = tree })) do
+        in_sql[#in_sql + 1] = id
+      end
+      for id, data in assert(db:records(TYPE, {})) do
+        local record = json.decode(data)
+        if query.matches(tree, function(field)
+          return match.at(record, field)
+        end) then
+          in_lua[#in_lua + 1] = id
+        end
+      end
+      table.sort(in_sql)
+      table.sort(in_lua)
+      assert.same(in_sql, in_lua)
+    end)
+  end
+end)
+
+describe("a field of several values", function()
+  local DATASET = query.dataset("Company", { name = "string", ["shops.size"] = "integer" },
+    { "shops.size" })
+
+  it("matches if one of its values does", function()
+    for _, case in ipairs { { "shops.size>5", { 1, 9 }, true }, { "shops.size>5", { 1, 2 }, false },
+      { "shops.size!=1", { 1 }, false }, { "shops.size!=1", { 1, 2 }, true },
+      { "shops.size!=1", {}, false } } do
+      local tree = assert(query.parse(DATASET, case[1]))
+      case[2].n = #case[2]
+      assert.equal(case[3], query.matches(tree, function()
+        return case[2]
+      end), case[1])
+    end
+  end)
+
+  it("is not something to order by", function()
+    local order, message = query.order(DATASET, "shops.size")
+    assert.is_nil(order)
+    assert.truthy(message:find("several values", 1, true), message)
+  end)
 end)

@@ -188,6 +188,24 @@ describe("a SQLite store's tables", function()
   end)
 end)
 
+describe("a SQLite store", function()
+  for _, case in ipairs {
+    { "order", {}, "a word of SQL" }, { "changes", {}, "has a table" },
+    { "payments_listed", {}, "has a table" }, { "things", { { "data", "string" } }, "'data'" },
+    { "things", { { "fooBar", "string" }, { "foo_bar", "string" } }, "both be the column foo_bar" },
+  } do
+    it(("cannot hold the data type %s: %s"):format(case[1], case[3]), function()
+      local db = assert(store.open "sqlite::memory:")
+      local data_type = model.new(case[1], case[2])
+      assert.truthy(db:type_problem(data_type):find(case[3], 1, true))
+      local ok, message = db:define_type(data_type)
+      assert.is_nil(ok)
+      assert.truthy(message:find(case[3], 1, true), message)
+      db:close()
+    end)
+  end
+end)
+
 describe("opening a SQLite store", function()
   before_each(make_folder)
   after_each(remove_folder)

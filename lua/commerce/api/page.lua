@@ -50,7 +50,7 @@ end
 
 --- The page that a request asks for, with its query and its order.
 ---@param context commerce.http.Context
----@param dataset commerce.DataType or what the store tells of its other rows
+---@param dataset commerce.Dataset
 ---@return commerce.api.PageRequest
 function page.filtered(context, dataset)
   local asked, parameters = page.asked(context), context.parameters
@@ -98,15 +98,19 @@ function page.answer(context, asked, texts, total)
     table.concat(links, ",")))
 end
 
---- Answer with a page of a list that is not a table of the store.
+--- Answer with a page of a list that is not in the store.
 ---@param context commerce.http.Context
 ---@param asked commerce.api.PageRequest
 ---@param values table[] the whole list, each value as for `json.encode`
 ---@return commerce.http.Response
 function page.of_values(context, asked, values)
-  local found = errors.must(context.store:find_values(values, { query = asked.query,
-    order_by = asked.order_by, limit = asked.size, offset = asked.offset }))
-  return page.answer(context, asked, found.rows, found.total)
+  local found, total = query.select(values, { query = asked.query, order_by = asked.order_by,
+    limit = asked.size, offset = asked.offset })
+  local texts = {}
+  for i, value in ipairs(found) do
+    texts[i] = json.encode(value)
+  end
+  return page.answer(context, asked, texts, total)
 end
 
 return page

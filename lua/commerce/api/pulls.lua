@@ -44,7 +44,7 @@ end
 ---@param connection commerce.ConnectionRow
 ---@param name string the data type's
 function pulls.check_complete(context, connection, name)
-  if must(context.store:latest_complete_pulls(connection.id))[name] then
+  if must(context.store:is_complete(connection.id, name)) then
     return
   end
   local pull = must(context.store:latest_pulls(connection.id))[name]

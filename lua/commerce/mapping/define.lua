@@ -6,7 +6,6 @@ local errors = require "commerce.base.errors"
 local infer = require "commerce.mapping.infer"
 local mapping = require "commerce.mapping"
 local model = require "commerce.model"
-local sql_words = require "commerce.model.sql_words"
 local value = require "commerce.mapping.value"
 local values = require "commerce.mapping.values"
 
@@ -16,9 +15,8 @@ local LONGEST_NAME = 48
 
 --- Raise for a name that no data type of a user's own can have.
 ---@param name any
----@param store commerce.Store? whose own names are not to be had
 ---@return string what how messages call the declaration
-function define.check_name(name, store)
+function define.check_name(name)
   local what = ("define '%s'"):format(tostring(name))
   if type(name) ~= "string" or not name:find("^%l[%l%d_]*$") or #name > LONGEST_NAME then
     errors.refuse("%s: a name of small letters, digits and _ expected, such as 'subscriptions'",
@@ -26,11 +24,6 @@ function define.check_name(name, store)
   elseif model.find(name) then
     errors.refuse("%s: there is such a data type already; to change it: extend(\"%s\", …)", what,
       name)
-  elseif sql_words.is_reserved(name) then
-    errors.refuse("%s: this is a word of SQL, and it would be a table's name; take another one, "
-      .. "such as 'shop_%s'", what, name)
-  elseif store and store.is_reserved and store:is_reserved(name) then
-    errors.refuse("%s: the store has a table of its own with this name", what)
   end
   return what
 end
@@ -64,22 +57,6 @@ end
 
 -- ---------------------------------------------------------------- the shape
 
-local OTHERS = { connection_id = true, data = true }
-
-local function check_columns(what, data_type)
-  local taken = {}
-  for _, column in ipairs(data_type.columns) do
-    if OTHERS[column.name] then
-      errors.refuse("%s: field '%s': every table has a column %s already", what, column.field,
-        column.name)
-    elseif taken[column.name] then
-      errors.refuse("%s: the fields '%s' and '%s' would both be the column %s", what,
-        taken[column.name], column.field, column.name)
-    end
-    taken[column.name] = column.field
-  end
-end
-
 local function check_names(what, shape, prefix)
   for _, field in ipairs(shape.fields) do
     if not field.name:find("^%a[%w_]*$") then
@@ -97,8 +74,9 @@ end
 ---@param declaration table from, and fields
 ---@param platform table
 ---@param entry_of fun(options: table): table from `mapping.from`, with the resource by its name
+---@param store commerce.Store? which has to hold the records
 ---@return commerce.Mapping
-function define.mapping(what, name, declaration, platform, entry_of)
+function define.mapping(what, name, declaration, platform, entry_of, store)
   local fields = declared.fields(what, declaration)
   fields.from = nil
   for field, candidate in pairs(fields) do
@@ -116,7 +94,10 @@ function define.mapping(what, name, declaration, platform, entry_of)
   if not data_type then
     data_type = model.new(name, infer.fields(entries))
     check_names(what, data_type.shape, "")
-    check_columns(what, data_type)
+  end
+  local problem = store and store.type_problem and store:type_problem(data_type)
+  if problem then
+    errors.refuse("%s: %s", what, problem)
   end
   local made = mapping.compile(data_type, entries)
   made.by_user = true

@@ -297,13 +297,13 @@ end
 ---@param name string its name, and its table's
 ---@param declaration table from: { resource = …, … } or a list of such, see `mapping.from`; and its
 ---  fields: path, value function, or a Lua function of the source object
----@param store commerce.Store? whose own names are not to be had
+---@param store commerce.Store? which has to hold the records
 function methods:define(name, declaration, store)
-  local what = define.check_name(name, store)
+  local what = define.check_name(name)
   check_new(self, what, name)
   local made = define.mapping(what, name, declaration, self.platform, function(options)
     return normal_entry(self, what, options)
-  end)
+  end, store)
   declared.paths(self.platform, what, made.entries,
     select(2, value.compile(made.entries[1].shared)))
   made.place = errors.place() or "another place"

@@ -1,5 +1,5 @@
 -- The data types: those of the Commerce model (model/standard.lua) and a user's own. They drive
--- validation, the JSON of a stored record, the SQL columns and the query language.
+-- validation, the JSON of a stored record, the columns of a store and the query language.
 
 local optional = require "commerce.model.optional"
 local record = require "commerce.model.record"
@@ -29,13 +29,13 @@ local concat = table.concat
 ---@field title string the schema's name: "Payment"
 ---@field key string Codat's data type key: "commerce-payments"
 ---@field shape commerce.Shape
----@field columns commerce.Column[] one per scalar field
+---@field scalars commerce.Scalar[] the fields of one value each, those of objects included
 ---@field encode fun(record: table): string
 
----@class commerce.Column
----@field name string snake_case
+---@class commerce.Scalar
 ---@field field string the dotted path in the record: "paymentMethodRef.id"
 ---@field kind string the field's kind
+---@field several boolean? of a dataset (commerce.query): whether an element has several values
 
 -- ---------------------------------------------------------------- types
 
@@ -43,7 +43,7 @@ local order, aliases = {}, {}
 
 local function new_type(name, title, key, fields)
   local data_type = { name = name, title = title, key = key, shape = shape.new(fields) }
-  data_type.columns = shape.columns(data_type.shape)
+  data_type.scalars = shape.scalars(data_type.shape)
   data_type.encode = record.encoder(data_type.shape)
   return data_type
 end

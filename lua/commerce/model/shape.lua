@@ -1,9 +1,8 @@
--- Shapes: what fields a record or an object in it has, how such a value is written as JSON, and
--- which columns it fills. Called by model; requires only leaf helpers.
+-- Shapes: the fields of a record or of an object in it, how such a value is written as JSON, and
+-- which of the fields are scalar.
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
-local sql_words = require "commerce.model.sql_words"
 
 local shape = {}
 
@@ -245,40 +244,30 @@ function writer_of(field)
   return (scalar_writers[field.kind] or string_writer)(field)
 end
 
--- ---------------------------------------------------------------- columns
+-- ---------------------------------------------------------------- scalars
 
-local function snake(name)
-  return (name:gsub("(%l)(%u)", "%1_%2"):gsub("%.", "_"):lower())
-end
-
-local COLUMN_KINDS = {
+local SCALAR_KINDS = {
   string = true, decimal = true, integer = true, boolean = true,
   datetime = true, currency = true, enum = true, any = true,
 }
 
--- A word that SQL keeps for itself is no column: `end` becomes end_.
-local function column_name(path)
-  local name = snake(path)
-  return sql_words.is_reserved(name) and name .. "_" or name
-end
-
-local function add_columns(columns, of_shape, prefix)
+local function add_scalars(scalars, of_shape, prefix)
   for _, field in ipairs(of_shape.fields) do
     local path = prefix .. field.name
-    if COLUMN_KINDS[field.kind] then
-      columns[#columns + 1] = { name = column_name(path), field = path, kind = field.kind }
+    if SCALAR_KINDS[field.kind] then
+      scalars[#scalars + 1] = { field = path, kind = field.kind }
     elseif field.kind == "object" then
-      add_columns(columns, field.shape, path .. ".")
+      add_scalars(scalars, field.shape, path .. ".")
     end
   end
-  return columns
+  return scalars
 end
 
---- The columns of a shape: one per scalar field, those of objects in it included.
+--- The scalar fields of a shape, those of objects in it included.
 ---@param of_shape commerce.Shape
----@return commerce.Column[]
-function shape.columns(of_shape)
-  return add_columns({}, of_shape, "")
+---@return commerce.Scalar[]
+function shape.scalars(of_shape)
+  return add_scalars({}, of_shape, "")
 end
 
 return shape

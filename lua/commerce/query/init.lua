@@ -1,15 +1,42 @@
--- Codat's query language: `query=status=Paid&&amount>100` and `orderBy=-createdDate`, parsed
--- against the model into an expression and compiled to SQL with bound values.
--- Called by connection, store and cli; requires only leaf helpers.
+-- Codat's query language: parses `query=status=Paid&&amount>100` and `orderBy=-createdDate` against
+-- a data type or dataset into a tree of fields, kinds, operators and values. A SQL store compiles
+-- the tree (store/sql/condition.lua); match.lua evaluates it over plain Lua values.
 --
 --   expression = clause { ("&&" | "||") clause }       "&&" binds tighter than "||"
 --   clause     = "{" expression "}" | field OP value   OP: = != ~ > < >= <=
+--
+-- What a clause means, in SQL and over Lua values alike:
+--   - Texts are compared without case (ASCII letters only); dates exactly.
+--   - `!=` also finds a record without the field; every other operator does not.
+--   - `~` finds a part of a text, without wildcards.
+--   - A field of several values (a company's connections) matches if one of its values does.
+--   - A field of kind `any` is compared as a text, and as a number or boolean if the value reads as
+--     one; true counts as 1 and false as 0 there, and every number is less than every text.
 
 local errors = require "commerce.base.errors"
+local match = require "commerce.query.match"
 local suggest = require "commerce.base.suggest"
 local time = require "commerce.base.time"
 
-local query = {}
+local query = { matches = match.matches, compare = match.compare, select = match.select }
+
+---@class commerce.Query a node of a parsed query: a clause, or clauses joined
+---@field join "and"|"or"|nil of joined clauses
+---@field parts commerce.Query[]? of joined clauses
+---@field field string? of a clause: the dotted path in the record, "metadata.isDeleted"
+---@field kind string? the field's kind in the model
+---@field operator string? = != ~ > < >= <=
+---@field value string|number|boolean|nil a datetime is text, YYYY-MM-DDTHH:MM:SSZ
+---@field several boolean? whether a record has several values of the field
+
+---@class commerce.Order
+---@field field string the dotted path
+---@field descending boolean
+
+---@class commerce.Dataset what may be asked about; every commerce.DataType is one
+---@field title string what one element is called in messages
+---@field scalars commerce.Scalar[] the fields that may be asked about
+---@field open string? the kind of every field, if any name may be one (a company's tags)
 
 local MAX_LENGTH = 2048 -- characters of one query, as Codat's documentation limits a text
 
@@ -23,23 +50,23 @@ local function fail_at(position, message, ...)
   return fail(message:format(...) .. (" (at character %d)"):format(position))
 end
 
-local function column_of(data_type, field)
-  if data_type.resolve then
-    return data_type.resolve(field)
+local function scalar_of(dataset, field)
+  if dataset.open then
+    return { field = field, kind = dataset.open }
   end
-  for _, column in ipairs(data_type.columns) do
-    if column.field:lower() == field:lower() then
-      return column
+  for _, scalar in ipairs(dataset.scalars) do
+    if scalar.field:lower() == field:lower() then
+      return scalar
     end
   end
 end
 
-local function unresolved(data_type, field)
+local function unresolved(dataset, field)
   local names = {}
-  for i, column in ipairs(data_type.columns or {}) do
-    names[i] = column.field
+  for i, scalar in ipairs(dataset.scalars) do
+    names[i] = scalar.field
   end
-  return ("Could not resolve property %s on %s%s"):format(field, data_type.title,
+  return ("Could not resolve property %s on %s%s"):format(field, dataset.title,
     suggest.text(field, names))
 end
 
@@ -49,7 +76,7 @@ local function number_value(text)
   return text:match("^%-?%d+%.?%d*$") and tonumber(text)
 end
 
-local BOOLEANS = { ["true"] = 1, ["false"] = 0 }
+local BOOLEANS = { ["true"] = true, ["false"] = false }
 
 -- "+02:00" or "-0530" in seconds; a "+" that was sent in an address unescaped has become a space.
 local function offset_of(zone)
@@ -84,6 +111,30 @@ local CONVERT = {
   datetime = { date_value, "a date (YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS with Z or +HH:MM)" },
 }
 
+-- What a text may stand for in a field of any kind: itself, a number, true or false.
+local function readings(operator, text)
+  local number = number_value(text)
+  if operator == "~" then
+    return { text }
+  elseif operator:find "[<>]" then
+    return { number or text }
+  end
+  local other = number
+  if other == nil then
+    other = BOOLEANS[text:lower()]
+  end
+  return { text, other }
+end
+
+-- Equal to one of its readings, or different from all of them.
+local function clause_of_any(scalar, operator, text)
+  local parts = {}
+  for i, value in ipairs(readings(operator, text)) do
+    parts[i] = { field = scalar.field, kind = "any", operator = operator, value = value }
+  end
+  return #parts == 1 and parts[1] or { join = operator == "!=" and "and" or "or", parts = parts }
+end
+
 -- ---------------------------------------------------------------- parsing
 
 local OPERATORS = { "!=", ">=", "<=", "=", "~", ">", "<" }
@@ -97,10 +148,10 @@ local function split_clause(text)
   end
 end
 
-local function parse_clause(data_type, text, position)
+local function parse_clause(dataset, text, position)
   local field, operator, raw = split_clause(text)
   if not field or raw == "" then
-    return fail(("Malformed query. At character %d: '%s' is no 'field operator value'.")
+    return fail(("Malformed query. At character %d: '%s' is not 'field operator value'.")
       :format(position, text))
   end
   position = position + #text:match("^%s*")
@@ -108,26 +159,29 @@ local function parse_clause(data_type, text, position)
   if typed ~= operator then -- as in other languages: nobody looks for a text that begins like this
     return fail_at(position, "There is no operator %s: they are = != > < >= <= and ~.", typed)
   end
-  local column = column_of(data_type, field)
-  if not column then
-    return fail_at(position, "%s.", unresolved(data_type, field))
+  local scalar = scalar_of(dataset, field)
+  if not scalar then
+    return fail_at(position, "%s.", unresolved(dataset, field))
   end
-  local ordered, any = ORDERED[column.kind], column.kind == "any"
-  if operator == "~" and (ordered or column.kind == "boolean")
+  local ordered, any = ORDERED[scalar.kind], scalar.kind == "any"
+  if operator == "~" and (ordered or scalar.kind == "boolean")
     or operator:find("[<>]") and not ordered and not any then
-    return fail_at(position, "Operator %s does not apply to %s.", operator, column.field)
+    return fail_at(position, "Operator %s does not apply to %s.", operator, scalar.field)
   end
   local value = raw
-  local convert = CONVERT[column.kind]
+  local convert = CONVERT[scalar.kind]
   if convert then
     value = convert[1](raw)
   end
   -- nobody means the four letters
   if value == nil or raw:lower() == "null" then
-    return fail_at(position, "%s takes %s, not '%s'.", column.field,
+    return fail_at(position, "%s takes %s, not '%s'.", scalar.field,
       convert and convert[2] or "a text, and cannot be compared with null", raw)
+  elseif any then
+    return clause_of_any(scalar, operator, raw)
   end
-  return { column = column, operator = operator, value = value }
+  return { field = scalar.field, kind = scalar.kind, several = scalar.several,
+    operator = operator, value = value }
 end
 
 -- Cut the text into "{", "}", "&&", "||" and the clauses between them.
@@ -163,7 +217,7 @@ local function parse_one(state)
   end
   state.at = state.at + 1
   if token.clause then
-    return parse_clause(state.type, token.clause, token.position)
+    return parse_clause(state.dataset, token.clause, token.position)
   elseif token.mark ~= "{" then
     return fail(("Malformed query. At character %d: unexpected '%s'.")
       :format(token.position, token.mark))
@@ -180,6 +234,8 @@ local function parse_one(state)
   return inner
 end
 
+local JOINS = { ["&&"] = "and", ["||"] = "or" }
+
 local function parse_chain(mark, parse_part)
   return function(state)
     local parts = {}
@@ -195,39 +251,41 @@ local function parse_chain(mark, parse_part)
         state.at = state.at + 1
       end
     until not more
-    return #parts == 1 and parts[1] or { mark = mark, parts = parts }
+    return #parts == 1 and parts[1] or { join = JOINS[mark], parts = parts }
   end
 end
 
 parse_any = parse_chain("||", parse_chain("&&", parse_one))
 
---- What `parse` and `order` need to know of values that are no records and stand in no table: JSON
---- objects, each the `value` of a row.
----@param title string what one is called in messages
+--- A dataset of its fields.
+---@param title string what one element is called in messages
 ---@param fields table<string, string> the fields that may be asked about -> their kind in the model
----@return commerce.DataType dataset
-function query.dataset(title, fields)
-  local columns = {}
-  for field, kind in pairs(fields) do
-    columns[#columns + 1] = { field = field, kind = kind,
-      name = ("json_extract(value, '$.%s')"):format(field) }
+---@param several string[]? those of them of which an element has several values
+---@return commerce.Dataset
+function query.dataset(title, fields, several)
+  local scalars, of_several = {}, {}
+  for _, field in ipairs(several or {}) do
+    of_several[field] = true
   end
-  return { name = title, title = title, columns = columns }
+  for field, kind in pairs(fields) do
+    scalars[#scalars + 1] = { field = field, kind = kind, several = of_several[field] }
+  end
+  return { title = title, scalars = scalars }
 end
 
---- Parse a query against a data type.
----@param data_type commerce.DataType
+--- Parse a query against a data type or dataset.
+---@param dataset commerce.Dataset
 ---@param text string
----@return table? expression nil on failure
+---@return commerce.Query? tree nil on failure
 ---@return string? message says where it went wrong
 ---@return commerce.Details? details
-function query.parse(data_type, text)
+function query.parse(dataset, text)
   if #text > MAX_LENGTH then
     return fail(("Malformed query. It is longer than %d characters."):format(MAX_LENGTH))
   end
-  local state = { type = data_type, text = text, tokens = tokens_of(text), at = 1 }
-  local expression, message, details = parse_any(state)
-  if not expression then
+  local state = { dataset = dataset, text = text, tokens = tokens_of(text), at = 1 }
+  local tree, message, details = parse_any(state)
+  if not tree then
     return nil, message, details
   end
   local extra = state.tokens[state.at]
@@ -235,88 +293,39 @@ function query.parse(data_type, text)
     return fail(("Malformed query. At character %d: unexpected '%s'.")
       :format(extra.position, extra.mark or extra.clause))
   end
-  return expression
+  return tree
 end
 
 --- Whether a query asks about a field.
----@param expression table from `query.parse`
+---@param tree commerce.Query
 ---@param field string
 ---@return boolean
-function query.mentions(expression, field)
-  for _, part in ipairs(expression.parts or {}) do
+function query.mentions(tree, field)
+  for _, part in ipairs(tree.parts or {}) do
     if query.mentions(part, field) then
       return true
     end
   end
-  return expression.column ~= nil and expression.column.field == field
+  return tree.field == field
 end
 
 --- Parse an order: a field's name, with "-" in front for descending.
----@param data_type commerce.DataType
+---@param dataset commerce.Dataset
 ---@param text string
----@return table? order { column, descending } nil on failure
+---@return commerce.Order? order nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function query.order(data_type, text)
+function query.order(dataset, text)
   local minus, field = text:match("^(%-?)([%w_%.]+)$")
-  local column = field and column_of(data_type, field)
-  if not column then
+  local scalar = field and scalar_of(dataset, field)
+  if not scalar then
     return errors.fail("usage", ("Error parsing orderBy - %s.")
-      :format(unresolved(data_type, field or text)))
+      :format(unresolved(dataset, field or text)))
+  elseif scalar.several then
+    return errors.fail("usage", ("Error parsing orderBy - %s has several values of %s.")
+      :format(dataset.title, scalar.field))
   end
-  return { column = column.name, descending = minus == "-" }
-end
-
--- ---------------------------------------------------------------- SQL
-
-local TEXT_KINDS = { string = true, enum = true, currency = true }
-
--- What a text may stand for in a column of no one kind: itself, a number, true or false.
-local function readings(operator, text)
-  local number = number_value(text)
-  if operator == "~" or operator:find("[<>]") then
-    return { operator ~= "~" and number or text }
-  end
-  return { text, number or BOOLEANS[text:lower()] }
-end
-
--- Each reading is a clause of its own kind: equal to one of them, or different from all.
-local function any_to_sql(column, operator, text, values)
-  local parts = {}
-  for i, value in ipairs(readings(operator, text)) do
-    parts[i] = query.to_sql({ operator = operator, value = value, column = { name = column.name,
-      kind = type(value) == "string" and "string" or "decimal" } }, values)
-  end
-  return "(" .. table.concat(parts, operator == "!=" and " AND " or " OR ") .. ")"
-end
-
---- Compile an expression to an SQL condition.
----@param expression table from `query.parse`
----@param values any[] bound values are appended to it
----@return string condition
-function query.to_sql(expression, values)
-  if expression.parts then
-    local parts = {}
-    for i, part in ipairs(expression.parts) do
-      parts[i] = query.to_sql(part, values)
-    end
-    return "(" .. table.concat(parts, expression.mark == "&&" and " AND " or " OR ") .. ")"
-  end
-  local column, operator = expression.column, expression.operator
-  if column.exists then -- a field of several values: one of them must be as the clause says
-    return column.exists:format(query.to_sql({ operator = operator, value = expression.value,
-      column = { name = column.name, kind = column.kind } }, values))
-  elseif column.kind == "any" then
-    return any_to_sql(column, operator, expression.value, values)
-  end
-  values[#values + 1] = expression.value
-  if operator == "~" then
-    return ("instr(lower(%s), lower(?)) > 0"):format(column.name)
-  end
-  -- a record without the field is not equal to the value, so != finds it
-  local sql_operator = operator == "!=" and "IS NOT" or operator
-  local collate = TEXT_KINDS[column.kind] and " COLLATE NOCASE" or ""
-  return ("%s%s %s ?"):format(column.name, collate, sql_operator)
+  return { field = scalar.field, descending = minus == "-" }
 end
 
 return query

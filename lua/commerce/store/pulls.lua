@@ -75,63 +75,68 @@ function pulls:latest_complete_pulls(connection_id)
   return latest_of(self, connection_id, " AND status = 'Complete'")
 end
 
+--- Whether a type's data was read completely at least once.
+---@param connection_id string
+---@param type_name string
+---@return boolean? complete nil on failure
+---@return string? message
+---@return commerce.Details? details
+function pulls:is_complete(connection_id, type_name)
+  return self.db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? AND data_type = ? "
+    .. "AND status = 'Complete' LIMIT 1", connection_id, type_name)[1] ~= nil
+end
+
 -- ---------------------------------------------------------------- the history
 
--- What a pull is called in Codat's API, and where its table has that.
-local function dataset(data_types)
+local COLUMNS = { id = "id", connectionId = "connection_id", status = "status",
+  requested = "requested", completed = "completed", progress = "progress",
+  errorMessage = "error_message" }
+
+-- A pull is asked about by its data type's key; the table has the name.
+local function data_type_key(data_types)
   local cases = {}
   for _, data_type in ipairs(data_types) do
     cases[#cases + 1] = ("WHEN '%s' THEN '%s'"):format(data_type.name, data_type.key)
   end
-  return {
-    name = "pulls", title = "PullOperation",
-    columns = {
-      { field = "id", name = "id", kind = "string" },
-      { field = "connectionId", name = "connection_id", kind = "string" },
-      { field = "status", name = "status", kind = "enum" },
-      { field = "requested", name = "requested", kind = "datetime" },
-      { field = "completed", name = "completed", kind = "datetime" },
-      { field = "progress", name = "progress", kind = "integer" },
-      { field = "errorMessage", name = "error_message", kind = "string" },
-      { field = "dataType", kind = "enum",
-        name = ("(CASE data_type %s ELSE data_type END)"):format(table.concat(cases, " ")) },
-    },
-  }
+  return ("(CASE data_type %s ELSE data_type END)"):format(table.concat(cases, " "))
 end
 
---- What `query.parse` and `query.order` need to know of pulls.
----@return commerce.DataType dataset
-function pulls:pull_dataset()
-  return dataset(types.types(self))
+local function columns_of(self)
+  return function(field)
+    return field == "dataType" and data_type_key(types.types(self)) or COLUMNS[field]
+  end
 end
 
-local function selected(connection_ids, options)
-  local ids = json.encode(json.array(connection_ids))
-  local order = selection.order(options.order_by, "requested", "rowid")
-  return { columns = "*", from = "pulls", query = options.query, order = order,
+local function selected(self, connection_ids, options)
+  local ids, column_of = json.encode(json.array(connection_ids)), columns_of(self)
+  local order = options.order_by
+  order = selection.order(order
+    and { column = column_of(order.field), descending = order.descending }, "requested", "rowid")
+  return { columns = "*", from = "pulls", query = options.query, column_of = column_of,
+    order = order,
     where = { { "connection_id IN (SELECT value FROM json_each(?))", ids } },
     limit = options.limit, offset = options.offset }
 end
 
 --- The pulls of some connections, newest first if nothing else is asked for.
 ---@param connection_ids string[]
----@param options table query, order_by (both parsed with the dataset of pulls), limit, offset
+---@param options table query, order_by (both parsed with `datasets.pulls`), limit, offset
 ---@return table[]? rows nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function pulls:pulls(connection_ids, options)
-  local sql, values = selection.rows(selected(connection_ids, options))
+  local sql, values = selection.rows(selected(self, connection_ids, options))
   return self.db:all(sql, unpack(values))
 end
 
 --- How many pulls of some connections there are.
 ---@param connection_ids string[]
----@param expression table? from `query.parse`
+---@param expression commerce.Query?
 ---@return integer? count nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function pulls:count_pulls(connection_ids, expression)
-  local sql, values = selection.count(selected(connection_ids, { query = expression }))
+  local sql, values = selection.count(selected(self, connection_ids, { query = expression }))
   return self.db:all(sql, unpack(values))[1].n
 end
 

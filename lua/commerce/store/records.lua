@@ -1,6 +1,7 @@
 -- Reading records. Methods of a store, part of its contract. Called by the SQL stores; failures are
 -- raised as in connection.lua.
 
+local columns = require "commerce.store.sql.columns"
 local json = require "commerce.base.json"
 local landmarks = require "commerce.store.landmarks"
 local query = require "commerce.query"
@@ -14,6 +15,10 @@ local IS_DELETED = "metadata.isDeleted"
 -- By which column a type's lists are ordered if nothing is asked for.
 local function default_order(data_type)
   return data_type.shape.by_name.createdDate and "created_date" or nil
+end
+
+local function column_order(order)
+  return order and { column = columns.name(order.field), descending = order.descending }
 end
 
 local function selected(data_type, options)
@@ -35,8 +40,8 @@ local function selected(data_type, options)
   end
   return {
     columns = "id, data, connection_id", from = data_type.name, where = where,
-    query = options.query,
-    order = selection.order(options.order_by, default_order(data_type), "id"),
+    query = options.query, column_of = columns.name,
+    order = selection.order(column_order(options.order_by), default_order(data_type), "id"),
     limit = options.limit, offset = options.offset, deleted = deleted,
   }
 end
@@ -54,7 +59,8 @@ end
 
 -- The order of a connection's list if there is an index in that order.
 local function indexed_order(data_type, options, deleted)
-  local order = options.order_by or { column = default_order(data_type), descending = true }
+  local order = column_order(options.order_by)
+    or { column = default_order(data_type), descending = true }
   local indexed = order.column == default_order(data_type) or order.column == "modified_date"
   return options.connection_id and not deleted and indexed and order or nil
 end

@@ -1,7 +1,7 @@
 -- A SELECT over rows that may be asked for with a query, in an order, a page at a time. Called by
 -- the parts of the SQL stores; requires only the query language.
 
-local query = require "commerce.query"
+local condition = require "commerce.store.sql.condition"
 
 local unpack = require("commerce.base.compat").unpack
 
@@ -9,32 +9,31 @@ local selection = {}
 
 local function condition_of(what, values)
   local where = {}
-  for _, condition in ipairs(what.where) do
-    where[#where + 1] = condition[1]
-    for i = 2, #condition do
-      values[#values + 1] = condition[i]
+  for _, each in ipairs(what.where) do
+    where[#where + 1] = each[1]
+    for i = 2, #each do
+      values[#values + 1] = each[i]
     end
   end
-  for _, name in ipairs { "query", "also" } do
-    if what[name] then
-      where[#where + 1] = query.to_sql(what[name], values)
-    end
+  if what.query then
+    where[#where + 1] = condition.compile(what.query, what.column_of, values)
   end
   return #where > 0 and " WHERE " .. table.concat(where, " AND ") or ""
 end
 
 --- The statement that gives the rows.
 ---@param what table columns: SQL; from: SQL; bound: values of `from`; where: list of { condition,
----  bound values… }; query, also (both from `query.parse`); order: list of SQL terms; limit, offset
+---  bound values… }; query: commerce.Query, with column_of as `condition.compile` takes it; order:
+---  list of SQL terms; limit, offset
 ---@return string sql
 ---@return any[] values to bind
 function selection.rows(what)
   local values = { unpack(what.bound or {}) }
-  local condition = condition_of(what, values)
+  local where = condition_of(what, values)
   values[#values + 1] = what.limit or -1
   values[#values + 1] = what.offset or 0
   return ("SELECT %s FROM %s%s ORDER BY %s LIMIT ? OFFSET ?"):format(what.columns, what.from,
-    condition, table.concat(what.order, ", ")), values
+    where, table.concat(what.order, ", ")), values
 end
 
 --- The statement that counts the rows, as column n, whatever page is asked for.
@@ -43,12 +42,12 @@ end
 ---@return any[] values to bind
 function selection.count(what)
   local values = { unpack(what.bound or {}) }
-  local condition = condition_of(what, values)
-  return ("SELECT count(*) AS n FROM %s%s"):format(what.from, condition), values
+  local where = condition_of(what, values)
+  return ("SELECT count(*) AS n FROM %s%s"):format(what.from, where), values
 end
 
 --- The terms of an order: what is asked for, then what makes it the order of a list without ties.
----@param order_by table? from `query.order`
+---@param order_by table? { column: SQL, descending }
 ---@param default string? SQL of the column to order by if nothing is asked for, newest first
 ---@param key string SQL of a column that no two rows share
 ---@return string[] terms

@@ -4,6 +4,8 @@
 -- there is one truth and a new field costs no rewrite. The columns are virtual: writing stays
 -- cheap.
 
+local columns = require "commerce.store.sql.columns"
+
 local tables = {}
 
 local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
@@ -23,7 +25,7 @@ end
 ---@param name string
 ---@return boolean
 function tables.has_column(data_type, name)
-  for _, each in ipairs(data_type.columns) do
+  for _, each in ipairs(columns.of(data_type)) do
     if each.name == name then
       return true
     end
@@ -40,7 +42,7 @@ function tables.create(data_type)
     "id TEXT NOT NULL",
     "data TEXT NOT NULL",
   }
-  for _, each in ipairs(data_type.columns) do
+  for _, each in ipairs(columns.of(data_type)) do
     if not STORED[each.name] then
       lines[#lines + 1] = column(each)
     end
@@ -78,11 +80,11 @@ function tables.add(data_type)
 end
 
 local function by_name(data_type)
-  local columns = {}
-  for _, each in ipairs(data_type.columns) do
-    columns[each.name] = each
+  local found = {}
+  for _, each in ipairs(columns.of(data_type)) do
+    found[each.name] = each
   end
-  return columns
+  return found
 end
 
 local function same(a, b)
@@ -95,12 +97,12 @@ end
 ---@return string[]
 function tables.change(before, after)
   local statements, old, new = {}, by_name(before), by_name(after)
-  for _, each in ipairs(before.columns) do
+  for _, each in ipairs(columns.of(before)) do
     if not same(each, new[each.name]) then
       statements[#statements + 1] = ("ALTER TABLE %s DROP COLUMN %s"):format(after.name, each.name)
     end
   end
-  for _, each in ipairs(after.columns) do
+  for _, each in ipairs(columns.of(after)) do
     if not same(each, old[each.name]) then
       statements[#statements + 1] = ("ALTER TABLE %s ADD COLUMN %s"):format(after.name,
         column(each))

@@ -2,6 +2,7 @@
 -- remembers, so that whoever opens it can read their records. Methods of a store, part of its
 -- contract. Called by the SQL stores; failures are raised as in connection.lua.
 
+local columns = require "commerce.store.sql.columns"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
@@ -73,6 +74,10 @@ function types:define_type(data_type)
   if stored() == text then
     return true
   end
+  local problem = types.type_problem(self, data_type)
+  if problem then
+    refuse(db, "data type '%s': %s", name, problem)
+  end
   db:transaction(function()
     local before = stored() -- again, now that no other process can write
     if not before and #db:all("SELECT 1 FROM sqlite_master WHERE name = ?", name) > 0 then
@@ -89,11 +94,18 @@ function types:define_type(data_type)
   return true
 end
 
---- Whether a name is one of the store's own tables, which no data type can have.
----@param name string
----@return boolean
-function types:is_reserved(name)
-  return schema.is_reserved(name)
+--- Why the store cannot hold a data type.
+---@param data_type commerce.DataType
+---@return string? problem nil if it can
+function types:type_problem(data_type)
+  local name = data_type.name
+  if columns.is_word(name) then
+    return ("this is a word of SQL and would be the name of a table; choose another name, such as "
+      .. "'shop_%s'"):format(name)
+  elseif schema.is_reserved(name) then
+    return "the store has a table with this name; choose another name"
+  end
+  return columns.problem(data_type)
 end
 
 return types

@@ -1,5 +1,6 @@
 -- Routes: companies.
 
+local datasets = require "commerce.store.datasets"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local page = require "commerce.api.page"
@@ -11,16 +12,15 @@ local views = require "commerce.api.views"
 local must = errors.must
 
 -- `tags` uses the query language, with the names of tags as fields.
-local function tags_filter(context, dataset)
+local function tags_filter(context)
   local text = context.parameters.tags or ""
-  return text ~= "" and must(query.parse(dataset, text)) or nil
+  return text ~= "" and must(query.parse(datasets.tags, text)) or nil
 end
 
 local function list(context)
-  local dataset, tags = context.store:company_datasets()
-  local asked = page.filtered(context, dataset)
+  local asked = page.filtered(context, datasets.companies)
   local found = must(context.store:find_companies { query = asked.query,
-    order_by = asked.order_by, tags = tags_filter(context, tags), limit = asked.size,
+    order_by = asked.order_by, tags = tags_filter(context), limit = asked.size,
     offset = asked.offset })
   local texts = {}
   for i, row in ipairs(found.rows) do

@@ -1,6 +1,7 @@
 -- Routes: refreshing data, the status of each data type, the history of pulls, and the rules that a
 -- pull's records broke.
 
+local datasets = require "commerce.store.datasets"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local page = require "commerce.api.page"
@@ -97,7 +98,7 @@ local function history(context)
   for i, row in ipairs(connections) do
     ids[i] = row.id
   end
-  local asked = page.filtered(context, store:pull_dataset())
+  local asked = page.filtered(context, datasets.pulls)
   local total = must(store:count_pulls(ids, asked.query))
   for i, row in ipairs(must(store:pulls(ids, { query = asked.query, order_by = asked.order_by,
     limit = asked.size, offset = asked.offset }))) do

@@ -6,6 +6,7 @@ local find = require "commerce.cli.kit.find"
 local format = require "commerce.cli.kit.format"
 local model = require "commerce.model"
 local errors = require "commerce.base.errors"
+local names = require "commerce.store.sql.columns"
 local output = require "commerce.cli.kit.output"
 local terminal = require "commerce.cli.kit.terminal"
 
@@ -40,7 +41,7 @@ local function table_columns(data_type)
   local columns = TABLE_COLUMNS[data_type.name]
   if not columns then
     columns = {}
-    for _, column in ipairs(data_type.columns) do
+    for _, column in ipairs(names.of(data_type)) do
       if column.field ~= "metadata.isDeleted" then
         columns[#columns + 1] = { column.name, column.field }
       end
@@ -52,12 +53,12 @@ end
 --- Declare the command's arguments.
 ---@param parser table argparse
 function command.define(parser)
-  local names = {}
+  local types = {}
   for i, data_type in ipairs(model.types()) do
-    names[i] = data_type.name
+    types[i] = data_type.name
   end
   local show = parser:command("show", "Show stored records, newest first.")
-  show:argument("type", "Data type: " .. table.concat(names, ", ")
+  show:argument("type", "Data type: " .. table.concat(types, ", ")
     .. ", or one that a script defined.")
   show:option("--query", "Codat's query language, such as 'status=Paid&&amount>100'."):argname "Q"
   show:option("--order-by", "A field; '-field' for descending."):argname "F"
@@ -71,7 +72,7 @@ end
 
 local function columns_of(data_type)
   local paths = {}
-  for i, column in ipairs(data_type.columns) do
+  for i, column in ipairs(names.of(data_type)) do
     paths[i] = column.field
   end
   return paths
@@ -117,11 +118,11 @@ function writers.jsonl(_, next_text)
 end
 
 function writers.csv(data_type, next_record)
-  local paths, names = columns_of(data_type), {}
-  for i, column in ipairs(data_type.columns) do
-    names[i] = column.name
+  local paths, headings = columns_of(data_type), {}
+  for i, column in ipairs(names.of(data_type)) do
+    headings[i] = column.name
   end
-  output.write(csv.line(names, #names))
+  output.write(csv.line(headings, #headings))
   for record in next_record do
     local values = {}
     for i, path in ipairs(paths) do

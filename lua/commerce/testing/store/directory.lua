@@ -3,7 +3,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
-local json = require "commerce.base.json"
+local datasets = require "commerce.store.datasets"
 local query = require "commerce.query"
 
 local describe, it, before_each = busted.describe, busted.it, busted.before_each
@@ -22,11 +22,11 @@ return function(db)
     end)
 
     local function found(options)
-      local dataset, tags = db():company_datasets()
       local page = assert(db():find_companies {
-        query = assert(query.parse(dataset, options.query or "name~find")),
-        tags = options.tags and assert(query.parse(tags, options.tags)), limit = options.limit,
-        order_by = options.order and assert(query.order(dataset, options.order)),
+        query = assert(query.parse(datasets.companies, options.query or "name~find")),
+        tags = options.tags and assert(query.parse(datasets.tags, options.tags)),
+        limit = options.limit,
+        order_by = options.order and assert(query.order(datasets.companies, options.order)),
         offset = options.offset })
       local ids = {}
       for i, row in ipairs(page.rows) do
@@ -54,29 +54,6 @@ return function(db)
         status = "PendingAuth", created = NOW })
       assert.equal("k2", (found { query = "name~find&&dataConnections.status=pendingauth" }))
       assert.equal("k2", (found { query = "name~find&&dataConnections.id=kc" }))
-    end)
-  end)
-
-  describe("find_values", function()
-    it("compares values as it does rows", function()
-      local values = { { a = "x", n = 5, b = true }, { a = "Y'", n = 10 }, { a = "z", b = false } }
-      local dataset = query.dataset("Value", { a = "string", n = "integer", b = "boolean" })
-      local function found(text, options)
-        options = options or {}
-        options.query = text and assert(query.parse(dataset, text))
-        local page, letters = assert(db():find_values(values, options)), {}
-        for i, row in ipairs(page.rows) do
-          letters[i] = json.decode(row).a:sub(1, 1)
-        end
-        return table.concat(letters), page.total
-      end
-      assert.same({ "xYz", 3 }, { found() })
-      assert.equal("Y", (found "n>5"))
-      assert.equal("Y", (found "a=y'"))
-      assert.equal("x", (found "b=true"))
-      assert.equal("Yz", (found "b!=true"))
-      assert.same({ "Y", 3 }, { found(nil, { limit = 1, offset = 1 }) })
-      assert.equal("zxY", (found(nil, { order_by = query.order(dataset, "-a") })))
     end)
   end)
 

@@ -3,6 +3,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local datasets = require "commerce.store.datasets"
 local query = require "commerce.query"
 
 local describe, it, before_each = busted.describe, busted.it, busted.before_each
@@ -164,7 +165,7 @@ return function(db, with)
     end
 
     local function parsed(text)
-      return assert(query.parse(db():pull_dataset(), text))
+      return assert(query.parse(datasets.pulls, text))
     end
 
     it("is of some connections, newest first, a page at a time", function()
@@ -190,8 +191,16 @@ return function(db, with)
     end
 
     it("comes in another order", function()
-      local order = assert(query.order(db():pull_dataset(), "requested"))
+      local order = assert(query.order(datasets.pulls, "requested"))
       assert.equal("1 3 2", ids({ "c1" }, { order_by = order }))
+    end)
+
+    it("knows whether a type was ever read completely", function()
+      assert.is_true(db():is_complete("c1", "payments"))
+      assert.is_false(db():is_complete("c1", "disputes"))
+      assert(db():save_pull(pull("5", { data_type = "disputes", status = "FetchError" })))
+      assert.is_false(db():is_complete("c1", "disputes"))
+      assert.is_false(db():is_complete("c2", "payment_methods"))
     end)
 
     it("knows the latest that read everything", function()

@@ -1,0 +1,45 @@
+-- Compiles a parsed query to an SQL condition with bound values.
+
+local dialect = require "commerce.store.sqlite.dialect"
+
+local condition = {}
+
+local FOLDED_KINDS = { string = true, enum = true, currency = true, any = true }
+
+local function clause_to_sql(clause, name, values)
+  local operator, value = clause.operator, clause.value
+  if type(value) == "boolean" then
+    value = dialect.boolean(value)
+  elseif type(value) == "number" then
+    value = value + 0.0 -- LuaDBI cuts integers to 32 bits
+  end
+  values[#values + 1] = value
+  if operator == "~" then
+    return dialect.text_match(name)
+  elseif FOLDED_KINDS[clause.kind] and type(value) == "string" then
+    name = dialect.without_case(name)
+  end
+  -- a record without the field is not equal to the value, so != finds it
+  return operator == "!=" and dialect.differs(name) or ("%s %s ?"):format(name, operator)
+end
+
+--- Compile a query to a condition.
+---@param tree commerce.Query
+---@param column_of fun(field: string): string, string? gives the SQL of a field's value; for a
+---  field of several values also the condition, with %s in it, that one of them matches
+---@param values any[] bound values are appended to it
+---@return string condition
+function condition.compile(tree, column_of, values)
+  if tree.parts then
+    local parts = {}
+    for i, part in ipairs(tree.parts) do
+      parts[i] = condition.compile(part, column_of, values)
+    end
+    return "(" .. table.concat(parts, tree.join == "and" and " AND " or " OR ") .. ")"
+  end
+  local name, exists = column_of(tree.field)
+  local sql = clause_to_sql(tree, name, values)
+  return exists and exists:format(sql) or sql
+end
+
+return condition
