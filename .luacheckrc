@@ -3,7 +3,7 @@ std = "min"
 self = false
 max_line_length = 100
 cache = false
-files["lua/commerce/runtime/init.lua"] = { read_globals = { "ngx" } }
+files["lua/commerce/runtime/wait.lua"] = { read_globals = { "ngx" } }
 files["lua/commerce/base/files.lua"] = { globals = { "jit" } }
 files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "431", "631" } }
 files["lua/commerce/serve/openresty.lua"] = { std = "ngx_lua" }

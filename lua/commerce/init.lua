@@ -64,7 +64,7 @@ local function shared_limiter(limits)
 end
 
 local function rest(seconds)
-  runtime.sleep(seconds, core.sleep, core.now)
+  runtime.sleep(seconds)
 end
 
 --- Open a store and with it the application.

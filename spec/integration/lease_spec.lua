@@ -2,6 +2,7 @@
 
 local emulator = require "spec.support.emulator"
 local lease = require "commerce.sync.lease"
+local process = require "commerce.runtime.process"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
@@ -90,8 +91,8 @@ describe("a lease", function()
   end
 
   it("names this process, so that no other one is it", function()
-    assert.matches("^.+:%d+:%d+$", lease.worker())
-    assert.equal(lease.worker(), lease.worker())
+    assert.matches("^.+:%d+:%d+$", process.name())
+    assert.equal(process.name(), process.name())
   end)
 
   it("is renewed now and then, and lost to one that took it over", function()

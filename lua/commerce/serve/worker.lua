@@ -8,7 +8,7 @@
 local core = require "commerce.core"
 local delivery = require "commerce.webhooks.delivery"
 local errors = require "commerce.base.errors"
-local lease = require "commerce.sync.lease"
+local process = require "commerce.runtime.process"
 local runtime = require "commerce.runtime"
 local settings = require "commerce.account.settings"
 local time = require "commerce.base.time"
@@ -34,7 +34,7 @@ function worker.new(app, options)
   options = options or {}
   errors.check_options(options, { lease = "number", log = "function", connection = "table",
     public_url = "string" })
-  return setmetatable({ app = app, store = app.store, id = lease.worker(),
+  return setmetatable({ app = app, store = app.store, id = process.name(),
     lease = options.lease or LEASE, log = options.log or function() end,
     options = options.connection or {}, looked = nil, applied = {},
     public_url = options.public_url }, worker_mt)
@@ -76,7 +76,7 @@ local function expire_dead(self)
     return nil, message, details
   end
   for connection_id, holder in pairs(leases) do
-    if lease.is_gone(holder) then
+    if process.is_gone(holder) then
       local ok
       ok, message, details = self.store:expire_lease(connection_id, holder)
       if ok == nil then

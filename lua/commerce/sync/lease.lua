@@ -7,6 +7,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local process = require "commerce.runtime.process"
 
 local lease = {}
 
@@ -15,50 +16,6 @@ local lease_mt = { __name = "commerce.sync.lease", __index = methods }
 
 local SECONDS = 60 -- how long a lease is
 local RENEWAL = 15 -- seconds after which it is renewed
-
-local function read_line(path)
-  local file = io.open(path, "r")
-  local line = file and file:read "*l"
-  if file then
-    file:close()
-  end
-  return line
-end
-
--- Process and start time of it, as Linux gives them (proc(5)); nil elsewhere, or if it is no more:
--- states Z and X are of the dead.
-local function process(pid)
-  local stat = read_line("/proc/" .. pid .. "/stat")
-  local id = stat and stat:match("^%d+")
-  local after = stat and stat:match("^.*%) (.*)$") -- the name before it may hold anything
-  local field, start = 2, nil
-  for text in (after or ""):gmatch("%S+") do
-    field = field + 1
-    if field == 22 then
-      start = text
-    end
-  end
-  return id and start and not after:find "^[ZX]" and id .. ":" .. start or nil
-end
-
-local function host()
-  return read_line("/proc/sys/kernel/hostname") or "?"
-end
-
---- Who works here: this process, told apart from every other one.
----@return string worker
-function lease.worker()
-  local me = process("self")
-  return me and ("%s:%s"):format(host(), me) or "?:" .. core.uuid()
-end
-
---- Whether a worker is a process of this host that has ended.
----@param worker string
----@return boolean
-function lease.is_gone(worker)
-  local where, pid, start = worker:match("^(.*):(%d+):(%d+)$")
-  return where == host() and process("self") ~= nil and process(pid) ~= pid .. ":" .. start
-end
 
 local function try(store, connection_id, worker)
   return store:lease(connection_id, worker, os.time(), SECONDS)
@@ -72,7 +29,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function lease.take(store, connection_id, worker)
-  worker = worker or lease.worker()
+  worker = worker or process.name()
   local held, message, details = try(store, connection_id, worker)
   if held == false then
     local holders, reason, why = store:leases(os.time())
@@ -80,7 +37,7 @@ function lease.take(store, connection_id, worker)
       return nil, reason, why
     end
     local holder = holders[connection_id]
-    if holder and lease.is_gone(holder) then
+    if holder and process.is_gone(holder) then
       store:release(connection_id, holder)
     end
     held, message, details = try(store, connection_id, worker)

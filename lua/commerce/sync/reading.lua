@@ -287,7 +287,7 @@ function reading.lists(run, tasks)
       halve_slowest(readers)
     end
     if moved or waited > PATIENCE and halve_largest(run, readers) then
-      run.transport:run(0)
+      runtime.pause(run.transport) -- the lists of another sync have their turn, too
     else
       local began = core.now()
       runtime.wait(run.transport, idle)

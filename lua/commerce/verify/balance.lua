@@ -3,6 +3,7 @@
 
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local v = require "commerce.mapping.values"
 local model = require "commerce.model"
@@ -48,7 +49,7 @@ end
 -- As `held`; or nil, what went wrong and its details.
 local function ask(run, resource)
   local response, message, details =
-    run.pool:await(run.session:request { path = resource.path })
+    jobs.await(run.transport, run.session:request { path = resource.path })
   if not response then
     return nil, message, details
   end
@@ -64,7 +65,7 @@ local function stored_sums(run)
     sum_in(sums, currency):add(amount)
     count = count + 1
     if count % BREATH == 0 then
-      run.pool:pause()
+      jobs.pause()
     end
   end
   return sums

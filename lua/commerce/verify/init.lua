@@ -10,10 +10,10 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local findings = require "commerce.verify.findings"
 local hooks = require "commerce.hooks.registry"
+local jobs = require "commerce.runtime.jobs"
 local mapping = require "commerce.mapping"
 local payouts = require "commerce.verify.payouts"
 local plan = require "commerce.sync.plan"
-local pool = require "commerce.verify.pool"
 local recheck = require "commerce.verify.recheck"
 local records = require "commerce.verify.records"
 local report = require "commerce.verify.report"
@@ -59,7 +59,7 @@ end
 local function new_run(connection, mappings, chosen, options)
   local run = { connection = connection, session = connection.session, store = connection.store,
     livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
-    pool = pool.new(connection.transport), findings = {}, users = {}, consumers = {},
+    transport = connection.transport, findings = {}, users = {}, consumers = {},
     order = {}, must = must }
   function run.tell(name, read)
     if options.progress then
@@ -157,29 +157,27 @@ end
 
 local function run_checks(run, tasks, joins, mark)
   local money, paid = nil, nil
-  records.start(run, tasks)
-  if run.findings.transactions then
-    paid = payouts.new(run, findings.new { check = "payouts", type = "transactions" })
-    run.pool:add(function()
-      money = balance.compare(run)
-    end)
-    run.pool:add(function()
-      payouts.check(run, paid)
-    end)
-  end
-  run.pool:run()
-  run.pool:add(function()
-    settle(run, joins, mark)
-    if paid then
-      payouts.recheck(run, paid)
-    end
-    if paid and not balance.agrees(money) then
-      local earlier = money
-      money = balance.compare(run)
-      balance.merge(money, earlier)
+  jobs.group(function(group)
+    records.start(run, tasks, group)
+    if run.findings.transactions then
+      paid = payouts.new(run, findings.new { check = "payouts", type = "transactions" })
+      group:add(function()
+        money = balance.compare(run)
+      end)
+      group:add(function()
+        payouts.check(run, paid)
+      end)
     end
   end)
-  run.pool:run()
+  settle(run, joins, mark)
+  if paid then
+    payouts.recheck(run, paid)
+  end
+  if paid and not balance.agrees(money) then
+    local earlier = money
+    money = balance.compare(run)
+    balance.merge(money, earlier)
+  end
   local checks, types = {}, {}
   for i, data_type in ipairs(run.order) do
     types[i] = close_type(run, data_type)

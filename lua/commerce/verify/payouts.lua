@@ -4,6 +4,7 @@
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 local convert = require "commerce.sync.convert"
@@ -79,7 +80,7 @@ local function read(run, state, payout)
   local pager = run.session:pager { path = state.task.resource.path,
     query = { { "payout", payout.id } }, limit = PAGE }
   while true do
-    local page, message, details = run.pool:await(pager)
+    local page, message, details = jobs.await(run.transport, pager)
     if not page then
       pager:close()
       return not message and sums or nil, message, details
@@ -145,7 +146,7 @@ function payouts.check(run, state)
   local pager = run.session:pager { path = resource.path, limit = PAGE }
   local projection = core.projection(PATHS)
   while not state.found.facts.error do
-    local page, message, details = run.pool:await(pager)
+    local page, message, details = jobs.await(run.transport, pager)
     if not page then
       if message then
         fail(run, state, resource, message, details)
@@ -162,7 +163,7 @@ function payouts.check(run, state)
       end
     end
     page:close()
-    run.pool:each(settled, AT_ONCE, function(payout)
+    jobs.each(settled, AT_ONCE, function(payout)
       check(run, state, payout)
     end)
   end
@@ -179,7 +180,7 @@ function payouts.recheck(run, state)
   for i = 1, math.min(#state.wrong, MOST_AGAIN) do
     again[i] = state.wrong[i]
   end
-  run.pool:each(again, AT_ONCE, function(payout)
+  jobs.each(again, AT_ONCE, function(payout)
     local suspects, message, details = suspects_of(run, state, payout)
     if not suspects then
       return fail(run, state, state.task.resource, message, details)

@@ -2,6 +2,7 @@
 -- came in or went while the lists were read is none. Called by verify.
 
 local convert = require "commerce.sync.convert"
+local jobs = require "commerce.runtime.jobs"
 local plan = require "commerce.sync.plan"
 local records = require "commerce.verify.records"
 
@@ -26,7 +27,7 @@ local function fetch(run, consumer, id)
   if not convert.is_askable(id) then
     return nil
   end
-  local response, _, details = run.pool:await(run.session:request {
+  local response, _, details = jobs.await(run.transport, run.session:request {
     path = resource.path .. "/" .. id, query = plan.expansions(source.expand, true),
     endpoint = "GET " .. resource.path .. "/{id}",
   })
@@ -101,7 +102,7 @@ end
 ---@param run commerce.VerifyRun
 ---@param suspects table[]
 function recheck.all(run, suspects)
-  run.pool:each(suspects, AT_ONCE, function(suspect)
+  jobs.each(suspects, AT_ONCE, function(suspect)
     if suspect.kind == "extra" then
       look_for(run, suspect)
     else

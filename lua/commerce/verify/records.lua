@@ -8,6 +8,7 @@ local compare = require "commerce.verify.compare"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local plan = require "commerce.sync.plan"
 
@@ -24,7 +25,7 @@ local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 ---@field livemode boolean
 ---@field deep boolean
 ---@field id string of this run; its listings are named after it
----@field pool table
+---@field transport userdata
 ---@field findings table<string, table> by data type
 ---@field users table<string, string[]> the data types that read a resource
 ---@field must fun(value: any, message: string?, details: table?): any raises a store's failure
@@ -157,7 +158,7 @@ end
 
 local function awaiting(run)
   return function(pager)
-    return run.pool:await(pager)
+    return jobs.await(run.transport, pager)
   end
 end
 
@@ -192,7 +193,7 @@ local function read_list(run, task)
     query = plan.list_query(task.resource, task.expand), limit = PAGE }
   task.projection = not task.whole and core.projection(task.paths) or nil
   while true do
-    local page, message, details = run.pool:await(pager)
+    local page, message, details = jobs.await(run.transport, pager)
     if not page then
       if message then
         records.fail(run, task, message, details)
@@ -217,7 +218,7 @@ end
 ---@return commerce.Details? details
 function records.single(run, resource)
   local response, message, details =
-    run.pool:await(run.session:request { path = resource.path })
+    jobs.await(run.transport, run.session:request { path = resource.path })
   if not response then
     return nil, message, details
   end
@@ -268,18 +269,19 @@ end
 --- Add the jobs that read every task.
 ---@param run commerce.VerifyRun
 ---@param tasks commerce.Task[]
-function records.start(run, tasks)
+---@param group commerce.JobGroup
+function records.start(run, tasks, group)
   local singles = {}
   for _, task in ipairs(tasks) do
     if task.resource.list then
-      run.pool:add(function()
+      group:add(function()
         read_list(run, task)
       end)
     else
       singles[#singles + 1] = task
     end
   end
-  run.pool:add(function()
+  group:add(function()
     read_singles(run, singles)
   end)
 end
@@ -365,7 +367,7 @@ function records.with_children(run, parent, source)
   local pager = run.session:pager { path = run.connection.platform.resources[join.resource].path,
     query = query, limit = PAGE }
   while true do
-    local page, message = run.pool:await(pager)
+    local page, message = jobs.await(run.transport, pager)
     if not page then
       pager:close()
       if message then

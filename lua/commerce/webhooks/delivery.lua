@@ -10,8 +10,8 @@ local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local events = require "commerce.store.events"
-local lease = require "commerce.sync.lease"
 local payload = require "commerce.webhooks.payload"
+local process = require "commerce.runtime.process"
 local runtime = require "commerce.runtime"
 local time = require "commerce.base.time"
 
@@ -53,7 +53,7 @@ function delivery.new(store, options)
   local transport = core.transport { ca_file = options.ca_file, connect_timeout = TIMEOUT,
     max_connections = consumers.MOST }
   runtime.behind(transport) -- syncs do not wait for it
-  return setmetatable({ store = store, id = lease.worker(), log = options.log or function() end,
+  return setmetatable({ store = store, id = process.name(), log = options.log or function() end,
     public_url = (options.public_url or PUBLIC_URL):gsub("/+$", ""),
     clock = options.clock or os.time, transport = transport, sending = {}, count = 0 },
     delivery_mt)
@@ -188,7 +188,7 @@ end
 local function release_dead(self)
   local senders, message, details = self.store:webhook_senders(self.clock())
   for _, sender in ipairs(senders or {}) do
-    if lease.is_gone(sender) then
+    if process.is_gone(sender) then
       local ok
       ok, message, details = self.store:release_consumers(sender)
       if not ok then
