@@ -94,7 +94,7 @@ static int core_interrupted(lua_State *L) {
 
 /*
 ** core.now() -> number
-** Seconds of a clock that never goes back; only differences mean something.
+** Monotonic time in seconds; only differences mean something.
 */
 static int core_now(lua_State *L) {
   lua_pushnumber(L, cm_now());
@@ -103,7 +103,7 @@ static int core_now(lua_State *L) {
 
 /*
 ** core.is_public_address(text) -> boolean or nil
-** Whether an IP address is a public host's; nil for what is none.
+** Whether an IP address is public; nil for a text that is not an address.
 */
 static int core_is_public_address(lua_State *L) {
   bool is_public;
@@ -161,6 +161,10 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, CM_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushliteral(L, CM_STRIPE_BASE_URL);
+  lua_setfield(L, -2, "stripe_base_url");
+  lua_pushliteral(L, CM_STRIPE_VERSION);
+  lua_setfield(L, -2, "stripe_version");
   cm_push_failure_class(L);
   lua_setfield(L, -2, "Failure");
   return 1;

@@ -10,8 +10,6 @@
 #include <ctype.h>
 #include <string.h>
 
-#define DEFAULT_BASE "https://api.stripe.com"
-#define DEFAULT_VERSION "2026-07-29.dahlia"
 #define DEFAULT_MAX_BODY (32LL << 20)
 #define LONGEST 86400.0 /* seconds: no timeout is longer */
 
@@ -22,7 +20,7 @@ static bool word_of(const char *text, const char *others) {
   return true;
 }
 
-/* What the option table says, checked, before anything is taken. */
+/* The checked option table, before anything is allocated. */
 typedef struct options {
   cm_transport *transport;
   cm_limiter *limiter, *platform_limiter;
@@ -74,14 +72,14 @@ static void read_options(lua_State *L, options *o) {
   o->platform_limiter = limiter(L, "platform_limiter");
   if (o->limiter && o->limiter == o->platform_limiter)
     cm_opt_error(L, "platform_limiter", "the same as 'limiter'");
-  base = cm_opt_string(L, 1, "base_url", DEFAULT_BASE, &n);
+  base = cm_opt_string(L, 1, "base_url", CM_STRIPE_BASE_URL, &n);
   o->reach = read_reach(L, o->foreign);
   wrong = cm_base_url_parse(&o->base, base, n, o->reach == CM_NETWORK);
   if (wrong)
     cm_opt_error(L, "base_url", wrong);
-  o->version = cm_opt_text(L, 1, "version", DEFAULT_VERSION, 64);
+  o->version = cm_opt_text(L, 1, "version", CM_STRIPE_VERSION, 64);
   if (!word_of(o->version, ".-_"))
-    cm_opt_error(L, "version", "not a Stripe version such as " DEFAULT_VERSION);
+    cm_opt_error(L, "version", "not a Stripe version such as " CM_STRIPE_VERSION);
   o->account = cm_opt_text(L, 1, "account", NULL, 255);
   if (o->account &&
       (strncmp(o->account, "acct_", 5) != 0 || !o->account[5] || !word_of(o->account + 5, "_")))
@@ -101,7 +99,7 @@ static void read_options(lua_State *L, options *o) {
 static bool set_headers(cm_client *c, const options *o) {
   cm_buf bearer;
   bool ok;
-  if (o->foreign) /* not a word of Stripe or of a key */
+  if (o->foreign) /* Stripe and the key must not show */
     return cm_client_header(c, "Content-Type", "application/json", 16) &&
            cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent));
   cm_buf_init(&bearer, 0, true);
@@ -184,7 +182,8 @@ int cm_session_new(lua_State *L) {
 }
 
 /*
-** The client of the session at an argument position; raises if there is none or it is closed.
+** Returns the client of the session at an argument position. Raises on any other value and on a
+** closed session.
 */
 cm_client *cm_check_session(lua_State *L, int index) {
   cm_session *s = luaL_checkudata(L, index, CM_SESSION_CLASS);

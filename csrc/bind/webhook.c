@@ -78,9 +78,8 @@ int cm_webhook_verify(lua_State *L) {
         L, "mismatch", "webhook refused: no signature matches: another secret, or a changed body");
   age = now - cm_signature_time(&s);
   if (tolerance > 0 && age > tolerance)
-    return cm_push_refusal(
-        L, "stale",
-        "webhook refused: signed too long ago: sent again by somebody, or a wrong clock");
+    return cm_push_refusal(L, "stale",
+                           "webhook refused: signed too long ago: a replay, or a wrong clock");
   if (tolerance > 0 && -age > tolerance)
     return cm_push_refusal(L, "future", "webhook refused: signed in the future: a wrong clock");
   lua_pushboolean(L, 1);

@@ -63,7 +63,7 @@ bool cm_sha256(cm_part data, unsigned char out[CM_SHA256_SIZE]) {
 */
 bool cm_hkdf_sha256(cm_part key, cm_part salt, cm_part info, unsigned char *out, size_t n) {
   char digest[] = "SHA256";
-  /* OpenSSL only reads what the parameters point to, whatever their type says */
+  /* OpenSSL only reads through these pointers, although their type is not const */
   OSSL_PARAM params[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
       OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, (void *)key.bytes, key.n),
@@ -85,7 +85,7 @@ bool cm_hkdf_sha256(cm_part key, cm_part salt, cm_part info, unsigned char *out,
 }
 
 /*
-** Writes n random bytes fit for keys and tokens. Returns false if the system gives none.
+** Writes n random bytes fit for keys and tokens. Returns false if the system has no randomness.
 */
 bool cm_random(unsigned char *out, size_t n) {
   bool ok;
@@ -169,7 +169,7 @@ bool cm_gcm_decrypt(const unsigned char key[CM_AES_KEY_SIZE],
 }
 
 /*
-** Overwrites bytes that nobody will read again, in a way that no compiler leaves out.
+** Overwrites bytes that are not read again, in a way that compilers do not optimize away.
 */
 void cm_wipe(void *bytes, size_t n) {
   OPENSSL_cleanse(bytes, n);

@@ -14,7 +14,7 @@ static bool is_key_id(const char *text) {
 }
 
 /*
-** Reads an envelope's text. Returns false if it is none of this version.
+** Reads an envelope's text. Returns false if it is not an envelope of this version.
 */
 bool cm_envelope_read(cm_envelope *e, const char *text, size_t n) {
   const char *id = text + sizeof VERSION - 1, *nonce = text + CM_ENVELOPE_HEAD, *sealed;

@@ -4,9 +4,10 @@
 #include <string.h>
 
 /*
-** Derives the key of a use and a purpose: other uses, other purposes, other keys, none of which
-** tells of another or of the master key. `use` is one of ours, without a ':'; the purpose has at
-** most CM_PURPOSE_MAX bytes. Returns false if OpenSSL cannot.
+** Derives the key of a use and a purpose. Every use and every purpose has its own key, which
+*reveals
+** neither another one nor the master key. use: a constant without a ':'. purpose: at most
+** CM_PURPOSE_MAX bytes. Returns false if OpenSSL fails.
 */
 bool cm_master_derive(const cm_master *m, const char *use, cm_part purpose,
                       unsigned char key[CM_SHA256_SIZE]) {
@@ -23,8 +24,8 @@ bool cm_master_derive(const cm_master *m, const char *use, cm_part purpose,
 }
 
 /*
-** Reads a master key: the base64 of 32 bytes. Returns false with *wrong saying what is wrong with
-** the text, never repeating any of it, or with NULL if OpenSSL cannot.
+** Reads a master key: the base64 of 32 bytes. Returns false with the reason in *wrong, which never
+** repeats any of the text, or with NULL there if OpenSSL fails.
 */
 bool cm_master_read(cm_master *m, const char *text, size_t n, const char **wrong) {
   const cm_part none = {NULL, 0};

@@ -29,8 +29,8 @@ static void take_item(cm_signature *s, const char *item, size_t n) {
 
 /*
 ** Reads "t=<Unix seconds>,v1=<hex>[,v1=<hex>...]": items between commas, each split at its first
-** '='. Other schemes and what is no item are passed over, and so is a second time, a time that is
-** no number, and any v1 after CM_SIGNATURES. The result points into the header.
+** '='. Skips other schemes, malformed items, a second time, a time that is not a number, and any v1
+** after CM_SIGNATURES. The result points into the header.
 */
 void cm_signature_parse(cm_signature *s, const char *header, size_t n) {
   const char *end = header + n;
@@ -44,7 +44,7 @@ void cm_signature_parse(cm_signature *s, const char *header, size_t n) {
 }
 
 /*
-** The time of signing in Unix seconds; 0 if there is none.
+** Returns the time of signing in Unix seconds, or 0 if the header has no time.
 */
 double cm_signature_time(const cm_signature *s) {
   const char *digits = s->time.bytes;

@@ -64,7 +64,7 @@ static bool public_6(const unsigned char *bytes) {
 }
 
 /*
-** Whether an address can be a public host's. One of another family is not.
+** Returns whether an address can be a public host's; false for other families than IPv4 and IPv6.
 */
 bool cm_address_public(const struct sockaddr *address) {
   if (address->sa_family == AF_INET) {
@@ -81,7 +81,7 @@ bool cm_address_public(const struct sockaddr *address) {
 }
 
 /*
-** Whether a text is an address as such, not a name; and if so, whether it is public.
+** Returns whether a text is an address and not a name; then *is_public says whether it is public.
 */
 bool cm_address_read(const char *text, bool *is_public) {
   unsigned char bytes[sizeof(struct in6_addr)];

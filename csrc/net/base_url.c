@@ -44,7 +44,7 @@ static bool host_char(char c, bool brackets) {
 }
 
 /*
-** Reads [host] or host at *at and copies it, in lower case. Returns false if there is none.
+** Reads [host] or host at *at and copies it, in lower case. Returns false if no host is there.
 */
 static bool read_host(cm_base_url *out, const char *text, size_t n, size_t *at) {
   bool brackets = *at < n && text[*at] == '[';
@@ -71,10 +71,9 @@ static bool read_port(const char *text, size_t n, size_t *at) {
 
 /*
 ** Parses and checks a base URL: https, or http if the host is loopback (127.0.0.0/8, ::1,
-** localhost) or, with `plain`, whatever it is; no user info, query or fragment; an optional path
-*prefix. Fills `out`; returns NULL,
-** or what is wrong, as a phrase that goes on "base URL ..." and never repeats the URL, which may
-** hold a password.
+** localhost) or, with `plain`, any host; no user info, query or fragment; an optional path prefix.
+** Fills `out`. Returns NULL, or the fault, as a phrase that continues "base URL ..." and never
+** repeats the URL, which may hold a password.
 */
 const char *cm_base_url_parse(cm_base_url *out, const char *text, size_t n, bool plain) {
   size_t at, i;

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+** Prepares an empty failure: nothing known, no Retry-After.
+*/
 void cm_failure_init(cm_failure *f) {
   memset(f, 0, sizeof *f);
   f->retry_after = -1;
@@ -79,8 +82,8 @@ static bool word_char(char c) {
 }
 
 /*
-** The length of the prefix by which Stripe marks a secret (key, webhook secret, OAuth code, refresh
-** token), or 0 if the text has none.
+** Returns the length in bytes of the prefix by which Stripe marks a secret (key, webhook secret,
+** OAuth code, refresh token), or 0 if the text does not start with one.
 */
 size_t cm_secret_prefix(const char *s) {
   static const char *const prefixes[] = {"sk_live_",   "sk_test_", "rk_live_", "rk_test_",
@@ -94,7 +97,8 @@ size_t cm_secret_prefix(const char *s) {
 }
 
 /*
-** Replaces whatever looks like a key, a webhook secret, an OAuth code or a refresh token by its
+** Replaces everything that looks like a key, a webhook secret, an OAuth code or a refresh token by
+*its
 ** first eight characters and an ellipsis, in place. Servers echo such things (OAuth repeats the
 ** code, a 401 may repeat a malformed key).
 */

@@ -4,14 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+** Prepares an empty set of fields. Takes no memory; cannot fail.
+*/
 void cm_header_init(cm_header *h) {
   cm_buf_init(&h->fields, CM_HEADER_MAX, false);
 }
 
 /*
 ** Takes one line as libcurl's header callback gives it, line end included. A status line starts a
-** new response and drops the fields so far (interim 1xx, a proxy's answer). Lines that are no
-** field are passed over. Returns false when the header grows too large or memory is short.
+** new response and drops the fields so far (interim 1xx, a proxy's answer). Skips lines
+** that are not fields. Returns false when the header grows too large or memory is short.
 ** Takes: API of CURLOPT_HEADERFUNCTION, libcurl docs.
 */
 bool cm_header_line(cm_header *h, const char *line, size_t n) {
@@ -144,6 +147,9 @@ double cm_header_retry_after(const cm_header *h, long long now) {
   return date > now ? (double)(date - now) : 0;
 }
 
+/*
+** Gives the memory back. Harmless when repeated.
+*/
 void cm_header_free(cm_header *h) {
   cm_buf_free(&h->fields);
 }

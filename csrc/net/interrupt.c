@@ -19,7 +19,7 @@ static void restore(void) {
       sigaction(SIGNALS[i], &before[i], NULL);
 }
 
-/* The first one is noted; who asks again means it, and gets what would have come without us. */
+/* The first signal is noted; a second one acts as it would have without this handler. */
 static void note(int number) {
   if (!pending) {
     pending = number;
@@ -34,7 +34,7 @@ static void note(int number) {
 ** Holds count: each is released by itself.
 */
 void cm_interrupt_hold(void) {
-  struct sigaction ours = {.sa_handler = note}; /* no SA_RESTART: who waits is to wake up */
+  struct sigaction ours = {.sa_handler = note}; /* no SA_RESTART: a waiting call must wake up */
   size_t i;
   if (holders++ > 0)
     return;
@@ -57,7 +57,7 @@ void cm_interrupt_release(void) {
 }
 
 /*
-** The signal that was noted since the first hold; 0 if there was none.
+** Returns the number of the signal that was noted since the first hold, or 0.
 */
 int cm_interrupt_pending(void) {
   return pending;

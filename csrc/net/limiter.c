@@ -104,7 +104,7 @@ cm_limiter *cm_limiter_new(const cm_limits *limits, double now) {
 }
 
 /*
-** Gives up one reference (holders count up `refs` themselves); NULL is harmless.
+** Gives up one reference (holders count up `refs` themselves). NULL is harmless.
 */
 void cm_limiter_release(cm_limiter *l) {
   cm_bucket *b, *next;
@@ -118,7 +118,7 @@ void cm_limiter_release(cm_limiter *l) {
   free(l);
 }
 
-/* Forgets endpoints nobody uses and that have nothing to remember: a new bucket would be equal. */
+/* Forgets unused endpoints in their initial state: a new bucket would be equal. */
 static void prune(cm_limiter *l, double now) {
   cm_bucket **at = &l->endpoints;
   while (*at) {
@@ -136,8 +136,8 @@ static void prune(cm_limiter *l, double now) {
 }
 
 /*
-** The bucket of an endpoint, made if need be. The caller holds it until cm_limiter_leave. Returns
-** NULL when memory is short.
+** Returns the bucket of an endpoint, which the caller holds until cm_limiter_leave, or NULL when
+** memory is short.
 */
 cm_bucket *cm_limiter_enter(cm_limiter *l, const char *endpoint, double now) {
   cm_bucket *b;
@@ -166,7 +166,7 @@ void cm_limiter_leave(cm_limiter *l, cm_bucket *b) {
 }
 
 /*
-** How many requests may be in flight now, whole or not (after a cut, one more a second).
+** Returns how many requests may be in flight now, as a fraction (after a cut, one more a second).
 */
 double cm_limiter_concurrency(cm_limiter *l, double now) {
   if (now > l->concurrency_at) {
@@ -177,7 +177,7 @@ double cm_limiter_concurrency(cm_limiter *l, double now) {
 }
 
 /*
-** The bucket's rate now, in requests a second.
+** Returns the bucket's rate now, in requests a second.
 */
 double cm_bucket_rate(cm_bucket *b, double now) {
   refill(b, now);
@@ -185,7 +185,7 @@ double cm_bucket_rate(cm_bucket *b, double now) {
 }
 
 /*
-** When one more request may go: now, or the time at which to ask again.
+** Returns when one more request may go: `now`, or the time at which to ask again.
 */
 double cm_limiter_ready(cm_limiter *l, cm_bucket *b, double now) {
   if (l->in_flight + 1 > cm_limiter_concurrency(l, now))
@@ -203,7 +203,7 @@ void cm_limiter_take(cm_limiter *l, cm_bucket *b) {
 }
 
 /*
-** A request that had taken its tokens ended, in whatever way.
+** Ends a request that had taken its tokens, whether it succeeded or not.
 */
 void cm_limiter_finish(cm_limiter *l) {
   l->in_flight--;
@@ -222,7 +222,7 @@ static double held(cm_bucket *b, double now) {
 }
 
 /*
-** How many more requests to an endpoint could go now, after those that stand in line: a whole
+** Returns how many more requests to an endpoint could go now, after those that wait: a whole
 ** number, INFINITY without a limit. endpoint: NULL, or one not used lately, for any.
 */
 double cm_limiter_room(cm_limiter *l, const char *endpoint, double now) {

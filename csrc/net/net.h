@@ -1,7 +1,8 @@
 /*
-** net.h: client, request and queue, the three units that send HTTP requests. Lua-free.
+** net.h: client, request, attempt and queue, the units that send HTTP requests. Lua-free.
 **
-** They know each other, so this is the one header of all three: client.c, request.c and queue.c.
+** They know each other, so they have this one header: client.c, request.c (a request's life),
+** attempt.c (how libcurl is set up for one attempt) and queue.c.
 ** Nothing here is thread-safe; every object belongs to one Lua state and one process.
 **
 ** Who owns whom, from the socket up to the objects that Lua holds:
@@ -11,8 +12,8 @@
 **   and of those on the wire. Reference-counted: the transport and every client hold it. Owns the
 **   multi handle and the idle easy handles; lends an easy handle to a request while that is on the
 **   wire. Borrows the requests in its lists: a request takes itself out before it is freed. Closing
-**   the queue fails every request; the struct stays until its last holder releases it, so that
-**   nobody meets a dangling pointer.
+**   the queue fails every request; the struct stays until its last holder releases it, so that no
+**   pointer to it dangles.
 **
 ** Client (cm_client): what all requests of one session share, which is the server, the credentials
 **   (as header lines, wiped when freed), the limits, the retry policy and the counters.

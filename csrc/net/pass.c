@@ -32,7 +32,7 @@ void cm_pass_leave(cm_pass *p) {
 }
 
 /*
-** Counts a request that stands in line (1), or no longer does (-1).
+** Counts a request that waits (1), or no longer waits (-1).
 */
 void cm_pass_wait(cm_pass *p, int requests) {
   int i;
@@ -63,7 +63,7 @@ double cm_pass_acquire(cm_pass *p, double now) {
 }
 
 /*
-** The request ended, in whatever way; harmless if it was not in flight.
+** Ends the request's flight, whether it succeeded or not. Harmless if it was not in flight.
 */
 void cm_pass_finish(cm_pass *p) {
   int i;

@@ -12,7 +12,7 @@
 #define LONGEST_POLL 60.0 /* seconds: a wait is cut into pieces libcurl's int can hold */
 
 /*
-** Monotonic time in seconds.
+** Returns the monotonic time in seconds.
 */
 double cm_now(void) {
   struct timespec t;
@@ -60,7 +60,7 @@ const char *cm_queue_fault(const cm_queue *q) {
 }
 
 /*
-** A number in [0, 1) for jitter: spread, not secrecy (xorshift64*).
+** Returns a number in [0, 1) for jitter: spread, not secrecy (xorshift64*).
 */
 double cm_queue_random(cm_queue *q) {
   q->random ^= q->random >> 12;
@@ -146,7 +146,7 @@ static void take_off_wire(cm_queue *q, cm_request *r) {
 }
 
 /*
-** Takes a request out of the queue, wherever it stands; one that is nowhere is left alone.
+** Takes a request out of the queue, wherever it stands. Harmless for a request that is not in it.
 */
 void cm_queue_remove(cm_queue *q, cm_request *r) {
   if (r->state == CM_WAITING)
@@ -218,7 +218,7 @@ static bool collect(cm_queue *q, int *ended) {
 
 /*
 ** Drives all requests for at most `timeout` seconds, 0 for one step without waiting. Returns as
-** soon as a request ended or none is left; the number of requests not yet ended.
+** soon as a request ended or no request is left. Returns the number of requests not yet ended.
 */
 int cm_queue_run(cm_queue *q, double timeout) {
   double deadline = cm_now() + timeout;

@@ -3,7 +3,8 @@
 #include <string.h>
 
 /*
-** Could the same request succeed later? Network trouble, 409, 424, 429, 500, 502, 503, 504 and 400
+** Returns whether the same request may succeed later: network trouble, 409, 424, 429, 500, 502,
+*503, 504 and 400
 ** with code rate_limit; Stripe-Should-Retry overrides (as in Stripe's SDKs, which add that 400).
 */
 bool cm_retryable(const cm_outcome *o) {
@@ -28,7 +29,8 @@ bool cm_retryable(const cm_outcome *o) {
 }
 
 /*
-** Capped exponential backoff with full jitter: uniform in [0, min(cap, backoff * 2^(attempt-1))).
+** Computes capped exponential backoff with full jitter: uniform in [0, min(cap, backoff *
+*2^(attempt-1))).
 ** attempt: the attempts made so far, from 1. random: uniform in [0, 1). Returns seconds.
 */
 double cm_backoff(const cm_policy *p, int attempt, double random) {
@@ -39,7 +41,8 @@ double cm_backoff(const cm_policy *p, int attempt, double random) {
 }
 
 /*
-** Seconds to wait before the next attempt, or -1 to give up. A wait the server asked for is kept,
+** Returns the seconds to wait before the next attempt, or -1 to give up. A wait the server asked
+*for is kept,
 ** up to CM_RETRY_AFTER_MAX; the jitter may only make it longer.
 */
 double cm_retry_delay(const cm_policy *p, const cm_outcome *o, int attempts, double random) {

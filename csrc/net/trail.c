@@ -51,7 +51,7 @@ bool cm_trail_add(cm_trail *t, const cm_page *p) {
 }
 
 /*
-** The place of an id, counted from 0; t->count if it is not there.
+** Returns the place of an id, counted from 0, or t->count if it is not there.
 */
 size_t cm_trail_find(const cm_trail *t, const char *id, size_t len) {
   size_t i;

@@ -1,5 +1,7 @@
 #include "net/url.h"
 
+#include "text/hex.h"
+
 #include <string.h>
 
 /* RFC 3986 section 2.3: the characters that need no encoding anywhere. */
@@ -29,14 +31,6 @@ size_t cm_url_encode(const char *text, size_t n, char *out) {
   return len;
 }
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /*
 ** Writes n bytes with every %XX as the byte that it stands for; a '+' stays one. out: room for n
 ** bytes. Returns false if two hexadecimal digits do not follow a '%'; otherwise *len is the number
@@ -48,8 +42,8 @@ bool cm_url_decode(const char *text, size_t n, char *out, size_t *len) {
   while (i < n) {
     char c = text[i++];
     if (c == '%') {
-      int high = n - i < 2 ? -1 : hex_digit(text[i]);
-      int low = high < 0 ? -1 : hex_digit(text[i + 1]);
+      int high = n - i < 2 ? -1 : cm_hex_digit(text[i]);
+      int low = high < 0 ? -1 : cm_hex_digit(text[i + 1]);
       if (low < 0)
         return false;
       c = (char)(high * 16 + low);

@@ -52,7 +52,8 @@ static bool set_cursor(cm_walk *w, const char *id, size_t len) {
 
 /*
 ** The object under the cursor was deleted. Goes back to the ones before it, in growing steps, and
-** when there are none left starts over at the second where the last page ended. Returns false if
+** when no object is left there starts over at the second where the last page ended. Returns false
+*if
 ** that is impossible: no page was read yet, or the objects have no `created`.
 */
 static bool step_back(cm_walk *w) {
@@ -216,7 +217,7 @@ void cm_walk_start(cm_walk *w) {
 }
 
 /*
-** Hands the next page over to `out`, which must be empty. Returns false if none is here.
+** Hands the next page over to `out`, which must be empty. Returns false if no page is here.
 */
 bool cm_walk_take(cm_walk *w, cm_page *out) {
   const cm_element *last;
@@ -236,7 +237,7 @@ bool cm_walk_take(cm_walk *w, cm_page *out) {
 }
 
 /*
-** The lowest `created` the walk still asks for, if it has a bound.
+** Returns the lowest `created` that the walk still asks for, unset if it has no lower bound.
 */
 cm_bound cm_walk_floor(const cm_walk *w) {
   cm_bound b = w->gte;

@@ -31,7 +31,7 @@ void cm_base64url(const unsigned char *bytes, size_t n, char *out) {
   OPENSSL_cleanse(four, sizeof four);
 }
 
-/* The letter in the first alphabet; '\0' for what is in neither. */
+/* The letter in the first alphabet; '\0' for a character of neither alphabet. */
 static unsigned char letter(char c) {
   if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
       c == '/')

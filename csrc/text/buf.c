@@ -7,7 +7,7 @@
 #include <string.h>
 
 /*
-** Prepares an empty buffer. max: upper bound in bytes, 0 for none. secret: wipe before freeing.
+** Prepares an empty buffer. max: upper bound in bytes, 0 for no bound. secret: wipe before freeing.
 ** Takes no memory; cannot fail.
 */
 void cm_buf_init(cm_buf *b, size_t max, bool secret) {

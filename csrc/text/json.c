@@ -1,5 +1,6 @@
 #include "text/json.h"
 
+#include "text/hex.h"
 #include "text/utf8.h"
 
 #include <string.h>
@@ -42,7 +43,8 @@ static bool unexpected(cm_json *j, const char *wanted) {
 }
 
 /*
-** Enters an object ('{') or array ('['). Returns false if there is none or it lies too deep.
+** Enters an object ('{') or array ('['). Returns false if there is no such bracket, or the nesting
+*is too deep.
 */
 bool cm_json_open(cm_json *j, char bracket) {
   if (cm_json_peek(j) != bracket)
@@ -100,22 +102,12 @@ int cm_json_member(cm_json *j, cm_span *key) {
   return 1;
 }
 
-static int hex(char c) {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
-}
-
-/* Reads four hex digits; -1 if they are none. The caller knows that they are there. */
+/* Reads four hex digits; -1 for other characters. The caller knows that four are there. */
 static long hex4(const char *s) {
   long value = 0;
   int i;
   for (i = 0; i < 4; i++) {
-    int digit = hex(s[i]);
+    int digit = cm_hex_digit(s[i]);
     if (digit < 0)
       return -1;
     value = value * 16 + digit;

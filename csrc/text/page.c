@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Valid JSON, but not what is wanted. The scanner has no complaint of its own then. */
+/* Valid JSON, but not a list: the scanner reports no error of its own then. */
 static bool foreign(cm_json *j, cm_scan *result, size_t at, const char *error) {
   *result = CM_SCAN_FOREIGN;
   j->error = error;
@@ -42,7 +42,7 @@ static bool scan_element(cm_json *j, cm_element *e) {
     if (cm_json_is(j, key, "id") && cm_json_peek(j) == '"') {
       if (!cm_json_string(j, &id))
         return false;
-      /* An id goes into the next request: one that needs unescaping is none we can trust. */
+      /* An id goes into the next request: an id that needs unescaping is not trusted. */
       if (id.len <= CM_ELEMENT_ID && !has_escape(j, id)) {
         e->id_at = (uint32_t)id.at;
         e->id_len = (uint32_t)id.len;
@@ -134,7 +134,7 @@ cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
 }
 
 /*
-** The id of element i (from 0) and its length; length 0 if the element has none.
+** Returns the id of element i (from 0) and sets its length: 0 if the element has no id.
 */
 const char *cm_page_id(const cm_page *p, size_t i, size_t *len) {
   *len = p->list[i].id_len;

@@ -100,7 +100,7 @@ static bool copy_array(const cm_projection *p, cm_json *j, cm_buf *out) {
   return more == 0 && cm_buf_adds(out, "]");
 }
 
-/* A path that leads into what is no object here (an id that was not expanded) keeps that. */
+/* A path that meets a value other than an object (an id that was not expanded) keeps it. */
 static bool copy_value(const cm_projection *p, cm_json *j, cm_buf *out) {
   int c = cm_json_peek(j);
   if (!p->whole && c == '{')

@@ -4,7 +4,8 @@
 #include <stddef.h>
 
 /*
-** Writes a random UUID in lower case to `out`. False if the system gives no randomness.
+** Writes a random UUID in lower case to `out`. Returns false if the system has no
+** randomness.
 */
 bool cm_uuid(char out[CM_UUID_SIZE]) {
   static const char hex[] = "0123456789abcdef";

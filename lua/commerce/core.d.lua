@@ -12,6 +12,15 @@ local core = {}
 ---@type string
 core.version = nil
 
+--- The base URL of Stripe's API, which sessions use unless another one is given.
+---@type string
+core.stripe_base_url = nil
+
+--- The version of Stripe's API that the library is written for: Stripe-Version, unless another one is
+--- given.
+---@type string
+core.stripe_version = nil
+
 ---@class commerce.core.Versions
 ---@field commerce string as core.version
 ---@field curl string of libcurl at run time
@@ -293,8 +302,8 @@ function transport:close() end
 ---@class commerce.core.SessionOptions
 ---@field transport commerce.core.Transport required
 ---@field key commerce.core.Secret required unless foreign; copied
----@field base_url string? https, or http to a loopback host; no user, query or fragment ("https://api.stripe.com")
----@field version string? Stripe-Version ("2026-07-29.dahlia")
+---@field base_url string? https, or http to a loopback host; no user, query or fragment (core.stripe_base_url)
+---@field version string? Stripe-Version (core.stripe_version)
 ---@field account string? Stripe-Account: act on this connected account, "acct_…"
 ---@field limiter commerce.core.Limiter? the account's; none: no limits
 ---@field platform_limiter commerce.core.Limiter? one that all sessions of a platform's key share: a request needs both to let it, and takes nothing from one while it waits for the other. Slowed by a 429 only if that names a global limit, or if the session has no other limiter

@@ -2,14 +2,13 @@
 -- Called by connection, sync and cli.
 
 local changes = require "commerce.stripe.feed"
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
 local stripe = {
   name = "stripe",
-  --- Always sent: without it a key's owner decides the version, and with it the shape of every
-  --- object.
-  version = "2026-07-29.dahlia",
-  base_url = "https://api.stripe.com",
+  version = core.stripe_version,
+  base_url = core.stripe_base_url,
 }
 
 --- Two integrations, as Codat has them; what differs is the mode, and with it keys and limits.
