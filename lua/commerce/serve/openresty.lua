@@ -62,7 +62,11 @@ function openresty.init(options)
   if options.shared and not ngx.shared[options.shared] then
     error(("bad option 'shared': there is no `lua_shared_dict %s ...;`"):format(options.shared), 2)
   end
-  if options.thread_pool then
+  local shared, message = store.check_shared(options.store or commerce.store_url(),
+    "nginx's workers and threads cannot share it")
+  if not shared then
+    error("bad option 'store': " .. message, 2)
+  elseif options.thread_pool then
     threads.check()
   end
   settings = options

@@ -1,12 +1,13 @@
--- Opening a store by its URL. Called by commerce and the command line; every store keeps the
--- contract of store/contract. A module commerce.stores.NAME that somebody else has written is
--- opened by NAME:path.
+-- Opens a store by its URL. Every store keeps the contract of store/contract.lua. A user's own
+-- module commerce.stores.NAME is opened by NAME:path.
 
 local errors = require "commerce.base.errors"
 
 local store = {}
 
-local SCHEMES = { sqlite = "commerce.store.sqlite" }
+local SCHEMES = { sqlite = "commerce.store.sqlite", memory = "commerce.store.memory" }
+
+local MEMORY = "memory:"
 
 -- The module that opens stores of a scheme; nil if there is none.
 local function module_of(scheme)
@@ -22,7 +23,7 @@ local function module_of(scheme)
 end
 
 --- Open a store.
----@param url string "sqlite:PATH", or "NAME:PATH" for a store of one's own
+---@param url string "sqlite:PATH"; "memory:"; or "NAME:PATH" for a store of one's own
 ---@param options table? create = false: fail if there is no such database yet; wait: seconds to
 ---  wait for another process's write (5); sleep: a function that waits so many seconds where others
 ---  can go on meanwhile, with this very store, too; pause: the same, called between two parts of
@@ -33,6 +34,12 @@ end
 ---@return commerce.Details? details
 function store.open(url, options)
   local scheme, rest = tostring(url):match("^(%w+):(.*)$")
+  if url == MEMORY then
+    return module_of(scheme).open()
+  elseif scheme == "memory" then
+    return errors.fail("usage", "store 'memory:…': nothing may follow 'memory:'; every such store "
+      .. "is a new one")
+  end
   local module = scheme and rest ~= "" and module_of(scheme)
   if not module and scheme and rest ~= "" then -- the rest may hold a password
     return errors.fail("usage", ("store '%s:…': expected sqlite:PATH; there is no module "
@@ -41,6 +48,20 @@ function store.open(url, options)
     return errors.fail("usage", ("store '%s': expected sqlite:PATH"):format(tostring(url)))
   end
   return module.open(rest, options or {})
+end
+
+--- Refuse the store in memory for work that needs more than one process.
+---@param url any a store's URL, or a store
+---@param why string what cannot be done: "`commerce serve` cannot use it"
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Details? details
+function store.check_shared(url, why)
+  if url == MEMORY then
+    return errors.fail("usage", ("the store 'memory:' lives in one process and ends with it, so %s; "
+      .. "use sqlite:PATH"):format(why))
+  end
+  return true
 end
 
 return store

@@ -1,0 +1,106 @@
+-- What webhook consumers are told, and which of them: the rules that every store keeps, apart from
+-- where its rows are.
+
+local model = require "commerce.model"
+
+local rules = {}
+
+--- Seconds for which an event is kept that no consumer waits for.
+rules.KEPT = 30 * 86400
+
+local function set_of(list)
+  local set = {}
+  for _, item in ipairs(list) do
+    set[item] = true
+  end
+  return set
+end
+
+--- Whether a consumer wants an event.
+---@param consumer table with event_types and company_tags, lists of texts; empty ones want all
+---@param type_name string
+---@param tags table<string, string> the company's
+---@return boolean
+function rules.wanted(consumer, type_name, tags)
+  if #consumer.event_types > 0 and not set_of(consumer.event_types)[type_name] then
+    return false
+  elseif #consumer.company_tags == 0 then
+    return true
+  end
+  for _, tag in ipairs(consumer.company_tags) do
+    local name, value = tag:match "^([^:]*):(.*)$"
+    if tags[name] == value and value then
+      return true -- one that fits is enough
+    end
+  end
+  return false
+end
+
+--- The event that a change of a connection's status is.
+---@param before string
+---@param after string
+---@return string? type nil if consumers are not told of it
+function rules.status_event(before, after)
+  if after == "Linked" and before ~= "Linked" then
+    return before == "PendingAuth" and "connection.connected" or "connection.reconnected"
+  elseif before == "Linked" and after ~= "Linked" then
+    return "connection.disconnected"
+  end
+end
+
+-- A reader of Codat's webhooks does not know types of a user's own.
+local function is_known(name)
+  return model.find(name) ~= nil or model.optional(name) ~= nil
+end
+
+-- Consumers are not told of a read that was broken off or could not begin.
+local ENDED_WITHOUT = { Cancelled = true, NotSupported = true }
+
+--- The reads that consumers are told of.
+---@param list table[] { data_type, status, message?, modified }
+---@return table[]? reads nil if they are told nothing
+function rules.reads(list)
+  local reads, some = {}, false
+  for _, read in ipairs(list) do
+    if is_known(read.data_type) then
+      reads[#reads + 1] = read
+      some = some or not ENDED_WITHOUT[read.status]
+    end
+  end
+  return some and reads or nil
+end
+
+--- The reads of "read.completed.initial", from the latest pull of each type.
+---@param latest table<string, table> pulls by data type name
+---@return table[]? reads nil if consumers are told nothing yet
+function rules.first_reads(latest)
+  local list, complete = {}, false
+  for name, pull in pairs(latest) do
+    list[#list + 1] = { data_type = name, status = pull.status, message = pull.error_message,
+      modified = (pull.created or 0) + (pull.changed or 0) > 0 }
+    complete = complete or pull.status == "Complete"
+  end
+  table.sort(list, function(a, b)
+    return a.data_type < b.data_type
+  end)
+  return complete and rules.reads(list) or nil
+end
+
+--- When all of some types had been read before.
+---@param earlier table<string, table> the latest complete pulls by data type name
+---@param reads table[]
+---@return string? date nil if one of them never was
+function rules.read_before(earlier, reads)
+  local first
+  for _, read in ipairs(reads) do
+    local pull = earlier[read.data_type]
+    local at = pull and (pull.completed or pull.requested)
+    if not at then
+      return nil
+    end
+    first = (not first or at < first) and at or first
+  end
+  return first
+end
+
+return rules
