@@ -8,6 +8,8 @@
 local cjson = require "cjson"
 local socket = require "socket"
 
+local unpack = table.unpack or unpack -- luacheck: ignore
+
 local sink_methods = {}
 local sink_mt = { __index = sink_methods }
 
@@ -15,7 +17,7 @@ local function new()
   local listener = assert(socket.bind("127.0.0.1", 0))
   local _, port = listener:getsockname()
   return setmetatable({ listener = listener, url = ("http://127.0.0.1:%d/hook"):format(port),
-    statuses = {}, received = {} }, sink_mt)
+    statuses = {}, received = {}, silent = {} }, sink_mt)
 end
 
 -- Says how the next requests are answered, in turn.
@@ -41,16 +43,25 @@ function sink_methods:_serve(client)
   return request
 end
 
--- Waits until `count` more requests have come, or so many seconds have passed; returns them.
+-- Waits until `count` more requests have come, or so many seconds have passed; returns them. A
+-- client that has connected and sent nothing yet is not waited for: it may be in this process.
 function sink_methods:receive(count, seconds)
   local got, deadline = {}, socket.gettime() + (seconds or 5)
-  while #got < count do
-    local left = deadline - socket.gettime()
-    if left <= 0 then break end
-    self.listener:settimeout(left)
-    local client = self.listener:accept()
-    if client then got[#got + 1] = self:_serve(client) end
-  end
+  repeat
+    local left = math.max(deadline - socket.gettime(), 0)
+    local ready = socket.select({ self.listener, unpack(self.silent) }, nil, left)
+    if ready[self.listener] then
+      self.silent[#self.silent + 1] = self.listener:accept()
+    end
+    local i = 1
+    while self.silent[i] and #got < count do
+      if ready[self.silent[i]] then
+        got[#got + 1] = self:_serve(table.remove(self.silent, i))
+      else
+        i = i + 1
+      end
+    end
+  until #got >= count or socket.gettime() >= deadline
   return got
 end
 

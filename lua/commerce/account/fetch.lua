@@ -27,7 +27,8 @@ end
 
 -- The limiter's name for a path that may hold an id: "GET /v1/customers/:id".
 local function endpoint_of(path)
-  return "GET " .. path:gsub("^(/[^/]+/[^/]+/)[^/]+", "%1:id")
+  local list_path, rest = path:match "^(/[^/]+/[^/]+)/[^/]+(.*)$"
+  return list_path and objects.endpoint(list_path) .. rest or "GET " .. path
 end
 
 local function start(connection, path, query)

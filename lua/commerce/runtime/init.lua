@@ -7,6 +7,6 @@ return {
   await = jobs.await, behind = jobs.behind, breathe = jobs.breathe,
   every_second = jobs.every_second, is_step = jobs.is_step, pause = jobs.pause, sleep = jobs.sleep,
   together = jobs.together, wait = jobs.wait,
-  go_on = interrupts.go_on, hold = interrupts.hold, release = interrupts.release,
-  stop_cleanly = interrupts.stop_cleanly,
+  hold = jobs.hold, release = jobs.release,
+  go_on = interrupts.go_on, stop_cleanly = interrupts.stop_cleanly,
 }

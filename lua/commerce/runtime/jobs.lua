@@ -26,6 +26,7 @@ local jobs = {
 ---@field cancelled boolean? its next wait raises
 ---@field ended boolean?
 ---@field tickers table[]?
+---@field held integer? how many pieces of its work a signal ends at a good moment only
 
 ---@class commerce.Scheduler
 ---@field jobs commerce.Job[] that have not ended
@@ -47,6 +48,15 @@ local function current()
   return job_of[running()]
 end
 
+-- The job that runs, or the place outside of all jobs.
+local function owner_here()
+  local where = running()
+  if not job_of[where] then
+    place_of[where] = place_of[where] or {}
+  end
+  return job_of[where] or place_of[where]
+end
+
 -- A call of C's, such as string.gsub with a function, cannot be left by a yield. OpenResty's own
 -- coroutines do not tell.
 local can_leave = coroutine.isyieldable or function() -- luacheck: ignore (not in Lua 5.1)
@@ -60,13 +70,7 @@ end
 ---@param tick fun()
 ---@return fun() stop ends it
 function jobs.every_second(tick)
-  local owner = current()
-  if not owner then
-    local where = running()
-    place_of[where] = place_of[where] or {}
-    owner = place_of[where]
-  end
-  local ticker = { call = tick, last = os.time() }
+  local owner, ticker = owner_here(), { call = tick, last = os.time() }
   owner.tickers = owner.tickers or {}
   table.insert(owner.tickers, ticker)
   return function()
@@ -91,6 +95,30 @@ local function tick(owner)
     end
     owner = owner.parent
   end
+end
+
+-- ---------------------------------------------------------------- stopping
+
+--- Begin work that a signal such as Ctrl-C ends at a good moment only: where the caller, or a job
+--- that it has begun, waits for a pollable.
+function jobs.hold()
+  local owner = owner_here()
+  owner.held = (owner.held or 0) + 1
+  interrupts.hold()
+end
+
+--- End such work. Raises the interpreter's own answer to Ctrl-C if a signal came meanwhile.
+function jobs.release()
+  local owner = owner_here()
+  owner.held = owner.held - 1
+  interrupts.release()
+end
+
+local function is_held(owner)
+  while owner and (owner.held or 0) == 0 do
+    owner = owner.parent
+  end
+  return owner ~= nil
 end
 
 -- ---------------------------------------------------------------- waiting
@@ -151,9 +179,9 @@ function jobs.await(transport, pollable)
       end
       return value, message, details
     end
-    value, message, details = interrupts.go_on()
-    if not value then
-      return nil, message, details
+    local go_on, interrupted, failure = interrupts.go_on()
+    if not go_on and is_held(job or place_of[running()]) then
+      return nil, interrupted, failure
     end
     jobs.wait(transport, idle)
     idle = idle + 1

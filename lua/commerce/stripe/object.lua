@@ -31,4 +31,11 @@ function object.has_path(id)
   return #id > 0 and #id <= 255 and not id:find("[^%w_%-%.~]") and not id:find("^%.%.?$")
 end
 
+--- The rate limiter's name of all requests for single objects of a list, which share one rate.
+---@param list_path string such as "/v1/charges"
+---@return string endpoint
+function object.endpoint(list_path)
+  return "GET " .. list_path .. "/:id"
+end
+
 return object

@@ -4,6 +4,7 @@ local convert = require "commerce.sync.convert"
 local errors = require "commerce.base.errors"
 local feed = require "commerce.sync.feed"
 local json = require "commerce.base.json"
+local objects = require "commerce.stripe.object"
 local plan = require "commerce.sync.plan"
 local runtime = require "commerce.runtime"
 local storing = require "commerce.sync.storing"
@@ -46,7 +47,7 @@ end
 
 local function start_call(task, change)
   return task.session:request { path = task.resource.path .. "/" .. change.id,
-    query = plan.expansions(task.expand, true), endpoint = "GET " .. task.resource.path .. "/:id" }
+    query = plan.expansions(task.expand, true), endpoint = objects.endpoint(task.resource.path) }
 end
 
 -- Look for the objects that something inlined leads to.

@@ -2,6 +2,7 @@
 -- that the list names. Called by sync and verify, which know how to wait.
 
 local json = require "commerce.base.json"
+local objects = require "commerce.stripe.object"
 
 local completing = {}
 
@@ -46,7 +47,7 @@ local function read_rest(task, list, path, await)
   end
   local pager = task.session:pager { path = url, cursor = last.id, limit = PAGE,
     query = expansions_inside(task.expand, path, query),
-    endpoint = "GET " .. task.resource.path .. "/:id/" .. path }
+    endpoint = objects.endpoint(task.resource.path) .. "/" .. path }
   local page, message, details
   repeat
     page, message, details = await(pager)

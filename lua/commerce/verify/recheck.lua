@@ -3,6 +3,7 @@
 
 local convert = require "commerce.sync.convert"
 local jobs = require "commerce.runtime.jobs"
+local objects = require "commerce.stripe.object"
 local plan = require "commerce.sync.plan"
 local records = require "commerce.verify.records"
 
@@ -29,7 +30,7 @@ local function fetch(run, consumer, id)
   end
   local response, _, details = jobs.await(run.transport, run.session:request {
     path = resource.path .. "/" .. id, query = plan.expansions(source.expand, true),
-    endpoint = "GET " .. resource.path .. "/{id}",
+    endpoint = objects.endpoint(resource.path),
   })
   if not response then
     return type(details) == "table" and details.status == 404 and GONE or nil

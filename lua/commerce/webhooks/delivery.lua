@@ -1,18 +1,19 @@
--- Sending webhooks: takes from the store's outbox what is due, posts it, and keeps what came of it.
--- Called by worker.
+-- Sending webhooks: takes those that are due from the store's outbox, posts them, and keeps the
+-- outcome.
 --
--- Each consumer is sent to by one process at a time, one webhook after the other; different
--- consumers do not wait for each other. What is on its way when the process dies is sent again,
--- under the same webhook-id.
+-- A consumer is sent to by one process at a time, one webhook after the other; a slow consumer does
+-- not delay the others. A webhook that is being sent when the process dies is sent again, under the
+-- same webhook-id.
 
 local address = require "commerce.base.url"
 local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local events = require "commerce.store.events"
+local handle = require "commerce.store.handle"
+local jobs = require "commerce.runtime.jobs"
 local payload = require "commerce.webhooks.payload"
 local process = require "commerce.runtime.process"
-local runtime = require "commerce.runtime"
 local time = require "commerce.base.time"
 
 local delivery = {}
@@ -52,11 +53,11 @@ function delivery.new(store, options)
   errors.check_options(options, OPTIONS)
   local transport = core.transport { ca_file = options.ca_file, connect_timeout = TIMEOUT,
     max_connections = consumers.MOST }
-  runtime.behind(transport) -- syncs do not wait for it
-  return setmetatable({ store = store, id = process.name(), log = options.log or function() end,
+  jobs.behind(transport) -- syncs do not wait for it
+  return setmetatable({ store = handle(store), id = process.name(),
+    log = options.log or function() end,
     public_url = (options.public_url or PUBLIC_URL):gsub("/+$", ""),
-    clock = options.clock or os.time, transport = transport, sending = {}, count = 0 },
-    delivery_mt)
+    clock = options.clock or os.time, transport = transport }, delivery_mt)
 end
 
 -- ---------------------------------------------------------------- one attempt
@@ -108,10 +109,7 @@ end
 
 local function settle(self, taken, status, message)
   local outcome = outcome_of(self, taken, status, message)
-  local disabled, trouble, details = self.store:settle_delivery(self.id, taken, outcome)
-  if disabled == nil then
-    return nil, trouble, details
-  end
+  local disabled = self.store:settle_delivery(self.id, taken, outcome)
   if outcome.error then
     self.log { event = "webhook_failed", consumer_id = taken.consumer_id, type = taken.type,
       id = payload.webhook_id(taken.id), attempt = taken.attempts + 1, message = outcome.error,
@@ -121,183 +119,143 @@ local function settle(self, taken, status, message)
     self.log { event = "webhook_disabled", consumer_id = taken.consumer_id,
       message = "nothing has reached it for 5 days; `commerce webhooks enable` sends to it again" }
   end
-  return true
 end
 
--- Begins an attempt. Where it is not the consumer's doing that there can be none, the consumer is
--- left alone until its time is over.
-local function begin(self, taken, reach)
+-- The secrets that a webhook is signed with. Without them the consumer is left alone until its time
+-- is over, since the failure is not the consumer's.
+local function secrets_for(self, taken)
   local secrets, message, details = errors.catch(consumers.secrets, self.store, taken.consumer_id,
     self.clock())
-  if not secrets then
-    if type(details) == "table" and details.kind == "store" then
-      return nil, message, details
-    end
-    self.log { event = "webhook_held", consumer_id = taken.consumer_id,
-      message = core.scrub(tostring(message)) }
-    return true
+  if secrets then
+    return secrets
+  elseif type(details) == "table" and details.kind == "store" then
+    errors.rethrow(details)
   end
+  self.log { event = "webhook_held", consumer_id = taken.consumer_id,
+    message = core.scrub(tostring(message)) }
+end
+
+-- A failure of the store ends no other attempt: the webhook is sent again when the consumer's time
+-- is over.
+local function attempt(self, taken, secrets, reach)
   local made, call, why = errors.try(post, self, taken, secrets, reach)
-  if not made or not call then
-    return settle(self, taken, nil, made and why or call)
+  local response, message, details
+  if made and call then
+    response, message, details = jobs.await(self.transport, call)
+  else
+    message = made and why or call
   end
-  self.sending[taken.consumer_id] = { call = call, taken = taken }
-  self.count = self.count + 1
-  return true
+  local status = response and response.status
+    or type(details) == "table" and details.status or nil
+  local settled, failure = errors.try(settle, self, taken, status, message)
+  if not settled and not errors.is_failure(failure) then
+    error(failure, 0)
+  end
+  self.trouble = not settled and failure or self.trouble
 end
 
 -- ---------------------------------------------------------------- the outbox
 
--- Keeps what came of those that have ended; whether some have.
-local function settle_ended(self)
-  local ended = false
-  for consumer_id, sending in pairs(self.sending) do
-    local response, message, details = sending.call:poll()
-    if response ~= false then
-      self.sending[consumer_id], self.count, ended = nil, self.count - 1, true
-      local status = response and response.status
-        or type(details) == "table" and details.status or nil
-      local ok, trouble, why = settle(self, sending.taken, status, message)
-      if not ok then
-        return nil, trouble, why
-      end
+-- Each webhook that is due is sent by a job of its own. Gives how many were begun.
+local function begin_due(self, group)
+  local reach, begun = errors.must(consumers.reach(self.store)), 0
+  while group.count < consumers.MOST do
+    local taken = self.store:take_delivery(self.id, self.clock(), HELD)
+    if not taken then
+      break
+    end
+    local secrets = secrets_for(self, taken)
+    if secrets then
+      begun = begun + 1
+      group:add(function()
+        attempt(self, taken, secrets, reach)
+      end)
     end
   end
-  return ended
+  return begun
 end
 
-local function begin_due(self)
-  local reach, message, details = consumers.reach(self.store)
-  while reach and self.count < consumers.MOST do
-    local taken, ok
-    taken, message, details = self.store:take_delivery(self.id, self.clock(), HELD)
-    if message then
-      return nil, message, details
-    elseif not taken then
-      return true
-    end
-    ok, message, details = begin(self, taken, reach)
-    if not ok then
-      return nil, message, details
-    end
-  end
-  return reach and true, message, details
-end
-
--- On this host it can be seen that a sender has died: nobody need wait for its time to be over.
+-- A sender of this host that has died is known at once: its consumers need not wait for their time
+-- to be over.
 local function release_dead(self)
-  local senders, message, details = self.store:webhook_senders(self.clock())
-  for _, sender in ipairs(senders or {}) do
+  for _, sender in ipairs(self.store:webhook_senders(self.clock())) do
     if process.is_gone(sender) then
-      local ok
-      ok, message, details = self.store:release_consumers(sender)
-      if not ok then
-        return nil, message, details
-      end
+      self.store:release_consumers(sender)
     end
   end
-  return senders and true, message, details
 end
 
 local function tidy(self)
   local now = core.now()
-  if self.tidied and now - self.tidied < TIDY then
-    return true
+  if not self.tidied or now - self.tidied >= TIDY then
+    self.tidied = now
+    release_dead(self)
+    self.store:forget_webhooks(time.format(self.clock() - events.KEPT))
   end
-  self.tidied = now
-  local ok, message, details = release_dead(self)
-  if not ok then
-    return nil, message, details
-  end
-  ok, message, details = self.store:forget_webhooks(time.format(self.clock() - events.KEPT))
-  return ok and true, message, details
 end
 
---- Do what there is to do without waiting.
----@param at_once boolean? look at the outbox even if that was done a moment ago
----@return integer? count how many are on their way; nil if the store failed
----@return string? message
----@return commerce.Details? details
-function methods:step(at_once)
-  local ended, message, details = settle_ended(self)
-  if ended == nil then
-    return nil, message, details
+-- Gives how many webhooks were begun. Raises the store's failure, also one of an attempt.
+local function look(self, group)
+  tidy(self)
+  local begun, trouble = begin_due(self, group), self.trouble
+  self.trouble = nil
+  if trouble then
+    errors.rethrow(trouble)
   end
-  local now = core.now()
-  if ended or at_once or not self.looked or now - self.looked >= LOOK then
-    self.looked = now
-    local ok
-    ok, message, details = errors.catch(tidy, self)
-    if ok then
-      ok, message, details = errors.catch(begin_due, self)
-    end
-    if not ok then
-      self.looked = nil
-      return nil, message, details
-    end
-  end
-  return self.count
+  return begun
 end
 
 -- ---------------------------------------------------------------- going on
 
--- Ends what is on its way, if that does not take long, and lets others send the rest.
-local function stop(self)
-  local deadline, idle = core.now() + GRACE, 0
-  while self.count > 0 and core.now() < deadline do
-    runtime.wait(self.transport, idle)
-    idle = idle + 1
-    local ended, message, details = settle_ended(self)
-    if ended == nil then
-      return nil, message, details
-    end
+-- Attempts that end within the grace period are settled; others may send the rest.
+local function stop(self, group)
+  local deadline = core.now() + GRACE
+  while group.count > 0 and core.now() < deadline do
+    group:wait(deadline - core.now())
   end
-  self.sending, self.count = {}, 0
-  return self.store:release_consumers(self.id)
+  group:cancel()
+  self.store:release_consumers(self.id)
 end
 
 --- Deliver until told to stop.
 ---@param stopping fun(): any
 ---@return boolean? ok nil if the store failed several times in a row
 ---@return string? message
----@return commerce.Details? details
+---@return commerce.Failure? failure
 function methods:run(stopping)
-  local idle, failures = 0, 0
-  while not stopping() do
-    local count, message, details = self:step()
-    failures = count and 0 or failures + 1
-    if failures > MOST_FAILURES then
-      return nil, message, details
-    elseif not count then -- a lock, most likely; what was lost by it is sent again
-      runtime.sleep(PAUSE, core.sleep, core.now)
-    elseif count > 0 then
-      runtime.wait(self.transport, idle)
-      idle = idle + 1
-    else
-      runtime.sleep(LOOK, core.sleep, core.now)
-      idle = 0
+  local failures = 0
+  jobs.group(function(group)
+    while not stopping() do
+      local begun, _, failure = errors.catch(look, self, group)
+      failures = begun and 0 or failures + 1
+      if failures > MOST_FAILURES then
+        errors.rethrow(failure)
+      elseif begun then
+        group:wait(LOOK)
+      else -- a lock, most likely
+        jobs.sleep(PAUSE)
+      end
     end
-  end
-  return stop(self)
+    stop(self, group)
+  end)
+  return true
 end
 
 --- Deliver what is due now, each once.
 ---@param stopping fun(): any
----@return boolean? ok nil if the store failed
+---@return integer? begun how many webhooks were sent, or tried to; nil if the store failed
 ---@return string? message
----@return commerce.Details? details
+---@return commerce.Failure? failure
 function methods:drain(stopping)
-  local count, message, details = self:step(true)
-  local idle = 0
-  while count and count > 0 and not stopping() do
-    runtime.wait(self.transport, idle)
-    idle = idle + 1
-    count, message, details = self:step()
-  end
-  if not count then
-    return nil, message, details
-  end
-  return stop(self)
+  return jobs.group(function(group)
+    local begun = look(self, group)
+    while group.count > 0 and not stopping() do
+      group:wait(LOOK)
+      begun = begun + look(self, group)
+    end
+    stop(self, group)
+    return begun
+  end)
 end
 
 --- Close its connections.
