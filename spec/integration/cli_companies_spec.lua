@@ -255,7 +255,7 @@ describe("commerce", function()
     it("says what is missing where there is nothing to read", function()
       fails("no key: set STRIPE_SECRET_KEY", "sync")
       ok("connections add", with(FIRST_KEY))
-      assert.equal(2, fails("no connection is Linked with a key that is kept", "sync"))
+      assert.equal(2, fails("no connection is Linked and has a stored key", "sync"))
       assert.equal(2, fails("no key is kept for connection", "sync --connection " .. FIRST))
     end)
   end)
@@ -284,7 +284,7 @@ describe("commerce", function()
 
     for what, case in pairs {
       ["nothing"] = { "set", "nothing to set" },
-      ["a schedule that is none"] = { "set --schedule often", "--schedule: a number expected" },
+      ["a schedule that is none"] = { "set --schedule often", "--schedule: expected a number" },
       ["half an hour"] = { "set --schedule 0.5", "whole hours" },
       ["a day that there is not"] = { "set --from 2026-02-30", "expected YYYY-MM-DD" },
       ["a day and a window"] = { "set --from 2026-01-01 --window 3", "not both" },

@@ -111,7 +111,8 @@ describe("commerce", function()
     it("of a key in the environment comes first", function()
       good "mode test"
       local with = { STRIPE_SECRET_KEY = LIVE }
-      assert.equal("live mode, as the key in STRIPE_SECRET_KEY has it; without a key: test mode\n",
+      assert.equal("live mode, the mode of the key in STRIPE_SECRET_KEY; without a key: test "
+        .. "mode\n",
         good("mode", with))
       assert.same({ mode = "live", by = "key", switchedTo = "test" },
         cjson.decode(good("mode --json", with)))
@@ -129,8 +130,8 @@ describe("commerce", function()
         "connections unlink ", "sync --connection " } do
         assert.equal(2, fails(hint, arguments .. ids.live))
       end
-      fails(("connection %s is in test mode, and commands work in live mode now, as the key in "
-        .. "STRIPE_SECRET_KEY has it"):format(ids.test), "sync --connection " .. ids.test,
+      fails(("connection %s is in test mode, and commands work in live mode now, the mode of "
+        .. "the key in STRIPE_SECRET_KEY"):format(ids.test), "sync --connection " .. ids.test,
         { STRIPE_SECRET_KEY = LIVE })
       assert.same(stored "test", shown(nil, "--connection " .. ids.test))
       assert.equal("Linked\nLinked\n", rows.sql(path, "SELECT status FROM connections"))
@@ -140,8 +141,8 @@ describe("commerce", function()
       local elsewhere = { COMMERCE_STORE = "sqlite:" .. box:path "only_live.db" }
       local with = { COMMERCE_STORE = elsewhere.COMMERCE_STORE, STRIPE_SECRET_KEY = LIVE }
       good("sync --type tax_components", with)
-      assert.equal("no connections in test mode yet: run `commerce sync`\n(there are some in live "
-        .. "mode: `commerce mode` tells how to switch)\n", good("status", elsewhere))
+      assert.equal("no connections in test mode yet: run `commerce sync`\n(there are connections "
+        .. "in live mode: `commerce mode` says how to switch)\n", good("status", elsewhere))
       assert.equal("no customers in test mode\n", good("show customers", elsewhere))
       assert.equal("", good("show customers --format jsonl", elsewhere))
       assert.equal("no connections in test mode\n", good("connections list", elsewhere))
@@ -208,7 +209,7 @@ describe("commerce", function()
       assert.same({ integration = "stripe-test", key = "yzth", mode = "test", enabled = false,
         clientId = "ca_1", hasSecretKey = true, scope = "read_write", syncOnLink = "once",
         redirectUri = "https://example.com/back", webhookSecrets = {} }, list()["stripe-test"])
-      assert.truthy(good("integrations list", more):find("kept, sealed", 1, true))
+      assert.truthy(good("integrations list", more):find("stored, sealed", 1, true))
       assert.is_nil(list().stripe.clientId)
     end)
 
@@ -234,7 +235,7 @@ describe("commerce", function()
         ["stripe --client-id ca_1 --secret-key-env NOT_SET"] =
           "--secret-key-env: the variable NOT_SET is not set",
         ["stripe --client-id ca_1 --secret-key-env 'two words'"] =
-          "--secret-key-env: this is no name of an environment variable",
+          "--secret-key-env: not a name of an environment variable",
         ["stripe --client-id ca_1 --secret-key-env PLATFORM_KEY --secret-key-file x"] =
           "give --secret-key-env or --secret-key-file, not both",
         ["stripe --client-id ca_1 --secret-key-file /no/such/file"] =
@@ -242,10 +243,10 @@ describe("commerce", function()
         ["stripe --client-id ca_1 --secret-key-file /dev/null"] =
           "--secret-key-file: /dev/null: is empty",
         ["stripe --client-id ca_1 --secret-key-env sk_live_platformplatform1234"] =
-          "--secret-key-env takes the name of an environment variable, not the key itself: others "
-          .. "can see arguments, so replace that key",
+          "--secret-key-env takes the name of an environment variable, not the key itself; other "
+          .. "users can see arguments, so replace that key",
         ["stripe --client-id ca_1 --secret-key-file sk_live_platformplatform1234"] =
-          "--secret-key-file takes the name of a file, not the key itself: others can see "
+          "--secret-key-file takes the name of a file, not the key itself; other users can see "
           .. "arguments, so replace that key",
       } do
         fails(expected, "integrations set " .. arguments, more)
@@ -288,9 +289,11 @@ describe("commerce", function()
   -- What deletes asks like this; a script stands for it.
   describe("confirm", function()
     local SCRIPT = [[
-      local confirm = require "commerce.cli.kit.confirm"
-      local ok, message, details = confirm.ask({ yes = arg[1] == "--yes" or nil }, "Delete it?")
-      print(ok, message, details and details.kind)
+      local deletion = require "commerce.cli.kit.deletion"
+      local errors = require "commerce.base.errors"
+      local _, message, details = errors.catch(deletion.confirm,
+        { yes = arg[1] == "--yes" or nil }, "Delete it?")
+      print(not details, message, details and details.kind)
     ]]
 
     local function ask(arguments, answer)
@@ -304,7 +307,8 @@ describe("commerce", function()
 
     it("asks, and takes nothing but yes for it", function()
       for answer, expected in pairs { y = "true\tnil\tnil\n", YES = "true\tnil\tnil\n",
-        n = "nil\tnothing was done\tcancelled\n", yellow = "nil\tnothing was done\tcancelled\n" } do
+        n = "false\tnothing was done\tcancelled\n",
+        yellow = "false\tnothing was done\tcancelled\n" } do
         local output = ask("", answer)
         assert.truthy(output:find("Delete it? [y/N] ", 1, true), output)
         assert.equal(expected, output:sub(-#expected))
@@ -316,8 +320,8 @@ describe("commerce", function()
     end)
 
     it("refuses where nobody can answer", function()
-      assert.equal("nil\tDelete it? Nothing was done: standard input is no terminal to ask at; "
-        .. "--yes does it without asking\tusage\n", ask "")
+      assert.equal("false\tDelete it? Nothing was done: standard input is not a terminal, so "
+        .. "there is no way to ask; give --yes to go ahead\tusage\n", ask "")
     end)
   end)
 end)

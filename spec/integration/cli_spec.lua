@@ -182,8 +182,8 @@ describe("commerce", function()
       assert.equal(0, (box:commerce("sync --type tax_components --connection " .. id)))
       local status, _, errors = box:commerce "sync --connection 12345"
       assert.equal(2, status)
-      assert.equal("commerce: no connection '12345': `commerce connections list` shows what there "
-        .. "is\n", errors)
+      assert.equal("commerce: no connection '12345'; `commerce connections list` lists the "
+        .. "connections\n", errors)
     end)
 
     it("acts on the connected account it is told", function()
@@ -300,7 +300,7 @@ describe("commerce", function()
       local list = lines_of(good "show payments")
       assert.equal(22, #list)
       assert.matches("^id +", list[1])
-      assert.equal("(live mode; the first 20, --limit shows more)", list[22])
+      assert.equal("(live mode; the first 20; --limit shows more)", list[22])
     end)
 
     it("says so where there is nothing", function()
@@ -407,8 +407,8 @@ describe("commerce", function()
       assert.equal(good "show customers --format csv",
         good("show customers --format csv --connection " .. id))
       local status, output, errors = box:commerce "show customers --connection nobody"
-      assert.same({ 2, "", "commerce: no connection 'nobody': `commerce connections list` shows "
-        .. "what there is\n" }, { status, output, errors })
+      assert.same({ 2, "", "commerce: no connection 'nobody'; `commerce connections list` lists "
+        .. "the connections\n" }, { status, output, errors })
     end)
   end)
 

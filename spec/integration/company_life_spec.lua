@@ -280,10 +280,10 @@ describe("a company's life", function()
       ok "link Merchant --new --no-wait"
       fails("2 connections that are not linked", "link Merchant")
       ok "companies create Other"
-      fails("is not one of Other", "link Other --connection " .. waiting.id)
+      fails("does not belong to Other", "link Other --connection " .. waiting.id)
       fails("no company 'Nobody'", "link Nobody")
       fails("which company?", "link")
-      fails("stands alone", "link Merchant --finish")
+      fails("takes no company", "link Merchant --finish")
       fails("not both", "link Merchant --new --connection x")
     end)
 

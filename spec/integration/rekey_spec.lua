@@ -136,8 +136,8 @@ describe("commerce rekey", function()
     fill()
     local status, output, errors = rekey(TWO, ONE)
     assert.same({ 0, "" }, { status, errors })
-    assert.matches("^both modes: 20 sealed anew, 0 already sealed with master key %x+\n"
-      .. "the old master key is not needed any more", output)
+    assert.matches("^both modes: 20 secrets sealed again, 0 already sealed with master key %x+\n"
+      .. "the old master key is only needed for older copies of the database", output)
     status, output = rekey(TWO, nil, "--json")
     assert.equal(0, status)
     assert.matches('^{"changed":0,"keyId":"%x+","unchanged":20}\n$', output)

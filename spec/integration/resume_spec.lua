@@ -386,7 +386,7 @@ describe("a killed sync", function()
       local status, _, errors = box:kill_after(box:command("build/commerce sync --json", live),
         '"start"', 0.04 * i, "INT")
       assert.equal(130, status)
-      assert.matches("^\n?commerce: interrupted; run the same command again to go on\n$", errors)
+      assert.matches("^\n?commerce: interrupted; run the same command again to continue\n$", errors)
     end
     assert.equal("ok\n", rows.sql(path, "PRAGMA integrity_check"))
     assert.equal(0, (shell.run(box:command("build/commerce sync --json", live))))
@@ -416,7 +416,7 @@ describe("a sync that Ctrl-C stops", function()
       local got, _, errors = box:kill_after(box:command("build/commerce sync --json"), '"progress"',
         0.01, signal)
       assert.equal(status, got)
-      assert.matches("^\n?commerce: interrupted; run the same command again to go on\n$", errors)
+      assert.matches("^\n?commerce: interrupted; run the same command again to continue\n$", errors)
       assert.equal("Cancelled|interrupted|8\n", rows.sql(path,
         "SELECT status, error_message, count(*) FROM pulls GROUP BY 1, 2"))
       local stored = rows.number(path, "SELECT count(*) FROM payments WHERE id LIKE 'ch\\_%' "

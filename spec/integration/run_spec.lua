@@ -180,7 +180,7 @@ describe("a script", function()
     local status, _, errors = box:kill_after(box:command("build/commerce run "
       .. box:write("stopped.lua", text)), "page", 0.001, "INT")
     assert.equal(130, status)
-    assert.matches("\ncommerce: interrupted; run the same command again to go on\n$", errors)
+    assert.matches("\ncommerce: interrupted; run the same command again to continue\n$", errors)
     assert.equal("Cancelled|2\n", rows.sql(path, "SELECT status, count(*) FROM pulls GROUP BY 1"))
     local stored = rows.number(path, "SELECT count(*) FROM customers")
     assert.is_true(stored > 0 and stored < 50 and stored % 5 == 0)

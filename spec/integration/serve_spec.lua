@@ -92,7 +92,7 @@ describe("commerce serve", function()
     local pid = start()
     shell.run("kill -9 " .. left "worker --store")
     local deadline = socket.gettime() + 10
-    while not box:read("err"):find "has ended by itself" do
+    while not box:read("err"):find "ended unexpectedly" do
       assert.is_true(socket.gettime() < deadline, box:read "err")
       socket.sleep(0.05)
     end
@@ -127,7 +127,7 @@ describe("commerce serve", function()
     local status, _, errors = box:commerce(("serve --listen 127.0.0.1:%d"):format(port))
     assert.equal(1, status)
     assert.is_truthy(errors:find("Address already in use", 1, true), errors)
-    assert.is_truthy(errors:find("commerce: nginx has ended by itself", 1, true), errors)
+    assert.is_truthy(errors:find("commerce: nginx ended unexpectedly", 1, true), errors)
     stop(pid, "TERM")
   end)
 end)

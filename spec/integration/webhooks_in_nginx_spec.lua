@@ -182,12 +182,12 @@ describe("a webhook in nginx", function()
     assert.equal(5, waiting())
     cli:fails("Stripe Test has no webhook secret " .. old,
       "integrations remove-webhook-secret stripe-test " .. old)
-    cli:fails("where is the secret?", "integrations add-webhook-secret stripe-test")
+    cli:fails("no secret: give", "integrations add-webhook-secret stripe-test")
     cli:fails("this is no signing secret", "integrations add-webhook-secret stripe-test "
       .. "--secret-env STRIPE_SECRET_KEY")
-    assert.is_truthy(cli:ok("integrations list"):gsub("secret %x+", "secret"):find("webhooks to "
-      .. "/webhooks/stripe-test are taken in if they are signed with secret (of " .. ACCOUNT
-      .. "'s own endpoint, since ", 1, true))
+    assert.is_truthy(cli:ok("integrations list"):gsub("secret %x+", "secret"):find("accepts "
+      .. "webhooks to /webhooks/stripe-test that secret signs (endpoint of " .. ACCOUNT
+      .. ", since ", 1, true))
     cli:assert_no_secrets { SECRET, NEXT }
   end)
 

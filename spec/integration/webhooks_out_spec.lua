@@ -204,7 +204,7 @@ describe("webhooks out", function()
     assert.equal("no messages\n", (run("webhooks messages " .. id)))
     local messages = run("webhooks messages --status waiting " .. other:sub(1, 6))
     assert.matches("company.created .* waiting +1\nmsg_%x+: could not connect to 127.0.0.1: .*; "
-      .. "sent again 20", messages)
+      .. "next attempt 20", messages)
     local short = messages:match "msg_%x+"
     run("webhooks disable " .. other)
     run "companies create Missed"
@@ -229,7 +229,7 @@ describe("webhooks out", function()
     assert.equal('{"reach":"public"}\n', (run "webhooks reach public --json"))
     run("webhooks delete --yes " .. other)
     run("webhooks delete --yes " .. id)
-    assert.matches("^nobody is told anything yet", (run "webhooks list"))
+    assert.matches("^no webhook consumers yet", (run "webhooks list"))
     run "worker --once"
     assert.same({}, sink:receive(1, 0.1))
   end)

@@ -1,35 +1,31 @@
 -- `commerce companies`: the merchants.
 
-local actions = require "commerce.cli.kit.actions"
-local common = require "commerce.cli.kit.common"
+local console = require "commerce.cli.kit.console"
 local deletion = require "commerce.cli.kit.deletion"
-local facts = require "commerce.cli.kit.facts"
-local find = require "commerce.cli.kit.find"
+local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
-local terminal = require "commerce.cli.kit.terminal"
+local lookup = require "commerce.cli.kit.lookup"
+local views = require "commerce.cli.kit.views"
+
+local must = errors.must
 
 local function print_company(company, as_json)
-  local all, message, details = facts.company(company)
-  if not all then
-    return nil, message, details
-  elseif as_json then
-    output.line(json.encode(all))
-    return 0
+  local view = views.company(company)
+  if as_json then
+    console.json(view)
+    return
   end
-  output.line(("%s"):format(format.cell(all.name)))
-  output.line("company " .. all.id .. ", created " .. format.minutes(all.created))
-  if all.description then
-    output.line(format.cell(all.description))
+  console.line(format.cell(view.name))
+  console.line("company " .. view.id .. ", created " .. format.minutes(view.created))
+  if view.description then
+    console.line(format.cell(view.description))
   end
-  for _, connection in ipairs(all.connections) do
-    output.line(facts.connection_line(connection))
+  for _, connection in ipairs(view.connections) do
+    console.line(views.connection_line(connection))
   end
-  if #all.connections == 0 then
-    output.line(("no connections in %s mode yet"):format(all.mode))
+  if #view.connections == 0 then
+    console.line(("no connections in %s mode yet"):format(view.mode))
   end
-  return 0
 end
 
 -- "2 Linked, 1 PendingAuth"
@@ -47,92 +43,78 @@ local function summary(connections)
   return table.concat(parts, ", ")
 end
 
-local function list_companies(app, args)
-  local companies, message, details = app:companies()
-  if not companies then
-    return nil, message, details
-  end
+local function list(app, args)
   local rows = {}
-  for i, company in ipairs(companies) do
-    local all
-    all, message, details = facts.company(company)
-    if not all then
-      return nil, message, details
-    elseif args.json then
-      output.line(json.encode(all))
+  for i, company in ipairs(must(app:companies())) do
+    local view = views.company(company)
+    if args.json then
+      console.json(view)
     end
-    rows[i] = { find.short(all.id), all.name, summary(all.connections),
-      format.minutes(all.lastSync), format.minutes(all.created) }
+    rows[i] = { lookup.short(view.id), view.name, summary(view.connections),
+      format.minutes(view.lastSync), format.minutes(view.created) }
   end
   if args.json then
-    return 0
+    return
   elseif #rows == 0 then
-    output.line("no companies yet: `commerce companies create NAME` makes one, and so does "
-      .. "`commerce sync`")
-    return 0
+    console.line "no companies yet: `commerce companies create NAME` or `commerce sync` creates one"
+    return
   end
-  output.line(format.table({ "id", "name", "connections", "last sync", "created" }, rows,
-    terminal.width()))
-  output.line(("(their connections in %s mode)"):format(app:mode()))
-  return 0
+  format.print({ "id", "name", "connections", "last sync", "created" }, rows)
+  console.line(("(with their connections in %s mode)"):format(must(app:mode())))
 end
 
-local function json_flag(sub)
-  sub:flag("--json", "One JSON object a company.")
-  common.store_options(sub)
+local function create(app, args)
+  print_company(must(app:create_company { name = args.name, description = args.description }),
+    args.json)
 end
+
+local function show(app, args)
+  print_company(lookup.company(app, args.company), args.json)
+end
+
+local function rename(app, args)
+  local company = lookup.company(app, args.company)
+  must(company:rename(args.name))
+  print_company(company, args.json)
+end
+
+local function delete(app, args)
+  deletion.company(app, lookup.company(app, args.company), args)
+end
+
+-- ---------------------------------------------------------------- the actions
 
 local function company_argument(sub)
-  sub:argument("company", "Its id, the beginning of it, or its name.")
-  json_flag(sub)
+  sub:argument("company", "Its id, the beginning of the id, or its name.")
 end
 
-local function on_company(work)
-  return find.with(find.company, "company", work)
-end
+local JSON = "One JSON object per company."
 
-local ACTIONS = {
-  { name = "list", help = "All companies.", define = json_flag,
-    run = common.with_app(list_companies) },
-  { name = "create", help = "Make one.",
-    define = function(sub)
-      sub:argument("name", "What it is called.")
-      sub:option("--description", "A note about it."):argname "TEXT"
-      json_flag(sub)
-    end,
-    run = common.with_app(function(app, args)
-      local company, message, details = app:create_company { name = args.name,
-        description = args.description }
-      if not company then
-        return nil, message, details
-      end
-      return print_company(company, args.json)
-    end, { create = true }) },
-  { name = "show", help = "One company with its connections.", define = company_argument,
-    run = on_company(function(company, args)
-      return print_company(company, args.json)
-    end) },
-  { name = "rename", help = "Give one another name.",
-    define = function(sub)
-      sub:argument("company", "Its id, the beginning of it, or its name.")
-      sub:argument("name", "The new name.")
-      json_flag(sub)
-    end,
-    run = on_company(function(company, args)
-      local ok, message, details = company:rename(args.name)
-      if not ok then
-        return nil, message, details
-      end
-      return print_company(company, args.json)
-    end) },
-  { name = "delete", help = "Delete one, its connections and all that is stored of them.",
-    define = function(sub)
-      company_argument(sub)
-      deletion.options(sub)
-    end,
-    run = on_company(function(company, args, app)
-      return deletion.company(app, company, args)
-    end) },
+---@type commerce.cli.Command
+return {
+  name = "companies",
+  help = "The merchants, with their connections.",
+  actions = {
+    { name = "list", help = "List all companies.", json = JSON, store = "existing", run = list },
+    { name = "create", help = "Create a company.",
+      arguments = function(sub)
+        sub:argument("name", "The company's name.")
+        sub:option("--description", "A note about the company."):argname "TEXT"
+      end,
+      json = JSON, store = "create", run = create },
+    { name = "show", help = "Show a company with its connections.", arguments = company_argument,
+      json = JSON, store = "existing", run = show },
+    { name = "rename", help = "Rename a company.",
+      arguments = function(sub)
+        company_argument(sub)
+        sub:argument("name", "The new name.")
+      end,
+      json = JSON, store = "existing", run = rename },
+    { name = "delete", help = "Delete a company, its connections and all their stored data.",
+      arguments = function(sub)
+        company_argument(sub)
+        deletion.options(sub)
+      end,
+      json = JSON, store = "existing", run = delete },
+  },
 }
-
-return actions.command("companies", "The merchants, with their connections.", ACTIONS)

@@ -1,33 +1,19 @@
--- `commerce coverage`: which data types each integration gives, from which resources, and which
--- permissions a restricted key needs for them; or what one connection may read.
+-- `commerce coverage`: the data types that each integration provides, their Stripe resources and
+-- the permissions that a restricted key needs for them; or what one connection may read.
 
-local common = require "commerce.cli.kit.common"
-local connect = require "commerce.cli.kit.connect"
+local console = require "commerce.cli.kit.console"
 local coverage = require "commerce.account.coverage"
+local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
-local facts = require "commerce.cli.kit.facts"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
+local lookup = require "commerce.cli.kit.lookup"
 local mappings = require "commerce.mapping.registry"
+local opener = require "commerce.cli.kit.opener"
 local stripe = require "commerce.stripe"
-local output = require "commerce.cli.kit.output"
-local terminal = require "commerce.cli.kit.terminal"
+local views = require "commerce.cli.kit.views"
 
-local command = {}
-
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local sub = parser:command("coverage",
-    "Which data types each integration gives, and with which permission; or, of a connection, what "
-    .. "it may read (exit status 1 if not everything).")
-  sub:option("--connection", "Ask Stripe what this connection may read, with the key that is kept "
-    .. "if none is given."):argname "ID"
-  sub:flag("--json", "One JSON object a data type.")
-  common.store_options(sub)
-end
-
--- Both integrations read the same resources: they differ in mode alone.
+-- Both integrations read the same resources: only their mode differs.
 local INTEGRATIONS = { "stripe", "stripe-test" }
 
 local function print_types(args)
@@ -35,83 +21,85 @@ local function print_types(args)
   for i, entry in ipairs(coverage.types(mappings.new(stripe))) do
     if args.json then
       entry.integrations = INTEGRATIONS
-      output.line(json.encode(entry))
+      console.json(entry)
     end
     rows[i] = { entry.type, table.concat(INTEGRATIONS, ", "), table.concat(entry.resources, ", "),
       table.concat(entry.permissions, ", ") }
   end
   if not args.json then
-    output.line(format.table({ "type", "integrations", "Stripe resources",
-      "permissions (read) of a restricted key" }, rows, terminal.width()))
+    format.print({ "type", "integrations", "Stripe resources",
+      "permissions (read) of a restricted key" }, rows)
   end
-  return 0
 end
 
 local READABLE = { [true] = "yes", [false] = "no" }
 
-local function told(entry)
+local function reason(entry)
   return #entry.lacking > 0 and table.concat(entry.lacking, ", ") or entry.error
 end
 
 local function print_as_json(list, changes)
   for _, entry in ipairs(list) do
     entry.lacking, entry.readable = json.array(entry.lacking), entry.readable or false
-    output.line(json.encode(entry))
+    console.json(entry)
   end
-  output.line(json.encode { type = "changes", readable = changes.readable or false,
-    lacking = json.array(changes.lacking), error = changes.error })
+  console.json { type = "changes", readable = changes.readable or false,
+    lacking = json.array(changes.lacking), error = changes.error }
 end
 
 local function print_as_table(shop, list, changes)
   local rows = {}
   for i, entry in ipairs(list) do
-    rows[i] = { entry.type, READABLE[entry.readable] or "not known", told(entry) }
+    rows[i] = { entry.type, READABLE[entry.readable] or "not known", reason(entry) }
   end
-  output.line(facts.connection_line(facts.connection(shop)))
-  output.line(format.table({ "type", "readable", "missing permissions (read)" }, rows,
-    terminal.width()))
+  console.line(views.connection_line(views.connection(shop)))
+  format.print({ "type", "readable", "missing permissions (read)" }, rows)
   if not changes.readable then
-    output.line(("its changes cannot be followed, so every sync reads the lists whole: %s"):format(
-      #changes.lacking > 0 and "the permission Events (read) is missing" or changes.error))
+    console.line(("changes cannot be followed, so every sync reads the lists completely: %s")
+      :format(#changes.lacking > 0 and "the permission Events (read) is missing"
+        or changes.error))
   end
 end
 
-local of_connection = common.with_app(function(app, args)
-  local shop, message, details = connect.one(app, args.connection)
-  if not shop then
-    return nil, message, details
-  end
-  local list, changes
-  list, changes, details = coverage.of(shop)
+local function of_connection(app, args)
+  local shop = environment.open(app, lookup.connection(app, args.connection))
+  local list, changes, details = coverage.of(shop)
   shop:close()
-  if not list then
-    return nil, changes, details
-  end
-  local whole = true
-  for _, entry in ipairs(list) do
-    whole = whole and entry.readable == true
-  end
+  errors.must(list, changes, details)
   if args.json then
     print_as_json(list, changes)
   else
     print_as_table(shop, list, changes)
   end
-  return whole and 0 or 1
-end)
-
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  if args.connection then
-    return of_connection(args)
-  elseif args.store then
-    return errors.fail("usage", "unknown option '--store' without --connection: what integrations "
-      .. "give stands in no store")
+  for _, entry in ipairs(list) do
+    if entry.readable ~= true then
+      return 1
+    end
   end
-  return print_types(args)
+  return 0
 end
 
-return command
+local function check(args)
+  if args.store and not args.connection then
+    errors.throw("usage", "unknown option '--store' without --connection: what integrations "
+      .. "provide does not depend on a database")
+  end
+end
+
+---@type commerce.cli.Command
+return {
+  name = "coverage",
+  help = "The data types that each integration provides, and the permissions that they need; or "
+    .. "what one connection may read (exit status 1 if not everything).",
+  arguments = function(sub)
+    sub:option("--connection", "Ask Stripe what this connection may read, with the key in the "
+      .. "environment or the stored key."):argname "ID"
+  end,
+  json = "One JSON object per data type.", store = "own", check = check,
+  run = function(_, args)
+    if args.connection then
+      return opener.with(args, "existing", of_connection)
+    end
+    return print_types(args)
+  end,
+}

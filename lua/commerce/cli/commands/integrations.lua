@@ -1,19 +1,18 @@
--- `commerce integrations`: Stripe and Stripe Test, as the operator sets them up.
+-- `commerce integrations`: how merchants link with Stripe and Stripe Test.
 
-local actions = require "commerce.cli.kit.actions"
-local common = require "commerce.cli.kit.common"
+local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
 local secret_option = require "commerce.cli.kit.secret_option"
-local terminal = require "commerce.cli.kit.terminal"
 
-local KEY, WHAT = "--secret-key", "the platform's secret key"
+local must = errors.must
 
-local WEBHOOK_KEY, WEBHOOK_WHAT = "--secret", "the endpoint's signing secret"
+local KEY, KEY_MEANING = "--secret-key", "the platform's secret key"
 
-local function facts_of(integration)
+local WEBHOOK_KEY, WEBHOOK_MEANING = "--secret", "the endpoint's signing secret"
+
+local function view_of(integration)
   local secrets = json.array {}
   for i, secret in ipairs(integration.webhook_secrets) do
     secrets[i] = { id = secret.id, account = secret.account, added = secret.added }
@@ -24,17 +23,17 @@ local function facts_of(integration)
     syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri }
 end
 
--- What no column has room for.
+-- Facts that are too long for a column.
 local function print_more(integration)
   if integration.redirect_uri then
-    output.line(("%s: merchants come back to %s"):format(integration.name,
+    console.line(("%s: merchants come back to %s"):format(integration.name,
       integration.redirect_uri))
   end
   for _, secret in ipairs(integration.webhook_secrets) do
-    output.line(("%s: webhooks to /webhooks/%s are taken in if they are signed with secret %s (%s, "
-      .. "since %s)"):format(integration.name, integration.name, secret.id,
-      secret.account and "of " .. secret.account .. "'s own endpoint" or "of a Connect endpoint",
-      secret.added:sub(1, 10)))
+    console.line(("%s: accepts webhooks to /webhooks/%s that secret %s signs (%s, since %s)")
+      :format(integration.name, integration.name, secret.id,
+        secret.account and "endpoint of " .. secret.account or "Connect endpoint",
+        secret.added:sub(1, 10)))
   end
 end
 
@@ -42,142 +41,115 @@ local function print_list(list, as_json)
   local rows = {}
   for i, integration in ipairs(list) do
     if as_json then
-      output.line(json.encode(facts_of(integration)))
+      console.json(view_of(integration))
     end
     rows[i] = { integration.name, integration.mode, integration.enabled and "yes" or "no",
-      integration.client_id or "-", integration.has_secret_key and "kept, sealed" or "-",
+      integration.client_id or "-", integration.has_secret_key and "stored, sealed" or "-",
       integration.scope, integration.sync_on_link }
   end
-  if not as_json then
-    output.line(format.table({ "integration", "mode", "enabled", "client id", "secret key", "scope",
-      "sync on link" }, rows, terminal.width()))
-    for _, integration in ipairs(list) do
-      print_more(integration)
-    end
+  if as_json then
+    return
   end
-  return 0
-end
-
-local function change(options_of)
-  return common.with_app(function(app, args)
-    local options, integration, message, details
-    options, message, details = options_of(args)
-    if options then
-      integration, message, details = app:set_integration(args.integration, options)
-    end
-    if not integration then
-      return nil, message, details
-    end
-    return print_list({ integration }, args.json)
-  end, { create = true })
-end
-
--- What changes one integration's webhook secrets; then it is shown.
-local function change_webhooks(work)
-  return common.with_app(function(app, args)
-    local ok, message, details = work(app, args)
-    local integration
-    if ok then
-      integration, message, details = app:integration(args.integration)
-    end
-    if not integration then
-      return nil, message, details
-    end
-    return print_list({ integration }, args.json)
-  end, { create = true })
-end
-
-local function add_webhook_secret(app, args)
-  local secret, message, details = secret_option.read(args, WEBHOOK_KEY, WEBHOOK_WHAT)
-  if secret then
-    return app:add_webhook_secret(args.integration, secret, { account = args.account })
-  elseif message then
-    return nil, message, details
+  format.print({ "integration", "mode", "enabled", "client id", "secret key", "scope",
+    "sync on link" }, rows)
+  for _, integration in ipairs(list) do
+    print_more(integration)
   end
-  return errors.fail("usage", "where is the secret? Give --secret-env or --secret-file")
 end
 
-local function options_of_set(args)
-  local key, message, details = secret_option.read(args, KEY, WHAT)
-  if message then
-    return nil, message, details
-  end
-  local options = { client_id = args.client_id, secret_key = key, scope = args.scope,
+local function show(app, args)
+  print_list({ must(app:integration(args.integration)) }, args.json)
+end
+
+local function options_of(args)
+  local options = { client_id = args.client_id,
+    secret_key = secret_option.read(args, KEY, KEY_MEANING), scope = args.scope,
     sync_on_link = args.sync_on_link, redirect_uri = args.redirect_uri }
   if not next(options) then
-    return errors.fail("usage", "nothing to set: give --client-id, --secret-key-env or "
+    errors.throw("usage", "nothing to set: give --client-id, --secret-key-env or "
       .. "--secret-key-file, --redirect-uri, --scope or --sync-on-link")
   end
   return options
 end
 
-local function json_flag(sub)
-  sub:flag("--json", "One JSON object an integration.")
-  common.store_options(sub)
+local function set(app, args)
+  must(app:set_integration(args.integration, options_of(args)))
+  show(app, args)
 end
+
+local function add_webhook_secret(app, args)
+  local secret = secret_option.read(args, WEBHOOK_KEY, WEBHOOK_MEANING)
+  if not secret then
+    errors.throw("usage", "no secret: give --secret-env or --secret-file")
+  end
+  must(app:add_webhook_secret(args.integration, secret, { account = args.account }))
+  show(app, args)
+end
+
+local function remove_webhook_secret(app, args)
+  must(app:remove_webhook_secret(args.integration, args.id))
+  show(app, args)
+end
+
+-- ---------------------------------------------------------------- the actions
 
 local function name_argument(sub)
   sub:argument("integration", "stripe (live mode) or stripe-test (test mode).")
 end
 
-local function switch(name, help, enabled)
-  return { name = name, help = help,
-    define = function(sub)
-      name_argument(sub)
-      json_flag(sub)
-    end,
-    run = change(function()
-      return { enabled = enabled }
-    end) }
+local function set_arguments(sub)
+  name_argument(sub)
+  sub:option("--client-id", "The platform's client id in this mode (ca_...): Stripe's "
+    .. "dashboard, Settings, Connect, Onboarding options, OAuth."):argname "ID"
+  secret_option.define(sub, KEY, KEY_MEANING)
+  sub:option("--redirect-uri", "Where Stripe sends merchants back to: exactly as in the "
+    .. "platform's settings (default: the first URI there)."):argname "URI"
+  sub:option("--scope", "The access that merchants grant: read_only (the default) or read_write.")
+    :choices { "read_only", "read_write" }
+  sub:option("--sync-on-link", "Whether merchants allow one read, or continuous reads (the "
+    .. "default)."):choices { "once", "continuous" }
 end
 
-local ACTIONS = {
-  { name = "list", help = "Both, and how they are set up.", define = json_flag,
-    run = common.with_app(function(app, args)
-      local list, message, details = app:integrations()
-      if not list then
-        return nil, message, details
-      end
-      return print_list(list, args.json)
-    end, { create = true }) },
-  { name = "set", help = "Set one up; what is not named stays as it is.",
-    define = function(sub)
-      name_argument(sub)
-      sub:option("--client-id", "The platform's client id in this mode (ca_...): Stripe's "
-        .. "dashboard, Settings, Connect, Onboarding options, OAuth."):argname "ID"
-      secret_option.define(sub, KEY, WHAT)
-      sub:option("--redirect-uri", "Where Stripe sends merchants back to, to the letter as in the "
-        .. "platform's settings there (default: the first of those)."):argname "URI"
-      sub:option("--scope", "What merchants are asked for: read_only (as it is to begin with) or "
-        .. "read_write."):choices { "read_only", "read_write" }
-      sub:option("--sync-on-link", "Whether merchants let their data be read once, or continuously "
-        .. "(as it is to begin with)."):choices { "once", "continuous" }
-      json_flag(sub)
-    end,
-    run = change(options_of_set) },
-  { name = "add-webhook-secret",
-    help = "Take in what Stripe signs with one more secret: of another endpoint, or the new one "
-      .. "while the old one is still in use.",
-    define = function(sub)
-      name_argument(sub)
-      secret_option.define(sub, WEBHOOK_KEY, WEBHOOK_WHAT)
-      sub:option("--account", "Whose own endpoint it is (default: it is a Connect endpoint of the "
-        .. "platform's, whose events name their accounts)."):argname "ACCT"
-      json_flag(sub)
-    end,
-    run = change_webhooks(add_webhook_secret) },
-  { name = "remove-webhook-secret", help = "Take in nothing any more that is signed with a secret.",
-    define = function(sub)
-      name_argument(sub)
-      sub:argument("id", "The secret's id, as `integrations list` shows it.")
-      json_flag(sub)
-    end,
-    run = change_webhooks(function(app, args)
-      return app:remove_webhook_secret(args.integration, args.id)
-    end) },
-  switch("enable", "Let merchants link with it.", true),
-  switch("disable", "Let no merchant link with it; what is linked stays.", false),
-}
+local function secret_arguments(sub)
+  name_argument(sub)
+  secret_option.define(sub, WEBHOOK_KEY, WEBHOOK_MEANING)
+  sub:option("--account", "The account that owns the endpoint (default: the endpoint is a Connect "
+    .. "endpoint of the platform, whose events name their accounts)."):argname "ACCT"
+end
 
-return actions.command("integrations", "Stripe and Stripe Test, as merchants link with them.",
-  ACTIONS)
+local JSON = "One JSON object per integration."
+
+local function switch(name, help, enabled)
+  return { name = name, help = help, arguments = name_argument, json = JSON, store = "create",
+    run = function(app, args)
+      must(app:set_integration(args.integration, { enabled = enabled }))
+      show(app, args)
+    end }
+end
+
+---@type commerce.cli.Command
+return {
+  name = "integrations",
+  help = "Stripe and Stripe Test: how merchants link with them.",
+  actions = {
+    { name = "list", help = "List both with their settings.", json = JSON, store = "create",
+      run = function(app, args)
+        print_list(must(app:integrations()), args.json)
+      end },
+    { name = "set", help = "Set one up; settings not named stay as they are.",
+      arguments = set_arguments, json = JSON, store = "create", run = set },
+    { name = "add-webhook-secret",
+      help = "Accept webhooks that one more secret signs: of another endpoint, or the new one of "
+        .. "an endpoint while its old one is still in use.",
+      arguments = secret_arguments, json = JSON, store = "create", run = add_webhook_secret },
+    { name = "remove-webhook-secret", help = "Reject webhooks that this secret signs.",
+      arguments = function(sub)
+        name_argument(sub)
+        sub:argument("id", "The secret's id, as `integrations list` shows it.")
+      end,
+      json = JSON, store = "create", run = remove_webhook_secret },
+    switch("enable", "Allow merchants to link with it.", true),
+    switch("disable", "Do not allow merchants to link with it; linked connections stay linked.",
+      false),
+  },
+}

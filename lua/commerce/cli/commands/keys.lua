@@ -1,91 +1,61 @@
--- `commerce keys`: the API keys that clients of the HTTP API send. Called by cli.
+-- `commerce keys`: the API keys that clients of the HTTP API send.
 
 local auth = require "commerce.http.auth"
-local commerce = require "commerce"
-local common = require "commerce.cli.kit.common"
+local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
-local output = require "commerce.cli.kit.output"
 local time = require "commerce.base.time"
 
-local command = {}
-
---- Declare the command.
----@param parser table argparse parser
-function command.define(parser)
-  local keys = parser:command("keys", "API keys: what clients of the HTTP API prove themselves by.")
-  keys:command_target "action"
-  local create = keys:command("create", "Make a key and print it, once: only its hash is kept.")
-  create:option("--name", "What to call it.")
-  create:option("--expires", "The date from which it is worth nothing.")
-    :argname "DATE"
-  local list = keys:command("list", "List the keys.")
-  local delete = keys:command("delete", "Delete a key: who sends it is refused from now on.")
-  delete:argument("id", "Its id.")
-  for _, each in ipairs { create, list, delete } do
-    common.store_options(each)
-  end
-end
+local must = errors.must
 
 local function create(app, args)
   local expires, wrong
   if args.expires then
     expires, wrong = time.parse(args.expires)
     if not expires then
-      return errors.fail("usage", "--expires: " .. wrong)
+      errors.throw("usage", "--expires: " .. wrong)
     end
   end
-  local row, message, details = auth.create(app.store, { name = args.name,
-    expires = time.format(expires) })
-  if not row then
-    return nil, message, details
-  end
-  io.stderr:write("this key is shown once; it is sent as `Authorization: Basic <base64 of it>`\n")
-  output.line(row.key)
-  return 0
+  local row = must(auth.create(app.store, { name = args.name, expires = time.format(expires) }))
+  console.note "this key is shown once; send it as `Authorization: Basic <base64 of the key>`"
+  console.line(row.key)
 end
 
 local function list(app)
-  local rows, message, details = app.store:api_keys()
-  if not rows then
-    return nil, message, details
-  end
-  for _, row in ipairs(rows) do
-    output.line(("%s  created %s  %s  %s"):format(row.id, row.created,
+  for _, row in ipairs(must(app.store:api_keys())) do
+    console.line(("%s  created %s  %s  %s"):format(row.id, row.created,
       row.expires and "expires " .. row.expires or "does not expire", row.name or ""))
   end
-  return 0
 end
+
+local REFUSED = {
+  last = "the last valid key cannot be deleted; create another key first",
+  missing = "no key has this id; `commerce keys list` lists the keys",
+}
 
 local function delete(app, args)
-  local outcome, message, details = app.store:delete_api_key(args.id, time.now())
-  if not outcome then
-    return nil, message, details
-  elseif outcome ~= "deleted" then
-    return errors.fail("usage", outcome == "last"
-      and "the last key that works cannot be deleted; make another one first"
-      or "there is no key with this id; `commerce keys list` shows them")
+  local outcome = must(app.store:delete_api_key(args.id, time.now()))
+  if outcome ~= "deleted" then
+    errors.throw("usage", REFUSED[outcome])
   end
-  output.line("deleted " .. args.id)
-  return 0
+  console.line("deleted " .. args.id)
 end
 
-local ACTIONS = { create = create, list = list, delete = delete }
-
---- Run it.
----@param args table
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  local app, message, details = commerce.open { store = args.store,
-    create = args.action == "create" }
-  if not app then
-    return nil, message, details
-  end
-  local status
-  status, message, details = ACTIONS[args.action](app, args)
-  app:close()
-  return status, message, details
-end
-
-return command
+---@type commerce.cli.Command
+return {
+  name = "keys",
+  help = "API keys, with which clients of the HTTP API authenticate.",
+  actions = {
+    { name = "create", help = "Create a key and print it, once: only its hash is stored.",
+      arguments = function(sub)
+        sub:option("--name", "A name for it.")
+        sub:option("--expires", "The date from which the key is refused."):argname "DATE"
+      end,
+      store = "create", run = create },
+    { name = "list", help = "List the keys.", store = "existing", run = list },
+    { name = "delete", help = "Delete a key: it is refused from now on.",
+      arguments = function(sub)
+        sub:argument("id", "The key's id.")
+      end,
+      store = "existing", run = delete },
+  },
+}

@@ -1,68 +1,59 @@
--- `commerce mode`: which mode commands work in, and switching it.
+-- `commerce mode`: shows or switches the mode that commands work in.
 
-local common = require "commerce.cli.kit.common"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
+local console = require "commerce.cli.kit.console"
+local environment = require "commerce.cli.kit.environment"
+local errors = require "commerce.base.errors"
+local opener = require "commerce.cli.kit.opener"
 
-local command = {}
-
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local mode = parser:command("mode", "Show or switch the mode that commands work in: test, to "
-    .. "begin with, or live. What is of the other mode is not seen. A key in STRIPE_SECRET_KEY "
-    .. "carries its own mode, which comes first.")
-  mode:argument("mode", "The mode to switch to: test or live."):args "?":choices { "test", "live" }
-  mode:flag("--json", "As a JSON object.")
-  common.store_options(mode)
-end
+local must = errors.must
 
 local function print_mode(args, set, by)
-  local key = common.key_mode()
+  local key = environment.key_mode()
   if args.json then
-    output.line(json.encode { mode = key or set, by = key and "key" or by, switchedTo = set })
+    console.json { mode = key or set, by = key and "key" or by, switchedTo = set }
   elseif key then
-    output.line(("%s mode, as the key in STRIPE_SECRET_KEY has it; without a key: %s mode"):format(
-      key, set))
+    console.line(("%s mode, the mode of the key in STRIPE_SECRET_KEY; without a key: %s mode")
+      :format(key, set))
   elseif args.mode then
-    output.line(set .. " mode from now on")
+    console.line(set .. " mode from now on")
   else
-    output.line(("%s mode; `commerce mode %s` switches"):format(set,
+    console.line(("%s mode; `commerce mode %s` switches"):format(set,
       set == "test" and "live" or "test"))
   end
-  return 0
 end
 
-local switch = common.with_app(function(app, args)
-  local ok, message, details = app:set_mode(args.mode)
-  if not ok then
-    return nil, message, details
-  end
-  return print_mode(args, args.mode, "setting")
-end, { create = true })
+local function switch(app, args)
+  must(app:set_mode(args.mode))
+  print_mode(args, args.mode, "setting")
+end
 
-local show = common.with_app(function(app, args)
-  local set, by, details = app:stored_mode()
-  if not set then
-    return nil, by, details
-  end
-  return print_mode(args, set, by == "set" and "setting" or by)
-end)
+local function show(app, args)
+  local set, origin, details = app:stored_mode()
+  must(set, origin, details)
+  print_mode(args, set, origin == "set" and "setting" or origin)
+end
 
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
+local function run(_, args)
   if args.mode then
-    return switch(args)
+    return opener.with(args, "create", switch)
   end
-  local status, message, details = show(args)
-  if type(details) == "table" and details.code == "no_database" then
-    return print_mode(args, "test", "default")
+  local _, _, failure = errors.catch(opener.with, args, "existing", show)
+  if failure and failure.code == "no_database" then
+    print_mode(args, "test", "default")
+  elseif failure then
+    errors.rethrow(failure)
   end
-  return status, message, details
 end
 
-return command
+---@type commerce.cli.Command
+return {
+  name = "mode",
+  help = "Show or switch the mode that commands work in: test (the default) or live. Commands "
+    .. "ignore the data of the other mode. A key in STRIPE_SECRET_KEY states its own mode, which "
+    .. "takes precedence.",
+  arguments = function(sub)
+    sub:argument("mode", "The mode to switch to: test or live."):args "?"
+      :choices { "test", "live" }
+  end,
+  json = "As a JSON object.", store = "own", run = run,
+}

@@ -1,40 +1,27 @@
--- `commerce rekey`: seal all stored secrets with a new master key.
+-- `commerce rekey`: seals all stored secrets with a new master key.
 
-local common = require "commerce.cli.kit.common"
+local console = require "commerce.cli.kit.console"
 local credentials = require "commerce.account.credentials"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
+local errors = require "commerce.base.errors"
 
-local command = {}
-
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local rekey = parser:command("rekey", "Seal all stored secrets, of both modes, with a new master "
-    .. "key: put the old one in COMMERCE_OLD_MASTER_KEY, the new one in COMMERCE_MASTER_KEY. It "
-    .. "may be killed at any moment, and run again.")
-  rekey:flag("--json", "As a JSON object.")
-  common.store_options(rekey)
-end
-
---- Run it.
----@type fun(args: table): integer?, string?, commerce.Details?
-command.run = common.with_app(function(app, args)
-  local result, message, details = credentials.rekey(app.store)
-  if not result then
-    return nil, message, details
-  elseif args.json then
-    output.line(json.encode { keyId = result.key_id, changed = result.changed,
-      unchanged = result.unchanged })
-    return 0
+local function run(app, args)
+  local result = errors.must(credentials.rekey(app.store))
+  if args.json then
+    console.json { keyId = result.key_id, changed = result.changed, unchanged = result.unchanged }
+    return
   end
-  output.line(("both modes: %d sealed anew, %d already sealed with master key %s"):format(
+  console.line(("both modes: %d secrets sealed again, %d already sealed with master key %s"):format(
     result.changed, result.unchanged, result.key_id))
   if result.changed > 0 then
-    output.line("the old master key is not needed any more, except for older copies of the "
-      .. "database")
+    console.line "the old master key is only needed for older copies of the database"
   end
-  return 0
-end)
+end
 
-return command
+---@type commerce.cli.Command
+return {
+  name = "rekey",
+  help = "Seal all stored secrets, of both modes, with a new master key: set "
+    .. "COMMERCE_OLD_MASTER_KEY to the old key and COMMERCE_MASTER_KEY to the new one. If it is "
+    .. "killed, run it again.",
+  json = "As a JSON object.", store = "existing", run = run,
+}

@@ -1,73 +1,47 @@
--- `commerce remap`: make the records anew from the kept source objects, without the network.
+-- `commerce remap`: maps the stored Stripe objects again, without the network.
 
-local common = require "commerce.cli.kit.common"
 local errors = require "commerce.base.errors"
-local find = require "commerce.cli.kit.find"
-local output = require "commerce.cli.kit.output"
+local lookup = require "commerce.cli.kit.lookup"
+local options = require "commerce.cli.kit.options"
 local progress = require "commerce.cli.kit.progress"
 
-local command = {}
+local must = errors.must
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local remap = parser:command("remap", "Make the records anew from the source objects that "
-    .. "`commerce sync --keep-source` kept, without the network: after a new version, say.")
-  remap:option("--connection", "Only this connection."):argname "ID"
-  remap:option("--type", "Data types, separated by commas (default: all that were synced).")
-    :argname "T":count "*"
-  remap:flag("--json", "One JSON object a line: events, then the report.")
-  common.store_options(remap)
-end
-
-local function print_report(report, as_json)
-  if as_json then
-    local event = { event = "end" }
-    for name, value in pairs(report) do
-      event[name] = value
-    end
-    progress.json()(event)
-  else
-    output.line(report)
-  end
+local function arguments(sub)
+  sub:option("--connection", "Only this connection."):argname "ID"
+  options.types(sub, "all that were synced")
 end
 
 local function connections_of(app, args)
   if args.connection then
-    local one, message, details = find.connection(app, args.connection)
-    return one and { one }, message, details
+    return { lookup.connection(app, args.connection) }
   end
-  local list, message, details = find.connections(app, { status = "Linked" })
-  if list and #list == 0 then
-    return errors.fail("usage", "nothing is stored: run `commerce sync --keep-source` first")
+  local list = lookup.connections(app, { status = "Linked" })
+  if #list == 0 then
+    errors.throw("usage", "nothing is stored: run `commerce sync --keep-source` first")
   end
-  return list, message, details
+  return list
 end
 
 local function run(app, args)
-  local list, message, details = connections_of(app, args)
-  if not list then
-    return nil, message, details
-  end
-  local status = 0
+  local list, status = connections_of(app, args), 0
   for _, shop in ipairs(list) do
-    local report
-    report, message, details = shop:remap { types = common.names(args.type),
+    local report, message, details = shop:remap { types = options.names(args.type),
       progress = progress.choose(args.json) }
-    if not report then
-      return nil, #list > 1 and ("connection %s: %s"):format(shop.id, message) or message, details
+    if not report and #list > 1 then
+      message = ("connection %s: %s"):format(shop.id, message)
     end
-    print_report(report, args.json)
+    progress.report(must(report, message, details), args.json)
     status = report.complete and status or 1
   end
   return status
 end
 
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-command.run = common.with_app(run)
-
-return command
+---@type commerce.cli.Command
+return {
+  name = "remap",
+  help = "Make the records again from the Stripe objects that `commerce sync --keep-source` "
+    .. "stored, without the network: after an update of lua-commerce, for example.",
+  arguments = arguments, json = "One JSON object per line: events, then the report.",
+  store = "existing", run = run,
+}

@@ -1,36 +1,30 @@
--- `commerce run`: a script of the user's own. It runs under plain lua5.4 and luajit as well; here
--- it finds `commerce` in scope, sees the progress of its syncs, and Ctrl-C stops it cleanly.
+-- `commerce run`: runs a user's script. Scripts run under plain lua5.4 and luajit as well; here
+-- they find `commerce` in scope, their syncs print progress, and Ctrl-C stops them cleanly.
 
 local compat = require "commerce.base.compat"
 local commerce = require "commerce"
+local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
-local output = require "commerce.cli.kit.output"
 local progress = require "commerce.cli.kit.progress"
 local runtime = require "commerce.runtime"
 local sync = require "commerce.sync"
 
-local command = {}
-
 local HELP = { ["--help"] = true, ["-h"] = true }
 
-local help -- a function that gives it
+local help -- a function that returns the help text
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local run = parser:command("run", "Run a Lua script of your own, with `commerce` in scope and "
-    .. "its arguments in `arg` and `...`. Exit status: 0 if it ends, 1 if it raises an error.")
-  run:argument("script", "The file."):argname "SCRIPT.lua"
-  run:argument("arguments", "Its arguments."):args "*":argname "ARG"
-  run:handle_options(false) -- they are the script's
+local function arguments(sub)
+  sub:argument("script", "The file."):argname "SCRIPT.lua"
+  sub:argument("arguments", "The script's arguments."):args "*":argname "ARG"
+  sub:handle_options(false) -- options belong to the script
   function help()
-    return run:get_help()
+    return sub:get_help()
   end
 end
 
--- Bars are for one sync at a time; several at once tell whose line it is.
-local function tell()
+-- Bars are for one sync at a time; lines of several syncs at once are labelled.
+local function reader()
   if not runtime.is_step() then
     return progress.choose(false)
   end
@@ -41,42 +35,47 @@ local function tell()
   end
 end
 
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
+local function load_script(path)
+  local chunk, message = loadfile(path)
+  if chunk then
+    return chunk
+  end
+  local file = io.open(path)
+  if not file then
+    errors.throw("usage", message)
+  end
+  file:close()
+  errors.throw("script", message .. (message:find("near 'until'", 1, true)
+    and "; until is a keyword of Lua: write before = … instead" or ""))
+end
+
+local function run(_, args)
   if HELP[args.script] then
-    output.line(help())
-    return 0
+    console.line(help())
+    return
   end
-  local chunk, message = loadfile(args.script)
-  if not chunk then
-    local found = io.open(args.script)
-    if found then
-      found:close()
-      return errors.fail("script", message .. (message:find("near 'until'", 1, true)
-        and "; until is a word of Lua's own: write before = … instead" or ""))
-    end
-    return errors.fail("usage", message)
-  end
+  local chunk = load_script(args.script)
   _G.commerce = commerce -- luacheck: ignore 122
   _G.arg = { [0] = args.script } -- luacheck: ignore 122
   for i, argument in ipairs(args.arguments) do
     _G.arg[i] = argument
   end
-  sync.progress = tell
+  sync.progress = reader
   local ok, raised = errors.try(chunk, compat.unpack(args.arguments))
-  if ok then
-    local forgotten = files.forgotten()
-    if forgotten then
-      return errors.fail("script", forgotten)
-    end
-    return 0
+  if not ok then
+    errors.throw("script", tostring(raised),
+      { cause = errors.is_failure(raised) and raised or nil })
   end
-  local details = type(raised) == "table" and raised.kind and raised or nil
-  return errors.fail("script", tostring(raised), { cause = details })
+  local forgotten = files.forgotten()
+  if forgotten then
+    errors.throw("script", forgotten)
+  end
 end
 
-return command
+---@type commerce.cli.Command
+return {
+  name = "run",
+  help = "Run a Lua script of your own, with `commerce` in scope and its arguments in `arg` and "
+    .. "`...`. Exit status: 0 if it ends, 1 if it raises an error.",
+  arguments = arguments, run = run, stops_cleanly = true,
+}

@@ -1,26 +1,24 @@
--- `commerce settings`: what is synced when, in which order, and how far back.
+-- `commerce settings`: which data types are synced, when, in which order, and how far back.
 
-local actions = require "commerce.cli.kit.actions"
-local common = require "commerce.cli.kit.common"
+local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
-local find = require "commerce.cli.kit.find"
 local format = require "commerce.cli.kit.format"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
+local lookup = require "commerce.cli.kit.lookup"
+local options = require "commerce.cli.kit.options"
 local settings = require "commerce.account.settings"
-local terminal = require "commerce.cli.kit.terminal"
+
+local must = errors.must
 
 local SCHEDULES = { none = 0, hourly = 1, daily = 24, weekly = 168, monthly = 720 }
 local NAMES = { [0] = "never again", [1] = "hourly", [24] = "daily", [168] = "weekly",
   [720] = "monthly" }
 
--- Whose settings are meant, and what that is called.
-local function whose_of(app, args)
+-- The company or integration whose settings the arguments mean; without either: all.
+local function owner_of(app, args)
   if args.company and args.integration then
-    return errors.fail("usage", "--company or --integration, not both")
+    errors.throw("usage", "--company or --integration, not both")
   elseif args.company then
-    local company, message, details = find.company(app, args.company)
-    return company and { company = company.id }, message, details
+    return { company = lookup.company(app, args.company).id }
   end
   return { integration = args.integration }
 end
@@ -34,41 +32,27 @@ local function reach(entry)
   return "everything"
 end
 
-local function print_settings(list, as_json)
+local function show(app, args)
   local rows = {}
-  for i, entry in ipairs(list) do
-    if as_json then
-      output.line(json.encode { type = entry.type, fetchOnFirstLink = entry.fetch_on_first_link,
+  for i, entry in ipairs(must(settings.get(app.store, owner_of(app, args)))) do
+    if args.json then
+      console.json { type = entry.type, fetchOnFirstLink = entry.fetch_on_first_link,
         syncSchedule = entry.sync_schedule, syncOrder = entry.sync_order,
-        syncFromUtc = entry.sync_from_utc, syncFromWindow = entry.sync_from_window })
+        syncFromUtc = entry.sync_from_utc, syncFromWindow = entry.sync_from_window }
     end
     rows[i] = { entry.type, entry.fetch_on_first_link and "yes" or "no",
       NAMES[entry.sync_schedule] or ("every %d hours"):format(entry.sync_schedule),
       tostring(entry.sync_order), reach(entry) }
   end
-  if not as_json then
-    output.line(format.table({ "type", "at first link", "then", "order", "how far back" }, rows,
-      terminal.width()))
+  if not args.json then
+    format.print({ "type", "at first link", "then", "order", "how far back" }, rows)
   end
-  return 0
-end
-
-local function show_settings(app, args)
-  local whose, message, details = whose_of(app, args)
-  local list
-  if whose then
-    list, message, details = settings.get(app.store, whose)
-  end
-  if not list then
-    return nil, message, details
-  end
-  return print_settings(list, args.json)
 end
 
 local function number_of(option, text, words)
   local number = words and words[text] or tonumber(text)
   if not number then
-    return errors.fail("usage", ("%s: a number expected, got '%s'"):format(option, text))
+    errors.throw("usage", ("%s: expected a number, got '%s'"):format(option, text))
   end
   return number
 end
@@ -85,78 +69,63 @@ local function fields_of(args)
     { "window", "sync_from_window", ALL } } do
     local text = args[option[1]]
     if text then
-      local number, message, details = number_of("--" .. option[1], text, option[3])
-      if not number then
-        return nil, message, details
-      end
-      fields[option[2]] = number
+      fields[option[2]] = number_of("--" .. option[1], text, option[3])
     end
   end
   if next(fields) == nil then
-    return errors.fail("usage", "nothing to set: name --first-link, --schedule, --order, --from or "
+    errors.throw("usage", "nothing to set: give --first-link, --schedule, --order, --from or "
       .. "--window")
   end
   return fields
 end
 
-local function changed_settings(change)
-  return function(app, args)
-    local whose, message, details = whose_of(app, args)
-    local ok
-    if whose then
-      ok, message, details = change(app, args, whose)
-    end
-    if not ok then
-      return nil, message, details
-    end
-    return show_settings(app, args)
-  end
+local function set(app, args)
+  local owner = owner_of(app, args)
+  must(settings.set(app.store, owner, options.names(args.type), fields_of(args)))
+  show(app, args)
 end
 
-local function whose_options(sub)
-  sub:option("--company", "Of this company."):argname "COMPANY"
-  sub:option("--integration", "Of stripe (live) or stripe-test (default: of all)."):argname "I"
-    :choices { "stripe", "stripe-test" }
-  sub:flag("--json", "One JSON object a data type.")
-  common.store_options(sub)
+local function reset(app, args)
+  must(settings.reset(app.store, owner_of(app, args), options.names(args.type)))
+  show(app, args)
 end
 
-local function type_option(sub)
-  sub:option("--type", "Data types, separated by commas (default: all)."):argname "T":count "*"
+local function owner_options(sub)
+  sub:option("--company", "Settings of this company."):argname "COMPANY"
+  sub:option("--integration", "Settings of stripe (live) or stripe-test (default: of both).")
+    :argname "I":choices { "stripe", "stripe-test" }
 end
 
-local ACTIONS = {
-  { name = "show", help = "What applies.", define = whose_options,
-    run = common.with_app(show_settings, { create = true }) },
-  { name = "set", help = "Set something; the rest stays as it is.",
-    define = function(sub)
-      sub:option("--first-link", "Read it as soon as an account is linked: yes or no.")
-        :choices { "yes", "no" }
-      sub:option("--schedule", "Hours from one sync to the next, or hourly, daily, weekly, "
-        .. "monthly, none."):argname "HOURS"
-      sub:option("--order", "Lower numbers are read first."):argname "N"
-      sub:option("--from", "Only what was created from this day on: YYYY-MM-DD."):argname "DATE"
-      sub:option("--window", "Only what was created so many months before the connection was, and "
-        .. "later; all for everything."):argname "MONTHS"
-      type_option(sub)
-      whose_options(sub)
-    end,
-    run = common.with_app(changed_settings(function(app, args, whose)
-      local fields, message, details = fields_of(args)
-      if not fields then
-        return nil, message, details
-      end
-      return settings.set(app.store, whose, common.names(args.type), fields)
-    end), { create = true }) },
-  { name = "reset", help = "Take back what is set here: what is set above applies again.",
-    define = function(sub)
-      type_option(sub)
-      whose_options(sub)
-    end,
-    run = common.with_app(changed_settings(function(app, args, whose)
-      return settings.reset(app.store, whose, common.names(args.type))
-    end), { create = true }) },
+local function set_arguments(sub)
+  sub:option("--first-link", "Whether a type is read as soon as an account is linked: yes or no.")
+    :choices { "yes", "no" }
+  sub:option("--schedule", "Hours between two syncs, or hourly, daily, weekly, monthly, none.")
+    :argname "HOURS"
+  sub:option("--order", "Types with lower numbers are read first."):argname "N"
+  sub:option("--from", "Only objects created on this day or later: YYYY-MM-DD."):argname "DATE"
+  sub:option("--window", "Only objects created at most so many months before the connection; all "
+    .. "for everything."):argname "MONTHS"
+  options.types(sub, "all")
+  owner_options(sub)
+end
+
+local JSON = "One JSON object per data type."
+
+---@type commerce.cli.Command
+return {
+  name = "settings",
+  help = "When each data type is synced, and how far back: for all, for an integration, for a "
+    .. "company. The most specific setting applies.",
+  actions = {
+    { name = "show", help = "Show the settings that apply.", arguments = owner_options,
+      json = JSON, store = "create", run = show },
+    { name = "set", help = "Change settings; those not named stay as they are.",
+      arguments = set_arguments, json = JSON, store = "create", run = set },
+    { name = "reset", help = "Remove settings at this level: those of the level above apply again.",
+      arguments = function(sub)
+        options.types(sub, "all")
+        owner_options(sub)
+      end,
+      json = JSON, store = "create", run = reset },
+  },
 }
-
-return actions.command("settings", "What is synced when, and how far back: for all, for an "
-  .. "integration, for a company; what is nearer counts.", ACTIONS)

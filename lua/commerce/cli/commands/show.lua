@@ -1,22 +1,20 @@
--- `commerce show TYPE`: read records from the store.
+-- `commerce show TYPE`: prints stored records.
 
-local common = require "commerce.cli.kit.common"
+local console = require "commerce.cli.kit.console"
 local csv = require "commerce.base.csv"
-local find = require "commerce.cli.kit.find"
-local format = require "commerce.cli.kit.format"
-local model = require "commerce.model"
 local errors = require "commerce.base.errors"
-local names = require "commerce.store.sql.columns"
-local output = require "commerce.cli.kit.output"
-local terminal = require "commerce.cli.kit.terminal"
+local format = require "commerce.cli.kit.format"
+local lookup = require "commerce.cli.kit.lookup"
+local model = require "commerce.model"
+local options = require "commerce.cli.kit.options"
+local stored = require "commerce.store.sql.columns"
 
-local command = {}
+local must = errors.must
 
-local STDERR = 2
-local TABLE_LIMIT = 20 -- records in a table if nothing else is asked for: a screenful
+local TABLE_LIMIT = 20 -- records in a table without --limit: a screenful
 
--- The columns of a table, most telling first, as { heading, field }; the other formats have them
--- all.
+-- The columns of a table, most important first, as { heading, field }; the other formats have all
+-- columns.
 local CREATED = { "created", "createdDate" }
 local TABLE_COLUMNS = {
   company_info = { { "account", "commercePlatformRef" }, { "name", "companyName" },
@@ -36,12 +34,12 @@ local TABLE_COLUMNS = {
     { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" } },
 }
 
--- The columns of a type that has no list of its own: everything but what is empty anyway.
+-- The columns of a type without a list of its own: all but the deletion mark.
 local function table_columns(data_type)
   local columns = TABLE_COLUMNS[data_type.name]
   if not columns then
     columns = {}
-    for _, column in ipairs(names.of(data_type)) do
+    for _, column in ipairs(stored.of(data_type)) do
       if column.field ~= "metadata.isDeleted" then
         columns[#columns + 1] = { column.name, column.field }
       end
@@ -50,29 +48,9 @@ local function table_columns(data_type)
   return columns
 end
 
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local types = {}
-  for i, data_type in ipairs(model.types()) do
-    types[i] = data_type.name
-  end
-  local show = parser:command("show", "Show stored records, newest first.")
-  show:argument("type", "Data type: " .. table.concat(types, ", ")
-    .. ", or one that a script defined.")
-  show:option("--query", "Codat's query language, such as 'status=Paid&&amount>100'."):argname "Q"
-  show:option("--order-by", "A field; '-field' for descending."):argname "F"
-  show:option("--limit", "At most so many records (default: 20 in a table, else all).")
-    :argname "N"
-  show:option("--format", "How: table, json, jsonl or csv."):default "table"
-    :choices { "table", "json", "jsonl", "csv" }
-  show:option("--connection", "Only this connection's records."):argname "ID"
-  common.store_options(show)
-end
-
 local function columns_of(data_type)
   local paths = {}
-  for i, column in ipairs(names.of(data_type)) do
+  for i, column in ipairs(stored.of(data_type)) do
     paths[i] = column.field
   end
   return paths
@@ -93,83 +71,88 @@ function writers.table(data_type, next_record, limit, mode)
     rows[#rows + 1] = row
   end
   if #rows == 0 then
-    output.line(("no %s in %s mode"):format(data_type.name, mode))
+    console.line(("no %s in %s mode"):format(data_type.name, mode))
     return
   end
-  output.line(format.table(headings, rows, terminal.width()))
-  output.line(#rows == limit and ("(%s mode; the first %d, --limit shows more)"):format(mode, limit)
+  format.print(headings, rows)
+  console.line(#rows == limit
+    and ("(%s mode; the first %d; --limit shows more)"):format(mode, limit)
     or ("(%s mode)"):format(mode))
 end
 
 function writers.json(_, next_text)
   local first = true
-  output.write("[")
+  console.write("[")
   for text in next_text do
-    output.write(first and "\n" or ",\n", text)
+    console.write(first and "\n" or ",\n", text)
     first = false
   end
-  output.write(first and "]\n" or "\n]\n")
+  console.write(first and "]\n" or "\n]\n")
 end
 
 function writers.jsonl(_, next_text)
   for text in next_text do
-    output.write(text, "\n")
+    console.write(text, "\n")
   end
 end
 
 function writers.csv(data_type, next_record)
   local paths, headings = columns_of(data_type), {}
-  for i, column in ipairs(names.of(data_type)) do
+  for i, column in ipairs(stored.of(data_type)) do
     headings[i] = column.name
   end
-  output.write(csv.line(headings, #headings))
+  console.write(csv.line(headings, #headings))
   for record in next_record do
     local values = {}
     for i, path in ipairs(paths) do
       values[i] = csv.at(record, path)
     end
-    output.write(csv.line(values, #paths))
+    console.write(csv.line(values, #paths))
   end
 end
 
-local RAW = { json = true, jsonl = true } -- what is stored is shown as it is, digit by digit
+local RAW = { json = true, jsonl = true } -- the stored bytes are printed, digit by digit
 
-local function show(app, args)
-  local data_type, connection
-  local mode, message, details = app:mode()
-  if mode then
-    data_type, message, details = app.store:find_type(args.type)
-  end
-  if not data_type then
-    return nil, message, details or select(3, errors.fail("usage", message))
-  elseif args.connection then
-    connection, message, details = find.connection(app, args.connection)
-    if not connection then
-      return nil, message, details
-    end
-  end
+local function type_named(store, name)
+  local data_type, message = must(store:find_type(name))
+  return data_type or errors.throw("usage", message)
+end
+
+local function run(app, args)
+  local mode, data_type = must(app:mode()), type_named(app.store, args.type)
   local next_record = app:records(data_type.name, { query = args.query, orderBy = args.order_by,
-    limit = args.limit, connection_id = connection and connection.id, raw = RAW[args.format] })
-  if args.format ~= "table" and terminal.is_terminal(STDERR) then
-    -- the records are the output and nothing else; who reads along is told the mode beside it
-    io.stderr:write("commerce: ", mode, " mode\n")
+    limit = args.limit, raw = RAW[args.format],
+    connection_id = args.connection and lookup.connection(app, args.connection).id })
+  if args.format ~= "table" and console.is_terminal(console.STDERR) then
+    -- standard output contains records only; a person sees the mode beside them
+    console.note(("commerce: %s mode"):format(mode))
   end
   writers[args.format](data_type, next_record, args.limit, mode)
-  return 0
 end
 
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  local ok, wrong, why = common.check_limit(args)
-  if not ok then
-    return nil, wrong, why
+local function arguments(sub)
+  local names = {}
+  for i, data_type in ipairs(model.types()) do
+    names[i] = data_type.name
   end
-  args.limit = args.limit or args.format == "table" and TABLE_LIMIT or nil
-  return common.with_app(show)(args)
+  sub:argument("type", "Data type: " .. table.concat(names, ", ")
+    .. ", or a type that a script defined.")
+  sub:option("--query", "Codat's query language, such as 'status=Paid&&amount>100'."):argname "Q"
+  sub:option("--order-by", "A field; '-field' for descending."):argname "F"
+  sub:option("--limit", "The maximum number of records (default: 20 in a table, else all).")
+    :argname "N"
+  sub:option("--format", "table, json, jsonl or csv."):default "table"
+    :choices { "table", "json", "jsonl", "csv" }
+  sub:option("--connection", "Only this connection's records."):argname "ID"
 end
 
-return command
+local function check(args)
+  options.check_limit(args)
+  args.limit = args.limit or args.format == "table" and TABLE_LIMIT or nil
+end
+
+---@type commerce.cli.Command
+return {
+  name = "show", help = "Show stored records, newest first.",
+  arguments = arguments, store = "existing", check = check, run = run,
+}

@@ -1,29 +1,20 @@
--- `commerce verify`: does what is stored agree with Stripe?
+-- `commerce verify`: compares the stored records with Stripe.
 
-local common = require "commerce.cli.kit.common"
-local connect = require "commerce.cli.kit.connect"
+local console = require "commerce.cli.kit.console"
+local environment = require "commerce.cli.kit.environment"
+local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
+local lookup = require "commerce.cli.kit.lookup"
+local options = require "commerce.cli.kit.options"
 local progress = require "commerce.cli.kit.progress"
 local report = require "commerce.verify.report"
-local terminal = require "commerce.cli.kit.terminal"
 
-local command = {}
-
---- Declare the command's arguments.
----@param parser table argparse
-function command.define(parser)
-  local verify = parser:command("verify", "Compare what is stored with Stripe: the balance, "
-    .. "payouts, and every type's records. Exit status 1 if anything does not agree.")
-  verify:flag("--deep", "Compare every record in full, not only its id and money.")
-  verify:option("--type", "Data types, separated by commas (default: those that were synced).")
-    :argname "T":count "*"
-  verify:flag("--mark-deleted", "Mark as deleted the records that Stripe no longer has.")
-  verify:option("--connection", "This connection, with the key that is kept if none is given.")
+local function arguments(sub)
+  sub:flag("--deep", "Compare every record completely, not only its id and amounts.")
+  options.types(sub, "those that were synced")
+  sub:flag("--mark-deleted", "Mark the records that Stripe no longer has as deleted.")
+  sub:option("--connection", "This connection, with the key in the environment or the stored key.")
     :argname "ID"
-  verify:flag("--json", "One JSON object a line: checks, then the result.")
-  common.store_options(verify)
 end
 
 -- The commands that a report prints must reach the store that was named.
@@ -37,70 +28,61 @@ local function name_store(checks, url)
   end
 end
 
-local function print_json(facts)
-  for _, check in ipairs(facts.checks) do
+local function print_json(result)
+  for _, check in ipairs(result.checks) do
     local line = { event = "check" }
     for name, value in pairs(check) do
       line[name] = value
     end
     -- an empty list would look like an empty object
     line.differences = #check.differences > 0 and check.differences or nil
-    output.line(json.encode(line))
+    console.json(line)
   end
-  output.line(json.encode { event = "end", agrees = facts.agrees, connection = facts.connection,
-    account = facts.account, mode = facts.mode, deep = facts.deep, requests = facts.requests,
-    seconds = facts.seconds })
+  console.json { event = "end", agrees = result.agrees, connection = result.connection,
+    account = result.account, mode = result.mode, deep = result.deep, requests = result.requests,
+    seconds = result.seconds }
 end
 
-local function print_table(facts)
+local function print_table(result)
   local rows = {}
-  output.line(("%s mode, account %s"):format(facts.mode, facts.account))
-  for i, check in ipairs(facts.checks) do
+  console.line(("%s mode, account %s"):format(result.mode, result.account))
+  for i, check in ipairs(result.checks) do
     rows[i] = { check.check, report.subject(check), check.expected or "-", check.found or "-",
       report.result(check) }
   end
-  output.line(format.table({ "check", "of", "Stripe", "stored", "result" }, rows,
-    terminal.width()))
-  for _, check in ipairs(facts.checks) do
+  format.print({ "check", "of", "Stripe", "stored", "result" }, rows)
+  for _, check in ipairs(result.checks) do
     for _, line in ipairs(report.details(check)) do
-      output.line(line)
+      console.line(line)
     end
   end
-  output.line(report.summary(facts))
+  console.line(report.summary(result))
 end
 
---- Run it.
----@param args table parsed arguments
----@return integer? status nil on failure
----@return string? message
----@return commerce.Details? details
-function command.run(args)
-  local app, message, details = common.open_existing(args)
-  if not app then
-    return nil, message, details
-  end
-  local shop, facts
-  shop, message, details = connect.one(app, args.connection)
-  if shop then
-    local tell = progress.counter()
-    facts, message, details = shop:verify { deep = args.deep, types = common.names(args.type),
-      mark_deleted = args.mark_deleted, progress = tell }
-    tell { event = "end" }
-    shop:close()
-  end
-  app:close()
-  if not facts then
-    return nil, message, details
-  end
+local function run(app, args)
+  local shop = environment.open(app, args.connection and lookup.connection(app, args.connection))
+  local counter = progress.counter()
+  local result, message, details = shop:verify { deep = args.deep,
+    types = options.names(args.type), mark_deleted = args.mark_deleted, progress = counter }
+  counter { event = "end" }
+  shop:close()
+  errors.must(result, message, details)
   if args.store then
-    name_store(facts.checks, args.store)
+    name_store(result.checks, args.store)
   end
   if args.json then
-    print_json(facts)
+    print_json(result)
   else
-    print_table(facts)
+    print_table(result)
   end
-  return facts.agrees and 0 or 1
+  return result.agrees and 0 or 1
 end
 
-return command
+---@type commerce.cli.Command
+return {
+  name = "verify",
+  help = "Compare the stored records with Stripe: the balance, payouts, and the records of every "
+    .. "type. Exit status 1 if anything differs.",
+  arguments = arguments, json = "One JSON object per line: checks, then the result.",
+  store = "existing", run = run,
+}

@@ -1,17 +1,17 @@
--- `commerce webhooks`: who is told of what happens, and what they have been told.
+-- `commerce webhooks`: the consumers of webhooks and the messages that were sent to them.
 
-local actions = require "commerce.cli.kit.actions"
-local common = require "commerce.cli.kit.common"
-local confirm = require "commerce.cli.kit.confirm"
+local console = require "commerce.cli.kit.console"
 local consumers = require "commerce.webhooks.consumers"
+local deletion = require "commerce.cli.kit.deletion"
 local errors = require "commerce.base.errors"
-local find = require "commerce.cli.kit.find"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
+local lookup = require "commerce.cli.kit.lookup"
+local options = require "commerce.cli.kit.options"
 local payload = require "commerce.webhooks.payload"
-local terminal = require "commerce.cli.kit.terminal"
 local time = require "commerce.base.time"
+
+local must = errors.must
 
 -- ---------------------------------------------------------------- consumers
 
@@ -19,7 +19,7 @@ local function state_of(row)
   return row.disabled and "disabled" or row.failing_since and "failing" or "enabled"
 end
 
-local function facts_of(row, queue)
+local function view_of(row, queue)
   return { id = row.id, url = row.url, disabled = row.disabled, state = state_of(row),
     eventTypes = json.array(row.event_types), companyTags = json.array(row.company_tags),
     created = row.created, failingSince = time.format(row.failing_since),
@@ -34,110 +34,75 @@ end
 local function print_table(list)
   local rows = {}
   for i, each in ipairs(list) do
-    rows[i] = { find.short(each.id), each.url, words(each.eventTypes, "all"),
+    rows[i] = { lookup.short(each.id), each.url, words(each.eventTypes, "all"),
       words(each.companyTags, "all"), each.state, each.waiting, each.failed }
   end
-  output.line(format.table({ "id", "url", "events", "tags", "state", "waiting", "failed" }, rows,
-    terminal.width()))
+  format.print({ "id", "url", "events", "tags", "state", "waiting", "failed" }, rows)
   for _, each in ipairs(list) do
     if each.failingSince then
-      output.line(("%s: nothing has reached it since %s%s"):format(find.short(each.id),
+      console.line(("%s: could not be reached since %s%s"):format(lookup.short(each.id),
         format.minutes(each.failingSince), each.disabled
-          and "; `commerce webhooks enable` sends to it again" or ""))
+          and "; `commerce webhooks enable` enables it again" or ""))
     end
   end
 end
 
-local function list_consumers(app, args)
-  local rows, message, details = app.store:webhook_consumers()
-  local queues
-  if rows then
-    queues, message, details = app.store:webhook_queues()
-  end
-  if not queues then
-    return nil, message, details
-  end
-  local list = {}
-  for i, row in ipairs(rows) do
-    list[i] = facts_of(row, queues[row.id])
+local function list(app, args)
+  local queues, views = must(app.store:webhook_queues()), {}
+  for i, row in ipairs(must(app.store:webhook_consumers())) do
+    views[i] = view_of(row, queues[row.id])
     if args.json then
-      output.line(json.encode(list[i]))
+      console.json(views[i])
     end
   end
-  if not args.json and #list == 0 then
-    output.line "nobody is told anything yet: `commerce webhooks add URL`"
+  if not args.json and #views == 0 then
+    console.line "no webhook consumers yet: `commerce webhooks add URL` adds one"
   elseif not args.json then
-    print_table(list)
+    print_table(views)
   end
-  return 0
 end
 
--- The one place where a secret is printed: it was made a moment ago, for whoever asked for it.
+-- The only place that prints a secret: it was created a moment ago for the person who asked.
 local function print_secret(id, secret, args)
   if args.json then
-    output.line(json.encode { id = id, secret = secret })
-    return 0
+    console.json { id = id, secret = secret }
+    return
   end
-  io.stderr:write("this secret is shown once; the consumer checks the header webhook-signature "
-    .. "with it\n")
-  output.line(secret)
-  return 0
+  console.note "this secret is shown once; the consumer checks the header webhook-signature with it"
+  console.line(secret)
 end
 
 local function add(app, args)
-  local row, secret, details = consumers.add(app.store, { url = args.url,
-    event_types = common.names(args.event), company_tags = args.tag })
-  if not row then
-    return nil, secret, details
-  end
+  local row, secret = must(consumers.add(app.store, { url = args.url,
+    event_types = options.names(args.event), company_tags = args.tag }))
   if not args.json then
-    output.line("consumer " .. row.id)
+    console.line("consumer " .. row.id)
   end
-  return print_secret(row.id, secret, args)
+  print_secret(row.id, secret, args)
 end
 
-local function on_consumer(work)
-  return find.with(find.consumer, "consumer", work)
+local function renew_secret(app, args)
+  local row = lookup.consumer(app, args.consumer)
+  print_secret(row.id, must(consumers.renew_secret(app.store, row.id)), args)
 end
 
-local function exchange(row, args, app)
-  local secret, message, details = consumers.renew_secret(app.store, row.id)
-  if not secret then
-    return nil, message, details
-  end
-  return print_secret(row.id, secret, args)
-end
-
-local function delete(row, args, app)
-  local ok, message, details = confirm.ask(args, ("Delete the webhook consumer %s with what waits "
-    .. "for it?"):format(row.url))
-  if ok then
-    ok, message, details = consumers.remove(app.store, row.id)
-  end
-  if ok == nil then
-    return nil, message, details
-  end
-  output.line(args.json and json.encode { id = row.id, deleted = true } or "deleted " .. row.id)
-  return 0
+local function delete(app, args)
+  local row = lookup.consumer(app, args.consumer)
+  deletion.confirm(args, ("Delete the webhook consumer %s with its waiting messages?")
+    :format(row.url))
+  must(consumers.remove(app.store, row.id))
+  console.line(args.json and json.encode { id = row.id, deleted = true } or "deleted " .. row.id)
 end
 
 local function switch(disabled)
-  return on_consumer(function(row, args, app)
-    local ok, message, details = app.store:disable_webhook_consumer(row.id, disabled)
-    if ok == nil then
-      return nil, message, details
-    end
+  return function(app, args)
+    local row = lookup.consumer(app, args.consumer)
+    must(app.store:disable_webhook_consumer(row.id, disabled))
     row.disabled, row.failing_since = disabled, nil
-    local queues
-    queues, message, details = app.store:webhook_queues()
-    if not queues then
-      return nil, message, details
-    end
-    local all = facts_of(row, queues[row.id])
-    output.line(args.json and json.encode(all) or ("%s is %s; %d waiting"):format(row.id,
-      all.state, all.waiting))
-    return 0
-  end)
+    local view = view_of(row, must(app.store:webhook_queues())[row.id])
+    console.line(args.json and json.encode(view)
+      or ("%s is %s; %d waiting"):format(row.id, view.state, view.waiting))
+  end
 end
 
 -- ---------------------------------------------------------------- messages
@@ -155,196 +120,168 @@ local function message_of(row)
     nextAttempt = row.status == "waiting" and time.format(row.due) or nil }
 end
 
-local function list_messages(consumer, args, app)
-  local ok, message, details = common.check_limit(args)
-  local rows
-  if ok then
-    rows, message, details = app.store:webhook_messages(consumer.id,
-      { status = args.status, limit = args.limit })
-  end
-  if not rows then
-    return nil, message, details
-  end
-  local cells, trouble = {}, {}
-  for i, row in ipairs(rows) do
-    local all = message_of(row)
-    if args.json then
-      output.line(json.encode(all))
-    end
-    cells[i] = { short(all.webhookId), all.eventType, format.minutes(all.generatedDate), all.status,
-      all.attempts }
-    if all.error then
-      trouble[#trouble + 1] = ("%s: %s%s"):format(short(all.webhookId), all.error, all.nextAttempt
-        and "; sent again " .. format.minutes(all.nextAttempt) or "")
+local function print_messages(views)
+  local cells, problems = {}, {}
+  for i, view in ipairs(views) do
+    cells[i] = { short(view.webhookId), view.eventType, format.minutes(view.generatedDate),
+      view.status, view.attempts }
+    if view.error then
+      problems[#problems + 1] = ("%s: %s%s"):format(short(view.webhookId), view.error,
+        view.nextAttempt and "; next attempt " .. format.minutes(view.nextAttempt) or "")
     end
   end
-  if not args.json and #cells == 0 then
-    output.line "no messages"
-  elseif not args.json then
-    output.line(format.table({ "message", "event", "happened", "status", "tries" }, cells,
-      terminal.width()))
-    for _, line in ipairs(trouble) do
-      output.line(line)
-    end
+  format.print({ "message", "event", "happened", "status", "attempts" }, cells)
+  for _, line in ipairs(problems) do
+    console.line(line)
   end
-  return 0
 end
 
-local MOST_MESSAGES = 100000 -- to look through for the beginning of an id
+local function list_messages(app, args)
+  local consumer, views = lookup.consumer(app, args.consumer), {}
+  for i, row in ipairs(must(app.store:webhook_messages(consumer.id,
+    { status = args.status, limit = args.limit }))) do
+    views[i] = message_of(row)
+    if args.json then
+      console.json(views[i])
+    end
+  end
+  if not args.json and #views == 0 then
+    console.line "no messages"
+  elseif not args.json then
+    print_messages(views)
+  end
+end
 
--- The event whose message is meant: by its whole id, or by the beginning of that of one that the
--- consumer was told of.
+local MOST_MESSAGES = 100000 -- searched for the beginning of an id
+
+local function refuse_message(text, why)
+  errors.throw("usage", ("--message %s: %s"):format(text, why))
+end
+
+-- The event of the message that a text names: by its complete id, or by the beginning of the id of
+-- a message to this consumer.
 local function event_named(app, consumer, text)
   local id, found = payload.event_id(text), nil
   local wanted = text:lower():gsub("~$", "")
   if id then
     return id
   elseif not wanted:find "^msg_%x%x%x%x" then
-    return errors.fail("usage", ("--message %s: expected msg_... as `commerce webhooks messages` "
-      .. "shows it"):format(text))
+    refuse_message(text, "expected msg_... as `commerce webhooks messages` shows it")
   end
-  local rows, message, details = app.store:webhook_messages(consumer.id, { limit = MOST_MESSAGES })
-  if not rows then
-    return nil, message, details
-  end
-  for _, row in ipairs(rows) do
+  for _, row in ipairs(must(app.store:webhook_messages(consumer.id, { limit = MOST_MESSAGES }))) do
     if payload.webhook_id(row.id):sub(1, #wanted) == wanted then
       if found then
-        return errors.fail("usage", ("--message %s: there are several; --json shows whole ids")
-          :format(text))
+        refuse_message(text, "several messages begin like this; --json shows complete ids")
       end
       found = row.id
     end
   end
-  if found then
-    return found
-  end
-  return errors.fail("usage", ("--message %s: the consumer was never told of it; name it by its "
-    .. "whole id"):format(text))
+  return found or refuse_message(text, "no message to this consumer begins like this; give the "
+    .. "complete id")
 end
 
--- What is to be sent again.
-local function asked(app, args, consumer)
+local function selection_of(app, args, consumer)
   if (args.message ~= nil) == (args.since ~= nil) then
-    return errors.fail("usage", "say what: --message MSG, or --since DATE for all that failed or "
-      .. "was missed from then on")
+    errors.throw("usage", "give --message MSG, or --since DATE for all messages that failed or "
+      .. "were missed from then on")
   elseif args.message then
-    local id, message, details = event_named(app, consumer, args.message)
-    if not id then
-      return nil, message, details
-    end
-    return { id = id }
+    return { id = event_named(app, consumer, args.message) }
   end
   local since, wrong = time.parse(args.since)
   if not since then
-    return errors.fail("usage", "--since: " .. wrong)
+    errors.throw("usage", "--since: " .. wrong)
   end
   return { since = time.format(since), all = args.all }
 end
 
-local function replay(row, args, app)
-  local given, message, details = asked(app, args, row)
-  local count
-  if given then
-    count, message, details = app.store:replay_webhooks(row.id, given, os.time())
+local function replay(app, args)
+  local row = lookup.consumer(app, args.consumer)
+  local selection = selection_of(app, args, row)
+  local count = must(app.store:replay_webhooks(row.id, selection, os.time()))
+  if count == 0 and selection.id then
+    errors.throw("usage", ("message %s no longer exists; messages of the last 30 days can be sent "
+      .. "again"):format(args.message))
   end
-  if not count then
-    return nil, message, details
-  elseif count == 0 and given.id then
-    return errors.fail("usage", ("there is no message %s any more; those of the last 30 days can "
-      .. "be sent again"):format(args.message))
-  end
-  output.line(args.json and json.encode { id = row.id, queued = count }
+  console.line(args.json and json.encode { id = row.id, queued = count }
     or ("%s %s sent again%s"):format(format.count(count), count == 1 and "message is"
       or "messages are", row.disabled and " once the consumer is enabled" or ""))
-  return 0
 end
 
 -- ---------------------------------------------------------------- reach
 
 local function reach(app, args)
-  local ok, message, details = true, nil, nil
   if args.addresses then
-    ok, message, details = consumers.set_reach(app.store, args.addresses)
+    must(consumers.set_reach(app.store, args.addresses))
   end
-  local name
-  if ok then
-    name, message, details = consumers.reach(app.store)
-  end
-  if not name then
-    return nil, message, details
-  end
-  output.line(args.json and json.encode { reach = name } or name)
-  return 0
+  local name = must(consumers.reach(app.store))
+  console.line(args.json and json.encode { reach = name } or name)
 end
 
--- ---------------------------------------------------------------- the command
+-- ---------------------------------------------------------------- the actions
 
-local function json_flag(sub, help)
-  sub:flag("--json", help or "As a JSON object.")
-  common.store_options(sub)
+local function consumer_argument(sub)
+  sub:argument("consumer", "Its id, the beginning of the id, or its address.")
 end
 
-local function consumer_argument(sub, help)
-  sub:argument("consumer", "Its id, the beginning of it, or its address.")
-  json_flag(sub, help)
+local function add_arguments(sub)
+  sub:argument("url", "The address that webhooks are posted to.")
+  sub:option("--event", "Only these events: read.completed, connection.connected, ... "
+    .. "(default: all)."):argname "EVENT":count "*"
+  sub:option("--tag", "Only events of companies with one of these tags, such as region:eu.")
+    :argname "NAME:VALUE":count "*"
 end
 
-local ACTIONS = {
-  { name = "list", help = "Who is told of what, and how much waits for them.",
-    define = function(sub)
-      json_flag(sub, "One JSON object a consumer.")
-    end,
-    run = common.with_app(list_consumers) },
-  { name = "add", help = "Add a consumer. Its secret is printed, once.",
-    define = function(sub)
-      sub:argument("url", "The address that webhooks are posted to.")
-      sub:option("--event", "Only these events: read.completed, connection.connected, ... "
-        .. "(default: all)."):argname "EVENT":count "*"
-      sub:option("--tag", "Only of companies with one of these tags, as region:eu.")
-        :argname "NAME:VALUE":count "*"
-      json_flag(sub)
-    end,
-    run = common.with_app(add, { create = true }) },
-  { name = "delete", help = "Delete a consumer, with what waits for it.",
-    define = function(sub)
-      confirm.option(sub)
-      consumer_argument(sub)
-    end,
-    run = on_consumer(delete) },
-  { name = "enable", help = "Send to it again, what waits first.", define = consumer_argument,
-    run = switch(false) },
-  { name = "disable", help = "Send nothing to it. What waits is kept, what happens from now on is "
-      .. "not kept for it.", define = consumer_argument, run = switch(true) },
-  { name = "messages", help = "What it has been, or is to be told, newest first.",
-    define = function(sub)
-      sub:option("--status", "Only these: waiting, delivered or failed (given up).")
-        :choices { "waiting", "delivered", "failed" }
-      sub:option("--limit", "How many at most.", "50")
-      consumer_argument(sub, "One JSON object a message.")
-    end,
-    run = on_consumer(list_messages) },
-  { name = "replay", help = "Send again what it missed (while it was disabled, or before it was "
-      .. "added) and what was given up.",
-    define = function(sub)
-      sub:option("--message", "This one, whatever became of it."):argname "MSG"
-      sub:option("--since", "All that failed or was missed from then on."):argname "DATE"
-      sub:flag("--all", "With --since: also what was delivered.")
-      consumer_argument(sub)
-    end,
-    run = on_consumer(replay) },
-  { name = "secret", help = "Exchange its secret. The new one is printed, once; the old one signs, "
-      .. "too, for a day.", define = consumer_argument, run = on_consumer(exchange) },
-  { name = "reach", help = "Which addresses webhooks may be sent to, or (with an argument) change "
-      .. "that.",
-    define = function(sub)
-      sub:argument("addresses", "public: over https alone, as it is to begin with; network: also "
-        .. "of this machine and of private networks, over http as well."):args "?"
-        :choices { "public", "network" }
-      json_flag(sub)
-    end,
-    run = common.with_app(reach, { create = true }) },
+local function messages_arguments(sub)
+  sub:option("--status", "Only messages with this status: waiting, delivered or failed (given up).")
+    :choices { "waiting", "delivered", "failed" }
+  sub:option("--limit", "The maximum number of messages.", "50")
+  consumer_argument(sub)
+end
+
+local function replay_arguments(sub)
+  sub:option("--message", "This message, whatever its status."):argname "MSG"
+  sub:option("--since", "All messages that failed or were missed from then on."):argname "DATE"
+  sub:flag("--all", "With --since: delivered messages, too.")
+  consumer_argument(sub)
+end
+
+local JSON = "As a JSON object."
+
+---@type commerce.cli.Command
+return {
+  name = "webhooks",
+  help = "Webhook consumers, and the messages that were sent to them.",
+  actions = {
+    { name = "list", help = "List the consumers, with their events and waiting messages.",
+      json = "One JSON object per consumer.", store = "existing", run = list },
+    { name = "add", help = "Add a consumer. Its secret is printed, once.",
+      arguments = add_arguments, json = JSON, store = "create", run = add },
+    { name = "delete", help = "Delete a consumer with its waiting messages.",
+      arguments = function(sub)
+        deletion.yes_option(sub)
+        consumer_argument(sub)
+      end,
+      json = JSON, store = "existing", run = delete },
+    { name = "enable", help = "Send to a consumer again; waiting messages go first.",
+      arguments = consumer_argument, json = JSON, store = "existing", run = switch(false) },
+    { name = "disable", help = "Send nothing to a consumer. Waiting messages stay; later events "
+        .. "are not queued.",
+      arguments = consumer_argument, json = JSON, store = "existing", run = switch(true) },
+    { name = "messages", help = "List a consumer's messages, newest first.",
+      arguments = messages_arguments, json = "One JSON object per message.", store = "existing",
+      check = options.check_limit, run = list_messages },
+    { name = "replay", help = "Send messages again: those that a consumer missed (while disabled, "
+        .. "or before it was added) and those that were given up.",
+      arguments = replay_arguments, json = JSON, store = "existing", run = replay },
+    { name = "secret", help = "Replace a consumer's secret. The new secret is printed, once; the "
+        .. "old one signs, too, for one day.",
+      arguments = consumer_argument, json = JSON, store = "existing", run = renew_secret },
+    { name = "reach", help = "Show or change which addresses webhooks may be sent to.",
+      arguments = function(sub)
+        sub:argument("addresses", "public (the default): only https addresses on the internet; "
+          .. "network: also this machine and private networks, and http."):args "?"
+          :choices { "public", "network" }
+      end,
+      json = JSON, store = "create", run = reach },
+  },
 }
-
-return actions.command("webhooks", "Who is told of what happens here: webhook consumers, and what "
-  .. "they have been told.", ACTIONS)

@@ -1,39 +1,52 @@
--- Deleting companies and connections with their data, after asking. Called by the commands.
+-- Deletes companies and connections with their data, after asking.
 
-local confirm = require "commerce.cli.kit.confirm"
+local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
+
+local must = errors.must
 
 local deletion = {}
 
---- Declare the options.
+--- Add the option that answers the question beforehand.
+---@param sub table an argparse command
+function deletion.yes_option(sub)
+  sub:flag("--yes", "Do not ask for confirmation.")
+end
+
+--- Add the options of deleting a company or a connection.
 ---@param sub table an argparse command
 function deletion.options(sub)
-  confirm.option(sub)
+  deletion.yes_option(sub)
   sub:flag("--keep-access", "Leave the platform's access at Stripe as it is.")
 end
 
-local function count_records(store, connections)
-  local total, known, failure, about = 0, store:types()
-  if not known then
-    return nil, failure, about
+--- Ask for confirmation. Raises unless the answer is yes. Without a terminal nobody can answer:
+--- then --yes is required.
+---@param args table parsed arguments
+---@param question string such as "Delete the company 'Shop' with its 1,234 records?"
+function deletion.confirm(args, question)
+  if args.yes then
+    return
+  elseif not console.is_terminal(console.STDIN) then
+    errors.throw("usage", question .. " Nothing was done: standard input is not a terminal, so "
+      .. "there is no way to ask; give --yes to go ahead")
   end
+  console.prompt(question .. " [y/N] ")
+  local answer = (io.stdin:read "*l" or ""):lower()
+  if answer ~= "y" and answer ~= "yes" then
+    errors.throw("cancelled", "nothing was done")
+  end
+end
+
+local function count_records(store, connections)
+  local total, types = 0, must(store:types())
   for _, connection in ipairs(connections) do
-    for _, data_type in ipairs(known) do
-      local count, message, details = store:count(data_type, connection.id)
-      if not count then
-        return nil, message, details
-      end
-      total = total + count
+    for _, data_type in ipairs(types) do
+      total = total + must(store:count(data_type, connection.id))
     end
   end
   return total
-end
-
-local function plural(count, word)
-  return ("%s %s%s"):format(format.count(count), word, count == 1 and "" or "s")
 end
 
 local function has_live(connections)
@@ -45,71 +58,45 @@ local function has_live(connections)
   return false
 end
 
-local function ask(app, args, connections, question)
-  local records, message, details = count_records(app.store, connections)
-  if not records then
-    return nil, message, details
-  end
-  return confirm.ask(args, ("%s%s with %s?"):format(
-    has_live(connections) and "This is live data. " or "", question, plural(records, "record")))
+local function confirm(app, args, connections, question)
+  deletion.confirm(args, ("%s%s with %s?"):format(
+    has_live(connections) and "This is live data. " or "", question,
+    format.plural(count_records(app.store, connections), "record")))
 end
 
--- What was asked about goes, and is said to be gone.
 local function delete(thing, args, what)
-  local ok, message, details = thing:delete { keep_access = args.keep_access }
-  if not ok then
-    return nil, message, details
-  end
+  must(thing:delete { keep_access = args.keep_access })
   if args.json then
-    output.line(json.encode { id = thing.id, deleted = true })
+    console.json { id = thing.id, deleted = true }
   else
-    output.line(what .. " is deleted")
+    console.line(what .. " is deleted")
   end
-  return 0
 end
 
---- Delete a connection.
+--- Delete a connection. Raises if nothing was deleted.
 ---@param app commerce.App
 ---@param connection commerce.Connection
 ---@param args table parsed arguments
----@return integer? status nil if nothing was done
----@return string? message
----@return commerce.Details? details
 function deletion.connection(app, connection, args)
-  local ok, message, details = ask(app, args, { connection }, ("Delete connection %s%s"):format(
-    connection.id, connection.account and " of account " .. connection.account or ""))
-  if not ok then
-    return nil, message, details
-  end
-  return delete(connection, args, "connection " .. connection.id)
+  confirm(app, args, { connection }, ("Delete connection %s%s"):format(connection.id,
+    connection.account and " of account " .. connection.account or ""))
+  delete(connection, args, "connection " .. connection.id)
 end
 
---- Delete a company. In test mode one with live connections is left alone.
+--- Delete a company. A company with live connections cannot be deleted in test mode. Raises if
+--- nothing was deleted.
 ---@param app commerce.App
 ---@param company commerce.Company
 ---@param args table parsed arguments
----@return integer? status nil if nothing was done
----@return string? message
----@return commerce.Details? details
 function deletion.company(app, company, args)
-  local mode, message, details = app:mode()
-  local connections
-  if mode then
-    connections, message, details = company:connections()
+  local connections, name = must(company:connections()), format.cell(company.name)
+  if must(app:mode()) == "test" and has_live(connections) then
+    errors.throw("usage", ("'%s' has connections in live mode, and commands work in test "
+      .. "mode now: `commerce mode live` switches"):format(name))
   end
-  if not connections then
-    return nil, message, details
-  elseif mode == "test" and has_live(connections) then
-    return errors.fail("usage", ("'%s' has connections in live mode, and commands work in test "
-      .. "mode now: `commerce mode live` switches"):format(format.cell(company.name)))
-  end
-  local ok
-  ok, message, details = ask(app, args, connections, ("Delete the company '%s' and its %s"):format(
-    format.cell(company.name), plural(#connections, "connection")))
-  if not ok then
-    return nil, message, details
-  end
-  return delete(company, args, ("the company '%s'"):format(format.cell(company.name)))
+  confirm(app, args, connections, ("Delete the company '%s' and its %s"):format(name,
+    format.plural(#connections, "connection")))
+  delete(company, args, ("the company '%s'"):format(name))
 end
 
 return deletion

@@ -1,9 +1,36 @@
--- Rows as a table. Called by the commands; requires json and terminal.
+-- Numbers, dates and tables as text for people.
 
+local console = require "commerce.cli.kit.console"
 local json = require "commerce.base.json"
-local terminal = require "commerce.cli.kit.terminal"
 
 local format = {}
+
+--- How many columns a UTF-8 text takes (one column a character).
+---@param text string
+---@return integer
+function format.width(text)
+  local _, count = text:gsub("[^\128-\191]", "")
+  return count
+end
+
+--- Cut a UTF-8 text to a width, marking the cut with "~".
+---@param text string
+---@param width integer columns
+---@return string
+function format.fit(text, width)
+  if format.width(text) <= width then
+    return text
+  end
+  local kept, count = {}, 0
+  for char in text:gmatch("[%z\1-\127\192-\255][\128-\191]*") do
+    if count == width - 1 then
+      break
+    end
+    count = count + 1
+    kept[count] = char
+  end
+  return table.concat(kept) .. "~"
+end
 
 --- A whole number with thousands separated: 12,345.
 ---@param number number
@@ -13,7 +40,15 @@ function format.count(number)
   return (text:gsub("^,", ""):gsub("^%-,", "-"))
 end
 
---- A scalar as people read it: no control characters, nothing for nil.
+--- A count with its noun: "1 record", "1,234 records".
+---@param count integer
+---@param noun string in the singular
+---@return string
+function format.plural(count, noun)
+  return ("%s %s%s"):format(format.count(count), noun, count == 1 and "" or "s")
+end
+
+--- A scalar as text without control characters; "" for nil.
 ---@param value any
 ---@return string
 function format.cell(value)
@@ -25,7 +60,7 @@ function format.cell(value)
   return (tostring(value):gsub("%c", " "))
 end
 
---- A date as people read it: to the minute. Any other value comes back as it is.
+--- A date to the minute: "2026-01-31 12:00". Returns any other value unchanged.
 ---@param value any
 ---@return any
 function format.minutes(value)
@@ -36,15 +71,15 @@ function format.minutes(value)
 end
 
 local function pad(text, width, right)
-  local space = (" "):rep(width - terminal.length(text))
+  local space = (" "):rep(width - format.width(text))
   return right and space .. text or text .. space
 end
 
 local ID_WIDTH = 28 -- columns that a Stripe id needs; ids are for copying, so they shrink last
 local DATE_WIDTH = 10 -- of "2026-01-31"; the time behind it may go
-local LEAST = 4 -- columns that a cut text still needs to say anything
+local LEAST = 4 -- columns that a cut text needs to remain readable
 
--- Take the columns that are missing from the widest texts; a number is never cut.
+-- Narrows the widest texts until the table fits; a number is never cut.
 local function shrink(widths, least, available)
   local total = 2 * (#widths - 1)
   for _, width in ipairs(widths) do
@@ -71,21 +106,21 @@ end
 local function fit(text, width)
   local day = width >= DATE_WIDTH and #text > width
     and text:match("^(%d%d%d%d%-%d%d%-%d%d) %d%d:%d%d$")
-  return day or terminal.fit(text, width)
+  return day or format.fit(text, width)
 end
 
 local function is_date(text)
   return text == "" or text:find("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d$") ~= nil
 end
 
--- How wide each column is, and to what it may shrink.
+-- Each column's width, and the width that it may shrink to.
 local function measure(headings, rows, cells)
   local widths, least, numeric = {}, {}, {}
   for i, heading in ipairs(headings) do
     local dates
-    widths[i], numeric[i], dates = terminal.length(heading), #rows > 0, #rows > 0
+    widths[i], numeric[i], dates = format.width(heading), #rows > 0, #rows > 0
     for r, row in ipairs(rows) do
-      widths[i] = math.max(widths[i], terminal.length(cells[r][i]))
+      widths[i] = math.max(widths[i], format.width(cells[r][i]))
       numeric[i] = numeric[i] and (type(row[i]) == "number" or row[i] == nil)
       dates = dates and is_date(cells[r][i])
     end
@@ -95,7 +130,7 @@ local function measure(headings, rows, cells)
   return widths, least, numeric
 end
 
---- A table that fits a width. Numbers stand right; what is too long is cut and marked with "~".
+--- A table that fits a width. Numbers are aligned right; long texts are cut and marked with "~".
 ---@param headings string[]
 ---@param rows any[][]
 ---@param width integer columns of the terminal
@@ -122,6 +157,13 @@ function format.table(headings, rows, width)
     line(row)
   end
   return table.concat(lines, "\n")
+end
+
+--- Print a table that fits the terminal. Raises if it cannot be written.
+---@param headings string[]
+---@param rows any[][]
+function format.print(headings, rows)
+  console.line(format.table(headings, rows, console.width()))
 end
 
 return format

@@ -1,29 +1,27 @@
--- A sync's progress for three kinds of reader: bars on a terminal, plain lines in a log, one JSON
--- object a line for programs. Called by cli.sync; each reader takes the events of `commerce.sync`.
+-- A run's progress and its report for three kinds of reader: bars on a terminal, plain lines in a
+-- log, one JSON object a line for programs. Each reader takes the events of `commerce.sync`.
 
+local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local format = require "commerce.cli.kit.format"
-local json = require "commerce.base.json"
-local output = require "commerce.cli.kit.output"
-local terminal = require "commerce.cli.kit.terminal"
 
 local progress = {}
 
 local BAR_WIDTH = 20
-local REDRAW = 0.1 -- seconds between two pictures of the bars
+local REDRAW = 0.1 -- seconds between two drawings of the bars
 local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
 
 --- One JSON object a line on standard output.
 ---@return fun(event: table)
 function progress.json()
   return function(event)
-    output.line(json.encode(event))
-    output.flush()
+    console.json(event)
+    console.flush()
   end
 end
 
---- Plain lines on standard error: now and then while a type is read, and when it is done.
----@param of string? stands in front of each line
+--- Plain lines on standard error: every few seconds while a type is read, and when it is done.
+---@param of string? prefix of each line
 ---@return fun(event: table)
 function progress.plain(of)
   local last, began = {}, core.now()
@@ -62,14 +60,14 @@ end
 function progress.bars()
   local states, order, drawn, last_draw = {}, {}, 0, 0
   local filled, empty = "#", "."
-  if terminal.utf8() then
+  if console.utf8() then
     filled, empty = "\226\150\136", "\226\150\145" -- full block, light shade
   end
-  local width = terminal.width()
+  local width = console.width()
   local function draw(now)
     local out = { drawn > 0 and ("\27[%dA"):format(drawn) or "" }
     for _, state in ipairs(order) do
-      out[#out + 1] = "\r\27[K" .. terminal.fit(bar_line(state, now, filled, empty), width) .. "\n"
+      out[#out + 1] = "\r\27[K" .. format.fit(bar_line(state, now, filled, empty), width) .. "\n"
     end
     drawn, last_draw = #order, now
     io.stderr:write(table.concat(out))
@@ -98,11 +96,11 @@ function progress.bars()
   end
 end
 
---- How much has been read in all: one line on a terminal, redrawn in place, now and then a line in
---- a log. An event "end" clears the line.
+--- The count of all objects read: one line on a terminal, redrawn in place; a line every few
+--- seconds in a log. An event "end" clears the line.
 ---@return fun(event: table)
 function progress.counter()
-  local on_terminal, read = terminal.is_terminal(2), {}
+  local on_terminal, read = console.is_terminal(console.STDERR), {}
   local last = core.now()
   local interval = on_terminal and REDRAW or LOG_INTERVAL
   return function(event)
@@ -125,14 +123,29 @@ function progress.counter()
   end
 end
 
---- The right one for these arguments and this terminal.
----@param as_json boolean?
+--- The reader that fits the arguments and the terminal.
+---@param as_json boolean? --json was given
 ---@return fun(event: table)
 function progress.choose(as_json)
   if as_json then
     return progress.json()
   end
-  return terminal.is_terminal(2) and progress.bars() or progress.plain()
+  return console.is_terminal(console.STDERR) and progress.bars() or progress.plain()
+end
+
+--- Print a run's report: as text, or as the event "end".
+---@param report commerce.Report
+---@param as_json boolean? --json was given
+function progress.report(report, as_json)
+  if not as_json then
+    console.line(report)
+    return
+  end
+  local event = { event = "end" }
+  for name, value in pairs(report) do
+    event[name] = value
+  end
+  progress.json()(event)
 end
 
 return progress

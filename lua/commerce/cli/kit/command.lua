@@ -1,0 +1,68 @@
+-- The one shape of a command: a table that says what it is called, what it takes and what it does.
+-- An action ("list" in `commerce companies list`) is the same shape, nested.
+
+local opener = require "commerce.cli.kit.opener"
+
+local command = {}
+
+---@class commerce.cli.Command
+---@field name string the word on the command line
+---@field help string shown by --help
+---@field arguments fun(sub: table)? declares arguments and options on an argparse command
+---@field json string? help of the flag --json; without this field the command has no such flag
+---@field store "existing"|"create"|"own"|nil the command has the option --store, and its store is
+---  opened before `run` and closed after it: "existing" fails if there is no database yet, "create"
+---  makes one; "own": the command calls `opener.with` itself; nil: it has no store
+---@field check fun(args: table)? checks the arguments before the store is opened; may complete them
+---@field run (fun(app: commerce.App?, args: table): integer?)? does the work; `app` is nil unless
+---  `store` is "existing" or "create"; returns the exit status, 0 if nothing; failures are raised
+---@field actions commerce.cli.Command[]? in place of `run`: the command's actions
+---@field stops_cleanly boolean? Ctrl-C ends the command after the page in hand is stored
+
+--- Declare a command and its actions.
+---@param parser table an argparse parser or command
+---@param entry commerce.cli.Command
+function command.declare(parser, entry)
+  local sub = parser:command(entry.name, entry.help)
+  if entry.arguments then
+    entry.arguments(sub)
+  end
+  if entry.json then
+    sub:flag("--json", entry.json)
+  end
+  if entry.store then
+    opener.option(sub)
+  end
+  if entry.actions then
+    sub:command_target "action"
+    for _, action in ipairs(entry.actions) do
+      command.declare(sub, action)
+    end
+  end
+end
+
+local function chosen(entry, args)
+  for _, action in ipairs(entry.actions or {}) do
+    if action.name == args.action then
+      return action
+    end
+  end
+  return entry
+end
+
+--- Run a command, or the action that the arguments name. Raises on failure.
+---@param entry commerce.cli.Command
+---@param args table parsed arguments
+---@return integer status exit status
+function command.run(entry, args)
+  local found = chosen(entry, args)
+  if found.check then
+    found.check(args)
+  end
+  if found.store == "existing" or found.store == "create" then
+    return opener.with(args, found.store, found.run) or 0
+  end
+  return found.run(nil, args) or 0
+end
+
+return command

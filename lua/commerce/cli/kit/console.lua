@@ -1,0 +1,90 @@
+-- Standard output, standard error and the terminal behind them. Output is checked: a full disk
+-- behind a redirection is an error, not silence. The shell is asked about the terminal, since no
+-- library that both Debian and LuaRocks carry does that for both runtimes.
+
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
+
+local console = {}
+
+--- Descriptors of the standard streams, for `console.is_terminal`.
+console.STDIN, console.STDOUT, console.STDERR = 0, 1, 2
+
+local FALLBACK_WIDTH = 80
+
+local function check(ok, message)
+  if not ok then
+    errors.throw("output", "standard output: " .. tostring(message))
+  end
+end
+
+--- Write texts to standard output. Raises if they cannot be written.
+---@param ... string
+function console.write(...)
+  check(io.stdout:write(...))
+end
+
+--- Write a line to standard output. Raises if it cannot be written.
+---@param text any
+function console.line(text)
+  console.write(tostring(text), "\n")
+end
+
+--- Write a value as one line of JSON to standard output. Raises if it cannot be written.
+---@param value table
+function console.json(value)
+  console.line(json.encode(value))
+end
+
+--- Flush standard output. Raises if that fails.
+function console.flush()
+  check(io.stdout:flush())
+end
+
+--- Write a line to standard error, for a person who reads along.
+---@param text string
+function console.note(text)
+  io.stderr:write(text, "\n")
+end
+
+--- Ask a person on standard error; the answer follows on the same line.
+---@param text string
+function console.prompt(text)
+  io.stderr:write(text)
+  io.stderr:flush()
+end
+
+local function succeeds(command)
+  local first = os.execute(command)
+  return first == true or first == 0 -- true in Lua 5.4, the status in LuaJIT
+end
+
+--- Whether a stream of this process is a terminal.
+---@param descriptor integer `console.STDIN`, `console.STDOUT` or `console.STDERR`
+---@return boolean
+function console.is_terminal(descriptor)
+  return succeeds(("test -t %d"):format(descriptor))
+end
+
+--- The terminal's width in columns; 80 if there is no terminal.
+---@return integer
+function console.width()
+  local columns = tonumber(os.getenv "COLUMNS")
+  if not columns then
+    local pipe = io.popen("stty size 2>/dev/null </dev/tty", "r")
+    if pipe then
+      columns = tonumber((pipe:read("*a") or ""):match("%d+%s+(%d+)"))
+      pipe:close()
+    end
+  end
+  return columns and columns >= 20 and columns or FALLBACK_WIDTH
+end
+
+--- Whether the terminal shows UTF-8.
+---@return boolean
+function console.utf8()
+  local locale = os.getenv "LC_ALL" or os.getenv "LC_CTYPE" or os.getenv "LANG" or ""
+  return locale:upper():find("UTF%-?8") ~= nil
+end
+
+return console

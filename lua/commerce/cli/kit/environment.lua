@@ -1,0 +1,82 @@
+-- What the environment says about Stripe: the key, the account, and so the connection to work with.
+
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local mode = require "commerce.account.mode"
+
+local must = errors.must
+
+local environment = {}
+
+--- The key in STRIPE_SECRET_KEY. Raises if its value cannot be a key.
+---@return commerce.core.Secret? key nil if the variable is not set
+function environment.key()
+  local key, message, details = core.secret_from_env "STRIPE_SECRET_KEY"
+  if message then
+    must(nil, "STRIPE_SECRET_KEY: " .. message, details)
+  end
+  return key
+end
+
+--- The mode of the key in STRIPE_SECRET_KEY, which the key's prefix states.
+---@return "test"|"live"|nil mode nil without a key, and if the key is malformed: `environment.key`
+---  reports that
+function environment.key_mode()
+  local key = core.secret_from_env "STRIPE_SECRET_KEY"
+  return key and mode.of_key(key)
+end
+
+--- Raise: the command needs a key, and there is none.
+function environment.no_key()
+  errors.throw("usage", "no key: set STRIPE_SECRET_KEY to your Stripe secret key "
+    .. "(Stripe's dashboard, Developers, API keys)")
+end
+
+-- A wrong option is a mistake of the program, except that this one comes from the environment.
+local VARIABLES = {
+  account = "STRIPE_ACCOUNT must be an account id (acct_...)",
+}
+
+--- Connect the account of a key, and of STRIPE_ACCOUNT. Raises on failure.
+---@param app commerce.App
+---@param key commerce.core.Secret
+---@param options table? further options of `app:connect`
+---@return commerce.Connection shop
+function environment.connect(app, key, options)
+  local account = os.getenv "STRIPE_ACCOUNT"
+  local all = { secret_key = key, account = account ~= "" and account or nil }
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  local ok, shop, message, details = pcall(app.connect, app, all)
+  if ok then
+    return must(shop, message, details)
+  end
+  local option, wrong = tostring(shop):match("bad option '([%w_]+)': (.*)")
+  if not VARIABLES[option] then
+    error(shop, 0)
+  end
+  errors.throw("usage", ("%s: %s"):format(VARIABLES[option], wrong))
+end
+
+--- Open one connection: with the key in the environment, else with the stored key of the connection
+--- that was named. Raises on failure.
+---@param app commerce.App
+---@param named commerce.Connection? the key in the environment must belong to it
+---@param options table? further options of `app:connect`
+---@return commerce.Connection shop
+function environment.open(app, named, options)
+  local key = environment.key()
+  if key then
+    local all = { connection = named and named.id }
+    for name, value in pairs(options or {}) do
+      all[name] = value
+    end
+    return environment.connect(app, key, all)
+  elseif named then
+    return must(named:open())
+  end
+  environment.no_key()
+end
+
+return environment

@@ -1,0 +1,68 @@
+-- What a command's failure becomes: one line with a hint on standard error, and an exit status.
+
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+
+local failure = {}
+
+local FAILED, WRONG_USAGE = 1, 2 -- exit statuses
+local SIGNALLED, SIGINT = 128, 2 -- a shell's exit status of a program that Ctrl-C ended
+
+local HINTS = {
+  auth = function(details)
+    if details.status == 401 then
+      return "set STRIPE_SECRET_KEY to a valid key (Stripe's dashboard, Developers, API keys)"
+    end
+  end,
+  transport = function()
+    return "check the network, and STRIPE_API_BASE if it is set"
+  end,
+  tls = function()
+    return "the server's certificate could not be verified; check proxies and the CA certificates"
+  end,
+}
+
+--- A failure as one line: what failed, and what to do.
+---@param message string
+---@param details commerce.Details?
+---@return string
+function failure.line(message, details)
+  local known = type(details) == "table" and details or {}
+  local hint = HINTS[known.kind]
+  local advice = known.hint or hint and hint(known)
+  local line = tostring(message):gsub("%s*\n%s*", " ")
+  -- a message may quote an argument that contains a key
+  return core.scrub(advice and line .. "; " .. advice or line)
+end
+
+--- Print a failure.
+---@param message string
+---@param details commerce.Details?
+function failure.print(message, details)
+  io.stderr:write("commerce: ", failure.line(message, details), "\n")
+end
+
+--- Print a mistake in the arguments.
+---@param message string
+---@return integer status exit status
+function failure.report_usage(message)
+  failure.print(message)
+  return WRONG_USAGE
+end
+
+--- Print what a command raised.
+---@param raised any
+---@return integer status exit status
+function failure.report(raised)
+  if errors.is_interrupt(raised) then
+    io.stderr:write("\ncommerce: interrupted; run the same command again to continue\n")
+    return SIGNALLED + (core.interrupted() or SIGINT)
+  elseif errors.is_failure(raised) then
+    failure.print(raised.message, raised)
+    return raised.kind == "usage" and WRONG_USAGE or FAILED
+  end
+  failure.print("internal error: " .. tostring(raised))
+  return FAILED
+end
+
+return failure

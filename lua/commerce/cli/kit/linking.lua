@@ -1,0 +1,96 @@
+-- The two halves of a link without a web server: print the address to send the merchant to, and
+-- take the address that the merchant's browser was sent to in the end.
+
+local console = require "commerce.cli.kit.console"
+local errors = require "commerce.base.errors"
+local failure = require "commerce.cli.kit.failure"
+local format = require "commerce.cli.kit.format"
+local json = require "commerce.base.json"
+local time = require "commerce.base.time"
+local views = require "commerce.cli.kit.views"
+
+local must = errors.must
+
+local linking = {}
+
+--- Begin a link and print its address. Raises on failure.
+---@param app commerce.App
+---@param company commerce.Company
+---@param shop commerce.Connection
+---@param args table parsed arguments: redirect_uri, json
+---@return commerce.BegunLink begun
+function linking.begin(app, company, shop, args)
+  local begun = must(app:begin_link(shop, { redirect_uri = args.redirect_uri }))
+  local expires = time.format(begun.expires)
+  if args.json then
+    console.json { event = "begin", url = begun.url, connection = shop.id,
+      integration = begun.integration.name, mode = begun.integration.mode, expires = expires }
+  else
+    console.note(("Send the merchant of %s to this address (%s, %s mode; valid until %s):"):format(
+      company.name, begun.integration.title, begun.integration.mode, format.minutes(expires)))
+    console.line(begun.url)
+  end
+  console.flush()
+  return begun
+end
+
+local function print_finished(done, args)
+  local view = views.connection(done.connection)
+  if args.json then
+    view.event, view.sharedWith = "end", json.array {}
+    for i, other in ipairs(done.shared_with) do
+      view.sharedWith[i] = { company = other.company, companyId = other.company_id,
+        connection = other.connection_id }
+    end
+    console.json(view)
+    return
+  end
+  console.line(views.connection_line(view))
+  for _, other in ipairs(done.shared_with) do
+    console.line(("%s is linked to another company, too: %s (connection %s)"):format(done.account,
+      format.cell(other.company), other.connection_id))
+  end
+  console.note(("`commerce sync --connection %s` reads its data"):format(view.id))
+end
+
+-- Mistakes in what a person pasted; they can try again, since the link is still valid.
+local AGAIN = { bad_callback = true, no_state = true, no_code = true, other_connection = true }
+
+local function pasted_line(asks)
+  if asks then
+    console.note "Paste the address that the browser was sent to in the end:"
+  end
+  return io.read "*l" or errors.throw("cancelled", "no address was given; `commerce link "
+    .. "--finish` can still finish the link", { code = "no_answer" })
+end
+
+--- Finish a link with the address that a person pastes. Raises on failure.
+---@param app commerce.App
+---@param args table parsed arguments: json
+---@param connection_id string? the connection that the address must be of
+function linking.finish(app, args, connection_id)
+  local asks = console.is_terminal(console.STDIN)
+  while true do
+    local done, message, details = app:finish_link(pasted_line(asks),
+      { connection = connection_id })
+    if done or not asks or not AGAIN[details.code] then
+      must(done, message, details).connection:close()
+      return print_finished(done, args)
+    end
+    failure.print(message, details)
+  end
+end
+
+--- Both halves, one after the other. Raises on failure.
+---@param app commerce.App
+---@param company commerce.Company
+---@param shop commerce.Connection
+---@param args table parsed arguments: redirect_uri, no_wait: print the address only; json
+function linking.walk(app, company, shop, args)
+  local begun = linking.begin(app, company, shop, args)
+  if not args.no_wait then
+    linking.finish(app, args, begun.connection_id)
+  end
+end
+
+return linking

@@ -1,0 +1,47 @@
+-- Values of options that several commands take.
+
+local errors = require "commerce.base.errors"
+
+local options = {}
+
+--- Check --limit if it was given, and turn it into a number. Raises on failure.
+---@param args table parsed arguments; changed
+function options.check_limit(args)
+  local limit = args.limit and tonumber(args.limit)
+  if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
+    errors.throw("usage", ("--limit: expected a whole number, got '%s'"):format(args.limit))
+  end
+  args.limit = limit
+end
+
+--- Check --public-url if it was given. Raises on failure.
+---@param args table parsed arguments
+function options.check_public_url(args)
+  if args.public_url and not args.public_url:find "^https?://[%w%.%-:/_~%[%]]+$" then
+    errors.throw("usage", ("--public-url %s: expected an address such as "
+      .. "https://data.example.com"):format(args.public_url))
+  end
+end
+
+--- "a,b" and repeated options as one list.
+---@param texts string[]?
+---@return string[]? names nil if the option was not given
+function options.names(texts)
+  local names = texts and #texts > 0 and {} or nil
+  for _, text in ipairs(texts or {}) do
+    for name in text:gmatch("[^,%s]+") do
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
+--- Add the option that limits a command to some data types; read it with `options.names`.
+---@param sub table an argparse command
+---@param default string the types used if the option is missing, such as "all"
+function options.types(sub, default)
+  sub:option("--type", ("Data types, separated by commas (default: %s)."):format(default))
+    :argname "T":count "*"
+end
+
+return options

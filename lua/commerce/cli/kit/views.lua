@@ -1,0 +1,102 @@
+-- Companies and connections as the commands show them: as objects for --json, and as lines.
+
+local errors = require "commerce.base.errors"
+local format = require "commerce.cli.kit.format"
+local json = require "commerce.base.json"
+local lookup = require "commerce.cli.kit.lookup"
+
+local must = errors.must
+
+local views = {}
+
+local function camel(rows, names)
+  local list = json.array {}
+  for i, row in ipairs(rows) do
+    list[i] = {}
+    for name, key in pairs(names) do
+      list[i][key] = row[name]
+    end
+  end
+  return list
+end
+
+local ERROR = { at = "at", status_code = "statusCode", status_text = "statusText",
+  message = "message", resolved = "resolved" }
+local STEP = { at = "at", status = "status", reason = "reason" }
+
+---@class commerce.cli.ConnectionView
+---@field id string
+---@field companyId string
+---@field integration string
+---@field mode "test"|"live"
+---@field account string?
+---@field name string?
+---@field status string
+---@field auth string?
+---@field scope string?
+---@field created string
+---@field linked string?
+---@field lastSync string?
+---@field errors table[]? of the whole view: { at, statusCode, statusText, message, resolved }
+---@field history table[]? of the whole view: { at, status, reason }
+
+---@class commerce.cli.CompanyView
+---@field id string
+---@field name string
+---@field description string?
+---@field tags table<string, string>?
+---@field created string
+---@field mode "test"|"live"
+---@field connections commerce.cli.ConnectionView[] those of the mode
+---@field lastSync string? the last sync of these connections
+
+--- A connection.
+---@param connection commerce.Connection
+---@param whole boolean? with its errors and its history
+---@return commerce.cli.ConnectionView
+function views.connection(connection, whole)
+  local view = { id = connection.id, companyId = connection.company_id,
+    integration = connection.integration.name, mode = connection.integration.mode,
+    account = connection.account, name = connection.name, status = connection.status,
+    auth = connection.auth, scope = connection.scope, created = connection.created,
+    linked = connection.linked, lastSync = connection.last_sync }
+  if whole then
+    view.errors = camel(must(connection:errors()), ERROR)
+    view.history = camel(must(connection:history()), STEP)
+  end
+  return view
+end
+
+--- A company with its connections of the mode that commands work in.
+---@param company commerce.Company
+---@return commerce.cli.CompanyView
+function views.company(company)
+  local mode = must(company.app:mode())
+  local connections = lookup.connections(company.app, { company_id = company.id })
+  local view = { id = company.id, name = company.name, description = company.description,
+    tags = company.tags, created = company.created, mode = mode,
+    connections = json.array {} }
+  for i, connection in ipairs(connections) do
+    view.connections[i] = views.connection(connection)
+    if not view.lastSync or (connection.last_sync or "") > view.lastSync then
+      view.lastSync = connection.last_sync
+    end
+  end
+  return view
+end
+
+local AUTHORIZED = { connect = "by Stripe Connect", key = "by its own key" }
+
+--- A connection in one line.
+---@param view commerce.cli.ConnectionView
+---@return string
+function views.connection_line(view)
+  local parts = { ("%s, %s mode"):format(view.status, view.mode), view.account or "no account yet",
+    AUTHORIZED[view.auth] and AUTHORIZED[view.auth]
+      .. (view.scope and (" (%s)"):format(view.scope) or "") or nil }
+  parts[#parts + 1] = view.lastSync and "last synced " .. format.minutes(view.lastSync)
+    or "never synced"
+  return ("connection %s: %s"):format(view.id, table.concat(parts, ", "))
+end
+
+return views
