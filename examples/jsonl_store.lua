@@ -1,12 +1,12 @@
--- A store of one's own: everything in one file of JSON Lines, its journal. Each line is one change,
--- [method, arguments], appended when the change has been made; opening the file makes them all
--- again, in memory. A line is there whole or not at all, so a page and its checkpoint are, too.
+-- A store of your own: the store in memory, with a journal in one file of JSON Lines. Each line is
+-- one write, [method, arguments], appended after it was made; opening the file makes all of them
+-- again. A line is there completely or not at all, and so are a page and its checkpoint.
 --
 --   local jsonl = dofile "examples/jsonl_store.lua"
 --   local app = assert(commerce.open { store = assert(jsonl.open "shop.jsonl") })
 --
--- One process at a time, and as much as fits into memory: for some ten thousand records. What a
--- store must have stands in commerce.store.contract; its shared cases are run against this one.
+-- For one process at a time and some ten thousand records, since all of them are in memory.
+-- commerce.store.contract lists what a store must have; its shared cases run against this one.
 
 local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
@@ -23,18 +23,18 @@ local store_mt = { __name = "jsonl_store", __index = methods }
 
 -- ---------------------------------------------------------------- the journal
 
--- What of a method's arguments is no JSON by itself: how it is written, and how it is read.
+-- Arguments that JSON cannot carry: how they are written, and how they are read.
 local WRITTEN = {
   define_type = function(data_type) return model.describe(data_type) end,
 }
 local READ = {
-  define_type = function(engine, description)
-    return engine:define_type(model.restore(description))
+  define_type = function(memory, description)
+    return memory:define_type(model.restore(description))
   end,
-  -- an exchange of secrets is written as what came of it
-  reseal = function(engine, envelopes)
+  -- the result of an exchange of secrets is written, not the function that made it
+  reseal = function(memory, envelopes)
     local at = 0
-    return engine:reseal(function()
+    return memory:reseal(function()
       at = at + 1
       return envelopes[at]
     end)
@@ -50,7 +50,7 @@ local function append(self, name, count, ...)
   if ok then
     ok, message = self.file:flush()
   end
-  if not ok then -- memory is ahead of the file now: nothing more may come of it
+  if not ok then -- memory is ahead of the file now, so the store must not be used any more
     self.broken = ("%s: %s; open it again"):format(self.path, tostring(message))
   end
   return ok
@@ -60,17 +60,17 @@ if jit then -- luacheck: ignore (LuaJIT's own)
   jit.off(append) -- luacheck: ignore (compiled, a flush that fails is done again, and "succeeds")
 end
 
-local function replay(engine, path)
+local function replay(memory, path)
   local file = io.open(path, "rb")
   for line in file and file:lines() or function() end do
     local entry = json.decode(line)
-    if entry then -- a line that is none was torn by a crash: nobody was told that it was stored
+    if entry then -- a crash tore any other line, before its write was confirmed
       local name, arguments = entry[1], entry[2]
       for i = 1, #arguments do
         arguments[i] = json.without_nulls(arguments[i])
       end
-      local again = READ[name] or engine[name]
-      again(engine, unpack(arguments, 1, 9))
+      local again = READ[name] or memory[name]
+      again(memory, unpack(arguments, 1, 9))
     end
   end
   if file then
@@ -86,17 +86,16 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function jsonl.open(path)
-  local engine = assert(store.open "sqlite::memory:")
-  replay(engine, path)
+  local memory = assert(store.open "memory:")
+  replay(memory, path)
   local file, message = io.open(path, "ab")
   if not file then
-    engine:close()
     return errors.fail("store", message)
   end
   if file:seek "end" > 0 then
     file:write "\n" -- ends a line that was torn
   end
-  return setmetatable({ engine = engine, file = file, path = path }, store_mt)
+  return setmetatable({ memory = memory, file = file, path = path }, store_mt)
 end
 
 local function fail(self)
@@ -108,17 +107,18 @@ local function reader(name)
     if self.broken then
       return fail(self)
     end
-    return self.engine[name](self.engine, ...)
+    return self.memory[name](self.memory, ...)
   end
 end
 
--- Made in memory first, which tells whether it can be made; what failed is not written.
+-- A write is made in memory first, which shows whether it can be made. A failed one changes nothing
+-- there and is not written.
 local function writer(name)
   return function(self, ...)
     if self.broken then
       return fail(self)
     end
-    local result, message, details = self.engine[name](self.engine, ...)
+    local result, message, details = self.memory[name](self.memory, ...)
     if result == nil and message ~= nil then
       return nil, message, details
     end
@@ -135,8 +135,8 @@ local function writer(name)
   end
 end
 
--- Webhooks are not sent from here: made anew with each opening, they would have other ids each
--- time. commerce.open has the store say so to who asks.
+-- This store sends no webhooks: every opening makes their messages again, with other ids.
+-- commerce.open adds methods that say that the store lacks them.
 local WITHOUT = { outbox = true }
 
 for _, part in ipairs(contract.PARTS) do
@@ -149,7 +149,7 @@ end
 
 function methods:reseal(seal)
   local envelopes = {}
-  local changed, message, details = self.engine:reseal(function(row)
+  local changed, message, details = self.memory:reseal(function(row)
     local new, why, trouble = seal(row)
     envelopes[#envelopes + 1] = new
     return new, why, trouble
@@ -165,7 +165,7 @@ function methods:close()
   if self.file then
     self.file:close()
     self.file = nil
-    self.engine:close()
+    self.memory:close()
   end
 end
 

@@ -260,9 +260,11 @@ function accounts.remove_company(self, id)
 end
 
 --- Nothing is left of a connection that was removed.
-function accounts.purge()
+function accounts.finish_removals()
   return 0
 end
+
+accounts.purge = accounts.finish_removals
 
 -- ---------------------------------------------------------------- history and errors
 

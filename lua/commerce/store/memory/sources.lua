@@ -168,7 +168,7 @@ local function listing(self, name)
   return self.db:table("listed", "", name)
 end
 
-function sources.remember(self, name, entries)
+function sources.add_listed(self, name, entries)
   local listed, added = listing(self, name), 0
   for _, entry in ipairs(entries) do
     if not listed:get(entry.id) then
@@ -179,10 +179,12 @@ function sources.remember(self, name, entries)
   return added
 end
 
-function sources.forget(self, name)
+function sources.drop_listing(self, name)
   listing(self, name):clear()
   return true
 end
+
+sources.remember, sources.forget = sources.add_listed, sources.drop_listing
 
 function sources.listed_families(self, name, child_listing, after, limit)
   return with_children(batch_of(listing(self, name), after, limit), listing(self, child_listing))
