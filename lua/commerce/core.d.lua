@@ -1,9 +1,9 @@
 ---@meta commerce.core
--- What the C module commerce.core offers, for editors and readers; never loaded.
+-- The interface of the C module commerce.core, for editors and readers; never loaded.
 --
--- Times are seconds, fractions allowed. Wrong option names, types and ranges raise. What fails at run
--- time gives nil, message, details. Nothing waits except transport:run, and nothing yields: poll()
--- gives a value, false while it is still coming, nil at the end, or nil, message, details.
+-- Times are seconds, fractions allowed. Wrong option names, types and ranges raise. Run-time failures
+-- are nil, message, failure. Nothing waits except transport:run, and nothing yields: poll() gives a
+-- value, false while it is still coming, nil at the end, or nil, message, failure.
 -- luacheck: ignore 241
 
 local core = {}
@@ -28,30 +28,30 @@ core.stripe_version = nil
 ---@field openssl string the OpenSSL linked for wiping, random numbers and signatures
 ---@field http2 boolean whether libcurl has HTTP/2
 
---- What this process runs with.
+--- Get the versions of the libraries that this process runs with.
 ---@return commerce.core.Versions
 function core.versions() end
 
---- Seconds of a clock that never goes back; only differences mean something.
+--- Read the monotonic clock, in seconds; only differences mean something.
 ---@return number
 function core.now() end
 
---- Waits; a signal such as Ctrl-C ends it early. For scripts alone: it blocks.
+--- Block for a while; a signal such as Ctrl-C ends it early. For scripts, not for OpenResty.
 ---@param seconds number 0 to 3600
 function core.sleep(seconds) end
 
---- From now on the first SIGINT or SIGTERM is only noted; a second one acts as it would have. For
---- programs that are in charge of their process alone. Holds count.
+--- Note the first SIGINT or SIGTERM from now on instead of obeying it; a second one acts as before.
+--- For programs that own their process. Holds count.
 function core.hold_interrupts() end
 
---- Ends a hold. After the last one signals act as before.
+--- End a hold. After the last one signals act as before.
 function core.release_interrupts() end
 
---- The signal that was noted since the first hold.
+--- Get the signal that was noted since the first hold.
 ---@return integer? number such as 2 for SIGINT
 function core.interrupted() end
 
---- A random UUID (version 4), in lower case.
+--- Make a random UUID (version 4), in lower case.
 ---@return string
 function core.uuid() end
 
@@ -99,23 +99,23 @@ core.Failure = nil
 ---@class commerce.core.Secret bytes that Lua can hold but not read; tostring() gives "commerce.secret(redacted)"
 local secret = {}
 
---- Copies a key to memory that is wiped on close and collection. Refused: nothing, more than 4096
---- bytes, spaces, control characters, anything outside ASCII.
+--- Copy a key to memory that is wiped on close and collection. A key must have 1 to 4096 bytes of
+--- printable ASCII without spaces.
 ---@param text string
 ---@return commerce.core.Secret?
----@return string? message never holds any of the text
+---@return string? message never repeats any of the text
 ---@return commerce.Failure? details
 function core.secret(text) end
 
---- Reads an environment variable; its value never becomes a Lua string.
+--- Read an environment variable; its value never becomes a Lua string.
 ---@param name string
 ---@return commerce.core.Secret? secret nil, alone, if the variable is unset or empty
----@return string? message if it holds what cannot be a key, such as a line end
+---@return string? message if its value cannot be a key, for example because of a line end
 ---@return commerce.Failure? details
 function core.secret_from_env(name) end
 
---- Reads a file, or standard input if the path is "-" (of a terminal, a line that it does not show);
---- what it holds never becomes a Lua string. One line end is left out. Standard input is read past
+--- Read a file, or standard input if the path is "-" (from a terminal one line, without echo). Its
+--- content never becomes a Lua string. One final line end is removed. Standard input is read past
 --- io.stdin: use one or the other.
 ---@param path string
 ---@return commerce.core.Secret?
@@ -123,37 +123,38 @@ function core.secret_from_env(name) end
 ---@return commerce.Failure? details kind "cancelled" for Ctrl-C at a terminal
 function core.secret_from_file(path) end
 
+--- Check how the secret begins.
 ---@param text string such as "sk_test_"
 ---@return boolean
 function secret:has_prefix(text) end
 
---- The key as it may be printed: "sk_test_…cdef"; without its last characters if it is shorter than
---- 20; only "…" if it is none of Stripe's forms.
+--- Get the key as it may be printed: "sk_test_…cdef"; without its last characters if it is shorter
+--- than 20; only "…" if it does not have a form of Stripe's keys.
 ---@return string
 function secret:mask() end
 
---- Wipes it. Sessions made with it have their own copy.
+--- Wipe it. Sessions made with it have their own copy.
 function secret:close() end
 
 -- ---------------------------------------------------------------- sealing and signing
 
--- The master key of all these is a secret that holds the base64 of 32 random bytes, as
--- `openssl rand -base64 32` makes it. Anything else is refused with details.code "bad_master_key".
--- It is never used itself: each use has a key derived from it (HKDF-SHA256).
+-- The master key of these functions is a secret that holds the base64 of 32 random bytes, as
+-- `openssl rand -base64 32` makes it. For any other secret they fail with code "bad_master_key". The
+-- master key itself encrypts nothing: each use has a key derived from it (HKDF-SHA256).
 
---- Seals a secret, so that it may be stored: AES-256-GCM with a random nonce. The envelope is one
+--- Seal a secret for storage: AES-256-GCM with a random nonce. The envelope is one
 --- line of ASCII and names the master key by its id.
 ---@param master commerce.core.Secret
 ---@param plain commerce.core.Secret
----@param context string whose it is, such as "connection:UUID"; 1 to 1024 bytes. It opens for no other
+---@param context string the owner, such as "connection:UUID"; 1 to 1024 bytes. Needed to open it
 ---@return string? envelope
 ---@return string? message
 ---@return commerce.Failure? details
 function core.seal(master, plain, context) end
 
---- Opens what was sealed. If it does not, details.code is "bad_envelope" (no envelope of a known
---- form), "other_key" (another master key; the message names both by their ids) or "not_authentic"
---- (changed, or sealed for another context).
+--- Open a sealed secret. On failure the code is "bad_envelope" (not an envelope of a known form),
+--- "other_key" (sealed with another master key; the message names both by their ids) or
+--- "not_authentic" (changed, or sealed for another context).
 ---@param master commerce.core.Secret
 ---@param envelope string
 ---@param context string as it was sealed
@@ -162,44 +163,44 @@ function core.seal(master, plain, context) end
 ---@return commerce.Failure? details
 function core.unseal(master, envelope, context) end
 
---- Names a master key without telling of it: 16 hexadecimal digits.
+--- Get the id of a master key, which does not reveal the key: 16 hexadecimal digits.
 ---@param master commerce.core.Secret
 ---@return string? id
 ---@return string? message
 ---@return commerce.Failure? details
 function core.key_id(master) end
 
---- Signs a text: HMAC-SHA256, in base64url, by a key derived for the purpose.
+--- Sign a text: HMAC-SHA256, in base64url, with a key derived for the purpose.
 ---@param master commerce.core.Secret
----@param purpose string what the signature is for; 1 to 64 bytes. One purpose's is none of another's
+---@param purpose string 1 to 64 bytes. A signature for one purpose is not valid for another
 ---@param text string
 ---@return string? mac 43 characters
 ---@return string? message
 ---@return commerce.Failure? details
 function core.sign(master, purpose, text) end
 
---- Whether core.sign gave this, compared in a time that does not tell where it differs.
+--- Check that core.sign made a signature, in a time that does not depend on where they differ.
 ---@param master commerce.core.Secret
 ---@param purpose string
 ---@param text string
 ---@param mac string
----@return boolean? valid nil if the master key is none
+---@return boolean? valid nil if the master key is not one
 ---@return string? message
 ---@return commerce.Failure? details
 function core.verify(master, purpose, text, mac) end
 
---- A random token that nobody guesses, in base64url. Raises if the system gives no randomness.
+--- Make a random token that cannot be guessed, in base64url. Raises if the system has no randomness.
 ---@param bytes integer 16 to 256
 ---@return string
 function core.random_id(bytes) end
 
---- SHA-256 in lower-case hexadecimal.
+--- Compute the SHA-256 of a text, in lower-case hexadecimal.
 ---@param text string|commerce.core.Secret
 ---@return string
 function core.sha256(text) end
 
---- A text fit for printing: what looks like one of Stripe's keys, a webhook secret, an OAuth code or
---- a refresh token is cut to its first characters and an ellipsis. Ends at the first '\0'.
+--- Make a text fit for printing: everything that looks like a Stripe key, a webhook secret, an OAuth
+--- code or a refresh token is cut to its first characters and an ellipsis. Ends at the first '\0'.
 ---@param text string
 ---@return string
 function core.scrub(text) end
@@ -207,22 +208,23 @@ function core.scrub(text) end
 -- ---------------------------------------------------------------- webhooks
 
 ---@class commerce.core.Webhook
----@field body string? as it came, byte for byte; none is empty
----@field header string? the Stripe-Signature header; none is empty
+---@field body string? as it came, byte for byte ("")
+---@field header string? the Stripe-Signature header ("")
 ---@field secrets (commerce.core.Secret|string)[] every secret that may have signed ("whsec_…"), at least one: the endpoint's, a Connect endpoint's, old and new
----@field tolerance number? seconds that the time of signing may differ from now, either way (300); 0: any time will do
+---@field tolerance number? seconds that the time of signing may differ from now, either way (300); 0: no check
 ---@field now number? Unix seconds (the system's)
 
---- Is this the body of a webhook that Stripe sent, and lately? If not, details.kind is "auth" and
---- details.code "empty_body", "no_signature", "no_timestamp", "mismatch", "stale" or "future", in this
---- order: a stale one was signed by Stripe. Only scheme v1 counts, and of it the first 16 signatures.
+--- Check that Stripe signed the body of a webhook, and recently. If not, the failure's kind is "auth"
+--- and its code "empty_body", "no_signature", "no_timestamp", "mismatch", "stale" or "future", checked
+--- in this order: the signature of a stale webhook is valid. Only the first 16 signatures of scheme v1
+--- count.
 ---@param webhook commerce.core.Webhook
 ---@return true?
 ---@return string? message
 ---@return commerce.Failure? details
 function core.verify_signature(webhook) end
 
---- Sign a webhook that is to be sent, as Codat's are signed: HMAC-SHA256 of "id.time.body".
+--- Sign an outgoing webhook as Codat signs its own: HMAC-SHA256 of "id.time.body".
 ---@param key commerce.core.Secret "whsec_" and the base64 of its key
 ---@param id string its header webhook-id
 ---@param time string its header webhook-timestamp: Unix seconds
@@ -232,10 +234,10 @@ function core.verify_signature(webhook) end
 ---@return commerce.Failure? details code "bad_secret"
 function core.sign_webhook(key, id, time, body) end
 
---- Whether an IP address can be a public host's: not this machine's, a private network's,
---- link-local, multicast or reserved (IANA's special-purpose registries).
+--- Check that an IP address is public: not loopback, of a private network, link-local, multicast or
+--- reserved (IANA's special-purpose registries).
 ---@param text string without brackets
----@return boolean? is_public nil if the text is no address, but a name, say
+---@return boolean? is_public nil if the text is not an address, for example a name
 function core.is_public_address(text) end
 
 -- ---------------------------------------------------------------- limiter
@@ -248,7 +250,7 @@ function core.is_public_address(text) end
 
 ---@class commerce.core.LimiterStats
 ---@field in_flight integer requests on the wire
----@field waiting integer requests standing in line
+---@field waiting integer requests that wait
 ---@field limited integer 429s seen
 ---@field rate number requests a second over all, as far as 429s have cut it
 ---@field concurrency number requests allowed in flight now
@@ -258,15 +260,17 @@ function core.is_public_address(text) end
 ---@class commerce.core.Limiter keeps requests under Stripe's limits; may serve several sessions. A 429 halves the rate it names (Stripe-Rate-Limited-Reason) or the concurrency; rates come back by a tenth of their full value a second, concurrency by one a second.
 local limiter = {}
 
+--- Make a limiter.
 ---@param options commerce.core.LimiterOptions
 ---@return commerce.core.Limiter
 function core.limiter(options) end
 
+--- Get the limiter's present state.
 ---@return commerce.core.LimiterStats
 function limiter:stats() end
 
---- How many more requests could go at this moment, after those that stand in line: while there are
---- any, something more may be started. math.huge without a limit.
+--- Get how many more requests could go now, after those that wait: while there are any, more work
+--- may be started. math.huge without a limit.
 ---@param endpoint string? such as "GET /v1/charges"; without one, over all endpoints
 ---@return number
 function limiter:room(endpoint) end
@@ -282,11 +286,12 @@ function limiter:room(endpoint) end
 ---@class commerce.core.Transport connections, and the only call that waits. Belongs to the process that made it: after a fork it gives nil, "transport used after fork".
 local transport = {}
 
+--- Make a transport. Opens no connection yet.
 ---@param options commerce.core.TransportOptions?
 ---@return commerce.core.Transport
 function core.transport(options) end
 
---- Drives all I/O, starts requests when limiter and backoff let them, and returns as soon as a request
+--- Drive all I/O and start requests when limiter and backoff let them. Returns as soon as a request
 --- ended, at the latest after `timeout` seconds. run(0) takes one step without waiting.
 ---@param timeout number seconds
 ---@return integer? unfinished requests not yet ended
@@ -294,7 +299,7 @@ function core.transport(options) end
 ---@return commerce.Failure? details
 function transport:run(timeout) end
 
---- Ends all its requests with "transport closed" and closes the connections.
+--- End all its requests with "transport closed" and closes the connections.
 function transport:close() end
 
 -- ---------------------------------------------------------------- session
@@ -314,20 +319,21 @@ function transport:close() end
 ---@field low_speed_time integer? seconds with less than one byte a second that end an attempt (off)
 ---@field max_body integer? bytes of an answer, uncompressed (32 MiB)
 ---@field user_agent string? ("lua-commerce/VERSION")
----@field foreign boolean? not Stripe but somebody else's server: no key is given or sent, bodies are JSON, paths may hold a query, and messages name the host alone
+---@field foreign boolean? a server other than Stripe's: takes no key, sends JSON, paths may hold a query, and messages name only the host (false)
 ---@field headers string[][]? of a foreign server: array of {name, value} that each request has besides, at most 6
----@field reach "anywhere"|"public"|"network"|nil of a foreign server: which addresses may be connected to, whatever its name stands for at that moment. public: none of this machine or of a private network; network: those, too, and them over http as well, but public ones over https only. With either no proxy is used and no connection is shared (anywhere)
+---@field reach "anywhere"|"public"|"network"|nil of a foreign server: the addresses that may be connected to, checked when its name has been resolved. public: only public addresses; network: also this machine and private networks, these also over http, public ones over https only. With either no proxy is used and no connection is shared (anywhere)
 
 ---@class commerce.core.SessionStats
 ---@field requests integer attempts sent
 ---@field retries integer attempts after a failed one
----@field rate_limited integer answers that said "too fast"
+---@field rate_limited integer requests rejected with 429
 ---@field bytes integer body bytes as they came over the wire, compressed or not
----@field waited number seconds requests stood in line for limiter and backoff, summed up
+---@field waited number seconds that requests waited for limiter and backoff, in total
 
----@class commerce.core.Session a key, an account, a version and a server. GET requests are repeated after network trouble, 409, 424, 429, 500, 502, 503, 504 and 400 with code rate_limit, unless Stripe-Should-Retry says otherwise; Retry-After is kept, up to 60 seconds. Nothing else is ever repeated.
+---@class commerce.core.Session a key, an account, a version and a server. GET requests are repeated after network trouble, 409, 424, 429, 500, 502, 503, 504 and 400 with code rate_limit, unless Stripe-Should-Retry says otherwise; Retry-After is kept, up to 60 seconds. Other requests are never repeated.
 local session = {}
 
+--- Make a session.
 ---@param options commerce.core.SessionOptions
 ---@return commerce.core.Session
 function core.session(options) end
@@ -342,9 +348,9 @@ function core.session(options) end
 ---@field body string? of a POST to a foreign server: JSON
 ---@field endpoint string? the limiter's name for it (method and path); give one if the path holds an id
 ---@field timeout number? seconds an attempt may take (the session's)
----@field projection commerce.core.Projection? only what it keeps of the answer, which must be JSON, becomes a Lua string; the rest is wiped
+---@field projection commerce.core.Projection? only the members that it keeps of the answer, which must be JSON, become a Lua string; the rest is wiped
 
---- Queues one request. Nothing is sent before transport:run.
+--- Queue one request. Nothing is sent before transport:run.
 ---@param options commerce.core.RequestOptions
 ---@return commerce.core.Call
 function session:request(options) end
@@ -361,20 +367,21 @@ function session:request(options) end
 ---@field endpoint string? the limiter's name for it (method and path)
 ---@field timeout number? seconds an attempt may take (the session's)
 
---- Starts to read a list, newest first, one page ahead.
+--- Start to read a list, newest first, one page ahead.
 ---@param options commerce.core.PagerOptions
 ---@return commerce.core.Pager
 function session:pager(options) end
 
+--- Get the totals of the session's requests.
 ---@return commerce.core.SessionStats
 function session:stats() end
 
---- A session with the same key, account, server, limits and transport, and counts of its own; whatever
---- it counts, this one counts, too.
+--- Make a session with the same key, account, server, limits and transport, and with counts of its
+--- own, which this session's counts include.
 ---@return commerce.core.Session
 function session:child() end
 
---- Ends its use. Calls and pagers under way go on; the last of them wipes the key.
+--- End the session. Running calls and pagers continue; the last of them wipes the key.
 function session:close() end
 
 -- ---------------------------------------------------------------- call
@@ -388,53 +395,53 @@ function session:close() end
 ---@class commerce.core.Call
 local call = {}
 
---- The same end again and again once there is one.
+--- Get the response. Once the call has ended, every poll gives the same result.
 ---@return commerce.core.Response|false|nil
 ---@return string? message
 ---@return commerce.Failure? details
 function call:poll() end
 
---- Cancels what is not over yet; a response that was polled stays.
+--- Cancel the request if it has not ended; a response that was polled stays.
 function call:close() end
 
 -- ---------------------------------------------------------------- projection
 
----@class commerce.core.Projection what of a source object is to be decoded
+---@class commerce.core.Projection the members of a source object that are decoded
 
---- Choose members by dotted paths ("charge.id"): each is kept with all that is in it. Inside an array
---- a path goes on in every element; where it meets what is no object, that is kept.
+--- Choose members by dotted paths ("charge.id"): each is kept with its content. Inside an array
+--- a path continues in every element. A value other than an object ends a path and is kept.
 ---@param paths string[]
 ---@return commerce.core.Projection
 function core.projection(paths) end
 
 -- ---------------------------------------------------------------- pager
 
----@class commerce.core.Pager one list. Pages get smaller (100, 50, 25), for good, after a 5xx or a timeout. If the object under the cursor is deleted, it goes back to the ones before it and, when the last page is used up, reads on by `created`; no object comes twice, none is missed. A cursor given by the caller that is gone gives details.code "resource_missing", details.param "starting_after".
+---@class commerce.core.Pager one list. Pages get smaller (100, 50, 25), and stay so, after a 5xx or a timeout. If the object under the cursor was deleted, the pager goes back to the objects before it and, when the last page is used up, continues by `created`; no object comes twice or is missed. If the object of the option `cursor` was deleted, the failure has code "resource_missing" and param "starting_after".
 local pager = {}
 
---- The next page, which is never empty; nil alone at the end.
+--- Get the next page, which is never empty; nil alone at the end.
 ---@return commerce.core.Page|false|nil
 ---@return string? message
 ---@return commerce.Failure? details
 function pager:poll() end
 
---- Objects asked for a page now.
+--- Get the present page size, in objects.
 ---@return integer
 function pager:limit() end
 
---- Leaves the older part of the list to another pager, to be opened with created_lt = second: from now
---- on this one gives nothing created before `second`. Pages that are here or on their way are cut, so
---- that no object comes twice and none is missed.
+--- Leave the older part of the list to another pager, which must be opened with created_lt = second:
+--- from now on this one gives no object created before `second`. Pages that are here or on their way
+--- are cut, so that no object comes twice or is missed.
 ---@param second integer Unix seconds
----@return boolean split false, and nothing changed, if an object as old was polled already, if nothing is left to ask for, if `second` lies outside what is left, or if the objects do not come newest first by `created`
+---@return boolean split false, with nothing changed, if an object as old was polled already, if the list ends before, if `second` lies outside the rest of the list, or if the objects do not come newest first by `created`
 function pager:split(second) end
 
---- Where the pager stands: what is left to it lies between the two.
+--- Get the position: the rest of the list lies between the two results.
 ---@return integer? reached created of the last object polled; nil before the first
 ---@return integer? lower_bound lowest created it asks for; nil without a bound
 function pager:position() end
 
---- Cancels what is not over yet and drops pages not polled.
+--- Cancel a running request and drop the pages that were not polled.
 function pager:close() end
 
 -- ---------------------------------------------------------------- page
@@ -443,50 +450,53 @@ function pager:close() end
 ---@operator len: integer
 local page = {}
 
---- Number of elements. (LuaJIT and Lua 5.4 both know #page.)
+--- Get the number of elements. (LuaJIT and Lua 5.4 both know #page.)
 ---@return integer
 function page:count() end
 
---- Whether the server has older objects; false on the page a split made the last.
+--- Check whether the server has older objects; false for a page that a split made the last one.
 ---@return boolean
 function page:has_more() end
 
---- An element's JSON text, or of it what the projection keeps.
+--- Get an element's JSON text, or the part of it that the projection keeps.
 ---@param i integer
 ---@param projection commerce.core.Projection?
 ---@return string json
 function page:element(i, projection) end
 
---- for i, json in page:elements() do … end
+--- Iterate: for i, json in page:elements() do … end
 ---@return fun(page: commerce.core.Page, i: integer): integer?, string?
 ---@return commerce.core.Page
 ---@return integer
 function page:elements() end
 
+--- Get an element's id.
 ---@param i integer
 ---@return string? id nil if the element has none
 function page:id(i) end
 
+--- Get the time at which an element was created.
 ---@param i integer
 ---@return integer? created Unix seconds; nil if the element has none
 function page:created(i) end
 
+--- Get the id of the first element.
 ---@return string?
 function page:first_id() end
 
---- The cursor after this page.
+--- Get the id of the last element: the cursor after this page.
 ---@return string?
 function page:last_id() end
 
---- Stripe's id of the request that brought it.
+--- Get Stripe's id of the request that brought the page.
 ---@return string?
 function page:request_id() end
 
---- Size of its JSON text, uncompressed.
+--- Get the size of the page's JSON text in bytes, uncompressed.
 ---@return integer
 function page:bytes() end
 
---- Gives its memory back early; it has no elements then.
+--- Give the memory back early; the page has no elements then.
 function page:close() end
 
 return core
