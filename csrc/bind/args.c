@@ -25,7 +25,7 @@ static bool whole(double n, long long *value) {
 }
 
 /*
-** The number at an argument position, within [min, max].
+** Returns the number at an argument position, within [min, max].
 */
 double cm_checknumber(lua_State *L, int index, double min, double max) {
   double n = luaL_checknumber(L, index);
@@ -34,7 +34,7 @@ double cm_checknumber(lua_State *L, int index, double min, double max) {
 }
 
 /*
-** The whole number at an argument position, within [min, max].
+** Returns the whole number at an argument position, within [min, max].
 */
 long long cm_checkint(lua_State *L, int index, long long min, long long max) {
   long long value = 0;
@@ -64,7 +64,7 @@ void cm_opt_table(lua_State *L, int index, const char *const *names) {
 }
 
 /*
-** Option `name` as a number within [min, max], or `def` if absent.
+** Returns option `name` as a number within [min, max], or `def` if absent.
 */
 double cm_opt_number(lua_State *L, int index, const char *name, double def, double min,
                      double max) {
@@ -85,8 +85,8 @@ double cm_opt_number(lua_State *L, int index, const char *name, double def, doub
 }
 
 /*
-** Option `name` as a whole number within [min, max]. Returns false, with *value untouched, if it is
-** absent.
+** Reads option `name`, a whole number within [min, max]. Returns false, with *value untouched, if
+** it is absent.
 */
 bool cm_opt_int(lua_State *L, int index, const char *name, long long *value, long long min,
                 long long max) {
@@ -112,7 +112,7 @@ bool cm_opt_int(lua_State *L, int index, const char *name, long long *value, lon
 }
 
 /*
-** Option `name` as a boolean, or `def` if absent.
+** Returns option `name` as a boolean, or `def` if absent.
 */
 bool cm_opt_bool(lua_State *L, int index, const char *name, bool def) {
   bool value = def;
@@ -127,7 +127,8 @@ bool cm_opt_bool(lua_State *L, int index, const char *name, bool def) {
 }
 
 /*
-** Option `name` as a string, or `def` (which may be NULL) if absent. Valid as long as the table
+** Returns option `name` as a string, or `def` (which may be NULL) if absent. Valid as long as the
+*table
 ** holds it. len may be NULL.
 */
 const char *cm_opt_string(lua_State *L, int index, const char *name, const char *def, size_t *len) {
@@ -146,7 +147,8 @@ const char *cm_opt_string(lua_State *L, int index, const char *name, const char 
 }
 
 /*
-** Option `name` as a line of printable ASCII of 1 to `max` bytes, fit for a header or a name; or
+** Returns option `name` as a line of printable ASCII of 1 to `max` bytes, fit for a header or a
+*name; or
 ** `def` if absent.
 */
 const char *cm_opt_text(lua_State *L, int index, const char *name, const char *def, size_t max) {
@@ -163,7 +165,7 @@ const char *cm_opt_text(lua_State *L, int index, const char *name, const char *d
 }
 
 /*
-** Option `name` as a userdata of a class. Returns NULL if it is absent and not required.
+** Returns option `name` as a userdata of a class. Returns NULL if it is absent and not required.
 */
 void *cm_opt_object(lua_State *L, int index, const char *name, const char *class_name,
                     bool required) {
@@ -201,8 +203,8 @@ static const char *scalar(lua_State *L, const char *name, int pair, char *room, 
 }
 
 /*
-** Option `name` as an array of {key, value} pairs, encoded in order onto `out`, which a userdata
-** must own. refuse (or NULL): says why a key may not be used here. Absent is empty.
+** Appends option `name`, an array of {key, value} pairs, encoded in order, to `out`, which a
+** userdata must own. refuse (or NULL): says why a key may not be used here. Absent is empty.
 */
 void cm_opt_pairs(lua_State *L, int index, const char *name, cm_buf *out,
                   const char *(*refuse)(const char *key)) {

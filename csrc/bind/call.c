@@ -72,7 +72,7 @@ static int call_new(lua_State *L) {
     lua_rawseti(L, -2, 2);
     lua_settop(L, 3);
     call->projected = true;
-    call->request.body.secret = true; /* what is left out may be a token */
+    call->request.body.secret = true; /* the members that are left out may hold a token */
   }
   cm_request_send(&call->request);
   return 1;
@@ -132,7 +132,7 @@ static int call_poll(lua_State *L) {
     lua_insert(L, 2);
     lua_settop(L, 2);
     cm_keep(L, 1, 2);
-    call->taken = true; /* from here on the same table, whatever is closed */
+    call->taken = true; /* from here on the same table, even after a close */
     cm_request_free(r);
     return 1;
   }
@@ -149,7 +149,7 @@ static int call_poll(lua_State *L) {
 }
 
 /*
-** call:close() cancels what is not over yet. A response that was polled stays.
+** call:close() cancels the request if it has not ended. A response that was polled stays.
 */
 static int call_close(lua_State *L) {
   cm_call *call = luaL_checkudata(L, 1, CALL_CLASS);

@@ -66,7 +66,7 @@ static int limiter_stats(lua_State *L) {
 }
 
 /*
-** limiter:room(endpoint?) -> requests that could go now beyond those that stand in line: to an
+** limiter:room(endpoint?) -> requests that could go now beyond those that wait: to an
 ** endpoint, else over all; math.huge without a limit
 */
 static int limiter_room(lua_State *L) {

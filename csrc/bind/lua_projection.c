@@ -50,7 +50,7 @@ bool cm_push_kept(lua_State *L, int index, const char *text, size_t len) {
 
 /*
 ** Pushes the projected copy of a JSON text through the projection at a stack index, or the text
-** itself if there is none. Raises on what is not a projection.
+** itself without a projection. Raises if another value stands there.
 */
 void cm_push_projected(lua_State *L, int index, const char *text, size_t len) {
   if (lua_isnoneornil(L, index))

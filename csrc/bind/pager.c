@@ -109,8 +109,8 @@ static int pager_limit(lua_State *L) {
 
 /*
 ** pager:split(second) -> boolean
-** true: from now on it gives nothing created before `second`; another pager, opened with created_lt
-** = second, has to. false: it goes on as before.
+** true: from now on it gives no object created before `second`; another pager, opened with
+** created_lt = second, must. false: nothing has changed.
 */
 static int pager_split(lua_State *L) {
   cm_walk *w = luaL_checkudata(L, 1, PAGER_CLASS);
@@ -127,8 +127,7 @@ static void push_bound(lua_State *L, cm_bound b) {
 }
 
 /*
-** pager:position() -> created of the last object polled, lower bound of created; nil if there is
-** none.
+** pager:position() -> created of the last object polled or nil, lower bound of created or nil
 */
 static int pager_position(lua_State *L) {
   const cm_walk *w = luaL_checkudata(L, 1, PAGER_CLASS);
@@ -138,7 +137,7 @@ static int pager_position(lua_State *L) {
 }
 
 /*
-** pager:close() cancels what is not over yet and drops pages not taken. Pages taken stay.
+** pager:close() cancels a running request and drops pages not taken. Pages taken stay.
 */
 static int pager_close(lua_State *L) {
   cm_walk *w = luaL_checkudata(L, 1, PAGER_CLASS);

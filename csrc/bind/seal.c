@@ -43,7 +43,7 @@ static cm_part check_part(lua_State *L, int index, size_t min, size_t max) {
 
 /*
 ** core.seal(master, secret, context) -> envelope | nil, message, details
-** The secret as text that only the master key opens, and only for this context.
+** Seals the secret as a text that opens only with the same master key and context.
 */
 int cm_seal_seal(lua_State *L) {
   const cm_secret *s = cm_check_secret(L, 2);
@@ -77,7 +77,7 @@ static int refuse_opening(lua_State *L, cm_opening opening, const char *sealed, 
 
 /*
 ** core.unseal(master, envelope, context) -> secret | nil, message, details
-** Opens what core.seal gave; details.code says why it does not.
+** Opens an envelope of core.seal; the failure's code says why it cannot.
 */
 int cm_seal_unseal(lua_State *L) {
   const cm_part text = check_part(L, 2, 0, SIZE_MAX), context = check_part(L, 3, 1, 1024);
@@ -100,7 +100,7 @@ int cm_seal_unseal(lua_State *L) {
 
 /*
 ** core.key_id(master) -> string | nil, message, details
-** Names a master key without telling of it.
+** Gives the id of a master key, which does not reveal the key.
 */
 int cm_seal_key_id(lua_State *L) {
   char id[CM_KEY_ID_SIZE];
@@ -130,7 +130,7 @@ static bool sign(lua_State *L, char mac[CM_MAC_SIZE]) {
 
 /*
 ** core.sign(master, purpose, text) -> mac | nil, message, details
-** The text's HMAC-SHA256, in base64url, by a key that is derived for the purpose.
+** The text's HMAC-SHA256, in base64url, with a key derived for the purpose.
 */
 int cm_seal_sign(lua_State *L) {
   char mac[CM_MAC_SIZE];
@@ -142,7 +142,7 @@ int cm_seal_sign(lua_State *L) {
 
 /*
 ** core.verify(master, purpose, text, mac) -> boolean | nil, message, details
-** Whether core.sign gave this mac, in a time that does not tell where it differs.
+** Whether core.sign made this mac, compared in a time that does not depend on where they differ.
 */
 int cm_seal_verify(lua_State *L) {
   const cm_part given = check_part(L, 4, 0, SIZE_MAX);
@@ -156,7 +156,7 @@ int cm_seal_verify(lua_State *L) {
 
 /*
 ** core.random_id(bytes) -> string
-** So many random bytes (16 to 256) in base64url. Raises if the system gives no randomness.
+** `bytes` random bytes (16 to 256) in base64url. Raises if the system has no randomness.
 */
 int cm_seal_random_id(lua_State *L) {
   const size_t n = (size_t)cm_checkint(L, 1, 16, RANDOM_MAX);

@@ -25,7 +25,7 @@ static const char *fault(const char *text, size_t n) {
 }
 
 /*
-** Pushes an empty secret, its finalizer armed; what is put into its bytes is wiped by it.
+** Pushes an empty secret, its finalizer armed, which will wipe the bytes that the caller adds.
 */
 cm_secret *cm_new_secret(lua_State *L) {
   cm_secret *s = cm_new(L, CM_SECRET_CLASS, sizeof *s);
@@ -34,7 +34,7 @@ cm_secret *cm_new_secret(lua_State *L) {
 }
 
 /*
-** The secret at an index. Raises if there is something else, or a closed one.
+** Returns the secret at an index. Raises on any other value and on a closed secret.
 */
 cm_secret *cm_check_secret(lua_State *L, int index) {
   cm_secret *s = luaL_checkudata(L, index, CM_SECRET_CLASS);
@@ -59,8 +59,8 @@ static int push_secret(lua_State *L, const char *what, const char *text, size_t 
 
 /*
 ** core.secret(text) -> secret | nil, message, details
-** Copies the text to memory that is wiped on close and collection. What Lua still holds of it is
-** the caller's business.
+** Copies the text to memory that is wiped on close and collection. The caller's Lua string stays
+** in memory until it is collected.
 */
 int cm_secret_new(lua_State *L) {
   size_t n;

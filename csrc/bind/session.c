@@ -216,7 +216,7 @@ static int session_stats(lua_State *L) {
 
 /*
 ** session:child() -> a session with the same key, account, server, limits and transport, and counts
-** of its own; whatever it counts, this one counts, too.
+** of its own, which this session's counts include.
 */
 static int session_child(lua_State *L) {
   cm_client *parent = cm_check_session(L, 1);

@@ -43,8 +43,8 @@ static bool signed_by_any(lua_State *L, const cm_signature *s, cm_part body) {
 
 /*
 ** core.verify_signature{body, header, secrets, tolerance, now} -> true | nil, message, details
-** Is this the body of a webhook that Stripe sent, and lately? details.code says why not;
-** core.d.lua has the options.
+** Checks that Stripe signed the body, and recently; the failure's code says why not. core.d.lua has
+** the options.
 */
 int cm_webhook_verify(lua_State *L) {
   static const char *const names[] = {"body", "header", "secrets", "tolerance", "now", NULL};
@@ -88,8 +88,8 @@ int cm_webhook_verify(lua_State *L) {
 
 /*
 ** core.sign_webhook(secret, id, time, body) -> signature
-** What goes into the header webhook-signature beside webhook-id and webhook-timestamp; core.d.lua
-** has more.
+** Makes the value of the header webhook-signature, which goes with webhook-id and
+** webhook-timestamp; core.d.lua has more.
 */
 int cm_webhook_sign(lua_State *L) {
   const cm_secret *s = cm_check_secret(L, 1);

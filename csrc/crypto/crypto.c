@@ -95,7 +95,7 @@ bool cm_random(unsigned char *out, size_t n) {
   return ok;
 }
 
-/* Key, nonce and what is bound: the same for both ways. */
+/* Sets key, nonce and bound data, the same for both directions. */
 static bool gcm_begin(EVP_CIPHER_CTX *context, const unsigned char *key, const unsigned char *nonce,
                       const cm_part *bound, size_t count, int encrypt) {
   size_t i;

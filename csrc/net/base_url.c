@@ -20,7 +20,7 @@ static bool digit(char c) {
 
 /*
 ** 127.0.0.0/8 written as four plain decimal numbers. Anything looser ("127.1", "0177.0.0.1",
-** "127.0.0.1.example.com") is a name whose meaning depends on who reads it.
+** "127.0.0.1.example.com") is a name that readers take for different hosts.
 */
 static bool loopback_ipv4(const char *host) {
   int part, value = 0, first = 0;

@@ -67,8 +67,8 @@ typedef struct cm_request cm_request;
 /* Authorization, Stripe-Version, User-Agent, Stripe-Account; or a caller's */
 #define CM_HEADERS 8
 
-/* Which addresses may be connected to, whatever name led there. CM_NETWORK: every one, but without
-   TLS only those that are not public. */
+/* Which addresses may be connected to, checked once the name is resolved. CM_NETWORK: all of them,
+   but without TLS only those that are not public. */
 typedef enum cm_reach { CM_ANYWHERE, CM_PUBLIC, CM_NETWORK } cm_reach;
 
 /* The totals of a client's requests. */
@@ -87,7 +87,7 @@ struct cm_client {
   long low_speed_time;
   size_t max_body;
   cm_reach reach;
-  bool foreign; /* no key: somebody else's server, whose paths may be secrets */
+  bool foreign; /* a server other than Stripe's: gets no key, and its paths may be secrets */
   /* libcurl only reads this list, so its nodes and text are ours: no copy outside wiped memory. */
   struct curl_slist headers[CM_HEADERS];
   cm_buf lines[CM_HEADERS];

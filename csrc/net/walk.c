@@ -118,7 +118,7 @@ static bool cut(cm_page *p, long long second) {
   return true;
 }
 
-/* Takes the page that just came in and goes on from it. Returns what is wrong with it, or NULL. */
+/* Takes the page that just came in and goes on from it. Returns its fault, or NULL. */
 static const char *take_in(cm_walk *w) {
   cm_page *p = &w->incoming;
   bool ordered = in_order(w);
@@ -265,7 +265,7 @@ static cm_bound newest(const cm_walk *w) {
 
 /*
 ** Leaves what was created before `second` to another walk: from now on this one ends there. Pages
-** already here are cut, and so will be the one on the wire; what is asked for later has the bound.
+** already here are cut, and so will be the one on the wire; later requests have the bound.
 ** Returns false, with nothing changed, if nothing is left to ask for, if an object that old may
 ** have been handed over already, if either part would have no objects, or if the list is no order
 ** by `created`.
