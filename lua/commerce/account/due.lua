@@ -1,4 +1,4 @@
--- What is to be synced, and when, by the sync settings. Called by settings.
+-- Which data types are due for a sync, and since when, by the sync settings.
 
 local time = require "commerce.base.time"
 
@@ -39,15 +39,10 @@ end
 --- the start.
 ---@param row table a connection's
 ---@param settings_of function gives the settings of { company, integration }
----@return table[]? groups { types, since, order, schedule, first }; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return table[] groups { types, since, order, schedule, first }
 function due.groups(row, settings_of)
-  local list, message, details = settings_of { company = row.company_id,
+  local list = settings_of { company = row.company_id,
     integration = row.integration }
-  if not list then
-    return nil, message, details
-  end
   local groups, by_key = {}, {}
   for _, setting in ipairs(list) do
     local group = { types = {}, since = since_of(setting, row), order = setting.sync_order,
@@ -98,29 +93,18 @@ end
 
 -- The latest pulls, and the latest ones that read all: mostly the same.
 local function latest_pulls(store, id)
-  local latest, message, details = store:latest_pulls(id)
-  local complete = latest
-  for _, pull in pairs(latest or {}) do
+  local latest = store:latest_pulls(id)
+  for _, pull in pairs(latest) do
     if pull.status ~= "Complete" then
-      complete, message, details = store:latest_complete_pulls(id)
-      break
+      return latest, store:latest_complete_pulls(id)
     end
   end
-  if not complete then
-    return nil, message, details
-  end
-  return latest, complete
+  return latest, latest
 end
 
 local function add_due(list, store, row, now, settings_of)
-  local groups, message, details = due.groups(row, settings_of)
-  if not groups then
-    return nil, message, details
-  end
-  local latest, complete, why = latest_pulls(store, row.id)
-  if not latest then
-    return nil, complete, why
-  end
+  local groups = due.groups(row, settings_of)
+  local latest, complete = latest_pulls(store, row.id)
   for position, group in ipairs(groups) do
     local first, at = true, nil
     for _, name in ipairs(group.types) do
@@ -134,7 +118,6 @@ local function add_due(list, store, row, now, settings_of)
         first = first, position = position }
     end
   end
-  return true
 end
 
 -- Connections by who has waited longest; within one, by the order that is set.
@@ -162,29 +145,16 @@ end
 ---@param now number unix seconds
 ---@param given table? id, company_id, integration
 ---@param settings_of function gives the settings of { company, integration }
----@return commerce.DueSync[]? list nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.DueSync[] list
 function due.list(store, now, given, settings_of)
   local filter, list = { status = "Linked" }, {}
   for name, value in pairs(given or {}) do
     filter[name] = value
   end
-  local rows, message, details = store:connections(filter)
-  local leases
-  if rows then
-    leases, message, details = store:leases(now)
-  end
-  if not leases then
-    return nil, message, details
-  end
-  for _, row in ipairs(rows) do
-    local ok = leases[row.id] ~= nil -- somebody works on it
-    if not ok then
-      ok, message, details = add_due(list, store, row, now, settings_of)
-    end
-    if not ok then
-      return nil, message, details
+  local leases = store:leases(now)
+  for _, row in ipairs(store:connections(filter)) do
+    if not leases[row.id] then -- nobody works on it
+      add_due(list, store, row, now, settings_of)
     end
   end
   sort(list)

@@ -46,13 +46,10 @@ local function start(connection, path, query)
   return call
 end
 
-local function object_of(connection, path, response, message, details)
-  if not response then
-    return nil, message, details
-  end
+local function object_of(connection, path, response)
   local object, reason = objects.decode(response.body, connection.integration.livemode)
   if not object then
-    return errors.fail("decode", ("GET %s: %s"):format(path, reason))
+    errors.throw("decode", ("GET %s: %s"):format(path, reason))
   end
   return json.without_nulls(object)
 end
@@ -61,12 +58,10 @@ end
 ---@param connection table its session, transport and integration are used
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object as Stripe gives it, but without its nulls; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return table object as Stripe gives it, but without its nulls
 function fetch.one(connection, path, query)
   return object_of(connection, path,
-    runtime.await(connection.transport, start(connection, path, query)))
+    (errors.must(runtime.await(connection.transport, start(connection, path, query)))))
 end
 
 --- Fetch several objects at once.
@@ -95,8 +90,9 @@ function fetch.many(connection, paths, query)
       local path = pending[i].path
       local response, message, details = pending[i].call:poll()
       if response ~= false then
-        found[path], message, details = object_of(connection, path, response, message, details)
-        failures[path] = not found[path] and (details or message) or nil
+        found[path], message, failures[path] = errors.catch(function()
+          return object_of(connection, path, (errors.must(response, message, details)))
+        end)
         table.remove(pending, i)
         moved = true
       end

@@ -1,5 +1,5 @@
 -- The integrations as the operator set them up: Stripe and Stripe Test, each with the client id and
--- the secret key of a Connect platform. Called by commerce (init), and by what links merchants.
+-- the secret key of a Connect platform.
 
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
@@ -55,21 +55,13 @@ end
 
 --- All integrations, whether they were set up or not.
 ---@param store commerce.Store
----@return commerce.Integration[]? list nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.Integration[] list
 function integrations.list(store)
-  local rows, message, details = store:integrations()
-  if not rows then
-    return nil, message, details
-  end
+  local rows = store:integrations()
   local list = {}
   for i, name in ipairs(ORDER) do
     list[i] = facts_of(name, rows[name])
-    list[i].webhook_secrets, message, details = webhook_secrets.list(store, name)
-    if not list[i].webhook_secrets then
-      return nil, message, details
-    end
+    list[i].webhook_secrets = webhook_secrets.list(store, name)
   end
   return list
 end
@@ -77,20 +69,14 @@ end
 --- One integration.
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
----@return commerce.Integration? integration nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.Integration integration
 function integrations.find(store, name)
-  local list, message, details = integrations.list(store)
-  for _, integration in ipairs(list or {}) do
+  for _, integration in ipairs(integrations.list(store)) do
     if integration.name == name or integration.key == name then
       return integration
     end
   end
-  if not list then
-    return nil, message, details
-  end
-  return errors.fail("usage", ("there is no integration '%s'; there are %s")
+  errors.throw("usage", ("there is no integration '%s'; there are %s")
     :format(core.scrub(tostring(name)), table.concat(ORDER, " and ")))
 end
 
@@ -103,47 +89,33 @@ local function check_texts(options)
         names[#names + 1] = choice
       end
       table.sort(names)
-      return errors.fail("usage", ("%s '%s': expected %s"):format(field, core.scrub(value),
+      errors.throw("usage", ("%s '%s': expected %s"):format(field, core.scrub(value),
         table.concat(names, " or ")))
     end
   end
   -- not repeated: who mixes up the fields has put the secret key here
   if options.client_id and not options.client_id:find("^ca_%w+$") then
-    return errors.fail("usage", "this is no client id: one starts with ca_ (Stripe's dashboard, "
+    errors.throw("usage", "this is not a client id: one starts with ca_ (Stripe's dashboard, "
       .. "Settings, Connect, Onboarding options, OAuth)")
   end
-  return true
 end
 
 --- Check an address that Stripe is to send merchants back to: https, and in test mode http as well
 --- (Stripe's reference, "GET /oauth/authorize").
 ---@param integration commerce.Integration
 ---@param uri string
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
 function integrations.check_redirect_uri(integration, uri)
   local scheme = uri:match("^(https?)://[^%s/?#]+[^%s#]*$")
-  if scheme == "https" or scheme == "http" and integration.mode == "test" then
-    return true
+  if scheme ~= "https" and not (scheme == "http" and integration.mode == "test") then
+    errors.throw("usage", ("redirect URI '%s': expected an address (https://...%s) without a "
+      .. "fragment"):format(core.scrub(uri), integration.mode == "test" and ", http://..." or ""))
   end
-  return errors.fail("usage", ("redirect URI '%s': expected an address (https://...%s) without "
-    .. "a fragment"):format(core.scrub(uri), integration.mode == "test" and ", http://..." or ""))
 end
 
 -- The sealed key as a row for the store.
 local function sealed_key(name, given)
-  local key, message, details = given, nil, nil
-  if type(given) == "string" then
-    key, message, details = core.secret(given)
-  end
-  local fits = key
-  if key then
-    fits, message, details = stripe.integration_of(key, name)
-  end
-  if not fits then
-    return nil, message, details
-  end
+  local key = type(given) == "string" and errors.must(core.secret(given)) or given
+  stripe.integration_of(key, name)
   return credentials.seal(owner_of(name), key)
 end
 
@@ -154,27 +126,15 @@ end
 ---  integration's mode; scope: "read_only" or "read_write"; sync_on_link: "once" or "continuous";
 ---  redirect_uri: to the letter as in the platform's settings at Stripe; enabled: needs client id
 ---  and secret key
----@return commerce.Integration? integration as it is now; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.Integration integration as it is now
 function integrations.set(store, name, options)
   errors.check_options(options, OPTIONS, 4)
-  local integration, message, details = integrations.find(store, name)
-  if not integration then
-    return nil, message, details
+  local integration = integrations.find(store, name)
+  check_texts(options)
+  if options.redirect_uri then
+    integrations.check_redirect_uri(integration, options.redirect_uri)
   end
-  local ok, secret
-  ok, message, details = check_texts(options)
-  if ok and options.redirect_uri then
-    ok, message, details = integrations.check_redirect_uri(integration, options.redirect_uri)
-  end
-  if ok and options.secret_key then
-    secret, message, details = sealed_key(integration.name, options.secret_key)
-    ok = secret
-  end
-  if not ok then
-    return nil, message, details
-  end
+  local secret = options.secret_key and sealed_key(integration.name, options.secret_key) or nil
   for _, field in ipairs { "client_id", "scope", "sync_on_link", "redirect_uri", "enabled" } do
     if options[field] ~= nil then
       integration[field] = options[field]
@@ -182,13 +142,10 @@ function integrations.set(store, name, options)
   end
   integration.has_secret_key = integration.has_secret_key or secret ~= nil
   if integration.enabled and not (integration.client_id and integration.has_secret_key) then
-    return errors.fail("usage", ("%s cannot be enabled: its %s is not set"):format(
+    errors.throw("usage", ("%s cannot be enabled: its %s is not set"):format(
       integration.title, integration.client_id and "secret key" or "client id"))
   end
-  ok, message, details = store:save_integration(integration, secret)
-  if not ok then
-    return nil, message, details
-  end
+  store:save_integration(integration, secret)
   return integration
 end
 
@@ -198,16 +155,11 @@ end
 ---@param secret commerce.core.Secret|string "whsec_…"
 ---@param options table? account: whose own endpoint signs with it ("acct_…"); left out: a Connect
 ---  endpoint does
----@return commerce.WebhookSecret? kept nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.WebhookSecret kept
 function integrations.add_webhook_secret(store, name, secret, options)
   options = options or {}
   errors.check_options(options, { account = "string" }, 4)
-  local integration, message, details = integrations.find(store, name)
-  if not integration then
-    return nil, message, details
-  end
+  local integration = integrations.find(store, name)
   return webhook_secrets.add(store, integration.name, secret, options.account)
 end
 
@@ -215,30 +167,23 @@ end
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
 ---@param id string as `webhook_secrets` of the integration has it
----@return boolean? ok nil on failure, also if there is none of this id
----@return string? message
----@return commerce.Details? details
+---@return boolean ok raises if there is no secret with this id
 function integrations.remove_webhook_secret(store, name, id)
-  local integration, message, details = integrations.find(store, name)
-  if not integration then
-    return nil, message, details
-  end
+  local integration = integrations.find(store, name)
   return webhook_secrets.remove(store, integration.name, id)
 end
 
 --- The platform's secret key of an integration.
 ---@param store commerce.Store
 ---@param name string the integration's name
----@return commerce.core.Secret? key nil on failure, also if it is not set
----@return string? message
----@return commerce.Details? details
+---@return commerce.core.Secret key raises if it is not set
 function integrations.secret_key(store, name)
-  local key, message, details = credentials.open(store, owner_of(name))
-  if not key and not message then
-    return errors.fail("usage", ("%s has no secret key: set one with `commerce integrations set`")
+  local key = credentials.open(store, owner_of(name))
+  if not key then
+    errors.throw("usage", ("%s has no secret key: set one with `commerce integrations set`")
       :format(stripe.integrations[name].title))
   end
-  return key, message, details
+  return key
 end
 
 return integrations

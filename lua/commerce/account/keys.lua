@@ -1,11 +1,10 @@
 -- Which key a connection is opened with, and which connection a key's account belongs to.
--- Called by connection and company.
 
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local integrations = require "commerce.account.integrations"
-local life = require "commerce.account.status"
+local status = require "commerce.account.status"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
@@ -14,12 +13,10 @@ local keys = {}
 --- A connection's row, for the store.
 ---@param company_id string
 ---@param integration string "stripe" or "stripe-test"
----@return table? row "PendingAuth"; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return table row "PendingAuth"
 function keys.new_row(company_id, integration)
   if not stripe.integrations[integration] then
-    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
+    errors.throw("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
       :format(tostring(integration)))
   end
   return { id = core.uuid(), company_id = company_id, integration = integration,
@@ -41,20 +38,17 @@ end
 
 local function stored_row(app, integration, account, auth, options)
   if options.connection then
-    local rows, message, details = app.store:connections { id = options.connection }
-    if rows and not rows[1] then
-      return errors.fail("missing", ("no connection %s"):format(options.connection))
-    elseif rows and rows[1].integration ~= integration.name then
-      return errors.fail("auth", ("connection %s is of the integration '%s', the key is a %s mode "
-        .. "key"):format(rows[1].id, rows[1].integration, integration.mode))
+    local named = app.store:connections({ id = options.connection })[1]
+    if not named then
+      errors.throw("missing", ("no connection %s"):format(options.connection))
+    elseif named.integration ~= integration.name then
+      errors.throw("auth", ("connection %s is of the integration '%s', the key is a %s mode key")
+        :format(named.id, named.integration, integration.mode))
     end
-    return rows and rows[1], message, details
+    return named
   end
-  local rows, message, details = app.store:connections { integration = integration.name,
+  local rows = app.store:connections { integration = integration.name,
     account = account, company_id = options.company }
-  if not rows then
-    return nil, message, details
-  end
   local best
   for _, row in ipairs(rows) do
     best = better(row, best, auth) and row or best
@@ -69,22 +63,18 @@ local function new_connection(app, integration, account, grant, options)
   local row = keys.new_row(options.company or company.id, integration.name)
   row.status, row.linked, row.account = "Linked", now, account
   row.auth, row.name = grant.auth, options.name or grant.name
-  local added, message, details = app.store:add_connection(row,
+  local added = app.store:add_connection(row,
     { company = company, new_account = company ~= nil })
-  if added == nil then
-    return nil, message, details
-  elseif not added then -- another process was faster
+  if not added then -- another process was faster
     return keys.take_up(app, integration, { id = account }, options)
   end
   return row
 end
 
-local function known_company(app, id)
-  local rows, message, details = app.store:companies { id = id }
-  if rows and not rows[1] then
-    return errors.fail("missing", ("no company %s"):format(id))
+local function check_company(app, id)
+  if not app.store:companies({ id = id })[1] then
+    errors.throw("missing", ("no company %s"):format(id))
   end
-  return rows and true, message, details
 end
 
 --- The connection of an account that has answered to a key; made, with a company named after the
@@ -92,34 +82,26 @@ end
 ---@param app commerce.App
 ---@param integration table the key's
 ---@param account table Stripe's object, or its id alone
----@param options table see `commerce.app.connection.connect`
----@return table? row "Linked"; nil on failure
----@return string? message
----@return commerce.Details? details
+---@param options table see `commerce.app.lifecycle.connect`
+---@return table row "Linked"
 function keys.take_up(app, integration, account, options)
   local grant = { account = account.id, auth = options.account and "connect" or "key",
     name = options.name or stripe.account_name(account) }
   if options.company then
-    local ok, message, details = known_company(app, options.company)
-    if not ok then
-      return nil, message, details
-    end
+    check_company(app, options.company)
   end
-  local row, message, details = stored_row(app, integration, account.id, grant.auth, options)
-  if message then
-    return nil, message, details
-  elseif not row then
+  local row = stored_row(app, integration, account.id, grant.auth, options)
+  if not row then
     return new_connection(app, integration, account.id, grant, options)
   elseif row.status == "Linked" and row.account == account.id then
     return row -- however it was authorized, it stays so
   elseif row.status == "Unlinked" and not options.relink then
-    return errors.fail("state", ("connection %s of account %s has been unlinked; to sync it again, "
+    errors.throw("state", ("connection %s of account %s has been unlinked; to sync it again, "
       .. "link it with `commerce connections add`"):format(row.id, account.id),
       { code = "not_linked", connection_id = row.id })
   end
-  local ok
-  ok, message, details = life.link(app.store, row, grant)
-  return ok and row or nil, message, details
+  status.link(app.store, row, grant)
+  return row
 end
 
 local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
@@ -129,7 +111,7 @@ local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
 --- revoked. A key that Stripe has never seen is nobody's.
 ---@param app commerce.App
 ---@param integration table
----@param options table see `commerce.app.connection.connect`
+---@param options table see `commerce.app.lifecycle.connect`
 ---@param message string
 ---@param details commerce.Details?
 local function refused(app, integration, options, message, details)
@@ -142,9 +124,8 @@ local function refused(app, integration, options, message, details)
       status = "Linked" }
   end
   for _, row in ipairs(filter and app.store:connections(filter) or {}) do
-    if life.note_error(app.store, row, message, details) then
-      life.finish(app.store, row, "Deauthorized", message)
-    end
+    status.note_error(app.store, row, message, details)
+    status.finish(app.store, row, "Deauthorized", message)
   end
 end
 
@@ -162,20 +143,16 @@ end
 --- The key that a connection is read with: the platform's for one of Connect, else its own.
 ---@param app commerce.App
 ---@param row table
----@return userdata? key a `commerce.core` secret; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return userdata key a `commerce.core` secret
 function keys.stored(app, row)
   if row.auth == "connect" then
     return integrations.secret_key(app.store, row.integration)
   end
-  local key, message, details = credentials.open(app.store, owner_of(row))
-  if not key and not message then
-    return errors.fail("usage", ("no key is kept for connection %s: set STRIPE_SECRET_KEY to its "
+  local key = credentials.open(app.store, owner_of(row))
+  if not key then
+    errors.throw("usage", ("no key is kept for connection %s: set STRIPE_SECRET_KEY to its "
       .. "account's key, or keep that with `commerce connections add --keep-key`"):format(row.id),
       { code = "no_key" })
-  elseif not key then
-    return nil, message, details
   end
   return key
 end
@@ -191,44 +168,32 @@ end
 --- Whether there is such a key; it is not opened.
 ---@param app commerce.App
 ---@param row table
----@return boolean? kept nil on failure
----@return string? message
----@return commerce.Details? details
+---@return boolean kept
 function keys.is_kept(app, row)
   local owner = row.auth == "connect" and "integration:" .. row.integration or owner_of(row)
-  local secret, message, details = app.store:secret(owner)
-  if message then
-    return nil, message, details
-  end
-  return secret ~= nil
+  return app.store:secret(owner) ~= nil
 end
 
 --- Whether a key may be kept, known before anything is asked of Stripe.
----@param options table see `commerce.app.connection.connect`
----@return boolean? ok nil if it may not
----@return string? message
----@return commerce.Details? details
+---@param options table see `commerce.app.lifecycle.connect`
 function keys.check_keeping(options)
   if not options.keep_key then
-    return true
+    return
   elseif options.account then
-    return errors.fail("usage", "a platform's key is not kept with one of its accounts: keep it "
+    errors.throw("usage", "a platform's key is not kept with one of its accounts: keep it "
       .. "with `commerce integrations set`")
   end
-  local master, message, details = credentials.master()
-  return master and true, message, details
+  credentials.master()
 end
 
 --- Keep a connection's own key, sealed.
 ---@param app commerce.App
 ---@param row table
 ---@param key userdata a `commerce.core` secret
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
+---@return boolean ok
 function keys.keep(app, row, key)
   if row.auth == "connect" then
-    return errors.fail("state", ("connection %s was linked by Stripe Connect: it is read with the "
+    errors.throw("state", ("connection %s was linked by Stripe Connect: it is read with the "
       .. "platform's key, and no other is kept"):format(row.id))
   end
   return credentials.keep(app.store, owner_of(row), key)
@@ -237,12 +202,20 @@ end
 --- Forget the key that is kept for a connection.
 ---@param app commerce.App
 ---@param row table
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
 function keys.forget(app, row)
-  local dropped, message, details = credentials.drop(app.store, owner_of(row))
-  return dropped ~= nil or nil, message, details
+  app.store:drop_secret(owner_of(row))
+end
+
+--- A connection has been authorized: it is "Linked". A key that is kept for it is forgotten once
+--- Connect has taken its place.
+---@param app commerce.App
+---@param row table as the store gives it; changed with the store
+---@param grant table see `commerce.account.status.link`
+function keys.link(app, row, grant)
+  status.link(app.store, row, grant)
+  if grant.auth == "connect" then
+    keys.forget(app, row)
+  end
 end
 
 return keys

@@ -1,5 +1,5 @@
--- One mode at a time, like the switch on Stripe's dashboard: test or live. What is of the other
--- mode is not seen. Called by commerce (init) and the command line.
+-- One mode at a time, like the switch on Stripe's dashboard: test or live. Data of the other mode
+-- is hidden.
 
 local errors = require "commerce.base.errors"
 local stripe = require "commerce.stripe"
@@ -11,48 +11,36 @@ local KNOWN = { test = true, live = true }
 
 --- Check what somebody gave as a mode.
 ---@param name any
----@return "test"|"live"|nil mode nil on failure
----@return string? message
----@return commerce.Details? details
+---@return "test"|"live" mode
 function mode.check(name)
   if KNOWN[name] then
     return name
   end
-  return errors.fail("usage", ("mode '%s': expected test or live"):format(tostring(name)))
+  errors.throw("usage", ("mode '%s': expected test or live"):format(tostring(name)))
 end
 
 --- The mode that the store is switched to.
 ---@param store commerce.Store
----@return "test"|"live"|nil mode nil on failure
----@return string message_or_origin "set", "default", or the message
----@return commerce.Details? details
+---@return "test"|"live" mode
+---@return "set"|"default" origin
 function mode.stored(store)
-  local name, message, details = store:setting(SETTING)
-  if message then
-    return nil, message, details
-  end
+  local name = store:setting(SETTING)
   return name or DEFAULT, name and "set" or "default"
 end
 
 --- Switch the store.
 ---@param store commerce.Store
 ---@param name "test"|"live"
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
+---@return boolean ok
 function mode.switch(store, name)
-  local known, message, details = mode.check(name)
-  if not known then
-    return nil, message, details
-  end
-  return store:save_setting(SETTING, name)
+  return store:save_setting(SETTING, mode.check(name))
 end
 
 --- The mode of a key, by its prefix.
 ---@param key commerce.core.Secret
 ---@return "test"|"live"|nil mode nil if it is no key of Stripe's
 function mode.of_key(key)
-  local integration = stripe.integration_of(key)
+  local integration = stripe.integration_of_prefix(key)
   return integration and integration.mode
 end
 

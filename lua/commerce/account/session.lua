@@ -1,5 +1,4 @@
--- Sessions: what is needed to ask Stripe as somebody, and who that is.
--- Called by connection; the account is asked who it is before anything else is done.
+-- Sessions: the means to ask Stripe as somebody. The first request asks which account answers.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -18,20 +17,12 @@ session.OPTIONS = {
 
 --- A key as a secret.
 ---@param key string|userdata? a text or a `commerce.core` secret
----@return userdata? secret nil on failure
----@return string? message
----@return commerce.Details? details
+---@return userdata secret
 function session.secret(key)
-  local message, details
-  if key == "" then
-    key = nil -- a variable that is set to nothing
-  elseif type(key) == "string" then
-    key, message, details = core.secret(key)
+  if key == nil or key == "" then -- a variable that is set to nothing
+    errors.throw("auth", "no secret key given: set STRIPE_SECRET_KEY")
   end
-  if key == nil then
-    return errors.fail("auth", message or "no secret key given: set STRIPE_SECRET_KEY", details)
-  end
-  return key
+  return type(key) == "string" and errors.must(core.secret(key)) or key
 end
 
 local FIRST_RETRIES = 2 -- of the first request: a missing network is told within seconds
@@ -60,18 +51,16 @@ local function identify(asker, transport, wanted)
   local call = asker:request { path = stripe.resources.account.path }
   local response, message, details = runtime.await(transport, call)
   local account = {}
-  if response then
-    local answer = json.decode(response.body)
-    account = type(answer) == "table" and answer or account
-  elseif stripe.account_in_refusal(details) then
+  if not response and stripe.account_in_refusal(details) then
     account.id = stripe.account_in_refusal(details)
   else
-    return nil, message, details
+    local answer = json.decode(errors.must(response, message, details).body)
+    account = type(answer) == "table" and answer or account
   end
   if type(account.id) ~= "string" then
-    return errors.fail("decode", "GET /v1/account: the answer is no account")
+    errors.throw("decode", "GET /v1/account: the answer is no account")
   elseif wanted and wanted ~= account.id then
-    return errors.fail("auth", ("asked for account %s, Stripe answered as %s")
+    errors.throw("auth", ("asked for account %s, Stripe answered as %s")
       :format(wanted, account.id), { code = "other_account" })
   end
   return account
@@ -81,7 +70,7 @@ end
 local function refuse(raised, options)
   local wrong = tostring(raised):match "bad option 'base_url': (.*)"
   if wrong and not options.base_url then
-    return errors.fail("usage", "STRIPE_API_BASE must be a server's address (https://...): "
+    errors.throw("usage", "STRIPE_API_BASE must be a server's address (https://...): "
       .. wrong)
   end
   errors.refuse("%s", (tostring(raised):gsub("^[^ ]*:%d+: ", "")))
@@ -94,10 +83,8 @@ end
 ---@param who table account: the id that must answer; header: true to ask on its behalf
 ---  (Stripe-Account)
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
----@return table? parts { session, transport, limiter, account = Stripe's object, or its id alone,
----  at = when it was read (core.now), ask = a function that asks once more }; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return table parts { session, transport, limiter, account = Stripe's object, or its id alone,
+---  at = when it was read (core.now), ask = a function that asks once more }
 function session.open(app, key, integration, who, options)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
@@ -124,13 +111,12 @@ function session.open(app, key, integration, who, options)
   function parts.ask()
     return identify(first, transport, who.account)
   end
-  local message, details
-  parts.account, message, details = parts.ask()
-  parts.at = core.now()
-  if not parts.account then
+  local account, _, failure = errors.catch(parts.ask)
+  if failure then
     transport:close()
-    return nil, message, details
+    errors.rethrow(failure)
   end
+  parts.account, parts.at = account, core.now()
   return parts
 end
 

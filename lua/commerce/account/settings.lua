@@ -1,5 +1,5 @@
 -- Sync settings: which data types are read at first link, how often after that, in which order and
--- how far back. Called by commerce (init), the worker and the command line.
+-- how far back.
 --
 -- What is set for a company comes before what is set for its integration, that before what is set
 -- for all, field by field; what is set nowhere is as in DEFAULTS.
@@ -49,17 +49,14 @@ local function owner_of(whose)
 end
 
 local function check_owner(store, whose)
-  local rows, message, details = {}, nil, nil
   if whose.company then
-    rows, message, details = store:companies { id = whose.company }
-    if rows and not rows[1] then
-      return errors.fail("missing", "no company " .. whose.company)
+    if not store:companies { id = whose.company }[1] then
+      errors.throw("missing", "no company " .. whose.company)
     end
   elseif whose.integration and not stripe.integrations[whose.integration] then
-    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)"):format(
+    errors.throw("usage", ("unknown integration '%s' (known: stripe, stripe-test)"):format(
       whose.integration))
   end
-  return rows and true, message, details
 end
 
 -- ---------------------------------------------------------------- reading
@@ -105,13 +102,7 @@ local function reader(store)
   return function(whose)
     local layers = {}
     for i, owner in ipairs(owners_of(whose)) do
-      local message, details
-      if not known[owner] then
-        known[owner], message, details = store:sync_settings(owner)
-        if not known[owner] then
-          return nil, message, details
-        end
-      end
+      known[owner] = known[owner] or store:sync_settings(owner)
       layers[i] = known[owner]
     end
     return layered(layers)
@@ -122,9 +113,7 @@ end
 ---@param store commerce.Store
 ---@param whose table company: an id, and integration: its connection's; or integration alone; or
 ---  neither: what is set for all
----@return commerce.SyncSetting[]? list nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.SyncSetting[] list
 function settings.get(store, whose)
   errors.check_options(whose, { company = "string", integration = "string" })
   return reader(store)(whose)
@@ -137,19 +126,18 @@ local function check_values(fields)
   for field, range in pairs(NUMBERS) do
     local value = fields[field]
     if value and (value % 1 ~= 0 or value < range[1] or value > range[2]) then
-      return errors.fail("usage", ("%s: %s from %d to %d expected, got %s"):format(field, range[3],
+      errors.throw("usage", ("%s: %s from %d to %d expected, got %s"):format(field, range[3],
         range[1], range[2], tostring(value)))
     end
   end
   if fields.sync_from_utc then
     local seconds, wrong = time.parse(fields.sync_from_utc)
     if not seconds then
-      return errors.fail("usage", "sync_from_utc: " .. wrong)
+      errors.throw("usage", "sync_from_utc: " .. wrong)
     elseif fields.sync_from_window then
-      return errors.fail("usage", "sync_from_utc or sync_from_window, not both")
+      errors.throw("usage", "sync_from_utc or sync_from_window, not both")
     end
   end
-  return true
 end
 
 local function chosen_types(names)
@@ -157,7 +145,7 @@ local function chosen_types(names)
   for _, name in ipairs(names or {}) do
     local data_type, unknown = model.find(name)
     if not data_type or not mappings[data_type.name] then
-      return errors.fail("usage", unknown or "Stripe gives no " .. name)
+      errors.throw("usage", unknown or "Stripe gives no " .. name)
     end
     list[#list + 1] = data_type.name
   end
@@ -174,25 +162,13 @@ end
 ---@param whose table company: an id; or integration: "stripe" or "stripe-test"; or neither: for all
 ---@param types string[]? data types; all if left out
 ---@param fields table see `commerce.SyncSetting`
----@return boolean? ok nil on failure, and nothing has changed
----@return string? message
----@return commerce.Details? details
+---@return boolean ok
 function settings.set(store, whose, types, fields)
-  local owner, names, present = owner_of(whose), nil, nil
-  local ok, message, details = check_values(fields)
-  if ok then
-    names, message, details = chosen_types(types)
-  end
-  if names then
-    ok, message, details = check_owner(store, whose)
-  end
-  if names and ok then
-    present, message, details = store:sync_settings(owner)
-  end
-  if not present then
-    return nil, message, details
-  end
-  local changed = {}
+  local owner = owner_of(whose)
+  check_values(fields)
+  local names = chosen_types(types)
+  check_owner(store, whose)
+  local present, changed = store:sync_settings(owner), {}
   for _, name in ipairs(names) do
     changed[name] = present[name] or {}
     merge(changed[name], fields)
@@ -204,25 +180,13 @@ end
 ---@param store commerce.Store
 ---@param whose table see `settings.set`
 ---@param by_type table<string, table> by data type; see `commerce.SyncSetting`
----@return boolean? ok nil on failure, and nothing has changed
----@return string? message
----@return commerce.Details? details
+---@return boolean ok
 function settings.replace(store, whose, by_type)
   local owner, all = owner_of(whose), {}
-  local ok, message, details = check_owner(store, whose)
+  check_owner(store, whose)
   for name, fields in pairs(by_type) do
-    local names
-    if ok then
-      ok, message, details = check_values(fields)
-    end
-    if ok then
-      names, message, details = chosen_types { name }
-      ok = names ~= nil
-    end
-    all[names and names[1] or name] = fields
-  end
-  if not ok then
-    return nil, message, details
+    check_values(fields)
+    all[chosen_types({ name })[1]] = fields
   end
   return store:save_sync_settings(owner, all)
 end
@@ -231,19 +195,10 @@ end
 ---@param store commerce.Store
 ---@param whose table see `settings.set`
 ---@param types string[]? data types; all if left out
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
+---@return boolean ok
 function settings.reset(store, whose, types)
-  local owner, ok = owner_of(whose), nil
-  local names, message, details = chosen_types(types)
-  if names then
-    ok, message, details = check_owner(store, whose)
-  end
-  if not ok then
-    return nil, message, details
-  end
-  local none = {}
+  local owner, names, none = owner_of(whose), chosen_types(types), {}
+  check_owner(store, whose)
   for _, name in ipairs(names) do
     none[name] = false
   end
@@ -257,10 +212,7 @@ end
 ---@param store commerce.Store
 ---@param now number unix seconds
 ---@param given table? id, company_id, integration: only these connections
----@return commerce.DueSync[]? list the longest due first, those of one connection in their order;
----  nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.DueSync[] list the longest due first, those of one connection in their order
 function settings.due(store, now, given)
   return due.list(store, now, given, reader(store))
 end
@@ -269,9 +221,7 @@ end
 --- the same settings are read together.
 ---@param store commerce.Store
 ---@param row table a connection's, as the store gives it
----@return table[]? groups { types, since, order, schedule, first }; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return table[] groups { types, since, order, schedule, first }
 function settings.groups(store, row)
   return due.groups(row, reader(store))
 end

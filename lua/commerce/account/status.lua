@@ -1,14 +1,14 @@
--- The life of a connection: which statuses it has, which may follow which, and the only functions
--- that change them. Called by connection and company; the store is an argument.
+-- The status machine of a connection: the statuses, which may follow which, and the only functions
+-- that change them.
 
 local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"
 
-local life = {}
+local status = {}
 
 --- PendingAuth: made, not authorized yet; Linked: can be synced; Unlinked: we ended it;
 --- Deauthorized: the merchant or Stripe did. Whatever the status, what is stored stays readable.
-life.STATUSES = { "PendingAuth", "Linked", "Unlinked", "Deauthorized" }
+status.STATUSES = { "PendingAuth", "Linked", "Unlinked", "Deauthorized" }
 
 local NEXT = {
   PendingAuth = { Linked = true },
@@ -21,32 +21,26 @@ local NEXT = {
 ---@param from string
 ---@param to string
 ---@return boolean
-function life.may_follow(from, to)
+function status.may_follow(from, to)
   return (NEXT[from] or {})[to] == true
 end
 
-local function refuse(row, status)
-  return errors.fail("state", ("connection %s is %s%s"):format(row.id, row.status,
-    row.status == status and " already" or ": it cannot become " .. status),
+local function refuse(row, wanted)
+  errors.throw("state", ("connection %s is %s%s"):format(row.id, row.status,
+    row.status == wanted and " already" or ": it cannot become " .. wanted),
     { code = "illegal_transition" })
 end
 
 local function changed_meanwhile(store, row)
-  local rows, message, details = store:connections { id = row.id }
-  if not rows then
-    return nil, message, details
-  end
-  return errors.fail("state", ("connection %s has changed meanwhile: it %s"):format(row.id,
+  local rows = store:connections { id = row.id }
+  errors.throw("state", ("connection %s has changed meanwhile: it %s"):format(row.id,
     rows[1] and "is " .. rows[1].status .. " now" or "has been deleted"),
     { code = "changed_meanwhile" })
 end
 
 local function apply(store, row, changes)
-  local changed, message, details = store:change_connection(row.id, changes, row.status)
-  if changed == false then
-    return changed_meanwhile(store, row)
-  elseif not changed then
-    return nil, message, details
+  if not store:change_connection(row.id, changes, row.status) then
+    changed_meanwhile(store, row)
   end
   for name, value in pairs(changes) do
     row[name] = value or nil
@@ -58,35 +52,30 @@ end
 --- End a connection.
 ---@param store commerce.Store
 ---@param row table as the store gives it; changed with the store
----@param status "Unlinked"|"Deauthorized"
+---@param ending "Unlinked"|"Deauthorized"
 ---@param reason string? for its history
----@return boolean? ok nil on failure; details.kind is "state" if its status does not allow it
----@return string? message
----@return commerce.Details? details
-function life.finish(store, row, status, reason)
-  if not life.may_follow(row.status, status) then
-    return refuse(row, status)
+---@return boolean ok raises kind "state" if its status does not allow it
+function status.finish(store, row, ending, reason)
+  if not status.may_follow(row.status, ending) then
+    refuse(row, ending)
   end
-  return apply(store, row, { status = status, at = time.now(), reason = reason })
+  return apply(store, row, { status = ending, at = time.now(), reason = reason })
 end
 
 -- Data of two accounts must never mix, and one account is one connection of a company.
 local function check_account(store, row, account)
   if row.account and row.account ~= account then
-    return errors.fail("auth", ("connection %s is account %s; what was authorized is %s: make "
+    errors.throw("auth", ("connection %s is account %s; what was authorized is %s: make "
       .. "another connection for that one"):format(row.id, row.account, account),
       { code = "other_account" })
   end
-  local rows, message, details = store:connections { company_id = row.company_id,
+  local rows = store:connections { company_id = row.company_id,
     integration = row.integration, account = account }
-  if not rows then
-    return nil, message, details
-  elseif rows[1] and rows[1].id ~= row.id then
-    return errors.fail("state", ("account %s is connected to this company already, by connection "
+  if rows[1] and rows[1].id ~= row.id then
+    errors.throw("state", ("account %s is connected to this company already, by connection "
       .. "%s, which is %s"):format(account, rows[1].id, rows[1].status),
       { code = "account_taken", connection_id = rows[1].id })
   end
-  return true
 end
 
 local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by its own key" }
@@ -99,26 +88,18 @@ local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by 
 ---@param grant table account: who authorized it, which must be proven; auth: "connect" or "key";
 ---  scope: of a Connect grant; sync_on_link: whether its data is to be read "once" or is
 ---  "continuous" (default: as before); name: the account's
----@return boolean? ok nil on failure: another account than before (details.code "other_account"),
----  or one that the company has in another connection ("account_taken", details.connection_id)
----@return string? message
----@return commerce.Details? details
-function life.link(store, row, grant)
-  if row.status ~= "Linked" and not life.may_follow(row.status, "Linked") then
-    return refuse(row, "Linked")
+---@return boolean ok raises code "other_account" for another account than before, "account_taken"
+---  (with connection_id) for one that the company has in another connection
+function status.link(store, row, grant)
+  if row.status ~= "Linked" and not status.may_follow(row.status, "Linked") then
+    refuse(row, "Linked")
   end
-  local ok, message, details = check_account(store, row, grant.account)
-  if not ok then
-    return nil, message, details
-  end
+  check_account(store, row, grant.account)
   local now = time.now()
-  ok, message, details = apply(store, row, { status = "Linked", at = now, linked = now,
+  apply(store, row, { status = "Linked", at = now, linked = now,
     account = grant.account, auth = grant.auth, scope = grant.scope or false,
     sync_on_link = grant.sync_on_link, name = row.name or grant.name,
     reason = row.auth and row.auth ~= grant.auth and WAYS[grant.auth] or nil })
-  if not ok then
-    return nil, message, details
-  end
   return store:resolve_connection_errors(row.id, now)
 end
 
@@ -127,10 +108,8 @@ end
 ---@param row table
 ---@param message string without secrets
 ---@param details commerce.Details?
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
-function life.note_error(store, row, message, details)
+---@return boolean ok
+function status.note_error(store, row, message, details)
   details = type(details) == "table" and details or {}
   return store:add_connection_error(row.id, { at = time.now(),
     status_code = tostring(details.status or 0), status_text = details.code or details.kind or "",
@@ -146,18 +125,14 @@ local CANCELLED = { status_code = "403", status_text = "User cancelled linking",
 ---@param store commerce.Store
 ---@param row table as the store gives it
 ---@param message string? why not, without secrets; nil: the merchant declined
----@return boolean? ok nil on failure
----@return string? why
----@return commerce.Details? details
-function life.link_failed(store, row, message)
+function status.link_failed(store, row, message)
   if row.status == "Linked" then
-    return true
+    return
   end
-  local told, why, details = store:tell_failed_link(row.id, {
+  store:tell_failed_link(row.id, {
     at = time.now(), status_code = message and "500" or CANCELLED.status_code,
     status_text = message and "Unknown error occurred" or CANCELLED.status_text,
     message = message or CANCELLED.message })
-  return told ~= nil or nil, why, details
 end
 
-return life
+return status

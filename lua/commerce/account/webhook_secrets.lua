@@ -1,7 +1,6 @@
 -- The signing secrets of webhook endpoints, sealed as all stored secrets are. An endpoint belongs
 -- to an integration, and is either a Connect endpoint, whose events name their account, or one of
--- an account's own, which vouches for that account alone: its owner knows the secret. Called by
--- integrations and webhook.
+-- an account's own, which vouches for that account alone: its owner knows the secret.
 
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
@@ -36,14 +35,9 @@ end
 --- The signing secrets of an integration, without themselves.
 ---@param store commerce.Store
 ---@param name string the integration's
----@return commerce.WebhookSecret[]? list oldest first; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.WebhookSecret[] list oldest first
 function secrets.list(store, name)
-  local rows, message, details = store:secrets_of(prefix_of(name))
-  if not rows then
-    return nil, message, details
-  end
+  local rows = store:secrets_of(prefix_of(name))
   local list = {}
   for i, row in ipairs(rows) do
     list[i] = facts_of(row)
@@ -60,25 +54,16 @@ end
 --- Open the signing secrets of an integration.
 ---@param store commerce.Store
 ---@param name string the integration's
----@return table[]? list { secret, account? }; nil on failure, also if there is none
----@return string? message
----@return commerce.Details? details code "no_webhook_secret" if there is none
+---@return table[] list { secret, account? }; raises code "no_webhook_secret" if there is none
 function secrets.open(store, name)
-  local rows, message, details = store:secrets_of(prefix_of(name))
-  if not rows then
-    return nil, message, details
-  end
+  local rows = store:secrets_of(prefix_of(name))
   local list = {}
   for i, row in ipairs(rows) do
-    local secret
-    secret, message, details = credentials.open_row(row)
-    if not secret then
-      return nil, message, details
-    end
+    local secret = credentials.open_row(row)
     list[i] = { secret = secret, account = facts_of(row).account }
   end
   if #list == 0 then
-    return errors.fail("usage", ("%s has no webhook secret: keep the endpoint's with "
+    errors.throw("usage", ("%s has no webhook secret: keep the endpoint's with "
       .. "`commerce integrations add-webhook-secret %s`"):format(stripe.integrations[name].title,
       name), { code = "no_webhook_secret" })
   end
@@ -86,17 +71,12 @@ function secrets.open(store, name)
 end
 
 local function checked(given, account)
-  local secret, message, details = given, nil, nil
-  if type(given) == "string" then
-    secret, message, details = core.secret(given)
-  end
-  if not secret then
-    return nil, message, details
-  elseif not secret:has_prefix "whsec_" then
-    return errors.fail("usage", "this is no signing secret of a webhook endpoint: one starts with "
+  local secret = type(given) == "string" and errors.must(core.secret(given)) or given
+  if not secret:has_prefix "whsec_" then
+    errors.throw("usage", "this is no signing secret of a webhook endpoint: one starts with "
       .. "whsec_ (Stripe's dashboard, Developers, Webhooks)")
   elseif account and not account:find "^acct_%w+$" then
-    return errors.fail("usage", ("account '%s': expected an account's id (acct_...)")
+    errors.throw("usage", ("account '%s': expected an account's id (acct_...)")
       :format(core.scrub(account)))
   end
   return secret
@@ -107,18 +87,9 @@ end
 ---@param name string the integration's
 ---@param given commerce.core.Secret|string "whsec_…"
 ---@param account string? whose own endpoint signs with it, if not a Connect endpoint
----@return commerce.WebhookSecret? kept nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.WebhookSecret kept
 function secrets.add(store, name, given, account)
-  local secret, message, details = checked(given, account)
-  local list, row
-  if secret then
-    list, message, details = secrets.list(store, name)
-  end
-  if not list then
-    return nil, message, details
-  end
+  local secret, list = checked(given, account), secrets.list(store, name)
   local id = core.sha256(secret):sub(1, 8)
   for _, known in ipairs(list) do
     if known.id == id and known.account == account then
@@ -126,18 +97,12 @@ function secrets.add(store, name, given, account)
     end
   end
   if #list >= MOST then
-    return errors.fail("usage", ("%s has %d webhook secrets already: remove one that no endpoint "
+    errors.throw("usage", ("%s has %d webhook secrets already: remove one that no endpoint "
       .. "signs with any more (`commerce integrations remove-webhook-secret %s ID`)"):format(
       stripe.integrations[name].title, #list, name))
   end
-  row, message, details = credentials.seal(owner_of(name, account, id), secret)
-  local ok = row
-  if row then
-    ok, message, details = store:save_secret(row)
-  end
-  if not ok then
-    return nil, message, details
-  end
+  local row = credentials.seal(owner_of(name, account, id), secret)
+  store:save_secret(row)
   return facts_of(row)
 end
 
@@ -145,27 +110,20 @@ end
 ---@param store commerce.Store
 ---@param name string the integration's
 ---@param id string as `list` has it
----@return boolean? ok nil on failure, also if there is none of this id
----@return string? message
----@return commerce.Details? details
+---@return boolean ok raises if there is no secret with this id
 function secrets.remove(store, name, id)
-  local list, message, details = secrets.list(store, name)
   local dropped = false
-  for _, known in ipairs(list or {}) do
+  for _, known in ipairs(secrets.list(store, name)) do
     if known.id == id then
-      local ok
-      ok, message, details = store:drop_secret(owner_of(name, known.account, id))
-      if ok == nil then
-        return nil, message, details
-      end
+      store:drop_secret(owner_of(name, known.account, id))
       dropped = true
     end
   end
-  if list and not dropped then
-    return errors.fail("usage", ("%s has no webhook secret %s; `commerce integrations list` shows "
+  if not dropped then
+    errors.throw("usage", ("%s has no webhook secret %s; `commerce integrations list` shows "
       .. "them"):format(stripe.integrations[name].title, core.scrub(id)))
   end
-  return dropped or nil, message, details
+  return true
 end
 
 return secrets

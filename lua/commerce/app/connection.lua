@@ -1,6 +1,5 @@
--- A connection: one Stripe account in one mode, of one company. It has a life in the store, which
--- the files beside this one lead, and, when it is opened, a session at Stripe. Called by company
--- and commerce (init).
+-- A connection: one Stripe account in one mode, of one company. It has a status in the store
+-- (lifecycle.lua) and, when it is opened, a session at Stripe.
 
 local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
@@ -10,7 +9,6 @@ local hooks = require "commerce.hooks.registry"
 local keys = require "commerce.account.keys"
 local lifecycle = require "commerce.app.lifecycle"
 local mappings = require "commerce.mapping.registry"
-local opening = require "commerce.app.opening"
 local read_changes = require "commerce.app.changes"
 local records = require "commerce.app.records"
 local remap = require "commerce.sync.remap"
@@ -21,13 +19,11 @@ local sync = require "commerce.sync"
 local time = require "commerce.base.time"
 local verify = require "commerce.verify"
 
-local connection = {}
-
 ---@class commerce.Connection
 ---@field id string UUID
 ---@field company_id string
 ---@field integration table see commerce.stripe
----@field account string? Stripe's account id; none before it is linked
+---@field account string? Stripe's account id; nil before it is linked
 ---@field name string? the account's
 ---@field status "PendingAuth"|"Linked"|"Unlinked"|"Deauthorized"
 ---@field auth "connect"|"key"|nil how it was authorized: by Stripe Connect, or by the account's own
@@ -35,17 +31,20 @@ local connection = {}
 ---@field scope string? of a Connect grant: read_only, read_write
 ---@field sync_on_link "once"|"continuous"|nil how often its data may be read; a first sync is due
 ---  while last_sync is older than linked
----@field link_id string? what its Link URL is known by
+---@field link_id string? the id in its Link URL
 ---@field created string
 ---@field linked string? when it was authorized last
 ---@field last_sync string?
----@field store commerce.Store
+---@field app commerce.App
+---@field store commerce.Store its methods raise their failures
+---@field mappings commerce.Mappings
+---@field hooks commerce.Hooks
 ---@field syncing boolean?
-local methods = {}
+local Connection = {}
 
--- What the store knows is read through, so that it is never out of date in two places.
+-- Fields of the row are read through the object, so that no value is kept in two places.
 local connection_mt = { __name = "commerce.Connection", __index = function(self, name)
-  return methods[name] or rawget(self, "row")[name]
+  return Connection[name] or rawget(self, "row")[name]
 end }
 
 --- A connection of the store, not opened: nothing is asked of Stripe.
@@ -53,46 +52,35 @@ end }
 ---@param row table as the store gives it
 ---@param options table? see `commerce.account.session`: how to talk to Stripe when it is opened
 ---@return commerce.Connection
-function connection.wrap(app, row, options)
+function Connection.wrap(app, row, options)
   local own = mappings.new(stripe, app.mappings)
   return setmetatable({ app = app, store = app.store, row = row, options = options or {},
     integration = stripe.integrations[row.integration], platform = own.platform, mappings = own,
     hooks = hooks.new(app.hooks) }, connection_mt)
 end
 
---- A connection by its id.
+--- A connection by its id. Raises kind "missing" if there is none.
 ---@param app commerce.App
 ---@param id string
 ---@param options table? see `commerce.account.session`
----@return commerce.Connection? connection nil on failure; details.kind is "missing" if there is
----  none
----@return string? message
----@return commerce.Details? details
-function connection.find(app, id, options)
+---@return commerce.Connection
+function Connection.find(app, id, options)
   errors.check_options(options or {}, sessions.OPTIONS)
-  local rows, message, details = app.store:connections { id = id }
-  if not rows then
-    return nil, message, details
-  elseif not rows[1] then
-    return errors.fail("missing", ("no connection %s"):format(id))
+  local row = app.store:connections({ id = id })[1]
+  if not row then
+    errors.throw("missing", ("no connection %s"):format(id))
   end
-  return connection.wrap(app, rows[1], options)
+  return Connection.wrap(app, row, options)
 end
 
 --- Connections, oldest first.
 ---@param app commerce.App
 ---@param given table? company_id, status, integration, account, auth: only those; limit; offset
----@return commerce.Connection[]? list nil on failure
----@return string? message
----@return commerce.Details? details
-function connection.list(app, given)
-  local rows, message, details = app.store:connections(given)
-  if not rows then
-    return nil, message, details
-  end
+---@return commerce.Connection[]
+function Connection.list(app, given)
   local list = {}
-  for i, row in ipairs(rows) do
-    list[i] = connection.wrap(app, row)
+  for i, row in ipairs(app.store:connections(given)) do
+    list[i] = Connection.wrap(app, row)
   end
   return list
 end
@@ -101,40 +89,29 @@ end
 ---@param app commerce.App
 ---@param company_id string
 ---@param integration string "stripe" or "stripe-test"
----@return commerce.Connection? connection nil on failure
----@return string? message
----@return commerce.Details? details
-function connection.create(app, company_id, integration)
-  local row, message, details = keys.new_row(company_id, integration)
-  if not row then
-    return nil, message, details
-  end
-  local ok
-  ok, message, details = app.store:add_connection(row)
-  if not ok then
-    return nil, message, details
-  end
-  return connection.wrap(app, row)
+---@return commerce.Connection
+function Connection.create(app, company_id, integration)
+  local row = keys.new_row(company_id, integration)
+  app.store:add_connection(row)
+  return Connection.wrap(app, row)
 end
 
 --- Connect an account by its own key, or by a platform's key that acts for it.
 ---@param app commerce.App
----@param options table see `commerce.app.opening.connect`
----@return commerce.Connection? connection nil on failure
----@return string? message
----@return commerce.Details? details
-function connection.connect(app, options)
-  return opening.connect(connection.wrap, app, options)
+---@param options table see `commerce.app.lifecycle.connect`
+---@return commerce.Connection
+function Connection.connect(app, options)
+  return lifecycle.connect(Connection.wrap, app, options)
 end
 
--- ---------------------------------------------------------------- using it
+-- ---------------------------------------------------------------- sync
 
 -- A run was refused something: is it the whole account? Asked once more, so that no stray answer
 -- ends a connection.
 local function check_access(self)
-  local account, message, details = self.ask()
-  if not account then
-    self:failed(message, details)
+  local _, message, failure = errors.catch(self.ask)
+  if failure then
+    lifecycle.note_failure(self, message, failure)
   end
 end
 
@@ -155,67 +132,60 @@ local function run_sync(self, options)
   end
   self.syncing = true
   runtime.hold()
-  local ok, report, message, details = pcall(errors.catch, sync.run, self, options)
-  self.syncing = nil
-  runtime.release()
-  if not ok then
-    error(report, 0)
-  end
-  return report, message, details
+  return errors.finally(function()
+    return errors.must(sync.run(self, options))
+  end, function()
+    self.syncing = nil
+    runtime.release()
+  end)
 end
 
---- Take in what was configured of data types over the API; once is enough.
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:configure()
+-- Data types that were configured over the API; once is enough.
+local function configure(self)
   if self.is_configured then
-    return true
+    return
   end
   self.is_configured = true
-  local ran, ok, message, details = pcall(errors.catch, configured.apply, self.store,
+  local ran, ok, message, failure = pcall(errors.catch, configured.apply, self.store,
     self.integration.name, self.mappings)
   if not ran then
-    return errors.fail("mapping", "the configured data types: " .. tostring(ok))
+    errors.throw("mapping", "the configured data types: " .. tostring(ok))
   end
-  return ok, message, details
+  errors.must(ok, message, failure)
+end
+
+--- Apply the data types that were configured over the API to the connection's mappings.
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:configure()
+  configure(self)
+  return true
 end
 
 --- Read the account's data types into the store.
 ---@param options table? see `commerce.sync.run`
 ---@return commerce.Report? report nil where nothing could be done
 ---@return string? message
----@return commerce.Details? details
-function methods:sync(options)
+---@return commerce.Failure? failure
+function Connection:sync(options)
   mappings.check_self(self, "sync")
-  local ok, message, details = self:open()
-  if ok then
-    ok, message, details = self:configure()
-  end
-  if not ok then
-    return nil, message, details
-  end
-  local report
-  report, message, details = run_sync(self, options)
-  if not report then
-    local status = type(details) == "table" and details.status
-    if status == 401 or status == 403 then
+  lifecycle.open(self)
+  configure(self)
+  local report, _, failure = errors.catch(run_sync, self, options)
+  if failure then
+    if failure.status == 401 or failure.status == 403 then
       check_access(self)
     end
-    return nil, message, details
-  end
-  if was_refused(report) then
+    errors.rethrow(failure)
+  elseif was_refused(report) then
     check_access(self)
   elseif report.complete then
-    ok, message, details = self.store:resolve_connection_errors(self.id, time.now())
+    self.store:resolve_connection_errors(self.id, time.now())
   end
-  if ok then
-    ok, message, details = self:change { last_sync = time.now() }
-  end
-  if not ok then
-    return nil, message, details
-  elseif options and options.strict and not report.complete then
-    return errors.fail("incomplete", report:summary(), { report = report })
+  lifecycle.change(self, { last_sync = time.now() })
+  if options and options.strict and not report.complete then
+    errors.throw("incomplete", report:summary(), { report = report })
   end
   return report
 end
@@ -225,46 +195,20 @@ end
 ---@param options table? see `commerce.sync.remap.run`
 ---@return commerce.Report? report nil where nothing could be done
 ---@return string? message
----@return commerce.Details? details
-function methods:remap(options)
+---@return commerce.Failure? failure
+function Connection:remap(options)
   return remap.run(self, options)
 end
 
---- Declare a hook: a function of yours that is called at a named place of each sync.
----@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
----@param run function
----@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks.registry`
-function methods:on(name, run, options)
-  mappings.check_self(self, "on")
-  self.hooks:add(self.mappings, name, run, options)
-end
-
---- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
----@param path string such as "/v1/customers/cus_123"
----@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object as Stripe gives it, but without its nulls; nil on failure
----@return string? message
----@return commerce.Details? details
-function methods:get(path, query)
-  local ok, message, details = self:open()
-  if not ok then
-    return nil, message, details
-  end
-  return fetch.one(self, path, query)
-end
-
 --- Apply the events that `commerce.webhooks.inbound.receive` has kept. A sync does so, too.
----@param options table? worker: who does it, see `commerce.sync.run`
+---@param options table? worker: the holder of the lease, see `commerce.sync.run`
 ---@return commerce.Report? report nil where nothing could be done
 ---@return string? message
----@return commerce.Details? details
-function methods:apply_events(options)
+---@return commerce.Failure? failure
+function Connection:apply_events(options)
   options = options or {}
   errors.check_options(options, { worker = "string" })
-  local ok, message, details = self:open()
-  if not ok then
-    return nil, message, details
-  end
+  lifecycle.open(self)
   return sync.apply(self, options.worker)
 end
 
@@ -272,13 +216,32 @@ end
 ---@param options table? see `commerce.verify.run`
 ---@return commerce.VerifyReport? report nil where nothing could be done
 ---@return string? message
----@return commerce.Details? details
-function methods:verify(options)
-  local ok, message, details = self:open()
-  if not ok then
-    return nil, message, details
-  end
+---@return commerce.Failure? failure
+function Connection:verify(options)
+  lifecycle.open(self)
   return verify.run(self, options)
+end
+
+--- Declare a hook: a function of yours that is called at a named place of each sync.
+---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
+---@param run function
+---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks.registry`
+function Connection:on(name, run, options)
+  mappings.check_self(self, "on")
+  self.hooks:add(self.mappings, name, run, options)
+end
+
+-- ---------------------------------------------------------------- reading
+
+--- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
+---@param path string such as "/v1/customers/cus_123"
+---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
+---@return table? object as Stripe gives it, but without its nulls; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:get(path, query)
+  lifecycle.open(self)
+  return fetch.one(self, path, query)
 end
 
 local FRESH = 10 -- seconds
@@ -286,7 +249,7 @@ local FRESH = 10 -- seconds
 --- An object that was fetched a moment ago, to spare its request; it is given once.
 ---@param resource string
 ---@return table? object
-function methods:take_known(resource)
+function Connection:take_known(resource)
   local object = core.now() - self.known.at < FRESH and self.known[resource] or nil
   self.known[resource] = nil
   return object
@@ -296,31 +259,10 @@ end
 ---@param type_name string
 ---@param options table? see `commerce.app.records`; the connection is this one
 ---@return fun(): table? next
-function methods:records(type_name, options)
+function Connection:records(type_name, options)
   mappings.check_self(self, "records")
   return records.read(self.store, type_name, records.options(options, { connection_id = self.id }),
     self.mappings)
-end
-
--- ---------------------------------------------------------------- its mappings
-
---- Extend a data type's mapping for this connection: replace fields, or add some under
---- supplementalData. Raises, at your line, for whatever can be told wrong before any data is there.
----@param type_name string
----@param fields table<string, any> see `commerce.Mappings:extend`
----@param options table? resource, expand, from
-function methods:extend(type_name, fields, options)
-  mappings.check_self(self, "extend")
-  self.mappings:extend(type_name, fields, options)
-end
-
---- Define a data type of one's own for this connection: its table, columns, sync and all else come
---- with it. Raises, at your line, for whatever can be told wrong before any data is there.
----@param name string its name, and its table's
----@param declaration table see `commerce.Mappings:define`
-function methods:define(name, declaration)
-  mappings.check_self(self, "define")
-  self.mappings:define(name, declaration, self.store)
 end
 
 --- Iterate over what syncs created, changed and deleted, in order, each change once for each name
@@ -328,17 +270,43 @@ end
 --- that the one before it has been dealt with.
 ---@param options table? see `commerce.app.changes`: consumer, since, types, limit, batch
 ---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
-function methods:changes(options)
+function Connection:changes(options)
   mappings.check_self(self, "changes")
   return read_changes(self.store, self.id, options)
 end
 
-for _, part in ipairs { opening.methods, lifecycle } do
-  for name, method in pairs(part) do
-    methods[name] = method
+-- ---------------------------------------------------------------- mappings
+
+--- Extend a data type's mapping for this connection: replace fields, or add some under
+--- supplementalData. Raises, at your line, whatever can be found wrong before any data is there.
+---@param type_name string
+---@param fields table<string, any> see `commerce.Mappings:extend`
+---@param options table? resource, expand, from
+function Connection:extend(type_name, fields, options)
+  mappings.check_self(self, "extend")
+  self.mappings:extend(type_name, fields, options)
+end
+
+--- Define a data type of one's own for this connection: its table, columns, sync and all else come
+--- with it. Raises, at your line, whatever can be found wrong before any data is there.
+---@param name string its name, and its table's
+---@param declaration table see `commerce.Mappings:define`
+function Connection:define(name, declaration)
+  mappings.check_self(self, "define")
+  self.mappings:define(name, declaration, self.store)
+end
+
+local INSIDE = { wrap = true, find = true, list = true, create = true, connect = true }
+local RAISING = { on = true, extend = true, define = true, records = true, changes = true,
+  take_known = true }
+
+for name, method in pairs(lifecycle.methods) do
+  Connection[name] = method
+end
+for name, method in pairs(Connection) do
+  if not INSIDE[name] and not RAISING[name] then
+    Connection[name] = errors.protect(method)
   end
 end
-errors.protect_methods(methods, { on = true, records = true, extend = true, define = true,
-  changes = true })
 
-return connection
+return Connection

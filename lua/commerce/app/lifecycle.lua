@@ -1,30 +1,217 @@
--- What happens to a connection: it is linked, fails, ends, is deleted. Methods of a connection.
--- Called by connection; the rules are in life.lua.
+-- What happens to a connection: it is connected, opened, linked, fails, ends, is deleted. The rules
+-- of its statuses are in account/status.lua; the methods are a connection's.
 
 local errors = require "commerce.base.errors"
 local grants = require "commerce.account.grant"
 local keys = require "commerce.account.keys"
-local life = require "commerce.account.status"
+local sessions = require "commerce.account.session"
+local statuses = require "commerce.account.status"
 local stripe = require "commerce.stripe"
 
+local lifecycle = { methods = {} }
+
 ---@class commerce.Connection
-local lifecycle = {}
+local methods = lifecycle.methods
+
+-- ---------------------------------------------------------------- sessions
+
+local function attach(self, parts, key)
+  local account = parts.account
+  self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
+  self.account_created, self.ask = tonumber(account.created), parts.ask
+  self.restricted = stripe.is_restricted(key)
+  self.known = { account = account.object and account or nil, at = parts.at }
+  return self
+end
+
+local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
+  name = "string", company = "string", connection = "string", relink = "boolean",
+  keep_key = "boolean", keep_source = "boolean" }
+for name, kind in pairs(sessions.OPTIONS) do
+  CONNECT_OPTIONS[name] = kind
+end
+
+local function stored_row(app, integration, account, key, options)
+  local row = keys.take_up(app, integration, account, options)
+  if options.keep_key then
+    keys.keep(app, row, key)
+  end
+  return row
+end
+
+--- Connect an account by its own key, or by a platform's key that acts for it. The account is asked
+--- for its id; a connection that the store already has for it is taken up again, and "Linked" if it
+--- was "Deauthorized".
+---@param wrap fun(app: commerce.App, row: table): commerce.Connection makes the object of a row
+---@param app commerce.App
+---@param options table secret_key: a string or a `commerce.core` secret; integration: "stripe" or
+---  "stripe-test", to have the key's mode checked; account: act on this connected account with the
+---  platform's key; company: the id of the company that it belongs to (default: the one that has
+---  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
+---  an "Unlinked" one, too; keep_key: true keeps the key, sealed under the master key, so that the
+---  connection can be opened by its id alone; keep_source: its syncs keep every source object, or
+---  (false) no longer; name: of the account; and those of
+---  `commerce.account.session`: base_url: another server (default: STRIPE_API_BASE, then
+---  Stripe); rate, endpoint_rate (requests a second), concurrency (requests in flight), retries,
+---  timeout, connect_timeout, backoff, backoff_cap (seconds), max_body (bytes), ca_file
+---@return commerce.Connection
+function lifecycle.connect(wrap, app, options)
+  errors.check_options(options, CONNECT_OPTIONS)
+  keys.check_keeping(options)
+  local key = sessions.secret(options.secret_key)
+  local integration = stripe.integration_of(key, options.integration)
+  local parts, message, failure = errors.catch(sessions.open, app, key, integration,
+    { account = options.account, header = options.account ~= nil }, options)
+  if failure then
+    keys.refused(app, integration, options, message, failure)
+    errors.rethrow(failure)
+  end
+  local row, _, not_stored = errors.catch(stored_row, app, integration, parts.account, key, options)
+  if not_stored then
+    parts.transport:close()
+    errors.rethrow(not_stored)
+  end
+  local opened = attach(wrap(app, row), parts, key)
+  opened.keep_source = options.keep_source
+  return opened
+end
+
+local function check_linked(self)
+  if self.status ~= "Linked" then
+    errors.throw("state", ("connection %s is %s: only a Linked one can be synced; link it again, "
+      .. "what is stored stays readable"):format(self.id, self.status), { code = "not_linked" })
+  elseif not self.account then
+    -- with a platform's key and no account, Stripe would answer with the platform's own data
+    errors.throw("state", ("connection %s has no account: link it again"):format(self.id))
+  end
+end
+
+local function open_session(self, key)
+  return sessions.open(self.app, key, self.integration,
+    { account = self.account, header = self.auth == "connect" }, self.options)
+end
+
+-- A key that is kept, the platform's key, and access that a merchant gave have cures of their own.
+local function advise(self, failure)
+  if self.auth == "connect" and stripe.is_revoked(failure, self.auth) then
+    failure.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
+  elseif self.auth == "connect" and failure.status == 401 then
+    failure.hint = keys.platform_hint(self.integration.name)
+  elseif self.auth == "key" and failure.status == 401 then
+    failure.hint = "link it again by another key with `commerce connections add --keep-key`; what "
+      .. "is stored stays"
+  end
+end
+
+--- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
+--- the account answers.
+---@param self commerce.Connection
+---@return commerce.Connection self
+function lifecycle.open(self)
+  check_linked(self)
+  if self.session then
+    return self
+  end
+  local key = keys.stored(self.app, self.row)
+  local parts, message, failure = errors.catch(open_session, self, key)
+  if failure and stripe.is_revoked(failure, self.auth) then
+    parts, message, failure = errors.catch(open_session, self, key) -- a stray answer ends nothing
+  end
+  if failure then
+    errors.catch(lifecycle.note_failure, self, message, failure)
+    advise(self, failure)
+    errors.rethrow(failure)
+  end
+  return attach(self, parts, key)
+end
+
+local function close(self)
+  if self.transport then
+    self.transport:close()
+    self.session, self.transport, self.limiter = nil, nil, nil
+  end
+  self.mappings:close()
+end
+
+--- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
+--- the account answers.
+---@return commerce.Connection? self nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function methods:open()
+  return lifecycle.open(self)
+end
+
+--- Whether a key is kept that it can be opened with.
+---@return boolean? kept nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function methods:has_key()
+  return keys.is_kept(self.app, self.row)
+end
+
+--- Close the connections to Stripe; the store stays open.
+function methods:close()
+  close(self)
+end
+
+-- ---------------------------------------------------------------- status
+
+--- Change what the store knows, whatever the status.
+---@param self commerce.Connection
+---@param changes table see `change_connection` of the store
+function lifecycle.change(self, changes)
+  if not self.store:change_connection(self.id, changes) then
+    errors.throw("missing", ("connection %s has been deleted"):format(self.id))
+  end
+  for name, value in pairs(changes) do
+    self.row[name] = value or nil
+  end
+end
+
+--- Keep a failure in the connection's history. If it says that the account is out of reach, the
+--- connection is "Deauthorized".
+---@param self commerce.Connection
+---@param message string
+---@param failure commerce.Failure?
+function lifecycle.note_failure(self, message, failure)
+  statuses.note_error(self.store, self.row, message, failure)
+  if self.status == "Linked" and stripe.is_revoked(failure, self.auth) then
+    statuses.finish(self.store, self.row, "Deauthorized", message)
+  end
+end
+
+-- Access that a merchant gave by linking ends with the connection, at Stripe as well.
+local function give_back(self, options)
+  errors.check_options(options or {}, { keep_access = "boolean" })
+  -- without a scope it was not linked here: STRIPE_ACCOUNT with a platform's key
+  if self.status ~= "Linked" or self.auth ~= "connect" or not self.scope
+    or options and options.keep_access then
+    return
+  end
+  errors.within("the platform's access could not be ended at Stripe", grants.release, self.app,
+    self.row.integration, self.account, self.options, self.id)
+end
+
+--- End a connection, see the method `unlink`.
+---@param self commerce.Connection
+---@param reason string? for its history
+---@param options table?
+function lifecycle.unlink(self, reason, options)
+  give_back(self, options)
+  statuses.finish(self.store, self.row, "Unlinked", reason)
+  close(self)
+  keys.forget(self.app, self.row)
+end
 
 --- Change what the store knows, whatever the status.
 ---@param changes table see `change_connection` of the store
 ---@return boolean? ok nil on failure
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:change(changes)
-  local changed, message, details = self.store:change_connection(self.id, changes)
-  if changed == false then
-    return errors.fail("missing", ("connection %s has been deleted"):format(self.id))
-  elseif changed then
-    for name, value in pairs(changes) do
-      self.row[name] = value or nil
-    end
-  end
-  return changed, message, details
+---@return commerce.Failure? failure
+function methods:change(changes)
+  lifecycle.change(self, changes)
+  return true
 end
 
 --- It has been authorized, which must be proven: it is "Linked". A key that is kept for it is
@@ -32,30 +219,13 @@ end
 ---@param grant table see `commerce.account.status`: account, auth, scope, sync_on_link, name
 ---@return boolean? ok nil on failure
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:link(grant)
-  local ok, message, details = life.link(self.store, self.row, grant)
-  if ok and grant.auth == "connect" then
-    self:close() -- a session of the old way
-    ok, message, details = keys.forget(self.app, self.row)
+---@return commerce.Failure? failure
+function methods:link(grant)
+  keys.link(self.app, self.row, grant)
+  if grant.auth == "connect" then
+    close(self) -- its session is with the account's own key
   end
-  return ok, message, details
-end
-
--- Access that a merchant gave by linking ends with the connection, at Stripe as well.
-local function give_back(self, options)
-  errors.check_options(options or {}, { keep_access = "boolean" }, 4)
-  -- without a scope it was not linked here: STRIPE_ACCOUNT with a platform's key
-  if self.status ~= "Linked" or self.auth ~= "connect" or not self.scope
-    or options and options.keep_access then
-    return true
-  end
-  local outcome, message, details = grants.release(self.app, self.row.integration, self.account,
-    self.options, self.id)
-  if not outcome then
-    return errors.prefix("the platform's access could not be ended at Stripe", message, details)
-  end
-  return outcome
+  return true
 end
 
 --- End it: nothing is read any more, a kept key is forgotten, what is stored stays readable. Where
@@ -63,58 +233,48 @@ end
 --- connection needs it.
 ---@param reason string? for its history
 ---@param options table? keep_access = true: Stripe is not told
----@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
+---@return boolean? ok nil on failure, of kind "state" unless it was "Linked"
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:unlink(reason, options)
-  local ok, message, details = give_back(self, options)
-  if not ok then
-    return nil, message, details
-  end
-  ok, message, details = life.finish(self.store, self.row, "Unlinked", reason)
-  if not ok then
-    return nil, message, details
-  end
-  self:close()
-  return keys.forget(self.app, self.row)
+---@return commerce.Failure? failure
+function methods:unlink(reason, options)
+  lifecycle.unlink(self, reason, options)
+  return true
 end
 
 --- The merchant or Stripe has ended it. What is stored stays readable.
 ---@param reason string? for its history
----@return boolean? ok nil on failure; details.kind is "state" unless it was "Linked"
+---@return boolean? ok nil on failure, of kind "state" unless it was "Linked"
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:deauthorize(reason)
-  return life.finish(self.store, self.row, "Deauthorized", reason)
+---@return commerce.Failure? failure
+function methods:deauthorize(reason)
+  return statuses.finish(self.store, self.row, "Deauthorized", reason)
 end
 
---- Note a failure; if it says that the account is out of reach, the connection is "Deauthorized".
+--- Keep a failure in its history; if that says that the account is out of reach, the connection is
+--- "Deauthorized".
 ---@param message string
----@param details commerce.Details?
+---@param failure commerce.Failure?
 ---@return boolean? ok nil if the store failed
 ---@return string? why
----@return commerce.Details? its_details
-function lifecycle:failed(message, details)
-  local ok, why, its_details = life.note_error(self.store, self.row, message, details)
-  if ok and self.status == "Linked" and stripe.is_revoked(details, self.auth) then
-    return self:deauthorize(message)
-  end
-  return ok, why, its_details
+---@return commerce.Failure? its_failure
+function methods:failed(message, failure)
+  lifecycle.note_failure(self, message, failure)
+  return true
 end
 
---- What went wrong with it as a whole, oldest first.
+--- Its failures as a whole, oldest first.
 ---@return table[]? rows { at, status_code, status_text, message, resolved }; nil on failure
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:errors()
+---@return commerce.Failure? failure
+function methods:errors()
   return self.store:connection_errors(self.id)
 end
 
 --- How it came to its status, oldest first.
 ---@return table[]? rows { at, status, reason }; nil on failure
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:history()
+---@return commerce.Failure? failure
+function methods:history()
   return self.store:connection_history(self.id)
 end
 
@@ -122,23 +282,17 @@ end
 ---@param options table? see `unlink`
 ---@return boolean? ok nil on failure
 ---@return string? message
----@return commerce.Details? details
-function lifecycle:delete(options)
-  local ok, message, details = true, nil, nil
+---@return commerce.Failure? failure
+function methods:delete(options)
   if self.status == "Linked" then
-    ok, message, details = self:unlink("it was deleted", options)
+    lifecycle.unlink(self, "it was deleted", options)
   end
-  if ok then
-    self:close()
-    ok, message, details = keys.forget(self.app, self.row)
+  close(self)
+  keys.forget(self.app, self.row)
+  if not self.store:remove_connection(self.id) then
+    errors.throw("missing", ("connection %s has been deleted already"):format(self.id))
   end
-  if ok then
-    ok, message, details = self.store:remove_connection(self.id)
-  end
-  if ok == false then
-    return errors.fail("missing", ("connection %s has been deleted already"):format(self.id))
-  end
-  return ok, message, details
+  return true
 end
 
 return lifecycle

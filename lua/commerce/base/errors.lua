@@ -82,6 +82,22 @@ function errors.rethrow(raised, prefix)
   error(raised, 0)
 end
 
+local function prefixed(prefix, ok, ...)
+  if not ok then
+    errors.rethrow(..., prefix)
+  end
+  return ...
+end
+
+--- Call a function; a failure that it raises gets the operation's name before its message.
+---@param prefix string what is being done
+---@param call function
+---@param ... any its arguments
+---@return any ... its results
+function errors.within(prefix, call, ...)
+  return prefixed(prefix, pcall(call, ...))
+end
+
 -- What `pcall` gave, with a raised failure as results. Mistakes of a program and interrupts are
 -- texts, and stay raised.
 local function returned(ok, raised, ...)

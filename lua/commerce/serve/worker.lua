@@ -28,7 +28,7 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 ---@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
 ---  ("sync", "failed", "lost", "stopped", those of `outbox.delivery`), connection_id and what else
 ---  there is to tell, without secrets; connection: how to talk to Stripe, see
----  `commerce.app.connection.connect`; public_url: see `outbox.delivery`
+---  `commerce.app.lifecycle.connect`; public_url: see `outbox.delivery`
 ---@return commerce.Worker
 function worker.new(app, options)
   options = options or {}

@@ -90,7 +90,10 @@ local KEY_MODES = {
   { "sk_live_", "stripe" }, { "rk_live_", "stripe" },
 }
 
-local function integration_of_prefix(key)
+--- The integration of a key, by its prefix.
+---@param key commerce.core.Secret
+---@return table? integration nil if it is not one of Stripe's secret keys
+function stripe.integration_of_prefix(key)
   for _, prefix in ipairs(KEY_MODES) do
     if key:has_prefix(prefix[1]) then
       return stripe.integrations[prefix[2]]
@@ -98,28 +101,27 @@ local function integration_of_prefix(key)
   end
 end
 
---- Which integration a key belongs to: its prefix tells the mode.
----@param key userdata a `commerce.core` secret
+--- Which integration a key belongs to: its prefix tells the mode. Raises if the key is not a secret
+--- key of Stripe's, or of another integration than is wanted.
+---@param key commerce.core.Secret
 ---@param wanted string? the integration that it must belong to
----@return table? integration nil on failure
----@return string? message
----@return commerce.Details? details
+---@return table integration
 function stripe.integration_of(key, wanted)
-  local integration = integration_of_prefix(key)
+  local integration = stripe.integration_of_prefix(key)
   if wanted and not stripe.integrations[wanted] then
-    return errors.fail("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
+    errors.throw("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
       :format(wanted))
   elseif integration and wanted and wanted ~= integration.name then
-    return errors.fail("auth", ("the key is a %s mode key, integration '%s' needs a %s mode key")
+    errors.throw("auth", ("the key is a %s mode key, integration '%s' needs a %s mode key")
       :format(integration.mode, wanted, stripe.integrations[wanted].mode))
   elseif integration then
     return integration
   end
   if key:has_prefix("pk_") then
-    return errors.fail("auth", "this is a publishable key (pk_...), which cannot read data: "
+    errors.throw("auth", "this is a publishable key (pk_...), which cannot read data: "
       .. "take the secret key (sk_...) or a restricted key (rk_...)")
   end
-  return errors.fail("auth", "this is no Stripe secret key: one starts with sk_test_, sk_live_, "
+  errors.throw("auth", "this is no Stripe secret key: one starts with sk_test_, sk_live_, "
     .. "rk_test_ or rk_live_")
 end
 

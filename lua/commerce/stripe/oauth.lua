@@ -1,5 +1,4 @@
--- Connect OAuth: the address a merchant is sent to, and the two calls a platform makes. Called by
--- link and connection.grant.
+-- Connect OAuth: the address a merchant is sent to, and the two calls a platform makes.
 --
 -- Stripe's documentation, "Connect OAuth reference". The calls are signed with the platform's
 -- secret key in the Authorization header, as Stripe's own libraries do (stripe-node,
@@ -59,9 +58,7 @@ local OPTIONS = { base_url = "string", timeout = "number", connect_timeout = "nu
 ---@param key userdata its secret key, a `commerce.core` secret
 ---@param options table? base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe);
 ---  timeout, connect_timeout (seconds), ca_file
----@return commerce.OAuth? client to be closed; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.OAuth client to be closed
 function oauth.open(key, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
@@ -77,7 +74,7 @@ function oauth.open(key, options)
   if not wrong or options.base_url then
     error(session, 2)
   end
-  return errors.fail("usage", ("%s must be a server's address (https://...): %s"):format(VARIABLE,
+  errors.throw("usage", ("%s must be a server's address (https://...): %s"):format(VARIABLE,
     wrong))
 end
 
@@ -90,12 +87,11 @@ end
 local function post(self, path, form, kept)
   local call = self.session:request { method = "POST", path = path, form = form,
     projection = core.projection(kept) }
-  local response, message, details = runtime.await(self.transport, call)
-  local answer = response and json.decode(response.body)
-  if response and type(answer) ~= "table" then
-    return errors.fail("decode", ("POST %s: the answer is no object"):format(path))
+  local answer = json.decode(errors.must(runtime.await(self.transport, call)).body)
+  if type(answer) ~= "table" then
+    errors.throw("decode", ("POST %s: the answer is not an object"):format(path))
   end
-  return answer, message, details
+  return answer
 end
 
 local GRANT = { { "stripe_user_id", "string" }, { "livemode", "boolean" }, { "scope", "string" } }
@@ -104,21 +100,16 @@ local GRANT = { { "stripe_user_id", "string" }, { "livemode", "boolean" }, { "sc
 --- happens: where the answer is lost nobody knows whether the code was taken, and the merchant must
 --- be asked again.
 ---@param code string "ac_..."
----@return table? grant { stripe_user_id = "acct_...", livemode = boolean, scope }; nil on failure,
----  with OAuth's error in details.code: "invalid_grant" (a code that is unknown, used, too old, or
----  not for this key), "invalid_client" (a key that is unknown or revoked), ...
----@return string? message
----@return commerce.Details? details
+---@return table grant { stripe_user_id = "acct_...", livemode = boolean, scope }; raises OAuth's
+---  error as the code: "invalid_grant" (unknown, used, too old, or not for this key),
+---  "invalid_client" (a key that is unknown or revoked), ...
 function methods:token(code)
-  local answer, message, details = post(self, "/oauth/token",
+  local answer = post(self, "/oauth/token",
     { { "grant_type", "authorization_code" }, { "code", code } },
     { "stripe_user_id", "livemode", "scope" })
-  if not answer then
-    return nil, message, details
-  end
   for _, field in ipairs(GRANT) do
     if type(answer[field[1]]) ~= field[2] then
-      return errors.fail("decode", ("POST /oauth/token: the answer has no '%s'"):format(field[1]))
+      errors.throw("decode", ("POST /oauth/token: the answer has no '%s'"):format(field[1]))
     end
   end
   return answer
@@ -136,18 +127,14 @@ end
 --- End the platform's access to an account.
 ---@param client_id string "ca_..."
 ---@param account string "acct_..."
----@return boolean? ended false if there was no access any more; nil on failure
----@return string? message
----@return commerce.Details? details
+---@return boolean ended false if there was no access any more
 function methods:deauthorize(client_id, account)
-  local answer, message, details = post(self, "/oauth/deauthorize",
+  local answer, _, failure = errors.catch(post, self, "/oauth/deauthorize",
     { { "client_id", client_id }, { "stripe_user_id", account } }, { "stripe_user_id" })
-  if answer then
-    return true
-  elseif is_not_connected(details) then
-    return false
+  if failure and not is_not_connected(failure) then
+    errors.rethrow(failure)
   end
-  return nil, message, details
+  return answer ~= nil
 end
 
 return oauth

@@ -1,11 +1,11 @@
--- Webhooks that Stripe sends, whatever server takes them in: verified, kept, acknowledged, and
--- applied later by the same path that a sync goes. Called by commerce (init) and by servers.
+-- Webhooks that Stripe sends, whatever server receives them: verified, kept, acknowledged, and
+-- applied later by the same path that a sync goes.
 
-local connection = require "commerce.app.connection"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local integrations = require "commerce.account.integrations"
 local json = require "commerce.base.json"
+local status = require "commerce.account.status"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 local webhook_secrets = require "commerce.account.webhook_secrets"
@@ -42,26 +42,27 @@ local function connections_of(app, event, integration, own_account)
   elseif own_account and account ~= own_account then
     return nil, "it names another account than its endpoint's"
   end
-  local list, message, details = connection.list(app, { integration = integration.name,
-    account = account, status = "Linked" })
-  if list and not list[1] then
+  local rows = app.store:connections { integration = integration.name, account = account,
+    status = "Linked" }
+  if not rows[1] then
     return nil, "no linked connection has account " .. account
   end
-  return list, message, details
+  return rows
 end
 
 -- The merchant has ended the platform's access. What is stored stays. An event from before the
 -- connection was linked anew says nothing of it.
-local function end_access(list, event)
+local function end_access(app, rows, event)
   local ended = {}
-  for _, shop in ipairs(list) do
-    local linked = time.parse(shop.linked or shop.created)
-    if shop.auth == "connect" and event.created >= linked then
-      local ok, message, details = shop:deauthorize("the merchant ended the access at Stripe")
-      if not ok and not (type(details) == "table" and details.kind == "state") then
-        return nil, message, details
+  for _, row in ipairs(rows) do
+    local linked = time.parse(row.linked or row.created)
+    if row.auth == "connect" and event.created >= linked then
+      local _, _, failure = errors.catch(status.finish, app.store, row, "Deauthorized",
+        "the merchant ended the access at Stripe")
+      if failure and failure.kind ~= "state" then
+        errors.rethrow(failure)
       end
-      ended[#ended + 1] = shop.id
+      ended[#ended + 1] = row.id
     end
   end
   return { event = event.id, type = event.type, connections = ended, kept = #ended,
@@ -74,11 +75,8 @@ local function keep(app, list, event, body)
     ids[i] = shop.id
     rows[i] = { connection_id = shop.id, id = event.id, at = event.created, body = body }
   end
-  local kept, message, details = app.store:keep_events(rows)
-  if not kept then
-    return nil, message, details
-  end
-  return { event = event.id, type = event.type, connections = ids, kept = kept }
+  return { event = event.id, type = event.type, connections = ids,
+    kept = app.store:keep_events(rows) }
 end
 
 -- Every secret that may have signed, each with its account.
@@ -88,7 +86,7 @@ local function endpoints_of(app, options)
   end
   local list = {}
   if #options.secrets == 0 then
-    error("bad option 'secrets': empty", 4)
+    errors.refuse("bad option 'secrets': empty")
   end
   for i, secret in ipairs(options.secrets) do
     list[i] = { secret = secret, account = options.account }
@@ -109,14 +107,14 @@ local function signer(endpoints, body, signature, options)
       message, details = wrong, why
     end
   end
-  return nil, message, details
+  return errors.must(nil, message, details)
 end
 
 local REFUSALS = { empty_body = true, no_signature = true, no_timestamp = true, mismatch = true,
   stale = true, future = true } -- codes of core.verify_signature
 
---- Whether a failure of `receive` says that the webhook is none: it is not signed as it must be, or
---- is no event. Every other failure is ours, and passes by.
+--- Whether a failure of `receive` concerns the webhook: it is not signed as it must be, or is not an
+--- event. Every other failure is ours, and temporary.
 ---@param details commerce.Details?
 ---@return boolean
 function webhook.is_refusal(details)
@@ -135,51 +133,34 @@ end
 ---  the endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones
 ---  (default: those that were kept, `app:add_webhook_secret`), and account: whose endpoint it is,
 ---  if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
----@return commerce.Received? received nil if it was refused (`webhook.is_refusal`), could not be
+---@return commerce.Received received raises if it was refused (`webhook.is_refusal`), could not be
 ---  verified (no secrets, or they do not open) or could not be stored: do not acknowledge it then
----@return string? message
----@return commerce.Details? details
 function webhook.receive(app, body, signature, options)
   errors.check_options(options, OPTIONS)
   local integration = stripe.integrations[options.integration]
   if not integration then
-    error("bad option 'integration': stripe or stripe-test expected", 2)
+    errors.refuse("bad option 'integration': stripe or stripe-test expected")
   end
-  local endpoints, message, details = endpoints_of(app, options)
-  local endpoint
-  if endpoints then
-    endpoint, message, details = signer(endpoints, body, signature, options)
-  end
-  if not endpoint then
-    return nil, message, details
-  end
+  local endpoint = signer(endpoints_of(app, options), body, signature, options)
   local event = json.decode(body)
   if not is_event(event) then
-    return errors.fail("decode", "webhook: the body is no event of Stripe's")
+    errors.throw("decode", "webhook: the body is not a Stripe event")
   elseif event.livemode ~= integration.livemode then
     return ignored(event, ("it is of %s mode, %s is not"):format(
       event.livemode and "live" or "test", integration.title))
   end
   local ends_access = stripe.changes.ends_access(event)
-  local facts
-  facts, message, details = integrations.find(app.store, integration.name)
-  if not facts then
-    return nil, message, details
-  elseif ends_access and facts.client_id and facts.client_id ~= event.data.object.id then
+  local facts = integrations.find(app.store, integration.name)
+  if ends_access and facts.client_id and facts.client_id ~= event.data.object.id then
     return ignored(event, "it is about another platform's access")
   end
-  local list
-  list, message, details = connections_of(app, event, integration, endpoint.account)
-  if not list then
-    if details then
-      return nil, message, details
-    end
-    return ignored(event, message)
+  local rows, reason = connections_of(app, event, integration, endpoint.account)
+  if not rows then
+    return ignored(event, reason)
+  elseif ends_access then
+    return end_access(app, rows, event)
   end
-  if ends_access then
-    return end_access(list, event)
-  end
-  return keep(app, list, event, body)
+  return keep(app, rows, event, body)
 end
 
 return webhook

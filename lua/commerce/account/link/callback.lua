@@ -1,5 +1,4 @@
 -- What a merchant's browser brings back from Stripe, as the parameters of an address.
--- Called by link.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -15,13 +14,13 @@ local function unescape(text)
 end
 
 local function refuse(message)
-  return errors.fail("usage", message, { code = "bad_callback" })
+  errors.throw("usage", message, { code = "bad_callback" })
 end
 
 local function parse(text)
   local trimmed = text:gsub("^%s+", ""):gsub("%s+$", ""):gsub("#.*$", "")
   if trimmed:find("%s") or #trimmed > LONGEST then
-    return refuse("this is no address: paste the whole of what the browser's address bar shows")
+    return refuse("this is not an address: paste the whole of what the browser's address bar shows")
   end
   local query, found = trimmed:match("%?(.*)$") or trimmed, {}
   for piece in query:gmatch("[^&]+") do
@@ -53,20 +52,13 @@ end
 ---@param given string|table the whole address, its query string, or its decoded parameters
 ---@return table? parameters code, state, scope, error, error_description; nil on failure, with
 ---  details.code "bad_callback"
----@return string? message
----@return commerce.Details? details
 function callback.read(given)
-  local found, message, details
-  if type(given) == "table" then
-    found, message, details = copy(given)
-  else
-    found, message, details = parse(given)
-  end
-  if found and not (found.code or found.error or found.state) then
+  local found = type(given) == "table" and copy(given) or parse(given)
+  if not (found.code or found.error or found.state) then
     return refuse("this is not the address that Stripe sends the browser to: it has neither code "
       .. "nor error")
   end
-  return found, message, details
+  return found
 end
 
 return callback

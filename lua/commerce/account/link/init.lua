@@ -1,6 +1,6 @@
 -- The Link flow: a merchant lets the platform in at Stripe (Connect OAuth), and a connection is
--- "Linked". The same for every way it is walked: begin gives the address to send the merchant to,
--- finish takes what the browser brings back. Called by commerce (init).
+-- "Linked". `begin` gives the address to send the merchant to, `finish` takes what the browser
+-- brings back.
 
 local callback = require "commerce.account.link.callback"
 local core = require "commerce.core"
@@ -9,10 +9,10 @@ local errors = require "commerce.base.errors"
 local exchange = require "commerce.account.link.exchange"
 local grant = require "commerce.account.grant"
 local integrations = require "commerce.account.integrations"
-local life = require "commerce.account.status"
 local link_state = require "commerce.account.link.state"
 local oauth = require "commerce.stripe.oauth"
 local sessions = require "commerce.account.session"
+local status = require "commerce.account.status"
 
 local link = {}
 
@@ -21,7 +21,7 @@ local LIFETIME = 24 * 3600 -- seconds; as long as Codat's own Link addresses liv
 local function refuse(code, message, fields)
   fields = fields or {}
   fields.code = code
-  return errors.fail("auth", message, fields)
+  errors.throw("auth", message, fields)
 end
 
 --- Whether merchants can be linked with an integration: it is enabled, there is a master key, and
@@ -29,35 +29,22 @@ end
 ---@param app commerce.App
 ---@param name string the integration's
 ---@param options table? see `link.begin`
----@return commerce.Integration? integration nil on failure, with details.code "not_enabled" where
----  it is not enabled
----@return userdata|string master the master key, or the message
----@return commerce.Details? details
+---@return commerce.Integration integration raises code "not_enabled" if it is not enabled
+---@return commerce.core.Secret master the master key
 function link.usable(app, name, options)
-  local integration, message, details = integrations.find(app.store, name)
-  if not integration then
-    return nil, message, details
-  elseif not integration.enabled then
-    return errors.fail("usage", ("%s is not enabled: set its client id and secret key with "
+  local integration = integrations.find(app.store, name)
+  if not integration.enabled then
+    errors.throw("usage", ("%s is not enabled: set its client id and secret key with "
       .. "`commerce integrations set %s`, then `commerce integrations enable %s`"):format(
       integration.title, name, name), { code = "not_enabled" })
   end
   options = options or {}
-  local ok, client, master = true, nil, nil
   if options.redirect_uri then
-    ok, message, details = integrations.check_redirect_uri(integration, options.redirect_uri)
+    integrations.check_redirect_uri(integration, options.redirect_uri)
   end
-  if ok then
-    client, message, details = grant.client(app, name, { connect_base = options.connect_base })
-  end
-  if client then
-    client:close()
-    master, message, details = credentials.master()
-  end
-  if not master then
-    return nil, message, details
-  end
-  return integration, master
+  local client = grant.client(app, name, { connect_base = options.connect_base })
+  client:close()
+  return integration, (credentials.master())
 end
 
 -- ---------------------------------------------------------------- begin
@@ -82,105 +69,76 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
 
 --- Begin to link a connection, whatever its status: a link that is there already may be renewed.
 ---@param app commerce.App
----@param shop commerce.Connection
+---@param row table the connection's, as the store gives it
 ---@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
 ---  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
 ---  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by
 ---  name, some hundred bytes together, that `finish` gives back
----@return commerce.BegunLink? begun nil on failure
----@return string? message
----@return commerce.Details? details
-function link.begin(app, shop, options)
+---@return commerce.BegunLink begun
+function link.begin(app, row, options)
   options = options or {}
-  errors.check_options(options, BEGIN_OPTIONS, 4)
+  errors.check_options(options, BEGIN_OPTIONS)
   check_parameters(options.parameters)
-  local row = shop.row
-  local integration, master, details = link.usable(app, row.integration, options)
-  if not integration then
-    return nil, master, details
-  end
+  local integration, master = link.usable(app, row.integration, options)
   local now = os.time()
   local expires = now + math.floor(options.lifetime or LIFETIME)
-  local text, made
-  text, made, details = link_state.make(master, row, expires, options.parameters)
-  if not text then
-    return nil, made, details
-  end
-  local ok, message
-  ok, message, details = app.store:add_link_state({ id = made.nonce, connection_id = row.id,
-    expires = expires }, now)
-  if not ok then
-    return nil, message, details
-  end
+  local text, made = link_state.make(master, row, expires, options.parameters)
+  app.store:add_link_state({ id = made.nonce, connection_id = row.id, expires = expires }, now)
   return { connection_id = row.id, integration = integration, expires = expires,
     url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
       state = text, redirect_uri = options.redirect_uri or integration.redirect_uri,
       base_url = options.connect_base } }
 end
 
--- ---------------------------------------------------------------- who comes back
+-- ---------------------------------------------------------------- the merchant comes back
 
 local USED = "the link has been used already: begin a new one"
 
--- A failure, and which connection it is about, for whoever offers to begin again.
-local function for_connection(row, state, _, message, details)
-  if type(details) == "table" then
-    details.linking, details.parameters = row.id, state.parameters
+-- Call a function. A failure says which connection it is about, for a caller that offers to begin
+-- again.
+local function for_connection(row, state, work, ...)
+  local result, _, failure = errors.catch(work, ...)
+  if failure then
+    failure.linking, failure.parameters = row.id, state.parameters
+    errors.rethrow(failure)
   end
-  return nil, message, details
+  return result
 end
 
--- The same, of a link that has come to its end by it. That this cannot be told stops nothing.
-local function ended(app, row, state, _, message, details)
-  local code = type(details) == "table" and details.code
-  if code ~= "used_state" then
-    errors.catch(life.link_failed, app.store, row,
-      code ~= "access_denied" and core.scrub(message) or nil)
+-- The same; a failure ends the link, and consumers of webhooks are told. That this fails stops
+-- nothing.
+local function to_its_end(app, row, state, work, ...)
+  local result, message, failure = errors.catch(work, ...)
+  if failure and failure.code ~= "used_state" then
+    errors.catch(status.link_failed, app.store, row,
+      failure.code ~= "access_denied" and core.scrub(message) or nil)
   end
-  return for_connection(row, state, nil, message, details)
+  return for_connection(row, state, errors.must, result, message, failure)
 end
 
 -- The state that came back, and the connection that it is for.
 local function recognise(app, parameters, wanted)
-  local master, message, details = credentials.master()
-  if not master then
-    return nil, message, details
-  end
-  local state
-  state, message, details = link_state.read(master, parameters.state, os.time())
-  if not state then
-    return nil, message, details
-  elseif wanted and wanted ~= state.connection_id then
-    return refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
+  local state = link_state.read(credentials.master(), parameters.state, os.time())
+  if wanted and wanted ~= state.connection_id then
+    refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
       :format(state.connection_id, wanted))
   end
-  local waits
-  waits, message, details = app.store:has_link_state(state.nonce)
-  if waits == nil then
-    return nil, message, details
-  end
-  local rows
-  rows, message, details = app.store:connections { id = state.connection_id }
-  if not rows then
-    return nil, message, details
-  end
-  local row = rows[1]
+  local waits = app.store:has_link_state(state.nonce)
+  local row = app.store:connections({ id = state.connection_id })[1]
   if not row or row.company_id ~= state.company_id or row.integration ~= state.integration then
-    return refuse("connection_gone", ("the connection %s that this link was for has been deleted")
+    refuse("connection_gone", ("the connection %s that this link was for has been deleted")
       :format(state.connection_id))
   elseif not waits then
-    return for_connection(row, state, refuse("used_state", USED))
+    for_connection(row, state, refuse, "used_state", USED)
   end
   return state, row
 end
 
 -- From here on the state is worth nothing any more, whatever happens.
 local function take(app, state)
-  local taken, message, details = app.store:take_link_state(state.nonce)
-  if taken == false then
-    return refuse("used_state", USED)
+  if not app.store:take_link_state(state.nonce) then
+    refuse("used_state", USED)
   end
-  return taken, message, details
 end
 
 -- OAuth's errors in the redirect (Stripe's reference, "GET /oauth/authorize").
@@ -188,7 +146,7 @@ local DENIALS = {
   access_denied = "the merchant declined: nothing was linked",
   invalid_scope = "Stripe does not let this platform ask for the scope %s: ask Stripe's support "
     .. "for it, or set another with `commerce integrations set`",
-  invalid_redirect_uri = "the redirect URI is none of those in the platform's settings at Stripe",
+  invalid_redirect_uri = "the redirect URI is not in the platform's settings at Stripe",
   invalid_request = "Stripe found the request wrong",
   unsupported_response_type = "Stripe found the request wrong",
 }
@@ -206,7 +164,7 @@ local function denied(parameters, integration)
   if code ~= "access_denied" and parameters.error_description then
     message = ("%s (%s)"):format(message, printable(parameters.error_description, 200))
   end
-  return refuse(known and code or "oauth_error", message)
+  refuse(known and code or "oauth_error", message)
 end
 
 -- ---------------------------------------------------------------- finish
@@ -224,46 +182,32 @@ end
 ---@field parameters table<string, string> those that the link was begun with
 
 local function shared_with(app, row)
-  local users, message, details = grant.users(app, row.integration, row.account, row.id)
-  local list = users and {}
-  for i, user in ipairs(users or {}) do
-    local companies
-    companies, message, details = app.store:companies { id = user.company_id }
-    if not companies then
-      return nil, message, details
-    end
+  local list = {}
+  for i, user in ipairs(grant.users(app, row.integration, row.account, row.id)) do
+    local company = app.store:companies({ id = user.company_id })[1]
     list[i] = { company_id = user.company_id, connection_id = user.id,
-      company = companies[1] and companies[1].name }
+      company = company and company.name }
   end
-  return list, message, details
+  return list
 end
 
 local function finish_denied(app, state, row, parameters)
-  local integration, message, details = integrations.find(app.store, row.integration)
-  local ok = integration
-  if integration then
-    ok, message, details = take(app, state)
-  end
-  if not ok then
-    return nil, message, details
-  end
-  return denied(parameters, integration)
+  local integration = integrations.find(app.store, row.integration)
+  take(app, state)
+  denied(parameters, integration)
 end
 
 local function finish_allowed(app, state, row, code, options)
-  local integration, message, details = link.usable(app, row.integration)
-  local key
-  if integration then
-    key, message, details = integrations.secret_key(app.store, row.integration)
-  end
-  if not key then
-    return nil, message, details
-  end
-  local shop
-  shop, message, details = exchange.run(app, row, { code = code, key = key,
-    integration = integration, take = function() return take(app, state) end }, options)
-  key:close()
-  return shop, message, details
+  local integration = link.usable(app, row.integration)
+  local key = integrations.secret_key(app.store, row.integration)
+  errors.finally(function()
+    exchange.run(app, row, { code = code, key = key, integration = integration,
+      take = function()
+        take(app, state)
+      end }, options)
+  end, function()
+    key:close()
+  end)
 end
 
 --- Finish a link with what the merchant's browser brought back. It works once, whatever comes of
@@ -275,47 +219,33 @@ end
 ---@param options table? connection: the id of the one that it must be for; and those of
 ---  `commerce.account.session`: connect_base, base_url (default: STRIPE_CONNECT_BASE,
 ---  STRIPE_API_BASE, then Stripe), timeout, ...
----@return commerce.FinishedLink? finished nil on failure, with the reason's name in details.code:
----  "bad_callback", "no_state", "forged_state", "expired_state", "used_state", "other_connection",
----  "connection_gone"; "access_denied", "invalid_scope", "invalid_redirect_uri",
----  "invalid_request", "unsupported_response_type", "oauth_error"; "no_code"; "not_enabled";
----  "invalid_grant", "invalid_client" and what else Stripe has against the code; "wrong_mode",
----  "own_account", "not_standard", "other_account", "account_taken"; where the answer was one to a
----  link of ours, details.linking is its connection's id, details.parameters what it was begun with
----@return string? message
----@return commerce.Details? details
+---@return table finished { row = the connection's, "Linked", network = the options for its
+---  sessions, account, shared_with, parameters }, see `commerce.FinishedLink`. A failure has the
+---  reason's name as its code: "bad_callback", "no_state", "forged_state", "expired_state",
+---  "used_state", "other_connection", "connection_gone"; "access_denied", "invalid_scope",
+---  "invalid_redirect_uri", "invalid_request", "unsupported_response_type", "oauth_error";
+---  "no_code"; "not_enabled"; "invalid_grant", "invalid_client" and Stripe's other errors for a
+---  code; "wrong_mode", "own_account", "not_standard", "other_account", "account_taken". If the
+---  answer was one to a link of ours, it has `linking`, the connection's id, and `parameters`,
+---  those that the link was begun with
 function link.finish(app, answer, options)
   options = options or {}
-  errors.check_options(options, FINISH_OPTIONS, 4)
-  local parameters, message, details = callback.read(answer)
-  if not parameters then
-    return nil, message, details
-  end
-  local state, row
-  state, row, details = recognise(app, parameters, options.connection)
-  if not state then
-    return nil, row, details
-  elseif parameters.error then
-    return ended(app, row, state, errors.catch(finish_denied, app, state, row, parameters))
+  errors.check_options(options, FINISH_OPTIONS)
+  local parameters = callback.read(answer)
+  local state, row = recognise(app, parameters, options.connection)
+  if parameters.error then
+    to_its_end(app, row, state, finish_denied, app, state, row, parameters)
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then
-    return for_connection(row, state, refuse("no_code",
-      "the address has no code of Stripe's (ac_...): copy all of it"))
+    for_connection(row, state, refuse, "no_code",
+      "the address has no code of Stripe's (ac_...): copy all of it")
   end
   local network = {}
   for name in pairs(sessions.OPTIONS) do
     network[name] = options[name]
   end
-  local shop, others
-  shop, message, details = errors.catch(finish_allowed, app, state, row, parameters.code, network)
-  if not shop then
-    return ended(app, row, state, nil, message, details)
-  end
-  others, message, details = errors.catch(shared_with, app, shop.row)
-  if not others then
-    return for_connection(row, state, nil, message, details)
-  end
-  return { connection = shop, account = shop.account, shared_with = others,
-    parameters = state.parameters }
+  to_its_end(app, row, state, finish_allowed, app, state, row, parameters.code, network)
+  return { row = row, network = network, account = row.account, parameters = state.parameters,
+    shared_with = for_connection(row, state, shared_with, app, row) }
 end
 
 return link

@@ -1,34 +1,29 @@
 -- Moving a connection from its account's own key to Stripe Connect, with its id and its data.
--- Called by commerce (init).
 
 local errors = require "commerce.base.errors"
 local exchange = require "commerce.account.link.exchange"
 local grant = require "commerce.account.grant"
 local integrations = require "commerce.account.integrations"
+local keys = require "commerce.account.keys"
 local link = require "commerce.account.link"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
 
 local migrate = {}
 
-local function check(shop)
-  if shop.auth == "connect" then
-    return errors.fail("state", ("connection %s is by Stripe Connect already"):format(shop.id),
+local function check(row)
+  if row.auth == "connect" then
+    errors.throw("state", ("connection %s is by Stripe Connect already"):format(row.id),
       { code = "by_connect" })
-  elseif not shop.account then
-    return errors.fail("state", ("connection %s was never linked: link it with `commerce link`")
-      :format(shop.id), { code = "not_linked" })
+  elseif not row.account then
+    errors.throw("state", ("connection %s was never linked: link it with `commerce link`")
+      :format(row.id), { code = "not_linked" })
   end
-  return true
 end
 
 -- The scope that the platform has: Stripe does not tell, but another connection of the account may.
-local function scope_of(app, shop, integration)
-  local users, message, details = grant.users(app, integration.name, shop.account, shop.id)
-  if not users then
-    return nil, message, details
-  end
-  for _, user in ipairs(users) do
+local function scope_of(app, row, integration)
+  for _, user in ipairs(grant.users(app, integration.name, row.account, row.id)) do
     if user.scope then
       return user.scope
     end
@@ -37,61 +32,43 @@ local function scope_of(app, shop, integration)
 end
 
 -- The same account must answer to the platform's key: then its owner has let the platform in.
-local function prove(app, shop, integration, options)
-  local facts = stripe.integrations[integration.name]
-  local key, message, details = integrations.secret_key(app.store, integration.name)
-  if not key then
-    return nil, message, details
+local function prove(app, row, key, options)
+  local facts = stripe.integrations[row.integration]
+  if exchange.platform_account(app, key, facts, options) == row.account then
+    errors.throw("auth", ("%s is the platform's own account, which cannot be linked to it")
+      :format(row.account), { code = "own_account" })
   end
-  local own, account
-  own, message, details = exchange.platform_account(app, key, facts, options)
-  if own and own ~= shop.account then
-    account, message, details = exchange.prove(app, key, facts, shop.account, options)
+  local account, _, failure = errors.catch(exchange.prove, app, key, facts, row.account, options)
+  if failure and stripe.is_revoked(failure, "connect") then
+    errors.throw("auth", ("%s has not let the platform in yet: its owner has to consent")
+      :format(row.account), { code = "no_access" })
+  elseif failure then
+    errors.rethrow(failure)
   end
-  key:close()
-  if own and own == shop.account then
-    return errors.fail("auth", ("%s is the platform's own account, which cannot be linked to it")
-      :format(own), { code = "own_account" })
-  end
-  if not account and stripe.is_revoked(details, "connect") then
-    return errors.fail("auth", ("%s has not let the platform in yet: its owner has to consent")
-      :format(shop.account), { code = "no_access" })
-  end
-  return account, message, details
+  return account
 end
 
 --- Move a connection to Stripe Connect, if the same account answers to the platform's key. A key
---- that is kept for it is forgotten.
+--- that is kept for it is forgotten. A failure changes nothing; its code is "no_access" if the
+--- account's owner has to consent first (begin a link of this connection, and its end moves it),
+--- "by_connect", "not_linked", "not_enabled", "own_account" or "not_standard".
 ---@param app commerce.App
----@param shop commerce.Connection by its own key
+---@param row table of a connection by its own key, as the store gives it; changed with the store
 ---@param options table? see `commerce.account.session`: base_url, timeout, ...
----@return commerce.Connection? shop "Linked", by Connect; nil on failure, and nothing has changed.
----  details.code is "no_access" if the account's owner has to consent first: begin a link of this
----  connection, and its end moves it; "by_connect", "not_linked", "not_enabled", "own_account",
----  "not_standard"
----@return string? message
----@return commerce.Details? details
-function migrate.run(app, shop, options)
-  errors.check_options(options or {}, sessions.OPTIONS)
-  local integration, account, scope
-  local ok, message, details = check(shop)
-  if ok then
-    integration, message, details = link.usable(app, shop.integration.name)
-  end
-  if integration then
-    account, message, details = prove(app, shop, integration, options or {})
-  end
-  if account then
-    scope, message, details = scope_of(app, shop, integration)
-  end
-  if scope then
-    ok, message, details = shop:link { account = account.id, auth = "connect", scope = scope,
-      name = stripe.account_name(account), sync_on_link = integration.sync_on_link }
-  end
-  if not scope or not ok then
-    return nil, message, details
-  end
-  return shop
+function migrate.run(app, row, options)
+  options = options or {}
+  errors.check_options(options, sessions.OPTIONS)
+  check(row)
+  local integration = link.usable(app, row.integration)
+  local key = integrations.secret_key(app.store, row.integration)
+  local account = errors.finally(function()
+    return prove(app, row, key, options)
+  end, function()
+    key:close()
+  end)
+  keys.link(app, row, { account = account.id, auth = "connect",
+    scope = scope_of(app, row, integration), name = stripe.account_name(account),
+    sync_on_link = integration.sync_on_link })
 end
 
 return migrate

@@ -1,6 +1,6 @@
 -- The state of a link: what goes out with a merchant and must come back, so that nobody else's
 -- consent ends up in a connection. It names what it is for, expires, and is signed; that it is used
--- once is the store's affair. Called by link.
+-- once is the store's affair.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -56,7 +56,7 @@ end
 ---@param connection table { id, company_id, integration = its name } of the connection
 ---@param expires integer Unix seconds
 ---@param parameters table<string, string>? texts that are to come back with it
----@return string? text fit for a URL as it is; nil on failure
+---@return string text fit for a URL as it is
 ---@return commerce.LinkState|string state or the message
 ---@return commerce.Details? details
 function state.make(master, connection, expires, parameters)
@@ -68,10 +68,7 @@ function state.make(master, connection, expires, parameters)
   if next(made.parameters) then
     text = text .. "." .. packed(made.parameters)
   end
-  local mac, message, details = core.sign(master, PURPOSE, text)
-  if not mac then
-    return nil, message, details
-  end
+  local mac = errors.must(core.sign(master, PURPOSE, text))
   return text .. "." .. mac, made
 end
 
@@ -81,22 +78,16 @@ end
 ---@param now integer Unix seconds
 ---@return commerce.LinkState? state nil on failure, with details.code "no_state", "forged_state" or
 ---  "expired_state"
----@return string? message
----@return commerce.Details? details
 function state.read(master, text, now)
   if not text or text == "" then
-    return errors.fail("auth", "the address has no state: it is not the one that Stripe sent the "
+    errors.throw("auth", "the address has no state: it is not the one that Stripe sent the "
       .. "browser to, or its end is missing", { code = "no_state" })
   end
   local signed, mac = text:match(SIGNED)
-  local genuine, message, details = false, nil, nil
-  if signed and #text <= LONGEST then
-    genuine, message, details = core.verify(master, PURPOSE, signed, mac)
-  end
-  if genuine == nil then
-    return nil, message, details
-  elseif not genuine then
-    return errors.fail("auth", "the state is not one that was made here, with this master key",
+  local genuine = signed and #text <= LONGEST
+    and errors.must(core.verify(master, PURPOSE, signed, mac))
+  if not genuine then
+    errors.throw("auth", "the state is not one that was made here, with this master key",
       { code = "forged_state" })
   end
   local found = {}
@@ -105,7 +96,7 @@ function state.read(master, text, now)
     signed:match(PARTS)
   found.expires, found.parameters = tonumber(found.expires), unpacked(carried)
   if now >= found.expires then
-    return errors.fail("auth", "the link has expired: begin a new one", { code = "expired_state" })
+    errors.throw("auth", "the link has expired: begin a new one", { code = "expired_state" })
   end
   return found
 end

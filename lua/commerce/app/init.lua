@@ -1,0 +1,323 @@
+-- The application: a store, the mappings and hooks of all connections, and the ways to companies,
+-- connections and records. What `commerce.open` gives.
+
+local Company = require "commerce.app.company"
+local Connection = require "commerce.app.connection"
+local errors = require "commerce.base.errors"
+local hooks = require "commerce.hooks.registry"
+local integrations = require "commerce.account.integrations"
+local json = require "commerce.base.json"
+local link = require "commerce.account.link"
+local mappings = require "commerce.mapping.registry"
+local migrate = require "commerce.account.link.migrate"
+local mode = require "commerce.account.mode"
+local records = require "commerce.app.records"
+local stripe = require "commerce.stripe"
+local webhook = require "commerce.webhooks.inbound"
+
+---@class commerce.App
+---@field store commerce.Store its methods raise their failures
+---@field url string? that the store was opened by
+---@field fixed_mode "test"|"live"|nil the mode that it was opened in
+---@field keep_source boolean? whether syncs keep source objects, where they are not told
+---@field hooks commerce.Hooks of all connections
+---@field mappings commerce.Mappings of all connections
+---@field limiter commerce.core.Limiter? what all connections share, beside the limits of each
+local App = { __name = "commerce.App" }
+App.__index = App
+
+--- Make an application.
+---@param store commerce.Store a handle that raises
+---@param options table url, mode, keep_source, limiter
+---@return commerce.App
+function App.new(store, options)
+  return setmetatable({ store = store, url = options.url, fixed_mode = options.mode,
+    keep_source = options.keep_source, limiter = options.limiter, hooks = hooks.new(),
+    mappings = mappings.new(stripe) }, App)
+end
+
+--- Close the store.
+function App:close()
+  self.store:close()
+end
+
+-- ---------------------------------------------------------------- mode
+
+-- The mode that the application works in.
+local function mode_of(self)
+  if self.fixed_mode then
+    return self.fixed_mode, "opened"
+  end
+  return mode.stored(self.store)
+end
+
+--- The mode that the application works in: the one it was opened in, else the one that the store is
+--- switched to, which is test to begin with.
+---@return "test"|"live"|nil mode nil on failure
+---@return string origin "opened", "set" or "default"; or the message
+---@return commerce.Failure? failure
+function App:mode()
+  return mode_of(self)
+end
+
+--- The mode that the store is switched to, whatever the application was opened in.
+---@return "test"|"live"|nil mode nil on failure
+---@return string origin "set" or "default"; or the message
+---@return commerce.Failure? failure
+function App:stored_mode()
+  return mode.stored(self.store)
+end
+
+--- Switch the store to a mode, for everybody who opens it without naming one.
+---@param name "test"|"live"
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_mode(name)
+  return mode.switch(self.store, name)
+end
+
+-- ---------------------------------------------------------------- integrations
+
+--- Stripe and Stripe Test, as they were set up.
+---@return commerce.Integration[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:integrations()
+  return integrations.list(self.store)
+end
+
+--- One integration.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@return commerce.Integration? integration nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:integration(name)
+  return integrations.find(self.store, name)
+end
+
+--- Set up an integration; what is left out stays as it is.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param options table see `commerce.account.integrations.set`
+---@return commerce.Integration? integration as it is now; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_integration(name, options)
+  return integrations.set(self.store, name, options)
+end
+
+--- Keep one more signing secret of an integration's webhooks; webhooks that any of them signed are
+--- accepted.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param secret commerce.core.Secret|string "whsec_…"
+---@param options table? account: whose own endpoint signs with it ("acct_…"); left out: a Connect
+---  endpoint does
+---@return commerce.WebhookSecret? kept { id, account?, added }; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:add_webhook_secret(name, secret, options)
+  return integrations.add_webhook_secret(self.store, name, secret, options)
+end
+
+--- Forget a signing secret of an integration's webhooks.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param id string as the integration's `webhook_secrets` have it
+---@return boolean? ok nil on failure, also if there is no secret with this id
+---@return string? message
+---@return commerce.Failure? failure
+function App:remove_webhook_secret(name, id)
+  return integrations.remove_webhook_secret(self.store, name, id)
+end
+
+-- ---------------------------------------------------------------- connections
+
+-- An application that was opened in a mode takes no key of the other one.
+local function within_mode(self, options)
+  if not self.fixed_mode or type(options) ~= "table" then
+    return options
+  end
+  local all = { integration = mode.integrations(self.fixed_mode)[1] }
+  for name, value in pairs(options) do
+    all[name] = value
+  end
+  if mode.of_integration(all.integration) ~= self.fixed_mode then
+    errors.throw("usage", ("integration '%s' is not of %s mode, which this application was opened "
+      .. "in"):format(tostring(all.integration), self.fixed_mode))
+  end
+  return all
+end
+
+--- Connect a Stripe account by its secret or restricted key. The key's prefix decides the mode; an
+--- application that was opened in a mode takes only keys of that one.
+---@param options table see `commerce.app.lifecycle.connect`
+---@return commerce.Connection? connection nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:connect(options)
+  mappings.check_self(self, "connect", "app")
+  return Connection.connect(self, within_mode(self, options))
+end
+
+--- A connection by its id. It is opened with its stored credentials when it is first used.
+---@param id string
+---@param options table? how to talk to Stripe, see `commerce.app.lifecycle.connect`: base_url, rate,
+---  ...
+---@return commerce.Connection? connection nil on failure, of kind "missing" if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function App:connection(id, options)
+  return Connection.find(self, id, options)
+end
+
+--- Connections, oldest first.
+---@param given table? company_id, status, integration, account, auth: only those; limit; offset
+---@return commerce.Connection[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:connections(given)
+  return Connection.list(self, given)
+end
+
+--- Create a company.
+---@param fields table name; description; tags: table of text to text
+---@return commerce.Company? company nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:create_company(fields)
+  return Company.create(self, fields)
+end
+
+--- A company by its id.
+---@param id string
+---@return commerce.Company? company nil on failure, of kind "missing" if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function App:company(id)
+  return Company.find(self, id)
+end
+
+--- Companies, oldest first.
+---@param given table? name: only those of this name; limit; offset
+---@return commerce.Company[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:companies(given)
+  return Company.list(self, given)
+end
+
+--- Begin to link a connection to a merchant's account: gives the address to send the merchant to.
+---@param shop commerce.Connection
+---@param options table? see `commerce.account.link.begin`
+---@return commerce.BegunLink? begun { url, expires, connection_id, integration }; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:begin_link(shop, options)
+  return link.begin(self, shop.row, options)
+end
+
+--- Finish a link with what the merchant's browser brought back.
+---@param answer string|table the address, its query string, or its decoded parameters
+---@param options table? see `commerce.account.link.finish`
+---@return commerce.FinishedLink? finished { connection, account, shared_with, parameters }; nil on
+---  failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:finish_link(answer, options)
+  local done = link.finish(self, answer, options)
+  return { connection = Connection.wrap(self, done.row, done.network), account = done.account,
+    shared_with = done.shared_with, parameters = done.parameters }
+end
+
+--- Move a connection from its account's own key to Stripe Connect, with its id and its data.
+---@param shop commerce.Connection
+---@param options table? see `commerce.account.link.migrate.run`
+---@return commerce.Connection? shop nil on failure, and nothing has changed; code "no_access": the
+---  account's owner has to consent first, `begin_link` of this connection
+---@return string? message
+---@return commerce.Failure? failure
+function App:migrate(shop, options)
+  migrate.run(self, shop.row, options)
+  shop:close() -- its session is with the account's own key
+  return shop
+end
+
+--- Receive a webhook that Stripe sent: verify it, keep it, and say which connections it is for.
+---@param body string as it came, byte for byte
+---@param signature string? the Stripe-Signature header
+---@param options table see `commerce.webhooks.inbound.receive`
+---@return commerce.Received? received nil if it was refused or could not be stored
+---@return string? message
+---@return commerce.Failure? failure
+function App:receive_webhook(body, signature, options)
+  return webhook.receive(self, body, signature, options)
+end
+
+-- ---------------------------------------------------------------- records, mappings, hooks
+
+--- Iterate over stored records of all connections of the application's mode.
+---@param type_name string
+---@param options table? see `commerce.app.records`; mode: another one than the application's
+---@return fun(): table? next
+function App:records(type_name, options)
+  mappings.check_self(self, "records", "app")
+  local all = records.options(options, {})
+  all.mode = all.mode or (mode_of(self))
+  return records.read(self.store, type_name, all, self.mappings)
+end
+
+--- Declare a hook of every connection: a function that is called at a named place of each sync.
+---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
+---@param run function
+---@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks.registry`
+function App:on(name, run, options)
+  mappings.check_self(self, "on", "app")
+  self.hooks:add(self.mappings, name, run, options)
+end
+
+--- Extend a data type's mapping for all connections, see `commerce.Connection:extend`.
+---@param type_name string
+---@param fields table<string, any>
+---@param options table?
+function App:extend(type_name, fields, options)
+  mappings.check_self(self, "extend", "app")
+  self.mappings:extend(type_name, fields, options)
+end
+
+--- Define a data type of one's own for all connections, see `commerce.Connection:define`.
+---@param name string
+---@param declaration table
+function App:define(name, declaration)
+  mappings.check_self(self, "define", "app")
+  self.mappings:define(name, declaration, self.store)
+end
+
+--- The value that a script keeps under a name, such as how far it has come.
+---@param name string
+---@return any? value nil if there is none, and on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:checkpoint(name)
+  return self.store:checkpoint(name)
+end
+
+--- Keep a value under a name.
+---@param name string
+---@param value any a text, a number, a boolean or a table that JSON can hold; nil forgets it
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_checkpoint(name, value)
+  local ok, wrong = errors.try(json.encode, { value })
+  if type(name) ~= "string" then
+    errors.refuse("a checkpoint's name expected, got %s", type(name))
+  elseif not ok then
+    errors.refuse("checkpoint '%s': %s", name, wrong)
+  end
+  return self.store:save_checkpoint(name, value)
+end
+
+errors.protect_methods(App, { new = true, on = true, extend = true, define = true,
+  records = true })
+App.records = errors.placed(App.records)
+
+return App
