@@ -2,7 +2,9 @@
 
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
-local oauth = require "commerce.stripe.oauth"
+local returning = require "spec.support.returning"
+
+local oauth = returning "commerce.stripe.oauth"
 
 local CLIENT, SHOP = "ca_EmulatorTest", "acct_1MerchantShop"
 local BACK = "http://localhost:8000/oauth/callback"
@@ -25,7 +27,7 @@ describe("Connect OAuth", function()
     options.base_url = options.base_url or e.base
     local made = assert(oauth.open(core.secret(key or "sk_test_emulator"), options))
     clients[#clients + 1] = made
-    return made
+    return returning(made)
   end
 
   local function authorize(state, scope)

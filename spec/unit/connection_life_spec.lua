@@ -1,7 +1,8 @@
 -- Which status of a connection may follow which, and who may change it.
 
 local files = require "spec.support.sqlite_files"
-local life = require "commerce.account.status"
+local handle = require "commerce.store.handle"
+local life = require "spec.support.returning" "commerce.account.status"
 local store = require "commerce.store"
 
 local LEGAL = { "PendingAuth Linked", "Linked Unlinked", "Linked Deauthorized", "Unlinked Linked",
@@ -11,7 +12,7 @@ describe("a connection's status", function()
   local db, row
 
   before_each(function()
-    db = files.connected(assert(store.open "sqlite::memory:"))
+    db = handle(files.connected(assert(store.open "sqlite::memory:")))
     row = db:connections()[1]
   end)
 

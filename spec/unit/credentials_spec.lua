@@ -1,5 +1,6 @@
 local core = require "commerce.core"
-local credentials = require "commerce.account.credentials"
+local credentials = require "spec.support.returning" "commerce.account.credentials"
+local handle = require "commerce.store.handle"
 local master_key = require "spec.support.master_key"
 local store = require "commerce.store"
 
@@ -12,7 +13,7 @@ describe("credentials", function()
   local db, planted
 
   before_each(function()
-    db = assert(store.open "sqlite::memory:")
+    db = handle(assert(store.open "sqlite::memory:"))
     planted = assert(core.secret(PLANTED))
   end)
 
@@ -51,9 +52,9 @@ describe("credentials", function()
 
   it("has none of who never had one, and none that was dropped", function()
     assert.same({}, { credentials.open(db, "connection:1") })
-    assert.is_false(credentials.drop(db, "connection:1"))
+    assert.is_false(db:drop_secret "connection:1")
     assert(credentials.keep(db, "connection:1", planted))
-    assert.is_true(credentials.drop(db, "connection:1"))
+    assert.is_true(db:drop_secret "connection:1")
     assert.same({}, { credentials.open(db, "connection:1") })
   end)
 

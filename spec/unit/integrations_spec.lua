@@ -1,6 +1,6 @@
 local commerce = require "commerce"
 local core = require "commerce.core"
-local integrations = require "commerce.account.integrations"
+local integrations = require "spec.support.returning" "commerce.account.integrations"
 local master_key = require "spec.support.master_key"
 
 local TEST_KEY = "sk_test_plantedplantedplanted1234"
@@ -83,9 +83,9 @@ describe("integrations", function()
   end)
 
   it("refuse what is no client id, scope or sync on link, without repeating a key", function()
-    assert.matches("^this is no client id: one starts with ca_",
+    assert.matches("^this is not a client id: one starts with ca_",
       refuses("stripe", { client_id = LIVE_KEY }))
-    assert.matches("^this is no client id", refuses("stripe", { client_id = "ca_" }))
+    assert.matches("^this is not a client id", refuses("stripe", { client_id = "ca_" }))
     assert.equal("scope 'write': expected read_only or read_write",
       refuses("stripe", { scope = "write" }))
     assert.equal("scope 'sk_live_…': expected read_only or read_write",

@@ -1,6 +1,6 @@
 -- Webhook consumers: which are taken, what their webhooks are signed with, whom they may be.
 
-local consumers = require "commerce.webhooks.consumers"
+local consumers = require "spec.support.returning" "commerce.webhooks.consumers"
 local core = require "commerce.core"
 local master_key = require "spec.support.master_key"
 local rows = require "spec.support.rows"

@@ -1,7 +1,8 @@
 -- Sync settings: what applies where, and what is due when.
 
 local files = require "spec.support.sqlite_files"
-local settings = require "commerce.account.settings"
+local handle = require "commerce.store.handle"
+local settings = require "spec.support.returning" "commerce.account.settings"
 local store = require "commerce.store"
 local time = require "commerce.base.time"
 
@@ -16,7 +17,7 @@ describe("sync settings", function()
   local db
 
   before_each(function()
-    db = files.connected(assert(store.open "sqlite::memory:"))
+    db = handle(files.connected(assert(store.open "sqlite::memory:")))
   end)
 
   after_each(function()
@@ -118,7 +119,7 @@ describe("what is due", function()
   local db
 
   before_each(function()
-    db = files.connected(assert(store.open "sqlite::memory:"))
+    db = handle(files.connected(assert(store.open "sqlite::memory:")))
   end)
 
   after_each(function()

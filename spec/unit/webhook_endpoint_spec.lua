@@ -109,7 +109,7 @@ describe("the webhook endpoint", function()
       ["no signature matches"] = { body, sign(body, OLD) },
       ["signed too long ago"] = { body, sign(body, CONNECT, os.time() - 301) },
       ["signed in the future"] = { body, sign(body, CONNECT, os.time() + 400) },
-      ["no event of Stripe's"] = { "{}", sign("{}", CONNECT) },
+      ["not a Stripe event"] = { "{}", sign("{}", CONNECT) },
     } do
       local status, answer = post(case[1], case[2])
       assert.equal(400, status)

@@ -89,7 +89,7 @@ end
 local function authorize(context)
   local row = scope.connection(context)
   local key = key_in(context:body(AUTHORIZATION))
-  local master, missing = credentials.master()
+  local master, missing = errors.catch(credentials.master)
   if not master then
     response.refuse(409, missing)
   end

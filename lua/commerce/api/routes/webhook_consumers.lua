@@ -33,7 +33,7 @@ local CREATE = { type = "object", fields = {
 -- `commerce webhooks`.
 local function create(context)
   local body = context:body(CREATE)
-  local master, missing = credentials.master()
+  local master, missing = errors.catch(credentials.master)
   if not master then
     response.refuse(409, missing)
   end
