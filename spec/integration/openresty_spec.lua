@@ -298,20 +298,19 @@ location = /long {
 location = /sync {
   content_by_lua_block {
     local commerce, core = require "commerce", require "commerce.core"
-    local convert, storing = require "commerce.sync.convert", require "commerce.sync.storing"
+    local convert, writer = require "commerce.sync.convert", require "commerce.sync.writer"
     local counts = package.loaded.counts
-    local map, page, pages, answered = convert.map, storing.page, 0, 0
+    local map, list_page, pages, answered = convert.map, writer.list_page, 0, 0
     function convert.map(...)
       local began = core.now()
       repeat until core.now() - began > 0.002
       return map(...)
     end
-    function storing.page(...)
+    function writer.list_page(...)
       local before = counts.others
-      local ok, message, details = page(...)
+      list_page(...)
       pages = pages + 1
       answered = answered + (counts.others > before and 1 or 0)
-      return ok, message, details
     end
     local app = assert(commerce.open())
     local shop = assert(app:connect { secret_key = "sk_test_emulator" })

@@ -35,8 +35,7 @@ local DOORS = { commerce = "app", ["commerce.openresty"] = "serve" }
 
 -- TODO of the move: arrows that still point the wrong way.
 local PENDING = {
-  ["account.link.exchange"] = "app", ["account.coverage"] = "sync",
-  ["webhooks.inbound"] = "app",
+  ["account.link.exchange"] = "app", ["webhooks.inbound"] = "app",
 }
 
 local C_ROOMS = { { "text" }, { "crypto" }, { "net" }, { "bind" } }

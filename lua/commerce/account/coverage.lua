@@ -1,7 +1,7 @@
 -- Which data types a connection can give: each resource behind them is asked for one object, so
 -- that a missing permission shows before the first sync. Called by connection and the command line.
 
-local probe = require "commerce.sync.probe"
+local probe = require "commerce.account.probe"
 
 local coverage = {}
 

@@ -1,10 +1,8 @@
--- Reading one list resource, in ranges of `created` side by side, so that it can go on where it was
--- killed.
--- Called by sync; the session comes with the task.
+-- Reading one list, in ranges of `created` side by side.
 --
--- The checkpoint is a list of ranges of `created` still to be read, newest first, each with the
--- cursor after its last stored page; none are left when the resource has been read. It starts as
--- one range; while there is room for more requests the largest is halved, so that latency is not
+-- The checkpoint is a list of the ranges that are still to be read, newest first, each with the
+-- cursor after its last stored page; it is empty when the list has been read. It starts as one
+-- range; while there is room for more requests the largest range is halved, so that latency is not
 -- the limit. A run that was killed is continued.
 
 local plan = require "commerce.sync.plan"

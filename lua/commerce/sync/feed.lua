@@ -1,9 +1,9 @@
--- Reading the source's feed of changes: which objects it says have changed, the newest event of
--- each. Called by sync.
+-- Reading the events feed: which objects have changed, by the newest event of each.
 
 local core = require "commerce.core"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
-local runtime = require "commerce.runtime"
+local jobs = require "commerce.runtime.jobs"
 
 local feed = {
   LOOKBACK = 600, -- seconds: objects and events become visible some time after they are created
@@ -17,13 +17,14 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field at integer unix seconds of its newest event
 ---@field dated integer? of its newest own event: not one that only names it
 ---@field created integer? of the object
----@field find table[]? query pairs: what changed is in the objects that a list gives for them
+---@field find table[]? query pairs: the list that they give holds the objects that changed
 ---@field deleted boolean
----@field delivered boolean? a webhook told it
+---@field delivered boolean? whether a webhook told it
 ---@field snapshot string? the object's JSON as of `at`, if in the version that we read
 
 ---@class commerce.FeedFound
 ---@field changes commerce.Change[] newest first, each object once
+---@field by_key table<string, commerce.Change> the same, by resource and id
 ---@field newest integer unix seconds of the newest event
 ---@field latest table<string, integer> by resource: of the newest event about it
 
@@ -155,21 +156,21 @@ local function reaches_back(page, found)
 end
 
 local function read_group(run, types, since, found)
-  local platform = run.connection.platform
+  local platform = run.platform
   local projection = core.projection(platform.changes.paths)
   local pager = run.session:pager { path = platform.changes.path, query = types,
     created_gte = since and math.max(0, since - feed.LOOKBACK) }
-  local page, message, details
-  repeat
-    page, message, details = runtime.await(run.transport, pager)
-    for i = 1, page and #page or 0 do
-      take_event(platform, found, page, i, projection)
-    end
-  until not page or not since and reaches_back(page, found)
-  pager:close()
-  if message then
-    return nil, message, details
-  end
+  errors.finally(function()
+    local page
+    repeat
+      page = errors.must(jobs.await(run.transport, pager))
+      for i = 1, page and #page or 0 do
+        take_event(platform, found, page, i, projection)
+      end
+    until not page or not since and reaches_back(page, found)
+  end, function()
+    pager:close()
+  end)
   return found
 end
 
@@ -213,23 +214,17 @@ local function unite(groups)
   return all
 end
 
---- Read the feed.
----@param run commerce.Run
+--- Read the feed. Raises if it cannot be read.
+---@param run commerce.sync.Run
 ---@param tasks commerce.Task[] whose changes are looked for
----@param since integer? unix seconds of the newest event that is known; without one, only where
----  the feed is now is looked up, and its last minutes
----@return commerce.FeedFound? found nil if the feed cannot be read
----@return string? message
----@return commerce.Details? details
+---@param since integer? unix seconds of the newest event that is known; without one, only the last
+---  minutes of the feed are read, to know where it ends now
+---@return commerce.FeedFound
 function feed.read(run, tasks, since)
   local own, watchers, groups = feed.own_resources(tasks), watching(tasks), {}
-  for i, types in ipairs(groups_of_types(run.connection.platform, tasks, watchers)) do
-    local found, message, details = read_group(run, types, since, { changes = {}, by_key = {},
-      latest = {}, newest = since or 0, snapshots = 0, own = own, watchers = watchers })
-    if not found then
-      return nil, message, details
-    end
-    groups[i] = found
+  for i, types in ipairs(groups_of_types(run.platform, tasks, watchers)) do
+    groups[i] = read_group(run, types, since, { changes = {}, by_key = {}, latest = {},
+      newest = since or 0, snapshots = 0, own = own, watchers = watchers })
   end
   return unite(groups)
 end

@@ -1,15 +1,29 @@
--- The events that webhooks brought, as changes for the incremental path: it does not matter by
--- which way, in which order or how often a change was told, since its object is fetched again.
--- Called by sync.
+-- Events that webhooks brought and that wait to be applied, as changes. The way, order and number
+-- of deliveries do not matter: the object of an event is fetched again.
 
 local feed = require "commerce.sync.feed"
 local json = require "commerce.base.json"
+local stripe = require "commerce.stripe"
 
 local inbox = {}
 
-local MOST = 1000 -- events taken at once; what remains is taken the next time
+local MOST = 1000 -- events that one run applies; the next run applies the rest
 
--- What an event tells; nothing if it cannot be understood, which only the version could explain.
+---@class commerce.sync.Inbox
+local methods = {}
+local inbox_mt = { __name = "commerce.sync.inbox", __index = methods }
+
+--- The events that wait for a connection.
+---@param connection commerce.Connection
+---@return commerce.sync.Inbox
+function inbox.new(connection)
+  return setmetatable({ _store = connection.store, _id = connection.id,
+    _platform = connection.platform, _mappings = connection.mappings,
+    _events = {}, -- that have been collected: { id, resources }
+  }, inbox_mt)
+end
+
+-- The changes that an event tells; none if it cannot be understood: its version may differ.
 local function changes_of(platform, row, own)
   local event = json.decode(row.body)
   local list = type(event) == "table" and platform.changes.of(event, platform.version, own) or {}
@@ -36,35 +50,26 @@ local function merge(known, change)
 end
 
 -- The resources that any record of the connection is made of.
-local function resources_read(connection)
+local function resources_read(mappings)
   local read = {}
-  for _, mapping in ipairs(connection.mappings:all()) do
-    for _, name in ipairs(connection.platform.resources_of(mapping)) do
+  for _, mapping in ipairs(mappings:all()) do
+    for _, name in ipairs(stripe.resources_of(mapping)) do
       read[name] = true
     end
   end
   return read
 end
 
---- Take the waiting events.
----@param run commerce.Run gets `inbox`: what to let go of when they have been applied
+--- Collect the waiting events.
 ---@param tasks commerce.Task[] of the lists that they may be about
----@param by_key table<string, commerce.Change> what is known to have changed, by resource and id;
----  what the events tell is put into it
----@param changes commerce.Change[] receives what was not in `by_key`
----@return boolean? ok nil if the store failed
----@return string? message
----@return commerce.Details? details
-function inbox.collect(run, tasks, by_key, changes)
-  local rows, message, details = run.store:waiting_events(run.connection.id, MOST)
-  if not rows then
-    return nil, message, details
-  end
-  local own, read = feed.own_resources(tasks), resources_read(run.connection)
-  run.inbox = {}
-  for i, row in ipairs(rows) do
-    local list, resources = changes_of(run.connection.platform, row, own), {}
-    for _, change in ipairs(list) do
+---@param by_key table<string, commerce.Change> known changes, by resource and id; the events are
+---  merged into them
+---@param changes commerce.Change[] receives the changes that were not in `by_key`
+function methods:collect(tasks, by_key, changes)
+  local own, read = feed.own_resources(tasks), resources_read(self._mappings)
+  for i, row in ipairs(self._store:waiting_events(self._id, MOST)) do
+    local resources = {}
+    for _, change in ipairs(changes_of(self._platform, row, own)) do
       local key = change.resource .. " " .. change.id
       if not read[change.resource] then
         key = nil -- no record depends on it
@@ -75,30 +80,24 @@ function inbox.collect(run, tasks, by_key, changes)
       end
       resources[#resources + 1] = key and change.resource or nil
     end
-    run.inbox[i] = { id = row.id, resources = resources }
+    self._events[i] = { id = row.id, resources = resources }
   end
-  return true
 end
 
---- Let go of the events whose resources have all been brought up to date.
----@param run commerce.Run
+--- Drop the collected events of which all resources are up to date.
 ---@param is_done fun(resource: string): boolean
----@return boolean? ok nil if the store failed
----@return string? message
----@return commerce.Details? details
-function inbox.finish(run, is_done)
+function methods:finish(is_done)
   local ids = {}
-  for _, event in ipairs(run.inbox or {}) do
+  for _, event in ipairs(self._events) do
     local done = true
     for _, resource in ipairs(event.resources) do
       done = done and is_done(resource)
     end
     ids[#ids + 1] = done and event.id or nil
   end
-  if #ids == 0 then
-    return true
+  if #ids > 0 then
+    self._store:drop_events(self._id, ids)
   end
-  return run.store:drop_events(run.connection.id, ids)
 end
 
 return inbox

@@ -1,22 +1,22 @@
--- A sync run: composes session, reading, mapping and store. Called by connection.
+-- A sync: reads a connection's data types from Stripe into the store. This file is the pipeline;
+-- each stage stands in a file of its own.
 
-local apply = require "commerce.sync.apply"
-local changed = require "commerce.sync.changed"
+local checkpoints = require "commerce.sync.checkpoints"
+local delivered = require "commerce.sync.delivered"
+local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
-local hooking = require "commerce.hooks.dispatcher"
-local incremental = require "commerce.sync.incremental"
-local joined = require "commerce.sync.joins"
-local keeping = require "commerce.sync.keeping"
 local plan = require "commerce.sync.plan"
-local probe = require "commerce.sync.probe"
-local reading = require "commerce.sync.reading"
+local probe = require "commerce.account.probe"
+local reader = require "commerce.sync.reader"
+local refetch = require "commerce.sync.refetch"
 local runs = require "commerce.sync.run"
+local selection = require "commerce.sync.selection"
+local stripe = require "commerce.stripe"
 local sweep = require "commerce.sync.sweep"
-local tallying = require "commerce.sync.tallying"
 local time = require "commerce.base.time"
 
 local sync = {
-  --- What makes a function that is told the progress of a run, where the run is given none. Set by
+  --- Makes the function that gets the progress events of a run, if the run is not given one. Set by
   --- the command line.
   ---@type (fun(): fun(event: table))?
   progress = nil,
@@ -26,42 +26,9 @@ local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "a
   full = "boolean", strict = "boolean", progress = "function", page_size = "number",
   ranges = "number", worker = "string", keep_source = "boolean" }
 
-local RANGES = 8 -- parts of one list that are read side by side, if nothing else is asked for
+local RANGES = 8 -- parts of one list that are read side by side at most, by default
 
--- Whether only the store knows of a data type, since some script has defined it.
-local function is_of_script(connection, name)
-  local store = connection.store
-  return store.find_type ~= nil and store:find_type(name) ~= nil
-end
-
---- The mappings of the data types that are asked for, in the model's order, then those of a user's
---- own.
----@param connection commerce.Connection
----@param names string[]? all if left out
----@return commerce.Mapping[]? mappings nil if a name is unknown, or none was given
----@return string? message
-function sync.mappings(connection, names)
-  local asked, chosen = {}, {}
-  for _, name in ipairs(names or {}) do
-    local data_type, message = connection.mappings:find_type(name)
-    if not data_type then
-      return nil, is_of_script(connection, name) and ("data type '%s' is defined by a script: "
-        .. "only that can read it"):format(name) or message
-    elseif not connection.mappings:find(data_type.name) then
-      return nil, ("%s gives no %s"):format(connection.integration.title, data_type.name)
-    end
-    asked[data_type.name] = true
-  end
-  for _, mapping in ipairs(connection.mappings:all()) do
-    if not names or asked[mapping.type.name] then
-      chosen[#chosen + 1] = mapping
-    end
-  end
-  if #chosen == 0 then
-    return nil, 'types: none given; a list is expected, such as { "payments" }'
-  end
-  return chosen
-end
+-- ---------------------------------------------------------------- options
 
 local function check_count(options, name, most)
   local count = options[name]
@@ -70,42 +37,59 @@ local function check_count(options, name, most)
   end
 end
 
--- The time that an option names, if it is given.
 local function time_of(options, name)
   if options[name] == nil then
     return nil
   end
   local seconds, wrong = time.parse(options[name])
   if not seconds then
-    return errors.fail("usage", name .. ": " .. wrong)
+    errors.throw("usage", name .. ": " .. wrong)
   end
   return seconds
 end
 
--- The mappings of the types that hooks do not leave out.
-local function chosen_by(hooks, mappings)
+-- The options of a run, from those of a sync.
+local function options_of(given)
+  errors.check_options(given, OPTIONS)
+  check_count(given, "page_size", 100)
+  check_count(given, "ranges", 100)
+  local since = time_of(given, "since")
+  local before = time_of(given, given["until"] ~= nil and "until" or "before")
+  if since and before and since >= before then
+    errors.throw("usage", "nothing lies between since and before")
+  end
+  return { since = since, before = before, full = given.full, keep_source = given.keep_source,
+    page_size = given.page_size, ranges = given.ranges or RANGES,
+    progress = given.progress or sync.progress and sync.progress() }
+end
+
+-- ---------------------------------------------------------------- what is read
+
+-- The mappings of the types that no hook leaves out, and the failures of the types whose hook
+-- failed.
+local function ask_hooks(hooks, mappings)
   local list, failures = {}, {}
+  hooks:before_sync()
   for _, mapping in ipairs(mappings) do
     local name = mapping.type.name
-    local wanted, message, details = errors.catch(hooks.before_type, hooks, name)
-    if wanted == nil then
-      failures[name] = { message = message, details = details }
-      if details.fatal then
-        return nil, message, details
-      end
+    local wanted, message, failure = errors.catch(hooks.before_type, hooks, name)
+    if message and failure.fatal then
+      errors.rethrow(failure)
+    elseif message then
+      failures[name] = failure
     end
     list[#list + 1] = wanted ~= false and mapping or nil
   end
   return list, failures
 end
 
--- The mappings of the types that no hook failed for before they began.
-local function unharmed(run, mappings)
+-- The mappings of the types that no hook failed for.
+local function unharmed(run, mappings, failures)
   local list = {}
   for _, mapping in ipairs(mappings) do
-    local failure = run.failures[mapping.type.name]
+    local failure = failures[mapping.type.name]
     if failure then
-      run.books:fail(mapping.type.name, failure.message, failure.details)
+      run.progress:fail(mapping.type.name, failure.message, failure)
     else
       list[#list + 1] = mapping
     end
@@ -114,25 +98,40 @@ local function unharmed(run, mappings)
 end
 
 local function make_plan(run, mappings)
-  return plan.make(run.connection.platform, mappings, run.options.since, run.options.before,
-    run.hooks)
+  return plan.make(run.platform, mappings, { since = run.options.since,
+    before = run.options.before, hooks = run.hooks,
+    keep_all = run.checkpoints:keeps_sources(),
+    session_for = function(resource)
+      return run.progress:session_for(resource)
+    end })
+end
+
+-- The resources that the run is about to read for the first time and that its key may not read. A
+-- resource that has been read before is not probed: its first page tells.
+local function refused_resources(run, connection, tasks)
+  local names, refused = {}, {}
+  if not connection.restricted then
+    return refused
+  end
+  for _, task in ipairs(tasks) do
+    names[#names + 1] = not run.store:state(run.id, task.key) and task.name or nil
+  end
+  for name, found in pairs(probe.run(connection, names)) do
+    refused[name] = found.allowed == false and found or nil
+  end
+  return refused
 end
 
 -- The mappings of the types that the key may read; the others are skipped before the first page.
-local function permitted(run, mappings)
-  local platform = run.connection.platform
-  local refused, message, details =
-    probe.refused(run.connection, (make_plan(run, mappings)))
-  if not refused then
-    return nil, message, details
-  end
+local function permitted(run, connection, mappings)
+  local refused = refused_resources(run, connection, (make_plan(run, mappings)))
   local list = {}
   for _, mapping in ipairs(mappings) do
     local allowed = true
-    for _, name in ipairs(platform.resources_of(mapping)) do
+    for _, name in ipairs(stripe.resources_of(mapping)) do
       if refused[name] then
         allowed = false
-        run.books:skip(mapping.type.name, refused[name].message, refused[name].details)
+        run.progress:skip(mapping.type.name, refused[name].message, refused[name].details)
       end
     end
     list[#list + 1] = allowed and mapping or nil
@@ -140,140 +139,97 @@ local function permitted(run, mappings)
   return list
 end
 
+-- ---------------------------------------------------------------- the pipeline
+
 local function read_everything(run, mappings, tasks, joins)
-  local ok, message, details = reading.objects(run, tasks)
-  local changes
-  if ok then -- before the lists, which show what is newer
-    changes, message, details = incremental.changes(run, tasks)
-    ok = changes ~= nil
-  end
-  if ok then
-    ok, message, details = reading.lists(run, tasks)
-  end
-  if ok then
-    ok, message, details = changed.fetch(run, tasks, changes)
-  end
-  if ok then
-    ok, message, details = sweep.sources(run, tasks)
-  end
-  if ok then
-    ok, message, details = joined.build(run, joins)
-  end
-  if ok then
-    ok, message, details = sweep.records(run, mappings)
-  end
-  return ok, message, details
+  reader.objects(run, tasks)
+  local changes = run.changes:find(tasks) -- before the lists, which show what is newer
+  reader.lists(run, tasks)
+  refetch.run(run, tasks, changes)
+  sweep.sources(run, tasks)
+  reader.joins(run, joins)
+  sweep.records(run, mappings)
 end
 
-local function begin(run, mappings, tasks)
-  local ok, message, details = run.books:open()
-  if not ok then
-    return nil, message, details
+-- The next run begins anew instead of continuing this one. Lists that were not read to their end
+-- are continued.
+local function finish(run, mappings, tasks)
+  local done = {}
+  for _, task in ipairs(tasks) do
+    done[#done + 1] = task.resource.list and run:is_done(task.name) and task or nil
   end
-  mappings, message, details = permitted(run, unharmed(run, mappings))
-  if not mappings then
-    return nil, message, details
-  end
-  ok, message, details = keeping.decide(run)
-  if not ok then
-    return nil, message, details
-  end
-  local planned
-  run.mappings = mappings
-  planned, run.joins = make_plan(run, mappings)
-  for i, task in ipairs(planned) do
-    task.session = run.books:session_for(task.name)
-    tasks[i] = task
-  end
-  keeping.prepare(run, tasks)
-  return read_everything(run, mappings, tasks, run.joins)
-end
-
-local function read_and_close(run, mappings)
-  local tasks = {}
-  tallying.begin(mappings)
-  local ok, message, details = errors.catch(begin, run, mappings, tasks)
-  tallying.note(run, mappings)
-  if not ok then
-    run.books:abandon(message, details)
-    return nil, message, details
-  end
-  local report
-  report, message, details = run.books:close()
-  if report then
-    ok, message, details = reading.finish(run, tasks) -- last: a kill before it continues this run
-  end
-  if report and ok and run.hooks then
-    run.hooks:finish(report)
-  end
-  return ok and report or nil, message, details
-end
-
-local function run_with_hooks(connection, mappings, options, times, held)
-  local hooks, failures = hooking.new(connection, options), {}
-  if hooks then
-    local ok, message, details = errors.catch(hooks.before_sync, hooks)
-    if not message then
-      mappings, failures, details = chosen_by(hooks, mappings)
-      ok, message = mappings ~= nil, failures
-    end
-    if not ok then
-      return nil, message, details
-    end
-  end
-  local run = runs.new(connection, mappings, { since = times.since, before = times.before,
-    full = options.full, keep_source = options.keep_source, page_size = options.page_size,
-    ranges = options.ranges or RANGES,
-    floor = connection.account_created,
-    progress = options.progress or sync.progress and sync.progress() }, hooks)
-  run.lease, run.failures = held, failures
-  return read_and_close(run, mappings)
-end
-
---- Read a connection's data types from the source into the store.
----@param connection commerce.Connection
----@param options table? types: list of names (all if left out); since, before: dates or unix
----  seconds, only objects created from then on, or before ("until" is the same, but a word of
----  Lua's own); full: read everything again; strict: nil and the reasons, instead of a report that
----  is not complete (details.report has it); progress: a function that gets events; page_size:
----  objects a request, 1 to 100; ranges: how many parts of a list are read side by side at most,
----  1 for one page after the other; keep_source: keep every source object beside its records,
----  from now on, or (false) no longer; worker: who does it under a lease on the connection that is
----  the caller's to give back (default: this process, for this run)
----@return commerce.Report? report nil where nothing could be done (bad arguments, the store,
----  another run under way: details.code "busy")
----@return string? message
----@return commerce.Details? details
-function sync.run(connection, options)
-  options = options or {}
-  errors.check_options(options, OPTIONS)
-  check_count(options, "page_size", 100)
-  check_count(options, "ranges", 100)
-  local since, before, wrong, why
-  since, wrong, why = time_of(options, "since")
-  if not wrong then
-    before, wrong, why = time_of(options, options["until"] ~= nil and "until" or "before")
-  end
-  if not wrong and since and before and since >= before then
-    wrong, why = select(2, errors.fail("usage", "nothing lies between since and before"))
-  end
-  if wrong then
-    return nil, wrong, why
-  end
-  local mappings, unknown = sync.mappings(connection, options.types)
-  if not mappings then
-    return errors.fail("usage", unknown)
-  end
-  local ok, message, details = connection.mappings:tell(connection.store)
-  if not ok then
-    return nil, message, details
-  end
-  return runs.alone(connection, options.worker, function(held)
-    return run_with_hooks(connection, mappings, options, { since = since, before = before }, held)
+  run.checkpoints:close(done, function(resource)
+    return run.changes:position(resource)
+  end, function(task)
+    return sweep.left(run, mappings, task)
+  end)
+  sweep.finish(run, mappings, tasks)
+  run.inbox:finish(function(resource)
+    return run:is_done(resource)
   end)
 end
 
---- Apply what webhooks brought.
-sync.apply = apply.run
+local function read(run, connection, mappings, failures)
+  run.progress:open()
+  mappings = permitted(run, connection, unharmed(run, mappings, failures))
+  run.checkpoints:decide_sources(run.mappings:all())
+  local tasks, joins = make_plan(run, mappings)
+  read_everything(run, mappings, tasks, joins)
+  return mappings, tasks
+end
+
+local function conduct(connection, mappings, given, options, lease)
+  local hooks, failures = dispatcher.new(connection, given), {}
+  if hooks then
+    mappings, failures = ask_hooks(hooks, mappings)
+  end
+  local run = runs.new(connection, lease, mappings, options, hooks)
+  selection.start_tallies(mappings)
+  local read_mappings, tasks, failure = errors.catch(read, run, connection, mappings, failures)
+  for _, note in ipairs(selection.empty_fields(mappings)) do
+    run.progress:note(note)
+  end
+  if not read_mappings then
+    run.progress:abandon(failure)
+    errors.rethrow(failure)
+  end
+  local report = run.progress:close()
+  finish(run, read_mappings, tasks) -- last: a run that is killed before it is continued
+  if hooks then
+    hooks:finish(report)
+  end
+  return report
+end
+
+--- Read a connection's data types from Stripe into the store.
+---@param connection commerce.Connection an opened one
+---@param options table? types: list of names (all if left out); since, before: dates or unix
+---  seconds, only objects created from then on, or before ("until" is the same, but a keyword of
+---  Lua); full: read everything again; strict: nil and the reasons, instead of a report that is not
+---  complete (details.report has it); progress: a function that gets events; page_size: objects a
+---  request, 1 to 100; ranges: how many parts of a list are read side by side at most, 1 for one
+---  page after the other; keep_source: keep every source object beside its records, from now on, or
+---  (false) no longer; worker: who does it under a lease on the connection that is the caller's to
+---  give back (default: this process, for this run)
+---@return commerce.Report report. Raises if nothing could be done (bad arguments, the store,
+---  another run under way: code "busy")
+function sync.run(connection, options)
+  local given = options or {}
+  local run_options = options_of(given)
+  local mappings = selection.mappings(connection, given.types)
+  errors.must(connection.mappings:tell(connection.store))
+  return runs.alone(connection, given.worker, function(lease)
+    return conduct(connection, mappings, given, run_options, lease)
+  end)
+end
+
+--- Apply the events that webhooks brought.
+sync.apply = delivered.apply
+
+--- How far each list of a connection has been read.
+sync.reached = checkpoints.reached
+
+--- The mappings of the data types that are asked for.
+sync.mappings = selection.mappings
 
 return sync

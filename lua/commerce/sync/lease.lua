@@ -1,9 +1,8 @@
 -- One run at a time for a connection: two at once could write what they read in the wrong order.
--- Called by sync.
 --
--- The lease is in the store, for every process on every host; who has it renews it while the work
--- goes on. A process that was killed renews nothing: on the same host the next one sees that it is
--- gone and goes on at once, elsewhere when the lease has run out.
+-- The lease is in the store, for all processes on all hosts; its holder renews it while the work
+-- goes on. A killed process does not renew its lease: on the same host the next process sees that
+-- the holder has ended and takes the connection at once, elsewhere when the lease has run out.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -11,6 +10,8 @@ local process = require "commerce.runtime.process"
 
 local lease = {}
 
+---@class commerce.sync.Lease
+---@field worker string who has it
 local methods = {}
 local lease_mt = { __name = "commerce.sync.lease", __index = methods }
 
@@ -21,59 +22,47 @@ local function try(store, connection_id, worker)
   return store:lease(connection_id, worker, os.time(), SECONDS)
 end
 
---- Take a connection.
+local function refuse_busy(connection_id, holder)
+  errors.throw("state", ("connection %s is being synced by another process (%s): wait for that one "
+    .. "to end"):format(connection_id, holder or "which has just begun"),
+    { code = "busy", retryable = true })
+end
+
+--- Take a connection. Raises if another run has it (code "busy").
 ---@param store commerce.Store
 ---@param connection_id string
 ---@param worker string? who takes it; this process if left out
----@return table? lease nil if another run has it, or on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.sync.Lease
 function lease.take(store, connection_id, worker)
   worker = worker or process.name()
-  local held, message, details = try(store, connection_id, worker)
-  if held == false then
-    local holders, reason, why = store:leases(os.time())
-    if not holders then
-      return nil, reason, why
-    end
-    local holder = holders[connection_id]
+  if not try(store, connection_id, worker) then
+    local holder = store:leases(os.time())[connection_id]
     if holder and process.is_gone(holder) then
       store:release(connection_id, holder)
     end
-    held, message, details = try(store, connection_id, worker)
-    if held == false then
-      return errors.fail("state", ("connection %s is being synced by another process (%s): wait "
-        .. "for that one to end"):format(connection_id, holder or "which has just begun"),
-        { code = "busy", retryable = true })
+    if not try(store, connection_id, worker) then
+      refuse_busy(connection_id, holder)
     end
   end
-  if not held then
-    return nil, message, details
-  end
-  return setmetatable({ store = store, connection_id = connection_id, worker = worker,
-    renewed = core.now() }, lease_mt)
+  return setmetatable({ _store = store, _id = connection_id, worker = worker,
+    _renewed = core.now() }, lease_mt)
 end
 
---- Renew it, if that is due.
----@return boolean? ok nil if another one has taken it, or on failure
----@return string? message
----@return commerce.Details? details
+--- Renew the lease, if that is due. Raises if another process has taken the connection.
 function methods:keep()
-  if core.now() - self.renewed < RENEWAL then
-    return true
+  if core.now() - self._renewed < RENEWAL then
+    return
   end
-  local held, message, details = try(self.store, self.connection_id, self.worker)
-  if held == false then
-    return errors.fail("store", ("connection %s has been taken over by another process, since this "
-      .. "one stood still for too long"):format(self.connection_id), { code = "taken_over" })
+  if not try(self._store, self._id, self.worker) then
+    errors.throw("store", ("connection %s has been taken over by another process, since this one "
+      .. "stood still for too long"):format(self._id), { code = "taken_over" })
   end
-  self.renewed = core.now()
-  return held, message, details
+  self._renewed = core.now()
 end
 
 --- Give the connection back.
 function methods:release()
-  return self.store:release(self.connection_id, self.worker)
+  self._store:release(self._id, self.worker)
 end
 
 return lease

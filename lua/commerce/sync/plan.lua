@@ -1,6 +1,7 @@
--- The plan of a sync: which resources to read, in which shape, and which data types each one feeds.
--- Called by sync; the platform and its mappings are arguments.
+-- The plan of a run: which resources to read, in which shape, and which data types each one feeds.
+-- A task is complete when `plan.make` returns it; nothing is added to it later.
 
+local core = require "commerce.core"
 local inlined = require "commerce.mapping.inlined"
 local value = require "commerce.mapping.value"
 
@@ -8,22 +9,38 @@ local unpack = require("commerce.base.compat").unpack
 
 local plan = {}
 
+---@class commerce.Consumer
+---@field type string the data type's name
+---@field data_type commerce.DataType
+---@field source commerce.Source
+---@field seen table<string, boolean> ids of records of a distinct source that have been made
+---@field unasked table members that are inlined for other consumers only
+
 ---@class commerce.Task
 ---@field name string the resource
----@field resource table the platform's entry: path, list, permission
----@field expand string[] what to ask the source to inline, for all consumers together
----@field consumers table[] { type = its name, data_type, source = commerce.Source, seen = ids,
----  unasked = members that others have inlined }
----@field paths string[] what of an object its consumers read
----@field complete string[] nested lists that are read to their end
----@field whole boolean? whether all of an object is read: by its consumers, or by a hook
----@field mappings table<string, string> a sign of each data type's mapping, that changes with it
----@field by_user table<string, boolean> the data types whose mapping is a user's
----@field session userdata? a `commerce.core` session, given when it is read
+---@field resource table its entry: path, list, permission
 ---@field key string under which its checkpoint is kept
----@field keep fun(object: table): string?, string? id and parent id of an object that a join needs
+---@field session userdata? a `commerce.core` session
+---@field expand string[] what Stripe is asked to inline, for all consumers together
+---@field complete string[] nested lists that are read to their end
+---@field paths string[] the paths of an object that its consumers and their hooks read
+---@field whole boolean whether all of an object is read
+---@field projection userdata? cuts the paths out of an object; nil if all of it is read
+---@field keep (fun(object: table): string?, string?)? id and parent id of an object that is kept
+---@field consumers commerce.Consumer[] mapped from each object
+---@field joined commerce.Consumer[] mapped from each object with its children, when both are read
+---@field types commerce.DataType[] what its objects end up in, joined types included
+---@field mappings table<string, string> a checksum of each data type's mapping
+---@field by_user table<string, boolean> the data types whose mapping is a user's
 
--- What an object is known by, whatever is read of it.
+---@class commerce.PlanOptions
+---@field since integer? unix seconds: only objects created from then on are read
+---@field before integer? unix seconds: only objects created before are read
+---@field hooks commerce.hooks.Dispatcher? what they read of an object is read, too
+---@field keep_all boolean? whether every object is kept
+---@field session_for (fun(resource: string): userdata?)? the session of each resource
+
+-- Read of every object, to identify it.
 local ALWAYS = { "id", "object", "livemode" }
 
 local function has(list, item)
@@ -43,7 +60,7 @@ local function add_unique(list, items)
   end
 end
 
--- A short text in place of a long one: the checkpoint is written with every page.
+-- A checksum instead of the text: the checkpoint is written with every page.
 local function sign(text)
   local hash = 5381
   for i = 1, #text do
@@ -56,6 +73,10 @@ local function keep_parent(object)
   return object.id
 end
 
+local function keep_any(object)
+  return type(object.id) == "string" and object.id or nil
+end
+
 local function keep_child(key)
   return function(object)
     local parent = object[key]
@@ -63,8 +84,8 @@ local function keep_child(key)
   end
 end
 
---- The query that a list is asked with.
----@param resource table the platform's entry
+--- The query of a list request.
+---@param resource table its entry
 ---@param paths string[] what to inline
 ---@return table[] query pairs
 function plan.list_query(resource, paths)
@@ -75,9 +96,9 @@ function plan.list_query(resource, paths)
   return query
 end
 
---- The query that asks the source to inline something.
+--- The part of a query that asks Stripe to inline something.
 ---@param paths string[] as a list takes them ("data.charge")
----@param of_one boolean? for a request of one object, whose paths have no "data." in front
+---@param of_one boolean? for a request of one object, whose paths do not begin with "data."
 ---@return table[] query pairs
 function plan.expansions(paths, of_one)
   local query = {}
@@ -87,8 +108,8 @@ function plan.expansions(paths, of_one)
   return query
 end
 
--- What a list is read for is part of where its checkpoint is kept: a run for other data types, or
--- for the time since a day, neither continues this one nor spoils it.
+-- The key names what a list is read for: a run for other data types, or since another day, neither
+-- continues this one nor spoils its checkpoint.
 local function key_of(task, since, before)
   local parts = { task.name }
   for _, consumer in ipairs(task.consumers) do
@@ -104,21 +125,63 @@ local function key_of(task, since, before)
   return table.concat(parts, " ")
 end
 
+-- What is known only when all consumers are there.
+local function finish(task, options)
+  task.key = key_of(task, options.since, options.before)
+  task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
+  for _, path in ipairs(task.complete) do -- read to request the rest of a nested list
+    add_unique(task.paths, { path .. ".has_more", path .. ".url", path .. ".data.id" })
+  end
+  for _, consumer in ipairs(task.consumers) do
+    consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)
+    if options.hooks then
+      local whole, paths = options.hooks:source_of(consumer.type)
+      task.whole = task.whole or whole
+      add_unique(task.paths, paths)
+    end
+  end
+  for _, consumer in ipairs(task.joined) do
+    consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)
+  end
+  if options.keep_all then
+    task.keep = task.keep or keep_any
+    task.whole = task.whole or #task.complete > 0 -- a completed list is kept complete
+  end
+  -- only what is read gets decoded
+  task.projection = not task.whole and task.resource.list and core.projection(task.paths) or nil
+  task.session = options.session_for and options.session_for(task.name)
+end
+
+local function add_consumer(task, consumer, mapping)
+  task.consumers[#task.consumers + 1] = consumer
+  task.types[#task.types + 1] = consumer.data_type
+  add_unique(task.paths, consumer.source.paths)
+  task.mappings[consumer.type] = sign(consumer.source.sign .. (task.mappings[consumer.type] or ""))
+  task.by_user[consumer.type] = mapping.by_user
+end
+
+local function add_join(parents, children, consumer)
+  parents.keep, children.keep = keep_parent, keep_child(consumer.source.join.on)
+  parents.joined[#parents.joined + 1] = consumer
+  for _, task in ipairs { parents, children } do
+    task.types[#task.types + 1] = consumer.data_type
+  end
+end
+
 --- Make the plan.
----@param platform table such as commerce.stripe
+---@param platform table Stripe, with the resources that the user declared
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
----@param since integer? unix seconds: only what was created from then on is read
----@param before integer? unix seconds: only what was created before is read
----@param hooks commerce.hooks.Dispatcher? what they read of an object is read, too
+---@param options commerce.PlanOptions?
 ---@return commerce.Task[] tasks each resource once
----@return table[] joins { type, source }: built when both of their resources have been read
-function plan.make(platform, mappings, since, before, hooks)
+---@return commerce.Consumer[] joins
+function plan.make(platform, mappings, options)
   local tasks, by_name, joins = {}, {}, {}
   local function task_for(name, expand)
     local task = by_name[name]
     if not task then
       task = { name = name, resource = platform.resources[name], expand = {}, consumers = {},
-        paths = { unpack(ALWAYS) }, complete = {}, mappings = {}, by_user = {} }
+        joined = {}, types = {}, paths = { unpack(ALWAYS) }, complete = {}, mappings = {},
+        by_user = {} }
       add_unique(task.paths, task.resource.reads or {})
       by_name[name], tasks[#tasks + 1] = task, task
     end
@@ -135,35 +198,15 @@ function plan.make(platform, mappings, since, before, hooks)
         task_for(name, {})
       end
       if source.join then
-        task.keep = keep_parent
-        task_for(source.join.resource, source.join.expand or {}).keep = keep_child(source.join.on)
         joins[#joins + 1] = consumer
+        add_join(task, task_for(source.join.resource, source.join.expand or {}), consumer)
       else
-        task.consumers[#task.consumers + 1] = consumer
-        add_unique(task.paths, source.paths)
-        task.mappings[consumer.type] = sign(source.sign .. (task.mappings[consumer.type] or ""))
-        task.by_user[consumer.type] = mapping.by_user
+        add_consumer(task, consumer, mapping)
       end
     end
   end
   for _, task in ipairs(tasks) do
-    task.key = key_of(task, since, before)
-    task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
-    for _, path in ipairs(task.complete) do -- what it takes to read the rest of a list
-      add_unique(task.paths, { path .. ".has_more", path .. ".url", path .. ".data.id" })
-    end
-    for _, consumer in ipairs(task.consumers) do
-      consumer.unasked = inlined.by_others(task.expand, consumer.source.expand)
-      if hooks then
-        local whole, paths = hooks:source_of(consumer.type)
-        task.whole = task.whole or whole
-        add_unique(task.paths, paths)
-      end
-    end
-  end
-  for _, consumer in ipairs(joins) do
-    consumer.unasked = inlined.by_others(by_name[consumer.source.resource].expand,
-      consumer.source.expand)
+    finish(task, options or {})
   end
   return tasks, joins
 end

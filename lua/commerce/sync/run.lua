@@ -1,60 +1,112 @@
--- The state of a run, which the stages share, and the lease that it runs under. Called by sync.
+-- A run: one piece of work on a connection's data, under a lease. It knows which connection it is
+-- of, what it was asked for and the lease, and holds the owners of everything else, which the
+-- stages use by their methods: progress, checkpoints, changes and inbox.
 
-local books = require "commerce.sync.books"
+local changes = require "commerce.sync.changes"
+local checkpoints = require "commerce.sync.checkpoints"
 local errors = require "commerce.base.errors"
-local lease = require "commerce.sync.lease"
+local inboxes = require "commerce.sync.inbox"
+local leases = require "commerce.sync.lease"
+local progress = require "commerce.sync.progress"
 
 local run = {}
 
---- What every stage of a run needs.
----@param connection commerce.Connection an opened one
----@param mappings commerce.Mapping[] of the data types of this run
----@param options table progress, and what the stages look at
----@param hooks commerce.Hooking?
----@return commerce.Run
-function run.new(connection, mappings, options, hooks)
-  local types = {}
-  for _, mapping in ipairs(mappings) do
-    types[mapping.type.name] = mapping.type
+---@class commerce.sync.Options
+---@field since integer? unix seconds: only objects created from then on
+---@field before integer? unix seconds: only objects created before
+---@field full boolean? ignore the checkpoints
+---@field page_size integer?
+---@field ranges integer? parts of a list that are read side by side at most
+---@field keep_source boolean? whether source objects are kept; nil: as before
+---@field progress fun(event: table)?
+
+---@class commerce.sync.Run
+---@field id string the connection's
+---@field account string
+---@field mode "test"|"live"
+---@field livemode boolean
+---@field store commerce.Store its methods raise
+---@field session userdata? a `commerce.core` session; nil if nothing is asked of Stripe
+---@field transport userdata?
+---@field limiter userdata?
+---@field platform table Stripe, with the resources that the user declared
+---@field mappings commerce.Mappings of all data types of the connection
+---@field started integer unix seconds
+---@field options commerce.sync.Options
+---@field floor integer? unix seconds: where the oldest object is expected
+---@field lease commerce.sync.Lease
+---@field hooks commerce.hooks.Dispatcher? nil if there are no hooks
+---@field progress commerce.sync.Progress
+---@field checkpoints commerce.sync.Checkpoints
+---@field changes commerce.sync.Changes
+---@field inbox commerce.sync.Inbox
+---@field take_known fun(resource: string): table? an object that was fetched a moment ago
+---@field types table<string, commerce.DataType> the data types of this run, by name
+local methods = {}
+local run_mt = { __name = "commerce.sync.run", __index = methods }
+
+-- Of the sync, of the connection, of the application: the first that says something counts.
+local function keeps_source(options, connection)
+  if options.keep_source ~= nil then
+    return options.keep_source
+  elseif connection.keep_source ~= nil then
+    return connection.keep_source
   end
-  return {
-    type = function(_, name)
-      return types[name]
+  return connection.app.keep_source
+end
+
+--- Make a run. Everything that a run needs of its connection is read here, and nowhere else.
+---@param connection commerce.Connection an opened one, unless nothing is asked of Stripe
+---@param lease commerce.sync.Lease
+---@param mappings commerce.Mapping[] of the data types of this run
+---@param options commerce.sync.Options
+---@param hooks commerce.hooks.Dispatcher?
+---@param inbox commerce.sync.Inbox? one that has been collected
+---@return commerce.sync.Run
+function run.new(connection, lease, mappings, options, hooks, inbox)
+  local self = setmetatable({
+    id = connection.id, account = connection.account,
+    mode = connection.integration.mode, livemode = connection.integration.livemode,
+    store = connection.store, session = connection.session, transport = connection.transport,
+    limiter = connection.limiter, platform = connection.platform, mappings = connection.mappings,
+    started = os.time(), options = options, floor = connection.account_created,
+    lease = lease, hooks = hooks, types = {},
+    take_known = function(resource)
+      return connection:take_known(resource)
     end,
-    connection = connection, session = connection.session, transport = connection.transport,
-    limiter = connection.limiter,
-    store = connection.store, livemode = connection.integration.livemode,
-    books = books.new(connection, mappings, options.progress, hooks), started = os.time(),
-    options = options, hooks = hooks, failures = {},
-    finished = {}, states = {}, unfollowed = {}, reread = {}, dated = {}, applied = {}, joins = {},
-  }
+  }, run_mt)
+  for _, mapping in ipairs(mappings) do
+    self.types[mapping.type.name] = mapping.type
+  end
+  self.progress = progress.new(self, mappings)
+  self.checkpoints = checkpoints.new(self, keeps_source(options, connection))
+  self.changes = changes.new(self)
+  self.inbox = inbox or inboxes.new(connection)
+  return self
+end
+
+--- Whether a resource is up to date: it was read to its end, and no change of it is missing.
+---@param resource string
+---@return boolean
+function methods:is_done(resource)
+  return self.checkpoints:is_finished(resource) and not self.changes:is_lost(resource)
 end
 
 --- Do a run's work while no other run works on its connection.
 ---@param connection commerce.Connection
 ---@param worker string? who does it, and keeps the lease afterwards; if left out this process,
----  which gives it back
----@param work fun(held: table): any gets the lease, for `run.lease`
----@return any? result of the work; nil on failure, also if another run is under way (details.code
----  "busy")
----@return string? message
----@return commerce.Details? details
+---  which gives the lease back
+---@param work fun(lease: commerce.sync.Lease): any
+---@return any result of the work. Raises if another run is under way (code "busy")
 function run.alone(connection, worker, work)
-  local held, message, details = lease.take(connection.store, connection.id, worker)
-  if not held then
-    return nil, message, details
-  end
-  local ran, result, reason, why = pcall(work, held)
-  if not worker then
-    errors.catch(held.release, held) -- if this fails, the lease runs out
-  end
-  if not ran then
-    error(result, 0)
-  end
-  if result == nil then
-    return nil, reason, why
-  end
-  return result -- alone, so that it can be printed and passed on
+  local lease = leases.take(connection.store, connection.id, worker)
+  return errors.finally(function()
+    return work(lease)
+  end, function()
+    if not worker then
+      errors.catch(lease.release, lease) -- if this fails, the lease runs out
+    end
+  end)
 end
 
 return run

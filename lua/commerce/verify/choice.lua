@@ -1,9 +1,9 @@
 -- Which data types are compared, and which of them cannot be: what a script's own mapping made can
 -- only be compared by that mapping. Called by verify.
 
+local checkpoints = require "commerce.sync.checkpoints"
 local errors = require "commerce.base.errors"
-local saved_states = require "commerce.sync.saved_states"
-local sync = require "commerce.sync"
+local selection = require "commerce.sync.selection"
 
 local choice = {}
 
@@ -51,13 +51,8 @@ function choice.make(connection, given, must)
     return errors.fail("usage", ("nothing is stored of account %s: run `commerce sync` first")
       :format(connection.account))
   end
-  local mappings, wrong = sync.mappings(connection, names)
-  if not mappings and #names > 0 then
-    return errors.fail("usage", wrong)
-  end
-  for _, mapping in ipairs(mappings or {}) do
-    local ours, message, details = saved_states.are_ours(connection.store, connection.id, mapping)
-    if must(ours, message, details) then
+  for _, mapping in ipairs(#names > 0 and selection.mappings(connection, names) or {}) do
+    if checkpoints.are_ours(connection.store, connection.id, mapping) then
       table.insert(made.mappings, mapping)
     else
       table.insert(made.left_out, mapping.type)

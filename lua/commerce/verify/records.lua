@@ -3,13 +3,12 @@
 -- is extra. All lists are entered at the start, so what comes in later is in none of their pages.
 -- Called by verify.
 
-local completing = require "commerce.sync.completing"
 local compare = require "commerce.verify.compare"
 local convert = require "commerce.sync.convert"
-local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
+local nested_lists = require "commerce.sync.nested_lists"
 local plan = require "commerce.sync.plan"
 
 local records = {}
@@ -169,7 +168,7 @@ local function take_page(run, task, page)
     local object, message = convert.decode(text, run.livemode)
     local changed
     if object then
-      changed, message = completing.object(task, object, awaiting(run))
+      changed, message = errors.catch(nested_lists.complete, task, object, awaiting(run))
     end
     if changed == nil then
       return nil, message
@@ -191,7 +190,6 @@ local function read_list(run, task)
   task.session = run.session
   local pager = run.session:pager { path = task.resource.path,
     query = plan.list_query(task.resource, task.expand), limit = PAGE }
-  task.projection = not task.whole and core.projection(task.paths) or nil
   while true do
     local page, message, details = jobs.await(run.transport, pager)
     if not page then
@@ -349,7 +347,7 @@ end
 ---@return boolean? changed nil on failure
 ---@return string? message
 function records.with_lists(run, source, object)
-  return completing.object({ session = run.session, expand = source.expand,
+  return errors.catch(nested_lists.complete, { session = run.session, expand = source.expand,
     resource = run.connection.platform.resources[source.resource], complete = source.complete },
     object, awaiting(run))
 end

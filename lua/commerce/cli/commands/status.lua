@@ -4,15 +4,15 @@ local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local mode = require "commerce.account.mode"
-local reached = require "commerce.sync.reached"
 local stripe = require "commerce.stripe"
+local sync = require "commerce.sync"
 local time = require "commerce.base.time"
 
 local must = errors.must
 
 -- How far each list has been read, with dates as texts.
 local function lists_of(store, row)
-  local list = must(reached.list(store, row.id))
+  local list = sync.reached(store, row.id)
   for _, entry in ipairs(list) do
     entry.newest = entry.newest and time.format(entry.newest) or nil
     entry.at = entry.at and time.format(entry.at) or nil

@@ -1,14 +1,15 @@
--- Lists inside objects of which the source inlines only a part: the rest is read from the address
--- that the list names. Called by sync and verify, which know how to wait.
+-- Lists inside objects, of which Stripe inlines only the first part: the rest is read from the
+-- address that the list names.
 
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local objects = require "commerce.stripe.object"
 
-local completing = {}
+local nested_lists = {}
 
 local PAGE = 100
 
--- "/v1/invoices/in_1/lines?a=b" -> path and query pairs; nil for what is no such address.
+-- "/v1/invoices/in_1/lines?a=b" -> path and query pairs; nil if it is not such an address.
 local function split(url)
   local path, query = tostring(url):match("^(/v%d+/[%w_%-%./]+)%??(.*)$")
   if not path then
@@ -43,44 +44,37 @@ local function read_rest(task, list, path, await)
   local url, query = split(list.url)
   local last = list.data[#list.data]
   if not url or not last then
-    return nil, ("the list '%s' goes on at no address"):format(path)
+    errors.throw("decode", ("the list '%s' goes on, but names no address"):format(path))
   end
   local pager = task.session:pager { path = url, cursor = last.id, limit = PAGE,
     query = expansions_inside(task.expand, path, query),
     endpoint = objects.endpoint(task.resource.path) .. "/" .. path }
-  local page, message, details
-  repeat
-    page, message, details = await(pager)
-    for i = 1, page and #page or 0 do
-      list.data[#list.data + 1] = json.decode(page:element(i))
-    end
-    if page then
+  errors.finally(function()
+    for page in function() return errors.must(await(pager)) end do
+      for i = 1, #page do
+        list.data[#list.data + 1] = json.decode(page:element(i))
+      end
       page:close()
     end
-  until not page
-  pager:close()
-  if message then
-    return nil, message, details
-  end
+  end, function()
+    pager:close()
+  end)
   list.has_more = false
-  return true
 end
 
---- Read the lists inside an object to their end.
----@param task table session, resource, expand, complete: the paths of the lists
+--- Read the lists inside an object to their end. Raises if one of them cannot be read.
+---@param task commerce.Task
 ---@param object table
 ---@param await fun(pager: userdata): userdata?, string?, table? the next page of a pager
----@return boolean? changed whether anything had to be read; nil on failure
----@return string? message
----@return commerce.Details? details
-function completing.object(task, object, await)
+---@return boolean changed whether anything had to be read
+function nested_lists.complete(task, object, await)
   local changed = false
   for _, path in ipairs(task.complete) do
     local list = list_at(object, path)
     if list and list.has_more == true then
-      local ok, message, details = read_rest(task, list, path, await)
-      if not ok then
-        return nil, ("%s: %s"):format(tostring(object.id), message), details
+      local _, message, failure = errors.catch(read_rest, task, list, path, await)
+      if message then
+        errors.rethrow(failure, tostring(object.id))
       end
       changed = true
     end
@@ -88,4 +82,4 @@ function completing.object(task, object, await)
   return changed
 end
 
-return completing
+return nested_lists

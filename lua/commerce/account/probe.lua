@@ -1,5 +1,5 @@
--- What a key may read, found out before anything is read: one object of each resource is asked for,
--- all at once. Called by sync and by the command line's coverage.
+-- Finds out what a key may read, before anything is read: asks for one object of each resource, all
+-- at once.
 
 local errors = require "commerce.base.errors"
 local runtime = require "commerce.runtime"
@@ -7,8 +7,8 @@ local runtime = require "commerce.runtime"
 local probe = {}
 
 ---@class commerce.Probe
----@field allowed boolean? nil if neither an answer nor a refusal came
----@field message string? why not; of a refusal, with the permission that is lacking
+---@field allowed boolean? nil if Stripe neither answered nor refused
+---@field message string? why not; of a refusal, with the missing permission
 ---@field details commerce.Details?
 
 local function ask(session, resource)
@@ -28,7 +28,7 @@ end
 
 --- Find out which resources may be read.
 ---@param connection table its session, transport and platform are used
----@param names string[] resources of the platform; "events" is its feed of changes
+---@param names string[] resources; "events" is the events feed
 ---@return table<string, commerce.Probe> by resource
 function probe.run(connection, names)
   local platform, found, pending = connection.platform, {}, {}
@@ -41,31 +41,6 @@ function probe.run(connection, names)
       runtime.await(connection.transport, pending[name].call))
   end
   return found
-end
-
---- The resources that a run is about to read for the first time and that its key may not. One that
---- has been read before is not asked for again: its first page tells.
----@param connection commerce.Connection
----@param tasks commerce.Task[]
----@return table<string, commerce.Probe>? refused by resource; nil if the store failed
----@return string? message
----@return commerce.Details? details
-function probe.refused(connection, tasks)
-  local names, refused = {}, {}
-  if not connection.restricted then
-    return refused
-  end
-  for _, task in ipairs(tasks) do
-    local state, message, details = connection.store:state(connection.id, task.key)
-    if message then
-      return nil, message, details
-    end
-    names[#names + 1] = not state and task.name or nil
-  end
-  for name, found in pairs(probe.run(connection, names)) do
-    refused[name] = found.allowed == false and found or nil
-  end
-  return refused
 end
 
 return probe

@@ -1,0 +1,275 @@
+-- Reading resources into the store: single objects, lists, and joined objects, which are put
+-- together from kept ones.
+
+local backfill = require "commerce.sync.backfill"
+local convert = require "commerce.sync.convert"
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local interrupts = require "commerce.runtime.interrupts"
+local jobs = require "commerce.runtime.jobs"
+local sweep = require "commerce.sync.sweep"
+local writer = require "commerce.sync.writer"
+
+local reader = {}
+
+local PATIENCE = 0.02 -- seconds of waiting for a page that are not worth one more range
+local BEHIND = 1.25 -- times as much to read in each range as all have
+local EVEN_OUT = 0.25 -- seconds between two looks at which list is behind
+local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
+local JOIN_BATCH = 100 -- parents that are built and written in one transaction
+
+-- ---------------------------------------------------------------- single objects
+
+local function fetch(run, task)
+  local known = run.take_known(task.name)
+  if known and not run.checkpoints:keeps_sources() then
+    return known
+  end
+  local response = errors.must(jobs.await(run.transport,
+    task.session:request { path = task.resource.path }))
+  local object, wrong = convert.decode(response.body, run.livemode)
+  if not object then
+    errors.throw("decode", task.name .. ": " .. wrong)
+  end
+  if run.checkpoints:keeps_sources() then
+    writer.write(run, { resource = task.name,
+      sources = { { id = task.name, data = response.body } } })
+  end
+  return object
+end
+
+-- Put into an object those that it is mapped `with`. Gives whether all of them were read.
+local function complete(object, consumers, objects)
+  local whole = true
+  for _, consumer in ipairs(consumers) do
+    for key, name in pairs(consumer.source.with) do
+      object[key] = objects[name]
+      whole = whole and objects[name] ~= nil
+    end
+  end
+  return whole
+end
+
+-- A failure of a page is that of its resource. A store that cannot be written concerns all
+-- resources, and ends the run, as does a hook that is to stop it.
+local function fail(run, task, message, failure)
+  if failure and (failure.kind == "store" or failure.fatal) then
+    errors.rethrow(failure)
+  end
+  run.progress:fail_resource(task, message, failure)
+end
+
+local function fetch_all(run, tasks)
+  local objects = {}
+  for _, task in ipairs(tasks) do
+    local object, message, failure = errors.catch(fetch, run, task)
+    objects[task.name] = object
+    if object then
+      run.checkpoints:finish(task.name)
+    else
+      fail(run, task, message, failure)
+    end
+  end
+  return objects
+end
+
+--- Read the resources that are one object each.
+---@param run commerce.sync.Run
+---@param tasks commerce.Task[] all of the run
+function reader.objects(run, tasks)
+  local singles = {}
+  for _, task in ipairs(tasks) do
+    singles[#singles + 1] = not task.resource.list and task or nil
+  end
+  local objects = fetch_all(run, singles)
+  for _, task in ipairs(singles) do
+    local object = objects[task.name]
+    if object and #task.consumers > 0 and complete(object, task.consumers, objects) then
+      local page = { resource = task.name, records = {}, deleted = {} }
+      writer.map(run, task.consumers, object, page)
+      writer.write(run, page)
+    end
+    run.progress:advance(task.name, 1)
+  end
+end
+
+-- ---------------------------------------------------------------- lists
+
+local function store_page(run, list, page)
+  local _, message, failure = errors.catch(writer.list_page, run, list.task, page, list)
+  page:close() -- now: the collector sees the handle of a page, not how many bytes it holds
+  return message, failure
+end
+
+-- Look at a list once. Gives true if it brought a page, false if that is still coming, nil if the
+-- list has ended or failed. Raises if the run has to end.
+local function step(run, list)
+  local task = list.task
+  local page, message, failure = list:poll()
+  if page == false then
+    return false
+  elseif page then
+    message, failure = store_page(run, list, page)
+    if not message then
+      run.progress:advance(task.name, list:fraction(run.options.before or run.started))
+      return true
+    end
+  elseif not message then
+    run.checkpoints:finish(task.name)
+    run.progress:advance(task.name, 1)
+    return nil
+  end
+  fail(run, task, message, failure)
+  return nil
+end
+
+-- How a list is read. A list without a `created` filter can only be read from its newest object to
+-- its oldest.
+local function list_options(run, task)
+  local wanted = run.options
+  local options = { since = wanted.since, before = wanted.before, full = wanted.full,
+    page_size = wanted.page_size, ranges = wanted.ranges, floor = run.floor, at = run.started,
+    events_since = run.changes:events_since(task.name),
+    from = run.changes:list_start(task.name), again = run.changes:lookback_start(task.name) }
+  if task.resource.created == false then
+    if options.since or options.before then
+      run.progress:note(("%s are read whole: they cannot be asked for by the day"):format(
+        task.name))
+    end
+    options.from, options.since, options.before = nil, nil, nil
+    options.ranges, options.full = 1, true
+  end
+  return options
+end
+
+local function start_list(run, task)
+  local list = backfill.start(task, run.checkpoints:saved(task.name), list_options(run, task))
+  list.state.newest = list.state.newest or run.changes:newest_object(task.name)
+  run.checkpoints:hold(task, list.state)
+  if list.whole then
+    sweep.begin(run, task)
+  end
+  return list
+end
+
+-- The run had to wait, so latency is the limit: if the rate limits leave room, the largest range of
+-- any list is halved, and both halves are requested at once.
+local function halve_largest(run, lists)
+  if run.limiter:stats().in_flight >= MOST_AT_ONCE then
+    return false
+  end
+  local best, range, most
+  for _, list in ipairs(lists) do
+    local candidate, objects = list:largest()
+    if candidate and (not most or objects > most)
+      and run.limiter:room("GET " .. list.task.resource.path) > 0 then
+      best, range, most = list, candidate, objects
+    end
+  end
+  return best ~= nil and best:halve(range)
+end
+
+-- The rate limits are the limit, and the requests wait in one queue: a list advances by the number
+-- of its ranges. The list that is furthest behind gets more of them, so that the lists end
+-- together; the last list alone could not use what is allowed for all.
+local function halve_slowest(lists)
+  local rests, all, all_ranges = {}, 0, 0
+  for i, list in ipairs(lists) do
+    local objects, ranges = list:rest()
+    if not objects then
+      return false
+    end
+    rests[i], all, all_ranges = objects / ranges, all + objects, all_ranges + ranges
+  end
+  local slowest = 1
+  for i = 2, #lists do
+    slowest = rests[i] > rests[slowest] and i or slowest
+  end
+  local range = rests[slowest] > BEHIND * all / all_ranges and lists[slowest]:largest()
+  return range and lists[slowest]:halve(range)
+end
+
+-- Look at every list once; those that have ended go. Gives whether any brought a page.
+local function step_all(run, lists)
+  local moved = false
+  for i = #lists, 1, -1 do
+    local went = step(run, lists[i])
+    if went == nil then
+      lists[i]:close()
+      table.remove(lists, i)
+    end
+    moved = moved or went ~= false
+  end
+  return moved
+end
+
+local function read_all(run, lists)
+  local idle, waited, evened = 0, 0, core.now()
+  while #lists > 0 do
+    local moved = step_all(run, lists)
+    errors.must(interrupts.go_on())
+    idle = moved and 0 or idle + 1
+    if #lists > 1 and core.now() - evened > EVEN_OUT and run.limiter:room() < 1 then
+      evened = core.now()
+      halve_slowest(lists)
+    end
+    if moved or waited > PATIENCE and halve_largest(run, lists) then
+      jobs.pause(run.transport) -- another sync's lists have their turn
+    else
+      local began = core.now()
+      jobs.wait(run.transport, idle)
+      waited = core.now() - began
+    end
+  end
+end
+
+--- Read all lists at once: while one page is being stored, the next ones travel.
+---@param run commerce.sync.Run
+---@param tasks commerce.Task[] all of the run
+function reader.lists(run, tasks)
+  local lists = {}
+  for _, task in ipairs(tasks) do
+    lists[#lists + 1] = task.resource.list and start_list(run, task) or nil
+  end
+  errors.finally(function()
+    read_all(run, lists)
+  end, function()
+    for _, list in ipairs(lists) do
+      list:close()
+    end
+  end)
+end
+
+-- ---------------------------------------------------------------- joined objects
+
+local function build_join(run, consumer)
+  local source, after = consumer.source, ""
+  repeat
+    local batch = run.store:joined_sources(run.id, source.resource, source.join.resource, after,
+      JOIN_BATCH)
+    local page = { resource = source.resource, records = {}, deleted = {},
+      sweep = sweep.of_join(run, consumer) }
+    for _, parent in ipairs(batch) do
+      writer.map(run, { consumer },
+        convert.joined(parent.data, parent.children, source.join.key), page)
+      after = parent.id
+    end
+    writer.write(run, page)
+    run.progress:advance(source.resource)
+  until #batch < JOIN_BATCH
+end
+
+--- Build the records of joined types from the kept objects, if both lists have been read.
+---@param run commerce.sync.Run
+---@param consumers commerce.Consumer[] with a join
+function reader.joins(run, consumers)
+  for _, consumer in ipairs(consumers) do
+    local source = consumer.source
+    if run.checkpoints:is_finished(source.resource)
+      and run.checkpoints:is_finished(source.join.resource) then
+      build_join(run, consumer)
+    end
+  end
+end
+
+return reader

@@ -1,0 +1,207 @@
+-- From source objects to stored records: maps objects, counts them, and writes pages. Every page
+-- passes `writer.write`: hooks, then encoding, then the store, then the hooks that are told.
+
+local convert = require "commerce.sync.convert"
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
+local nested_lists = require "commerce.sync.nested_lists"
+local interrupts = require "commerce.runtime.interrupts"
+local jobs = require "commerce.runtime.jobs"
+local time = require "commerce.base.time"
+
+local writer = {}
+
+--- What is written in one transaction.
+---@class commerce.Page
+---@field resource string? whose objects it is made of
+---@field records table<string, commerce.Draft[]>? by data type
+---@field deleted table<string, string[]>? ids of records that Stripe deleted, by data type
+---@field sources table[]? objects to keep: { id, parent_id, data }
+---@field dropped string[]? ids of kept objects to drop
+---@field states table<string, table>? checkpoints
+---@field sweep table? that of the checkpoint, if a full read saw all of this page
+---@field remade boolean? whether records were made anew, so that deleted ones stay marked
+
+-- ---------------------------------------------------------------- mapping
+
+-- An object that no longer maps to a record is excluded by `where`; its record is marked deleted.
+local function note_gone(gone, consumer, object)
+  local source = consumer.source
+  if source.selective and not source.distinct and type(object.id) == "string" then
+    gone[consumer.type] = gone[consumer.type] or {}
+    table.insert(gone[consumer.type], object.id)
+  end
+end
+
+--- Map one object for all consumers of its resource. An object that cannot be mapped does not stop
+--- the others.
+---@param run commerce.sync.Run
+---@param consumers commerce.Consumer[]
+---@param object table
+---@param page commerce.Page receives records, and the ids of deleted ones
+---@param dated integer? unix seconds: when the object changed, by its newest event
+function writer.map(run, consumers, object, page, dated)
+  jobs.breathe() -- nothing of this page is written yet
+  -- a resource that dates its own changes needs no event's date
+  local changed_at = not object.updated and dated or nil
+  local records = page.records
+  for _, consumer in ipairs(consumers) do
+    local list = records[consumer.type] or {}
+    records[consumer.type] = list
+    local before = #list
+    local _, message = convert.map(consumer, object, list, changed_at)
+    run.progress:count_read(consumer.type, message)
+    if #list == before and not message then
+      note_gone(page.deleted, consumer, object)
+    end
+  end
+end
+
+-- ---------------------------------------------------------------- writing
+
+-- The records of drafts, encoded. A record that is not valid fails alone.
+local function encode(run, type_name, drafts)
+  local data_type, records = run.types[type_name], {}
+  for _, draft in ipairs(drafts) do
+    jobs.breathe()
+    local record, wrong = convert.encode(data_type, draft)
+    if record and draft.destination then
+      run.hooks:send(draft.destination, type_name, record)
+    elseif not record and draft.hook then
+      run.hooks:fail_record(run.progress, type_name, draft, wrong)
+    elseif not record then
+      run.progress:count_failed(type_name, convert.failure(draft.source, wrong),
+        { kind = "mapping" })
+    end
+    if draft.destination and draft.destination.instead then
+      run.progress:count_skipped(type_name)
+    else
+      records[#records + 1] = record
+    end
+  end
+  return records
+end
+
+-- The ids of records and of kept objects, by data type; kept objects have none.
+local function ids_of(page)
+  local ids = { [""] = {} }
+  for i, source in ipairs(page.sources or {}) do
+    ids[""][i] = source.id
+  end
+  for name, list in pairs(page.records or {}) do
+    ids[name] = {}
+    for i, record in ipairs(list) do
+      ids[name][i] = record.id
+    end
+  end
+  return ids
+end
+
+--- Write a page and count what became of its records. Raises if the store fails, if the lease is
+--- lost, if a hook stops the run, or if the run is to be stopped: the page is stored then.
+---@param run commerce.sync.Run
+---@param page commerce.Page
+function writer.write(run, page)
+  jobs.breathe()
+  run.lease:keep()
+  local stored = { resource = page.resource, records = {}, deleted = page.deleted,
+    sources = page.sources, dropped = page.dropped, states = page.states, remade = page.remade,
+    sweep = page.sweep and page.sweep.id,
+    seen = page.sweep and ids_of(page) } -- also what hooks leave out
+  if run.hooks then
+    run.hooks:alter(page, run.progress)
+  end
+  for type_name, drafts in pairs(page.records or {}) do
+    stored.records[type_name] = encode(run, type_name, drafts)
+  end
+  if run.hooks then
+    run.hooks:write_sent()
+  end
+  local counts, done = run.store:write_page(run.id, stored, time.now())
+  run.progress:count_written(counts)
+  if run.hooks then
+    run.hooks:notify(stored, done, run.progress)
+  end
+  jobs.breathe()
+  errors.must(interrupts.go_on())
+end
+
+-- ---------------------------------------------------------------- pages of objects
+
+-- A source object as it is mapped, and its text as it is kept. Raises if the object is not valid.
+local function decode(run, task, text, whole)
+  local object, wrong = convert.decode(text, run.livemode)
+  if not object then
+    errors.throw("mapping", wrong)
+  end
+  local changed = nested_lists.complete(task, object, function(pager)
+    return jobs.await(run.transport, pager)
+  end)
+  return object, changed and task.keep and json.encode(object) or whole
+end
+
+local function keep(task, object, text, sources)
+  local id, parent_id = task.keep(object)
+  sources[#sources + 1] = id and { id = id, parent_id = parent_id, data = text }
+end
+
+--- Store a page of a list with the checkpoint after it.
+---@param run commerce.sync.Run
+---@param task commerce.Task
+---@param listed userdata a page of the C core
+---@param reader table see `commerce.sync.backfill`
+function writer.list_page(run, task, listed, reader)
+  local unsettled, dates = task.resource.unsettled, run.changes:dates(task.name)
+  local page = { resource = task.name, records = {}, sources = {}, deleted = {},
+    sweep = reader.state.sweep, states = { [task.key] = reader.state } }
+  for i = 1, #listed do
+    local part = listed:element(i, task.projection)
+    local object, text = decode(run, task, part,
+      task.keep and task.projection and listed:element(i) or part)
+    writer.map(run, task.consumers, object, page, dates[object.id])
+    if task.keep then
+      keep(task, object, text, page.sources)
+    end
+    if unsettled and unsettled(object, reader.state.newest) then
+      reader:unsettled(object.created)
+    end
+  end
+  writer.write(run, page)
+end
+
+--- Mark the records of an object that Stripe deleted.
+---@param run commerce.sync.Run
+---@param task commerce.Task
+---@param id string the object's
+function writer.deleted_object(run, task, id)
+  local deleted = {}
+  for _, consumers in ipairs { task.consumers, task.joined } do
+    for _, consumer in ipairs(consumers) do
+      deleted[consumer.type] = { id }
+    end
+  end
+  writer.write(run, { resource = task.name, deleted = deleted,
+    dropped = task.keep and { id } or nil })
+end
+
+--- Store an object that was fetched because it changed.
+---@param run commerce.sync.Run
+---@param task commerce.Task
+---@param change commerce.Change
+---@param text string JSON
+function writer.changed_object(run, task, change, text)
+  local object, whole = decode(run, task, text, text)
+  if object.deleted == true then
+    return writer.deleted_object(run, task, change.id)
+  end
+  local state = run.checkpoints:held(task.name)
+  local page = { resource = task.name, records = {}, sources = {}, deleted = {},
+    sweep = state and state.sweep }
+  writer.map(run, task.consumers, object, page, change.dated)
+  if task.keep then
+    keep(task, object, whole, page.sources)
+  end
+  writer.write(run, page)
+end
+
+return writer
