@@ -4,6 +4,7 @@ local commerce = require "commerce"
 local errors = require "commerce.base.errors"
 local memory = require "commerce.store.memory"
 local model = require "commerce.model"
+local opener = require "commerce.cli.kit.opener"
 local query = require "commerce.query"
 local store = require "commerce.store"
 
@@ -197,7 +198,18 @@ end)
 -- ---------------------------------------------------------------- one process
 
 describe("what needs more than one process", function()
-  it("refuses the store in memory by its name", function()
+  it("refuses the store in memory by its name: every command that opens a store", function()
+    for _, command in ipairs { "serve", "worker", "sync", "show" } do
+      local opened, message, failure = errors.catch(opener.with, { store = "memory:",
+        command = command }, "create", error)
+      assert.is_nil(opened)
+      assert.equal(("the store 'memory:' lives in one process and ends with it, so `commerce %s` "
+        .. "cannot use it; use sqlite:PATH"):format(command), message)
+      assert.equal("usage", failure.kind)
+    end
+  end)
+
+  it("refuses the store in memory by its name: nginx", function()
     for _, options in ipairs { { store = "memory:" }, { store = "memory:", prefix = "/x" } } do
       local ok, message = pcall(require("commerce.openresty").init, options)
       assert.is_false(ok)

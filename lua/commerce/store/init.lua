@@ -50,7 +50,7 @@ function store.open(url, options)
   return module.open(rest, options or {})
 end
 
---- Refuse the store in memory for work that needs more than one process.
+--- Refuse the store in memory for work that needs what is stored in another process, too, or later.
 ---@param url any a store's URL, or a store
 ---@param why string what cannot be done: "`commerce serve` cannot use it"
 ---@return boolean? ok nil on failure
@@ -58,8 +58,8 @@ end
 ---@return commerce.Details? details
 function store.check_shared(url, why)
   if url == MEMORY then
-    return errors.fail("usage", ("the store 'memory:' lives in one process and ends with it, so %s; "
-      .. "use sqlite:PATH"):format(why))
+    return errors.fail("usage", ("the store 'memory:' lives in one process and ends with it, so "
+      .. "%s; use sqlite:PATH"):format(why))
   end
   return true
 end

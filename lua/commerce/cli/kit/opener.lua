@@ -3,6 +3,7 @@
 local commerce = require "commerce"
 local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
+local store = require "commerce.store"
 
 local must = errors.must
 
@@ -22,6 +23,8 @@ end
 ---@param work fun(app: commerce.App, args: table): any
 ---@return any result of the work
 function opener.with(args, how, work)
+  must(store.check_shared(args.store or commerce.store_url(), ("`commerce %s` cannot use it")
+    :format(args.command)))
   local app = must(commerce.open { store = args.store, create = how == "create",
     mode = environment.key_mode() })
   return errors.finally(function()

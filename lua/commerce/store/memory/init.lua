@@ -1,5 +1,5 @@
--- The store in memory, `memory:`: the contract of stores in plain Lua tables, for scripts and specs.
--- It lives in one process and ends with it.
+-- The store in memory, `memory:`: the contract of stores in plain Lua tables, for scripts and
+-- specs. It lives in one process and ends with it.
 --
 -- Its methods stand in the files beside this one, by subject. A method that writes is a transaction
 -- as a whole, so they do not begin any: what it has changed is undone if it fails.
