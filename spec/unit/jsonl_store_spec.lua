@@ -121,31 +121,55 @@ describe("a store of one's own", function()
 end)
 
 describe("the contract of stores", function()
-  it("lists the methods that there are, each once", function()
+  it("lists the methods of the SQLite store, each once", function()
     local kinds, seen = contract.methods(), { close = true }
     local db = assert(store.open "sqlite::memory:")
     for name in pairs(getmetatable(db).__index) do
       assert.truthy(kinds[name], name .. " is in no part of commerce.store.contract")
     end
     for _, part in ipairs(contract.PARTS) do
-      assert.truthy(loadfile("lua/commerce/store/" .. part.name .. ".lua"), part.name)
       for _, kind in ipairs { "reads", "writes", "here" } do
         for _, name in ipairs(part[kind] or {}) do
           assert.is_nil(seen[name], name)
           seen[name] = true
           assert.is_function(db[name], name)
-          assert.is_function(require("commerce.store." .. part.name)[name], name)
         end
       end
     end
     db:close()
   end)
 
+  it("is documented with its types in store.d.lua", function()
+    local kinds, documented = contract.methods(), {}
+    local file = assert(io.open "lua/commerce/store.d.lua")
+    local text = file:read "*a"
+    file:close()
+    for docs, name, arguments in ("\n" .. text):gmatch
+      "\n\n(%-%-%- [^\n]*\n[^\n]-.-)function Store:([%w_]+)%((.-)%) end" do
+      docs = docs:match "^.*\n\n(.-)$" or docs
+      assert.truthy(kinds[name], name .. " is in no part of commerce.store.contract")
+      documented[name] = true
+      for argument in arguments:gmatch "[%w_]+" do
+        assert.truthy(docs:find("---@param " .. argument .. " ", 1, true), name .. ": " .. argument)
+      end
+      assert.truthy(name == "close" or docs:find("---@return ", 1, true), name)
+    end
+    for name in pairs(kinds) do
+      assert.truthy(documented[name], name .. " is not in store.d.lua")
+    end
+  end)
+
+  it("names the new place of its cases", function()
+    local ok, message = pcall(require, "commerce.store.contract.cases")
+    assert.is_false(ok)
+    assert.truthy(tostring(message):find('require "commerce.testing.store"', 1, true))
+  end)
+
   it("is looked at when a store is taken", function()
     local line = debug.getinfo(1, "l").currentline + 1
     local ok, message = pcall(function() commerce.open { store = { write_page = line } } end)
     assert.is_false(ok)
-    assert.matches("this is no store: it has no method write_page and %d+ more; "
+    assert.matches("not a store: method 'write_page' and %d+ more are missing; "
       .. "commerce.store.contract lists", message)
     assert.matches("jsonl_store_spec.lua:" .. line, message, 1, true)
   end)

@@ -2,6 +2,7 @@
 
 local condition = require "commerce.store.sql.condition"
 local columns = require "commerce.store.sql.columns"
+local dialect = require "commerce.store.sqlite.dialect"
 local files = require "spec.support.sqlite_files"
 local json = require "commerce.base.json"
 local match = require "commerce.query.match"
@@ -121,7 +122,8 @@ describe("a query", function()
   it("never has a value in its SQL", function()
     for _, text in ipairs { "id=zebra", "id~zebra", "id!=zebra", "{id=zebra||status=zebra}" } do
       local values = {}
-      local sql = condition.compile(assert(query.parse(PAYMENTS, text)), columns.name, values)
+      local sql = condition.compile(dialect, assert(query.parse(PAYMENTS, text)), columns.name,
+        values)
       assert.is_nil(sql:find("zebra", 1, true))
       assert.equal("zebra", values[1])
       local _, marks = sql:gsub("%?", "")

@@ -51,11 +51,11 @@ describe("the handle of a store", function()
   end)
 
   it("lets methods be exchanged", function()
-    handle(store).purge = function()
-      return "purged"
+    handle(store).finish_removals = function()
+      return "finished"
     end
-    assert.equal("purged", store.purge())
-    assert.equal("purged", handle(store):purge())
+    assert.equal("finished", store.finish_removals())
+    assert.equal("finished", handle(store):finish_removals())
   end)
 
   it("is what an application has, whose methods return their failures", function()

@@ -5,7 +5,6 @@ local files = require "spec.support.sqlite_files"
 local lfs = require "lfs"
 local model = require "commerce.model"
 local query = require "commerce.query"
-local schema = require "commerce.store.schema"
 local schema_check = require "spec.support.schema_check"
 local store = require "commerce.store"
 
@@ -261,6 +260,15 @@ describe("opening a SQLite store", function()
     end
   end)
 
+  it("refuses a database of an unreleased checkout by name, and says what to do", function()
+    local path = path_of "unreleased.db"
+    sql_on(path, "CREATE TABLE connections (id TEXT)", "PRAGMA application_id = 0x434D4D52",
+      "PRAGMA user_version = 16")
+    local before = bytes_of(path)
+    refused({ path, "unreleased checkout", "name a new file", "link", "sync" }, "sqlite:" .. path)
+    assert.equal(before, bytes_of(path))
+  end)
+
   it("refuses a newer schema and leaves it as it was", function()
     local path = path_of "newer.db"
     open("newer.db"):close()
@@ -297,35 +305,4 @@ describe("opening a SQLite store", function()
       assert.equal("usage", details.kind)
     end)
   end
-end)
-
-describe("a database from before changes were logged", function()
-  setup(make_folder)
-  teardown(remove_folder)
-
-  it("is migrated, and its records count as created", function()
-    local path = path_of "old.db"
-    for version = 0, 1 do
-      sql_on(path, unpack(schema.migrations[version](model.types())))
-    end
-    sql_on(path, "PRAGMA application_id = 0x434D4D52", "PRAGMA user_version = 2", [[
-      INSERT INTO connections (id, integration, account, status, created)
-      VALUES ('c1', 'stripe-test', 'acct_1', 'Linked', '2026-01-01')]], [[
-      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
-      INSERT INTO payments (connection_id, id, data) SELECT 'c1', printf('p%03d', i),
-        json_object('id', printf('p%03d', i), 'modifiedDate', ']] .. NOW .. [[') FROM n]], [[
-      INSERT INTO customers (connection_id, id, data) VALUES ('c1', 'x',
-        '{"id":"x","modifiedDate":"]] .. NOW .. [["}')]])
-    local db = open "old.db"
-    local seen = {}
-    for i, change in ipairs(assert(db:changes("c1", 0, 1000))) do
-      assert.same({ i, "created", NOW }, { change.number, change.kind, change.at })
-      seen[change.id] = true
-    end
-    assert.equal(251, db:last_change "c1")
-    assert.is_true(seen.x and seen.p001 and seen.p100 and seen.p101 and seen.p250)
-    assert(db:write_page("c1", page("customers", { id = "y" }), NOW))
-    assert.equal(252, db:changes("c1", 251, 10)[1].number)
-    db:close()
-  end)
 end)

@@ -109,8 +109,10 @@ end
 ---@param described table
 ---@return commerce.DataType
 function model.restore(described)
-  return model.new(described.name, shape.declared(described.fields), described.title,
-    described.key)
+  local data_type = new_type(described.name, described.title, described.key,
+    shape.declared(described.fields))
+  data_type.own = true
+  return data_type
 end
 
 -- The names that one is called by: "payments", "commerce-payments", "payments" without a prefix.

@@ -1,5 +1,5 @@
--- Evaluates a parsed query over plain Lua values, with the semantics of the compiled SQL: for stores
--- without SQL, and for lists that are not in a store.
+-- Evaluates a parsed query over plain Lua values, with the semantics of the compiled SQL: for
+-- stores without SQL, and for lists that are not in a store.
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"

@@ -97,7 +97,7 @@ local function look(self)
   if not ok then
     return nil, message, details
   end
-  errors.catch(self.store.purge, self.store) -- what is left is taken out the next time
+  errors.catch(self.store.finish_removals, self.store) -- the rest goes the next time
   return queue_due(self)
 end
 

@@ -134,7 +134,7 @@ local function take(run, consumer, entries)
     ids[i] = { id = entry.id }
   end
   found.facts.expected = found.facts.expected
-    + run.must(run.store:remember(listing(run, "records", consumer.type), ids))
+    + run.must(run.store:add_listed(listing(run, "records", consumer.type), ids))
   for _, suspect in ipairs(records.suspects(run, consumer, entries)) do
     found:suspect(suspect)
   end
@@ -179,7 +179,7 @@ local function take_page(run, task, page)
       sources[i] = { id = id, parent_id = parent_id, data = text }
     end
   end
-  run.must(run.store:remember(listing(run, "objects", task.name), sources))
+  run.must(run.store:add_listed(listing(run, "objects", task.name), sources))
   for _, consumer in ipairs(task.consumers) do
     take_objects(run, consumer, objects)
   end
@@ -299,8 +299,8 @@ local function compare_join(run, consumer)
     end
     take_objects(run, consumer, objects)
   until #batch < JOIN_BATCH
-  run.must(run.store:forget(parents))
-  run.must(run.store:forget(children))
+  run.must(run.store:drop_listing(parents))
+  run.must(run.store:drop_listing(children))
 end
 
 --- Compare the types that are joined from two lists, in a job.
@@ -337,7 +337,7 @@ end
 ---@param run commerce.VerifyRun
 ---@param type_name string
 function records.forget(run, type_name)
-  run.must(run.store:forget(listing(run, "records", type_name)))
+  run.must(run.store:drop_listing(listing(run, "records", type_name)))
 end
 
 --- Read the lists inside an object to their end, for one source.

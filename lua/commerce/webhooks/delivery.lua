@@ -9,7 +9,7 @@ local address = require "commerce.base.url"
 local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
-local events = require "commerce.store.events"
+local event_rules = require "commerce.store.event_rules"
 local handle = require "commerce.store.handle"
 local jobs = require "commerce.runtime.jobs"
 local payload = require "commerce.webhooks.payload"
@@ -190,7 +190,7 @@ local function tidy(self)
   if not self.tidied or now - self.tidied >= TIDY then
     self.tidied = now
     release_dead(self)
-    self.store:forget_webhooks(time.format(self.clock() - events.KEPT))
+    self.store:forget_webhooks(time.format(self.clock() - event_rules.KEPT))
   end
 end
 

@@ -264,8 +264,6 @@ function accounts.finish_removals()
   return 0
 end
 
-accounts.purge = accounts.finish_removals
-
 -- ---------------------------------------------------------------- history and errors
 
 local function rows_of(rows)

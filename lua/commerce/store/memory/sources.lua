@@ -184,8 +184,6 @@ function sources.drop_listing(self, name)
   return true
 end
 
-sources.remember, sources.forget = sources.add_listed, sources.drop_listing
-
 function sources.listed_families(self, name, child_listing, after, limit)
   return with_children(batch_of(listing(self, name), after, limit), listing(self, child_listing))
 end

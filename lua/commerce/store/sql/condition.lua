@@ -1,12 +1,10 @@
 -- Compiles a parsed query to an SQL condition with bound values.
 
-local dialect = require "commerce.store.sqlite.dialect"
-
 local condition = {}
 
 local FOLDED_KINDS = { string = true, enum = true, currency = true, any = true }
 
-local function clause_to_sql(clause, name, values)
+local function clause_to_sql(dialect, clause, name, values)
   local operator, value = clause.operator, clause.value
   if type(value) == "boolean" then
     value = dialect.boolean(value)
@@ -24,21 +22,22 @@ local function clause_to_sql(clause, name, values)
 end
 
 --- Compile a query to a condition.
+---@param dialect commerce.sql.Dialect
 ---@param tree commerce.Query
 ---@param column_of fun(field: string): string, string? gives the SQL of a field's value; for a
 ---  field of several values also the condition, with %s in it, that one of them matches
 ---@param values any[] bound values are appended to it
 ---@return string condition
-function condition.compile(tree, column_of, values)
+function condition.compile(dialect, tree, column_of, values)
   if tree.parts then
     local parts = {}
     for i, part in ipairs(tree.parts) do
-      parts[i] = condition.compile(part, column_of, values)
+      parts[i] = condition.compile(dialect, part, column_of, values)
     end
     return "(" .. table.concat(parts, tree.join == "and" and " AND " or " OR ") .. ")"
   end
   local name, exists = column_of(tree.field)
-  local sql = clause_to_sql(tree, name, values)
+  local sql = clause_to_sql(dialect, tree, name, values)
   return exists and exists:format(sql) or sql
 end
 

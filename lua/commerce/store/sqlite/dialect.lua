@@ -1,12 +1,50 @@
--- SQLite's own SQL, behind the functions that store/sql is written over.
+-- SQLite's own SQL: the dialect that store/sql is written over. Another database implements the
+-- same functions.
 
+local json = require "commerce.base.json"
+
+---@class commerce.sql.Dialect
 local dialect = {}
 
+-- ---------------------------------------------------------------- conditions
+
 --- A boolean as it is bound.
----@param value boolean
----@return integer
+---@param value boolean?
+---@return integer?
 function dialect.boolean(value)
-  return value and 1 or 0
+  if value ~= nil then
+    return value and 1 or 0
+  end
+end
+
+--- A boolean as Lua has it, from a row.
+---@param value integer?
+---@return boolean?
+function dialect.to_boolean(value)
+  if value ~= nil then
+    return value == 1
+  end
+end
+
+--- The condition that a boolean is false or absent. Indexes of records use the same text.
+---@param sql string
+---@return string
+function dialect.not_true(sql)
+  return sql .. " IS NOT 1"
+end
+
+--- The condition that a value differs from a bound one; an absent value does.
+---@param sql string
+---@return string
+function dialect.differs(sql)
+  return sql .. " IS NOT ?"
+end
+
+--- A text to be compared without case (ASCII letters).
+---@param sql string
+---@return string
+function dialect.without_case(sql)
+  return sql .. " COLLATE NOCASE"
 end
 
 --- The condition that a text contains a bound one, without case.
@@ -16,18 +54,130 @@ function dialect.text_match(sql)
   return ("instr(lower(%s), lower(?)) > 0"):format(sql)
 end
 
---- A text to be compared without case.
----@param sql string
+-- ---------------------------------------------------------------- lists and JSON
+
+--- A list of any length as one bound value.
+---@param values any[] texts or numbers
 ---@return string
-function dialect.without_case(sql)
-  return sql .. " COLLATE NOCASE"
+function dialect.list(values)
+  local texts = {}
+  for i, value in ipairs(values) do
+    texts[i] = type(value) == "number" and json.number(value) or json.string(value)
+  end
+  return "[" .. table.concat(texts, ",") .. "]"
 end
 
---- The condition that a value differs from a bound one; an absent one does.
+--- The condition that a value is one of a bound list.
 ---@param sql string
 ---@return string
-function dialect.differs(sql)
-  return sql .. " IS NOT ?"
+function dialect.in_list(sql)
+  return sql .. " IN (SELECT value FROM json_each(?))"
 end
+
+--- The condition that a value is not one of a bound list.
+---@param sql string
+---@return string
+function dialect.not_in_list(sql)
+  return sql .. " NOT IN (SELECT value FROM json_each(?))"
+end
+
+--- The rows of a bound list, with the column `value`.
+---@return string
+function dialect.elements()
+  return "json_each(?)"
+end
+
+--- A member of a JSON text, as text or number; its name may hold letters, digits, "_", "." and "-".
+---@param sql string the JSON
+---@param name string
+---@return string
+function dialect.json_field(sql, name)
+  return ("json_extract(%s, '$.\"%s\"')"):format(sql, name)
+end
+
+-- ---------------------------------------------------------------- rows
+
+--- The statement that inserts a row, or changes the one that has its key.
+---@param name string the table
+---@param columns string[] one bound value each
+---@param key string[] the columns of the key
+---@param changed string[]? the columns to change; all but the key if left out
+---@return string
+function dialect.upsert(name, columns, key, changed)
+  local is_key, sets, marks = {}, {}, {}
+  for _, column in ipairs(key) do
+    is_key[column] = true
+  end
+  for i, column in ipairs(columns) do
+    marks[i] = "?"
+    if not changed and not is_key[column] then
+      sets[#sets + 1] = column .. " = excluded." .. column
+    end
+  end
+  for i, column in ipairs(changed or {}) do
+    sets[i] = column .. " = excluded." .. column
+  end
+  return ("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s"):format(name,
+    table.concat(columns, ", "), table.concat(marks, ", "), table.concat(key, ", "),
+    table.concat(sets, ", "))
+end
+
+--- The column that orders the rows of a table as they were inserted.
+dialect.INSERTED = "rowid"
+
+--- The bound limit of a statement without a limit.
+dialect.NO_LIMIT = -1
+
+--- A term of an order. Absent values come first, or last if descending.
+---@param sql string
+---@param descending boolean
+---@return string
+function dialect.ordered(sql, descending)
+  return descending and sql .. " DESC" or sql
+end
+
+--- The statement that deletes some of the rows of a condition.
+---@param name string the table
+---@param condition string
+---@param limit integer
+---@return string
+function dialect.delete_batch(name, condition, limit)
+  return ("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s LIMIT %d)"):format(name,
+    name, condition, limit)
+end
+
+--- The statement that begins a transaction which no other writer's can overlap.
+dialect.BEGIN = "BEGIN IMMEDIATE"
+
+-- ---------------------------------------------------------------- tables
+
+local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
+
+--- The definition of the column of a record's field. It is generated from the record's JSON, so
+--- that there is one truth and a new field costs no rewrite, and virtual, so that writing stays
+--- cheap. A column of any kind has no type: a number stays one, a text too.
+---@param column commerce.sql.Column
+---@return string
+function dialect.record_column(column)
+  local sql_type = column.kind == "any" and "" or (SQL_TYPES[column.kind] or "TEXT") .. " "
+  return ("%s %sGENERATED ALWAYS AS (json_extract(data, '$.%s')) VIRTUAL"):format(column.name,
+    sql_type, column.field)
+end
+
+--- The statement that finds a table or index by its bound name.
+dialect.NAMED = "SELECT 1 AS found FROM sqlite_master WHERE name = ?"
+
+--- The statement that gives every table's columns: table_name, column_name.
+dialect.COLUMNS = "SELECT t.name AS table_name, c.name AS column_name FROM sqlite_master t "
+  .. "JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
+
+--- The statements that make the table of listings, which this process alone sees and which goes
+--- with the handle.
+dialect.LISTINGS = {
+  [[CREATE TEMP TABLE IF NOT EXISTS listed (
+      listing TEXT NOT NULL, id TEXT NOT NULL, parent_id TEXT, data TEXT,
+      PRIMARY KEY (listing, id))]],
+  "CREATE INDEX IF NOT EXISTS temp.listed_parent ON listed (listing, parent_id)",
+}
 
 return dialect

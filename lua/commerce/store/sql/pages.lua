@@ -1,23 +1,22 @@
 -- Writing a page that was read: records, checkpoint and kept sources together or not at all. A
--- record whose content did not change is not written. Methods of a store, part of its contract;
--- failures are raised as in connection.lua.
+-- record whose content did not change is not written.
 
-local change_log = require "commerce.store.change_log"
-local json = require "commerce.base.json"
+local changes = require "commerce.store.sql.changes"
 local record = require "commerce.model.record"
-local types = require "commerce.store.types"
-local writing = require "commerce.store.writing"
+local sources = require "commerce.store.sql.sources"
+local types = require "commerce.store.sql.types"
 
 local unpack = require("commerce.base.compat").unpack
 
+---@class commerce.sql.Store
 local pages = {}
 
 -- The stored data of some records by id; `condition` may leave some out.
 local function stored_data(db, data_type, connection_id, ids, condition)
   local stored = {}
-  for _, row in ipairs(db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
-    .. "AND id IN (SELECT value FROM json_each(?))%s"):format(data_type.name, condition or ""),
-    connection_id, json.strings(ids))) do
+  for _, row in ipairs(db:all(("SELECT id, data FROM %s WHERE connection_id = ? AND %s%s"):format(
+    data_type.name, db.dialect.in_list "id", condition or ""), connection_id,
+    db.dialect.list(ids))) do
     stored[row.id] = row.data
   end
   return stored
@@ -57,7 +56,7 @@ local BATCH = 500 -- records that are marked at once, so that memory stays flat
 
 local function delete_batch(db, data_type, connection_id, ids, now, deleted)
   local stored = stored_data(db, data_type, connection_id, ids,
-    " AND metadata_is_deleted IS NOT 1")
+    " AND " .. db.dialect.not_true "metadata_is_deleted")
   local update = UPDATE:format(data_type.name)
   for _, id in ipairs(ids) do
     if stored[id] then
@@ -89,29 +88,12 @@ end
 -- What a full read saw; `seen.data_type` is '' for the resource's own objects.
 local function write_seen(db, sweep, seen)
   for data_type, ids in pairs(seen) do
-    db:run("INSERT OR IGNORE INTO seen (sweep, data_type, id) SELECT ?, ?, value "
-      .. "FROM json_each(?)", sweep, data_type, json.strings(ids))
+    db:run(("INSERT INTO seen (sweep, data_type, id) SELECT ?, ?, value FROM %s WHERE true "
+      .. "ON CONFLICT DO NOTHING"):format(db.dialect.elements()), sweep, data_type,
+      db.dialect.list(ids))
   end
 end
 
---- Write what one page gave, and the checkpoint after it, in one transaction. The connection must
---- be "Linked": details.code is "not_linked" if it is not any more.
----@param connection_id string
----@param page table records: { [data type name] = list of { id, body } }, body from `model.encode`;
----  sources: list of { id, parent_id?, data } of `resource`, for joins;
----  dropped: list of ids of sources that are no more;
----  deleted: { [data type name] = list of ids } that the source deleted: the records stay, marked;
----  seen: { [data type name, or '' for sources] = list of ids } that a full read saw; sweep: the id
----  of that, from `begin_sweep`;
----  states: { [resource] = its checkpoint, a table };
----  remade: true if the records were made of sources that were kept: what is marked as deleted
----  stays marked, and the counts tell how many those are (`marked`); each may be left out
----@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
----@return table<string, table>? counts by data type: { created, changed, unchanged,
----  deleted }; nil on failure
----@return table[]|string what it did, as `changes` will tell it: list of { type, kind = "created" |
----  "changed" | "deleted", ids }; or a message
----@return commerce.Details? details
 function pages:write_page(connection_id, page, now)
   local db, counts, done = self.db, {}, {}
   local function note(name, kind, ids)
@@ -121,7 +103,7 @@ function pages:write_page(connection_id, page, now)
     return #ids
   end
   db:transaction(function()
-    writing.check_linked(db, connection_id)
+    sources.check_linked(db, connection_id)
     for name, records in pairs(page.records or {}) do
       local created, changed, unchanged, marks = write_records(db, types.find_type(self, name),
         connection_id, records, now, page.remade)
@@ -141,9 +123,9 @@ function pages:write_page(connection_id, page, now)
     end
     write_seen(db, page.sweep, page.seen or {})
     for resource, state in pairs(page.states or {}) do
-      writing.state(db, connection_id, resource, state)
+      sources.write_state(db, connection_id, resource, state)
     end
-    change_log.append(db, connection_id, done, now)
+    changes.append(db, connection_id, done, now)
   end)
   return counts, done
 end

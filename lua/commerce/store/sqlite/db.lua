@@ -1,23 +1,27 @@
--- One database connection over LuaDBI: statements, transactions, and errors with a cause and a
--- cure. Called by the SQL stores only. Inside, failures are raised as details; `protect` turns them
--- into `nil, message, details` at the edge of a store's method.
+-- The database handle over LuaDBI: statements, transactions, and errors with a cause and a cure.
+-- Failures are raised.
 
 local DBI = require "DBI"
+local dialect = require "commerce.store.sqlite.dialect"
 local errors = require "commerce.base.errors"
 
-local unpack = require("commerce.base.compat").unpack
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
-local connection = {}
+local database = {}
 
-local methods = {}
-local connection_mt = { __name = "commerce.store.connection", __index = methods }
+---@class commerce.sql.Database
+---@field name string how messages call this database
+---@field dialect commerce.sql.Dialect
+local methods = { dialect = dialect }
+local database_mt = { __name = "commerce.store.sqlite.db", __index = methods }
 
-local function raise(self, message)
-  local _, _, details = errors.fail("store", ("%s: %s"):format(self.name, message))
-  error(details, 0)
+--- Raise a failure about this database.
+---@param message string
+function methods:fail(message)
+  errors.throw("store", ("%s: %s"):format(self.name, message))
 end
 
--- What SQLite says, as its user would want to hear it.
+-- SQLite's messages, and what the user can do.
 local CURES = {
   { "database is locked",
     "it is locked by another process; wait for that one to end and try again" },
@@ -43,26 +47,22 @@ end
 
 local function failed(self, message)
   message = tostring(message):gsub("\n.*", ""):gsub("^Execute failed ", "")
-  raise(self, explain(message))
+  self:fail(explain(message))
 end
 
---- Connect.
----@param driver string LuaDBI's driver name
----@param name string how messages call this database
----@param ... any LuaDBI's connect arguments
----@return table? connection nil on failure
----@return string? message
----@return commerce.Details? details
-function connection.open(driver, name, ...)
-  local handle, message = DBI.Connect(driver, ...)
+--- Open a database file.
+---@param path string
+---@return commerce.sql.Database
+function database.open(path)
+  local handle, message = DBI.Connect("SQLite3", path)
   if not handle then
-    return errors.fail("store", ("%s: %s"):format(name, explain(tostring(message))))
+    errors.throw("store", ("%s: %s"):format(path, explain(tostring(message))))
   end
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
   return setmetatable({
-    handle = handle, name = name, statements = {}, pause = function() end,
+    handle = handle, name = path, statements = {}, pause = function() end,
     loops = setmetatable({}, { __mode = "k" }), -- statements of `each`; a collected one is closed
-  }, connection_mt)
+  }, database_mt)
 end
 
 -- Statements are few and fixed: each is prepared once.
@@ -85,7 +85,7 @@ local function attempt(self, sql, ...)
   if ok then
     return statement
   end
-  -- LuaDBI gives a failed statement's old error again at its next use: it must not be used again
+  -- LuaDBI gives the old error of a failed statement at its next use, too
   self.statements[sql] = nil
   statement:close()
   return nil, message
@@ -93,8 +93,8 @@ end
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
 
--- Where others can go on meanwhile, it is not SQLite that waits for a lock. Not within a
--- transaction: that would keep the lock, and others use this handle.
+-- Where other work can run meanwhile, this waits for a lock instead of SQLite. Not within a
+-- transaction: that would keep the lock, and the other work uses this handle.
 local function execute(self, sql, ...)
   local statement, message = attempt(self, sql, ...)
   local waited, pause = 0, FIRST_PAUSE
@@ -115,13 +115,13 @@ end
 
 --- Wait for another process's write in a way of the caller's.
 ---@param seconds number how long
----@param sleep fun(seconds: number) others may use this connection meanwhile
+---@param sleep fun(seconds: number) other work may use this handle meanwhile
 function methods:wait_with(seconds, sleep)
   self.patience, self.sleep = seconds, sleep
 end
 
 --- Between two of many short transactions, let others write, and be served.
----@param pause fun(seconds: number) others may use this connection meanwhile
+---@param pause fun(seconds: number) other work may use this handle meanwhile
 function methods:pause_with(pause)
   self.pause = pause
 end
@@ -190,7 +190,7 @@ function methods:each(sql, values, columns)
   end
   self.loops[statement] = true
   return function()
-    -- closed by the end of the rows, or by the connection's
+    -- closed by the end of the rows, or by the database's
     local row = self.loops[statement] and statement:fetch(false)
     if row then
       return unpack(row, 1, columns)
@@ -201,9 +201,9 @@ function methods:each(sql, values, columns)
   end
 end
 
---- Have reads that may take long done by somebody else, who knows this database by its path.
+--- Let another thread do reads that may take long.
 ---@param read fun(sql: string, values: any[], columns: integer): any[][]?, string? gives all rows
----  by position, or nil and a message; others may use this connection meanwhile
+---  by position, or nil and a message; other work may use this handle meanwhile
 function methods:read_with(read)
   self.elsewhere = read
 end
@@ -231,7 +231,7 @@ end
 ---@param work fun(): any
 ---@return any result of the function; raises what it raised, after the rollback
 function methods:transaction(work)
-  self:run("BEGIN IMMEDIATE")
+  self:run(dialect.BEGIN)
   self.in_transaction = true
   local ok, result = pcall(work)
   local failure = result
@@ -261,26 +261,48 @@ end
 local BATCH = 200 -- rows: some milliseconds
 local PAUSE = 0.002 -- seconds
 
---- Delete rows that may be many, a few at a time: who else wants to write, or to be served by this
---- process, need not wait for all of them. Not in a transaction. A kill leaves some of them.
+--- Delete rows that may be many in batches, so that other processes can write and other requests be
+--- served in between. Must not run in a transaction. A kill leaves some of the rows.
 ---@param name string the table
----@param condition string SQL of what is to go
+---@param condition string SQL of the rows to delete
 ---@param ... any its bound values
 function methods:delete_many(name, condition, ...)
-  local sql = ("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s LIMIT %d)"):format(
-    name, name, condition, BATCH)
+  local sql = dialect.delete_batch(name, condition, BATCH)
   while self:run(sql, ...) == BATCH do
     self.pause(PAUSE)
   end
 end
 
---- Close the connection; a second close does nothing.
+--- A text that changes with every write to the database, by this handle or by others.
+---@return string
+function methods:version()
+  return self:once("PRAGMA data_version")[1][1] .. "/"
+    .. self:all("SELECT total_changes() AS n")[1].n
+end
+
+--- Run work that overwrites or deletes secrets, so that the file keeps no trace of them: an
+--- envelope of an old master key is worthless only as long as that key is.
+---@param work fun(): any
+---@return any result of the function
+function methods:erasing(work)
+  self:once("PRAGMA secure_delete = ON")
+  local ok, result = pcall(work)
+  pcall(self.once, self, "PRAGMA secure_delete = OFF")
+  if not ok then
+    error(result, 0)
+  end
+  -- while a reader uses the log, it stays; the next checkpoint empties it
+  pcall(self.once, self, "PRAGMA wal_checkpoint(TRUNCATE)")
+  return result
+end
+
+--- Close the database; a second close does nothing.
 function methods:close()
   for sql, statement in pairs(self.statements) do
     statement:close()
     self.statements[sql] = nil
   end
-  -- SQLite does not close a connection on which a loop that was left early still stands
+  -- SQLite does not close while the statement of a loop that was left early is open
   for statement in pairs(self.loops) do
     self.loops[statement] = nil
     statement:close()
@@ -291,22 +313,4 @@ function methods:close()
   end
 end
 
---- Turn a raised failure into `nil, message, details`; mistakes of the program stay raised.
----@param method function
----@return function
-function connection.protect(method)
-  return function(...)
-    local result, extra = nil, nil
-    local ok, failure = pcall(function(...)
-      result, extra = method(...)
-    end, ...)
-    if ok then
-      return result, extra
-    elseif type(failure) == "table" and failure.kind then
-      return nil, failure.message, failure
-    end
-    error(failure, 0)
-  end
-end
-
-return connection
+return database

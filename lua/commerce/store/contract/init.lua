@@ -1,25 +1,24 @@
--- What a store has: its methods by subject. Each is documented in lua/commerce/store/SUBJECT.lua,
--- and tested by the shared cases in this folder, which a store of your own runs, too (with busted):
+-- The contract of a store: its methods by part. store.d.lua documents each with its types, and the
+-- shared cases test them; a store of your own runs the same cases with busted:
 --
 --   describe("my store", function()
 --     require "commerce.testing.store" (function() return my_store.open "…" end)
 --   end)
 --
--- A method gives nil, a message and details (`commerce.base.errors`) where it fails, and has done
--- nothing then. `commerce.open { store = my_store }` takes such a store; as a module
--- commerce.stores.NAME with `open(path, options)` it is also opened by its URL, NAME:path. Called
--- by commerce (init).
+-- A method that fails gives nil, a message and a failure (`commerce.base.errors`), and has changed
+-- nothing. `commerce.open { store = my_store }` takes such a store; a module commerce.stores.NAME
+-- with `open(path, options)` is also opened by its URL, NAME:path.
 
 local errors = require "commerce.base.errors"
 
 local contract = {}
 
 ---@class commerce.StorePart
----@field name string the file that documents it
+---@field name string
 ---@field reads string[] methods that change nothing
 ---@field writes string[] methods that change what is stored
----@field here string[]? methods about what this process alone has in mind
----@field server boolean? whether scripts and the command line's sync do without it
+---@field here string[]? methods about what is kept for this process alone
+---@field server boolean? only servers need it, neither scripts nor the command line's sync
 
 --- The methods by subject.
 ---@type commerce.StorePart[]
@@ -37,8 +36,8 @@ contract.PARTS = {
   { name = "companies", reads = { "companies" }, writes = { "remove_company", "save_company" } },
   { name = "connections",
     reads = { "connection_errors", "connection_history", "connections" },
-    writes = { "add_connection", "add_connection_error", "change_connection", "purge",
-      "remove_connection", "resolve_connection_errors", "tell_failed_link" } },
+    writes = { "add_connection", "add_connection_error", "change_connection",
+      "finish_removals", "remove_connection", "resolve_connection_errors", "tell_failed_link" } },
   { name = "pulls", reads = { "count_pulls", "is_complete", "latest_complete_pulls",
     "latest_pulls", "pull", "pulls" }, writes = { "end_killed_pulls", "save_pull" } },
   { name = "reads", reads = {}, writes = { "end_reads" } },
@@ -51,7 +50,7 @@ contract.PARTS = {
   { name = "secrets", reads = { "secret", "secrets_of" },
     writes = { "drop_secret", "reseal", "save_secret" } },
   { name = "listings", reads = { "find", "listed_families", "unlisted" }, writes = {},
-    here = { "forget", "remember" } },
+    here = { "add_listed", "drop_listing" } },
   { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
     server = true },
   { name = "link_states", reads = { "has_link_state" },
@@ -68,7 +67,7 @@ contract.PARTS = {
       "take_delivery" }, server = true },
 }
 
---- Every method, with whether it reads, writes, or is about this process alone.
+--- Every method, with its kind: it reads, it writes, or it is about this process alone.
 ---@return table<string, "reads"|"writes"|"here"> kinds by method
 function contract.methods()
   local kinds = { close = "here" }
@@ -107,8 +106,8 @@ local function missing(store, part)
 end
 
 --- Take a store of a user's own. Raises, at the user's line, if it lacks a method that every sync
---- needs; what only servers need it may lack, and says so when it is asked for (and in `lacking`,
---- by parts).
+--- needs. A method that only servers need may be missing: its call fails, and the store's `lacking`
+--- names its part.
 ---@param store any
 ---@return commerce.Store
 function contract.accept(store)
@@ -129,8 +128,8 @@ function contract.accept(store)
     end
   end
   if #lacking > 0 then
-    errors.refuse("this is no store: it has no method %s%s; commerce.store.contract lists what a "
-      .. "store has", lacking[1], #lacking > 1 and (" and %d more"):format(#lacking - 1) or "")
+    errors.refuse("not a store: method '%s'%s missing; commerce.store.contract lists the methods of "
+      .. "a store", lacking[1], #lacking > 1 and (" and %d more are"):format(#lacking - 1) or " is")
   end
   return store
 end

@@ -1,26 +1,39 @@
--- What was created, changed and deleted, in order, for those who pass it on; and how far each of
--- them has come. Methods of a store, part of its contract. Called by the SQL stores; failures are
--- raised as in connection.lua.
---
--- Each change of a connection's records has a number, one higher than the one before it; change_log
--- writes them.
+-- The log of changes: what was created, changed and deleted, in order, and how far each consumer of
+-- the log has come. Each change of a connection's records has a number, one higher than the one
+-- before it. A row of the log holds what one page did to one data type, so that a change costs
+-- little more than its id.
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
-local types = require "commerce.store.types"
+local records = require "commerce.store.sql.records"
+local types = require "commerce.store.sql.types"
 
+---@class commerce.sql.Store
 local changes = {}
+
+--- Log what a page did.
+---@param db commerce.sql.Database in the page's transaction
+---@param connection_id string
+---@param list table[] { type = data type name, kind = "created" | "changed" | "deleted", ids }
+---@param now string YYYY-MM-DDTHH:MM:SSZ
+function changes.append(db, connection_id, list, now)
+  local last
+  for _, entry in ipairs(list) do
+    if #entry.ids > 0 then
+      last = last or db:all("SELECT max(last) AS n FROM changes WHERE connection_id = ?",
+        connection_id)[1].n or 0
+      last = last + #entry.ids
+      db:run("INSERT INTO changes (connection_id, last, at, data_type, kind, ids) "
+        .. "VALUES (?, ?, ?, ?, ?, ?)", connection_id, last, now, entry.type, entry.kind,
+        json.encode(entry.ids))
+    end
+  end
+end
 
 -- The records of some ids as they are now, deleted ones included.
 local function data_of(self, connection_id, type_name, ids)
-  local found = {}
   local data_type = types.find_type(self, type_name)
-  for _, row in ipairs(data_type and self.db:all(("SELECT id, data FROM %s WHERE connection_id = ? "
-    .. "AND id IN (SELECT value FROM json_each(?))"):format(data_type.name), connection_id,
-    json.encode(ids)) or {}) do
-    found[row.id] = row.data
-  end
-  return found
+  return data_type and records.find(self, data_type, connection_id, ids, true) or {}
 end
 
 -- The part of a row that comes after a number, at most so many.
@@ -39,14 +52,6 @@ end
 
 local ROWS = 20 -- of the log, read at once
 
---- The changes after one, in order.
----@param connection_id string
----@param after integer a change's number, 0 for the first
----@param limit integer at most so many
----@return table[]? list { number, type, kind = "created" | "changed" | "deleted", id, at (date),
----  data = the record's JSON as it is now }; nil on failure
----@return string? message
----@return commerce.Details? details
 function changes:changes(connection_id, after, limit)
   local list, last = {}, after
   repeat
@@ -71,12 +76,6 @@ function changes:changes(connection_id, after, limit)
   return list
 end
 
---- The number of the last change, or of the last one before a day; 0 if there is none.
----@param connection_id string
----@param before string? YYYY-MM-DDTHH:MM:SSZ
----@return integer? number nil on failure
----@return string? message
----@return commerce.Details? details
 function changes:last_change(connection_id, before)
   local sql = "SELECT max(last) AS n FROM changes WHERE connection_id = ?"
   if before then
@@ -85,41 +84,24 @@ function changes:last_change(connection_id, before)
   return self.db:all(sql, connection_id)[1].n or 0
 end
 
---- How far a consumer has come.
----@param connection_id string
----@param name string the consumer's
----@return integer? number of the last change that it acknowledged; nil if it is not known, and on
----  failure
----@return string? message
----@return commerce.Details? details
 function changes:consumer(connection_id, name)
   local row = self.db:all("SELECT position FROM consumers WHERE connection_id = ? AND name = ?",
     connection_id, name)[1]
   return row and row.position
 end
 
---- A consumer has dealt with all changes up to one. Fails if it is not where the caller thinks:
---- another process reads under the same name.
----@param connection_id string
----@param name string the consumer's
----@param from integer? where it was; nil for a new one
----@param to integer
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
 function changes:acknowledge(connection_id, name, from, to)
   local moved
   if from then
     moved = self.db:run("UPDATE consumers SET position = ? WHERE connection_id = ? AND name = ? "
       .. "AND position = ?", to, connection_id, name, from)
   else
-    moved = self.db:run("INSERT OR IGNORE INTO consumers (connection_id, name, position) "
-      .. "VALUES (?, ?, ?)", connection_id, name, to)
+    moved = self.db:run("INSERT INTO consumers (connection_id, name, position) "
+      .. "VALUES (?, ?, ?) ON CONFLICT DO NOTHING", connection_id, name, to)
   end
   if moved == 0 then
-    local _, _, details = errors.fail("store", ("consumer '%s': another process reads the same "
-      .. "changes under this name"):format(name))
-    error(details, 0)
+    errors.throw("store", ("consumer '%s': another process reads the same changes under this "
+      .. "name"):format(name))
   end
   return true
 end

@@ -1,0 +1,1009 @@
+---@meta commerce.store
+
+-- The contract of a store, as types that an editor completes: which methods a store has, what they
+-- take and give. commerce.store.contract lists the same methods by part, and commerce.testing.store
+-- tests what they do.
+--
+-- A method that fails returns nil, a message and a failure, and has changed nothing. Dates are
+-- YYYY-MM-DDTHH:MM:SSZ. A value that is absent from a row is nil.
+
+---@class commerce.Store
+local Store = {}
+
+-- ---------------------------------------------------------------- what the methods take and give
+
+---@class commerce.Record a record to be written
+---@field id string
+---@field body string the record's JSON without modifiedDate, from `model.record`
+
+---@alias commerce.Checkpoint table<string, any> how far the reading of a resource is
+
+---@class commerce.Source a source object that is kept, or the entry of a listing
+---@field id string
+---@field parent_id string? of an object that belongs to another one
+---@field data string? JSON
+
+---@class commerce.Family: commerce.Source
+---@field children string[] JSON of the objects that belong to it
+
+---@class commerce.Page what one page gave; every field may be left out
+---@field records table<string, commerce.Record[]>? by data type name
+---@field resource string? of the sources, and of the dropped ones
+---@field sources commerce.Source[]? kept for joins
+---@field dropped string[]? ids of sources that are gone
+---@field deleted table<string, string[]>? by data type name: ids of records that the source
+---  deleted; the records stay, marked
+---@field seen table<string, string[]>? by data type name, or '' for sources: ids that a full read
+---  saw
+---@field sweep integer? the id of the full read, from `begin_sweep`
+---@field states table<string, commerce.Checkpoint>? by resource
+---@field remade boolean? the records were made of kept sources: those marked as deleted stay
+---  marked, and the counts tell how many (`marked`)
+
+---@class commerce.Counts
+---@field created integer
+---@field changed integer
+---@field unchanged integer
+---@field deleted integer
+---@field marked integer?
+
+---@class commerce.PageChange
+---@field type string data type name
+---@field kind "created"|"changed"|"deleted"
+---@field ids string[]
+
+---@class commerce.Change
+---@field number integer one higher than that of the connection's change before
+---@field type string data type name
+---@field kind "created"|"changed"|"deleted"
+---@field id string
+---@field at string
+---@field data string? the record's JSON as it is now
+
+---@class commerce.RecordOptions
+---@field connection_id string?
+---@field integrations string[]? only records of their connections
+---@field query commerce.Query?
+---@field order_by commerce.Order?
+---@field limit integer?
+---@field offset integer?
+---@field deleted boolean? also those that the source deleted; so does a query about
+---  metadata.isDeleted
+
+---@class commerce.CompanyRow
+---@field id string
+---@field name string
+---@field description string?
+---@field tags string? a JSON object of texts
+---@field created string
+
+---@class commerce.ConnectionRow
+---@field id string
+---@field company_id string
+---@field integration string "stripe" or "stripe-test"
+---@field account string?
+---@field name string?
+---@field status string
+---@field auth string? how the account is reached
+---@field scope string?
+---@field sync_on_link string?
+---@field link_id string?
+---@field created string
+---@field linked string?
+---@field last_sync string?
+---@field first_read string? when all that is read at first had been read
+
+---@class commerce.StatusRow
+---@field at string
+---@field status string
+---@field reason string?
+
+---@class commerce.ErrorRow
+---@field at string
+---@field status_code string
+---@field status_text string
+---@field message string
+---@field resolved string? when the connection worked again
+
+---@class commerce.PullRow a run of one data type
+---@field id string
+---@field connection_id string
+---@field data_type string
+---@field status string
+---@field requested string
+---@field completed string?
+---@field read integer
+---@field created integer
+---@field changed integer
+---@field unchanged integer
+---@field progress integer percent
+---@field error_message string?
+
+---@class commerce.ReadRow
+---@field data_type string
+---@field status string
+---@field modified boolean whether records were created, changed or deleted
+---@field message string?
+---@field pull commerce.PullRow? to be kept
+
+---@class commerce.InboxRow
+---@field connection_id string?
+---@field id string
+---@field at integer unix seconds, when it happened
+---@field body string JSON
+
+---@class commerce.IntegrationRow
+---@field name string
+---@field client_id string?
+---@field scope string
+---@field sync_on_link string
+---@field redirect_uri string?
+---@field enabled boolean
+---@field has_secret_key boolean? given, not taken
+
+---@class commerce.SyncSettingRow a field that is not set is nil
+---@field fetch_on_first_link boolean?
+---@field sync_schedule integer? hours
+---@field sync_order integer?
+---@field sync_from_utc string?
+---@field sync_from_window integer? months
+---@field is_locked boolean?
+
+---@class commerce.SecretRow
+---@field owner string "connection:UUID"
+---@field envelope string sealed
+---@field key_id string the master key's
+---@field modified string
+
+---@class commerce.ApiKeyRow
+---@field id string
+---@field name string?
+---@field hash string
+---@field created string
+---@field expires string?
+
+---@class commerce.ConsumerRow
+---@field id string
+---@field url string
+---@field disabled boolean
+---@field event_types string[] an empty list asks for all
+---@field company_tags string[] an empty list asks for all
+---@field created string
+---@field failing_since number? unix seconds, since when no delivery has succeeded
+
+---@class commerce.QueueRow
+---@field waiting integer
+---@field failed integer
+---@field oldest string? the date of the oldest event that waits
+
+---@class commerce.Delivery
+---@field event integer the event's number
+---@field consumer_id string
+---@field url string
+---@field attempts integer so far
+---@field id string the event's
+---@field type string
+---@field at string
+---@field facts table
+
+---@class commerce.MessageRow
+---@field number integer
+---@field id string
+---@field type string
+---@field at string
+---@field status "waiting"|"delivered"|"failed"
+---@field attempts integer
+---@field due number unix seconds
+---@field attempted string?
+---@field http_status integer?
+---@field error string?
+
+-- ---------------------------------------------------------------- pages
+
+--- Write what one page gave, and the checkpoint after it, in one transaction. The connection must
+--- be "Linked"; otherwise the failure's code is "not_linked".
+---@param connection_id string
+---@param page commerce.Page
+---@param now string the modifiedDate of what changes, YYYY-MM-DDTHH:MM:SSZ
+---@return table<string, commerce.Counts>? counts by data type; nil on failure
+---@return commerce.PageChange[]|string done what `changes` will tell; or a message
+---@return commerce.Failure? failure
+function Store:write_page(connection_id, page, now) end
+
+-- ---------------------------------------------------------------- records
+
+--- Iterate over stored records, newest first by default. They may be written
+--- meanwhile; one whose createdDate changes may then come twice, or not at all.
+---@param data_type commerce.DataType
+---@param options commerce.RecordOptions
+---@return (fun(): string?, string?, string?)? next gives id, data and connection id; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:records(data_type, options) end
+
+--- How many records of a type are stored.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param tree commerce.Query? without one, all but the deleted ones
+---@return integer? count nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:count(data_type, connection_id, tree) end
+
+--- The stored records of some ids, without the deleted ones.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param ids string[]
+---@param deleted boolean? true: with the deleted ones
+---@return table<string, string>? data JSON by id; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:find(data_type, connection_id, ids, deleted) end
+
+-- ---------------------------------------------------------------- types
+
+--- The data types of the store: those of the model, then those that users defined.
+---@return commerce.DataType[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:types() end
+
+--- A data type by its name or key.
+---@param name string
+---@return commerce.DataType? data_type nil if there is none, and on failure
+---@return string? message names the ones there are
+---@return commerce.Failure? details
+function Store:find_type(name) end
+
+--- Keep a data type that a user defined, or its new fields. Records stay as they are.
+---@param data_type commerce.DataType from `model.new`
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:define_type(data_type) end
+
+--- Why the store cannot hold a data type.
+---@param data_type commerce.DataType
+---@return string? problem nil if it can
+function Store:type_problem(data_type) end
+
+-- ---------------------------------------------------------------- sources
+
+--- The checkpoint of a resource.
+---@param connection_id string
+---@param resource string
+---@return commerce.Checkpoint? state nil if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function Store:state(connection_id, resource) end
+
+--- All checkpoints of a connection.
+---@param connection_id string
+---@return table<string, commerce.Checkpoint>? states by resource; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:states(connection_id) end
+
+--- A batch of kept source objects with their children, in the order of their ids.
+---@param connection_id string
+---@param resource string of the parents
+---@param child_resource string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return commerce.Family[]? batch nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:joined_sources(connection_id, resource, child_resource, after, limit) end
+
+--- A batch of kept source objects, in the order of their ids.
+---@param connection_id string
+---@param resource string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return commerce.Source[]? batch nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:kept_sources(connection_id, resource, after, limit) end
+
+--- Forget the kept source objects of a connection. They may be many: a failure leaves some.
+---@param connection_id string
+---@param except string[] resources whose objects stay
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_sources(connection_id, except) end
+
+-- ---------------------------------------------------------------- sweeps
+
+--- Begin a full read of a list: forget what an earlier one saw, and replace the list's checkpoint,
+--- both or neither.
+---@param connection_id string
+---@param key string under which the list's checkpoint is kept
+---@param state commerce.Checkpoint of the list; state.sweep, a table, gets the `id`
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:begin_sweep(connection_id, key, state) end
+
+--- End a full read: forget what it saw.
+---@param connection_id string
+---@param key string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:end_sweep(connection_id, key) end
+
+--- A batch of the stored records, without deleted ones, that no full read has seen though they are
+--- old enough to have been listed.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param full_reads integer[] ids from `begin_sweep`: of the lists that the type is made of
+---@param visible integer unix seconds: what was created from then on may not have been listed yet
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return string[]? ids in their order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:unseen(data_type, connection_id, full_reads, visible, after, limit) end
+
+--- The same for kept source objects.
+---@param connection_id string
+---@param resource string
+---@param full_read integer its id
+---@param visible integer unix seconds
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return string[]? ids in their order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:unseen_sources(connection_id, resource, full_read, visible, after, limit) end
+
+-- ---------------------------------------------------------------- changes
+
+--- The changes after one, in order.
+---@param connection_id string
+---@param after integer a change's number, 0 for the first
+---@param limit integer at most so many
+---@return commerce.Change[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:changes(connection_id, after, limit) end
+
+--- The number of the last change, or of the last one before a day; 0 if there is none.
+---@param connection_id string
+---@param before string? YYYY-MM-DDTHH:MM:SSZ
+---@return integer? number nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:last_change(connection_id, before) end
+
+--- The place in the log of changes up to which a consumer has come.
+---@param connection_id string
+---@param name string the consumer's
+---@return integer? number of the last change that it acknowledged; nil if it is not known, and on
+---  failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:consumer(connection_id, name) end
+
+--- Note that a consumer has dealt with all changes up to one. Fails if the consumer is not at
+--- `from`, because another process reads under the same name.
+---@param connection_id string
+---@param name string the consumer's
+---@param from integer? where it was; nil for a new one
+---@param to integer
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:acknowledge(connection_id, name, from, to) end
+
+-- ---------------------------------------------------------------- checkpoints
+
+--- The value that a script keeps under a name.
+---@param name string
+---@return any? value nil if there is nothing, and on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:checkpoint(name) end
+
+--- Keep a value under a name; nil forgets it.
+---@param name string
+---@param value any what JSON can carry
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_checkpoint(name, value) end
+
+-- ---------------------------------------------------------------- companies
+
+--- Companies, oldest first.
+---@param given table? id, name: only those; limit; offset
+---@return commerce.CompanyRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:companies(given) end
+
+--- Keep a company, or its changes. A new one makes an event, "company.created".
+---@param row commerce.CompanyRow
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_company(row) end
+
+--- Remove a company with its settings, its connections and everything stored of them: all or
+--- nothing. The company and each connection make an event.
+---@param id string
+---@return boolean? removed false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:remove_company(id) end
+
+-- ---------------------------------------------------------------- connections
+
+--- Connections, oldest first.
+---@param given table? id, company_id, status, integration, account, auth, link_id: only those;
+---  limit; offset
+---@return commerce.ConnectionRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:connections(given) end
+
+--- Add a connection, and the company it belongs to if that is new as well: both or neither. Both
+--- make events.
+---@param row commerce.ConnectionRow
+---@param options table? company: commerce.CompanyRow; new_account = true: only if no
+---  connection, of whatever company, has its account in its integration yet
+---@return boolean? added false, and nothing was added: the company has the account in this
+---  integration already, or, where it had to be new, another one has; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_connection(row, options) end
+
+--- Change a connection, unless another process was faster. A change of its status, or one that has
+--- a reason, goes into its history, and if it is not "Linked" any more, the pulls that wait or are
+--- under way are closed as "Cancelled". A change of status makes an event.
+---@param id string
+---@param changes table account, name, status, auth, scope, sync_on_link, linked, last_sync: those
+---  that are named; false for none; at: when (needed with status); reason: for the history
+---@param from string? the status that it must have for this
+---@return boolean? changed false: there is no such connection with that status; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:change_connection(id, changes, from) end
+
+--- Remove a connection with everything stored of it: all or nothing. It makes an event.
+---@param id string
+---@return boolean? removed false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:remove_connection(id) end
+
+--- Delete the remains of removed connections, which are invisible but take room. A removal leaves
+--- some if its process is killed or the disk is full.
+---@return integer? connections how many had remains; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:finish_removals() end
+
+--- Make the event that a merchant could not be linked. Changes nothing else.
+---@param id string
+---@param row commerce.ErrorRow
+---@return boolean? told false if there is no such connection; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:tell_failed_link(id, row) end
+
+--- The statuses that a connection has had, oldest first.
+---@param id string
+---@return commerce.StatusRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:connection_history(id) end
+
+--- The errors of a connection as a whole, oldest first.
+---@param id string
+---@return commerce.ErrorRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:connection_errors(id) end
+
+--- Note an error of a connection. One that is there and unresolved is not noted again.
+---@param id string
+---@param row commerce.ErrorRow
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_connection_error(id, row) end
+
+--- Mark the errors of a connection as resolved: it works again.
+---@param id string
+---@param at string when
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:resolve_connection_errors(id, at) end
+
+-- ---------------------------------------------------------------- pulls
+
+--- Keep a pull, or its changes.
+---@param pull commerce.PullRow
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_pull(pull) end
+
+--- End a connection's pulls that a killed process left under way. The caller must have the
+--- connection's lease, and must not have begun its own pulls.
+---@param connection_id string
+---@param now string the date of their end
+---@return integer? ended how many; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:end_killed_pulls(connection_id, now) end
+
+--- The latest pull of each data type of a connection.
+---@param connection_id string
+---@return table<string, commerce.PullRow>? pulls by data type name; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:latest_pulls(connection_id) end
+
+--- The latest pull of each data type of a connection that read all of it.
+---@param connection_id string
+---@return table<string, commerce.PullRow>? pulls by data type name; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:latest_complete_pulls(connection_id) end
+
+--- Whether a type's data was read completely at least once.
+---@param connection_id string
+---@param type_name string
+---@return boolean? complete nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:is_complete(connection_id, type_name) end
+
+--- The pulls of some connections, newest first by default.
+---@param connection_ids string[]
+---@param options table query, order_by (both parsed with `datasets.pulls`), limit, offset
+---@return commerce.PullRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:pulls(connection_ids, options) end
+
+--- How many pulls of some connections there are.
+---@param connection_ids string[]
+---@param tree commerce.Query?
+---@return integer? count nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:count_pulls(connection_ids, tree) end
+
+--- A pull by its id.
+---@param id string
+---@return commerce.PullRow? pull nil if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function Store:pull(id) end
+
+-- ---------------------------------------------------------------- reads
+
+--- End the read of a connection: keep its pulls as they are now, and make the event
+--- "read.completed", and "read.completed.initial" the first time: all or nothing.
+---@param connection_id string
+---@param list commerce.ReadRow[]
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:end_reads(connection_id, list) end
+
+-- ---------------------------------------------------------------- queue
+
+--- Ask for pulls.
+---@param wanted table[] { id (of a new pull), connection_id, data_type, unless_since? (a date: not
+---  if there was a request since then, whatever its outcome) }
+---@param now string the date of the request
+---@return (commerce.PullRow|false)[]? pulls one for each, in the same order: new, or waiting
+---  already; false for one that is not needed; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:queue_pulls(wanted, now) end
+
+--- The pulls of a connection that wait.
+---@param connection_id string
+---@return table<string, commerce.PullRow>? pulls by data type name; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:waiting_pulls(connection_id) end
+
+--- Lease a connection with its waiting pulls, and those that a dead worker left.
+---@param worker string
+---@param now number unix seconds
+---@param seconds number how long the lease is
+---@return { connection_id: string, pulls: commerce.PullRow[] }? work nil if there is nothing to do
+---@return string? message
+---@return commerce.Failure? failure
+function Store:take_pulls(worker, now, seconds) end
+
+--- Keep a lease on a connection, or take one without looking for work.
+---@param connection_id string
+---@param worker string
+---@param now number unix seconds
+---@param seconds number from now
+---@return boolean? held false if another worker has it; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:lease(connection_id, worker, now, seconds) end
+
+--- Give a connection back.
+---@param connection_id string
+---@param worker string
+---@return boolean? released false if another worker has it; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:release(connection_id, worker) end
+
+--- End the lease of a worker that is known to be dead, so that its work is taken over now.
+---@param connection_id string
+---@param worker string
+---@return boolean? ended false if another worker has it; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:expire_lease(connection_id, worker) end
+
+--- The workers that have a lease.
+---@param now number unix seconds
+---@return table<string, string>? workers by connection id, without expired leases
+---@return string? message
+---@return commerce.Failure? failure
+function Store:leases(now) end
+
+--- How many pulls there are of each status, among those of some statuses.
+---@param statuses string[]
+---@return table<string, integer>? counts nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:pull_counts(statuses) end
+
+--- Add to counters that all processes keep together.
+---@param counts table<string, number>
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_counts(counts) end
+
+--- The counters.
+---@return table<string, number>? counts nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:counts() end
+
+-- ---------------------------------------------------------------- inbox
+
+--- Keep events. One that is there already is not kept twice.
+---@param events commerce.InboxRow[]
+---@return integer? added how many were not there; nil on failure: then none is kept
+---@return string? message
+---@return commerce.Failure? failure
+function Store:keep_events(events) end
+
+--- A connection's events, in the order in which they were kept.
+---@param connection_id string
+---@param limit integer
+---@return commerce.InboxRow[]? events without connection_id; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:waiting_events(connection_id, limit) end
+
+--- Drop events that have been applied.
+---@param connection_id string
+---@param ids string[]
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_events(connection_id, ids) end
+
+--- How many events wait.
+---@return table<string, integer>? counts by connection id; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:waiting_counts() end
+
+-- ---------------------------------------------------------------- settings
+
+--- A setting.
+---@param name string
+---@return string? value nil if it is not set
+---@return string? message
+---@return commerce.Failure? failure
+function Store:setting(name) end
+
+--- Keep a setting.
+---@param name string
+---@param value string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_setting(name, value) end
+
+--- The integrations that were ever set.
+---@return table<string, commerce.IntegrationRow>? rows by name; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:integrations() end
+
+--- Keep an integration's row and with it, if it is given, its secret key: both or none.
+---@param row commerce.IntegrationRow
+---@param secret commerce.SecretRow?
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_integration(row, secret) end
+
+-- ---------------------------------------------------------------- secrets
+
+--- The sealed secret of an owner.
+---@param owner string such as "connection:UUID"
+---@return commerce.SecretRow? row nil if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function Store:secret(owner) end
+
+--- The sealed secrets whose owners begin with a prefix.
+---@param prefix string such as "webhook:stripe-test:"
+---@return commerce.SecretRow[]? rows ordered by owner; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:secrets_of(prefix) end
+
+--- Keep a sealed secret in the place of its owner's last one.
+---@param row commerce.SecretRow
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_secret(row) end
+
+--- Delete the sealed secret of an owner.
+---@param owner string
+---@return boolean? dropped false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_secret(owner) end
+
+--- Exchange envelopes, all in one transaction: whatever fails or is killed, none is exchanged.
+---@param seal fun(row: commerce.SecretRow): table?|false, string?, commerce.Failure? gives the
+---  new row, false to leave this one alone, or nil, message, failure to end it all
+---@return integer? changed how many; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:reseal(seal) end
+
+-- ---------------------------------------------------------------- listings
+-- A listing is the ids that the source listed under a name. The store keeps it for this process
+-- alone, with flat memory, until it is dropped.
+
+--- Add to a listing, and make it if it is new; entries that are in it already stay as they are.
+---@param listing string a name that no other run uses
+---@param entries commerce.Source[] each without data if the ids are enough
+---@return integer? added how many were not in it; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_listed(listing, entries) end
+
+--- Drop a listing.
+---@param listing string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_listing(listing) end
+
+--- A batch of stored ids, without deleted records, that a listing does not have.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param listing string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return string[]? ids in their order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:unlisted(data_type, connection_id, listing, after, limit) end
+
+--- A batch of a listing's entries with their children in another one, in the order of their ids.
+---@param listing string
+---@param child_listing string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return commerce.Family[]? batch nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:listed_families(listing, child_listing, after, limit) end
+
+-- ---------------------------------------------------------------- sync_settings
+
+--- The settings of an owner.
+---@param owner string "all", "integration:NAME" or "company:UUID"
+---@return table<string, commerce.SyncSettingRow>? settings by data type name; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:sync_settings(owner) end
+
+--- Keep settings of an owner, in the place of what it has for these data types: all or nothing.
+---@param owner string
+---@param settings table<string, commerce.SyncSettingRow|false> false removes a data type's
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_sync_settings(owner, settings) end
+
+-- ---------------------------------------------------------------- link_states
+
+--- Keep a link that was begun, and drop the expired ones.
+---@param row { id: string, connection_id: string, expires: integer } its nonce as id; unix seconds
+---@param now integer Unix seconds
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_link_state(row, now) end
+
+--- Whether a link waits to be finished.
+---@param id string its nonce
+---@return boolean? waits nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:has_link_state(id) end
+
+--- Take a link. Of any number of processes one gets it, once.
+---@param id string its nonce
+---@return boolean? taken false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:take_link_state(id) end
+
+-- ---------------------------------------------------------------- api_keys
+
+--- Keep a new key, unless there are too many.
+---@param key commerce.ApiKeyRow
+---@param most integer how many there may be, this one included
+---@return boolean? kept false if there were too many; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_api_key(key, most) end
+
+--- All keys, oldest first.
+---@return commerce.ApiKeyRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:api_keys() end
+
+--- The key with a hash.
+---@param hash string
+---@return commerce.ApiKeyRow? row nil if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function Store:api_key_of(hash) end
+
+--- Delete a key, unless it is the last one that works.
+---@param id string
+---@param now string the present, YYYY-MM-DDTHH:MM:SSZ
+---@return string? outcome "deleted", "last" or "missing"; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:delete_api_key(id, now) end
+
+-- ---------------------------------------------------------------- directory
+
+--- Companies, newest first by default, and how many there are in all.
+---@param options table query, order_by (parsed with `datasets.companies`), tags (parsed with
+---  `datasets.tags`), limit, offset
+---@return { rows: commerce.CompanyRow[], total: integer }? page nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:find_companies(options) end
+
+-- ---------------------------------------------------------------- webhook_consumers
+
+--- Keep a consumer, unless there are too many.
+---@param consumer commerce.ConsumerRow
+---@param most integer how many there may be, this one included
+---@return boolean? kept false if there were too many; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_webhook_consumer(consumer, most) end
+
+--- All consumers, oldest first.
+---@return commerce.ConsumerRow[]? consumers nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:webhook_consumers() end
+
+--- Enable or disable a consumer. Deliveries that wait are kept and sent when it is enabled; events
+--- that happen while it is disabled make no deliveries (see `replay_webhooks`).
+---@param id string
+---@param disabled boolean
+---@return boolean? changed false if there is none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:disable_webhook_consumer(id, disabled) end
+
+--- Delete a consumer and its deliveries.
+---@param id string
+---@return boolean? deleted false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:delete_webhook_consumer(id) end
+
+-- ---------------------------------------------------------------- outbox
+
+--- Take the next delivery, for a consumer that no worker serves. The one that has waited longest
+--- comes first, and a consumer's in their order.
+---@param worker string
+---@param now number unix seconds
+---@param seconds number how long the consumer is this worker's
+---@return commerce.Delivery? delivery nil if there is nothing to send now
+---@return string? message
+---@return commerce.Failure? failure
+function Store:take_delivery(worker, now, seconds) end
+
+--- Keep the outcome of an attempt, and let other workers serve the consumer again.
+---@param worker string the one that took it
+---@param delivery commerce.Delivery
+---@param outcome table status: "delivered", "waiting" (until `due`, unix seconds) or "failed" (for
+---  good); now: unix seconds; at: the same as a date; http_status?; error?: without secrets;
+---  patience: a consumer that fails for so many seconds is disabled
+---@return boolean? disabled whether the consumer is disabled from now on; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:settle_delivery(worker, delivery, outcome) end
+
+--- Let other workers serve the consumers that a worker has.
+---@param worker string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:release_consumers(worker) end
+
+--- The workers that serve consumers now.
+---@param now number unix seconds
+---@return string[]? workers nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:webhook_senders(now) end
+
+--- The length of each consumer's queue.
+---@return table<string, commerce.QueueRow>? queues by consumer id; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:webhook_queues() end
+
+--- The deliveries of a consumer, newest first.
+---@param consumer_id string
+---@param options table? status: only those; limit (100)
+---@return commerce.MessageRow[]? messages nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:webhook_messages(consumer_id, options) end
+
+--- Queue again, from the first attempt on, the events that a consumer wants and has not received:
+--- deliveries that were given up, and events from before it was there or while it was disabled.
+---@param consumer_id string
+---@param given table id: of one event, which is queued in any case; or since: a date; all = true:
+---  also the events that it received
+---@param now number unix seconds
+---@return integer|false|nil count how many wait now for this; false if there is no such consumer;
+---  nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:replay_webhooks(consumer_id, given, now) end
+
+--- Delete the events from before a date that no enabled consumer waits for. (Events without any
+--- delivery go by themselves.)
+---@param date string
+---@return integer? forgotten nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:forget_webhooks(date) end
+
+--- Close the store; a second close does nothing.
+function Store:close() end
+
+return Store

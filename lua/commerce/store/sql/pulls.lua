@@ -1,0 +1,288 @@
+-- Pulls: runs of one data type. Their history, the queue of those that wait, the leases of the
+-- workers, and the end of a read.
+--
+-- Work is given out by connection, since the data types of one account share its lists and rate
+-- limits. A worker takes a connection with a lease, which it renews while it works. A worker that
+-- died renews nothing; when its lease has expired, another worker takes over.
+
+local event_rules = require "commerce.store.event_rules"
+local outbox = require "commerce.store.sql.outbox"
+local select = require "commerce.store.sql.select"
+local time = require "commerce.base.time"
+local types = require "commerce.store.sql.types"
+
+local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
+---@class commerce.sql.Store
+local pulls = {}
+
+local FIELDS = { "id", "connection_id", "data_type", "status", "requested", "completed", "read",
+  "created", "changed", "unchanged", "progress", "error_message" }
+local CHANGING = { "status", "completed", "read", "created", "changed", "unchanged", "progress",
+  "error_message" }
+
+function pulls:save_pull(pull)
+  local values = {}
+  for i, field in ipairs(FIELDS) do
+    values[i] = pull[field]
+    if field == "progress" then
+      values[i] = pull.progress or 0
+    end
+  end
+  self.db:run(self.db.dialect.upsert("pulls", FIELDS, { "id" }, CHANGING),
+    unpack(values, 1, #FIELDS))
+  return true
+end
+
+function pulls:end_killed_pulls(connection_id, now)
+  return self.db:run("UPDATE pulls SET status = 'Cancelled', completed = ?, "
+    .. "error_message = 'interrupted' WHERE connection_id = ? AND status = 'Fetching'", now,
+    connection_id)
+end
+
+-- ---------------------------------------------------------------- the latest
+
+-- One row by the index, whatever the history's length. The order of insertion breaks the tie of two
+-- runs within one second.
+local LATEST = "SELECT * FROM pulls WHERE connection_id = ? AND data_type = ?%s "
+  .. "ORDER BY requested DESC, %s DESC LIMIT 1"
+
+local function latest_of(self, connection_id, condition)
+  local latest, sql = {}, LATEST:format(condition, self.db.dialect.INSERTED)
+  for _, row in ipairs(self.db:all("SELECT DISTINCT data_type FROM pulls WHERE connection_id = ?",
+    connection_id)) do
+    latest[row.data_type] = self.db:all(sql, connection_id, row.data_type)[1]
+  end
+  return latest
+end
+
+function pulls:latest_pulls(connection_id)
+  return latest_of(self, connection_id, "")
+end
+
+function pulls:latest_complete_pulls(connection_id)
+  return latest_of(self, connection_id, " AND status = 'Complete'")
+end
+
+function pulls:is_complete(connection_id, type_name)
+  return self.db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? AND data_type = ? "
+    .. "AND status = 'Complete' LIMIT 1", connection_id, type_name)[1] ~= nil
+end
+
+-- ---------------------------------------------------------------- the history
+
+local COLUMNS = { id = "id", connectionId = "connection_id", status = "status",
+  requested = "requested", completed = "completed", progress = "progress",
+  errorMessage = "error_message" }
+
+-- A pull is asked about by its data type's key; the table has the name.
+local function data_type_key(data_types)
+  local cases = {}
+  for _, data_type in ipairs(data_types) do
+    cases[#cases + 1] = ("WHEN '%s' THEN '%s'"):format(data_type.name, data_type.key)
+  end
+  return ("(CASE data_type %s ELSE data_type END)"):format(table.concat(cases, " "))
+end
+
+local function columns_of(self)
+  return function(field)
+    return field == "dataType" and data_type_key(types.types(self)) or COLUMNS[field]
+  end
+end
+
+local function selected(self, connection_ids, options)
+  local db, column_of = self.db, columns_of(self)
+  local order = select.order(options.order_by, column_of, "requested")
+  return { columns = "*", from = "pulls", query = options.query, column_of = column_of,
+    order = select.terms(db, order, db.dialect.INSERTED),
+    where = { { db.dialect.in_list "connection_id", db.dialect.list(connection_ids) } },
+    limit = options.limit, offset = options.offset }
+end
+
+function pulls:pulls(connection_ids, options)
+  local sql, values = select.rows(self.db, selected(self, connection_ids, options))
+  return self.db:all(sql, unpack(values))
+end
+
+function pulls:count_pulls(connection_ids, tree)
+  local sql, values = select.count(self.db, selected(self, connection_ids, { query = tree }))
+  return self.db:all(sql, unpack(values))[1].n
+end
+
+function pulls:pull(id)
+  return self.db:all("SELECT * FROM pulls WHERE id = ?", id)[1]
+end
+
+-- ---------------------------------------------------------------- the queue and its workers
+
+-- A pull that waits already is the same request; one that is under way may have passed by what has
+-- changed meanwhile, so another one waits behind it.
+local function waiting(db, connection_id, data_type)
+  return db:all("SELECT * FROM pulls WHERE connection_id = ? AND data_type = ? "
+    .. "AND status = 'Queued'", connection_id, data_type)[1]
+end
+
+-- Whether a pull has been asked for since a date, whatever became of it.
+local function asked_since(db, connection_id, data_type, date)
+  return db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? AND data_type = ? "
+    .. "AND requested >= ? LIMIT 1", connection_id, data_type, date)[1] ~= nil
+end
+
+function pulls:queue_pulls(wanted, now)
+  local db = self.db
+  return db:transaction(function()
+    local result = {}
+    for i, pull in ipairs(wanted) do
+      local found = waiting(db, pull.connection_id, pull.data_type)
+      if not found and not (pull.unless_since
+        and asked_since(db, pull.connection_id, pull.data_type, pull.unless_since)) then
+        db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested) "
+          .. "VALUES (?, ?, ?, 'Queued', ?)", pull.id, pull.connection_id, pull.data_type, now)
+        found = waiting(db, pull.connection_id, pull.data_type)
+      end
+      result[i] = found or false
+    end
+    return result
+  end)
+end
+
+function pulls:waiting_pulls(connection_id)
+  local found = {}
+  for _, pull in ipairs(self.db:all("SELECT * FROM pulls WHERE connection_id = ? "
+    .. "AND status = 'Queued'", connection_id)) do
+    found[pull.data_type] = pull
+  end
+  return found
+end
+
+-- A connection with work that no worker has; the pull that has waited longest comes first.
+local FREE = [[
+  SELECT p.connection_id AS id FROM pulls AS p
+  LEFT JOIN leases AS l ON l.connection_id = p.connection_id
+  WHERE (p.status = 'Queued' OR p.status = 'Fetching' AND l.connection_id IS NOT NULL)
+    AND (l.connection_id IS NULL OR l.expires <= ?)
+  ORDER BY p.requested, p.%s LIMIT 1]]
+
+local function keep_lease(db)
+  return db.dialect.upsert("leases", { "connection_id", "worker", "expires" }, { "connection_id" })
+end
+
+function pulls:take_pulls(worker, now, seconds)
+  local db = self.db
+  local sql = FREE:format(db.dialect.INSERTED)
+  if not db:all(sql, now)[1] then -- most polls find nothing and need no lock
+    return nil
+  end
+  return db:transaction(function()
+    local free = db:all(sql, now)[1]
+    if not free then
+      return nil
+    end
+    db:run(keep_lease(db), free.id, worker, now + seconds)
+    local taken, seen = {}, {}
+    for _, pull in ipairs(db:all("SELECT * FROM pulls WHERE connection_id = ? "
+      .. "AND status IN ('Queued', 'Fetching') ORDER BY requested DESC, "
+      .. db.dialect.INSERTED .. " DESC", free.id)) do
+      if seen[pull.data_type] then -- left by a dead worker, and asked for again: once is enough
+        db:run("UPDATE pulls SET status = 'Cancelled', completed = requested, "
+          .. "error_message = 'interrupted' WHERE id = ?", pull.id)
+      else
+        seen[pull.data_type] = true
+        taken[#taken + 1] = pull
+      end
+    end
+    return { connection_id = free.id, pulls = taken }
+  end)
+end
+
+function pulls:lease(connection_id, worker, now, seconds)
+  return self.db:run(keep_lease(self.db)
+    .. " WHERE leases.worker = excluded.worker OR leases.expires <= ?", connection_id, worker,
+    now + seconds, now) > 0
+end
+
+function pulls:release(connection_id, worker)
+  return self.db:run("DELETE FROM leases WHERE connection_id = ? AND worker = ?", connection_id,
+    worker) > 0
+end
+
+function pulls:expire_lease(connection_id, worker)
+  return self.db:run("UPDATE leases SET expires = 0 WHERE connection_id = ? AND worker = ?",
+    connection_id, worker) > 0
+end
+
+function pulls:leases(now)
+  local workers = {}
+  for _, row in ipairs(self.db:all("SELECT connection_id, worker FROM leases WHERE expires > ?",
+    now)) do
+    workers[row.connection_id] = row.worker
+  end
+  return workers
+end
+
+function pulls:pull_counts(statuses)
+  local counts = {}
+  for _, row in ipairs(self.db:all(("SELECT status, count(*) AS n FROM pulls WHERE %s "
+    .. "GROUP BY status"):format(self.db.dialect.in_list "status"),
+    self.db.dialect.list(statuses))) do
+    counts[row.status] = row.n
+  end
+  return counts
+end
+
+function pulls:add_counts(counts)
+  return self.db:transaction(function()
+    for name, count in pairs(counts) do
+      self.db:run("INSERT INTO counters (name, value) VALUES (?, ?) "
+        .. "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value", name, count)
+    end
+    return true
+  end)
+end
+
+function pulls:counts()
+  local counts = {}
+  for _, row in ipairs(self.db:all("SELECT name, value FROM counters")) do
+    counts[row.name] = row.value
+  end
+  return counts
+end
+
+-- ---------------------------------------------------------------- the end of a read
+
+-- The first time that everything that was asked for has been read, some of it to its end.
+local function first_reads(self, connection)
+  if connection.first_read or self.db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? "
+    .. "AND status IN ('Queued', 'Fetching') LIMIT 1", connection.id)[1] then
+    return nil
+  end
+  return event_rules.first_reads(pulls.latest_pulls(self, connection.id))
+end
+
+function pulls:end_reads(connection_id, list)
+  local db = self.db
+  return db:transaction(function()
+    local plain, earlier = {}, pulls.latest_complete_pulls(self, connection_id)
+    for i, read in ipairs(list) do
+      if read.pull then
+        pulls.save_pull(self, read.pull)
+      end
+      plain[i] = { data_type = read.data_type, status = read.status, message = read.message,
+        modified = read.modified == true }
+    end
+    local connection = db:all("SELECT * FROM connections WHERE id = ?", connection_id)[1]
+    local told = connection and event_rules.reads(plain)
+    if told then
+      outbox.append(db, "read.completed", { connection = connection, reads = told,
+        since = event_rules.read_before(earlier, told) })
+      local first = first_reads(self, connection)
+      if first then
+        outbox.append(db, "read.completed.initial", { connection = connection, reads = first })
+        db:run("UPDATE connections SET first_read = ? WHERE id = ?", time.now(), connection_id)
+      end
+    end
+    return true
+  end)
+end
+
+return pulls

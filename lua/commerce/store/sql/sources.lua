@@ -1,0 +1,73 @@
+-- What is kept beside the records for the next sync: checkpoints of resources, and source objects
+-- that a join needs again. pages.lua writes them.
+
+local errors = require "commerce.base.errors"
+local json = require "commerce.base.json"
+
+---@class commerce.sql.Store
+local sources = {}
+
+--- Raise unless a connection is linked: what is read of a connection that was unlinked or deleted
+--- meanwhile is not stored. The failure's code is "not_linked".
+---@param db commerce.sql.Database in a transaction
+---@param connection_id string
+function sources.check_linked(db, connection_id)
+  local row = db:all("SELECT status FROM connections WHERE id = ?", connection_id)[1]
+  if not row or row.status ~= "Linked" then
+    errors.throw("store", ("connection %s %s: nothing more is stored of it")
+      :format(connection_id, row and "is " .. row.status or "has been deleted"),
+      { code = "not_linked" })
+  end
+end
+
+--- Write the checkpoint of a resource.
+---@param db commerce.sql.Database in a transaction
+---@param connection_id string
+---@param resource string
+---@param state table
+function sources.write_state(db, connection_id, resource, state)
+  db:run(db.dialect.upsert("resource_state", { "connection_id", "resource", "state" },
+    { "connection_id", "resource" }), connection_id, resource, json.encode(state))
+end
+
+function sources:state(connection_id, resource)
+  local row = self.db:all("SELECT state FROM resource_state WHERE connection_id = ? "
+    .. "AND resource = ?", connection_id, resource)[1]
+  return row and json.decode(row.state) or nil
+end
+
+function sources:states(connection_id)
+  local states = {}
+  for _, row in ipairs(self.db:all("SELECT resource, state FROM resource_state "
+    .. "WHERE connection_id = ?", connection_id)) do
+    states[row.resource] = json.decode(row.state)
+  end
+  return states
+end
+
+function sources:joined_sources(connection_id, resource, child_resource, after, limit)
+  local batch = self.db:all("SELECT id, data FROM source_objects WHERE connection_id = ? "
+    .. "AND resource = ? AND id > ? ORDER BY id LIMIT ?", connection_id, resource, after, limit)
+  for _, parent in ipairs(batch) do
+    parent.children = {}
+    for _, child in ipairs(self.db:all("SELECT data FROM source_objects WHERE connection_id = ? "
+      .. "AND resource = ? AND parent_id = ?", connection_id, child_resource, parent.id)) do
+      parent.children[#parent.children + 1] = child.data
+    end
+  end
+  return batch
+end
+
+function sources:kept_sources(connection_id, resource, after, limit)
+  return self.db:all("SELECT id, data FROM source_objects WHERE connection_id = ? "
+    .. "AND resource = ? AND id > ? ORDER BY id LIMIT ?", connection_id, resource, after, limit)
+end
+
+function sources:drop_sources(connection_id, except)
+  local dialect = self.db.dialect
+  self.db:delete_many("source_objects", "connection_id = ? AND "
+    .. dialect.not_in_list "resource", connection_id, dialect.list(except))
+  return true
+end
+
+return sources

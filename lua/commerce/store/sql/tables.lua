@@ -1,0 +1,95 @@
+-- The tables of records, made from their data types. A record's table holds its JSON in `data`, and
+-- every scalar field in a typed column.
+
+local columns = require "commerce.store.sql.columns"
+
+local tables = {}
+
+-- The field that is a column of the table's key.
+local KEY = { id = true }
+
+--- Whether a data type has a field, and its table so the column of it.
+---@param data_type commerce.DataType
+---@param field string
+---@return boolean
+function tables.has(data_type, field)
+  return data_type.shape.by_name[field] ~= nil
+end
+
+local function create(dialect, data_type)
+  local lines = {
+    "connection_id TEXT NOT NULL REFERENCES connections (id)",
+    "id TEXT NOT NULL",
+    "data TEXT NOT NULL",
+  }
+  for _, column in ipairs(columns.of(data_type)) do
+    if not KEY[column.name] then
+      lines[#lines + 1] = dialect.record_column(column)
+    end
+  end
+  lines[#lines + 1] = "PRIMARY KEY (connection_id, id)"
+  return ("CREATE TABLE %s (\n  %s)"):format(data_type.name, table.concat(lines, ",\n  "))
+end
+
+local function index(dialect, name, suffix, key)
+  return ("CREATE INDEX %s_%s ON %s (connection_id, %sid) WHERE %s"):format(name, suffix, name,
+    key, dialect.not_true "metadata_is_deleted")
+end
+
+--- The statements that make the table of a data type, with its indexes: one for lists, newest
+--- first, which leave out deleted records; one for those who ask again and again what has changed
+--- (`query=modifiedDate>=…` with `orderBy=-modifiedDate`, as Codat advises).
+---@param dialect commerce.sql.Dialect
+---@param data_type commerce.DataType
+---@return string[]
+function tables.add(dialect, data_type)
+  local name = data_type.name
+  return { create(dialect, data_type),
+    index(dialect, name, "listed", tables.has(data_type, "createdDate") and "created_date, " or ""),
+    index(dialect, name, "modified", "modified_date, ") }
+end
+
+--- Whether a name may be an index of the table of some data type.
+---@param name string
+---@return boolean
+function tables.is_index(name)
+  return name:find "_listed$" ~= nil or name:find "_modified$" ~= nil
+end
+
+local function definitions(dialect, data_type)
+  local found = {}
+  for _, column in ipairs(columns.of(data_type)) do
+    found[column.name] = dialect.record_column(column)
+  end
+  return found
+end
+
+--- The statements that give a data type's table the columns of another version of the type.
+---@param dialect commerce.sql.Dialect
+---@param before commerce.DataType
+---@param after commerce.DataType of the same name
+---@return string[]
+function tables.change(dialect, before, after)
+  local old, new = definitions(dialect, before), definitions(dialect, after)
+  local name, drops, adds = after.name, {}, {}
+  for _, column in ipairs(columns.of(before)) do
+    if old[column.name] ~= new[column.name] then
+      drops[#drops + 1] = ("ALTER TABLE %s DROP COLUMN %s"):format(name, column.name)
+    end
+  end
+  for _, column in ipairs(columns.of(after)) do
+    if old[column.name] ~= new[column.name] then
+      adds[#adds + 1] = ("ALTER TABLE %s ADD COLUMN %s"):format(name, new[column.name])
+    end
+  end
+  if old.created_date ~= new.created_date then -- the index has this column
+    table.insert(drops, 1, ("DROP INDEX %s_listed"):format(name))
+    adds[#adds + 1] = tables.add(dialect, after)[2]
+  end
+  for _, statement in ipairs(adds) do
+    drops[#drops + 1] = statement
+  end
+  return drops
+end
+
+return tables

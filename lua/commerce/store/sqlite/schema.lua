@@ -1,0 +1,255 @@
+-- The present schema of a SQLite database, apart from the tables of records: a new database is made
+-- by these statements. The tables of records are made from the data types (sql/tables.lua,
+-- sql/types.lua). A change here needs a migration in migrations.lua as well, which leads existing
+-- databases to the same schema.
+--
+-- Dates are texts, YYYY-MM-DDTHH:MM:SSZ. Every table with rows of a connection calls its column
+-- connection_id; removing a connection finds the tables by that.
+
+local tables = require "commerce.store.sql.tables"
+
+local schema = {}
+
+schema.STATEMENTS = {
+  -- ------------------------------------------------------------ companies and connections
+
+  [[CREATE TABLE companies (
+      id TEXT PRIMARY KEY,
+      name TEXT NOT NULL,
+      description TEXT,
+      tags TEXT, -- a JSON object of texts
+      created TEXT NOT NULL)]],
+
+  [[CREATE TABLE connections (
+      id TEXT PRIMARY KEY,
+      company_id TEXT NOT NULL REFERENCES companies (id),
+      integration TEXT NOT NULL,
+      account TEXT,
+      name TEXT,
+      status TEXT NOT NULL,
+      auth TEXT, -- how the account is reached
+      scope TEXT,
+      sync_on_link TEXT, -- what the integration said when the connection was linked
+      link_id TEXT UNIQUE,
+      created TEXT NOT NULL,
+      linked TEXT,
+      last_sync TEXT,
+      first_read TEXT, -- when all that is read at first had been read
+      UNIQUE (company_id, integration, account))]],
+  "CREATE INDEX connections_account ON connections (integration, account)",
+
+  -- how a connection came to its status
+  [[CREATE TABLE connection_history (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      at TEXT NOT NULL,
+      status TEXT NOT NULL,
+      reason TEXT)]],
+  "CREATE INDEX connection_history_of ON connection_history (connection_id)",
+
+  -- errors of a connection as a whole
+  [[CREATE TABLE connection_errors (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      at TEXT NOT NULL,
+      status_code TEXT NOT NULL,
+      status_text TEXT NOT NULL,
+      message TEXT NOT NULL,
+      resolved TEXT)]], -- when it worked again
+  "CREATE INDEX connection_errors_of ON connection_errors (connection_id)",
+
+  -- removed connections whose large tables are not emptied yet
+  "CREATE TABLE removals (id TEXT PRIMARY KEY)",
+
+  -- ------------------------------------------------------------ data types
+
+  -- the definition from which each table of records was made
+  [[CREATE TABLE data_types (
+      name TEXT PRIMARY KEY,
+      definition TEXT NOT NULL,
+      built_in INTEGER NOT NULL)]], -- 0: defined by a user
+
+  -- the model whose types were compared with the tables last: one row
+  "CREATE TABLE model_version (fingerprint TEXT NOT NULL)",
+
+  -- ------------------------------------------------------------ what a sync keeps
+
+  -- checkpoints: how far the reading of a resource is; committed with the page before it
+  [[CREATE TABLE resource_state (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      resource TEXT NOT NULL,
+      state TEXT NOT NULL,
+      PRIMARY KEY (connection_id, resource))]],
+
+  -- source objects that a join needs again
+  [[CREATE TABLE source_objects (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      resource TEXT NOT NULL,
+      id TEXT NOT NULL,
+      parent_id TEXT,
+      data TEXT NOT NULL,
+      PRIMARY KEY (connection_id, resource, id))]],
+  "CREATE INDEX source_objects_parent ON source_objects (connection_id, resource, parent_id)",
+
+  -- full reads under way, and what they saw
+  [[CREATE TABLE sweeps (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      key TEXT NOT NULL,
+      UNIQUE (connection_id, key))]],
+  [[CREATE TABLE seen (
+      sweep INTEGER NOT NULL REFERENCES sweeps (id),
+      data_type TEXT NOT NULL, -- '' for the resource's own objects
+      id TEXT NOT NULL,
+      PRIMARY KEY (sweep, data_type, id)) WITHOUT ROWID]],
+
+  -- the log of changes: what one page did to one data type
+  [[CREATE TABLE changes (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      last INTEGER NOT NULL, -- the number of the last change in the row
+      at TEXT NOT NULL,
+      data_type TEXT NOT NULL,
+      kind TEXT NOT NULL, -- created, changed, deleted
+      ids TEXT NOT NULL,
+      PRIMARY KEY (connection_id, last))]],
+
+  -- how far each consumer of the log has come
+  [[CREATE TABLE consumers (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      name TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      PRIMARY KEY (connection_id, name))]],
+
+  -- Stripe events that webhooks delivered, until they are applied
+  [[CREATE TABLE inbox (
+      number INTEGER PRIMARY KEY,
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      id TEXT NOT NULL,
+      at INTEGER NOT NULL, -- unix seconds
+      body TEXT NOT NULL,
+      UNIQUE (connection_id, id))]],
+
+  -- ------------------------------------------------------------ pulls and workers
+
+  -- a run of one data type: Codat's pull operation
+  [[CREATE TABLE pulls (
+      id TEXT PRIMARY KEY,
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      data_type TEXT NOT NULL,
+      status TEXT NOT NULL,
+      requested TEXT NOT NULL,
+      completed TEXT,
+      read INTEGER NOT NULL DEFAULT 0,
+      created INTEGER NOT NULL DEFAULT 0,
+      changed INTEGER NOT NULL DEFAULT 0,
+      unchanged INTEGER NOT NULL DEFAULT 0,
+      progress INTEGER NOT NULL DEFAULT 0,
+      error_message TEXT)]],
+  "CREATE INDEX pulls_latest ON pulls (connection_id, data_type, requested)",
+  "CREATE INDEX pulls_requested ON pulls (requested)",
+  "CREATE INDEX pulls_unfinished ON pulls (status, requested) "
+    .. "WHERE status IN ('Queued', 'Fetching')",
+
+  -- which worker works on a connection
+  [[CREATE TABLE leases (
+      connection_id TEXT PRIMARY KEY REFERENCES connections (id),
+      worker TEXT NOT NULL,
+      expires REAL NOT NULL)]], -- unix seconds
+
+  -- what all workers have done, added up
+  "CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL)",
+
+  -- ------------------------------------------------------------ webhooks to consumers
+
+  [[CREATE TABLE webhook_consumers (
+      id TEXT PRIMARY KEY,
+      url TEXT NOT NULL,
+      disabled INTEGER NOT NULL,
+      event_types TEXT NOT NULL, -- JSON lists; empty ones ask for everything
+      company_tags TEXT NOT NULL,
+      created TEXT NOT NULL,
+      failing_since REAL, -- unix seconds
+      busy_by TEXT, -- the worker that sends to it now, and until when at most
+      busy_until REAL NOT NULL DEFAULT 0)]],
+
+  -- no column is called connection_id: the deletion of a connection is still to be told
+  [[CREATE TABLE webhook_events (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      id TEXT NOT NULL UNIQUE,
+      type TEXT NOT NULL,
+      at TEXT NOT NULL,
+      tags TEXT NOT NULL,
+      facts TEXT NOT NULL)]],
+  "CREATE INDEX webhook_events_at ON webhook_events (at)",
+
+  [[CREATE TABLE webhook_deliveries (
+      event INTEGER NOT NULL REFERENCES webhook_events (number),
+      consumer_id TEXT NOT NULL REFERENCES webhook_consumers (id),
+      status TEXT NOT NULL, -- waiting, delivered, failed
+      attempts INTEGER NOT NULL,
+      due REAL NOT NULL, -- unix seconds
+      attempted TEXT,
+      http_status INTEGER,
+      error TEXT,
+      PRIMARY KEY (consumer_id, event)) WITHOUT ROWID]],
+  "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (due) WHERE status = 'waiting'",
+  "CREATE INDEX webhook_deliveries_of ON webhook_deliveries (event)",
+
+  -- ------------------------------------------------------------ the installation
+
+  "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+
+  -- what the operator set of Stripe and Stripe Test
+  [[CREATE TABLE integrations (
+      name TEXT PRIMARY KEY,
+      client_id TEXT,
+      scope TEXT NOT NULL,
+      sync_on_link TEXT NOT NULL,
+      redirect_uri TEXT,
+      enabled INTEGER NOT NULL)]],
+
+  [[CREATE TABLE sync_settings (
+      owner TEXT NOT NULL, -- "all", "integration:NAME" or "company:UUID"
+      data_type TEXT NOT NULL,
+      fetch_on_first_link INTEGER,
+      sync_schedule INTEGER,
+      sync_order INTEGER,
+      sync_from_utc TEXT,
+      sync_from_window INTEGER,
+      is_locked INTEGER,
+      PRIMARY KEY (owner, data_type))]],
+
+  [[CREATE TABLE secrets (
+      owner TEXT PRIMARY KEY,
+      envelope TEXT NOT NULL, -- sealed
+      key_id TEXT NOT NULL, -- the master key's
+      modified TEXT NOT NULL)]],
+
+  [[CREATE TABLE api_keys (
+      id TEXT PRIMARY KEY,
+      name TEXT,
+      hash TEXT NOT NULL UNIQUE,
+      created TEXT NOT NULL,
+      expires TEXT)]],
+
+  -- links that merchants have not come back from yet
+  [[CREATE TABLE link_states (
+      id TEXT PRIMARY KEY,
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      expires INTEGER NOT NULL)]], -- unix seconds
+
+  -- values that scripts keep for themselves
+  "CREATE TABLE checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+}
+
+local reserved = { listed = true } -- the temporary table of listings
+for _, statement in ipairs(schema.STATEMENTS) do
+  reserved[statement:match "^CREATE %u+ ([%w_]+)"] = true
+end
+
+--- Whether a name is, or may be, a table or index of the store itself.
+---@param name string
+---@return boolean
+function schema.is_reserved(name)
+  return reserved[name] == true or name:find "^sqlite_" ~= nil or tables.is_index(name)
+end
+
+return schema
