@@ -245,7 +245,8 @@ function outbox:add_webhook_consumer(consumer, most)
     .. "created) SELECT ?, ?, ?, ?, ?, ? "
     .. "WHERE (SELECT count(*) FROM webhook_consumers) < ?", consumer.id, consumer.url,
     self.db.dialect.boolean(consumer.disabled == true),
-    json.encode(json.array(consumer.event_types)), json.encode(json.array(consumer.company_tags)), consumer.created, most) > 0
+    json.encode(json.array(consumer.event_types)), json.encode(json.array(consumer.company_tags)),
+    consumer.created, most) > 0
 end
 
 function outbox:webhook_consumers()
