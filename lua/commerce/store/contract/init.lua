@@ -129,7 +129,8 @@ function contract.accept(store)
   end
   if #lacking > 0 then
     errors.refuse("not a store: method '%s'%s missing; commerce.store.contract lists the methods "
-      .. "of a store", lacking[1], #lacking > 1 and (" and %d more are"):format(#lacking - 1) or " is")
+      .. "of a store", lacking[1],
+      #lacking > 1 and (" and %d more are"):format(#lacking - 1) or " is")
   end
   return store
 end
