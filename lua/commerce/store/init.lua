@@ -1,4 +1,4 @@
--- Opens a store by its URL. Every store keeps the contract of store/contract.lua. A user's own
+-- Opens a store by its URL. Every store keeps the contract (store.d.lua). A user's own
 -- module commerce.stores.NAME is opened by NAME:path.
 
 local errors = require "commerce.base.errors"

@@ -1,5 +1,5 @@
--- The part of the store contract about what was changed, who passes it on, and the places that
--- scripts keep; see cases.lua.
+-- Shared cases of the store contract: the log of changes, its consumers, and the checkpoints of
+-- scripts.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,5 +1,4 @@
--- The part of the store contract about companies, their connections and sync settings; see
--- cases.lua.
+-- Shared cases of the store contract: companies, their connections and sync settings.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,5 +1,4 @@
--- The part of the store contract about lists that are asked for with a query, and webhook
--- consumers; see cases.lua.
+-- Shared cases of the store contract: finding companies by a query, and webhook consumers.
 
 local assert = require "luassert"
 local busted = require "busted"

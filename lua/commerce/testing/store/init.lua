@@ -1,11 +1,11 @@
--- What every store promises, as busted cases: call it inside a describe with a function that opens
--- a fresh, empty store. A store of your own runs the same cases:
+-- The shared cases of the store contract, for busted: call this module inside a describe with a
+-- function that opens a fresh, empty store. A store of your own runs the same cases:
 --
 --   describe("my store", function()
---     require("commerce.testing.store")(function() return my_store.open("…") end)
+--     require "commerce.testing.store" (function() return my_store.open "…" end)
 --   end)
 --
--- A store without some of what only servers need says so: (open, { without = { "outbox" } }).
+-- A store may lack parts that only servers need: (open, { without = { "outbox" } }).
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,4 +1,4 @@
--- The part of the store contract about links that have been begun; see cases.lua.
+-- Shared cases of the store contract: links under way.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,5 +1,4 @@
--- The part of the store contract about holding records against what a source lists; see
--- cases.lua.
+-- Shared cases of the store contract: listings and finding records by id.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,4 +1,4 @@
--- The part of the store contract about webhook consumers and what they are told; see cases.lua.
+-- Shared cases of the store contract: webhook consumers and the events that they are told.
 
 local assert = require "luassert"
 local busted = require "busted"

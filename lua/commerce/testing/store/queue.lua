@@ -1,5 +1,5 @@
--- The part of the store contract about pulls that are asked for, leases, the history of pulls and
--- API keys; see cases.lua.
+-- Shared cases of the store contract: the queue of pulls, leases, the history of pulls and API
+-- keys.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,4 +1,4 @@
--- The part of the store contract about reading records; see cases.lua.
+-- Shared cases of the store contract: reading records.
 
 local assert = require "luassert"
 local busted = require "busted"

@@ -1,5 +1,4 @@
--- The part of the store contract about settings, integrations and sealed secrets; see
--- cases.lua.
+-- Shared cases of the store contract: settings, integrations and sealed secrets.
 
 local assert = require "luassert"
 local busted = require "busted"

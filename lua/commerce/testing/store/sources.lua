@@ -1,4 +1,4 @@
--- The part of the store contract about kept source objects and checkpoints; see cases.lua.
+-- Shared cases of the store contract: kept source objects and checkpoints of resources.
 
 local assert = require "luassert"
 local busted = require "busted"

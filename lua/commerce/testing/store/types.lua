@@ -1,4 +1,4 @@
--- The part of the store contract about data types that users define; see cases.lua.
+-- Shared cases of the store contract: data types that users define.
 
 local assert = require "luassert"
 local busted = require "busted"
