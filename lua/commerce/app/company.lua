@@ -7,6 +7,7 @@ local json = require "commerce.base.json"
 local keys = require "commerce.account.keys"
 local lifecycle = require "commerce.app.lifecycle"
 local time = require "commerce.base.time"
+local view = require "commerce.codat.company"
 
 ---@class commerce.Company
 ---@field id string UUID
@@ -185,13 +186,7 @@ end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Company:last_sync()
-  local latest
-  for _, row in ipairs(self.store:connections { company_id = self.id }) do
-    if row.last_sync and (not latest or row.last_sync > latest) then
-      latest = row.last_sync
-    end
-  end
-  return latest
+  return view.last_sync(self.store:connections { company_id = self.id })
 end
 
 --- Remove it with its connections and everything that is stored of them. Those that are "Linked"

@@ -5,7 +5,7 @@ local json = require "commerce.base.json"
 local company = {}
 
 --- When a company was last synced: the latest sync of its connections.
----@param connections commerce.ConnectionRow[] rows of the store
+---@param connections commerce.ConnectionRow[]|commerce.Connection[] rows of the store, or objects
 ---@return string? date nil if none of them was synced
 function company.last_sync(connections)
   local latest

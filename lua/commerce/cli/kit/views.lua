@@ -1,5 +1,6 @@
 -- Companies and connections as the commands show them: as objects for --json, and as lines.
 
+local codat = require "commerce.codat.company"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
@@ -75,12 +76,9 @@ function views.company(company)
   local connections = lookup.connections(company.app, { company_id = company.id })
   local view = { id = company.id, name = company.name, description = company.description,
     tags = company.tags, created = company.created, mode = mode,
-    connections = json.array {} }
+    connections = json.array {}, lastSync = codat.last_sync(connections) }
   for i, connection in ipairs(connections) do
     view.connections[i] = views.connection(connection)
-    if not view.lastSync or (connection.last_sync or "") > view.lastSync then
-      view.lastSync = connection.last_sync
-    end
   end
   return view
 end
