@@ -269,7 +269,7 @@ describe("over the API", function()
       for _, url in ipairs(urls) do
         assert.equal(400, (api:call("POST", "/webhooks", { url = url })))
       end
-      assert(consumers.set_reach(api.store, "network"))
+      consumers.set_reach(api.store, "network")
       for _, url in ipairs(urls) do
         assert.equal(201, (api:call("POST", "/webhooks", { url = url })))
       end

@@ -2,6 +2,8 @@
 
 local consumers = require "spec.support.returning" "commerce.webhooks.consumers"
 local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local handle = require "commerce.store.handle"
 local master_key = require "spec.support.master_key"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
@@ -15,7 +17,7 @@ describe("webhook consumers", function()
 
   before_each(function()
     box = sandbox.new()
-    db = assert(store.open("sqlite:" .. box:path "commerce.db"))
+    db = handle(assert(store.open("sqlite:" .. box:path "commerce.db")))
   end)
 
   after_each(function()
@@ -28,7 +30,7 @@ describe("webhook consumers", function()
     for name, value in pairs(more or {}) do
       given[name] = value
     end
-    return consumers.add(db, given)
+    return errors.catch(consumers.add, db, given)
   end
 
   local function refused(text, url, more)
@@ -74,7 +76,8 @@ describe("webhook consumers", function()
     end
     refused("url must be https", "http://example.com")
     refused("url must not be longer", "https://example.com/" .. ("x"):rep(2000))
-    refused("'nothing' is no event type", "https://example.com", { event_types = { "nothing" } })
+    refused("'nothing' is not an event type", "https://example.com",
+      { event_types = { "nothing" } })
     refused("'region' is not of the form", "https://example.com", { company_tags = { "region" } })
   end)
 
@@ -85,7 +88,7 @@ describe("webhook consumers", function()
       refused("`commerce webhooks reach network` allows", url)
     end
     assert.equal("public", consumers.reach(db))
-    assert.is_true(consumers.set_reach(db, "network"))
+    consumers.set_reach(db, "network")
     for _, url in ipairs(private) do
       assert.is_table((assert(add(url))))
     end
@@ -93,7 +96,7 @@ describe("webhook consumers", function()
     local row, message = add "http://8.8.8.8/"
     assert.is_nil(row)
     assert.matches("url must be https", message, 1, true)
-    local ok, _, details = consumers.set_reach(db, "moon")
+    local ok, _, details = errors.catch(consumers.set_reach, db, "moon")
     assert.is_nil(ok)
     assert.equal("usage", details.kind)
     assert.equal("network", consumers.reach(db))
@@ -116,7 +119,7 @@ describe("webhook consumers", function()
     set_key(master_key.ONE)
     local row = assert(add "https://example.com")
     set_key(master_key.TWO)
-    local secrets, message, details = consumers.secrets(db, row.id, os.time())
+    local secrets, message, details = errors.catch(consumers.secrets, db, row.id, os.time())
     assert.is_nil(secrets)
     assert.equal("other_key", details.code)
     assert.matches("consumer:" .. row.id, message, 1, true)

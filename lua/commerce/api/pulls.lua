@@ -1,11 +1,8 @@
 -- Asking for pulls, and whether a data type has been pulled.
 
 local core = require "commerce.core"
-local errors = require "commerce.base.errors"
 local response = require "commerce.http.response"
 local time = require "commerce.base.time"
-
-local must = errors.must
 
 local pulls = {}
 
@@ -17,7 +14,7 @@ function pulls.queue(context, wanted)
   for _, pull in ipairs(wanted) do
     pull.id = core.uuid()
   end
-  return must(context.store:queue_pulls(wanted, time.now()))
+  return context.store:queue_pulls(wanted, time.now())
 end
 
 --- Refuse unless a connection can be synced.
@@ -44,10 +41,10 @@ end
 ---@param connection commerce.ConnectionRow
 ---@param name string the data type's
 function pulls.check_complete(context, connection, name)
-  if must(context.store:is_complete(connection.id, name)) then
+  if context.store:is_complete(connection.id, name) then
     return
   end
-  local pull = must(context.store:latest_pulls(connection.id))[name]
+  local pull = context.store:latest_pulls(connection.id)[name]
   if not pull then
     response.refuse(409, "The data set has not been requested.")
   end

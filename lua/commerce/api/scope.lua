@@ -1,6 +1,7 @@
 -- What a request's path may reach: a company, a connection of this company, a data type of the
 -- connection's integration. Everything else is refused with 404.
 
+local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local model = require "commerce.model"
@@ -15,19 +16,27 @@ local MOST_SHOWN = 100 -- characters of the client's text that a message repeats
 
 local MAPPINGS = stripe.mappings()
 
+--- Refuse what would store a secret, unless the master key is there to seal it.
+function scope.check_master_key()
+  local master, missing = errors.catch(credentials.master)
+  if not master then
+    response.refuse(409, missing)
+  end
+end
+
 --- The company of the path.
 ---@param context commerce.http.Context
 ---@return commerce.CompanyRow
 function scope.company(context)
   local id = context:uuid "companyId"
-  return id and must(context.store:companies { id = id })[1]
+  return id and context.store:companies { id = id }[1]
     or response.refuse(404, "No company was found with ID "
       .. context.values.companyId:sub(1, MOST_SHOWN), { service = "ClientsApi" })
 end
 
 local function find_connection(context, company_id, asked)
   local id = input.uuid(asked)
-  return id and must(context.store:connections { id = id, company_id = company_id })[1]
+  return id and context.store:connections { id = id, company_id = company_id }[1]
 end
 
 local function refuse_connection(asked)
@@ -75,7 +84,7 @@ function scope.connections(context)
   if asked and asked ~= "" then
     return company, { scope.connection_of(context, company, asked) }
   end
-  return company, must(context.store:connections { company_id = company.id })
+  return company, context.store:connections { company_id = company.id }
 end
 
 --- The integration of the path.
@@ -101,7 +110,7 @@ end
 
 -- A type that a script has defined: its own, or an optional one such as orders.
 local function defined(context, key)
-  for _, data_type in ipairs(must(context.store:types())) do
+  for _, data_type in ipairs(context.store:types()) do
     if data_type.own and data_type.key:lower() == key:lower() then
       return data_type
     end

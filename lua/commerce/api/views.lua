@@ -4,8 +4,6 @@ local company = require "commerce.codat.company"
 local connection = require "commerce.codat.connection"
 local errors = require "commerce.base.errors"
 
-local must = errors.must
-
 local views = {}
 
 --- A connection with its errors.
@@ -13,7 +11,7 @@ local views = {}
 ---@param row commerce.ConnectionRow
 ---@return table view Codat's Connection
 function views.connection(context, row)
-  return connection.view(row, must(context.store:connection_errors(row.id)), context.links)
+  return connection.view(row, context.store:connection_errors(row.id), context.links)
 end
 
 --- A company with its connections.
@@ -21,7 +19,7 @@ end
 ---@param row commerce.CompanyRow
 ---@return table view Codat's Company
 function views.company(context, row)
-  local rows, list = must(context.store:connections { company_id = row.id }), {}
+  local rows, list = context.store:connections { company_id = row.id }, {}
   for i, one in ipairs(rows) do
     list[i] = views.connection(context, one)
   end

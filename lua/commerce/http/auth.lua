@@ -20,24 +20,18 @@ end
 --- Make a key. Only its hash is stored, so the key must be shown to its user now.
 ---@param store commerce.Store
 ---@param options table? name; expires: a date; most: the greatest number of keys (10)
----@return table? row with the key itself as `key`; nil on failure, details.kind "conflict" if the
----  number of keys has been reached
----@return string? message
----@return commerce.Details? details
+---@return table row with the key itself as `key`; raises "conflict" if there are that many keys
 function auth.create(store, options)
   options = options or {}
   local most = options.most or auth.MOST_KEYS
   local key = core.random_id(30)
   local row = { id = core.uuid(), name = options.name, hash = core.sha256(key),
     created = time.now(), expires = options.expires }
-  local kept, message, details = store:add_api_key(row, most)
-  if kept then
-    row.key = key
-    return row
-  elseif kept == nil then
-    return nil, message, details
+  if not errors.must(store:add_api_key(row, most)) then
+    errors.throw("conflict", ("there are %d API keys already; delete one first"):format(most))
   end
-  return errors.fail("conflict", ("there are %d API keys already; delete one first"):format(most))
+  row.key = key
+  return row
 end
 
 auth.MOST_KEYS = 10 -- Codat's limit
@@ -50,7 +44,7 @@ local UNAUTHORIZED = { headers = { ["WWW-Authenticate"] = 'Basic realm="Codat AP
 ---@return table row of the store
 function auth.check(store, headers)
   local key = key_of(headers.authorization) or ""
-  local row = key ~= "" and errors.must(store:api_key_of(core.sha256(key)))
+  local row = key ~= "" and store:api_key_of(core.sha256(key))
   if not row or row.expires and row.expires <= time.now() then
     response.refuse(401, "Unauthorized", UNAUTHORIZED)
   end

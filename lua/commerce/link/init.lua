@@ -80,7 +80,7 @@ local function go(address)
 end
 
 local function carry(context, parameters)
-  context.carried = redirect.carried(must(context.store:setting "profile"), parameters)
+  context.carried = redirect.carried(context.store:setting "profile", parameters)
   context.query = redirect.query(context.carried)
 end
 
@@ -98,15 +98,15 @@ end
 
 local function company_of(context)
   local id = context:uuid "companyId"
-  return id and must(context.store:companies { id = id })[1]
+  return id and context.store:companies { id = id }[1]
 end
 
 local function choice_page(context, company)
   local choices = {}
   for i, integration in ipairs(enabled(context)) do
     choices[i] = { key = integration.key, title = integration.title,
-      linked = must(context.store:connections { company_id = company.id,
-        integration = integration.name, status = "Linked", limit = 1 })[1] ~= nil }
+      linked = context.store:connections { company_id = company.id,
+        integration = integration.name, status = "Linked", limit = 1 }[1] ~= nil }
   end
   return show(context, view.choice(company.name, choices, context.path .. context.query))
 end
@@ -118,8 +118,8 @@ end
 
 -- The connection to link: one of the company's that is not linked yet, else a new one.
 local function connection_for(context, company, name)
-  local waiting = must(context.store:connections { company_id = company.id, integration = name,
-    status = "PendingAuth", limit = 1 })[1]
+  local waiting = context.store:connections { company_id = company.id, integration = name,
+    status = "PendingAuth", limit = 1 }[1]
   return waiting or must(must(context.app:company(company.id)):create_connection {
     integration = name }).row
 end
@@ -142,12 +142,12 @@ end
 
 local function connection_of(context)
   local id = context:uuid "linkId"
-  return id and must(context.store:connections { link_id = id })[1]
+  return id and context.store:connections { link_id = id }[1]
 end
 
 -- The operator's name, if the profile has it.
 local function reader(context)
-  local profile = json.decode(must(context.store:setting "profile") or "{}") or {}
+  local profile = json.decode(context.store:setting "profile" or "{}") or {}
   return type(profile.name) == "string" and profile.name or nil
 end
 
@@ -157,7 +157,7 @@ local function consent(context)
     return show(context, view.not_found())
   end
   local integration = must(context.app:integration(row.integration))
-  local company = must(context.store:companies { id = row.company_id })[1]
+  local company = context.store:companies { id = row.company_id }[1]
   return show(context, view.consent(company.name, integration, reader(context),
     context.path .. context.query))
 end
@@ -179,7 +179,7 @@ end
 -- `row` is the connection, if it is known; `fields` are those of the outcome that it does not give.
 local function finish(context, row, fields)
   local outcome = outcome_of(context, row, fields)
-  local address = redirect.address(must(context.store:setting "profile"), outcome)
+  local address = redirect.address(context.store:setting "profile", outcome)
   if address then
     return go(address)
   elseif outcome.status == 200 then
@@ -236,7 +236,7 @@ local function callback(context)
     return finish(context, done.connection.row, OK)
   end
   -- the connection of the callback, if its state is authentic
-  local row = failure.linking and must(context.store:connections { id = failure.linking })[1] or nil
+  local row = failure.linking and context.store:connections { id = failure.linking }[1] or nil
   if failure.code == "used_state" and row and row.status == "Linked" then
     return finish(context, row, OK) -- the merchant has reloaded the page
   end

@@ -1,12 +1,9 @@
 -- Routes: API keys.
 
 local auth = require "commerce.http.auth"
-local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
 local time = require "commerce.base.time"
-
-local must = errors.must
 
 -- `apiKey`, the key itself, is there only when the key has just been made.
 local function view(row)
@@ -16,7 +13,7 @@ end
 
 local function list(context)
   local results = json.array {}
-  for i, row in ipairs(must(context.store:api_keys())) do
+  for i, row in ipairs(context.store:api_keys()) do
     results[i] = view(row)
   end
   return response.value { results = results }
@@ -33,13 +30,13 @@ local function create(context)
   if body.expiresDate and (not expires or expires <= os.time()) then
     response.refuse(400, "expiresDate must be a date in the future, as YYYY-MM-DDTHH:MM:SSZ.")
   end
-  return response.value(view(must(auth.create(context.store, { name = body.name,
-    expires = time.format(expires) }))), 201)
+  return response.value(view(auth.create(context.store, { name = body.name,
+    expires = time.format(expires) })), 201)
 end
 
 local function delete(context)
   local id = context:uuid "apiKeyId"
-  local outcome = id and must(context.store:delete_api_key(id, time.now())) or "missing"
+  local outcome = id and context.store:delete_api_key(id, time.now()) or "missing"
   if outcome == "missing" then
     response.refuse(404, "No API key was found with this ID.")
   elseif outcome == "last" then

@@ -19,9 +19,9 @@ end
 
 local function list(context)
   local asked = page.filtered(context, datasets.companies)
-  local found = must(context.store:find_companies { query = asked.query,
+  local found = context.store:find_companies { query = asked.query,
     order_by = asked.order_by, tags = tags_filter(context), limit = asked.size,
-    offset = asked.offset })
+    offset = asked.offset }
   local texts = {}
   for i, row in ipairs(found.rows) do
     texts[i] = json.encode(views.company(context, row))
@@ -49,7 +49,7 @@ local function clean(name)
 end
 
 local function answer(context, id)
-  return response.value(views.company(context, must(context.store:companies { id = id })[1]))
+  return response.value(views.company(context, context.store:companies { id = id }[1]))
 end
 
 local function create(context)

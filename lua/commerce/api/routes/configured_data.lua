@@ -148,9 +148,9 @@ local function list(context)
   end
   pulls.check_complete(context, connection, name)
   local asked, texts = page.asked(context), {}
-  local total = must(context.store:count(data_type, connection.id))
-  for _, text in must(context.store:records(data_type, { connection_id = connection.id,
-    limit = asked.size, offset = asked.offset })) do
+  local total = context.store:count(data_type, connection.id)
+  for _, text in context.store:records(data_type, { connection_id = connection.id,
+    limit = asked.size, offset = asked.offset }) do
     texts[#texts + 1] = view(text)
   end
   return page.answer(context, asked, texts, total)

@@ -1,7 +1,6 @@
 -- Routes: a company's connections.
 
 local core = require "commerce.core"
-local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local integration = require "commerce.codat.integration"
 local keys = require "commerce.account.keys"
@@ -20,7 +19,7 @@ local DATASET = query.dataset("Connection", { id = "string", integrationId = "st
 local function list(context)
   local company = scope.company(context)
   local asked, values = page.filtered(context, DATASET), {}
-  for i, row in ipairs(must(context.store:connections { company_id = company.id })) do
+  for i, row in ipairs(context.store:connections { company_id = company.id }) do
     values[i] = views.connection(context, row)
   end
   return page.of_values(context, asked, values)
@@ -89,10 +88,7 @@ end
 local function authorize(context)
   local row = scope.connection(context)
   local key = key_in(context:body(AUTHORIZATION))
-  local master, missing = errors.catch(credentials.master)
-  if not master then
-    response.refuse(409, missing)
-  end
+  scope.check_master_key()
   local opened, message, details = context.app:connect { secret_key = key, connection = row.id,
     integration = row.integration, relink = true }
   if not opened then

@@ -1,13 +1,10 @@
 -- Routes: a connection's commerce data, with one list and one record for each data type.
 
-local errors = require "commerce.base.errors"
 local model = require "commerce.model"
 local page = require "commerce.api.page"
 local pulls = require "commerce.api.pulls"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
-
-local must = errors.must
 
 local BASE = "/companies/{companyId}/connections/{connectionId}/data/"
 
@@ -23,10 +20,10 @@ local function list(key)
   return function(context)
     local connection, data_type = readable(context, key)
     local asked, texts = page.filtered(context, data_type), {}
-    local total = must(context.store:count(data_type, connection.id, asked.query))
-    for _, text in must(context.store:records(data_type, { query = asked.query,
+    local total = context.store:count(data_type, connection.id, asked.query)
+    for _, text in context.store:records(data_type, { query = asked.query,
       order_by = asked.order_by, connection_id = connection.id, limit = asked.size,
-      offset = asked.offset })) do
+      offset = asked.offset }) do
       texts[#texts + 1] = text
     end
     return page.answer(context, asked, texts, total)
@@ -41,15 +38,15 @@ local function one(key, parameter)
   return function(context)
     local connection, data_type = readable(context, key)
     local id = context.values[parameter]
-    local text = must(context.store:find(data_type, connection.id, { id }))[id]
+    local text = context.store:find(data_type, connection.id, { id })[id]
     return text and response.text(200, text) or refuse_record(data_type, id)
   end
 end
 
 local function company_info(context)
   local connection, data_type = readable(context, "commerce-companyInfo")
-  local _, text = must(context.store:records(data_type,
-    { connection_id = connection.id, limit = 1 }))()
+  local _, text = context.store:records(data_type,
+    { connection_id = connection.id, limit = 1 })()
   return text and response.text(200, text) or refuse_record(data_type, connection.id)
 end
 

@@ -1,11 +1,8 @@
 -- Routes: the profile, which has the operator's name and the address to which merchants go after
 -- linking.
 
-local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
-
-local must = errors.must
 
 local SETTING = "profile"
 
@@ -36,7 +33,7 @@ local function answer(text)
 end
 
 local function get(context)
-  return answer(must(context.store:setting(SETTING)))
+  return answer(context.store:setting(SETTING))
 end
 
 local function put(context)
@@ -51,7 +48,7 @@ local function put(context)
     json.array(body.whiteListUrls)
   end
   local text = json.encode(body)
-  must(context.store:save_setting(SETTING, text))
+  context.store:save_setting(SETTING, text)
   return answer(text)
 end
 

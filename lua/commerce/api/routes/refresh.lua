@@ -67,7 +67,7 @@ end
 local function newest(context, connections, method)
   local result = {}
   for _, connection in ipairs(connections) do
-    for name, row in pairs(must(context.store[method](context.store, connection.id))) do
+    for name, row in pairs(context.store[method](context.store, connection.id)) do
       local other = result[name]
       result[name] = other and other.requested >= row.requested and other or row
     end
@@ -81,7 +81,7 @@ local function data_status(context)
   local latest = newest(context, connections, "latest_pulls")
   local complete = newest(context, connections, "latest_complete_pulls")
   local result = {}
-  for _, data_type in ipairs(must(context.store:types())) do
+  for _, data_type in ipairs(context.store:types()) do
     local last, good = latest[data_type.name], complete[data_type.name]
     result[data_type.key] = {
       dataType = data_type.key, currentStatus = last and last.status or "Initial",
@@ -99,9 +99,9 @@ local function history(context)
     ids[i] = row.id
   end
   local asked = page.filtered(context, datasets.pulls)
-  local total = must(store:count_pulls(ids, asked.query))
-  for i, row in ipairs(must(store:pulls(ids, { query = asked.query, order_by = asked.order_by,
-    limit = asked.size, offset = asked.offset }))) do
+  local total = store:count_pulls(ids, asked.query)
+  for i, row in ipairs(store:pulls(ids, { query = asked.query, order_by = asked.order_by,
+    limit = asked.size, offset = asked.offset })) do
     texts[i] = json.encode(pull.view(row, company.id))
   end
   return page.answer(context, asked, texts, total)
@@ -111,7 +111,7 @@ end
 local function pull_of(context)
   local company, connections = scope.connections(context)
   local id = context:uuid "datasetId"
-  local row = id and must(context.store:pull(id))
+  local row = id and context.store:pull(id)
   for _, connection in ipairs(connections) do
     if row and connection.id == row.connection_id then
       return row, company

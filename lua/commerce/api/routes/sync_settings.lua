@@ -21,10 +21,10 @@ local ID_SETTING = "client_id"
 
 -- Codat's client is the operator of this server. The id is made once.
 local function client_id(store)
-  local id = must(store:setting(ID_SETTING))
+  local id = store:setting(ID_SETTING)
   if not id then
     id = core.uuid()
-    must(store:save_setting(ID_SETTING, id))
+    store:save_setting(ID_SETTING, id)
   end
   return id
 end
@@ -43,14 +43,14 @@ end
 
 local function get_all(context)
   return response.value { clientId = client_id(context.store), overridesDefaults =
-    next(must(context.store:sync_settings "all")) ~= nil,
+    next(context.store:sync_settings "all") ~= nil,
     settings = view(must(settings.get(context.store, {}))) }
 end
 
 local function get_company(context)
   local company = scope.company(context)
   return response.value { companyId = company.id, overridesDefaults =
-    next(must(context.store:sync_settings("company:" .. company.id))) ~= nil,
+    next(context.store:sync_settings("company:" .. company.id)) ~= nil,
     settings = view(must(settings.get(context.store, { company = company.id }))) }
 end
 

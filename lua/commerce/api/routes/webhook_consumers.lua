@@ -1,12 +1,9 @@
 -- Routes: webhook consumers, the addresses that webhooks are sent to.
 
 local consumers = require "commerce.webhooks.consumers"
-local credentials = require "commerce.account.credentials"
-local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
-
-local must = errors.must
+local scope = require "commerce.api.scope"
 
 local function view(row)
   return { id = row.id, url = row.url, disabled = row.disabled,
@@ -15,7 +12,7 @@ end
 
 local function list(context)
   local results = json.array {}
-  for i, row in ipairs(must(context.store:webhook_consumers())) do
+  for i, row in ipairs(context.store:webhook_consumers()) do
     results[i] = view(row)
   end
   return response.value { results = results }
@@ -33,18 +30,15 @@ local CREATE = { type = "object", fields = {
 -- `commerce webhooks`.
 local function create(context)
   local body = context:body(CREATE)
-  local master, missing = errors.catch(credentials.master)
-  if not master then
-    response.refuse(409, missing)
-  end
-  local row, message, details = consumers.add(context.store, { url = body.url,
+  scope.check_master_key()
+  local row = consumers.add(context.store, { url = body.url,
     disabled = body.disabled, event_types = body.eventTypes, company_tags = body.companyTags })
-  return response.value(view(must(row, message, details)), 201)
+  return response.value(view(row), 201)
 end
 
 local function delete(context)
   local id = context:uuid "webhookId"
-  if not (id and must(consumers.remove(context.store, id))) then
+  if not (id and consumers.remove(context.store, id)) then
     response.refuse(404, "No webhook consumer was found with this ID.")
   end
   return response.nothing(204)
