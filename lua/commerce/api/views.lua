@@ -2,7 +2,6 @@
 
 local company = require "commerce.codat.company"
 local connection = require "commerce.codat.connection"
-local errors = require "commerce.base.errors"
 
 local views = {}
 
