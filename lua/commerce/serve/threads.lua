@@ -1,18 +1,18 @@
--- Work in a thread of nginx's own: in a Lua state of its own, with nothing of this one but the
--- arguments. The nginx worker serves others meanwhile. Called by openresty.
+-- Calls a function in a thread of nginx: in a Lua state of its own, which shares nothing with the
+-- caller but the arguments. The nginx worker serves other requests meanwhile.
 
 local errors = require "commerce.base.errors"
 
 local threads = {}
 
---- Raises, at the caller's caller, where this nginx gives no work to threads.
+--- Raise, at the caller's caller, if this nginx does not run Lua in threads.
 function threads.check()
   if not ngx.run_worker_thread then
-    error("bad option 'thread_pool': this nginx runs no Lua in threads; leave the option out", 3)
+    error("bad option 'thread_pool': this nginx does not run Lua in threads; leave the option out", 3)
   end
 end
 
--- nginx's words, with what to do about it.
+-- nginx's message, with the cure.
 local function explain(pool, message)
   message = tostring(message)
   if message:find("not found", 1, true) and message:find("thread pool", 1, true) then
@@ -22,14 +22,14 @@ local function explain(pool, message)
   return message
 end
 
--- nginx makes a Lua state for each piece of work that is given to it, also while that waits for a
--- thread. So few are given to it at once: the states are used again, and the others wait here.
+-- nginx makes a Lua state for each call, even while the call waits for a thread, and uses finished
+-- states again. So only a few calls are given to nginx at once, and the others wait here.
 local MOST = 4
-local PATIENCE = 30 -- seconds in which a piece of work must have begun
-local LONGEST = 60 -- seconds after which one counts as over: who waited for it may have gone
+local PATIENCE = 30 -- seconds in which a call must have begun
+local LONGEST = 60 -- seconds after which a call counts as over: its request may have been aborted
 local PAUSE = 0.002 -- seconds
 
-local began = {} -- when, by the places from 1 to MOST; of this nginx worker
+local began = {} -- when each call of this nginx worker began, by place from 1 to MOST
 
 local function free_place()
   for place = 1, MOST do
@@ -51,7 +51,7 @@ local function take_place()
   return place
 end
 
---- Call a module's function in a thread, and wait for it; a few at a time.
+--- Call a module's function in a thread, and wait for it. At most a few calls run at once.
 ---@param pool string the name of a `thread_pool`
 ---@param module string
 ---@param name string the function's
@@ -62,7 +62,7 @@ end
 function threads.run(pool, module, name, ...)
   local place = take_place()
   if not place then
-    return errors.fail("store", ("too much is asked for at once: %d others took all of %d seconds")
+    return errors.fail("store", ("too many long reads at once: %d others took all of %d seconds")
       :format(MOST, PATIENCE))
   end
   local ran, value, message, details = pcall(threads.keep, pool, module, name, ...)
@@ -73,7 +73,7 @@ function threads.run(pool, module, name, ...)
   return value, message, details
 end
 
---- The same for work that goes on for as long as nginx does: it is not one of those few.
+--- The same for work that runs as long as nginx does. It does not count as one of those few.
 ---@param pool string the name of a `thread_pool`
 ---@param module string
 ---@param name string the function's

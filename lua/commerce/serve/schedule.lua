@@ -1,0 +1,72 @@
+-- What a worker queues by itself: pulls that are due by the sync settings. It also cleans up after
+-- workers that have died.
+
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local process = require "commerce.runtime.process"
+local settings = require "commerce.account.settings"
+local time = require "commerce.base.time"
+
+local schedule = {}
+
+local EVERY = 10 -- seconds between two looks
+
+---@class commerce.serve.Schedule
+---@field private app commerce.App
+---@field private store commerce.Store
+---@field private looked number? when it looked last
+local methods = {}
+local schedule_mt = { __name = "commerce.serve.Schedule", __index = methods }
+
+--- Make the schedule of a worker.
+---@param app commerce.App
+---@return commerce.serve.Schedule
+function schedule.new(app)
+  return setmetatable({ app = app, store = app.store }, schedule_mt)
+end
+
+-- A connection whose key is not stored can only be synced by a script that has the key.
+local function has_key(self, connection_id)
+  local connection = self.app:connection(connection_id)
+  return connection ~= nil and connection:has_key() == true
+end
+
+local function queue_due(self)
+  local wanted, known = {}, {}
+  for _, entry in ipairs((errors.must(settings.due(self.store, os.time())))) do
+    local id = entry.connection_id
+    if known[id] == nil then
+      known[id] = has_key(self, id)
+    end
+    for _, name in ipairs(known[id] and entry.types or {}) do
+      wanted[#wanted + 1] = { id = core.uuid(), connection_id = id, data_type = name,
+        unless_since = time.format(entry.due) } -- another worker may have queued it already
+    end
+  end
+  if #wanted > 0 then
+    self.store:queue_pulls(wanted, time.now())
+  end
+end
+
+-- The death of a process of this host is visible, so its leases need not run out.
+local function expire_dead(self)
+  for connection_id, holder in pairs(self.store:leases(os.time())) do
+    if process.is_gone(holder) then
+      self.store:expire_lease(connection_id, holder)
+    end
+  end
+end
+
+--- Queue the pulls that are due, unless this was done a moment ago.
+function methods:look()
+  local now = core.now()
+  if self.looked and now - self.looked < EVERY then
+    return
+  end
+  self.looked = now
+  expire_dead(self)
+  errors.catch(self.store.finish_removals, self.store) -- what is left goes the next time
+  queue_due(self)
+end
+
+return schedule
