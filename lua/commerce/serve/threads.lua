@@ -8,7 +8,7 @@ local threads = {}
 --- Raise, at the caller's caller, if this nginx does not run Lua in threads.
 function threads.check()
   if not ngx.run_worker_thread then
-    error("bad option 'thread_pool': this nginx does not run Lua in threads; leave the option out", 3)
+    error("bad option 'thread_pool': this nginx does not run Lua in threads; leave it out", 3)
   end
 end
 
