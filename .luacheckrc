@@ -7,7 +7,8 @@ files["lua/commerce/runtime/wait.lua"] = { read_globals = { "ngx" } }
 files["lua/commerce/base/files.lua"] = { globals = { "jit" } }
 files["lua/commerce/store.d.lua"] = { ignore = { "211", "212", "631" } }
 files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "431", "631" } }
-files["lua/commerce/serve"] = { std = "ngx_lua" }
+files["lua/commerce/serve"] = { read_globals = { "ngx" } }
+files["lua/commerce/serve/adapter.lua"] = { globals = { "ngx" } }
 files["spec/bench/wrk.lua"] = { globals = { "delay", "done", "init", "request", "setup", "wrk" },
   read_globals = { "offset" } }
 files["spec/emulator/lua"] = { std = "ngx_lua" }

@@ -216,6 +216,12 @@ describe("what needs more than one process", function()
       assert.matches("the store 'memory:' lives in one process and ends with it, so nginx's "
         .. "workers and threads cannot share it; use sqlite:PATH", message, 1, true)
     end
+    local app = assert(commerce.open { store = "memory:" })
+    local ok, failure = pcall(require("commerce.serve.worker").new, app)
+    app:close()
+    assert.is_false(ok)
+    assert.equal("usage", failure.kind)
+    assert.matches("the store 'memory:' lives in one process", failure.message, 1, true)
     assert.is_true(store.check_shared("sqlite:x.db", "nothing"))
   end)
 end)

@@ -11,6 +11,7 @@ local errors = require "commerce.base.errors"
 local process = require "commerce.runtime.process"
 local runtime = require "commerce.runtime"
 local schedule = require "commerce.serve.schedule"
+local store = require "commerce.store"
 local work = require "commerce.serve.work"
 
 local worker = {}
@@ -37,11 +38,12 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 ---  ("sync", "failed", "lost", "stopped", and those of `webhooks.delivery`), connection_id and
 ---  further facts, without secrets; connection: how to talk to Stripe, see `app:connection`;
 ---  public_url: see `webhooks.delivery`
----@return commerce.Worker
+---@return commerce.Worker raises "usage" if other processes cannot open the store
 function worker.new(app, options)
   options = options or {}
   errors.check_options(options, { lease = "number", log = "function", connection = "table",
     public_url = "string" })
+  errors.must(store.check_shared(app.url, "no other process could give a worker anything to do"))
   return setmetatable({ app = app, store = app.store, id = process.name(),
     lease = options.lease or LEASE, log = options.log or function() end,
     connection_options = options.connection or {}, public_url = options.public_url,
