@@ -19,8 +19,8 @@ local function new_state(saved, options)
     not (options.from or options.since or options.before)
 end
 
--- What is to be looked at again of what was read before the run was interrupted is one more range:
--- what came in since, became visible late, or was not settled then.
+-- A continued run reads one more range: objects that were created since, became visible late, or had
+-- not settled when they were read.
 local function look_again(ranges, from, options)
   local first = ranges[1]
   local begun = first and (first.cursor or first.lte or first.lt ~= options.before)
@@ -29,7 +29,7 @@ local function look_again(ranges, from, options)
     first.gte = first.gte and math.min(first.gte, from)
     return
   elseif first and first.created and from >= (first.gte or 0) then
-    from = math.max(from, first.created) -- what is older it will read itself
+    from = math.max(from, first.created) -- older ones are in this range
   end
   table.insert(ranges, 1, { gte = from, lt = options.before })
 end
@@ -45,15 +45,15 @@ local function starting_state(saved, options)
     events_since = saved.events_since, unsettled_since = saved.unsettled_since }
 end
 
---- Begin, or continue, the reading of a resource.
----@param task commerce.Task with its session
----@param saved table? the checkpoint of an earlier run
----@param options table since, before (unix seconds: only what was created from then on, before
+--- Begin or continue to read a list.
+---@param task commerce.Task
+---@param saved commerce.Checkpoint? of an earlier run
+---@param options table since, before (unix seconds: only objects created from then on, before
 ---  then), full (ignore the checkpoint), page_size; floor (unix seconds): where to expect the
 ---  oldest object when ranges are halved; ranges: how many at most; from (unix seconds): read no
----  further back; again (unix seconds): from where on a continued reading looks at everything once
----  more; events_since, at (unix seconds, now): kept in the checkpoint
----@return table reader `whole`: it begins to read the whole list
+---  further back; again (unix seconds): from when on a continued list is read once more;
+---  events_since, at (unix seconds, now): kept in the checkpoint
+---@return table reader `whole`: whether it begins to read the whole list
 function backfill.start(task, saved, options)
   local state, whole = starting_state(saved, options)
   state.floor = options.floor
@@ -104,13 +104,13 @@ local function advance(self, range, page)
   end
 end
 
--- The object a killed run stopped at may be gone by now; the range is then entered by time.
+-- The object at which a killed run stopped may be gone by now; the range then goes on by time.
 local function cursor_gone(range, details)
   return range.cursor and range.created and type(details) == "table"
     and details.code == "resource_missing" and details.param == "starting_after"
 end
 
--- One look at one range: a page, false while it is still coming, or nil with what failed.
+-- Poll one range: a page, false while it is still coming, or nil with the failure.
 local function poll_range(self, range)
   self.pagers[range] = self.pagers[range] or open_pager(self, range)
   local page, message, details = self.pagers[range]:poll()
@@ -170,8 +170,8 @@ local function expected(range, left)
   return range.read * left / seen
 end
 
---- How much there is still to read, and in how many parts that is done.
----@return number? objects expected; nil while there is a range of which nothing has been read
+--- How many objects are still to be read, and in how many ranges.
+---@return number? objects expected; nil while nothing has been read of a range
 ---@return integer ranges
 function methods:rest()
   local objects, ranges = 0, self.state.ranges
@@ -201,8 +201,9 @@ function methods:largest()
   return largest, largest and most or 0
 end
 
---- Halve a range in `created`: it keeps its newer half, a new range gets the older one, open at its
---- end if this one was. Ranges are half-open and cut at whole seconds, so nothing is in both.
+--- Halve a range in `created`: it keeps its newer half, a new range gets the older one, with an open
+--- end if this one had one. Ranges are half-open and cut at whole seconds, so that no object is in
+--- both.
 ---@param range table from `largest`
 ---@return boolean halved
 function methods:halve(range)
@@ -220,7 +221,7 @@ function methods:halve(range)
   return true
 end
 
---- How much of a list has been read, by time: the part of its span that lies in no range any more.
+--- How much of a list has been read, by time: the part of its span that is in none of its ranges.
 ---@param state table a checkpoint
 ---@param now integer? unix seconds: the span goes from there back to the account's first day
 ---  (default: when the run began)
@@ -237,7 +238,7 @@ function backfill.fraction(state, now)
   return span > 0 and math.max(0, math.min(0.99, 1 - left / span)) or nil
 end
 
---- The same of what is being read.
+--- How much of this list has been read.
 ---@param now integer unix seconds
 ---@return number? fraction
 function methods:fraction(now)
@@ -250,7 +251,7 @@ function methods:unsettled(created)
   self.state.unsettled_since = math.min(self.state.unsettled_since or created, created)
 end
 
---- Let go of what is in flight.
+--- Abort the requests in flight.
 function methods:close()
   for range in pairs(self.pagers) do
     close_pager(self, range)

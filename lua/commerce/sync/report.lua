@@ -1,5 +1,4 @@
--- What a sync did: a plain table of facts that prints itself nicely.
--- Called by sync and cli; requires nothing.
+-- The report of a sync: a plain table that prints itself as a table of its data types.
 
 local report = {}
 
@@ -8,42 +7,42 @@ local report_mt = { __name = "commerce.Report", __index = methods }
 
 ---@class commerce.TypeReport
 ---@field type string
----@field status "complete"|"failed"|"skipped" skipped: the key may not read it
+---@field status "complete"|"failed"|"skipped" skipped: the key has no permission to read it
 ---@field read integer source objects
 ---@field created integer records
 ---@field changed integer
 ---@field unchanged integer
----@field deleted integer records that the source deleted; they stay, marked
+---@field deleted integer records that Stripe deleted; they stay stored, marked
 ---@field skipped integer records that a hook left out
----@field failed integer source objects that could not be mapped
+---@field failed integer source objects that could not be mapped, and records that hooks failed
 ---@field requests integer attempts for the resources that the type reads, shared ones included
 ---@field retries integer of them
----@field rate_limited integer answers of 429 among them
+---@field rate_limited integer of them: requests that Stripe rejected with 429
 ---@field seconds number
 ---@field error string? why it is not complete
----@field reason string? the same as its pull's status: AuthError, PermissionsError, RateLimitError,
+---@field reason string? the status of its pull: AuthError, PermissionsError, RateLimitError,
 ---  MapError, FetchError
 
 ---@class commerce.Report
 ---@field connection string
 ---@field account string
 ---@field mode "test"|"live"
----@field complete boolean whether everything that was asked for is complete
+---@field complete boolean whether every data type that was asked for is complete
 ---@field types commerce.TypeReport[]
 ---@field notes string[] about the run as a whole
 ---@field requests integer
 ---@field retries integer
----@field rate_limited integer answers of 429
+---@field rate_limited integer requests that Stripe rejected with 429
 ---@field seconds number
 
---- Make a report of its facts.
----@param facts table see `commerce.Report`
+--- Make a report.
+---@param facts table the fields of `commerce.Report`
 ---@return commerce.Report
 function report.new(facts)
   return setmetatable(facts, report_mt)
 end
 
---- Why it is not complete, in one line; "complete" if it is.
+--- Tell in one line why the sync is not complete; "complete" if it is.
 ---@return string
 function methods:summary()
   local parts = {}
@@ -58,7 +57,7 @@ function methods:summary()
   return self.complete and "complete" or table.concat(parts, "; ")
 end
 
--- What a table of the types shows; of what is rare only what there is.
+-- The columns of the table; a rare one is shown only if it has a value above 0.
 local COLUMNS = { { "read" }, { "created" }, { "changed" }, { "unchanged" }, { "deleted" },
   { "skipped", rare = true }, { "failed", rare = true }, { "requests" },
   { "retries", rare = true }, { "rate_limited", title = "429s", rare = true } }
