@@ -266,6 +266,7 @@ build = {
     ["commerce.sync.report"] = "lua/commerce/sync/report.lua",
     ["commerce.sync.run"] = "lua/commerce/sync/run.lua",
     ["commerce.sync.selection"] = "lua/commerce/sync/selection.lua",
+    ["commerce.sync.source"] = "lua/commerce/sync/source.lua",
     ["commerce.sync.sweep"] = "lua/commerce/sync/sweep.lua",
     ["commerce.sync.writer"] = "lua/commerce/sync/writer.lua",
     ["commerce.testing.store.changes"] = "lua/commerce/testing/store/changes.lua",

@@ -1,5 +1,5 @@
--- Per currency: what the stored transactions add up to against what Stripe says the account holds.
--- Called by verify.
+-- Per currency: the sum of the stored transactions against the money that the account holds by
+-- Stripe's own balance.
 
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
@@ -9,6 +9,7 @@ local v = require "commerce.mapping.values"
 local model = require "commerce.model"
 local compare = require "commerce.verify.compare"
 local findings = require "commerce.verify.findings"
+local records = require "commerce.verify.records"
 
 local balance = {}
 
@@ -33,7 +34,7 @@ end
 local function held(text)
   local object = json.decode(text)
   if type(object) ~= "table" or type(object.available) ~= "table" then
-    return nil, "GET /v1/balance: the answer is no balance"
+    errors.throw("decode", "GET /v1/balance: the answer is not a balance")
   end
   local main, beside = {}, {}
   add_parts(main, object.available)
@@ -46,21 +47,18 @@ local function held(text)
   return main, beside
 end
 
--- As `held`; or nil, what went wrong and its details.
 local function ask(run, resource)
-  local response, message, details =
-    jobs.await(run.transport, run.session:request { path = resource.path })
-  if not response then
-    return nil, message, details
-  end
-  return held(response.body)
+  local response = errors.must(jobs.await(run.transport,
+    run.session:request { path = resource.path }))
+  local main, beside = held(response.body)
+  return { main = main, beside = beside }
 end
 
 -- Row by row, from the text: SQL's REAL and a double would both round.
 local function stored_sums(run)
   local sums, count = {}, 0
-  for _, data in run.must(run.store:records(model.find "transactions",
-    { connection_id = run.connection.id })) do
+  for _, data in run.store:records(model.find "transactions",
+    { connection_id = run.connection.id }) do
     local amount, currency = compare.money(data)
     sum_in(sums, currency):add(amount)
     count = count + 1
@@ -110,16 +108,13 @@ end
 ---@return table[] checks
 function balance.compare(run)
   local resource = run.connection.platform.resources.balance
-  local main, beside, details = ask(run, resource)
-  if not main then
+  local money, failure = records.try(ask, run, resource)
+  if not money then
     local check = findings.new { check = "balance", type = "transactions" }
-    if run.connection.platform.lacks_permission(details) then
-      check:fail(errors.lacking(beside, resource.permission), resource.permission)
-    end
-    check:fail(beside)
+    check:fail(records.reason(run, resource, failure))
     return { check:close() }
   end
-  return compared(stored_sums(run), main, beside)
+  return compared(stored_sums(run), money.main, money.beside)
 end
 
 --- Whether all of them agree.

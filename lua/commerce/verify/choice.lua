@@ -1,5 +1,5 @@
 -- Which data types are compared, and which of them cannot be: what a script's own mapping made can
--- only be compared by that mapping. Called by verify.
+-- only be compared by that mapping.
 
 local checkpoints = require "commerce.sync.checkpoints"
 local errors = require "commerce.base.errors"
@@ -10,9 +10,9 @@ local choice = {}
 local SCRIPT = "a script's own mapping makes it: call shop:verify() in that script"
 
 -- What has been synced: a type that nobody asked for is not missing.
-local function synced(connection, must)
+local function synced(connection)
   local names, unknown = {}, {}
-  for name in pairs(must(connection.store:latest_pulls(connection.id))) do
+  for name in pairs(connection.store:latest_pulls(connection.id)) do
     local into = connection.mappings:find(name) and names or unknown
     into[#into + 1] = name
   end
@@ -37,18 +37,15 @@ end
 --- Choose.
 ---@param connection commerce.Connection
 ---@param given string[]? names; what has been synced if left out
----@param must fun(value: any, message: string?, details: table?): any raises for nil
----@return commerce.verify.Choice? choice nil where there is nothing to compare
----@return string? message
----@return commerce.Details? details
-function choice.make(connection, given, must)
+---@return commerce.verify.Choice choice raises where there is nothing to compare
+function choice.make(connection, given)
   local names, unknown = given, {}
   if not names then
-    names, unknown = synced(connection, must)
+    names, unknown = synced(connection)
   end
   local made = { mappings = {}, left_out = of_scripts(connection, unknown), reason = SCRIPT }
   if #names == 0 and #made.left_out == 0 then
-    return errors.fail("usage", ("nothing is stored of account %s: run `commerce sync` first")
+    errors.throw("usage", ("nothing is stored of account %s: run `commerce sync` first")
       :format(connection.account))
   end
   for _, mapping in ipairs(#names > 0 and selection.mappings(connection, names) or {}) do

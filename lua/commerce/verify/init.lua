@@ -1,7 +1,6 @@
--- Does what is stored agree with Stripe? Stored transactions against the balance, by currency; the
--- transactions of each automatic payout against its amount; every type's records against what
--- Stripe lists. It reads Stripe and the store and writes to neither, unless it is asked to mark
--- what Stripe no longer has. Called by connection.
+-- Verification: do the stored records agree with Stripe? Compares the stored transactions with the
+-- balance, by currency; the transactions of each automatic payout with its amount; every type's
+-- records with Stripe's lists. It only reads, unless it is asked to mark what Stripe no longer has.
 
 local balance = require "commerce.verify.balance"
 local choice = require "commerce.verify.choice"
@@ -25,14 +24,6 @@ local OPTIONS = { deep = "boolean", types = "table", progress = "function",
   mark_deleted = "boolean" }
 
 local EXTRAS = 100 -- stored records that were not listed, looked at in one go
-
--- Raise a failure of the store: it ends the whole run. `verify.run` turns it back.
-local function must(value, message, details)
-  if value == nil then
-    error(details or select(3, errors.fail("store", tostring(message))), 0)
-  end
-  return value
-end
 
 -- ---------------------------------------------------------------- the run
 
@@ -60,7 +51,10 @@ local function new_run(connection, mappings, chosen, options)
   local run = { connection = connection, session = connection.session, store = connection.store,
     livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
     transport = connection.transport, findings = {}, users = {}, consumers = {},
-    order = {}, must = must }
+    order = {} }
+  function run.session_for()
+    return run.session
+  end
   function run.tell(name, read)
     if options.progress then
       options.progress { event = "progress", type = name, read = read }
@@ -100,8 +94,8 @@ local function mark_extras(run, data_type, found)
         ids[#ids + 1] = suspect.id
       end
     end
-    marked = marked + must(run.store:write_page(run.connection.id,
-      { deleted = { [data_type.name] = ids } }, time.now()))[data_type.name].deleted
+    marked = marked + run.store:write_page(run.connection.id,
+      { deleted = { [data_type.name] = ids } }, time.now())[data_type.name].deleted
   until #extras < EXTRAS
   found.facts.marked = marked
 end
@@ -137,7 +131,7 @@ end
 
 local function close_type(run, data_type)
   local found = run.findings[data_type.name]
-  found.facts.found = must(run.store:count(data_type, run.connection.id))
+  found.facts.found = run.store:count(data_type, run.connection.id)
   if found.facts.error then
     found.facts.expected = nil -- what was counted is not all
   end
@@ -195,39 +189,23 @@ local function run_checks(run, tasks, joins, mark)
   return checks
 end
 
---- Compare what is stored with Stripe.
+--- Compare what is stored with Stripe. Raises where nothing can be done (bad arguments, the store).
 ---@param connection commerce.Connection
 ---@param options table? deep: compare every record in full; types: list of names (what has been
 ---  synced if left out); progress: a function that gets { event = "progress", type, read };
 ---  mark_deleted: mark as deleted what Stripe no longer has
----@return commerce.VerifyReport? report nil where nothing could be done (bad arguments, the store)
----@return string? message
----@return commerce.Details? details
+---@return commerce.VerifyReport report
 function verify.run(connection, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
   local started, before = core.now(), connection.session:stats()
-  local message, details
-  local ok, result = errors.try(function()
-    local chosen
-    chosen, message, details = choice.make(connection, options.types, must)
-    if not chosen then
-      return nil
-    end
-    local mappings = read_as(chosen.mappings, options.deep)
-    local run = new_run(connection, mappings, chosen, options)
-    local tasks, joins = plan.make(connection.platform, mappings)
-    local checks = run_checks(run, tasks, joins, options.mark_deleted)
-    return new_report(run, checks, started, before)
-  end)
-  if ok and result then
-    return result
-  elseif ok then
-    return nil, message, details
-  elseif type(result) == "table" and result.kind then
-    return nil, result.message, result
-  end
-  error(result, 0)
+  local chosen = choice.make(connection, options.types)
+  local mappings = read_as(chosen.mappings, options.deep)
+  local run = new_run(connection, mappings, chosen, options)
+  local tasks, joins = plan.make(connection.platform, mappings,
+    { session_for = run.session_for })
+  local checks = run_checks(run, tasks, joins, options.mark_deleted)
+  return new_report(run, checks, started, before)
 end
 
 return verify

@@ -1,5 +1,5 @@
 -- Per automatic payout: its transactions, as they are stored, against its amount. Stripe lists them
--- by payout, one request each. Called by verify.
+-- by payout, one request each.
 
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
@@ -7,15 +7,14 @@ local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
-local convert = require "commerce.sync.convert"
 local plan = require "commerce.sync.plan"
 local compare = require "commerce.verify.compare"
 local records = require "commerce.verify.records"
+local source = require "commerce.sync.source"
 
 local payouts = {}
 
 local AT_ONCE = 10 -- payouts looked at side by side
-local PAGE = 100
 
 -- What is read of a payout.
 local PATHS = { "id", "livemode", "object", "amount", "currency", "automatic", "status",
@@ -35,27 +34,23 @@ end
 function payouts.new(run, found)
   local platform = run.connection.platform
   local whole = run.connection.mappings:find("transactions")
-  local narrow = mapping.narrow(whole, compare.fields(whole.type))
-  local tasks = plan.make(platform, { narrow })
-  local paths = { "source" }
-  for _, path in ipairs(tasks[1].paths) do
-    paths[#paths + 1] = path
-  end
-  return { found = found, consumer = tasks[1].consumers[1], task = tasks[1], wrong = {},
-    projection = core.projection(paths), checked = 0, agreeing = 0 }
+  local task = plan.make(platform, { mapping.narrow(whole, compare.fields(whole.type)) },
+    { session_for = run.session_for })[1]
+  task.paths[#task.paths + 1] = "source"
+  task.projection = core.projection(task.paths)
+  return { found = found, consumer = task.consumers[1], task = task, wrong = {}, checked = 0,
+    agreeing = 0,
+    list = { name = "payouts", resource = platform.resources.payouts, session = run.session,
+      expand = {}, complete = {}, paths = PATHS } }
 end
 
 local function add_page(run, state, payout, page, sums)
   local entries = {}
-  for i = 1, #page do
-    local object, message = convert.decode(page:element(i, state.projection), run.livemode)
-    if not object then
-      return nil, message
-    end
+  for _, object in ipairs(page.objects) do
     if object.source ~= payout.id then -- the payout's own transaction takes the money out
       local ok, wrong = records.entries({ deep = false }, state.consumer, object, entries)
       if not ok then
-        return nil, wrong
+        errors.throw("mapping", wrong)
       end
     end
   end
@@ -64,33 +59,12 @@ local function add_page(run, state, payout, page, sums)
     ids[i] = entry.id
     sums.listed:add(decimal.tostring(entry.record.totalAmount or 0))
   end
-  local stored = run.must(run.store:find(state.consumer.data_type, run.connection.id, ids))
-  for _, data in pairs(stored) do
+  for _, data in pairs(run.store:find(state.consumer.data_type, run.connection.id, ids)) do
     sums.stored:add((compare.money(data)))
   end
   for _, suspect in ipairs(suspects) do
     suspect.payout = payout.id
     sums.suspects[#sums.suspects + 1] = suspect
-  end
-  return true
-end
-
-local function read(run, state, payout)
-  local sums = { listed = decimal.sum(), stored = decimal.sum(), suspects = {} }
-  local pager = run.session:pager { path = state.task.resource.path,
-    query = { { "payout", payout.id } }, limit = PAGE }
-  while true do
-    local page, message, details = jobs.await(run.transport, pager)
-    if not page then
-      pager:close()
-      return not message and sums or nil, message, details
-    end
-    local ok, wrong = add_page(run, state, payout, page, sums)
-    page:close()
-    if not ok then
-      pager:close()
-      return nil, wrong
-    end
   end
 end
 
@@ -99,11 +73,12 @@ local function amount_of(payout)
   return decimal.tostring(decimal.from_minor(payout.amount, v.exponent(code))), code
 end
 
--- The suspects of one payout: its sum first, then its transactions. Nil if it cannot be read.
+-- The suspects of one payout: its sum first, then its transactions.
 local function suspects_of(run, state, payout)
-  local sums, message, details = read(run, state, payout)
-  if not sums then
-    return nil, message, details
+  local sums = { listed = decimal.sum(), stored = decimal.sum(), suspects = {} }
+  local part = source.part(state.task, { { "payout", payout.id } })
+  for page in source.pages(run, state.task, part) do
+    add_page(run, state, payout, page, sums)
   end
   local expected, currency = amount_of(payout)
   local stored, listed = tostring(sums.stored), tostring(sums.listed)
@@ -115,59 +90,48 @@ local function suspects_of(run, state, payout)
   return sums.suspects
 end
 
-local function fail(run, state, resource, message, details)
-  local permission
-  if run.connection.platform.lacks_permission(details) then
-    permission = resource.permission
-    message = errors.lacking(message, permission)
+-- As `suspects_of`; nil if the payout cannot be read, which fails the check.
+local function try_suspects(run, state, payout)
+  local suspects, failure = records.try(suspects_of, run, state, payout)
+  if failure then
+    state.found:fail(records.reason(run, state.task.resource, failure))
   end
-  state.found:fail(message, permission)
+  return suspects
 end
 
 local function check(run, state, payout)
-  local suspects, message, details = suspects_of(run, state, payout)
-  if not suspects then
-    return fail(run, state, state.task.resource, message, details)
+  local suspects = try_suspects(run, state, payout)
+  if suspects then
+    state.checked = state.checked + 1
+    state.agreeing = state.agreeing + (#suspects == 0 and 1 or 0)
+    state.wrong[#state.wrong + 1] = #suspects > 0 and payout or nil
+    run.tell("payouts", state.checked)
   end
-  state.checked = state.checked + 1
-  if #suspects > 0 then
-    state.wrong[#state.wrong + 1] = payout
-  else
-    state.agreeing = state.agreeing + 1
+end
+
+local function check_all(run, state)
+  for page in source.pages(run, state.list) do
+    local settled = {}
+    for _, payout in ipairs(page.objects) do
+      settled[#settled + 1] = is_settled(payout) and payout or nil
+    end
+    jobs.each(settled, AT_ONCE, function(payout)
+      check(run, state, payout)
+    end)
+    if state.found.facts.error then
+      break
+    end
   end
-  run.tell("payouts", state.checked)
 end
 
 --- Check every payout, in a job.
 ---@param run commerce.VerifyRun
 ---@param state table from `payouts.new`
 function payouts.check(run, state)
-  local resource = run.connection.platform.resources.payouts
-  local pager = run.session:pager { path = resource.path, limit = PAGE }
-  local projection = core.projection(PATHS)
-  while not state.found.facts.error do
-    local page, message, details = jobs.await(run.transport, pager)
-    if not page then
-      if message then
-        fail(run, state, resource, message, details)
-      end
-      break
-    end
-    local settled = {}
-    for i = 1, #page do
-      local payout, wrong = convert.decode(page:element(i, projection), run.livemode)
-      if not payout then
-        fail(run, state, resource, wrong)
-      elseif is_settled(payout) then
-        settled[#settled + 1] = payout
-      end
-    end
-    page:close()
-    jobs.each(settled, AT_ONCE, function(payout)
-      check(run, state, payout)
-    end)
+  local _, failure = records.try(check_all, run, state)
+  if failure then
+    state.found:fail(records.reason(run, state.list.resource, failure))
   end
-  pager:close()
 end
 
 local MOST_AGAIN = 100 -- payouts that are read a second time
@@ -181,12 +145,9 @@ function payouts.recheck(run, state)
     again[i] = state.wrong[i]
   end
   jobs.each(again, AT_ONCE, function(payout)
-    local suspects, message, details = suspects_of(run, state, payout)
-    if not suspects then
-      return fail(run, state, state.task.resource, message, details)
-    end
-    state.agreeing = state.agreeing + (#suspects == 0 and 1 or 0)
-    for _, suspect in ipairs(suspects) do
+    local suspects = try_suspects(run, state, payout)
+    state.agreeing = state.agreeing + (suspects and #suspects == 0 and 1 or 0)
+    for _, suspect in ipairs(suspects or {}) do
       state.found:suspect(suspect)
     end
   end)

@@ -1,11 +1,12 @@
--- Suspects are looked at once more, one by one, before they are called differences: what changed,
--- came in or went while the lists were read is none. Called by verify.
+-- Suspects are fetched once more, one by one, before they are called differences: objects that
+-- changed, came in or went while the lists were read are not reported.
 
 local convert = require "commerce.sync.convert"
 local jobs = require "commerce.runtime.jobs"
+local json = require "commerce.base.json"
 local objects = require "commerce.stripe.object"
-local plan = require "commerce.sync.plan"
 local records = require "commerce.verify.records"
+local source = require "commerce.sync.source"
 
 local recheck = {}
 
@@ -13,37 +14,49 @@ local AT_ONCE = 10 -- requests in flight
 
 local GONE = { gone = true }
 
--- The source object of an id as it is now, complete enough to be mapped; GONE if there is none; nil
--- if that cannot be told.
-local function fetch(run, consumer, id)
-  local source, resources = consumer.source, run.connection.platform.resources
-  local resource = resources[source.resource]
-  if not resource.list then
-    local object = records.single(run, resource)
-    local ok = object and records.complete(consumer, object, function(name)
-      return records.single(run, resources[name])
-    end)
-    return ok and object or nil
-  end
-  if not convert.is_askable(id) then
-    return nil
-  end
-  local response, _, details = jobs.await(run.transport, run.session:request {
-    path = resource.path .. "/" .. id, query = plan.expansions(source.expand, true),
-    endpoint = objects.endpoint(resource.path),
-  })
-  if not response then
-    return type(details) == "table" and details.status == 404 and GONE or nil
-  end
-  local object = convert.decode(response.body, run.livemode)
-  if object and object.deleted then
-    return GONE
-  elseif object and records.with_lists(run, source, object) == nil then
-    return nil
-  elseif object and source.join then
-    return (records.with_children(run, object, source))
-  end
+-- A task of one source alone.
+local function task_of(run, name, expand, complete)
+  return { name = name, resource = run.connection.platform.resources[name], session = run.session,
+    expand = expand, complete = complete, whole = true }
+end
+
+-- A resource that is one object, with those that it is mapped `with`.
+local function fetch_single(run, consumer)
+  local object = source.single(run, task_of(run, consumer.source.resource, {}, {}))
+  source.join_singles({ consumer }, object, function(name)
+    return (source.single(run, task_of(run, name, {}, {})))
+  end)
   return object
+end
+
+local function with_children(run, parent, join)
+  local task, children = task_of(run, join.resource, join.expand or {}, {}), {}
+  for page in source.pages(run, task, source.part(task, { { join.on, parent.id } })) do
+    for _, text in ipairs(page.texts) do
+      children[#children + 1] = text
+    end
+  end
+  return convert.joined(json.encode(parent), children, join.key)
+end
+
+local function fetch_listed(run, consumer, id)
+  local made_of = consumer.source
+  local object = source.object(run,
+    task_of(run, made_of.resource, made_of.expand, made_of.complete), id)
+  if object and made_of.join then
+    return with_children(run, object, made_of.join)
+  end
+  return object or GONE
+end
+
+-- The source object of an id as it is now, complete enough to be mapped; GONE if Stripe does not
+-- have it; nil if that cannot be told.
+local function fetch(run, consumer, id)
+  if not run.connection.platform.resources[consumer.source.resource].list then
+    return (records.try(fetch_single, run, consumer))
+  elseif objects.has_path(id) then
+    return (records.try(fetch_listed, run, consumer, id))
+  end
 end
 
 -- The entry that an object gives under an id; distinct sources may give it again.
@@ -81,11 +94,11 @@ end
 -- It is unsure where one of them cannot be asked.
 local function look_for(run, suspect)
   for _, consumer in ipairs(run.consumers[suspect.type]) do
-    local source = consumer.source
-    local id = source.split and suspect.id:match("^(.-):") or suspect.id
+    local made_of = consumer.source
+    local id = made_of.split and suspect.id:match("^(.-):") or suspect.id
     -- a distinct record has no object of its own; for it, and for an id that nothing can be asked
     -- about, the list stands
-    if not source.distinct and convert.is_askable(id) then
+    if not made_of.distinct and objects.has_path(id) then
       local object = fetch(run, consumer, id)
       if object == nil then
         suspect.unsure = true

@@ -1,33 +1,29 @@
--- Each data type's records against what Stripe lists: page by page, everything at once. What is
--- listed but not stored is missing; what differs is different; what is stored but was not listed
--- is extra. All lists are entered at the start, so what comes in later is in none of their pages.
--- Called by verify.
+-- Each data type's records against what Stripe lists: page by page, all lists at once. A record
+-- that is listed but not stored is missing, one that differs is different, one that is stored but
+-- was not listed is extra. All lists are entered at the start, so that their pages do not show
+-- objects which are created later.
 
 local compare = require "commerce.verify.compare"
 local convert = require "commerce.sync.convert"
 local errors = require "commerce.base.errors"
-local jobs = require "commerce.runtime.jobs"
-local json = require "commerce.base.json"
-local nested_lists = require "commerce.sync.nested_lists"
-local plan = require "commerce.sync.plan"
+local source = require "commerce.sync.source"
 
 local records = {}
 
-local PAGE = 100
 local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 
 -- Every function takes the run:
 ---@class commerce.VerifyRun
 ---@field connection commerce.Connection
 ---@field session userdata
+---@field transport userdata
 ---@field store commerce.Store
 ---@field livemode boolean
 ---@field deep boolean
 ---@field id string of this run; its listings are named after it
----@field transport userdata
 ---@field findings table<string, table> by data type
 ---@field users table<string, string[]> the data types that read a resource
----@field must fun(value: any, message: string?, details: table?): any raises a store's failure
+---@field session_for fun(): userdata the session of every task
 ---@field tell fun(type_name: string, read: integer)
 
 -- The name of a listing: of a data type's records, or of a resource's objects.
@@ -35,20 +31,44 @@ local function listing(run, kind, name)
   return ("%s %s %s"):format(run.id, kind, name)
 end
 
---- Every data type that needs a resource cannot be verified without it.
+-- ---------------------------------------------------------------- failures
+
+--- Why a resource could not be read.
 ---@param run commerce.VerifyRun
----@param task commerce.Task
----@param message string
----@param details commerce.Details?
-function records.fail(run, task, message, details)
-  local permission
-  if run.connection.platform.lacks_permission(details) then
-    permission = task.resource.permission
-    message = errors.lacking(message, permission)
+---@param resource table
+---@param failure commerce.Failure
+---@return string message
+---@return string? permission that the key lacks
+function records.reason(run, resource, failure)
+  if run.connection.platform.lacks_permission(failure) then
+    return errors.lacking(failure.message, resource.permission), resource.permission
   end
-  for _, type_name in ipairs(run.users[task.name]) do
-    run.findings[type_name]:fail(message, permission)
+  return failure.message
+end
+
+--- Read something. A failure of the store ends the whole run; any other one is given.
+---@param read function
+---@param ... any its arguments
+---@return any? result
+---@return commerce.Failure? failure
+function records.try(read, ...)
+  local result, _, failure = errors.catch(read, ...)
+  if failure and (failure.kind == "store" or failure.fatal) then
+    errors.rethrow(failure)
   end
+  return result, failure
+end
+
+-- A data type cannot be verified without each of its resources.
+local function guard(run, task, read)
+  local result, failure = records.try(read, run, task)
+  if failure then
+    local message, permission = records.reason(run, task.resource, failure)
+    for _, type_name in ipairs(run.users[task.name]) do
+      run.findings[type_name]:fail(message, permission)
+    end
+  end
+  return result
 end
 
 -- ---------------------------------------------------------------- comparing
@@ -57,42 +77,29 @@ end
 ---@param run commerce.VerifyRun
 ---@param consumer table see `commerce.Task`
 ---@param object table
----@param entries table[] receives { id, object_id, body } or { id, object_id, record }
+---@param entries table[] receives { id, object_id, record, body }: the body if all is compared
 ---@return boolean? ok nil if it cannot be mapped
 ---@return string? message
 function records.entries(run, consumer, object, entries)
-  if run.deep then
-    local from = #entries + 1
-    local ok, message = convert.map(consumer, object, entries)
-    for i = #entries, from, -1 do
-      local record, wrong = convert.encode(consumer.data_type, entries[i])
-      if record then
-        record.object_id, entries[i] = object.id, record
-      else
-        table.remove(entries, i)
-        ok, message = nil, message or convert.failure(object, wrong)
-      end
+  local drafts = {}
+  local ok, message = convert.map(consumer, object, drafts)
+  for _, draft in ipairs(drafts) do
+    local encoded, wrong = nil, nil
+    if run.deep then
+      encoded, wrong = convert.encode(consumer.data_type, draft)
     end
-    return ok, message
-  end
-  local mapped, message = consumer.source.map(object)
-  for _, record in ipairs(mapped or {}) do
-    local id = record.id or object.id
-    if not (consumer.source.distinct and consumer.seen[id]) then
-      consumer.seen[id] = consumer.source.distinct
-      entries[#entries + 1] = { id = id, object_id = object.id, record = record }
+    if wrong then
+      ok, message = nil, message or convert.failure(object, wrong)
+    else
+      entries[#entries + 1] = { id = draft.id, object_id = object.id, record = draft.record,
+        body = encoded and encoded.body }
     end
   end
-  return mapped and true, message
+  return ok, message
 end
 
 local function currency_of(consumer, entry)
-  if consumer.type ~= "transactions" then
-    return nil
-  elseif entry.record then
-    return entry.record.currency
-  end
-  return (select(2, compare.money(entry.body)))
+  return consumer.type == "transactions" and entry.record.currency or nil
 end
 
 -- What is wrong with the stored record of an entry; nil if nothing is.
@@ -121,7 +128,7 @@ function records.suspects(run, consumer, entries)
   for i, entry in ipairs(entries) do
     ids[i] = entry.id
   end
-  local stored = run.must(run.store:find(consumer.data_type, run.connection.id, ids))
+  local stored = run.store:find(consumer.data_type, run.connection.id, ids)
   for _, entry in ipairs(entries) do
     suspects[#suspects + 1] = suspect_of(consumer, entry, stored[entry.id])
   end
@@ -134,16 +141,14 @@ local function take(run, consumer, entries)
     ids[i] = { id = entry.id }
   end
   found.facts.expected = found.facts.expected
-    + run.must(run.store:add_listed(listing(run, "records", consumer.type), ids))
+    + run.store:add_listed(listing(run, "records", consumer.type), ids)
   for _, suspect in ipairs(records.suspects(run, consumer, entries)) do
     found:suspect(suspect)
   end
   run.tell(consumer.type, found.facts.expected)
 end
 
--- ---------------------------------------------------------------- reading
-
--- Hold objects against the store for one consumer; one that cannot be mapped fails its check.
+-- An object that cannot be mapped fails its type's check.
 local function take_objects(run, consumer, objects)
   local entries = {}
   for _, object in ipairs(objects) do
@@ -155,116 +160,48 @@ local function take_objects(run, consumer, objects)
   take(run, consumer, entries)
 end
 
-local function awaiting(run)
-  return function(pager)
-    return jobs.await(run.transport, pager)
-  end
-end
+-- ---------------------------------------------------------------- reading
 
-local function take_page(run, task, page)
-  local objects, sources = {}, {}
-  for i = 1, #page do
-    local text = page:element(i, task.projection)
-    local object, message = convert.decode(text, run.livemode)
-    local changed
-    if object then
-      changed, message = errors.catch(nested_lists.complete, task, object, awaiting(run))
-    end
-    if changed == nil then
-      return nil, message
-    end
-    objects[i], text = object, changed and json.encode(object) or text
-    if task.keep then
-      local id, parent_id = task.keep(object)
-      sources[i] = { id = id, parent_id = parent_id, data = text }
-    end
+-- The objects that joins need are kept until all lists have been read.
+local function keep(run, task, page)
+  local kept = {}
+  for i, object in ipairs(page.objects) do
+    local id, parent_id = task.keep(object)
+    kept[i] = { id = id, parent_id = parent_id, data = page.texts[i] }
   end
-  run.must(run.store:add_listed(listing(run, "objects", task.name), sources))
-  for _, consumer in ipairs(task.consumers) do
-    take_objects(run, consumer, objects)
-  end
-  return true
+  run.store:add_listed(listing(run, "objects", task.name), kept)
 end
 
 local function read_list(run, task)
-  task.session = run.session
-  local pager = run.session:pager { path = task.resource.path,
-    query = plan.list_query(task.resource, task.expand), limit = PAGE }
-  while true do
-    local page, message, details = jobs.await(run.transport, pager)
-    if not page then
-      if message then
-        records.fail(run, task, message, details)
-      end
-      break
+  for page in source.pages(run, task) do
+    if task.keep then
+      keep(run, task, page)
     end
-    local ok, wrong = take_page(run, task, page)
-    page:close()
-    if not ok then
-      records.fail(run, task, wrong)
-      break
+    for _, consumer in ipairs(task.consumers) do
+      take_objects(run, consumer, page.objects)
     end
   end
-  pager:close()
 end
 
---- Fetch a resource that is one object.
----@param run commerce.VerifyRun
----@param resource table
----@return table? object nil on failure
----@return string? message
----@return commerce.Details? details
-function records.single(run, resource)
-  local response, message, details =
-    jobs.await(run.transport, run.session:request { path = resource.path })
-  if not response then
-    return nil, message, details
-  end
-  return convert.decode(response.body, run.livemode)
-end
-
---- Put into an object those that it is mapped `with`.
----@param consumer table
----@param object table
----@param single fun(name: string): table?, string?, table?
----@return boolean? ok nil if one of them could not be read
----@return string? message
----@return commerce.Details? details
-function records.complete(consumer, object, single)
-  for key, name in pairs(consumer.source.with) do
-    local part, message, details = single(name)
-    if not part then
-      return nil, message, details
-    end
-    object[key] = part
-  end
-  return true
-end
-
--- The single objects, one after the other: there are two.
+-- The resources that are one object each: there are two.
 local function read_singles(run, tasks)
   local objects = {}
   for _, task in ipairs(tasks) do
-    local object, message, details = records.single(run, task.resource)
-    objects[task.name] = object
-    if not object then
-      records.fail(run, task, message, details)
-    end
-  end
-  local function already_read(name)
-    return objects[name]
+    objects[task.name] = guard(run, task, source.single)
   end
   for _, task in ipairs(tasks) do
     local object = objects[task.name]
     for _, consumer in ipairs(object and task.consumers or {}) do
-      if records.complete(consumer, object, already_read) then
+      if source.join_singles({ consumer }, object, function(name)
+        return objects[name]
+      end) then
         take_objects(run, consumer, { object })
       end
     end
   end
 end
 
---- Add the jobs that read every task.
+--- Begin the jobs that read every task.
 ---@param run commerce.VerifyRun
 ---@param tasks commerce.Task[]
 ---@param group commerce.JobGroup
@@ -273,7 +210,7 @@ function records.start(run, tasks, group)
   for _, task in ipairs(tasks) do
     if task.resource.list then
       group:add(function()
-        read_list(run, task)
+        guard(run, task, read_list)
       end)
     else
       singles[#singles + 1] = task
@@ -287,20 +224,20 @@ end
 -- ---------------------------------------------------------------- when all is read
 
 local function compare_join(run, consumer)
-  local source, after = consumer.source, ""
-  local parents = listing(run, "objects", source.resource)
-  local children = listing(run, "objects", source.join.resource)
+  local made_of, after = consumer.source, ""
+  local parents = listing(run, "objects", made_of.resource)
+  local children = listing(run, "objects", made_of.join.resource)
   repeat
-    local batch = run.must(run.store:listed_families(parents, children, after, JOIN_BATCH))
+    local batch = run.store:listed_families(parents, children, after, JOIN_BATCH)
     local objects = {}
     for i, parent in ipairs(batch) do
-      objects[i] = convert.joined(parent.data, parent.children, source.join.key)
+      objects[i] = convert.joined(parent.data, parent.children, made_of.join.key)
       after = parent.id
     end
     take_objects(run, consumer, objects)
   until #batch < JOIN_BATCH
-  run.must(run.store:drop_listing(parents))
-  run.must(run.store:drop_listing(children))
+  run.store:drop_listing(parents)
+  run.store:drop_listing(children)
 end
 
 --- Compare the types that are joined from two lists, in a job.
@@ -321,10 +258,10 @@ end
 ---@param limit integer
 ---@return table[] suspects { id, kind = "extra", … }
 function records.extras(run, data_type, after, limit)
-  local ids = run.must(run.store:unlisted(data_type, run.connection.id,
-    listing(run, "records", data_type.name), after, limit))
+  local ids = run.store:unlisted(data_type, run.connection.id,
+    listing(run, "records", data_type.name), after, limit)
   local stored = data_type.name == "transactions"
-    and run.must(run.store:find(data_type, run.connection.id, ids)) or {}
+    and run.store:find(data_type, run.connection.id, ids) or {}
   local suspects = {}
   for i, id in ipairs(ids) do
     suspects[i] = { id = id, kind = "extra", type = data_type.name,
@@ -337,47 +274,7 @@ end
 ---@param run commerce.VerifyRun
 ---@param type_name string
 function records.forget(run, type_name)
-  run.must(run.store:drop_listing(listing(run, "records", type_name)))
-end
-
---- Read the lists inside an object to their end, for one source.
----@param run commerce.VerifyRun
----@param source commerce.Source
----@param object table
----@return boolean? changed nil on failure
----@return string? message
-function records.with_lists(run, source, object)
-  return errors.catch(nested_lists.complete, { session = run.session, expand = source.expand,
-    resource = run.connection.platform.resources[source.resource], complete = source.complete },
-    object, awaiting(run))
-end
-
---- A joined object, by the JSON of its parent and a pager over its children.
----@param run commerce.VerifyRun
----@param parent table
----@param source commerce.Source
----@return table? object nil on failure
----@return string? message
-function records.with_children(run, parent, source)
-  local join, children = source.join, {}
-  local query = plan.expansions(join.expand or {})
-  query[#query + 1] = { join.on, parent.id }
-  local pager = run.session:pager { path = run.connection.platform.resources[join.resource].path,
-    query = query, limit = PAGE }
-  while true do
-    local page, message = jobs.await(run.transport, pager)
-    if not page then
-      pager:close()
-      if message then
-        return nil, message
-      end
-      return convert.joined(json.encode(parent), children, join.key)
-    end
-    for i = 1, #page do
-      children[#children + 1] = page:element(i)
-    end
-    page:close()
-  end
+  run.store:drop_listing(listing(run, "records", type_name))
 end
 
 return records

@@ -1,0 +1,158 @@
+-- Reading Stripe's objects: the one way to read a list, one object of a list, or a resource that is
+-- one object. Whoever reads gets decoded objects of the connection's mode, with their nested lists
+-- read to their end. Failures are raised.
+--
+-- A run that reads has a `transport` and a `livemode`; its tasks have a session.
+
+local backfill = require "commerce.sync.backfill"
+local core = require "commerce.core"
+local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
+local json = require "commerce.base.json"
+local nested_lists = require "commerce.sync.nested_lists"
+local objects = require "commerce.stripe.object"
+local plan = require "commerce.sync.plan"
+
+local source = {}
+
+local PAGE = 100
+local GONE = 404
+
+---@class commerce.SourcePage
+---@field objects table[] decoded, with what the task reads of each
+---@field texts string[] their JSON; whole, if the task keeps objects
+
+-- Unless the task needs whole objects, only what it reads of them is decoded.
+local function projection_of(task)
+  if not task.whole and not task.projection then
+    task.projection = core.projection(task.paths)
+  end
+  return not task.whole and task.projection or nil
+end
+
+--- Read an object from its JSON.
+---@param run table
+---@param task commerce.Task
+---@param text string JSON, of what the task reads of the object
+---@param whole string? JSON of all of it, if the task keeps objects
+---@return table object
+---@return string text as it is kept
+function source.decode(run, task, text, whole)
+  local object, wrong = objects.decode(text, run.livemode)
+  if not object then
+    errors.throw("mapping", wrong)
+  end
+  local changed = nested_lists.complete(task, object, function(pager)
+    return jobs.await(run.transport, pager)
+  end)
+  return object, changed and task.keep and json.encode(object) or whole or text
+end
+
+local function decode_page(run, task, listed)
+  local page, projection = { objects = {}, texts = {} }, projection_of(task)
+  for i = 1, #listed do
+    page.objects[i], page.texts[i] = source.decode(run, task, listed:element(i, projection),
+      task.keep and projection and listed:element(i) or nil)
+  end
+  return page
+end
+
+-- ---------------------------------------------------------------- lists
+
+--- A part of a task's list, for `source.pages`.
+---@param task commerce.Task
+---@param query table[] pairs that narrow the list
+---@return userdata pager
+function source.part(task, query)
+  local all = plan.list_query(task.resource, task.expand)
+  for _, pair in ipairs(query) do
+    all[#all + 1] = pair
+  end
+  return task.session:pager { path = task.resource.path, query = all, limit = PAGE }
+end
+
+--- Iterate over the pages of a list.
+---@param run table
+---@param task commerce.Task
+---@param list table|userdata|nil what is read: a reader of `commerce.sync.backfill`, or a part; the
+---  whole list if left out
+---@return fun(): commerce.SourcePage? next
+function source.pages(run, task, list)
+  list = list or backfill.start(task, nil, { page_size = PAGE })
+  return function()
+    local listed, message, failure = jobs.await(run.transport, list)
+    if not listed then
+      list:close()
+      errors.must(nil, message, failure)
+      return nil
+    end
+    return errors.finally(function()
+      return decode_page(run, task, listed)
+    end, function()
+      listed:close() -- now: the collector sees the handle of a page, not how many bytes it holds
+    end)
+  end
+end
+
+-- ---------------------------------------------------------------- objects
+
+--- Begin to fetch one object of a list.
+---@param task commerce.Task
+---@param id string one that `stripe.object.has_path`
+---@return userdata call
+function source.request(task, id)
+  return task.session:request { path = task.resource.path .. "/" .. id,
+    query = plan.expansions(task.expand, true), endpoint = objects.endpoint(task.resource.path) }
+end
+
+--- Fetch one object of a list as it is now.
+---@param run table
+---@param task commerce.Task
+---@param id string one that `stripe.object.has_path`
+---@return table? object nil if Stripe does not have it
+---@return string? text
+function source.object(run, task, id)
+  local response, message, failure = jobs.await(run.transport, source.request(task, id))
+  if not response and failure and failure.status == GONE then
+    return nil
+  end
+  errors.must(response, message, failure)
+  local object, text = source.decode(run, task, response.body)
+  if object.deleted == true then
+    return nil
+  end
+  return object, text
+end
+
+--- Fetch a resource that is one object.
+---@param run table
+---@param task commerce.Task
+---@return table object
+---@return string text
+function source.single(run, task)
+  local response = errors.must(jobs.await(run.transport,
+    task.session:request { path = task.resource.path }))
+  local object, wrong = objects.decode(response.body, run.livemode)
+  if not object then
+    errors.throw("decode", task.name .. ": " .. wrong)
+  end
+  return object, response.body
+end
+
+--- Put into an object those that it is mapped `with`.
+---@param consumers table[] see `commerce.Task`
+---@param object table
+---@param read fun(name: string): table? gives a resource that is one object
+---@return boolean complete whether all of them were there
+function source.join_singles(consumers, object, read)
+  local whole = true
+  for _, consumer in ipairs(consumers) do
+    for key, name in pairs(consumer.source.with) do
+      object[key] = read(name)
+      whole = whole and object[key] ~= nil
+    end
+  end
+  return whole
+end
+
+return source
