@@ -54,6 +54,16 @@ describe("the store in memory", function()
     assert.equal("store", details.kind)
   end)
 
+  it("reserves the names of a database's tables", function()
+    local db, database = memory.open(), assert(store.open "sqlite::memory:")
+    for _, row in ipairs(database.db:all "SELECT name FROM sqlite_master WHERE type = 'table'") do
+      if not model.find(row.name) and not row.name:find "^sqlite_" then
+        assert.is_string(db:type_problem(model.new(row.name, {})), row.name)
+      end
+    end
+    database:close()
+  end)
+
   it("gives rows that may be changed without an effect, and takes them so", function()
     local db = filled()
     db:companies()[1].name = "Another"

@@ -9,7 +9,7 @@ local tables = require "commerce.store.memory.tables"
 
 local accounts = {}
 
-local copy = tables.copy
+local copy, need = tables.copy, tables.need
 
 local function companies(self)
   return self.db:table "companies"
@@ -17,14 +17,6 @@ end
 
 local function connections(self)
   return self.db:table "connections"
-end
-
-local function need(row, what, fields)
-  for _, name in ipairs(fields) do
-    if row[name] == nil then
-      errors.throw("store", ("a %s must have a field '%s'"):format(what, name))
-    end
-  end
 end
 
 -- The rows whose fields are as a filter says, oldest first, a page of them.

@@ -23,13 +23,13 @@ end
 
 -- ---------------------------------------------------------------- data types
 
--- Tables of the other stores, which a data type cannot be called: what is tried out in memory must
--- work there, too.
+-- The names of a database's tables, which a data type must not have: a script that works in memory
+-- must also work with a database. A spec compares them.
 local RESERVED = {}
 for name in ([[api_keys changes checkpoints companies connection_errors connection_history
-  connections consumers counters data_types inbox integrations leases link_states listed pulls
-  removals resource_state secrets seen settings source_objects sweeps sync_settings
-  webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do
+  connections consumers counters data_types inbox integrations leases link_states listed
+  model_version pulls removals resource_state secrets seen settings source_objects sweeps
+  sync_settings webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do
   RESERVED[name] = true
 end
 

@@ -6,15 +6,7 @@ local tables = require "commerce.store.memory.tables"
 
 local settings = {}
 
-local copy = tables.copy
-
-local function need(row, what, fields)
-  for _, name in ipairs(fields) do
-    if row[name] == nil then
-      errors.throw("store", ("a %s must have a field '%s'"):format(what, name))
-    end
-  end
-end
+local copy, need = tables.copy, tables.need
 
 -- ---------------------------------------------------------------- settings and integrations
 

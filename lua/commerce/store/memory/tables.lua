@@ -3,6 +3,8 @@
 -- A row is a Lua table that nobody changes: a change puts a new row in its place, so that a
 -- transaction is undone by putting back what was there, and a reader may keep the rows it has.
 
+local errors = require "commerce.base.errors"
+
 local tables = {}
 
 ---@class commerce.MemoryTable
@@ -27,6 +29,18 @@ function tables.copy(row)
     copy[name] = tables.copy(value)
   end
   return copy
+end
+
+--- Fail unless a row has some fields.
+---@param row table
+---@param what string what the row is: "company"
+---@param fields string[]
+function tables.need(row, what, fields)
+  for _, name in ipairs(fields) do
+    if row[name] == nil then
+      errors.throw("store", ("a %s must have a field '%s'"):format(what, name))
+    end
+  end
 end
 
 -- ---------------------------------------------------------------- one table
