@@ -179,6 +179,7 @@ build = {
     ["commerce.model.shape"] = "lua/commerce/model/shape.lua",
     ["commerce.model.standard"] = "lua/commerce/model/standard.lua",
     ["commerce.openresty"] = "lua/commerce/openresty.lua",
+    ["commerce.platform.stripe.orders"] = "lua/commerce/platform/stripe/orders.lua",
     ["commerce.query"] = "lua/commerce/query/init.lua",
     ["commerce.query.match"] = "lua/commerce/query/match.lua",
     ["commerce.runtime"] = "lua/commerce/runtime/init.lua",

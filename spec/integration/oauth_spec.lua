@@ -95,7 +95,7 @@ describe("Connect OAuth", function()
   end)
 
   it("refuses an answer that is none", function()
-    for body, words in pairs { ["[]"] = "no 'stripe_user_id'", ['"sk_test_x"'] = "no object",
+    for body, words in pairs { ["[]"] = "no 'stripe_user_id'", ['"sk_test_x"'] = "not an object",
       ['{"stripe_user_id":1,"scope":"read_only","livemode":false}'] = "no 'stripe_user_id'",
       ['{"stripe_user_id":"acct_1","scope":"read_only","livemode":"no"}'] = "no 'livemode'",
       ["<html>"] = "not JSON" } do

@@ -1,6 +1,7 @@
 -- Which data types a connection can give: each resource behind them is asked for one object, so
--- that a missing permission shows before the first sync. Called by connection and the command line.
+-- that a missing permission shows before the first sync.
 
+local errors = require "commerce.base.errors"
 local probe = require "commerce.account.probe"
 
 local coverage = {}
@@ -56,10 +57,8 @@ end
 
 --- What a connection may read. Its session must be open; one request a resource is made.
 ---@param connection commerce.Connection
----@return commerce.TypeCoverage[]? list nil if Stripe could not be asked at all
----@return table|string changes whether its changes can be followed: { readable, lacking, error };
----  or the message
----@return commerce.Details? details
+---@return commerce.TypeCoverage[] list raises if Stripe could not be asked at all
+---@return table changes whether its changes can be followed: { readable, lacking, error }
 function coverage.of(connection)
   local platform, names = connection.platform, { "events" }
   local list = coverage.types(connection.mappings)
@@ -73,7 +72,7 @@ function coverage.of(connection)
     answered = answered or answer.allowed ~= nil
   end
   if not answered then
-    return nil, found.events.message, found.events.details
+    errors.must(nil, found.events.message, found.events.details)
   end
   for _, entry in ipairs(list) do
     judge(entry, platform, found)

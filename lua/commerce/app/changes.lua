@@ -1,5 +1,5 @@
--- What syncs created, changed and deleted, in order, for whoever passes it on: a queue, another
--- database, a mail. Called by connection.
+-- What syncs created, changed and deleted, in order, for a consumer: a queue, another database, a
+-- mail.
 --
 -- A consumer's place is kept in the store under its name. To ask for the next change says that the
 -- one before it has been dealt with; what was in hand when the process died, or the loop was left,
@@ -25,20 +25,12 @@ local AT_ONCE = 100 -- changes read from the store at a time
 local methods = {}
 local reader_mt = { __index = methods }
 
--- Iterators raise, so that no loop ends early in silence.
-local function must(value, message, details)
-  if message then
-    errors.raise(message, details)
-  end
-  return value
-end
-
 -- Where somebody begins who has not been here before.
 local function starting_place(self, since)
   if since == nil then
     return 0
   elseif since == "now" then
-    return must(self.store:last_change(self.connection_id))
+    return self.store:last_change(self.connection_id)
   elseif type(since) == "number" then
     return since
   end
@@ -46,14 +38,13 @@ local function starting_place(self, since)
   if not seconds then
     errors.refuse("since: a date, a change's number or \"now\" expected; %s", wrong)
   end
-  return must(self.store:last_change(self.connection_id, time.format(math.max(seconds, 1))))
+  return self.store:last_change(self.connection_id, time.format(math.max(seconds, 1)))
 end
 
 local function acknowledge(self)
   if self.given > self.acknowledged then
     if self.consumer then
-      must(self.store:acknowledge(self.connection_id, self.consumer, self.acknowledged,
-        self.given))
+      self.store:acknowledge(self.connection_id, self.consumer, self.acknowledged, self.given)
     end
     self.acknowledged = self.given
   end
@@ -64,7 +55,7 @@ function methods:next()
   while true do
     self.at = self.at + 1
     if self.at > #self.list then
-      self.list = must(self.store:changes(self.connection_id, self.read, AT_ONCE))
+      self.list = self.store:changes(self.connection_id, self.read, AT_ONCE)
       self.at = 1
       if #self.list == 0 then
         self.given = self.read
@@ -117,8 +108,7 @@ end
 local function set_of(store, names)
   local set = names and {}
   for _, name in ipairs(names or {}) do
-    local data_type, unknown, details = store:find_type(name)
-    must(data_type, details and unknown, details)
+    local data_type, unknown = store:find_type(name)
     if not data_type then
       errors.refuse("%s", unknown)
     end
@@ -152,11 +142,11 @@ local function changes(store, connection_id, options)
     types = set_of(store, options.types), batch = options.batch,
     left = options.limit or math.huge, list = {}, at = 0,
   }, reader_mt)
-  local place = options.consumer and must(store:consumer(connection_id, options.consumer))
+  local place = options.consumer and store:consumer(connection_id, options.consumer)
   if not place then
     place = starting_place(self, options.since)
     if options.consumer then
-      must(store:acknowledge(connection_id, options.consumer, nil, place))
+      store:acknowledge(connection_id, options.consumer, nil, place)
     end
   end
   self.read, self.given, self.acknowledged = place, place, place

@@ -160,8 +160,8 @@ end
 
 --- A connection by its id. It is opened with its stored credentials when it is first used.
 ---@param id string
----@param options table? how to talk to Stripe, see `commerce.app.lifecycle.connect`: base_url, rate,
----  ...
+---@param options table? how to talk to Stripe, see `commerce.app.lifecycle.connect`: base_url,
+---  rate, ...
 ---@return commerce.Connection? connection nil on failure, of kind "missing" if there is none
 ---@return string? message
 ---@return commerce.Failure? failure

@@ -1,4 +1,4 @@
--- Reading stored records, of one connection or of all. Called by connection and init.
+-- Stored records, of one connection or of all, as an iterator.
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
@@ -25,31 +25,13 @@ function records.options(options, set)
   return all
 end
 
-local function parsed(data_type, options)
-  local found = { connection_id = options.connection_id, limit = options.limit,
-    offset = options.offset, deleted = options.deleted }
-  local message, details
-  if options.mode then
-    local known
-    known, message, details = mode.check(options.mode)
-    if not known then
-      return nil, message, details
-    end
-    found.integrations = mode.integrations(known)
-  end
-  if options.query then
-    found.query, message, details = query.parse(data_type, options.query)
-    if not found.query then
-      return nil, message, details
-    end
-  end
-  if options.orderBy then
-    found.order_by, message, details = query.order(data_type, options.orderBy)
-    if not found.order_by then
-      return nil, message, details
-    end
-  end
-  return found
+-- What a list of the store is asked for.
+local function request_of(data_type, options)
+  return { connection_id = options.connection_id, limit = options.limit, offset = options.offset,
+    deleted = options.deleted,
+    integrations = options.mode and mode.integrations(mode.check(options.mode)) or nil,
+    query = options.query and errors.must(query.parse(data_type, options.query)) or nil,
+    order_by = options.orderBy and errors.must(query.order(data_type, options.orderBy)) or nil }
 end
 
 --- Iterate over the records of a data type, newest first. Raises on failure, so that no loop ends
@@ -64,25 +46,13 @@ end
 ---@return fun(): any next
 local function read(store, type_name, options, mappings)
   if mappings then
-    local ok, failure, why = mappings:tell(store, type_name)
-    if not ok then
-      errors.raise(failure, why)
-    end
+    mappings:tell(store, type_name)
   end
-  local data_type, unknown, trouble = store:find_type(type_name)
-  if trouble then
-    errors.raise(unknown, trouble)
-  elseif not data_type then
+  local data_type, unknown = store:find_type(type_name)
+  if not data_type then
     errors.refuse("%s", unknown)
   end
-  local found, message, details = parsed(data_type, options)
-  local next_row
-  if found then
-    next_row, message, details = store:records(data_type, found)
-  end
-  if not next_row then
-    errors.raise(message, details)
-  end
+  local next_row = store:records(data_type, request_of(data_type, options))
   return errors.placed(function()
     local _, data = next_row()
     if data == nil or options.raw then

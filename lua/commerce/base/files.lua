@@ -63,18 +63,17 @@ function files.csv(path, columns)
       errors.refuse("csv: a list of columns expected, such as { \"id\", \"amount\" }")
     end
   end
-  local file, message, details = open(path, false, function(record)
+  local file, message, failure = open(path, false, function(record)
     local values = {}
     for i, column in ipairs(columns) do
       values[i] = csv.at(record, column)
     end
     return csv.line(values, #columns)
   end)
-  if not file then
-    return nil, message, details
+  if file then
+    file:_put(csv.line(columns, #columns))
   end
-  file:_put(csv.line(columns, #columns))
-  return file
+  return file, message, failure
 end
 
 function methods:_put(text)

@@ -44,7 +44,7 @@ end
 ---@return commerce.Details? details
 function methods:get(path, query)
   check_self(self, "get")
-  return fetch.one(self.connection, path, query)
+  return errors.catch(fetch.one, self.connection, path, query)
 end
 
 --- Fetch several objects at once: a page's worth takes little longer than one.

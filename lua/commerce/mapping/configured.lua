@@ -20,14 +20,9 @@ end
 --- What is configured.
 ---@param store commerce.Store
 ---@param integration string
----@return commerce.Configuration? configuration nil on failure
----@return string? message
----@return commerce.Details? details
+---@return commerce.Configuration configuration
 function configured.get(store, integration)
-  local text, message, details = store:setting(setting_of(integration))
-  if message then
-    return nil, message, details
-  end
+  local text = store:setting(setting_of(integration))
   local found = text and json.decode(text) or {}
   return { supplemental = found.supplemental or {}, custom = found.custom or {} }
 end
@@ -121,10 +116,7 @@ end
 ---@return string? message
 ---@return commerce.Details? details
 function configured.apply(store, integration, mappings)
-  local configuration, message, details = configured.get(store, integration)
-  if not configuration then
-    return nil, message, details
-  end
+  local configuration = configured.get(store, integration)
   for type_name, given in pairs(configuration.supplemental) do
     configured.extend(mappings, type_name, given)
   end

@@ -135,13 +135,10 @@ function methods:tell(store, name)
   for _, data_type in ipairs(self:own_types()) do
     if not name or model.find(name, { data_type }) == data_type then
       if not store.define_type then
-        return errors.fail("store", ("this store takes no data types of one's own: '%s'"):format(
+        errors.throw("store", ("this store does not accept custom data types: '%s'"):format(
           data_type.name))
       end
-      local ok, message, details = store:define_type(data_type)
-      if not ok then
-        return nil, message, details
-      end
+      errors.must(store:define_type(data_type))
     end
   end
   return true

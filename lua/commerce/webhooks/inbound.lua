@@ -113,8 +113,8 @@ end
 local REFUSALS = { empty_body = true, no_signature = true, no_timestamp = true, mismatch = true,
   stale = true, future = true } -- codes of core.verify_signature
 
---- Whether a failure of `receive` concerns the webhook: it is not signed as it must be, or is not an
---- event. Every other failure is ours, and temporary.
+--- Whether a failure of `receive` concerns the webhook: it is not signed as it must be, or is not
+--- an event. Every other failure is ours, and temporary.
 ---@param details commerce.Details?
 ---@return boolean
 function webhook.is_refusal(details)
