@@ -77,7 +77,7 @@ describe("commerce", function()
       ["an empty name"] = { "companies create ' '", "must not be empty" },
       ["a line end in a name"] = { "companies create 'a\nb'", "control characters" },
       ["a key for a name"] = { "companies create sk_test_firstShopsSecretKey01",
-        "this is a key" },
+        "must not contain an API key" },
       ["no action"] = { "companies", "a command is required" },
       ["an unknown action"] = { "companies remove x", "unknown command 'remove'" },
       ["a store that is not there"] = { "companies list --store sqlite:no.db",
