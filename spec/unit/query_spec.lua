@@ -119,6 +119,17 @@ describe("a query", function()
     end)
   end
 
+  it("compares numbers beyond 32 bits", function()
+    for text, count in pairs { ["amount>4294967296"] = 0, ["amount<4294967296"] = 4,
+      ["amount>-3000000000"] = 4 } do
+      local tree, found = assert(query.parse(PAYMENTS, text)), 0
+      for _ in assert(db:records(PAYMENTS, { query = tree, deleted = true })) do
+        found = found + 1
+      end
+      assert.equal(count, found, text)
+    end
+  end)
+
   it("never has a value in its SQL", function()
     for _, text in ipairs { "id=zebra", "id~zebra", "id!=zebra", "{id=zebra||status=zebra}" } do
       local values = {}

@@ -190,6 +190,7 @@ end)
 describe("a SQLite store", function()
   for _, case in ipairs {
     { "order", {}, "a word of SQL" }, { "changes", {}, "has a table" },
+    { "payments", {}, "the model has" },
     { "payments_listed", {}, "has a table" }, { "things", { { "data", "string" } }, "'data'" },
     { "things", { { "fooBar", "string" }, { "foo_bar", "string" } }, "both be the column foo_bar" },
   } do

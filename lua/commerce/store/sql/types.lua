@@ -51,6 +51,8 @@ function types:type_problem(data_type)
   if columns.is_word(name) then
     return ("this is a word of SQL and would be the name of a table; choose another name, such as "
       .. "'shop_%s'"):format(name)
+  elseif model.find(name) then
+    return "the model has a data type with this name"
   elseif self.schema.is_reserved(name) then
     return "the store has a table with this name; choose another name"
   end
