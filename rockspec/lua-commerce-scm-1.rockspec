@@ -101,6 +101,7 @@ build = {
     ["commerce.base.suggest"] = "lua/commerce/base/suggest.lua",
     ["commerce.base.time"] = "lua/commerce/base/time.lua",
     ["commerce.base.url"] = "lua/commerce/base/url.lua",
+    ["commerce.catalog.currencies"] = "lua/commerce/catalog/currencies.lua",
     ["commerce.catalog.fields"] = "lua/commerce/catalog/fields.lua",
     ["commerce.catalog.payment_method_names"] = "lua/commerce/catalog/payment_method_names.lua",
     ["commerce.catalog.resources"] = "lua/commerce/catalog/resources.lua",

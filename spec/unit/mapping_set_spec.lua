@@ -1,4 +1,4 @@
--- What a user lays over the platform's mappings, and types of a user's own: what becomes of an
+-- What a user lays over the built-in mappings, and types of a user's own: what becomes of an
 -- object, what stays untouched, what is read. What is refused: integration/mistakes_spec.
 
 local builders = require "spec.support.builders"
@@ -33,7 +33,7 @@ describe("an extended mapping", function()
   local mine
 
   before_each(function()
-    mine = sets.new(stripe)
+    mine = sets.new(stripe.mappings)
   end)
 
   local function map(name, object, at)
@@ -59,7 +59,8 @@ describe("an extended mapping", function()
     mine:extend("payments", { paymentProvider = v.constant "Acme",
       supplementalData = { channel = "metadata.channel" } })
     assert.same(before, stripe.mappings().payments.sources[1].map(builders.charge()))
-    assert.same(before, sets.new(stripe):find("payments").sources[1].map(builders.charge()))
+    local fresh = sets.new(stripe.mappings)
+    assert.same(before, fresh:find("payments").sources[1].map(builders.charge()))
     assert.is_nil(stripe.mappings().payments.by_user)
     assert.is_true(mine:find("payments").by_user)
     assert.equal(stripe.mappings().disputes, mine:find "disputes")
@@ -160,7 +161,7 @@ describe("an extended mapping", function()
     end)
 
     it("copes with what was not inlined", function()
-      mine = sets.new(stripe)
+      mine = sets.new(stripe.mappings)
       mine:extend("payments", { supplementalData = { email = "customer.email" } },
         { resource = "charges", expand = { "data.customer" } })
       assert.is_nil(stripe_data(map("payments", builders.charge { customer = null })[1]).email)
@@ -195,8 +196,8 @@ describe("an extended mapping", function()
   end)
 
   it("lies over what is declared for all connections", function()
-    local app = sets.new(stripe)
-    local one, other = sets.new(stripe, app), sets.new(stripe, app)
+    local app = sets.new(stripe.mappings)
+    local one, other = sets.new(stripe.mappings, app), sets.new(stripe.mappings, app)
     one:extend("customers", { note = "metadata.one" })
     app:extend("customers", { note = "metadata.all", phone = "metadata.phone" })
     local customer = builders.customer { metadata = { one = "1", all = "a", phone = "p" } }
@@ -207,8 +208,8 @@ describe("an extended mapping", function()
   end)
 
   it("clashes at once with what another one adds, whichever came first", function()
-    local app = sets.new(stripe)
-    local one = sets.new(stripe, app)
+    local app = sets.new(stripe.mappings)
+    local one = sets.new(stripe.mappings, app)
     local added = { supplementalData = { channel = "metadata.channel" } }
     one:extend("payments", added)
     refuses({ "mapping_set_spec.lua:", "supplementalData has 'channel' already, from ",
@@ -231,7 +232,7 @@ describe("an extended mapping", function()
 
   it("has a sign that changes with its declaration, not with what it stands in", function()
     local function sign(declare)
-      local set = sets.new(stripe)
+      local set = sets.new(stripe.mappings)
       declare(set)
       return set:find("payments").sources[1].sign
     end
@@ -263,7 +264,7 @@ describe("a data type of one's own", function()
   local mine
 
   before_each(function()
-    mine = sets.new(stripe)
+    mine = sets.new(stripe.mappings)
   end)
 
   local function columns(name)
@@ -282,7 +283,7 @@ describe("a data type of one's own", function()
     assert.equal(#model.types() + 1, #all)
     assert.equal("subscriptions", all[#all].type.name)
     assert.is_nil((model.find "subscriptions"))
-    assert.is_nil(sets.new(stripe):find "subscriptions")
+    assert.is_nil(sets.new(stripe.mappings):find "subscriptions")
   end)
 
   it("has columns of the kinds that its values give", function()
@@ -347,11 +348,11 @@ describe("a data type of one's own", function()
       created = false } }, id = "id", total = v.money("amount_total", "currency") })
     assert.equal("quotes", mine:find("quotes").sources[1].resource)
     assert.same({ path = "/v1/quotes", list = true, created = false, own = true },
-      mine.platform.resources.quotes)
+      mine.resources.quotes)
     assert.is_nil(stripe.resources.quotes)
     mine:define("links", { from = { resource = { path = "/v1/payment_links", list = true } },
       id = "id" })
-    assert.equal("/v1/payment_links", mine.platform.resources.payment_links.path)
+    assert.equal("/v1/payment_links", mine.resources.payment_links.path)
     mine:define("sessions", { from = { resource = { path = "/v1/checkout/sessions", list = true } },
       id = "id" })
     assert.equal("checkout_sessions", mine:find("sessions").sources[1].resource)
@@ -362,7 +363,7 @@ describe("a data type of one's own", function()
       totalAmount = v.money("total", "currency") })
     assert.equal("Order", mine:find("orders").type.title)
     assert.equal("orders", mine:find_type("commerce-orders").name)
-    refuses({ "orders", "amount" }, mine.define, sets.new(stripe), "orders",
+    refuses({ "orders", "amount" }, mine.define, sets.new(stripe.mappings), "orders",
       { from = { resource = "invoices" }, id = "id", amount = "total" })
   end)
 
@@ -375,8 +376,8 @@ describe("a data type of one's own", function()
   end)
 
   it("may be defined alike for several connections, not otherwise", function()
-    local app = sets.new(stripe)
-    local one, other = sets.new(stripe, app), sets.new(stripe, app)
+    local app = sets.new(stripe.mappings)
+    local one, other = sets.new(stripe.mappings, app), sets.new(stripe.mappings, app)
     one:define("subscriptions", { from = { resource = "subscriptions" }, id = "id",
       status = "status" })
     other:define("subscriptions", { from = { resource = "subscriptions" }, id = "id",
@@ -403,13 +404,13 @@ describe("a data type of one's own", function()
   end)
 end)
 
-describe("the platform's mappings", function()
+describe("the built-in mappings", function()
   it("read only what Stripe's objects are known to have", function()
     local declared = require "commerce.mapping.declaration"
     for name, whole in pairs(stripe.mappings()) do
       for i, source in ipairs(whole.sources) do
-        declared.paths(stripe, name, { whole.entries[i] }, source.paths)
-        declared.expansions(stripe, name, whole.entries[i], source.expand)
+        declared.paths(name, { whole.entries[i] }, source.paths)
+        declared.expansions(stripe.resources, name, whole.entries[i], source.expand)
       end
     end
   end)

@@ -3,6 +3,7 @@
 
 local errors = require "commerce.base.errors"
 local probe = require "commerce.account.probe"
+local stripe = require "commerce.stripe"
 
 local coverage = {}
 
@@ -29,12 +30,12 @@ end
 ---@param mappings commerce.Mappings
 ---@return commerce.TypeCoverage[]
 function coverage.types(mappings)
-  local list, platform = {}, mappings.platform
+  local list = {}
   for i, mapping in ipairs(mappings:all()) do
     local entry = { type = mapping.type.name, key = mapping.type.key, permissions = {},
-      resources = platform.resources_of(mapping) }
+      resources = stripe.resources_of(mapping) }
     for _, name in ipairs(entry.resources) do
-      add_new(entry.permissions, platform.resources[name].permission)
+      add_new(entry.permissions, mappings.resources[name].permission)
     end
     list[i] = entry
   end

@@ -53,9 +53,10 @@ end }
 ---@param options table? see `commerce.account.session`: how to talk to Stripe when it is opened
 ---@return commerce.Connection
 function Connection.wrap(app, row, options)
-  local own = mappings.new(stripe, app.mappings)
+  local own = mappings.new(stripe.mappings, app.mappings)
   return setmetatable({ app = app, store = app.store, row = row, options = options or {},
-    integration = stripe.integrations[row.integration], platform = own.platform, mappings = own,
+    integration = stripe.integrations[row.integration], mappings = own,
+    platform = stripe.with_resources(own.resources),
     hooks = hooks.new(app.hooks) }, connection_mt)
 end
 

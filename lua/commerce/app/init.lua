@@ -33,7 +33,7 @@ App.__index = App
 function App.new(store, options)
   return setmetatable({ store = store, url = options.url, fixed_mode = options.mode,
     keep_source = options.keep_source, limiter = options.limiter, hooks = hooks.new(),
-    mappings = mappings.new(stripe) }, App)
+    mappings = mappings.new(stripe.mappings) }, App)
 end
 
 --- Close the store.

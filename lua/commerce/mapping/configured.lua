@@ -51,7 +51,7 @@ end
 -- read from its path.
 local function resource_of(mappings, source)
   local name = tostring(source or ""):gsub("^/?v1/", ""):gsub("^/", "")
-  if mappings.platform.resources[name] then
+  if mappings.resources[name] then
     return name
   end
   return { path = "/v1/" .. name, list = true }

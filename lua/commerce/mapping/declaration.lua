@@ -1,12 +1,16 @@
--- Checks what a user declares against what is known of the platform: its resources, the members of
--- their objects, what can be inlined. Called by mapping.set; the platform is an argument.
+-- Checks a user's declarations against the facts about Stripe: its resources, the members of their
+-- objects, how deep objects can be inlined.
 
+local catalog_fields = require "commerce.catalog.fields"
+local catalog_resources = require "commerce.catalog.resources"
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"
 local value = require "commerce.mapping.value"
 local values = require "commerce.mapping.values"
 
 local declared = {}
+
+local MOST_EXPANDED = 4 -- how deep Stripe inlines objects
 
 local RESOURCE_OPTIONS = { path = "string", list = "boolean", created = "boolean",
   query = "table", events = "table", permission = "string" }
@@ -27,7 +31,7 @@ local function name_of(path)
   return (path:gsub("^/v%d+/", ""):gsub("[^%w]", "_"))
 end
 
-local function own_resource(platform, what, given)
+local function own_resource(resources, what, given)
   errors.check_options(given, RESOURCE_OPTIONS, what .. ": resource")
   local path = given.path
   if not path or not path:find("^/v%d+/[%w_%-/]*[%w_]$") then
@@ -35,10 +39,10 @@ local function own_resource(platform, what, given)
       tostring(path))
   end
   local name = name_of(path)
-  local known = platform.resources[name]
+  local known = resources[name]
   if known and known.path ~= path then
     name = name .. "_list"
-    known = platform.resources[name]
+    known = resources[name]
   end
   if known and not known.own then
     return name -- with all that is known of it
@@ -49,32 +53,32 @@ local function own_resource(platform, what, given)
   for option, candidate in pairs(given) do
     resource[option] = candidate
   end
-  rawset(platform.resources, name, resource)
+  rawset(resources, name, resource)
   return name
 end
 
 --- The name of a resource that a user gave by its name, or by its path.
----@param platform table of one connection: gets a resource that it does not know
+---@param resources table<string, table> of one connection: gets a resource that it does not know
 ---@param what string for messages
 ---@param given string|table { path, list, query, events, created, permission }
 ---@return string name
-function declared.resource(platform, what, given)
+function declared.resource(resources, what, given)
   if type(given) == "table" then
-    return own_resource(platform, what, given)
+    return own_resource(resources, what, given)
   elseif type(given) ~= "string" then
     errors.refuse("%s: from: a resource expected, got %s", what, type(given))
-  elseif not platform.resources[given] then
+  elseif not resources[given] then
     errors.refuse("%s: unknown resource '%s'%s; one that is not known by name is "
       .. "{ path = \"/v1/…\", list = true }", what, given,
-      suggest.text(given, platform.resource_names()))
+      suggest.text(given, catalog_resources))
   end
   return given
 end
 
 -- ---------------------------------------------------------------- paths, expansions
 
-local function members_of(platform, entry)
-  local known = platform.fields[entry.resource]
+local function members_of(entry)
+  local known = catalog_fields[entry.resource]
   if not known then
     return nil
   end
@@ -97,9 +101,9 @@ local function names_of(entries)
 end
 
 -- Whether the objects of one of the entries have such a member, as far as it is known.
-local function is_known(platform, entries, member)
+local function is_known(entries, member)
   for _, entry in ipairs(entries) do
-    local members = members_of(platform, entry)
+    local members = members_of(entry)
     if not members or members[member] then
       return true
     end
@@ -109,17 +113,16 @@ end
 
 --- Raise unless every path begins with a member of the objects of one of the entries' resources,
 --- where those are known.
----@param platform table
 ---@param what string for messages
 ---@param entries table[] see `mapping.from`
 ---@param paths string[]
-function declared.paths(platform, what, entries, paths)
+function declared.paths(what, entries, paths)
   for _, path in ipairs(paths) do
     local member = path:match("^%^?([^%.]+)")
-    if member ~= value.WHOLE and not is_known(platform, entries, member) then
+    if member ~= value.WHOLE and not is_known(entries, member) then
       local all = {}
       for _, entry in ipairs(entries) do
-        for name in pairs(members_of(platform, entry)) do
+        for name in pairs(members_of(entry)) do
           all[name] = true
         end
       end
@@ -132,10 +135,10 @@ function declared.paths(platform, what, entries, paths)
 end
 
 --- Raise for what an entry itself reads that is not there.
----@param platform table
+---@param resources table<string, table> by name
 ---@param what string for messages
 ---@param entry table see `mapping.from`
-function declared.entry(platform, what, entry)
+function declared.entry(resources, what, entry)
   local _, paths = value.compile(entry.fields or {})
   if entry.where then
     table.insert(paths, value.of(entry.where).paths[1])
@@ -143,18 +146,18 @@ function declared.entry(platform, what, entry)
   if entry.split then
     table.insert(paths, entry.split.each)
   end
-  declared.paths(platform, what, { entry }, paths)
-  declared.expansions(platform, what, entry, entry.expand or {})
+  declared.paths(what, { entry }, paths)
+  declared.expansions(resources, what, entry, entry.expand or {})
 end
 
 --- Raise for what cannot be inlined.
----@param platform table
+---@param resources table<string, table> by name
 ---@param what string for messages
 ---@param entry table see `mapping.from`
 ---@param expand string[]
-function declared.expansions(platform, what, entry, expand)
-  local members = members_of(platform, entry)
-  local list = platform.resources[entry.resource].list
+function declared.expansions(resources, what, entry, expand)
+  local members = members_of(entry)
+  local list = resources[entry.resource].list
   for _, path in ipairs(expand) do
     if type(path) ~= "string" then
       errors.refuse("%s: expand: a list of paths expected, with a %s in it", what, type(path))
@@ -162,9 +165,9 @@ function declared.expansions(platform, what, entry, expand)
       errors.refuse("%s: expand: what a list inlines begins with 'data.': 'data.%s'", what, path)
     end
     local _, dots = path:gsub("%.", "")
-    if dots + 1 > platform.most_expanded then
+    if dots + 1 > MOST_EXPANDED then
       errors.refuse("%s: expand: '%s' is too deep: %d levels are allowed", what, path,
-        platform.most_expanded)
+        MOST_EXPANDED)
     end
     local member = path:gsub("^data%.", ""):match("^[^%.]+")
     if members and not members[member] then

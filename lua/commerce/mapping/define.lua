@@ -1,6 +1,7 @@
 -- Making the mapping of a data type of a user's own: its name, its shape, its sources.
 -- Called by mapping.set; requires mapping and the model.
 
+local catalog_fields = require "commerce.catalog.fields"
 local declared = require "commerce.mapping.declaration"
 local errors = require "commerce.base.errors"
 local infer = require "commerce.mapping.infer"
@@ -42,8 +43,8 @@ end
 
 -- What every record has, unless it was said otherwise; an object that has no such date leaves it
 -- out.
-local function with_dates(fields, entry, platform)
-  local known = platform.fields[entry.resource]
+local function with_dates(fields, entry)
+  local known = catalog_fields[entry.resource]
   local function add(name, path)
     local own = fields[name] ~= nil or (entry.fields or {})[name] ~= nil
     if not own and (not known or known[path]) then
@@ -72,11 +73,10 @@ end
 ---@param what string for messages
 ---@param name string from `define.check_name`
 ---@param declaration table from, and fields
----@param platform table
 ---@param entry_of fun(options: table): table from `mapping.from`, with the resource by its name
 ---@param store commerce.Store? which has to hold the records
 ---@return commerce.Mapping
-function define.mapping(what, name, declaration, platform, entry_of, store)
+function define.mapping(what, name, declaration, entry_of, store)
   local fields = declared.fields(what, declaration)
   fields.from = nil
   for field, candidate in pairs(fields) do
@@ -88,7 +88,7 @@ function define.mapping(what, name, declaration, platform, entry_of, store)
     entries[i].shared = fields
   end
   for _, entry in ipairs(entries) do
-    with_dates(fields, entry, platform)
+    with_dates(fields, entry)
   end
   local data_type = model.optional(name)
   if not data_type then

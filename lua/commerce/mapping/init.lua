@@ -1,5 +1,5 @@
 -- The mapping engine: compiles a declarative mapping of source resources to one data type, and
--- turns source objects into records. Called by the platforms' mapping files and by sync.
+-- turns source objects into records.
 --
 --   return mapping "disputes" {
 --     from { resource = "disputes", expand = { "data.charge" } },
@@ -8,7 +8,7 @@
 --   }
 --
 -- Named entries are fields; positional entries are `from`: the source resources, each with options:
---   resource  the platform's name for it            expand    what to ask the source to inline
+--   resource  Stripe's name for it                  expand    what to ask the source to inline
 --   fields    fields of this source alone           where     a value; false or nil: not a record
 --   with      { key = resource }: single objects fetched once and put into each source object
 --   join      { key =, resource =, on =, expand = }: child objects, newest first, put in as `key`

@@ -1,7 +1,8 @@
--- The mappings of one connection, or of all: the platform's, those that a user extended and those
--- of data types that a user defined. What is declared for all connections lies under what is
--- declared for one; the platform's own mappings are never touched. Called by connection and init.
+-- The mappings of one connection, or of all: the built-in ones, those that a user extended and
+-- those that a user defined. What is declared for all connections lies under what is declared for
+-- one; the built-in mappings are never changed.
 
+local catalog_resources = require "commerce.catalog.resources"
 local declared = require "commerce.mapping.declaration"
 local define = require "commerce.mapping.define"
 local errors = require "commerce.base.errors"
@@ -14,20 +15,19 @@ local value = require "commerce.mapping.value"
 local set = {}
 
 ---@class commerce.Mappings
----@field platform table the platform, with the resources that were declared here
+---@field resources table<string, table> Stripe's, with those that were declared here
 local methods = {}
 local set_mt = { __name = "commerce.Mappings", __index = methods }
 
 --- A set of mappings.
----@param platform table such as commerce.stripe
+---@param built_in fun(): table<string, commerce.Mapping> gives the built-in mappings by data type
 ---@param parent commerce.Mappings? what is declared for all connections
 ---@return commerce.Mappings
-function set.new(platform, parent)
-  local below = parent and parent.platform or platform
+function set.new(built_in, parent)
   local self = setmetatable({
     parent = parent,
-    platform = setmetatable({ resources = setmetatable({}, { __index = below.resources }) },
-      { __index = below }),
+    built_in = built_in,
+    resources = setmetatable({}, { __index = parent and parent.resources or catalog_resources }),
     layers = {}, -- by data type: what was laid over its mapping here
     made = {}, -- by data type: the mapping with them, and what lay below it then
     own = {}, order = {}, -- the mappings of types that were defined here
@@ -67,7 +67,7 @@ local function below(self, name)
   elseif self.parent then
     return self.parent:find(name)
   end
-  self.given = self.given or self.platform.mappings()
+  self.given = self.given or self.built_in()
   return self.given[name]
 end
 
@@ -202,17 +202,17 @@ local function normal_entry(self, what, options)
   for name, option in pairs(options) do
     copy[name] = option
   end
-  copy.resource = declared.resource(self.platform, what, options.resource)
+  copy.resource = declared.resource(self.resources, what, options.resource)
   copy.fields = options.fields and declared.fields(what, options.fields)
   if options.join then
     copy.join = {}
     for name, option in pairs(options.join) do
       copy.join[name] = option
     end
-    copy.join.resource = declared.resource(self.platform, what, options.join.resource)
+    copy.join.resource = declared.resource(self.resources, what, options.join.resource)
   end
   local entry = mapping.from(copy)
-  declared.entry(self.platform, what, entry)
+  declared.entry(self.resources, what, entry)
   return entry
 end
 
@@ -247,12 +247,12 @@ function methods:extend(type_name, fields, options)
   end
   local meant = layer.meant(whole, new.options)
   for _, entry in ipairs(meant) do
-    declared.expansions(self.platform, what, entry, options.expand or {})
+    declared.expansions(self.resources, what, entry, options.expand or {})
   end
   if new.options.from then
     meant[#meant + 1] = new.options.from
   end
-  declared.paths(self.platform, what, meant, paths)
+  declared.paths(what, meant, paths)
   check_clashes(self, name, new)
   layer.over(whole, new.fields, new.options) -- raises before it is kept
   self.layers[name] = self.layers[name] or {}
@@ -298,10 +298,10 @@ end
 function methods:define(name, declaration, store)
   local what = define.check_name(name)
   check_new(self, what, name)
-  local made = define.mapping(what, name, declaration, self.platform, function(options)
+  local made = define.mapping(what, name, declaration, function(options)
     return normal_entry(self, what, options)
   end, store)
-  declared.paths(self.platform, what, made.entries,
+  declared.paths(what, made.entries,
     select(2, value.compile(made.entries[1].shared)))
   made.place = errors.place() or "another place"
   check_shape(self, what, made)

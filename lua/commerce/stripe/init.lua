@@ -34,10 +34,11 @@ stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own n
 --- What can be read, by name; see resources.lua.
 stripe.resources = require "commerce.catalog.resources"
 
---- The names of all resources, for messages.
----@return table<string, any> by name
-function stripe.resource_names()
-  return stripe.resources
+--- Stripe as one connection knows it: with the resources that its mappings declared.
+---@param resources table<string, table> by name
+---@return table stripe
+function stripe.with_resources(resources)
+  return setmetatable({ resources = resources }, { __index = stripe })
 end
 
 --- The members of a resource's objects, by its name: set of names. None for one that is not known.
@@ -45,9 +46,6 @@ stripe.fields = require "commerce.catalog.fields"
 
 --- How the account tells of changes of objects that are in no list any more.
 stripe.changes = changes
-
---- How deep something may be asked to be inlined.
-stripe.most_expanded = 4
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
   "payment_methods", "tax_components" }

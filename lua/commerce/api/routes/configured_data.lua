@@ -36,7 +36,7 @@ local function try(work)
   local place
   local ok, raised = pcall(function()
     place = errors.place()
-    work(mappings.new(stripe))
+    work(mappings.new(stripe.mappings))
   end)
   if not ok then
     local message = errors.is_failure(raised) and raised.message or tostring(raised)

@@ -18,7 +18,7 @@ local INTEGRATIONS = { "stripe", "stripe-test" }
 
 local function print_types(args)
   local rows = {}
-  for i, entry in ipairs(coverage.types(mappings.new(stripe))) do
+  for i, entry in ipairs(coverage.types(mappings.new(stripe.mappings))) do
     if args.json then
       entry.integrations = INTEGRATIONS
       console.json(entry)

@@ -1,20 +1,10 @@
--- Value functions: money. Called by mapping.values; requires only leaf helpers and what values are
--- made of.
+-- Value functions: money.
 
+local EXPONENTS = require "commerce.catalog.currencies"
 local decimal = require "commerce.base.decimal"
 local value = require "commerce.mapping.value"
 
 local values = {}
-
--- Stripe's own exponents, not ISO 4217's: ISK and UGX are sent in hundredths, MGA is not.
--- Source: Stripe's documentation, "Supported currencies", zero- and three-decimal currencies.
-local EXPONENTS = {}
-for code in ("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"):gmatch("%a+") do
-  EXPONENTS[code] = 0
-end
-for code in ("BHD JOD KWD OMR TND"):gmatch("%a+") do
-  EXPONENTS[code] = 3
-end
 
 -- Codes come lower case and few: remember what each becomes.
 local upper_codes = setmetatable({}, {
