@@ -193,7 +193,7 @@ local function answered(context)
   if not row then
     return show(context, view.not_found())
   elseif context.form.answer ~= "yes" then
-    must(status.link_failed(context.store, row))
+    status.link_failed(context.store, row)
     return finish(context, row, { status = 403, text = "User cancelled",
       message = "You cancelled. Nothing was connected." })
   end

@@ -1,5 +1,4 @@
--- An nginx of our own for `commerce serve`: its configuration, and child processes. Called by
--- cli.serve.
+-- The nginx of `commerce serve`: its configuration and its child processes.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -56,10 +55,10 @@ end
 local child_methods = {}
 local child_mt = { __index = child_methods }
 
---- Start a process in the background. What it prints goes where ours does.
+--- Start a process in the background, with the standard output and standard error of this one.
 ---@param name string for messages
 ---@param line string of the shell
----@param folder string where its id is kept
+---@param folder string for the file with its process id
 ---@return table child
 function nginx.child(name, line, folder)
   local file = folder .. "/child.pid"
@@ -70,11 +69,12 @@ function nginx.child(name, line, folder)
   return setmetatable({ name = name, pid = ("%d"):format(pid) }, child_mt)
 end
 
--- One that has ended is still listed until somebody asks for its end: nobody may, in a container.
+-- A process that has ended stays listed as a zombie until its parent waits for it, which may never
+-- happen in a container.
 local function ended(pid)
   local file = io.open("/proc/" .. pid .. "/stat")
   if not file then
-    return not succeeded("kill -0 " .. pid .. " 2>/dev/null") -- no Linux, or gone
+    return not succeeded("kill -0 " .. pid .. " 2>/dev/null") -- not Linux, or gone
   end
   local state = file:read("*a"):match "%) (%a)"
   file:close()
@@ -165,7 +165,7 @@ local function exists(path)
   return file ~= nil
 end
 
--- Where Debian keeps them; OpenResty has them inside.
+-- Debian's paths. OpenResty has the modules built in.
 local function modules(binary)
   if binary:find "openresty" then
     return ""
@@ -180,7 +180,7 @@ local function modules(binary)
   return table.concat(lines, "\n")
 end
 
--- Where our Lua files are, and where LuaJIT's build of the core may be.
+-- The folder of the Lua files, and the places where LuaJIT's build of the core may be.
 local function module_folders()
   local source = debug.getinfo(1, "S").source:match "^@(.*)commerce/serve/nginx%.lua$" or "./"
   local lua = output_of("cd " .. quote(source == "" and "." or source) .. " && pwd")
@@ -201,7 +201,7 @@ local function write(path, text)
   file:close()
 end
 
--- nginx's complaint, without its own prefix.
+-- nginx's message without its prefix.
 local function complaint(text)
   local line = text:match "%[emerg%] [^\n]*" or text:match "%[error%] [^\n]*" or text
   if text:find("module 'commerce.core' not found", 1, true) then
@@ -228,7 +228,7 @@ function nginx.new(options)
   local lua, cpath = module_folders()
   for _, text in ipairs { folder, lua, cpath } do
     if text:find "[\"'{}$\\%c]" then
-      return errors.fail("usage", "nginx cannot be told of a path like " .. text)
+      return errors.fail("usage", "nginx.conf cannot contain a path like " .. text)
     end
   end
   local values = { DIR = folder, LUA = lua, CPATH = cpath, LISTEN = options.listen,

@@ -33,7 +33,7 @@ end
 
 local function queue_due(self)
   local wanted, known = {}, {}
-  for _, entry in ipairs((errors.must(settings.due(self.store, os.time())))) do
+  for _, entry in ipairs(settings.due(self.store, os.time())) do
     local id = entry.connection_id
     if known[id] == nil then
       known[id] = has_key(self, id)

@@ -72,7 +72,7 @@ local function sync_all(worker, connection, pulls)
   for _, pull in ipairs(pulls) do
     asked[pull.data_type] = true
   end
-  for _, group in ipairs((must(settings.groups(worker.store, connection.row)))) do
+  for _, group in ipairs(settings.groups(worker.store, connection.row)) do
     local types = types_of(group, asked)
     if types then
       sync_types(worker, connection, types, group.since)

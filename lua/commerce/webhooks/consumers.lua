@@ -9,8 +9,6 @@ local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"
 
-local must = errors.must
-
 local consumers = {}
 
 consumers.MOST, consumers.MOST_TAGS, consumers.LONGEST_TAG = 50, 10, 128 -- Codat's limits
@@ -141,7 +139,7 @@ function consumers.add(store, given)
     event_types = types, company_tags = tags, created = time.now() }
   local text, secret = new_secret()
   -- if the process dies between the two writes, a sealed secret without a consumer is harmless
-  must(credentials.keep(store, owner_of(row.id), secret))
+  credentials.keep(store, owner_of(row.id), secret)
   if not store:add_webhook_consumer(row, consumers.MOST) then
     store:drop_secret(owner_of(row.id))
     errors.throw("conflict", ("there are %d webhook consumers already; delete one first")
@@ -169,7 +167,7 @@ local OVERLAP = 86400 -- seconds that an old secret still signs
 
 -- nil if nothing is stored
 local function opened(store, owner)
-  return (must(credentials.open(store, owner)))
+  return credentials.open(store, owner)
 end
 
 --- Replace a consumer's secret.
@@ -179,10 +177,10 @@ end
 function consumers.renew_secret(store, id)
   local old = opened(store, owner_of(id))
   if old then
-    must(credentials.keep(store, owner_of_old(id), old))
+    credentials.keep(store, owner_of_old(id), old)
   end
   local text, secret = new_secret()
-  must(credentials.keep(store, owner_of(id), secret))
+  credentials.keep(store, owner_of(id), secret)
   return text
 end
 
@@ -206,7 +204,7 @@ function consumers.secrets(store, id, now)
   local secret = opened(store, owner_of(id))
   if not secret then
     secret = select(2, new_secret())
-    must(credentials.keep(store, owner_of(id), secret))
+    credentials.keep(store, owner_of(id), secret)
   end
   return { secret, old_secret(store, id, now) }
 end

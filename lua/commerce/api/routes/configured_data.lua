@@ -12,8 +12,6 @@ local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 local stripe = require "commerce.stripe"
 
-local must = errors.must
-
 local PATHS = { type = "object", each = { type = "string", min = 1, max = 200 } }
 
 local SUPPLEMENTAL = { type = "object", fields = {
@@ -46,9 +44,9 @@ local function try(work)
 end
 
 local function change(context, name, what, key, value)
-  local all = must(configured.get(context.store, name))
+  local all = configured.get(context.store, name)
   all[what][key] = value
-  must(configured.save(context.store, name, all))
+  configured.save(context.store, name, all)
 end
 
 -- ---------------------------------------------------------------- supplemental data
@@ -56,7 +54,7 @@ end
 local function get_supplemental(context)
   local name = scope.integration(context).name
   local data_type = scope.data_type(context, context.values.dataType, name)
-  local all = must(configured.get(context.store, name))
+  local all = configured.get(context.store, name)
   return response.value { supplementalDataConfig = all.supplemental[data_type.name] or {} }
 end
 
@@ -86,7 +84,7 @@ end
 
 local function get_custom(context)
   local name = scope.integration(context).name
-  local given = must(configured.get(context.store, name)).custom[
+  local given = configured.get(context.store, name).custom[
     context.values.customDataIdentifier:lower()]
   return response.value(given or refuse_custom(context))
 end
@@ -106,7 +104,7 @@ end
 local function configured_of(context)
   local connection = scope.connection(context)
   local identifier = context.values.customDataIdentifier:lower()
-  if must(configured.get(context.store, connection.integration)).custom[identifier] then
+  if configured.get(context.store, connection.integration).custom[identifier] then
     return connection, type_name(context)
   end
   local own = context.store:find_type((identifier:gsub("%-", "_")))

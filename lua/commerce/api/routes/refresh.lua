@@ -2,7 +2,6 @@
 -- pull's records broke.
 
 local datasets = require "commerce.store.datasets"
-local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local page = require "commerce.api.page"
 local pull = require "commerce.codat.pull"
@@ -11,15 +10,13 @@ local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 local settings = require "commerce.account.settings"
 
-local must = errors.must
-
 -- ---------------------------------------------------------------- refreshing
 
 -- The data types of a connection that its settings fetch when it is linked.
 local function fetched_types(context, connection)
   local names = {}
-  for _, setting in ipairs(must(settings.get(context.store, { company = connection.company_id,
-    integration = connection.integration }))) do
+  for _, setting in ipairs(settings.get(context.store, { company = connection.company_id,
+    integration = connection.integration })) do
     if setting.fetch_on_first_link then
       names[#names + 1] = setting.type
     end

@@ -1,14 +1,11 @@
 -- Routes: the sync settings of all companies and of one company.
 
 local core = require "commerce.core"
-local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 local settings = require "commerce.account.settings"
-
-local must = errors.must
 
 -- Codat's name -> the name in `account.settings`
 local FIELDS = {
@@ -44,14 +41,14 @@ end
 local function get_all(context)
   return response.value { clientId = client_id(context.store), overridesDefaults =
     next(context.store:sync_settings "all") ~= nil,
-    settings = view(must(settings.get(context.store, {}))) }
+    settings = view(settings.get(context.store, {})) }
 end
 
 local function get_company(context)
   local company = scope.company(context)
   return response.value { companyId = company.id, overridesDefaults =
     next(context.store:sync_settings("company:" .. company.id)) ~= nil,
-    settings = view(must(settings.get(context.store, { company = company.id }))) }
+    settings = view(settings.get(context.store, { company = company.id })) }
 end
 
 local SETTING = { type = "object", fields = {
@@ -93,9 +90,9 @@ local function post(whose_of)
     local whose = whose_of(context)
     local body = context:body(BODY)
     if whose.company and body.overridesDefaults == false then
-      must(settings.reset(context.store, whose))
+      settings.reset(context.store, whose)
     else
-      must(settings.replace(context.store, whose, by_type(body.settings)))
+      settings.replace(context.store, whose, by_type(body.settings))
     end
     return response.nothing(204)
   end

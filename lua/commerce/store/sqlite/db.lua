@@ -276,8 +276,9 @@ end
 --- A text that changes with every write to the database, by this handle or by others.
 ---@return string
 function methods:version()
-  return self:once("PRAGMA data_version")[1][1] .. "/"
-    .. self:all("SELECT total_changes() AS n")[1].n
+  local row = self:all("SELECT data_version AS others, total_changes() AS own "
+    .. "FROM pragma_data_version")[1]
+  return row.others .. "/" .. row.own
 end
 
 --- Run work that overwrites or deletes secrets, so that the file keeps no trace of them: an
