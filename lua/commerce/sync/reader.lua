@@ -5,8 +5,8 @@ local backfill = require "commerce.sync.backfill"
 local convert = require "commerce.sync.convert"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
-local interrupts = require "commerce.runtime.interrupts"
 local jobs = require "commerce.runtime.jobs"
+local source = require "commerce.sync.source"
 local sweep = require "commerce.sync.sweep"
 local writer = require "commerce.sync.writer"
 
@@ -25,29 +25,11 @@ local function fetch(run, task)
   if known and not run.checkpoints:keeps_sources() then
     return known
   end
-  local response = errors.must(jobs.await(run.transport,
-    task.session:request { path = task.resource.path }))
-  local object, wrong = convert.decode(response.body, run.livemode)
-  if not object then
-    errors.throw("decode", task.name .. ": " .. wrong)
-  end
+  local object, text = source.single(run, task)
   if run.checkpoints:keeps_sources() then
-    writer.write(run, { resource = task.name,
-      sources = { { id = task.name, data = response.body } } })
+    writer.write(run, { resource = task.name, sources = { { id = task.name, data = text } } })
   end
   return object
-end
-
--- Put into an object those that it is mapped `with`. Gives whether all of them were read.
-local function complete(object, consumers, objects)
-  local whole = true
-  for _, consumer in ipairs(consumers) do
-    for key, name in pairs(consumer.source.with) do
-      object[key] = objects[name]
-      whole = whole and objects[name] ~= nil
-    end
-  end
-  return whole
 end
 
 -- A failure of a page is that of its resource. A store that cannot be written concerns all
@@ -84,7 +66,10 @@ function reader.objects(run, tasks)
   local objects = fetch_all(run, singles)
   for _, task in ipairs(singles) do
     local object = objects[task.name]
-    if object and #task.consumers > 0 and complete(object, task.consumers, objects) then
+    if object and #task.consumers > 0
+      and source.join_singles(task.consumers, object, function(name)
+        return objects[name]
+      end) then
       local page = { resource = task.name, records = {}, deleted = {} }
       writer.map(run, task.consumers, object, page)
       writer.write(run, page)
@@ -95,32 +80,28 @@ end
 
 -- ---------------------------------------------------------------- lists
 
-local function store_page(run, list, page)
-  local _, message, failure = errors.catch(writer.list_page, run, list.task, page, list)
-  page:close() -- now: the collector sees the handle of a page, not how many bytes it holds
-  return message, failure
+local function read_pages(run, list)
+  local task = list.task
+  for page in source.pages(run, task, list) do
+    writer.list_page(run, task, page, list)
+    run.progress:advance(task.name, list:fraction(run.options.before or run.started))
+    jobs.pause(run.transport) -- the other lists, and other syncs, have their turn
+  end
+  run.checkpoints:finish(task.name)
+  run.progress:advance(task.name, 1)
 end
 
--- Look at a list once. Gives true if it brought a page, false if that is still coming, nil if the
--- list has ended or failed. Raises if the run has to end.
-local function step(run, list)
-  local task = list.task
-  local page, message, failure = list:poll()
-  if page == false then
-    return false
-  elseif page then
-    message, failure = store_page(run, list, page)
-    if not message then
-      run.progress:advance(task.name, list:fraction(run.options.before or run.started))
-      return true
+local function read_list(run, list, lists)
+  local _, message, failure = errors.catch(read_pages, run, list)
+  list:close()
+  for i = #lists, 1, -1 do
+    if lists[i] == list then
+      table.remove(lists, i)
     end
-  elseif not message then
-    run.checkpoints:finish(task.name)
-    run.progress:advance(task.name, 1)
-    return nil
   end
-  fail(run, task, message, failure)
-  return nil
+  if message then
+    fail(run, list.task, message, failure)
+  end
 end
 
 -- How a list is read. A list without a `created` filter can only be read from its newest object to
@@ -189,36 +170,17 @@ local function halve_slowest(lists)
   return range and lists[slowest]:halve(range)
 end
 
--- Look at every list once; those that have ended go. Gives whether any brought a page.
-local function step_all(run, lists)
-  local moved = false
-  for i = #lists, 1, -1 do
-    local went = step(run, lists[i])
-    if went == nil then
-      lists[i]:close()
-      table.remove(lists, i)
-    end
-    moved = moved or went ~= false
-  end
-  return moved
-end
-
-local function read_all(run, lists)
-  local idle, waited, evened = 0, 0, core.now()
+-- Divides ranges while lists are being read.
+local function balance(run, lists)
+  local evened = core.now()
   while #lists > 0 do
-    local moved = step_all(run, lists)
-    errors.must(interrupts.go_on())
-    idle = moved and 0 or idle + 1
+    local waited = jobs.wait(run.transport)
     if #lists > 1 and core.now() - evened > EVEN_OUT and run.limiter:room() < 1 then
       evened = core.now()
       halve_slowest(lists)
     end
-    if moved or waited > PATIENCE and halve_largest(run, lists) then
-      jobs.pause(run.transport) -- another sync's lists have their turn
-    else
-      local began = core.now()
-      jobs.wait(run.transport, idle)
-      waited = core.now() - began
+    while waited > PATIENCE and halve_largest(run, lists) do
+      jobs.pause(run.transport) -- the new range is requested
     end
   end
 end
@@ -232,7 +194,16 @@ function reader.lists(run, tasks)
     lists[#lists + 1] = task.resource.list and start_list(run, task) or nil
   end
   errors.finally(function()
-    read_all(run, lists)
+    jobs.group(function(group)
+      for _, list in ipairs(lists) do
+        group:add(function()
+          read_list(run, list, lists)
+        end)
+      end
+      group:add(function()
+        balance(run, lists)
+      end)
+    end)
   end, function()
     for _, list in ipairs(lists) do
       list:close()
@@ -243,19 +214,19 @@ end
 -- ---------------------------------------------------------------- joined objects
 
 local function build_join(run, consumer)
-  local source, after = consumer.source, ""
+  local made_of, after = consumer.source, ""
   repeat
-    local batch = run.store:joined_sources(run.id, source.resource, source.join.resource, after,
+    local batch = run.store:joined_sources(run.id, made_of.resource, made_of.join.resource, after,
       JOIN_BATCH)
-    local page = { resource = source.resource, records = {}, deleted = {},
+    local page = { resource = made_of.resource, records = {}, deleted = {},
       sweep = sweep.of_join(run, consumer) }
     for _, parent in ipairs(batch) do
       writer.map(run, { consumer },
-        convert.joined(parent.data, parent.children, source.join.key), page)
+        convert.joined(parent.data, parent.children, made_of.join.key), page)
       after = parent.id
     end
     writer.write(run, page)
-    run.progress:advance(source.resource)
+    run.progress:advance(made_of.resource)
   until #batch < JOIN_BATCH
 end
 
@@ -264,9 +235,9 @@ end
 ---@param consumers commerce.Consumer[] with a join
 function reader.joins(run, consumers)
   for _, consumer in ipairs(consumers) do
-    local source = consumer.source
-    if run.checkpoints:is_finished(source.resource)
-      and run.checkpoints:is_finished(source.join.resource) then
+    local made_of = consumer.source
+    if run.checkpoints:is_finished(made_of.resource)
+      and run.checkpoints:is_finished(made_of.join.resource) then
       build_join(run, consumer)
     end
   end

@@ -38,6 +38,7 @@ end
 ---@return table object
 ---@return string text as it is kept
 function source.decode(run, task, text, whole)
+  jobs.breathe() -- nothing of this page is written yet
   local object, wrong = objects.decode(text, run.livemode)
   if not object then
     errors.throw("mapping", wrong)
@@ -96,32 +97,22 @@ end
 
 -- ---------------------------------------------------------------- objects
 
---- Begin to fetch one object of a list.
----@param task commerce.Task
----@param id string one that `stripe.object.has_path`
----@return userdata call
-function source.request(task, id)
-  return task.session:request { path = task.resource.path .. "/" .. id,
-    query = plan.expansions(task.expand, true), endpoint = objects.endpoint(task.resource.path) }
-end
-
 --- Fetch one object of a list as it is now.
 ---@param run table
 ---@param task commerce.Task
 ---@param id string one that `stripe.object.has_path`
----@return table? object nil if Stripe does not have it
+---@return table? object nil if Stripe does not have it; of a deleted object, Stripe may still give
+---  an object that is `deleted`
 ---@return string? text
 function source.object(run, task, id)
-  local response, message, failure = jobs.await(run.transport, source.request(task, id))
+  local response, message, failure = jobs.await(run.transport, task.session:request {
+    path = task.resource.path .. "/" .. id, query = plan.expansions(task.expand, true),
+    endpoint = objects.endpoint(task.resource.path) })
   if not response and failure and failure.status == GONE then
     return nil
   end
   errors.must(response, message, failure)
-  local object, text = source.decode(run, task, response.body)
-  if object.deleted == true then
-    return nil
-  end
-  return object, text
+  return source.decode(run, task, response.body)
 end
 
 --- Fetch a resource that is one object.

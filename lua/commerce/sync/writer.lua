@@ -3,8 +3,6 @@
 
 local convert = require "commerce.sync.convert"
 local errors = require "commerce.base.errors"
-local json = require "commerce.base.json"
-local nested_lists = require "commerce.sync.nested_lists"
 local interrupts = require "commerce.runtime.interrupts"
 local jobs = require "commerce.runtime.jobs"
 local time = require "commerce.base.time"
@@ -128,45 +126,43 @@ end
 
 -- ---------------------------------------------------------------- pages of objects
 
--- A source object as it is mapped, and its text as it is kept. Raises if the object is not valid.
-local function decode(run, task, text, whole)
-  local object, wrong = convert.decode(text, run.livemode)
-  if not object then
-    errors.throw("mapping", wrong)
+-- Lists are read side by side, and a hook may wait: pages are mapped and written one by one.
+local function in_turn(run, work)
+  while run.is_writing do
+    jobs.wait(run.transport)
   end
-  local changed = nested_lists.complete(task, object, function(pager)
-    return jobs.await(run.transport, pager)
+  run.is_writing = true
+  errors.finally(work, function()
+    run.is_writing = nil
   end)
-  return object, changed and task.keep and json.encode(object) or whole
 end
 
-local function keep(task, object, text, sources)
-  local id, parent_id = task.keep(object)
-  sources[#sources + 1] = id and { id = id, parent_id = parent_id, data = text }
+local function add_object(run, task, page, object, text, dated)
+  writer.map(run, task.consumers, object, page, dated)
+  if task.keep then
+    local id, parent_id = task.keep(object)
+    page.sources[#page.sources + 1] = id and { id = id, parent_id = parent_id, data = text }
+  end
 end
 
 --- Store a page of a list with the checkpoint after it.
 ---@param run commerce.sync.Run
 ---@param task commerce.Task
----@param listed userdata a page of the C core
----@param reader table see `commerce.sync.backfill`
-function writer.list_page(run, task, listed, reader)
+---@param read commerce.SourcePage
+---@param list table see `commerce.sync.backfill`
+function writer.list_page(run, task, read, list)
   local unsettled, dates = task.resource.unsettled, run.changes:dates(task.name)
-  local page = { resource = task.name, records = {}, sources = {}, deleted = {},
-    sweep = reader.state.sweep, states = { [task.key] = reader.state } }
-  for i = 1, #listed do
-    local part = listed:element(i, task.projection)
-    local object, text = decode(run, task, part,
-      task.keep and task.projection and listed:element(i) or part)
-    writer.map(run, task.consumers, object, page, dates[object.id])
-    if task.keep then
-      keep(task, object, text, page.sources)
+  in_turn(run, function()
+    local page = { resource = task.name, records = {}, sources = {}, deleted = {},
+      sweep = list.state.sweep, states = { [task.key] = list.state } }
+    for i, object in ipairs(read.objects) do
+      add_object(run, task, page, object, read.texts[i], dates[object.id])
+      if unsettled and unsettled(object, list.state.newest) then
+        list:unsettled(object.created)
+      end
     end
-    if unsettled and unsettled(object, reader.state.newest) then
-      reader:unsettled(object.created)
-    end
-  end
-  writer.write(run, page)
+    writer.write(run, page)
+  end)
 end
 
 --- Mark the records of an object that Stripe deleted.
@@ -180,28 +176,29 @@ function writer.deleted_object(run, task, id)
       deleted[consumer.type] = { id }
     end
   end
-  writer.write(run, { resource = task.name, deleted = deleted,
-    dropped = task.keep and { id } or nil })
+  in_turn(run, function()
+    writer.write(run, { resource = task.name, deleted = deleted,
+      dropped = task.keep and { id } or nil })
+  end)
 end
 
 --- Store an object that was fetched because it changed.
 ---@param run commerce.sync.Run
 ---@param task commerce.Task
----@param change commerce.Change
----@param text string JSON
-function writer.changed_object(run, task, change, text)
-  local object, whole = decode(run, task, text, text)
+---@param object table see `commerce.sync.source`
+---@param text string
+---@param dated integer? unix seconds: when the object changed, by its newest event
+function writer.changed_object(run, task, object, text, dated)
   if object.deleted == true then
-    return writer.deleted_object(run, task, change.id)
+    return writer.deleted_object(run, task, object.id)
   end
   local state = run.checkpoints:held(task.name)
-  local page = { resource = task.name, records = {}, sources = {}, deleted = {},
-    sweep = state and state.sweep }
-  writer.map(run, task.consumers, object, page, change.dated)
-  if task.keep then
-    keep(task, object, whole, page.sources)
-  end
-  writer.write(run, page)
+  in_turn(run, function()
+    local page = { resource = task.name, records = {}, sources = {}, deleted = {},
+      sweep = state and state.sweep }
+    add_object(run, task, page, object, text, dated)
+    writer.write(run, page)
+  end)
 end
 
 return writer

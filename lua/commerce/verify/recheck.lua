@@ -43,10 +43,10 @@ local function fetch_listed(run, consumer, id)
   local made_of = consumer.source
   local object = source.object(run,
     task_of(run, made_of.resource, made_of.expand, made_of.complete), id)
-  if object and made_of.join then
-    return with_children(run, object, made_of.join)
+  if not object or object.deleted == true then
+    return GONE
   end
-  return object or GONE
+  return made_of.join and with_children(run, object, made_of.join) or object
 end
 
 -- The source object of an id as it is now, complete enough to be mapped; GONE if Stripe does not
