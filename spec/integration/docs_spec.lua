@@ -1,5 +1,5 @@
--- What the README promises: every SQL query gives rows, every piece of Lua runs, every command
--- exists. The examples: examples_spec.
+-- What the READMEs promise: every SQL query gives rows, every piece of Lua runs, every command and
+-- every link exists. The examples: examples_spec.
 
 local emulator = require "spec.support.emulator"
 local shell = require "spec.support.shell"
@@ -16,6 +16,12 @@ end
 
 local function readme(room)
   return contents(room and "lua/commerce/" .. room .. "/README.md" or "README.md")
+end
+
+-- The section of a room's README under a heading, to the next one or the end.
+local function section_of(room, heading)
+  local text = readme(room) .. "\n## "
+  return assert(text:match("\n## " .. heading .. "\n(.-)\n## "), room .. ": " .. heading)
 end
 
 -- The rows of the table of value functions, from the functions' own comments, as they are exported.
@@ -99,9 +105,9 @@ describe("the documentation", function()
 
   it("has Lua that goes on from there", function()
     local count = 0
-    for _, heading in ipairs { "Fields and data types of your own", "Hooks",
-      "What has changed" } do
-      local section = readme():match("\n## " .. heading .. "\n(.-)\n## ")
+    for room, heading in pairs { mapping = "Fields and data types of your own",
+      hooks = "Declaring hooks", app = "What has changed" } do
+      local section = section_of(room, heading)
       local path = folder .. "/more.lua"
       local file = assert(io.open(path, "w"))
       file:write([[
@@ -132,7 +138,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
   end)
 
   it("names fields of the report that there are", function()
-    local text, count = readme():match "`report%.types` is a list with an entry a type: (.-)\n", 0
+    local text, count = readme("app"):match "`report%.types` is a list with an entry a type: (.-)\n", 0
     local report = contents "lua/commerce/sync/report.lua"
     for name in text:gmatch "`(%l+)`" do
       count = count + 1
@@ -159,7 +165,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 
   it("has a row for every value function there is, in its own words", function()
     local expected, names = value_rows()
-    local text = readme():match "\n| `commerce.values` |[^\n]*\n[^\n]*\n(.-)\n\n"
+    local text = (readme "mapping" .. "\n"):match "\n| `commerce.values` |[^\n]*\n[^\n]*\n(.-)\n\n"
     assert.equal(table.concat(expected, "\n"), text)
     local exported = {}
     for name in pairs(require("commerce").values) do
@@ -171,7 +177,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
   end)
 
   it("has a row for every option of a source", function()
-    local text = readme():match "\n| In `from` |[^\n]*\n[^\n]*\n(.-)\n\n"
+    local text = readme("mapping"):match "\n| In `from` |[^\n]*\n[^\n]*\n(.-)\n\n"
     local rows = {}
     for name in ("\n" .. text):gmatch "\n| `(%l+)` |" do
       rows[#rows + 1] = name
@@ -187,21 +193,21 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
     local shop = assert(app:connect { secret_key = "sk_test_emulator", base_url = e.base })
     local odd = { _odd = 1 }
     local function nothing() end
-    for heading, call in pairs {
-      ["Fields and data types of your own"] = function()
+    for place, call in pairs {
+      [{ "mapping", "Fields and data types of your own" }] = function()
         shop:extend("payments", {}, odd)
       end,
-      ["Hooks"] = function() shop:on("payments", nothing, odd) end,
-      ["Scripts"] = function() commerce.jsonl("x", odd) end,
-      ["What has changed"] = function() shop:changes(odd) end,
+      [{ "hooks", "Declaring hooks" }] = function() shop:on("payments", nothing, odd) end,
+      [{ "app", "Scripts" }] = function() commerce.jsonl("x", odd) end,
+      [{ "app", "What has changed" }] = function() shop:changes(odd) end,
     } do
-      local section = readme():match("\n## " .. heading .. "\n(.-)\n## ")
+      local section = section_of(place[1], place[2])
       local ok, message = pcall(call)
       assert.is_false(ok)
       local count = 0
       for name in message:match("%(known: (.-)%)"):gmatch "[%l_]+" do
         count = count + 1
-        assert.truthy(section:find(name .. " = ", 1, true), heading .. ": " .. name)
+        assert.truthy(section:find(name .. " = ", 1, true), place[2] .. ": " .. name)
       end
       assert.is_true(count > 0)
     end
@@ -218,5 +224,30 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
       assert.truthy(output:find("Usage: commerce " .. command, 1, true))
     end
     assert.is_true(count >= 4)
+  end)
+
+  it("has links that lead somewhere", function()
+    local _, list = shell.run "find README.md csrc lua examples spec -name README.md"
+    local count = 0
+    for path in list:gmatch "[^\n]+" do
+      local here = path:match "^(.*/)" or ""
+      for target in contents(path):gmatch "%]%(([^)#]+)[^)]*%)" do
+        if not target:find "^%a+:" then
+          count = count + 1
+          local status = shell.run("test -e " .. shell.quote(here .. target))
+          assert.equal(0, status, path .. ": " .. target)
+        end
+      end
+    end
+    assert.is_true(count > 40)
+  end)
+
+  it("has a README for every room, that the house's README names", function()
+    local house = contents "lua/commerce/README.md"
+    local _, list = shell.run "ls -d lua/commerce/*/ | grep -v /platform/" -- an old name
+    for room in list:gmatch "lua/commerce/(%l+)/" do
+      assert.truthy(io.open("lua/commerce/" .. room .. "/README.md"), room .. " has no README.md")
+      assert.truthy(house:find(("](%s/README.md)"):format(room), 1, true), room)
+    end
   end)
 end)
