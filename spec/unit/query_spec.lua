@@ -122,11 +122,11 @@ describe("a query", function()
   it("compares numbers beyond 32 bits", function()
     for text, count in pairs { ["amount>4294967296"] = 0, ["amount<4294967296"] = 4,
       ["amount>-3000000000"] = 4 } do
-      local tree, found = assert(query.parse(PAYMENTS, text)), 0
+      local tree, finds = assert(query.parse(PAYMENTS, text)), 0
       for _ in assert(db:records(PAYMENTS, { query = tree, deleted = true })) do
-        found = found + 1
+        finds = finds + 1
       end
-      assert.equal(count, found, text)
+      assert.equal(count, finds, text)
     end
   end)
 
