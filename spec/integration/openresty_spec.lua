@@ -298,10 +298,10 @@ location = /long {
 location = /sync {
   content_by_lua_block {
     local commerce, core = require "commerce", require "commerce.core"
-    local convert, writer = require "commerce.sync.convert", require "commerce.sync.writer"
+    local conversion, writer = require "commerce.sync.conversion", require "commerce.sync.writer"
     local counts = package.loaded.counts
-    local map, list_page, pages, answered = convert.map, writer.list_page, 0, 0
-    function convert.map(...)
+    local map, list_page, pages, answered = conversion.map, writer.list_page, 0, 0
+    function conversion.map(...)
       local began = core.now()
       repeat until core.now() - began > 0.002
       return map(...)

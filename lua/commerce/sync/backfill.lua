@@ -19,8 +19,8 @@ local function new_state(saved, options)
     not (options.from or options.since or options.before)
 end
 
--- A continued run reads one more range: objects that were created since, became visible late, or had
--- not settled when they were read.
+-- A continued run reads one more range: objects that were created since, became visible late, or
+-- had not settled when they were read.
 local function look_again(ranges, from, options)
   local first = ranges[1]
   local begun = first and (first.cursor or first.lte or first.lt ~= options.before)
@@ -201,9 +201,9 @@ function methods:largest()
   return largest, largest and most or 0
 end
 
---- Halve a range in `created`: it keeps its newer half, a new range gets the older one, with an open
---- end if this one had one. Ranges are half-open and cut at whole seconds, so that no object is in
---- both.
+--- Halve a range in `created`: it keeps its newer half, a new range gets the older one, with an
+--- open end if this one had one. Ranges are half-open and cut at whole seconds, so that no object
+--- is in both.
 ---@param range table from `largest`
 ---@return boolean halved
 function methods:halve(range)

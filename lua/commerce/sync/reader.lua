@@ -2,7 +2,7 @@
 -- together from kept ones.
 
 local backfill = require "commerce.sync.backfill"
-local convert = require "commerce.sync.convert"
+local conversion = require "commerce.sync.conversion"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -222,7 +222,7 @@ local function build_join(run, consumer)
       sweep = sweep.of_join(run, consumer) }
     for _, parent in ipairs(batch) do
       writer.map(run, { consumer },
-        convert.joined(parent.data, parent.children, made_of.join.key), page)
+        conversion.joined(parent.data, parent.children, made_of.join.key), page)
       after = parent.id
     end
     writer.write(run, page)

@@ -1,9 +1,10 @@
 -- Makes the records anew from kept source objects after a mapping has changed, without the network.
 
 local checkpoints = require "commerce.sync.checkpoints"
-local convert = require "commerce.sync.convert"
+local conversion = require "commerce.sync.conversion"
 local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
+local objects = require "commerce.stripe.object"
 local plan = require "commerce.sync.plan"
 local runs = require "commerce.sync.run"
 local selection = require "commerce.sync.selection"
@@ -84,7 +85,7 @@ local function able(run, consumers, object)
 end
 
 local function decode(run, text)
-  local object, wrong = convert.decode(text, run.livemode)
+  local object, wrong = objects.decode(text, run.livemode)
   if not object then
     errors.throw("mapping", wrong)
   end
@@ -126,7 +127,7 @@ local function remap_joined(run, task, consumer)
   remap_batches(run, task, { consumer }, function(after)
     return run.store:joined_sources(run.id, task.name, join.resource, after, BATCH)
   end, function(parent)
-    return convert.joined(parent.data, parent.children, join.key)
+    return conversion.joined(parent.data, parent.children, join.key)
   end)
 end
 

@@ -1,7 +1,7 @@
 -- From source objects to stored records: maps objects, counts them, and writes pages. Every page
 -- passes `writer.write`: hooks, then encoding, then the store, then the hooks that are told.
 
-local convert = require "commerce.sync.convert"
+local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"
 local interrupts = require "commerce.runtime.interrupts"
 local jobs = require "commerce.runtime.jobs"
@@ -47,7 +47,7 @@ function writer.map(run, consumers, object, page, dated)
     local list = records[consumer.type] or {}
     records[consumer.type] = list
     local before = #list
-    local _, message = convert.map(consumer, object, list, changed_at)
+    local _, message = conversion.map(consumer, object, list, changed_at)
     run.progress:count_read(consumer.type, message)
     if #list == before and not message then
       note_gone(page.deleted, consumer, object)
@@ -62,13 +62,13 @@ local function encode(run, type_name, drafts)
   local data_type, records = run.types[type_name], {}
   for _, draft in ipairs(drafts) do
     jobs.breathe()
-    local record, wrong = convert.encode(data_type, draft)
+    local record, wrong = conversion.encode(data_type, draft)
     if record and draft.destination then
       run.hooks:send(draft.destination, type_name, record)
     elseif not record and draft.hook then
       run.hooks:fail_record(run.progress, type_name, draft, wrong)
     elseif not record then
-      run.progress:count_failed(type_name, convert.failure(draft.source, wrong),
+      run.progress:count_failed(type_name, conversion.failure(draft.source, wrong),
         { kind = "mapping" })
     end
     if draft.destination and draft.destination.instead then

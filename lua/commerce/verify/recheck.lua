@@ -1,7 +1,7 @@
 -- Suspects are fetched once more, one by one, before they are called differences: objects that
 -- changed, came in or went while the lists were read are not reported.
 
-local convert = require "commerce.sync.convert"
+local conversion = require "commerce.sync.conversion"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local objects = require "commerce.stripe.object"
@@ -36,7 +36,7 @@ local function with_children(run, parent, join)
       children[#children + 1] = text
     end
   end
-  return convert.joined(json.encode(parent), children, join.key)
+  return conversion.joined(json.encode(parent), children, join.key)
 end
 
 local function fetch_listed(run, consumer, id)

@@ -4,7 +4,7 @@
 -- objects which are created later.
 
 local compare = require "commerce.verify.compare"
-local convert = require "commerce.sync.convert"
+local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"
 local source = require "commerce.sync.source"
 
@@ -82,14 +82,14 @@ end
 ---@return string? message
 function records.entries(run, consumer, object, entries)
   local drafts = {}
-  local ok, message = convert.map(consumer, object, drafts)
+  local ok, message = conversion.map(consumer, object, drafts)
   for _, draft in ipairs(drafts) do
     local encoded, wrong = nil, nil
     if run.deep then
-      encoded, wrong = convert.encode(consumer.data_type, draft)
+      encoded, wrong = conversion.encode(consumer.data_type, draft)
     end
     if wrong then
-      ok, message = nil, message or convert.failure(object, wrong)
+      ok, message = nil, message or conversion.failure(object, wrong)
     else
       entries[#entries + 1] = { id = draft.id, object_id = object.id, record = draft.record,
         body = encoded and encoded.body }
@@ -231,7 +231,7 @@ local function compare_join(run, consumer)
     local batch = run.store:listed_families(parents, children, after, JOIN_BATCH)
     local objects = {}
     for i, parent in ipairs(batch) do
-      objects[i] = convert.joined(parent.data, parent.children, made_of.join.key)
+      objects[i] = conversion.joined(parent.data, parent.children, made_of.join.key)
       after = parent.id
     end
     take_objects(run, consumer, objects)

@@ -3,12 +3,9 @@
 local inlined = require "commerce.mapping.inlined"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
-local objects = require "commerce.stripe.object"
 local time = require "commerce.base.time"
 
-local convert = {}
-
-convert.decode, convert.is_askable = objects.decode, objects.has_path
+local conversion = {}
 
 local function draft_of(record, object)
   local id = record.id or object.id
@@ -23,7 +20,7 @@ end
 ---@param draft commerce.Draft
 ---@return commerce.Record? record nil if it is not valid
 ---@return string? message
-function convert.encode(data_type, draft)
+function conversion.encode(data_type, draft)
   local body, message = model.encode(data_type, draft.record)
   return body and { id = draft.id, body = body }, message
 end
@@ -32,7 +29,7 @@ end
 ---@param object table
 ---@param message string
 ---@return string
-function convert.failure(object, message)
+function conversion.failure(object, message)
   return ("%s %s: %s"):format(tostring(object.object), tostring(object.id), message)
 end
 
@@ -48,7 +45,7 @@ end
 ---@param changed_at integer? when the object last changed (unix seconds), if an event told
 ---@return boolean? ok nil on failure
 ---@return string? message names the object and what was wrong
-function convert.map(consumer, object, drafts, changed_at)
+function conversion.map(consumer, object, drafts, changed_at)
   local source = consumer.source
   local mapped, message = source.map(inlined.without(object, consumer.unasked or {}))
   for _, record in ipairs(mapped or {}) do
@@ -65,7 +62,7 @@ function convert.map(consumer, object, drafts, changed_at)
     end
   end
   if message then
-    return nil, convert.failure(object, message)
+    return nil, conversion.failure(object, message)
   end
   return true
 end
@@ -82,7 +79,7 @@ end
 ---@param texts string[] the children's
 ---@param key string where they go
 ---@return table object
-function convert.joined(data, texts, key)
+function conversion.joined(data, texts, key)
   local object, children = json.decode(data), {}
   for i, text in ipairs(texts) do
     children[i] = json.decode(text)
@@ -92,4 +89,4 @@ function convert.joined(data, texts, key)
   return object
 end
 
-return convert
+return conversion
