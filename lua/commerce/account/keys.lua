@@ -129,7 +129,9 @@ local function refused(app, integration, options, message, details)
   end
 end
 
---- The same; that it fails says less than what the key was refused for.
+--- The same, for a caller that reports the refusal itself: a failure of this function is dropped,
+--- since the refusal says more.
+---@param ... any see above
 function keys.refused(...)
   errors.catch(refused, ...)
 end

@@ -50,7 +50,8 @@ local function acknowledge(self)
   end
 end
 
--- The next change that is wanted; nil at the end. Those that are not are passed over.
+--- The next change of a wanted type.
+---@return commerce.RecordChange? change nil at the end
 function methods:next()
   while true do
     self.at = self.at + 1
@@ -71,6 +72,8 @@ function methods:next()
   end
 end
 
+--- Acknowledge the change that was given last, and give the next one.
+---@return commerce.RecordChange? change nil at the end
 function methods:one()
   acknowledge(self)
   if self.left == 0 then
@@ -86,6 +89,8 @@ function methods:one()
   return change
 end
 
+--- Acknowledge the batch that was given last, and give the next one.
+---@return commerce.RecordChange[]? changes nil at the end
 function methods:several()
   acknowledge(self)
   local list = {}

@@ -337,7 +337,9 @@ function methods:add(work)
   return job
 end
 
--- One of its jobs has ended.
+--- Take note that one of the group's jobs has ended; the scheduler calls it.
+---@param ok boolean whether the job raised nothing
+---@param value any what it raised
 function methods:take_end(ok, value)
   self.count, self.ended = self.count - 1, true
   if not ok and value ~= CANCELLED and not self.failed then

@@ -81,6 +81,8 @@ local function ended(pid)
   return state == "Z"
 end
 
+--- Whether the process runs.
+---@return boolean
 function child_methods:alive()
   return not ended(self.pid)
 end

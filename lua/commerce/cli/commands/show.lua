@@ -56,8 +56,14 @@ local function columns_of(data_type)
   return paths
 end
 
+-- By format. Each prints the records that an iterator gives.
 local writers = {}
 
+--- Print a table for people.
+---@param data_type commerce.DataType
+---@param next_record fun(): table?
+---@param limit integer how many records were asked for
+---@param mode string "test" or "live"
 function writers.table(data_type, next_record, limit, mode)
   local columns, headings, rows = table_columns(data_type), {}, {}
   for i, column in ipairs(columns) do
@@ -80,6 +86,9 @@ function writers.table(data_type, next_record, limit, mode)
     or ("(%s mode)"):format(mode))
 end
 
+--- Print one JSON array.
+---@param _ commerce.DataType
+---@param next_text fun(): string? the stored JSON of each record
 function writers.json(_, next_text)
   local first = true
   console.write("[")
@@ -90,12 +99,18 @@ function writers.json(_, next_text)
   console.write(first and "]\n" or "\n]\n")
 end
 
+--- Print one JSON object a line.
+---@param _ commerce.DataType
+---@param next_text fun(): string? the stored JSON of each record
 function writers.jsonl(_, next_text)
   for text in next_text do
     console.write(text, "\n")
   end
 end
 
+--- Print CSV with a line of headings.
+---@param data_type commerce.DataType
+---@param next_record fun(): table?
 function writers.csv(data_type, next_record)
   local paths, headings = columns_of(data_type), {}
   for i, column in ipairs(stored.of(data_type)) do

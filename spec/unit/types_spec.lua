@@ -1,0 +1,115 @@
+-- Every function that a module offers says what it takes and gives, in LuaLS annotations, so that an
+-- editor completes it. A function is offered if it is a field of a module or a method of a class.
+
+local lfs = require "lfs"
+
+local function files_under(folder, found)
+  for name in lfs.dir(folder) do
+    local path = folder .. "/" .. name
+    if name:sub(1, 1) ~= "." then
+      if lfs.attributes(path, "mode") == "directory" then
+        files_under(path, found)
+      elseif name:find "%.lua$" and not name:find "%.d%.lua$" then
+        found[#found + 1] = path
+      end
+    end
+  end
+  table.sort(found)
+  return found
+end
+
+-- The lines of comment right above a line.
+local function comment_above(lines, number)
+  local comment = {}
+  number = number - 1
+  while lines[number] and lines[number]:find "^%-%-%-" do
+    table.insert(comment, 1, lines[number])
+    number = number - 1
+  end
+  return comment
+end
+
+local function parameters_of(list)
+  local names = {}
+  for name in list:gmatch "[%w_%.]+" do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- Whether a line returns something. A call's result may be nothing.
+local function returns(line)
+  local given = line:match "%f[%w]return%s+(%S.*)$"
+  return given ~= nil and not given:find "^[%w_%.:]+ ?[%({]"
+end
+
+-- Whether the function that begins at a line gives a value: a `return` of something, in its body.
+local function gives_a_value(lines, number)
+  local inner = nil -- the indentation of a function inside, whose returns are not ours
+  for i = number + 1, #lines do
+    local line = lines[i]
+    if line == "end" then
+      return false
+    end
+    local indent = line:match "^ *"
+    if inner then
+      if #indent <= #inner and line:find "^ *end" then
+        inner = nil
+      end
+    elseif line:find "%f[%w_]function%f[^%w_]" and not line:find "%f[%w_]end%f[^%w_]" then
+      inner = indent
+    elseif returns(line) then
+      return true
+    end
+  end
+  return false
+end
+
+local function check(path, lines, number, name, list, problems)
+  local comment = comment_above(lines, number)
+  local text = table.concat(comment, "\n")
+  local place = ("%s:%d: %s"):format(path, number, name)
+  if #comment == 0 then
+    problems[#problems + 1] = place .. " has no docstring"
+    return
+  elseif not text:find "%-%-%- ?[^@%s]" and not text:find "@see" and not text:find "@type" then
+    problems[#problems + 1] = place .. " does not say what it is for"
+  end
+  for _, parameter in ipairs(parameters_of(list)) do
+    local described = text:find("@param " .. parameter .. " ", 1, true)
+      or text:find("@param " .. parameter .. "? ", 1, true) or text:find("@overload", 1, true)
+    if not described and parameter:sub(1, 1) ~= "_" then
+      problems[#problems + 1] = ("%s does not describe '%s'"):format(place, parameter)
+    end
+  end
+  if gives_a_value(lines, number) and not text:find "@return" then
+    problems[#problems + 1] = place .. " does not describe what it returns"
+  end
+end
+
+-- The methods of a store are described once for all stores, in the interface.
+local DESCRIBED = {}
+for line in io.lines "lua/commerce/store.d.lua" do
+  DESCRIBED[line:match "^function [%w_]+[:.]([%w_]+)%(" or ""] = true
+end
+
+describe("the types", function()
+  for _, path in ipairs(files_under("lua/commerce", {})) do
+    if not path:find "/testing/" then
+      it("of " .. path .. " are complete", function()
+        local lines, problems = {}, {}
+        for line in io.lines(path) do
+          lines[#lines + 1] = line
+        end
+        for number, line in ipairs(lines) do
+          local name, list = line:match "^function ([%w_]+[%.:][%w_%.:]+)%((.-)%)"
+          local of_a_store = path:find "/store/%l+/" and name and DESCRIBED[name:match "[%w_]+$"]
+          if name and not of_a_store and not name:find "_mt[:.]__" and not name:find "[:.]_" then
+            check(path, lines, number, name, list, problems)
+          end
+        end
+        assert.same({}, problems)
+      end)
+    end
+  end
+end)
