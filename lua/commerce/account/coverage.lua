@@ -42,13 +42,13 @@ function coverage.types(mappings)
   return list
 end
 
-local function judge(entry, platform, found)
+local function judge(entry, resources, found)
   entry.readable, entry.lacking = true, {}
   for _, name in ipairs(entry.resources) do
     local answer = found[name]
     if answer.allowed == false then
       entry.readable = false
-      add_new(entry.lacking, platform.resources[name].permission)
+      add_new(entry.lacking, resources[name].permission)
     elseif not answer.allowed and entry.readable then
       entry.readable = nil
     end
@@ -61,7 +61,7 @@ end
 ---@return commerce.TypeCoverage[] list raises if Stripe could not be asked at all
 ---@return table changes whether its changes can be followed: { readable, lacking, error }
 function coverage.of(connection)
-  local platform, names = connection.platform, { "events" }
+  local resources, names = connection.mappings.resources, { "events" }
   local list = coverage.types(connection.mappings)
   for _, entry in ipairs(list) do
     for _, name in ipairs(entry.resources) do
@@ -76,10 +76,10 @@ function coverage.of(connection)
     errors.must(nil, found.events.message, found.events.details)
   end
   for _, entry in ipairs(list) do
-    judge(entry, platform, found)
+    judge(entry, resources, found)
   end
   return list, { readable = found.events.allowed, error = found.events.message,
-    lacking = found.events.allowed == false and { platform.changes.permission } or {} }
+    lacking = found.events.allowed == false and { stripe.feed.permission } or {} }
 end
 
 return coverage

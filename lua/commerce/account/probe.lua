@@ -3,6 +3,7 @@
 
 local errors = require "commerce.base.errors"
 local runtime = require "commerce.runtime"
+local stripe = require "commerce.stripe"
 
 local probe = {}
 
@@ -16,10 +17,10 @@ local function ask(session, resource)
     query = resource.list and { { "limit", 1 } } or nil }
 end
 
-local function outcome(platform, resource, response, message, details)
+local function outcome(resource, response, message, details)
   if response then
     return { allowed = true }
-  elseif platform.lacks_permission(details) then
+  elseif stripe.lacks_permission(details) then
     return { allowed = false, message = errors.lacking(message, resource.permission),
       details = details }
   end
@@ -27,17 +28,17 @@ local function outcome(platform, resource, response, message, details)
 end
 
 --- Find out which resources may be read.
----@param connection table its session, transport and platform are used
+---@param connection table its session, transport and mappings are used
 ---@param names string[] resources; "events" is the events feed
 ---@return table<string, commerce.Probe> by resource
 function probe.run(connection, names)
-  local platform, found, pending = connection.platform, {}, {}
+  local resources, found, pending = connection.mappings.resources, {}, {}
   for _, name in ipairs(names) do
-    local resource = name == "events" and platform.changes or platform.resources[name]
+    local resource = name == "events" and stripe.feed or resources[name]
     pending[name] = { resource = resource, call = ask(connection.session, resource) }
   end
   for _, name in ipairs(names) do
-    found[name] = outcome(platform, pending[name].resource,
+    found[name] = outcome(pending[name].resource,
       runtime.await(connection.transport, pending[name].call))
   end
   return found

@@ -56,7 +56,6 @@ function Connection.wrap(app, row, options)
   local own = mappings.new(stripe.mappings, app.mappings)
   return setmetatable({ app = app, store = app.store, row = row, options = options or {},
     integration = stripe.integrations[row.integration], mappings = own,
-    platform = stripe.with_resources(own.resources),
     hooks = hooks.new(app.hooks) }, connection_mt)
 end
 

@@ -1,7 +1,6 @@
--- Stripe as a platform: its integrations, resources, limits and mappings.
--- Called by connection, sync and cli.
+-- Stripe: its integrations, limits and mappings, and what its keys and refusals mean.
 
-local changes = require "commerce.stripe.feed"
+local feed = require "commerce.stripe.feed"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
@@ -34,18 +33,11 @@ stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own n
 --- What can be read, by name; see resources.lua.
 stripe.resources = require "commerce.catalog.resources"
 
---- Stripe as one connection knows it: with the resources that its mappings declared.
----@param resources table<string, table> by name
----@return table stripe
-function stripe.with_resources(resources)
-  return setmetatable({ resources = resources }, { __index = stripe })
-end
-
 --- The members of a resource's objects, by its name: set of names. None for one that is not known.
 stripe.fields = require "commerce.catalog.fields"
 
---- How the account tells of changes of objects that are in no list any more.
-stripe.changes = changes
+--- The feed of events: it tells of changes of objects that no list shows as new any more.
+stripe.feed = feed
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
   "payment_methods", "tax_components" }

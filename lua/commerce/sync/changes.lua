@@ -41,7 +41,7 @@ end
 -- ---------------------------------------------------------------- which lists are followed
 
 local function is_too_old(run, saved)
-  return run.started - (saved.at or run.started) > run.platform.changes.reach * 86400
+  return run.started - (saved.at or run.started) > stripe.feed.reach * 86400
 end
 
 -- Follow the lists that an earlier run has read, or begun to read. Gives the oldest place in the
@@ -61,7 +61,7 @@ local function follow(self, run, tasks)
   end
   if #gaps > 0 then
     run.progress:note(("read whole, since the last run was more than %d days ago, and events do "
-      .. "not reach back further: %s"):format(run.platform.changes.reach,
+      .. "not reach back further: %s"):format(stripe.feed.reach,
       table.concat(gaps, ", ")))
   end
   return since
@@ -104,7 +104,7 @@ local function go_without_feed(self, tasks, message, failure)
   if stripe.lacks_permission(failure) then
     self._followed = {}
     run.progress:note("every list is read whole each time, since its changes cannot be followed: "
-      .. errors.lacking(message, run.platform.changes.permission))
+      .. errors.lacking(message, stripe.feed.permission))
     return
   end
   for _, task in ipairs(tasks) do

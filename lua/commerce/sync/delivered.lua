@@ -43,11 +43,11 @@ end
 
 local function conduct(connection, lease)
   local inbox, changes = inboxes.new(connection), {}
-  inbox:collect((plan.make(connection.platform, connection.mappings:all())), {}, changes)
+  inbox:collect((plan.make(connection.mappings.resources, connection.mappings:all())), {}, changes)
   local mappings = touched_mappings(connection, changes)
   local run = runs.new(connection, lease, mappings, {}, dispatcher.new(connection, {}), inbox)
   run.checkpoints:load_sources()
-  local tasks, joins = plan.make(run.platform, mappings, { hooks = run.hooks,
+  local tasks, joins = plan.make(run.mappings.resources, mappings, { hooks = run.hooks,
     keep_all = run.checkpoints:keeps_sources(),
     session_for = function(resource)
       return run.progress:session_for(resource)

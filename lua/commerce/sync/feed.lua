@@ -4,6 +4,7 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local jobs = require "commerce.runtime.jobs"
+local stripe = require "commerce.stripe"
 
 local feed = {
   LOOKBACK = 600, -- seconds: objects and events become visible some time after they are created
@@ -43,8 +44,8 @@ local function watching(tasks)
 end
 
 -- The event types of the lists, in groups of as many as may be asked for at once.
-local function groups_of_types(platform, tasks, watchers)
-  local most, groups, seen, count = platform.changes.most_types, {}, {}, 0
+local function groups_of_types(tasks, watchers)
+  local most, groups, seen, count = stripe.feed.most_types, {}, {}, 0
   local function add_types(types)
     for _, event_type in ipairs(types or {}) do
       if not seen[event_type] then
@@ -130,13 +131,13 @@ local function searched(watcher, event)
   end
 end
 
-local function take_event(platform, found, page, i, projection)
+local function take_event(found, page, i, projection)
   local at, event = page:created(i), json.decode(page:element(i, projection))
   found.newest = math.max(found.newest, at)
-  for _, resource in ipairs(platform.changes.resources_of(event, found.own)) do
+  for _, resource in ipairs(stripe.feed.resources_of(event, found.own)) do
     found.latest[resource] = math.max(found.latest[resource] or 0, at)
   end
-  for _, change in ipairs(platform.changes.of(event, platform.version, found.own)) do
+  for _, change in ipairs(stripe.feed.of(event, stripe.version, found.own)) do
     change.at, change.dated = at, not change.related and at or nil
     add(found, change, page, i)
   end
@@ -156,16 +157,15 @@ local function reaches_back(page, found)
 end
 
 local function read_group(run, types, since, found)
-  local platform = run.platform
-  local projection = core.projection(platform.changes.paths)
-  local pager = run.session:pager { path = platform.changes.path, query = types,
+  local projection = core.projection(stripe.feed.paths)
+  local pager = run.session:pager { path = stripe.feed.path, query = types,
     created_gte = since and math.max(0, since - feed.LOOKBACK) }
   errors.finally(function()
     local page
     repeat
       page = errors.must(jobs.await(run.transport, pager))
       for i = 1, page and #page or 0 do
-        take_event(platform, found, page, i, projection)
+        take_event(found, page, i, projection)
       end
     until not page or not since and reaches_back(page, found)
   end, function()
@@ -222,7 +222,7 @@ end
 ---@return commerce.FeedFound
 function feed.read(run, tasks, since)
   local own, watchers, groups = feed.own_resources(tasks), watching(tasks), {}
-  for i, types in ipairs(groups_of_types(run.platform, tasks, watchers)) do
+  for i, types in ipairs(groups_of_types(tasks, watchers)) do
     groups[i] = read_group(run, types, since, { changes = {}, by_key = {}, latest = {},
       newest = since or 0, snapshots = 0, own = own, watchers = watchers })
   end

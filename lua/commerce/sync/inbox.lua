@@ -18,15 +18,15 @@ local inbox_mt = { __name = "commerce.sync.inbox", __index = methods }
 ---@return commerce.sync.Inbox
 function inbox.new(connection)
   return setmetatable({ _store = connection.store, _id = connection.id,
-    _platform = connection.platform, _mappings = connection.mappings,
+    _mappings = connection.mappings,
     _events = {}, -- that have been collected: { id, resources }
   }, inbox_mt)
 end
 
 -- The changes that an event tells; none if it cannot be understood: its version may differ.
-local function changes_of(platform, row, own)
+local function changes_of(row, own)
   local event = json.decode(row.body)
-  local list = type(event) == "table" and platform.changes.of(event, platform.version, own) or {}
+  local list = type(event) == "table" and stripe.feed.of(event, stripe.version, own) or {}
   for _, change in ipairs(list) do
     change.at, change.dated = row.at, not change.related and row.at or nil
     change.delivered = true
@@ -69,7 +69,7 @@ function methods:collect(tasks, by_key, changes)
   local own, read = feed.own_resources(tasks), resources_read(self._mappings)
   for i, row in ipairs(self._store:waiting_events(self._id, MOST)) do
     local resources = {}
-    for _, change in ipairs(changes_of(self._platform, row, own)) do
+    for _, change in ipairs(changes_of(row, own)) do
       local key = change.resource .. " " .. change.id
       if not read[change.resource] then
         key = nil -- no record depends on it

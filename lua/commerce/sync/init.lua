@@ -98,7 +98,7 @@ local function unharmed(run, mappings, failures)
 end
 
 local function make_plan(run, mappings)
-  return plan.make(run.platform, mappings, { since = run.options.since,
+  return plan.make(run.mappings.resources, mappings, { since = run.options.since,
     before = run.options.before, hooks = run.hooks,
     keep_all = run.checkpoints:keeps_sources(),
     session_for = function(resource)

@@ -169,17 +169,17 @@ local function add_join(parents, children, consumer)
 end
 
 --- Make the plan.
----@param platform table Stripe, with the resources that the user declared
+---@param resources table<string, table> Stripe's, with those that the user declared
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
 ---@param options commerce.PlanOptions?
 ---@return commerce.Task[] tasks each resource once
 ---@return commerce.Consumer[] joins
-function plan.make(platform, mappings, options)
+function plan.make(resources, mappings, options)
   local tasks, by_name, joins = {}, {}, {}
   local function task_for(name, expand)
     local task = by_name[name]
     if not task then
-      task = { name = name, resource = platform.resources[name], expand = {}, consumers = {},
+      task = { name = name, resource = resources[name], expand = {}, consumers = {},
         joined = {}, types = {}, paths = { unpack(ALWAYS) }, complete = {}, mappings = {},
         by_user = {} }
       add_unique(task.paths, task.resource.reads or {})

@@ -173,7 +173,7 @@ end
 
 local function conduct(run, mappings)
   local rest = {} -- the types with records that stay as they are
-  local tasks = plan.make(run.platform, mappings, { hooks = run.hooks })
+  local tasks = plan.make(run.mappings.resources, mappings, { hooks = run.hooks })
   for _, task in ipairs(tasks) do
     if #task.consumers > 0 then
       (task.resource.list and remap_list or remap_single)(run, task)

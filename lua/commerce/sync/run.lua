@@ -29,7 +29,6 @@ local run = {}
 ---@field session userdata? a `commerce.core` session; nil if nothing is asked of Stripe
 ---@field transport userdata?
 ---@field limiter userdata?
----@field platform table Stripe, with the resources that the user declared
 ---@field mappings commerce.Mappings of all data types of the connection
 ---@field started integer unix seconds
 ---@field options commerce.sync.Options
@@ -68,7 +67,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
     id = connection.id, account = connection.account,
     mode = connection.integration.mode, livemode = connection.integration.livemode,
     store = connection.store, session = connection.session, transport = connection.transport,
-    limiter = connection.limiter, platform = connection.platform, mappings = connection.mappings,
+    limiter = connection.limiter, mappings = connection.mappings,
     started = os.time(), options = options, floor = connection.account_created,
     lease = lease, hooks = hooks, types = {},
     take_known = function(resource)

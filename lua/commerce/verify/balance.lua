@@ -107,11 +107,11 @@ end
 ---@param run commerce.VerifyRun
 ---@return table[] checks
 function balance.compare(run)
-  local resource = run.connection.platform.resources.balance
+  local resource = run.connection.mappings.resources.balance
   local money, failure = records.try(ask, run, resource)
   if not money then
     local check = findings.new { check = "balance", type = "transactions" }
-    check:fail(records.reason(run, resource, failure))
+    check:fail(records.reason(resource, failure))
     return { check:close() }
   end
   return compared(stored_sums(run), money.main, money.beside)

@@ -16,6 +16,7 @@ local plan = require "commerce.sync.plan"
 local recheck = require "commerce.verify.recheck"
 local records = require "commerce.verify.records"
 local report = require "commerce.verify.report"
+local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
 local verify = {}
@@ -63,7 +64,7 @@ local function new_run(connection, mappings, chosen, options)
   for _, each in ipairs(mappings) do
     local name = each.type.name
     add_type(run, each.type)
-    for _, resource in ipairs(connection.platform.resources_of(each)) do
+    for _, resource in ipairs(stripe.resources_of(each)) do
       run.users[resource] = run.users[resource] or {}
       table.insert(run.users[resource], name)
     end
@@ -202,7 +203,7 @@ function verify.run(connection, options)
   local chosen = choice.make(connection, options.types)
   local mappings = read_as(chosen.mappings, options.deep)
   local run = new_run(connection, mappings, chosen, options)
-  local tasks, joins = plan.make(connection.platform, mappings,
+  local tasks, joins = plan.make(connection.mappings.resources, mappings,
     { session_for = run.session_for })
   local checks = run_checks(run, tasks, joins, options.mark_deleted)
   return new_report(run, checks, started, before)

@@ -32,15 +32,15 @@ end
 ---@param found table findings
 ---@return table state
 function payouts.new(run, found)
-  local platform = run.connection.platform
+  local resources = run.connection.mappings.resources
   local whole = run.connection.mappings:find("transactions")
-  local task = plan.make(platform, { mapping.narrow(whole, compare.fields(whole.type)) },
+  local task = plan.make(resources, { mapping.narrow(whole, compare.fields(whole.type)) },
     { session_for = run.session_for })[1]
   task.paths[#task.paths + 1] = "source"
   task.projection = core.projection(task.paths)
   return { found = found, consumer = task.consumers[1], task = task, wrong = {}, checked = 0,
     agreeing = 0,
-    list = { name = "payouts", resource = platform.resources.payouts, session = run.session,
+    list = { name = "payouts", resource = resources.payouts, session = run.session,
       expand = {}, complete = {}, paths = PATHS } }
 end
 
@@ -94,7 +94,7 @@ end
 local function try_suspects(run, state, payout)
   local suspects, failure = records.try(suspects_of, run, state, payout)
   if failure then
-    state.found:fail(records.reason(run, state.task.resource, failure))
+    state.found:fail(records.reason(state.task.resource, failure))
   end
   return suspects
 end
@@ -130,7 +130,7 @@ end
 function payouts.check(run, state)
   local _, failure = records.try(check_all, run, state)
   if failure then
-    state.found:fail(records.reason(run, state.list.resource, failure))
+    state.found:fail(records.reason(state.list.resource, failure))
   end
 end
 

@@ -16,7 +16,7 @@ local GONE = { gone = true }
 
 -- A task of one source alone.
 local function task_of(run, name, expand, complete)
-  return { name = name, resource = run.connection.platform.resources[name], session = run.session,
+  return { name = name, resource = run.connection.mappings.resources[name], session = run.session,
     expand = expand, complete = complete, whole = true }
 end
 
@@ -52,7 +52,7 @@ end
 -- The source object of an id as it is now, complete enough to be mapped; GONE if Stripe does not
 -- have it; nil if that cannot be told.
 local function fetch(run, consumer, id)
-  if not run.connection.platform.resources[consumer.source.resource].list then
+  if not run.connection.mappings.resources[consumer.source.resource].list then
     return (records.try(fetch_single, run, consumer))
   elseif objects.has_path(id) then
     return (records.try(fetch_listed, run, consumer, id))

@@ -7,6 +7,7 @@ local compare = require "commerce.verify.compare"
 local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"
 local source = require "commerce.sync.source"
+local stripe = require "commerce.stripe"
 
 local records = {}
 
@@ -34,13 +35,12 @@ end
 -- ---------------------------------------------------------------- failures
 
 --- Why a resource could not be read.
----@param run commerce.VerifyRun
 ---@param resource table
 ---@param failure commerce.Failure
 ---@return string message
 ---@return string? permission that the key lacks
-function records.reason(run, resource, failure)
-  if run.connection.platform.lacks_permission(failure) then
+function records.reason(resource, failure)
+  if stripe.lacks_permission(failure) then
     return errors.lacking(failure.message, resource.permission), resource.permission
   end
   return failure.message
@@ -63,7 +63,7 @@ end
 local function guard(run, task, read)
   local result, failure = records.try(read, run, task)
   if failure then
-    local message, permission = records.reason(run, task.resource, failure)
+    local message, permission = records.reason(task.resource, failure)
     for _, type_name in ipairs(run.users[task.name]) do
       run.findings[type_name]:fail(message, permission)
     end

@@ -149,7 +149,7 @@ function webhook.receive(app, body, signature, options)
     return ignored(event, ("it is of %s mode, %s is not"):format(
       event.livemode and "live" or "test", integration.title))
   end
-  local ends_access = stripe.changes.ends_access(event)
+  local ends_access = stripe.feed.ends_access(event)
   local facts = integrations.find(app.store, integration.name)
   if ends_access and facts.client_id and facts.client_id ~= event.data.object.id then
     return ignored(event, "it is about another platform's access")
