@@ -21,7 +21,8 @@ HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protectio
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(CFLAGS)
 ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
-SANITIZE = -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer
+SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+  -fno-omit-frame-pointer
 LIBS = -lcurl -lcrypto
 
 SOURCES := $(sort $(wildcard csrc/*/*.c))
@@ -170,7 +171,8 @@ FUZZ_SECONDS ?= 20
 
 build/fuzz/%: spec/fuzz/%_fuzz.c $(LUA_FREE) $(HEADERS)
 	@mkdir -p $(@D)
-	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -Icsrc -o $@ $< $(LUA_FREE) $(LIBS)
+	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -Icsrc -o $@ $< $(LUA_FREE) $(LIBS)
 
 fuzz: TOOLS = clang libclang-rt-14-dev
 fuzz: packages

@@ -73,8 +73,8 @@ cm_input cm_input_read(const char *path, cm_buf *out) {
     close(fd);
   errno = reason;
   if (out->len > 0 && out->data[out->len - 1] == '\n')
-    out->data[--out->len] = '\0';
+    cm_buf_cut(out, out->len - 1);
   if (out->len > 0 && out->data[out->len - 1] == '\r')
-    out->data[--out->len] = '\0';
+    cm_buf_cut(out, out->len - 1);
   return result;
 }

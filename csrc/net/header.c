@@ -11,15 +11,21 @@ void cm_header_init(cm_header *h) {
   cm_buf_init(&h->fields, CM_HEADER_MAX, false);
 }
 
+/* Appends a text and its '\0'. */
+static bool add_text(cm_buf *fields, const char *text, size_t n) {
+  return cm_buf_add(fields, text, n) && cm_buf_add(fields, "", 1);
+}
+
 /*
 ** Takes one line as libcurl's header callback gives it, line end included. A status line starts a
 ** new response and drops the fields so far (interim 1xx, a proxy's answer). Skips lines
-** that are not fields. Returns false when the header grows too large or memory is short.
+** that are not fields. Returns false, with the fields as they were, when the header grows too large
+** or memory is short.
 ** Takes: API of CURLOPT_HEADERFUNCTION, libcurl docs.
 */
 bool cm_header_line(cm_header *h, const char *line, size_t n) {
-  const char *colon;
-  size_t i, len, start;
+  const char *colon, *value;
+  size_t i, len, start = h->fields.len;
   if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
     cm_buf_clear(&h->fields);
     return true;
@@ -28,18 +34,19 @@ bool cm_header_line(cm_header *h, const char *line, size_t n) {
   if (!colon || colon == line || memchr(line, '\0', n))
     return true;
   len = (size_t)(colon - line);
-  start = h->fields.len;
-  if (!cm_buf_add(&h->fields, line, len) || !cm_buf_add(&h->fields, "", 1))
+  value = colon + 1;
+  n -= len + 1;
+  while (n > 0 && (*value == ' ' || *value == '\t'))
+    value++, n--;
+  while (n > 0 && strchr(" \t\r\n", value[n - 1]))
+    n--;
+  if (!add_text(&h->fields, line, len) || !add_text(&h->fields, value, n)) {
+    cm_buf_cut(&h->fields, start); /* readers rely on whole pairs */
     return false;
+  }
   for (i = start; i < start + len; i++)
     h->fields.data[i] = (char)tolower((unsigned char)h->fields.data[i]);
-  line += len + 1;
-  n -= len + 1;
-  while (n > 0 && (*line == ' ' || *line == '\t'))
-    line++, n--;
-  while (n > 0 && strchr(" \t\r\n", line[n - 1]))
-    n--;
-  return cm_buf_add(&h->fields, line, n) && cm_buf_add(&h->fields, "", 1);
+  return true;
 }
 
 /*
@@ -47,10 +54,8 @@ bool cm_header_line(cm_header *h, const char *line, size_t n) {
 ** value, or NULL at the end. Valid until the header changes.
 */
 const char *cm_header_next(const cm_header *h, const char *name, const char **value) {
-  const char *end = h->fields.data + h->fields.len;
-  const char *at = h->fields.data;
-  if (h->fields.len == 0)
-    return NULL;
+  const char *at = cm_buf_str(&h->fields);
+  const char *end = at + h->fields.len;
   if (name) {
     at = name + strlen(name) + 1;
     at += strlen(at) + 1;

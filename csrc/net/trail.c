@@ -18,7 +18,7 @@ static void keep_second(cm_trail *t, const cm_element *last) {
     t->list[kept++] = s;
   }
   t->count = kept;
-  t->ids.len = bytes;
+  cm_buf_cut(&t->ids, bytes);
 }
 
 /*

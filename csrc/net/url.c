@@ -55,14 +55,18 @@ bool cm_url_decode(const char *text, size_t n, char *out, size_t *len) {
 }
 
 /*
-** Appends text as cm_url_encode writes it. Returns false when the buffer refuses.
+** Appends text as cm_url_encode writes it. Returns false, with the buffer as it was, when it
+** refuses.
 */
 bool cm_url_escape(cm_buf *out, const char *text, size_t n) {
   char piece[CM_URL_ENCODED(64)];
+  size_t start = out->len;
   while (n > 0) {
     size_t taken = n < 64 ? n : 64;
-    if (!cm_buf_add(out, piece, cm_url_encode(text, taken, piece)))
+    if (!cm_buf_add(out, piece, cm_url_encode(text, taken, piece))) {
+      cm_buf_cut(out, start);
       return false;
+    }
     text += taken;
     n -= taken;
   }
@@ -71,12 +75,16 @@ bool cm_url_escape(cm_buf *out, const char *text, size_t n) {
 
 /*
 ** Appends key=value, with a '&' before it unless the buffer is empty. Nested names are written
-** out by the caller as Stripe wants them ("created[gte]", "expand[]"). Returns false when the
-** buffer refuses.
+** out by the caller as Stripe wants them ("created[gte]", "expand[]"). Returns false, with the
+** buffer as it was, when it refuses.
 */
 bool cm_url_pair(cm_buf *out, const char *key, size_t nkey, const char *value, size_t nvalue) {
-  return (out->len == 0 || cm_buf_add(out, "&", 1)) && cm_url_escape(out, key, nkey) &&
-         cm_buf_add(out, "=", 1) && cm_url_escape(out, value, nvalue);
+  size_t start = out->len;
+  if ((start == 0 || cm_buf_add(out, "&", 1)) && cm_url_escape(out, key, nkey) &&
+      cm_buf_add(out, "=", 1) && cm_url_escape(out, value, nvalue))
+    return true;
+  cm_buf_cut(out, start);
+  return false;
 }
 
 /*

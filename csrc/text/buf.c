@@ -82,6 +82,18 @@ bool cm_buf_addint(cm_buf *b, long long n) {
 }
 
 /*
+** Drops what follows the first `len` bytes, which must be there; a secret's are wiped.
+*/
+void cm_buf_cut(cm_buf *b, size_t len) {
+  if (!b->data)
+    return;
+  if (b->secret)
+    OPENSSL_cleanse(b->data + len, b->len - len);
+  b->len = len;
+  b->data[len] = '\0';
+}
+
+/*
 ** The bytes as a C string, never NULL; valid until the buffer changes.
 */
 const char *cm_buf_str(const cm_buf *b) {

@@ -21,6 +21,7 @@ void cm_buf_init(cm_buf *b, size_t max, bool secret);
 bool cm_buf_add(cm_buf *b, const void *bytes, size_t n);
 bool cm_buf_adds(cm_buf *b, const char *text);
 bool cm_buf_addint(cm_buf *b, long long n);
+void cm_buf_cut(cm_buf *b, size_t len);
 const char *cm_buf_str(const cm_buf *b);
 void cm_buf_clear(cm_buf *b);
 void cm_buf_move(cm_buf *to, cm_buf *from);

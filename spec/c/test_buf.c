@@ -66,6 +66,21 @@ static void moves_bytes_but_not_the_bound(void) {
   cm_buf_free(&b);
 }
 
+static void drops_an_end(void) {
+  cm_buf b = {0};
+  cm_buf_cut(&b, 0);
+  CHECK(cm_buf_adds(&b, "abcdef"));
+  cm_buf_cut(&b, 2);
+  CHECK(b.len == 2);
+  CHECK_TEXT(b.data, "ab");
+  cm_buf_free(&b);
+  cm_buf_init(&b, 0, true);
+  CHECK(cm_buf_adds(&b, "sk_test_1234"));
+  cm_buf_cut(&b, 3);
+  CHECK(memcmp(b.data, "sk_\0\0\0\0\0\0\0\0\0", 12) == 0);
+  cm_buf_free(&b);
+}
+
 int main(void) {
   RUN(starts_empty);
   RUN(grows_and_stays_terminated);
@@ -73,5 +88,6 @@ int main(void) {
   RUN(refuses_impossible_sizes);
   RUN(wipes_a_secret_when_cleared);
   RUN(moves_bytes_but_not_the_bound);
+  RUN(drops_an_end);
   return test_end();
 }

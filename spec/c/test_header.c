@@ -59,6 +59,37 @@ static void is_bounded(void) {
   CHECK(i > 50 && i < 100);
 }
 
+/* Fills the header up to its last `left` bytes and adds a field that takes 15. */
+static void is_whole_when_full(size_t left) {
+  static char text[CM_HEADER_MAX + 16];
+  const char *name = NULL, *value = NULL;
+  size_t n = CM_HEADER_MAX - left - 3; /* "a", and two '\0' */
+  int count = 0;
+  start();
+  memset(text, 'x', sizeof text);
+  memcpy(text, "a:", 2);
+  CHECK(cm_header_line(&h, text, n + 2));
+  CHECK(h.fields.len == CM_HEADER_MAX - left);
+  if (left < 15)
+    CHECK(!line("request-id:abc\r\n") && h.fields.len == CM_HEADER_MAX - left);
+  else
+    CHECK(line("request-id:abc\r\n"));
+  while ((name = cm_header_next(&h, name, &value)) != NULL)
+    count += strlen(value) > 0;
+  CHECK(count == (left < 15 ? 1 : 2));
+  if (left < 15)
+    CHECK(cm_header_get(&h, "request-id") == NULL);
+  else
+    CHECK_TEXT(cm_header_get(&h, "request-id"), "abc");
+}
+
+/* A field that does not fit leaves no part of it, wherever the end of the room falls. */
+static void keeps_whole_fields_only(void) {
+  size_t left;
+  for (left = 0; left < 20; left++)
+    is_whole_when_full(left);
+}
+
 static void reads_should_retry(void) {
   start();
   CHECK(cm_header_should_retry(&h) == -1);
@@ -104,6 +135,7 @@ int main(void) {
   RUN(starts_over_at_a_status_line);
   RUN(passes_over_junk);
   RUN(is_bounded);
+  RUN(keeps_whole_fields_only);
   RUN(reads_should_retry);
   RUN(reads_retry_after);
   cm_header_free(&h);

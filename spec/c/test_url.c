@@ -58,6 +58,18 @@ static void passes_on_a_full_buffer(void) {
   cm_buf_free(&b);
 }
 
+static void leaves_a_full_buffer_as_it_was(void) {
+  size_t max;
+  for (max = 4; max < 12; max++) {
+    cm_buf b;
+    cm_buf_init(&b, max, false);
+    CHECK(cm_url_pair(&b, "a", 1, "b", 1));
+    CHECK(!cm_url_pair(&b, "key", 3, "value", 5) && b.len == 3);
+    CHECK_TEXT(b.data, "a=b");
+    cm_buf_free(&b);
+  }
+}
+
 static const char *fault(const char *path) {
   return cm_url_path_fault(path, strlen(path));
 }
@@ -108,6 +120,7 @@ int main(void) {
   RUN(refuses_a_percent_sign_without_its_digits);
   RUN(joins_pairs_in_order);
   RUN(passes_on_a_full_buffer);
+  RUN(leaves_a_full_buffer_as_it_was);
   RUN(accepts_paths);
   RUN(refuses_other_paths);
   RUN(takes_foreign_targets_as_they_are);

@@ -43,6 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (i = 0; i + 1 < size; i++)
       check(text[i] > ' ' && text[i] <= '~' && !(text[i] == '/' && text[i + 1] == '/'));
   }
+  if (!cm_url_target_fault(text, size)) {
+    check(text[0] == '/' && size <= CM_PATH_MAX);
+    for (i = 0; i < size; i++)
+      check(text[i] > ' ' && text[i] <= '~' && text[i] != '#');
+  }
   if (!cm_base_url_parse(&base, text, size, false)) {
     size_t n = strlen(base.text);
     check(base.https || base.loopback);
