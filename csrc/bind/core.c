@@ -120,6 +120,7 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"base64_decode", cm_text_base64_decode},
+                                       {"json_mend", cm_text_json_mend},
                                        {"hold_interrupts", core_hold_interrupts},
                                        {"interrupted", core_interrupted},
                                        {"is_public_address", core_is_public_address},

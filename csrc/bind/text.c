@@ -3,6 +3,7 @@
 #include "net/failure.h"
 #include "net/url.h"
 #include "text/base64.h"
+#include "text/mend.h"
 #include "text/utf8.h"
 #include "text/uuid.h"
 
@@ -39,6 +40,25 @@ int cm_text_is_utf8(lua_State *L) {
   size_t n;
   const char *text = luaL_checklstring(L, 1, &n);
   lua_pushboolean(L, cm_utf8_valid(text, n));
+  return 1;
+}
+
+/*
+** core.json_mend(text) -> string
+** The JSON text with U+FFFD in place of each escape of NUL and of half a surrogate pair.
+*/
+int cm_text_json_mend(lua_State *L) {
+  size_t n, at;
+  const char *text = luaL_checklstring(L, 1, &n);
+  char *copy;
+  lua_settop(L, 1);
+  at = cm_mend_find(text, n, 0);
+  if (at == n)
+    return 1;
+  copy = lua_newuserdata(L, n);
+  memcpy(copy, text, n);
+  cm_mend(copy, n, at);
+  lua_pushlstring(L, copy, n);
   return 1;
 }
 

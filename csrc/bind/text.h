@@ -7,6 +7,7 @@
 #include "bind/compat.h"
 
 int cm_text_base64_decode(lua_State *L);
+int cm_text_json_mend(lua_State *L);
 int cm_text_is_utf8(lua_State *L);
 int cm_text_percent_decode(lua_State *L);
 int cm_text_percent_encode(lua_State *L);

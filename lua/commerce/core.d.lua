@@ -65,6 +65,11 @@ function core.base64_decode(text) end
 ---@return boolean
 function core.is_utf8(text) end
 
+--- Replace each escape of NUL and of half a surrogate pair in a JSON text by that of U+FFFD.
+---@param text string
+---@return string text the same one if there is none
+function core.json_mend(text) end
+
 --- Encode a text for a query, a form or a path segment: every byte but letters, digits, "-", ".",
 --- "_" and "~" becomes %XX.
 ---@param text string

@@ -25,7 +25,7 @@ end
 local function random_text()
   local out = {}
   for i = 1, math.random(0, 12) do
-    out[i] = string.char(math.random(0, 127))
+    out[i] = string.char(math.random(1, 127))
   end
   return table.concat(out)
 end
@@ -73,7 +73,7 @@ describe("json.encode", function()
 
   for _, case in ipairs {
     { 'say "hi"', [["say \"hi\""]] }, { "back\\slash", [["back\\slash"]] },
-    { "\b\f\n\r\t", [["\b\f\n\r\t"]] }, { "\0\1\31", [["\u0000\u0001\u001f"]] },
+    { "\b\f\n\r\t", [["\b\f\n\r\t"]] }, { "\1\31", [["\u0001\u001f"]] },
     { "a/b", [["a/b"]] }, { "zł €", '"zł €"' }, { "", '""' },
   } do
     it("quotes " .. case[2], function()
@@ -86,8 +86,13 @@ describe("json.encode", function()
     assert.equal('{"a\\"b":1}', json.encode { ['a"b'] = 1 })
   end)
 
-  it("gives every byte back", function()
-    for byte = 0, 255 do
+  it("quotes NUL, which is read as U+FFFD", function()
+    assert.equal([["x\u0000y"]], json.encode "x\0y")
+    assert.equal("x\239\191\189y", json.decode('["x\\u0000y"]')[1])
+  end)
+
+  it("gives every other byte back", function()
+    for byte = 1, 255 do
       local text = "x" .. string.char(byte) .. "y"
       assert.equal(text, json.decode("[" .. json.encode(text) .. "]")[1])
     end
@@ -143,6 +148,13 @@ describe("json.decode", function()
       assert.is_nil(value)
       assert.is_string(message)
     end
+  end)
+
+  it("reads half of a surrogate pair and NUL as U+FFFD", function()
+    local read = json.decode [[{"a":"cut \ud83d","b":"\udc00 low","c":"x\u0000y","\ud83d":1,
+      "d":"\ud83d\ude00","e":"\\ud83d"}]]
+    assert.same({ a = "cut \239\191\189", b = "\239\191\189 low", c = "x\239\191\189y",
+      ["\239\191\189"] = 1, d = "\240\159\152\128", e = "\\ud83d" }, read)
   end)
 
   it("reads null as json.null", function()

@@ -3,6 +3,7 @@
 -- digits. Called by model, sync, store and cli; requires only leaf helpers.
 
 local cjson = require "cjson.safe"
+local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 
@@ -21,12 +22,13 @@ local function escape(char)
 end
 
 --- Read a JSON text. Its null becomes `json.null`; an empty array and an empty object look the
---- same.
+--- same. U+FFFD stands for NUL, which databases refuse or cut off, and for half of a surrogate pair
+--- (a text that was cut inside an emoji): neither may make a whole object unreadable.
 ---@param text string
 ---@return any? value nil on failure
 ---@return string? message
 function json.decode(text)
-  local value, message = cjson.decode(text)
+  local value, message = cjson.decode(core.json_mend(text))
   if value == nil and errors.is_interrupt(message) then
     error(message, 0) -- lua-cjson decodes under protection, and Ctrl-C fell into it
   end

@@ -52,7 +52,12 @@ local function read_rest(task, list, path, await)
   errors.finally(function()
     for page in function() return errors.must(await(pager)) end do
       for i = 1, #page do
-        list.data[#list.data + 1] = json.decode(page:element(i))
+        local entry, wrong = json.decode(page:element(i))
+        if not entry then
+          errors.throw("decode", ("%s of the list '%s': %s"):format(page:id(i) or "an object", path,
+            wrong))
+        end
+        list.data[#list.data + 1] = entry
       end
       page:close()
     end
