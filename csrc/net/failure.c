@@ -51,7 +51,8 @@ static bool read_object(cm_failure *f, cm_json *j) {
 /*
 ** Reads an error body: Stripe's {"error":{type,code,message,param}} (API reference, Errors) or
 ** OAuth's flat {"error":"code","error_description":"text"} (RFC 6749 section 5.2). Anything else
-** leaves is_json false. Fields that do not fit are cut off.
+** leaves is_json false; is_page says that it does not even begin as JSON object. Fields that do not
+*fit are cut off.
 */
 void cm_failure_read(cm_failure *f, const char *body, size_t n) {
   cm_json j;
@@ -59,8 +60,10 @@ void cm_failure_read(cm_failure *f, const char *body, size_t n) {
   int more;
   bool found = false, ok = true;
   cm_json_init(&j, body, n);
-  if (!cm_json_open(&j, '{'))
+  if (!cm_json_open(&j, '{')) {
+    f->is_page = j.at < n;
     return;
+  }
   while (ok && (more = cm_json_member(&j, &key)) > 0) {
     if (cm_json_is(&j, key, "error") && cm_json_peek(&j) == '{') {
       found = true;
@@ -147,9 +150,13 @@ void cm_failure_say(cm_failure *f, const char *method, const char *path, const c
 */
 void cm_failure_http(cm_failure *f, const char *method, const char *path) {
   char line[sizeof f->said + sizeof f->code + 64];
-  f->kind = f->status == 401 || f->status == 403 ? CM_AUTH : CM_HTTP;
+  bool blocked = f->status == 403 && f->is_page;
+  f->kind = f->status == 401 || (f->status == 403 && !blocked) ? CM_AUTH : CM_HTTP;
   if (f->status >= 300 && f->status < 400)
     snprintf(line, sizeof line, "HTTP %d (redirects are not followed)", f->status);
+  else if (blocked)
+    snprintf(line, sizeof line,
+             "HTTP 403, and not from Stripe: a firewall or proxy blocked the request");
   else if (!f->is_json)
     snprintf(line, sizeof line, "HTTP %d (not JSON)", f->status);
   else if (f->said[0])

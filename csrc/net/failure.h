@@ -11,7 +11,7 @@ typedef enum cm_kind {
   CM_TRANSPORT, /* no usable answer: name, connection, time, size */
   CM_TLS,       /* certificate or handshake */
   CM_HTTP,      /* the server said no */
-  CM_AUTH,      /* the server said no to the key: 401, 403 */
+  CM_AUTH,      /* the server said no to the key: 401, 403 unless a proxy blocked it */
   CM_DECODE,    /* an answer, but not the JSON that was due */
   CM_CANCELLED  /* closed from this side */
 } cm_kind;
@@ -24,6 +24,7 @@ typedef struct cm_failure {
   bool retryable;
   double retry_after; /* seconds the server asked for, -1 if it did not */
   bool is_json;       /* the answer held an error object */
+  bool is_page;       /* the answer was no JSON object: a proxy's page, which Stripe never sends */
   char type[64], code[64], param[128];
   char request_id[CM_REQUEST_ID];
   char limited_reason[32];

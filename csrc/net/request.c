@@ -1,5 +1,7 @@
 #include "net/net.h"
 
+#include "text/json.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -154,6 +156,18 @@ static void read_refusal(cm_request *r, cm_outcome *o) {
   cm_failure_read(f, cm_buf_str(&r->body), r->body.len);
 }
 
+/* Whether a body begins as JSON and is cut off, which a proxy does without an error of its own. One
+   that may hold a token is left to its reader. */
+static bool is_cut(const cm_request *r, char *words, size_t room) {
+  cm_json j;
+  cm_json_init(&j, cm_buf_str(&r->body), r->body.len);
+  if (r->client->foreign || r->body.secret || cm_json_peek(&j) != '{' || cm_json_skip(&j) ||
+      j.at < j.len)
+    return false;
+  snprintf(words, room, "unusable answer: %s at byte %zu", j.error, j.at);
+  return true;
+}
+
 /*
 ** What the attempt came to. Returns true for an answer to keep; otherwise *o, r->failure and
 *`words`
@@ -175,6 +189,8 @@ static bool classify(cm_request *r, CURLcode code, cm_outcome *o, char *words, s
   } else {
     if (r->watch)
       o->net = r->watch->accept(r->owner, r, words, room);
+    else if (is_cut(r, words, room))
+      o->net = CM_NET_BROKEN;
     if (o->net == CM_NET_OK)
       return true;
     f->kind = CM_DECODE;

@@ -3,9 +3,9 @@
 #include <string.h>
 
 /*
-** Returns whether the same request may succeed later: network trouble, 409, 424, 429, 500, 502,
-*503, 504 and 400
-** with code rate_limit; Stripe-Should-Retry overrides (as in Stripe's SDKs, which add that 400).
+** Returns whether the same request may succeed later: network trouble, 408, 409, 424, 429, every
+** status from 500 up (a proxy in front of Stripe has its own, such as 520), and 400 with code
+** rate_limit; Stripe-Should-Retry overrides (as in Stripe's SDKs, which add that 400).
 */
 bool cm_retryable(const cm_outcome *o) {
   if (o->net != CM_NET_OK)
@@ -13,18 +13,15 @@ bool cm_retryable(const cm_outcome *o) {
   if (o->should_retry >= 0)
     return o->should_retry == 1;
   switch (o->status) {
+  case 408:
   case 409:
   case 424:
   case 429:
-  case 500:
-  case 502:
-  case 503:
-  case 504:
     return true;
   case 400:
     return strcmp(o->code, "rate_limit") == 0;
   default:
-    return false;
+    return o->status >= 500;
   }
 }
 

@@ -46,6 +46,10 @@ static void knows_its_kind(void) {
   CHECK_TEXT(cm_failure_kind(&f), "auth");
   read_body(403, "{}");
   CHECK_TEXT(cm_failure_kind(&f), "auth");
+  read_body(403, "<h1>Blocked</h1>");
+  CHECK_TEXT(cm_failure_kind(&f), "http");
+  CHECK_TEXT(f.message, "GET /v1/charges: HTTP 403, and not from Stripe: a firewall or proxy "
+                        "blocked the request");
   read_body(404, "{}");
   CHECK_TEXT(cm_failure_kind(&f), "http");
 }

@@ -221,6 +221,19 @@ describe("a request", function()
       assert.is_true(details.retryable)
     end)
 
+    it("tells a firewall's 403 from a missing permission", function()
+      local stripe = require "commerce.stripe"
+      local _, message, details = ask { { status = 403, body = "<h1>Blocked</h1>" } }
+      assert.equal("GET /v1/x: HTTP 403, and not from Stripe: a firewall or proxy blocked the "
+        .. "request", message)
+      assert.equal("http", details.kind)
+      assert.is_false(stripe.lacks_permission(details))
+      server:close()
+      _, _, details = ask { { status = 403, body = '{"error":{"message":"no"}}' } }
+      assert.equal("auth", details.kind)
+      assert.is_true(stripe.lacks_permission(details))
+    end)
+
     it("follows no redirect", function()
       local _, message = ask { { status = 302, headers = { Location = "http://example.com/" } } }
       assert.matches("HTTP 302 %(redirects are not followed%)", message)
@@ -242,7 +255,7 @@ describe("a request", function()
   end)
 
   describe("tries again", function()
-    for _, status in ipairs { 409, 424, 429, 500, 502, 503, 504 } do
+    for _, status in ipairs { 408, 409, 424, 429, 500, 501, 502, 503, 504, 507, 520, 521, 524 } do
       it("after " .. status, function()
         local response, _, _, session = ask { { status = status }, { body = "ok" } }
         assert.equal("ok", response.body)
@@ -275,6 +288,15 @@ describe("a request", function()
         { body = "ok" },
       }
       assert.equal("ok", response.body)
+    end)
+
+    it("after a JSON body that was cut off", function()
+      for _, cut in ipairs { '{', '{"id":"acct_1","settings":{"name":"Sh', '{"id":"acct_1"' } do
+        local response, _, _, session = ask { { body = cut }, { body = '{"id":"acct_1"}' } }
+        assert.equal('{"id":"acct_1"}', response.body)
+        assert.equal(1, session:stats().retries)
+        server:close()
+      end
     end)
 
     it("after a timeout, each attempt with the full time", function()

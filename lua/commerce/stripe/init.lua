@@ -124,11 +124,13 @@ end
 
 local NO_ACCESS = "account_invalid" -- 403 to the whole account: none, another's, or withdrawn
 
---- Whether a request was refused because a restricted key lacks a permission.
+--- Whether a request was refused because a restricted key lacks a permission. A firewall's 403 has
+--- the kind "http".
 ---@param details commerce.Details?
 ---@return boolean
 function stripe.lacks_permission(details)
-  return type(details) == "table" and details.status == 403 and details.code ~= NO_ACCESS
+  return type(details) == "table" and details.status == 403 and details.kind ~= "http"
+    and details.code ~= NO_ACCESS
 end
 
 --- Whether a refusal says that an account cannot be read any more with what its connection has: a
