@@ -138,7 +138,8 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
   end)
 
   it("names fields of the report that there are", function()
-    local text, count = readme("app"):match "`report%.types` is a list with an entry a type: (.-)\n", 0
+    local text = readme("app"):match "`report%.types` is a list with an entry a type: (.-)\n"
+    local count = 0
     local report = contents "lua/commerce/sync/report.lua"
     for name in text:gmatch "`(%l+)`" do
       count = count + 1

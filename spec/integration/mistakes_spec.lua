@@ -58,7 +58,7 @@ shop:extend("payments", { supplementalData = { name = "customer.name" } },
   { "expands an object as if it were read alone", [[
 shop:extend("payments", { supplementalData = { name = "customer.name" } },
   { resource = "charges", expand = { "customer" } })
-]], line = 3, says = { "what a list inlines begins with 'data.'", "'data.customer'" } },
+]], line = 3, says = { "a list's expansions begin with 'data.'", "'data.customer'" } },
 
   { "adds a name that is there already", [[
 shop:extend("payments", { supplementalData = { metadata = "metadata.channel" } })

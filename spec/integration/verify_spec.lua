@@ -519,7 +519,8 @@ describe("verify", function()
       e:control("faults", { { match = { path = "/v1/balanc[e]" }, action = action } })
       local report = assert(shop:verify { types = { "transactions" } })
       assert.is_false(report.agrees)
-      assert.equal("GET /v1/balance: the answer is not a balance", check_of(report, "balance").error)
+      assert.equal("GET /v1/balance: the answer is not a balance",
+        check_of(report, "balance").error)
       e:control("faults", { clear = true })
     end
     agrees { types = { "transactions" } }

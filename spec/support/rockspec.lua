@@ -78,7 +78,8 @@ function rockspec.updated(text)
     end
   end
   local replaced
-  text, replaced = text:gsub("(sources = {\n).-(\n      },\n)", with(filled(sources, "        ")), 1)
+  text, replaced = text:gsub("(sources = {\n).-(\n      },\n)",
+    with(filled(sources, "        ")), 1)
   assert(replaced == 1, "no list of sources")
   text, replaced = text:gsub("(libdirs = {[^\n]*\n    },\n).-(\n  },\n  install)",
     with(table.concat(modules, "\n")), 1)

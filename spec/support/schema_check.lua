@@ -1,5 +1,5 @@
 -- Codat's published Commerce schema (3.0.0: types, enums, required fields) and a checker for it,
--- written down apart from lua/commerce/model/init.lua so that the one can be held against the other.
+-- independent of lua/commerce/model/standard.lua, so that specs can compare the two.
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"

@@ -1,6 +1,6 @@
--- The rules of the house: which rooms there are, which rooms a room may use, and what must stand in
--- one room only. A room is a folder of lua/commerce or csrc. The test names rooms, never modules, so
--- that it changes only when the house does.
+-- Checks the rules about rooms: which rooms there are, which rooms a room may use, and which code
+-- may be in one room only. A room is a folder of lua/commerce or csrc. The test names rooms, never
+-- modules, so that it changes only when the set of rooms does.
 
 local lfs = require "lfs"
 local rockspec = require "spec.support.rockspec"
@@ -87,7 +87,7 @@ local function code_of(line)
   return (line:gsub("%-%-.*$", ""))
 end
 
--- The modules of this library that a file names: after `require`, and as texts in tables of modules.
+-- The modules of this library that a file names: after `require`, and in tables of module names.
 local function required_by(path)
   local found = {}
   for number, line in ipairs(lines_of(path)) do
@@ -216,13 +216,15 @@ describe("the rooms of csrc", function()
         if header then
           assert.is_truthy(to, place .. "there is no header " .. header)
           assert.is_truthy(to == room or C_LEVEL[to] and C_LEVEL[to] < (C_LEVEL[room] or math.huge),
-            place .. ("the room '%s' must not include %s of the room '%s'"):format(room, header, to))
+            place .. ("the room '%s' must not include %s of the room '%s'"):format(room, header,
+              to))
         end
         if system and (system:find "^lua" or system == "lauxlib.h") then
           assert.is_truthy(KNOWS_LUA[room], place .. "only the bindings know Lua")
         end
         if line:find("LUA_VERSION_NUM", 1, true) then
-          assert.equal("compat.h", path:match "[^/]+$", place .. "only compat.h asks which Lua this is")
+          assert.equal("compat.h", path:match "[^/]+$",
+            place .. "only compat.h asks which Lua this is")
         end
       end)
     end)

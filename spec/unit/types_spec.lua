@@ -1,5 +1,5 @@
--- Every function that a module offers says what it takes and gives, in LuaLS annotations, so that an
--- editor completes it. A function is offered if it is a field of a module or a method of a class.
+-- Checks that every public function has LuaLS annotations for its parameters and results, so that
+-- editors can complete it. A function is public if it is a module's field or a class's method.
 
 local lfs = require "lfs"
 

@@ -1,5 +1,5 @@
 -- One source of a mapping: compiles an entry's fields to a function that turns an object of its
--- resource into records. Called by mapping; requires only leaf helpers and what values are made of.
+-- resource into records.
 
 local check = require "commerce.mapping.validate"
 local errors = require "commerce.base.errors"
@@ -17,7 +17,7 @@ local source = {}
 ---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
 ---@field selective boolean whether an object may give no record, because of `where`
 ---@field paths string[] every source path that is read
----@field sign string what it is, in a form that changes when its declaration does
+---@field sign string a signature that changes when the declaration does
 ---@field tallies commerce.Tally[] of the fields that a user declared
 ---@field map fun(object: table): table[]|nil, string|nil
 ---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
@@ -63,7 +63,7 @@ local function outer_path(split, path)
   return path == value.WHOLE and split.each or split.each .. "." .. path
 end
 
--- What all records of an object share is read from the object, not from the element.
+-- The shared fields are read from the object itself, not from the element that is split off.
 local function of_parent(shared)
   local fields = {}
   for name, candidate in pairs(shared) do

@@ -1,6 +1,5 @@
--- Mappings that are configured over the API rather than written in Lua: supplemental data, and
--- custom data types, as Codat's API takes them. Called by connection and the API; requires the
--- value functions.
+-- Mappings that are configured over the API instead of in Lua: supplemental data and custom data
+-- types, in the form of Codat's API.
 
 local compat = require "commerce.base.compat"
 local json = require "commerce.base.json"
@@ -17,7 +16,7 @@ local function setting_of(integration)
   return "data_types:" .. integration
 end
 
---- What is configured.
+--- The configured data types.
 ---@param store commerce.Store
 ---@param integration string
 ---@return commerce.Configuration configuration
@@ -47,8 +46,8 @@ function configured.type_name(identifier)
   end
 end
 
--- "charges", "v1/charges" and "/v1/charges" are one resource; one that is not known by its name is
--- read from its path.
+-- "charges", "v1/charges" and "/v1/charges" name the same resource. A resource that the catalog
+-- does not have is read from its path.
 local function resource_of(mappings, source)
   local name = tostring(source or ""):gsub("^/?v1/", ""):gsub("^/", "")
   if mappings.resources[name] then
@@ -57,7 +56,7 @@ local function resource_of(mappings, source)
   return { path = "/v1/" .. name, list = true }
 end
 
--- What a record is known by, of one field of the source or of several.
+-- The value of a record's id: one field of the source, or several joined by colons.
 local function key_of(paths)
   local arguments = {}
   for i, path in ipairs(paths) do

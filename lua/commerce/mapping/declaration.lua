@@ -45,7 +45,7 @@ local function own_resource(resources, what, given)
     known = resources[name]
   end
   if known and not known.own then
-    return name -- with all that is known of it
+    return name -- the catalog knows its other properties
   elseif known and not same(known, given) then
     errors.refuse("%s: the resource %s was declared otherwise before", what, path)
   end
@@ -134,7 +134,7 @@ function declared.paths(what, entries, paths)
   end
 end
 
---- Raise for what an entry itself reads that is not there.
+--- Raise if an entry's options name a resource or a member that does not exist.
 ---@param resources table<string, table> by name
 ---@param what string for messages
 ---@param entry table see `mapping.from`
@@ -150,7 +150,7 @@ function declared.entry(resources, what, entry)
   declared.expansions(resources, what, entry, entry.expand or {})
 end
 
---- Raise for what cannot be inlined.
+--- Raise for an expansion that Stripe cannot inline.
 ---@param resources table<string, table> by name
 ---@param what string for messages
 ---@param entry table see `mapping.from`
@@ -162,7 +162,7 @@ function declared.expansions(resources, what, entry, expand)
     if type(path) ~= "string" then
       errors.refuse("%s: expand: a list of paths expected, with a %s in it", what, type(path))
     elseif list and not path:find("^data%.") then
-      errors.refuse("%s: expand: what a list inlines begins with 'data.': 'data.%s'", what, path)
+      errors.refuse("%s: expand: a list's expansions begin with 'data.': 'data.%s'", what, path)
     end
     local _, dots = path:gsub("%.", "")
     if dots + 1 > MOST_EXPANDED then

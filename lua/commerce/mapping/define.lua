@@ -1,5 +1,4 @@
--- Making the mapping of a data type of a user's own: its name, its shape, its sources.
--- Called by mapping.set; requires mapping and the model.
+-- Builds the mapping of a user-defined data type: its name, its shape, its sources.
 
 local catalog_fields = require "commerce.catalog.fields"
 local declared = require "commerce.mapping.declaration"
@@ -14,7 +13,7 @@ local define = {}
 
 local LONGEST_NAME = 48
 
---- Raise for a name that no data type of a user's own can have.
+--- Raise unless a user-defined data type can have this name.
 ---@param name any
 ---@return string what how messages call the declaration
 function define.check_name(name)
@@ -31,7 +30,7 @@ end
 
 -- ---------------------------------------------------------------- sources
 
--- One source, or several.
+-- `from` is one source or a list of sources.
 local function list_of_sources(what, from)
   if from == nil then
     errors.refuse("%s: 'from' is missing: from = { resource = … } says where it comes from", what)
@@ -41,8 +40,8 @@ local function list_of_sources(what, from)
   return from[1] ~= nil and from or { from }
 end
 
--- What every record has, unless it was said otherwise; an object that has no such date leaves it
--- out.
+-- Adds the dates that every record has, unless the declaration sets them. A date that the source
+-- object does not have is left out.
 local function with_dates(fields, entry)
   local known = catalog_fields[entry.resource]
   local function add(name, path)
@@ -74,7 +73,7 @@ end
 ---@param name string from `define.check_name`
 ---@param declaration table from, and fields
 ---@param entry_of fun(options: table): table from `mapping.from`, with the resource by its name
----@param store commerce.Store? which has to hold the records
+---@param store commerce.Store? the store that will hold the records
 ---@return commerce.Mapping
 function define.mapping(what, name, declaration, entry_of, store)
   local fields = declared.fields(what, declaration)

@@ -1,5 +1,5 @@
--- Extending a mapping: fields that replace others, fields of a user's own, further sources and
--- expansions, laid over a mapping that stays as it was. Called by mapping.set; requires mapping.
+-- Extends a mapping: builds a new mapping with replaced fields, user-defined fields, further
+-- sources and expansions. The original mapping is not changed.
 
 local errors = require "commerce.base.errors"
 local inlined = require "commerce.mapping.inlined"
@@ -21,7 +21,7 @@ local function merged(...)
   return all
 end
 
--- ---------------------------------------------------------------- what others asked to be inlined
+-- ---------------------------------------------------------------- views without expansions
 
 -- The same view of an object for all fields of a source.
 local function view_without(members)
@@ -52,7 +52,7 @@ local function all_through(fields, view)
   return result
 end
 
--- What was there before sees nothing of the new expansions.
+-- The existing fields do not see the objects that the new expansions inline.
 local function shielded(entry, expand)
   local members = inlined.by_others(expand, entry.expand or {})
   if #members == 0 then
@@ -80,8 +80,8 @@ local function check_clash(what, before, added)
   end
 end
 
---- Whether a field's declaration adds to what is there: a plain table of supplemental data does, a
---- value replaces all of it.
+--- Whether a field's declaration adds to the existing field: a plain table of supplemental data
+--- adds members, a value replaces the whole field.
 ---@param name string
 ---@param candidate any
 ---@return boolean
@@ -130,7 +130,7 @@ local function one_more(what, entry, shared, fields)
   return with_fields(what, entry, added)
 end
 
--- The fields, counting what they give: together, from whichever source.
+-- The fields with tallies. The sources of a mapping share each field's tally.
 local function tallied(fields)
   local result = {}
   for name, candidate in pairs(fields) do
@@ -190,11 +190,11 @@ function layer.meant(whole, options)
   return meant
 end
 
---- A mapping with more on it.
----@param whole commerce.Mapping stays as it is
+--- Build the extended mapping.
+---@param whole commerce.Mapping not changed
 ---@param fields table<string, any>
----@param options table resource: only for what comes from it; expand: what to inline, for the new
----  fields alone; from: one more source
+---@param options table resource: extend only this resource's records; expand: members to inline for
+---  the new fields; from: one more source
 ---@return commerce.Mapping
 function layer.over(whole, fields, options)
   local what, is_meant, entries = ("extend '%s'"):format(whole.type.name), {}, {}

@@ -1,5 +1,4 @@
--- The shape of a data type of a user's own, from the values that its fields are made of.
--- Called by mapping.set; requires what values are made of and the shapes.
+-- Infers the shape of a user-defined data type from the values of its fields.
 
 local shape = require "commerce.model.shape"
 local value = require "commerce.mapping.value"
@@ -44,7 +43,7 @@ local function name_of(kind)
   return type(kind) == "table" and kind.kind or kind
 end
 
--- What holds the values of both; whatever they are, if nothing else does.
+-- The narrowest kind that holds the values of both kinds; "any" holds everything.
 local function common(a, b)
   local first, second = name_of(a), name_of(b)
   if a == b then
@@ -57,7 +56,7 @@ local function common(a, b)
   return "any"
 end
 
---- The fields of a data type, from those of all its sources.
+--- The fields of a data type: the union of its sources' fields.
 ---@param entries table[] see `mapping.entries`
 ---@return table[] fields as `model.new` takes them, in the order of their names
 function infer.fields(entries)

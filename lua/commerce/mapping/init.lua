@@ -67,7 +67,7 @@ function mapping.from(options)
   return setmetatable(entry, from_mt)
 end
 
---- Compile entries that have all they need.
+--- Compile complete entries to a mapping.
 ---@param data_type commerce.DataType
 ---@param entries table[] from `mapping.from`, each with `shared`: the fields of all of them
 ---@return commerce.Mapping

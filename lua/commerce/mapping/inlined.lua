@@ -1,5 +1,6 @@
--- What of a source object was inlined because somebody asked for it: one who did not ask sees the
--- id that stands there otherwise. Called by mapping.layer and sync; requires nothing.
+-- Views of a source object without the members that only other mappings expand. Mappings of one
+-- resource share its requests, so an object can have members inlined that this mapping did not
+-- request; in its view the bare id is there instead.
 
 local inlined = {}
 
@@ -10,9 +11,9 @@ function inlined.member(path)
   return path:match("^data%.([^%.]+)") or path:match("^[^%.]+")
 end
 
---- The members that others have inlined in objects, though one did not ask for it.
----@param asked string[] all expansions of a resource
----@param own string[] one's own
+--- The members that are inlined in an object only because of other mappings.
+---@param asked string[] all expansions that are requested for a resource
+---@param own string[] the expansions of this mapping
 ---@return string[] members
 function inlined.by_others(asked, own)
   local mine, members = {}, {}
@@ -29,10 +30,10 @@ function inlined.by_others(asked, own)
   return members
 end
 
---- An object as it would be without some members inlined: the ids stand there again.
+--- An object with some inlined members replaced by their ids.
 ---@param object table
 ---@param members string[]
----@return table object a copy, if anything had to be changed
+---@return table object the same object, or a copy if a member was replaced
 function inlined.without(object, members)
   local copy
   for _, member in ipairs(members) do

@@ -1,6 +1,6 @@
--- The mappings of one connection, or of all: the built-in ones, those that a user extended and
--- those that a user defined. What is declared for all connections lies under what is declared for
--- one; the built-in mappings are never changed.
+-- The mappings of one connection or of all connections: built-in, extended and user-defined. A
+-- connection's declarations lie over those for all connections; the built-in mappings are never
+-- changed.
 
 local catalog_resources = require "commerce.catalog.resources"
 local declared = require "commerce.mapping.declaration"
@@ -21,17 +21,17 @@ local set_mt = { __name = "commerce.Mappings", __index = methods }
 
 --- A set of mappings.
 ---@param built_in fun(): table<string, commerce.Mapping> gives the built-in mappings by data type
----@param parent commerce.Mappings? what is declared for all connections
+---@param parent commerce.Mappings? the mappings of all connections
 ---@return commerce.Mappings
 function set.new(built_in, parent)
   local self = setmetatable({
     parent = parent,
     built_in = built_in,
     resources = setmetatable({}, { __index = parent and parent.resources or catalog_resources }),
-    layers = {}, -- by data type: what was laid over its mapping here
-    made = {}, -- by data type: the mapping with them, and what lay below it then
+    layers = {}, -- by data type: the extensions declared here
+    made = {}, -- by data type: the extended mapping, and the mapping that it was made from
     own = {}, order = {}, -- the mappings of types that were defined here
-    children = setmetatable({}, { __mode = "k" }), -- the sets that lie over this one
+    children = setmetatable({}, { __mode = "k" }), -- the sets whose parent this is
   }, set_mt)
   if parent then
     parent.children[self] = true
@@ -41,17 +41,17 @@ function set.new(built_in, parent)
   return self
 end
 
---- What a connection that has been closed declared clashes with nothing any more.
+--- Detach the mappings of a closed connection: its declarations no longer clash with others.
 function methods:close()
   if self.parent then
     self.parent.children[self] = nil
   end
 end
 
---- Raise unless a method was called with a colon, which is easily forgotten.
+--- Raise unless a method was called with a colon. Users often write a dot.
 ---@param self any
----@param name string the method's
----@param called string? what scripts call the object; "shop" if left out
+---@param name string the method's name
+---@param called string? the object's name in the message; "shop" if left out
 function set.check_self(self, name, called)
   if type(self) ~= "table" or type(self.mappings) ~= "table" then
     errors.refuse("%s: it is called with a colon: %s:%s(…), not %s.%s(…)", name, called or "shop",
@@ -72,8 +72,8 @@ local function below(self, name)
 end
 
 --- The mapping of a data type.
----@param name string the data type's own
----@return commerce.Mapping? mapping nil if there is none
+---@param name string the data type's name, not its key
+---@return commerce.Mapping? mapping nil if there is no such mapping
 function methods:find(name)
   local base, layers = below(self, name), self.layers[name]
   if not layers then
@@ -101,7 +101,7 @@ function methods:own_types()
   return types
 end
 
---- Every data type: the model's, then those that users defined.
+--- Every data type: the model's, then the user-defined ones.
 ---@return commerce.DataType[]
 function methods:types()
   local types = {}
@@ -115,8 +115,8 @@ end
 
 --- A data type by its name or key.
 ---@param name string
----@return commerce.DataType? data_type nil if there is none
----@return string? message names the ones there are
+---@return commerce.DataType? data_type nil if there is no such data type
+---@return string? message lists the existing data types
 function methods:find_type(name)
   local found, message = model.find(name, self:own_types())
   if not found and not message:find("did you mean", 1, true) then
@@ -163,8 +163,8 @@ local function overlap(a, b)
     or a.options.resource == b.options.resource
 end
 
--- Two declarations of one field in one set: which of them is meant? One of a connection replaces
--- one of all, but what both add has one name each.
+-- Two declarations of one field in the same set are ambiguous. A connection's declaration replaces
+-- the one for all connections, but supplemental data that both add needs different names.
 local function check_clash(name, new, before, is_same_set)
   for field, candidate in pairs(overlap(before, new) and new.fields or {}) do
     local there = before.fields[field]
@@ -222,8 +222,8 @@ end
 ---@param type_name string
 ---@param fields table<string, any> field -> path, value function, or a Lua function of the source
 ---  object; a table as supplementalData adds to what is there
----@param options table? resource: only for what comes from it; expand: list of paths to inline, for
----  these fields alone; from: one more source, see `mapping.from`
+---@param options table? resource: extend only this resource's records; expand: list of paths to
+---  inline for these fields; from: one more source, see `mapping.from`
 function methods:extend(type_name, fields, options)
   if type(type_name) ~= "string" then
     errors.refuse("extend: the name of a data type expected first, such as \"payments\", got %s",
@@ -254,7 +254,7 @@ function methods:extend(type_name, fields, options)
   end
   declared.paths(what, meant, paths)
   check_clashes(self, name, new)
-  layer.over(whole, new.fields, new.options) -- raises before it is kept
+  layer.over(whole, new.fields, new.options) -- raises before the extension is kept
   self.layers[name] = self.layers[name] or {}
   table.insert(self.layers[name], new)
 end
@@ -277,7 +277,7 @@ local function check_new(self, what, name)
   end
 end
 
--- Several connections share one table: two shapes of one name would be at each other's columns.
+-- Connections share one table for each data type, so two shapes must not have the same name.
 local function check_shape(self, what, made)
   local shapes = self.root.shapes
   local text = json.encode(model.describe(made.type))
@@ -289,12 +289,12 @@ local function check_shape(self, what, made)
   shapes[made.type.name] = { text = text, place = made.place }
 end
 
---- Define a data type of one's own. Raises, at the user's line, for what `extend` raises for, and
---- for a name that is taken.
----@param name string its name, and its table's
+--- Define a data type. Raises, at the user's line, in the same cases as `extend`, and if the name
+--- is taken.
+---@param name string the name of the data type and of its table
 ---@param declaration table from: { resource = …, … } or a list of such, see `mapping.from`; and its
 ---  fields: path, value function, or a Lua function of the source object
----@param store commerce.Store? which has to hold the records
+---@param store commerce.Store? the store that will hold the records
 function methods:define(name, declaration, store)
   local what = define.check_name(name)
   check_new(self, what, name)
@@ -309,8 +309,8 @@ function methods:define(name, declaration, store)
   self.order[#self.order + 1] = name
 end
 
---- Define a data type whose declaration may change while the process lives: what an earlier set of
---- mappings knew of it counts no more.
+--- Define a data type whose declaration may change while the process runs: it replaces the shape
+--- that an earlier set of mappings declared.
 ---@param name string
 ---@param declaration table see `define`
 ---@param store commerce.Store?

@@ -1,26 +1,26 @@
--- Holds compiled fields against a data type's shape: what can be told wrong before any data is
--- there is refused when the mapping is declared. Called by mapping; requires only leaf helpers.
+-- Checks compiled fields against a data type's shape when the mapping is declared, so that a
+-- mistake that does not depend on data raises then.
 
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"
 
 local check = {}
 
--- A value of one kind can stand in a field of another where every such value is one of those too.
+-- Kinds of value that a field accepts besides its own kind: every value of these is valid in it.
 local FITS = {
   string = { currency = true, datetime = true, enum = true },
   decimal = { integer = true },
   map = { object = true },
 }
 
--- What a constant can stand for.
+-- The kinds that a constant can have, by its Lua type.
 local CONSTANT_FITS = {
   string = { string = true, enum = true, currency = true, datetime = true },
   decimal = { decimal = true, integer = true },
   boolean = { boolean = true },
 }
 
--- What the store alone writes.
+-- Fields that only the store writes; a mapping must not set them.
 local STORES_OWN = { metadata = true, modifiedDate = true }
 
 local function refuse(data_type, message, ...)

@@ -1,5 +1,5 @@
--- What a value of the mapping language is: the paths that it reads and how it is computed. The
--- value functions are made of this. Called by mapping and its values; requires only leaf helpers.
+-- A value of the mapping language: the source paths that it reads, and the function that computes
+-- it from them. Every value function returns one.
 --
 -- A path is dotted ("evidence_details.due_by"); "^" in front of it means the object around the
 -- current element inside `each` and `split`. A null of the source is nil here: a value that the
@@ -19,14 +19,14 @@ value.WHOLE = "*"
 ---@field kind string the model's field kind it gives, "any" if it depends on the source
 ---@field paths string[] the source paths it reads
 ---@field get fun(source: table, parent: table?): any
----@field sign string what it is, in a form that changes when its declaration does; of a Lua
----  function nothing is known but that there is one
+---@field sign string a signature that changes when the declaration does; it does not see into Lua
+---  functions
 ---@field fixed_kind string? the kind of a constant
 ---@field fields table[]? compiled fields inside an object or a list's elements
 ---@field words table<string, string>? of an enum
 ---@field default string? of an enum
 ---@field named table<string, commerce.Value>? of supplemental data: its members
----@field tallies commerce.Tally[]? how often it gave something
+---@field tallies commerce.Tally[]? counts of the objects that it gave a value for
 
 ---@class commerce.Tally
 ---@field name string the field's
@@ -107,7 +107,7 @@ local function check_path(path, what)
   end
 end
 
---- The source's value at a path, as it is.
+--- The source's value at a path, unchanged.
 ---@param path string
 ---@param what string? what it is for, for the message
 ---@return commerce.Value
@@ -126,7 +126,7 @@ local bare_before -- several functions of one object: it is cleared once
 
 local function bare(object)
   if object ~= bare_before then
-    json.without_nulls(object) -- no function of a user should have to know that null is true
+    json.without_nulls(object) -- json.null is true in a condition: users' functions get nil instead
     bare_before = object
   end
   return object
@@ -138,9 +138,10 @@ local function of_whole(compute)
   end)
 end
 
---- What stands for a value: a value; a path; a Lua function of the whole source object.
----@param candidate any
----@param what string? of which value function it is an argument, for the message
+--- Convert an argument to a value. A path becomes the source's value there; a Lua function is
+--- called with the whole source object.
+---@param candidate any a value, a path or a Lua function
+---@param what string? the value function that it is an argument of, for the message
 ---@return commerce.Value raises for anything else
 function value.of(candidate, what)
   if is_value(candidate) then
@@ -156,8 +157,8 @@ function value.of(candidate, what)
       or candidate ~= nil and ": the same value for every record is constant(…)" or "")
 end
 
---- Several of them, with all that they read.
----@param what string the value function they are the arguments of
+--- Convert all arguments of a value function, and collect the paths that they read.
+---@param what string the value function, for messages
 ---@param ... any
 ---@return commerce.Value[] list
 ---@return string[] paths
@@ -174,7 +175,7 @@ function value.collect(what, ...)
   return list, paths, table.concat(signs, ",")
 end
 
---- A value that counts how often it gives something: a path that names nothing gives nothing.
+--- A value that counts the objects it gives a value for. A misspelt path shows up as a count of 0.
 ---@param candidate any
 ---@param name string the field's, for messages
 ---@return commerce.Value
@@ -241,7 +242,7 @@ function value.compile(fields)
   return compiled, paths
 end
 
---- Compiled fields in a form that changes when their declaration does.
+--- The signature of compiled fields; it changes when their declaration does.
 ---@param compiled table[]
 ---@return string
 function value.sign_of(compiled)

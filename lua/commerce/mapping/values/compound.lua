@@ -1,5 +1,4 @@
--- Value functions: objects, lists and maps of values. Called by mapping.values; requires only leaf
--- helpers and what values are made of.
+-- Value functions: objects, lists and maps of values.
 
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
@@ -17,13 +16,13 @@ local function check_fields(what, fields)
   end
 end
 
--- So that a mapping can hold the fields inside an object against the model.
+-- Keeps the compiled fields, so that the mapping can check them against the model.
 local function with_fields(compiled, made)
   made.fields = compiled
   return made
 end
 
--- An object is kept where `given` says so of what was built.
+-- `given` decides from the built object whether it is kept.
 local function new_object(what, fields, given)
   check_fields(what, fields)
   local compiled, paths = value.compile(fields)
@@ -52,7 +51,7 @@ function values.ref(fields)
   end)
 end
 
---- A list of those values that the source gives.
+--- A list of values; a value that the source does not give is left out.
 ---@param ... any paths or values
 ---@return commerce.Value
 function values.list(...)
@@ -74,9 +73,9 @@ local function path_in(array, path)
   return path == value.WHOLE and array or array .. "." .. path
 end
 
---- A list with one entry per element of a source array; inside, "^path" is the outer object's.
+--- A list with one entry per element of a source array; "^path" reads from the outer object.
 ---@param path string of the array
----@param fields table<string, any> paths are the element's
+---@param fields table<string, any> their paths are relative to the element
 ---@return commerce.Value
 function values.each(path, fields)
   check_fields("each", fields)
@@ -113,7 +112,7 @@ local function address_fields(kind)
   return fields
 end
 
---- A postal address of the model; left out when the source's has no line, place or country.
+--- A postal address; left out when the source's address has no line, place or country.
 ---@param path string of Stripe's address object
 ---@param kind string Billing | Delivery | Order | Inventory | Unknown
 ---@return commerce.Value
@@ -157,8 +156,8 @@ local function given(found)
   return next(kept) ~= nil and kept or nil
 end
 
---- Supplemental data { content = { stripe = {…} } }: what the model has no place for, as the source
---- gives it (amounts in minor units); nulls and empty containers are left out.
+--- Supplemental data { content = { stripe = {…} } }: source values without a field in the model,
+--- unchanged (amounts in minor units); nulls and empty containers are left out.
 ---@param fields table names (the source's own) and name = path or value pairs
 ---@return commerce.Value
 function values.supplemental(fields)

@@ -1,6 +1,5 @@
--- The value functions of the mapping language: what a field of a record is made of. Users have them
--- as `commerce.values`. Called by mappings; requires leaf helpers. The functions themselves stand
--- in the folder beside it.
+-- The value functions of the mapping language, which compute the fields of a record. Users call
+-- them as `commerce.values`. This file joins the parts in this folder to one table.
 
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"
@@ -16,7 +15,7 @@ for _, part in ipairs(PARTS) do
   end
 end
 
--- A misspelt function is told as such, not as "a nil value".
+-- A misspelt function name raises an error with a suggestion, instead of "a nil value".
 return setmetatable(values, { __index = function(_, name)
   errors.refuse("there is no value function '%s'%s", tostring(name),
     suggest.text_or_all(name, values))

@@ -1,4 +1,4 @@
--- Value functions: money.
+-- Value functions: money and currencies.
 
 local EXPONENTS = require "commerce.catalog.currencies"
 local decimal = require "commerce.base.decimal"
@@ -6,7 +6,7 @@ local value = require "commerce.mapping.value"
 
 local values = {}
 
--- Codes come lower case and few: remember what each becomes.
+-- Stripe's codes are lower case. A cache, because there are few of them and many records.
 local upper_codes = setmetatable({}, {
   __index = function(cache, code)
     local upper = code:upper()
@@ -24,14 +24,14 @@ local function currency_code(code)
   return NO_CURRENCY
 end
 
---- Inside your own functions: how many decimals Stripe's minor units of a currency have.
+--- For your own functions: the number of decimals in Stripe's minor units of a currency.
 ---@param code string? any case
 ---@return integer exponent 0, 2 or 3
 function values.exponent(code)
   return EXPONENTS[currency_code(code)] or 2
 end
 
---- A currency code, upper case; XXX where the source names none.
+--- A currency code in upper case; XXX if the source does not give one.
 ---@param code string path or value
 ---@return commerce.Value
 function values.currency(code)
@@ -43,7 +43,7 @@ function values.currency(code)
     end)
 end
 
---- Inside your own functions: minor units of a currency in major units, exact.
+--- For your own functions: converts minor units of a currency to major units, exactly.
 ---@param amount number|string|nil an integer, or Stripe's decimal text with up to 12 decimals
 ---@param code string? any case
 ---@return number|table|nil
@@ -62,7 +62,7 @@ end
 
 local major = values.major
 
---- Money in major units, exact: 1250 and "usd" give 12.5.
+--- An amount of money in major units, exact: 1250 and "usd" give 12.5.
 ---@param amount string path or value: minor units, an integer or a `*_decimal` string
 ---@param code string path or value of the currency
 ---@return commerce.Value

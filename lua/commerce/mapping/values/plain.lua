@@ -1,5 +1,5 @@
--- Value functions: what the source gives, as it is, or made of it by a Lua function.
--- Called by mapping.values; requires only leaf helpers and what values are made of.
+-- Value functions: source values unchanged, checked for their kind, translated, or computed by a
+-- Lua function.
 
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
@@ -12,7 +12,7 @@ local values = {}
 local null = json.null
 local unpack = require("commerce.base.compat").unpack
 
---- The source's value at a path, as it is. A plain text is short for this.
+--- The source's value at a path, unchanged. A plain string is short for this.
 ---@param path string
 ---@return commerce.Value
 function values.field(path)
@@ -21,7 +21,7 @@ end
 
 -- ---------------------------------------------------------------- of a known kind
 
--- The record's writer refuses what is not of the kind; so a field's column has one type.
+-- The encoder rejects a value of another kind, so the field's column has one type.
 local function of_kind(kind, convert)
   return function(path)
     local from = value.of(path, kind)
@@ -33,12 +33,12 @@ local function of_kind(kind, convert)
   end
 end
 
---- A text; anything else fails the record.
+--- A string; a value of another kind fails the record.
 ---@param path string path or value
 ---@return commerce.Value
 values.string = of_kind("string")
 
---- A whole number; anything else fails the record.
+--- A whole number; a value of another kind fails the record.
 ---@param path string path or value
 ---@return commerce.Value
 values.integer = of_kind("integer", function(number)
@@ -48,7 +48,7 @@ values.integer = of_kind("integer", function(number)
   return number
 end)
 
---- A number, exact; a text of digits ("12.50") counts as one.
+--- A number, exact; accepts a string of digits ("12.50") as well.
 ---@param path string path or value
 ---@return commerce.Value
 values.decimal = of_kind("decimal", function(number)
@@ -56,12 +56,12 @@ values.decimal = of_kind("decimal", function(number)
   return text and decimal.value(text) or number
 end)
 
---- True or false; anything else fails the record.
+--- True or false; a value of another kind fails the record.
 ---@param path string path or value
 ---@return commerce.Value
 values.boolean = of_kind("boolean")
 
---- A unix time in seconds as a date; 0 and null leave the field out.
+--- Converts a unix time in seconds to a date; 0 and null leave the field out.
 ---@param seconds string path or value
 ---@return commerce.Value
 values.timestamp = of_kind("datetime", time.format)
@@ -85,9 +85,9 @@ end
 
 -- ---------------------------------------------------------------- choosing, computing
 
---- A Lua function of several source values: with("amount", "currency", function(amount, currency) …
---- end); nil from it leaves the field out.
----@param ... any paths or values, then the function of as many arguments
+--- Computes a value from source values: with("amount", "currency", function(amount, currency) …
+--- end); if the function returns nil, the field is left out.
+---@param ... any paths or values, then a function with one parameter for each
 ---@return commerce.Value
 function values.with(...)
   local count = select("#", ...) - 1
@@ -112,7 +112,7 @@ function values.with(...)
   end)
 end
 
---- The first of several values that the source gives; an empty text counts as not given.
+--- The first value that the source gives; an empty string counts as not given.
 ---@param ... any paths or values
 ---@return commerce.Value
 function values.first(...)
@@ -127,7 +127,7 @@ function values.first(...)
   end)
 end
 
---- The id of an object that comes inlined or as its bare id.
+--- The id of an object that the source gives inlined or as a bare id.
 ---@param path string
 ---@return commerce.Value
 function values.id(path)
@@ -159,8 +159,8 @@ local function sign_of_words(words)
   return table.concat(signs, ",")
 end
 
---- One word for each of the source's, as in enum("status", { active = "Live" }, "Other"); the
---- default for words not listed, and for none.
+--- Translates the source's words, as in enum("status", { active = "Live" }, "Other"); the default
+--- stands for a word that is not listed and for a missing value.
 ---@param of string path or value
 ---@param words table<string, string> the source's word -> the model's
 ---@param default string?
@@ -178,7 +178,7 @@ function values.enum(of, words, default)
   return made
 end
 
---- The source's word where it is none of those known: what an enum's default hides stays readable.
+--- The source's word if it is not a known one; keeps a word readable that an enum's default hides.
 ---@param of string path or value
 ---@param known table<string, any> the known words are its keys
 ---@return commerce.Value
