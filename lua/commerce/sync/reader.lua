@@ -2,7 +2,6 @@
 -- together from kept ones.
 
 local backfill = require "commerce.sync.backfill"
-local conversion = require "commerce.sync.conversion"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -16,7 +15,6 @@ local PATIENCE = 0.02 -- seconds of waiting for a page that are not worth one mo
 local BEHIND = 1.25 -- times as much to read in each range as all have
 local EVEN_OUT = 0.25 -- seconds between two looks at which list is behind
 local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
-local JOIN_BATCH = 100 -- parents that are built and written in one transaction
 
 -- ---------------------------------------------------------------- single objects
 
@@ -214,20 +212,16 @@ end
 -- ---------------------------------------------------------------- joined objects
 
 local function build_join(run, consumer)
-  local made_of, after = consumer.source, ""
-  repeat
-    local batch = run.store:joined_sources(run.id, made_of.resource, made_of.join.resource, after,
-      JOIN_BATCH)
-    local page = { resource = made_of.resource, records = {}, deleted = {},
+  local name = consumer.source.resource
+  for read in source.joined(run, consumer) do
+    local page = { resource = name, records = {}, deleted = {},
       sweep = sweep.of_join(run, consumer) }
-    for _, parent in ipairs(batch) do
-      writer.map(run, { consumer },
-        conversion.joined(parent.data, parent.children, made_of.join.key), page)
-      after = parent.id
+    for _, object in ipairs(read.objects) do
+      writer.map(run, { consumer }, object, page)
     end
     writer.write(run, page)
-    run.progress:advance(made_of.resource)
-  until #batch < JOIN_BATCH
+    run.progress:advance(name)
+  end
 end
 
 --- Build the records of joined types from the kept objects, if both lists have been read.

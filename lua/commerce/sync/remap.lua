@@ -1,20 +1,17 @@
 -- Makes the records anew from kept source objects after a mapping has changed, without the network.
 
 local checkpoints = require "commerce.sync.checkpoints"
-local conversion = require "commerce.sync.conversion"
 local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
-local objects = require "commerce.stripe.object"
 local plan = require "commerce.sync.plan"
 local runs = require "commerce.sync.run"
 local selection = require "commerce.sync.selection"
+local source = require "commerce.sync.source"
 local writer = require "commerce.sync.writer"
 
 local remap = {}
 
 local OPTIONS = { types = "table", progress = "function" }
-
-local BATCH = 100 -- objects mapped and written in one transaction
 
 local FIRST = "sync it with keep_source first: shop:sync { keep_source = true }, "
   .. "`commerce sync --keep-source`"
@@ -61,8 +58,8 @@ local function has_inlined(object, path)
   return true
 end
 
-local function lacking(object, source)
-  for _, path in ipairs(source.expand) do
+local function lacking(object, expand)
+  for _, path in ipairs(expand) do
     if not has_inlined(object, path) then
       return path
     end
@@ -73,7 +70,7 @@ end
 local function able(run, consumers, object)
   local list = {}
   for _, consumer in ipairs(consumers) do
-    local path = lacking(object, consumer.source)
+    local path = lacking(object, consumer.source.expand)
     if path then
       run.progress:count_read(consumer.type, ("%s was kept without %s: sync its type in full, with "
         .. "this mapping"):format(tostring(object.id), path))
@@ -84,73 +81,28 @@ local function able(run, consumers, object)
   return list
 end
 
-local function decode(run, text)
-  local object, wrong = objects.decode(text, run.livemode)
-  if not object then
-    errors.throw("mapping", wrong)
+local function remap_page(run, task, consumers, objects)
+  local page = { resource = task.name, records = {}, deleted = {}, remade = true }
+  for _, object in ipairs(objects) do
+    writer.map(run, able(run, consumers, object), object, page)
   end
-  return object
+  writer.write(run, page)
 end
 
-local function new_page(task)
-  return { resource = task.name, records = {}, deleted = {}, remade = true }
-end
-
--- Batches of kept objects, from a query that goes on after an id, each given as a decoded object.
-local function remap_batches(run, task, consumers, query, object_of)
-  local after = ""
-  repeat
-    local batch = query(after)
-    local page = new_page(task)
-    for _, kept in ipairs(batch) do
-      local object = object_of(kept)
-      writer.map(run, able(run, consumers, object), object, page)
-      after = kept.id
-    end
-    if #batch > 0 then
-      writer.write(run, page)
-      run.progress:advance(task.name)
-    end
-  until #batch < BATCH
-end
-
-local function remap_list(run, task)
-  remap_batches(run, task, task.consumers, function(after)
-    return run.store:kept_sources(run.id, task.name, after, BATCH)
-  end, function(kept)
-    return decode(run, kept.data)
-  end)
-end
-
-local function remap_joined(run, task, consumer)
-  local join = consumer.source.join
-  remap_batches(run, task, { consumer }, function(after)
-    return run.store:joined_sources(run.id, task.name, join.resource, after, BATCH)
-  end, function(parent)
-    return conversion.joined(parent.data, parent.children, join.key)
-  end)
-end
-
-local function kept_single(run, name)
-  local kept = run.store:kept_sources(run.id, name, "", 1)[1]
-  return kept and decode(run, kept.data)
+local function remap_pages(run, task, consumers, pages)
+  for page in pages do
+    remap_page(run, task, consumers, page.objects)
+    run.progress:advance(task.name)
+  end
 end
 
 -- A single object, with the others that it is mapped with; nothing is done if one is not kept.
 local function remap_single(run, task)
-  local object = kept_single(run, task.name)
-  for _, consumer in ipairs(object and task.consumers or {}) do
-    for key, name in pairs(consumer.source.with) do
-      object[key] = kept_single(run, name)
-      if not object[key] then
-        return
-      end
-    end
-  end
-  if object then
-    local page = new_page(task)
-    writer.map(run, task.consumers, object, page)
-    writer.write(run, page)
+  local object = source.kept_single(run, task.name)
+  if object and source.join_singles(task.consumers, object, function(name)
+    return source.kept_single(run, name)
+  end) then
+    remap_page(run, task, task.consumers, { object })
   end
 end
 
@@ -175,13 +127,15 @@ local function conduct(run, mappings)
   local rest = {} -- the types with records that stay as they are
   local tasks = plan.make(run.mappings.resources, mappings, { hooks = run.hooks })
   for _, task in ipairs(tasks) do
-    if #task.consumers > 0 then
-      (task.resource.list and remap_list or remap_single)(run, task)
+    if #task.consumers > 0 and task.resource.list then
+      remap_pages(run, task, task.consumers, source.kept(run, task))
+    elseif #task.consumers > 0 then
+      remap_single(run, task)
     end
   end
   for _, task in ipairs(tasks) do
     for _, consumer in ipairs(task.joined) do
-      remap_joined(run, task, consumer)
+      remap_pages(run, task, { consumer }, source.joined(run, consumer))
     end
   end
   for _, mapping in ipairs(mappings) do

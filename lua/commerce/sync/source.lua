@@ -1,10 +1,12 @@
--- Reading Stripe's objects: the one way to read a list, one object of a list, or a resource that is
--- one object. Whoever reads gets decoded objects of the connection's mode, with their nested lists
--- read to their end. Failures are raised.
+-- Reading source objects: the one way to read a list, one object of a list, or a resource that is
+-- one object, from Stripe or from the objects that were kept. Whoever reads gets decoded objects of
+-- the connection's mode, with their nested lists read to their end. Failures are raised.
 --
--- A run that reads has a `transport` and a `livemode`; its tasks have a session.
+-- A run that reads from Stripe has a `transport` and a `livemode`, and its tasks have a session; a
+-- run that reads kept objects has a `store`, a `livemode` and the `id` of its connection.
 
 local backfill = require "commerce.sync.backfill"
+local conversion = require "commerce.sync.conversion"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -30,6 +32,15 @@ local function projection_of(task)
   return not task.whole and task.projection or nil
 end
 
+local function decode(run, text)
+  jobs.breathe() -- nothing of this page is written yet
+  local object, wrong = objects.decode(text, run.livemode)
+  if not object then
+    errors.throw("mapping", wrong)
+  end
+  return object
+end
+
 --- Read an object from its JSON.
 ---@param run table
 ---@param task commerce.Task
@@ -38,11 +49,7 @@ end
 ---@return table object
 ---@return string text as it is kept
 function source.decode(run, task, text, whole)
-  jobs.breathe() -- nothing of this page is written yet
-  local object, wrong = objects.decode(text, run.livemode)
-  if not object then
-    errors.throw("mapping", wrong)
-  end
+  local object = decode(run, text)
   local changed = nested_lists.complete(task, object, function(pager)
     return jobs.await(run.transport, pager)
   end)
@@ -129,6 +136,62 @@ function source.single(run, task)
   end
   return object, response.body
 end
+
+-- ---------------------------------------------------------------- kept objects
+
+-- Pages of what a query gives that goes on after an id; empty ones are left out.
+local function kept_pages(query, object_of)
+  local after, at_end = "", false
+  return function()
+    local kept = at_end and {} or query(after)
+    if #kept == 0 then
+      return nil
+    end
+    after, at_end = kept[#kept].id, #kept < PAGE
+    local page = { objects = {}, texts = {} }
+    for i, each in ipairs(kept) do
+      page.objects[i], page.texts[i] = object_of(each), each.data
+    end
+    return page
+  end
+end
+
+--- Iterate over the pages of a list's kept objects, as `source.pages` does over the list.
+---@param run table
+---@param task commerce.Task
+---@return fun(): commerce.SourcePage? next
+function source.kept(run, task)
+  return kept_pages(function(after)
+    return run.store:kept_sources(run.id, task.name, after, PAGE)
+  end, function(kept)
+    return decode(run, kept.data)
+  end)
+end
+
+--- Iterate over the pages of kept objects with their kept children in them, newest first.
+---@param run table
+---@param consumer commerce.Consumer with a join
+---@return fun(): commerce.SourcePage? next
+function source.joined(run, consumer)
+  local name, join = consumer.source.resource, consumer.source.join
+  return kept_pages(function(after)
+    return run.store:joined_sources(run.id, name, join.resource, after, PAGE)
+  end, function(parent)
+    jobs.breathe() -- nothing of this page is written yet
+    return conversion.joined(parent.data, parent.children, join.key)
+  end)
+end
+
+--- Read the kept object of a resource that is one object.
+---@param run table
+---@param name string
+---@return table? object nil if it is not kept
+function source.kept_single(run, name)
+  local kept = run.store:kept_sources(run.id, name, "", 1)[1]
+  return kept and decode(run, kept.data)
+end
+
+-- ---------------------------------------------------------------- singles in an object
 
 --- Put into an object those that it is mapped `with`.
 ---@param consumers table[] see `commerce.Task`
