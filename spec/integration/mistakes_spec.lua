@@ -228,6 +228,13 @@ end)
 assert(shop:sync { types = { "disputes" }, strict = true })
 ]], line = 6, says = { "shop.lua:4: get_all: a list of paths expected, got string" } },
 
+  { "fetches several with a function as parameter", [[
+shop:on("disputes:before_page", function(disputes, context)
+  context:get_all({ "/v1/charges/ch_1", "/v1/charges/ch_2" }, { limit = print })
+end)
+assert(shop:sync { types = { "disputes" }, strict = true })
+]], line = 6, says = { "shop.lua:4: get: " } },
+
   { "routes to a store's name", [[
 shop:on("disputes", function(dispute, source, context)
   context:route "sqlite:other.db"

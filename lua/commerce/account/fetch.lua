@@ -2,9 +2,9 @@
 -- retries.
 
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local objects = require "commerce.stripe.object"
-local runtime = require "commerce.runtime"
 
 local fetch = {}
 
@@ -31,22 +31,29 @@ local function endpoint_of(path)
   return list_path and objects.endpoint(list_path) .. rest or "GET " .. path
 end
 
-local function start(connection, path, query)
+local function request_of(path, query)
   if type(path) ~= "string" or not path:find "^/v%d+/" then
     errors.refuse("get: a path such as '/v1/customers/cus_123' expected, got %s",
       type(path) == "string" and "'" .. path .. "'" or type(path))
   elseif query ~= nil and type(query) ~= "table" then
     errors.refuse("get: a table of parameters expected, got %s", type(query))
   end
-  local made, call = errors.try(connection.session.request, connection.session, { path = path,
-    query = pairs_of(query), endpoint = endpoint_of(path) })
+  return { path = path, query = pairs_of(query), endpoint = endpoint_of(path) }
+end
+
+-- Gives nil and the reason if the core takes no such request.
+local function start(connection, request)
+  local made, call = errors.try(connection.session.request, connection.session, request)
   if not made then
-    errors.refuse("get: %s", (tostring(call):gsub("^[^ ]*:%d+: ", "")))
+    return nil, (tostring(call):gsub("^[^ ]*:%d+: ", ""))
   end
   return call
 end
 
-local function object_of(connection, path, response)
+-- The object that a call brings. Hooks ask while a page is in hand, which is stored whole: Ctrl-C
+-- does not cut the answer short.
+local function object_of(connection, path, call)
+  local response = errors.must(jobs.finish(connection.transport, call))
   local object, reason = objects.decode(response.body, connection.integration.livemode)
   if not object then
     errors.throw("decode", ("GET %s: %s"):format(path, reason))
@@ -60,8 +67,22 @@ end
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
 ---@return table object as Stripe gives it, but without its nulls
 function fetch.one(connection, path, query)
-  return object_of(connection, path,
-    (errors.must(runtime.await(connection.transport, start(connection, path, query)))))
+  local call, wrong = start(connection, request_of(path, query))
+  if not call then
+    errors.refuse("get: %s", wrong)
+  end
+  return object_of(connection, path, call)
+end
+
+-- One request for each path, however often it stands in the list.
+local function requests_of(paths, query)
+  local requests, seen = {}, {}
+  for _, path in ipairs(paths) do
+    if not seen[path] then
+      seen[path], requests[#requests + 1] = true, request_of(path, query)
+    end
+  end
+  return requests
 end
 
 --- Fetch several objects at once.
@@ -74,33 +95,23 @@ function fetch.many(connection, paths, query)
   if type(paths) ~= "table" then
     errors.refuse("get_all: a list of paths expected, got %s", type(paths))
   end
-  local found, failures, pending, seen = {}, {}, {}, {}
-  local at, idle = 1, 0
-  while at <= #paths or #pending > 0 do
-    while at <= #paths and #pending < MOST_AT_ONCE do
-      local path = paths[at]
-      at = at + 1
-      if not seen[path] then
-        seen[path] = true
-        pending[#pending + 1] = { path = path, call = start(connection, path, query) }
-      end
+  local found, failures, mistake = {}, {}, nil
+  jobs.each(requests_of(paths, query), MOST_AT_ONCE, function(request)
+    local call
+    if not mistake then
+      call, mistake = start(connection, request)
     end
-    local moved = false
-    for i = #pending, 1, -1 do
-      local path = pending[i].path
-      local response, message, details = pending[i].call:poll()
-      if response ~= false then
-        found[path], message, failures[path] = errors.catch(function()
-          return object_of(connection, path, (errors.must(response, message, details)))
-        end)
-        table.remove(pending, i)
-        moved = true
-      end
+    if not call then
+      return -- refused below: there the user's line is on the stack, in a job it is not
     end
-    idle = moved and 0 or idle + 1
-    if not moved and #pending > 0 then
-      runtime.wait(connection.transport, idle)
+    local object, _, failure = errors.catch(object_of, connection, request.path, call)
+    if failure and failure.fatal then
+      errors.rethrow(failure) -- this job was cancelled
     end
+    found[request.path], failures[request.path] = object, failure
+  end)
+  if mistake then
+    errors.refuse("get: %s", mistake)
   end
   return found, failures
 end

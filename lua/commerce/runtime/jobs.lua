@@ -162,14 +162,7 @@ function jobs.pause(transport)
   end
 end
 
---- Wait for a pollable (a call, a pager, anything whose `poll` gives false until it has something)
---- and give what it gives.
----@param transport userdata
----@param pollable table|userdata
----@return any? value nil at the end or on failure
----@return string? message
----@return commerce.Details? details
-function jobs.await(transport, pollable)
+local function await(transport, pollable, is_cut_short)
   local idle, job = 0, current()
   while true do
     local value, message, details = pollable:poll()
@@ -180,12 +173,34 @@ function jobs.await(transport, pollable)
       return value, message, details
     end
     local go_on, interrupted, failure = interrupts.go_on()
-    if not go_on and is_held(job or place_of[running()]) then
+    if not go_on and is_cut_short and is_held(job or place_of[running()]) then
       return nil, interrupted, failure
     end
     jobs.wait(transport, idle)
     idle = idle + 1
   end
+end
+
+--- Wait for a pollable (a call, a pager, anything whose `poll` gives false until it has something)
+--- and give what it gives.
+---@param transport userdata
+---@param pollable table|userdata
+---@return any? value nil at the end or on failure
+---@return string? message
+---@return commerce.Details? details
+function jobs.await(transport, pollable)
+  return await(transport, pollable, true)
+end
+
+--- Wait for a pollable as `jobs.await` does, in the middle of held work: a signal does not end the
+--- work here.
+---@param transport userdata
+---@param pollable table|userdata
+---@return any? value nil at the end or on failure
+---@return string? message
+---@return commerce.Details? details
+function jobs.finish(transport, pollable)
+  return await(transport, pollable, false)
 end
 
 --- Let time pass.
