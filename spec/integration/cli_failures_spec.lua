@@ -185,7 +185,7 @@ describe("commerce, when something is wrong,", function()
     end)
 
     it("tells what is no Stripe key at all", function()
-      fails(1, "sync", { "no Stripe secret key", "sk_live_" },
+      fails(1, "sync", { "not a Stripe secret key", "sk_live_" },
         { STRIPE_SECRET_KEY = "whsec_" .. PLANTED .. "abcdef" })
     end)
 

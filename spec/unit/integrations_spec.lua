@@ -78,7 +78,7 @@ describe("integrations", function()
       refuses("stripe", { secret_key = TEST_KEY, client_id = "ca_1" }))
     assert.matches("^this is a publishable key",
       refuses("stripe", { secret_key = "pk_live_plantedplanted" }))
-    assert.matches("^this is no Stripe secret key", refuses("stripe", { secret_key = "planted" }))
+    assert.matches("^not a Stripe secret key", refuses("stripe", { secret_key = "planted" }))
     assert.matches("^secret ends with a space", refuses("stripe", { secret_key = LIVE_KEY .. " " }))
   end)
 

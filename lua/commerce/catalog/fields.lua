@@ -1,8 +1,8 @@
--- The members of Stripe's objects, by resource: so that a path which names nothing is refused when
--- a mapping is declared. Inside a member anything goes. Called by the platform; requires nothing.
+-- The members of Stripe's objects, by resource. Mappings are checked against them, so that a
+-- misspelt path raises when it is declared. Only the first name of a path is checked.
 --
--- Source: the objects of Stripe's OpenAPI fixtures and reference (version 2026-07-29.dahlia), with
--- what is there only where it was expanded.
+-- Source: the objects of Stripe's OpenAPI fixtures and reference (version 2026-07-29.dahlia),
+-- including the members that exist only when expanded.
 
 local NAMES = {
   account = [[

@@ -1,5 +1,4 @@
--- Names for Stripe's payment method types (payment_method_details.type), as people know them.
--- Called by the payments and payment_methods mappings; requires nothing.
+-- Display names of Stripe's payment method types (payment_method_details.type).
 
 local NAMES = {
   acss_debit = "Pre-authorized debit (ACSS)", ach_credit_transfer = "ACH credit transfer",
@@ -21,7 +20,7 @@ local NAMES = {
   us_bank_account = "US bank account", wechat = "WeChat", wechat_pay = "WeChat Pay", zip = "Zip",
 }
 
---- The name of a payment method type; a type not known today is spelt out: "new_pay" -> "New pay".
+--- The name of a payment method type. An unknown type is converted: "new_pay" -> "New pay".
 ---@param kind string?
 ---@return string? name nil for nil
 return function(kind)

@@ -1,16 +1,17 @@
--- Stripe's resources, as far as something is read of them. Called by the platform.
+-- Stripe's resources, with the facts that reading them needs.
 --
---   path        of the list, or of the one object
+--   path        the list's path, or the single object's
 --   list        true: cursor-paginated, with a `created` filter (Stripe's reference; the lists
 --               without one, such as quotes and payment links, are not here)
---   query       what the list must be asked with to show everything
---   permission  the restricted key's, as Stripe's dashboard calls it (all "Read")
---   object      what its objects call themselves
---   reads       what is read of its objects in any case
---   watched     { expand =, events =, find = }: where that is inlined, these events tell that it
---               has changed; `find` gives the query of the list for the objects around it
---   events      the event types that tell of changes; none for what changes in silence. What an
---               object's creation tells is left out: the list shows it, too
+--   query       the parameters with which the list shows all objects
+--   permission  the permission that a restricted key needs, by its name in Stripe's dashboard
+--               (always "Read")
+--   object      the objects' member `object`
+--   reads       members that are read even if the mapping does not read them
+--   watched     { expand =, events =, find = }: these events report a change of the object inlined
+--               at `expand`; `find` gives the list's query for the objects around it
+--   events      the event types that report changes; empty if changes have no events. Events of an
+--               object's creation are left out, since the list shows new objects
 
 local resources = {
   account = { path = "/v1/account", permission = "Connect / Accounts" },
@@ -19,7 +20,7 @@ local resources = {
     object = "customer", events = { "customer.updated", "customer.deleted" } },
   charges = { path = "/v1/charges", list = true, permission = "Charges and Refunds",
     object = "charge",
-    -- a dispute changes its charge without an event of the charge's
+    -- a dispute changes its charge, but Stripe sends only events of the dispute
     events = { "charge.captured", "charge.expired", "charge.failed", "charge.refunded",
       "charge.succeeded", "charge.updated", "charge.dispute.created", "charge.dispute.closed",
       "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated", "refund.failed",
@@ -42,7 +43,7 @@ local resources = {
   tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates",
     object = "tax_rate", events = { "tax_rate.updated" } },
 
-  -- read by no mapping that is always there: for data types of one's own
+  -- not read by the built-in mappings; for user-defined data types
   application_fees = { path = "/v1/application_fees", list = true,
     permission = "Application Fees", object = "application_fee",
     events = { "application_fee.refunded", "application_fee.refund.updated" } },
@@ -62,7 +63,7 @@ local resources = {
     events = { "invoice.updated", "invoice.finalized", "invoice.paid",
       "invoice.payment_failed", "invoice.overpaid", "invoice.voided",
       "invoice.marked_uncollectible", "invoice.deleted" } },
-  -- an invoice item that was changed has no event any more; a deleted one has
+  -- Stripe has no event for a changed invoice item any more, only for a deleted one
   invoice_items = { path = "/v1/invoiceitems", list = true, permission = "Invoices",
     object = "invoiceitem" },
   invoice_payments = { path = "/v1/invoice_payments", list = true, permission = "Invoices",
@@ -92,7 +93,7 @@ local resources = {
       "setup_intent.setup_failed", "setup_intent.succeeded" } },
   shipping_rates = { path = "/v1/shipping_rates", list = true, permission = "Shipping Rates",
     object = "shipping_rate" },
-  -- without a status the list leaves out what was canceled
+  -- without a status the list leaves out canceled subscriptions
   subscriptions = { path = "/v1/subscriptions", list = true, permission = "Subscriptions",
     object = "subscription", query = { status = "all" },
     events = { "customer.subscription.updated", "customer.subscription.deleted",
@@ -110,13 +111,13 @@ local resources = {
     object = "transfer", events = { "transfer.updated", "transfer.reversed" } },
 }
 
--- A balance transaction becomes available without an event; one that is pending for longer than any
--- payment takes is left to the next full reading.
+-- A balance transaction becomes available without an event, so pending ones are read again. One
+-- that is pending for longer than any payment takes is left to the next full read.
 local LONGEST_PENDING = 30 * 86400 -- seconds
 
---- Whether an object will change in silence, so that it has to be read again the next time.
+--- Whether an object will change without an event, so that the next sync must read it again.
 ---@param object table
----@param newest number created of the newest object of its list
+---@param newest number `created` of the newest object of its list
 ---@return boolean
 function resources.balance_transactions.unsettled(object, newest)
   return object.status == "pending" and object.created > newest - LONGEST_PENDING

@@ -1,6 +1,5 @@
--- Is this a record of the model? What the mappings make is one by construction; what a user's
--- function made is looked at here: no unknown field may be lost in silence, no date be something
--- else. Called by sync for records that a hook has touched; requires leaf helpers.
+-- Checks that a record from a user's function fits the model: an unknown field must not be lost
+-- silently, and a date must be one. The mappings' own records fit by construction.
 
 local suggest = require "commerce.base.suggest"
 
@@ -20,7 +19,7 @@ end
 
 local check_shape
 
--- What is wrong with a value, by the kind of its field; the encoder checks the rest.
+-- Checks by the kind of a field: each returns a message or nil. The encoder checks the rest.
 local CHECKS = {
   datetime = function(_, value, path)
     if type(value) ~= "string" or not find(value, DATE) then
@@ -64,10 +63,10 @@ function check_shape(shape, record, prefix)
   end
 end
 
---- What is wrong with a record, beyond what encoding it finds.
+--- Find the first mistake in a record that encoding it does not find.
 ---@param data_type commerce.DataType
 ---@param record table
----@return string? message nil if nothing is
+---@return string? message nil if the record is valid
 function check.record(data_type, record)
   if record.modifiedDate ~= nil then
     return "field modifiedDate: the store sets it when the record has changed"

@@ -1,5 +1,5 @@
--- The data types: those of the Commerce model (model/standard.lua) and a user's own. They drive
--- validation, the JSON of a stored record, the columns of a store and the query language.
+-- The data types: those of the Commerce model (model/standard.lua) and user-defined ones. They
+-- drive validation, the JSON of a stored record, a store's columns and the query language.
 
 local optional = require "commerce.model.optional"
 local record = require "commerce.model.record"
@@ -14,7 +14,7 @@ local concat = table.concat
 ---@class commerce.Field
 ---@field name string camelCase, as in Codat's API
 ---@field kind string string, decimal, integer, boolean, datetime, currency, enum, object, list,
----  map; any: whatever the source gives
+---  map; any: any JSON value
 ---@field values table<string, boolean>? of an enum
 ---@field shape commerce.Shape? of an object, or of the elements of a list
 ---@field required boolean?
@@ -25,17 +25,17 @@ local concat = table.concat
 
 ---@class commerce.DataType
 ---@field name string as in the library and in SQL: "payments"
----@field own boolean? defined by a user, or one of the model that no mapping gives by itself
+---@field own boolean? defined by a user, or an optional type of the model
 ---@field title string the schema's name: "Payment"
 ---@field key string Codat's data type key: "commerce-payments"
 ---@field shape commerce.Shape
----@field scalars commerce.Scalar[] the fields of one value each, those of objects included
+---@field scalars commerce.Scalar[] the fields with a single value, including those inside objects
 ---@field encode fun(record: table): string
 
 ---@class commerce.Scalar
 ---@field field string the dotted path in the record: "paymentMethodRef.id"
 ---@field kind string the field's kind
----@field several boolean? of a dataset (commerce.query): whether an element has several values
+---@field several boolean? datasets only (commerce.query): whether an element has several values
 
 -- ---------------------------------------------------------------- types
 
@@ -56,7 +56,7 @@ for _, declared in ipairs(standard) do
   aliases[key:gsub("^commerce%-", "")] = data_type
 end
 
---- Every data type that is always there, in the order in which they are listed and read.
+--- The built-in data types, in the order in which they are listed and read.
 ---@return commerce.DataType[]
 function model.types()
   return order
@@ -64,11 +64,12 @@ end
 
 -- ---------------------------------------------------------------- types of a user's own
 
---- A data type of a user's own, which the store has to be told of before records are written.
+--- Create a user-defined data type. The store must know it (`define_type`) before it can write its
+--- records.
 ---@param name string
----@param fields table[] as the shapes take them; those of every record's end are added
----@param title string? the name, if left out
----@param key string? "custom-" and the name, if left out
+---@param fields table[] as `shape.new` takes them; the fields that end every record are added
+---@param title string? default: the name
+---@param key string? default: "custom-" and the name
 ---@return commerce.DataType
 function model.new(name, fields, title, key)
   local all, ending = { { "id", "string", required = true } }, { id = true }
@@ -88,8 +89,8 @@ function model.new(name, fields, title, key)
   return data_type
 end
 
---- A type of the Commerce model that no mapping gives by itself, such as "orders": who defines a
---- type of that name gives it that shape.
+--- A type of the Commerce model without a built-in mapping, such as "orders". A user-defined type
+--- of this name has its shape.
 ---@param name string
 ---@return commerce.DataType? data_type nil if there is none
 function model.optional(name)
@@ -115,7 +116,7 @@ function model.restore(described)
   return data_type
 end
 
--- The names that one is called by: "payments", "commerce-payments", "payments" without a prefix.
+-- The names of a data type: its name, its key, and its key without the prefix.
 local function is_called(data_type, name)
   return data_type.name == name or data_type.key == name
     or data_type.key:gsub("^%l+%-", "") == name
@@ -123,9 +124,9 @@ end
 
 --- A data type by its name or by Codat's key: "payments", "commerce-payments", "paymentMethods".
 ---@param name string
----@param own commerce.DataType[]? types of the user's own to be looked through, too
+---@param own commerce.DataType[]? user-defined types to search as well
 ---@return commerce.DataType? data_type nil if there is none
----@return string? message names the ones there are
+---@return string? message lists the existing data types
 function model.find(name, own)
   local data_type = aliases[name] or aliases[tostring(name):gsub("%-", "_")]
   if data_type then
@@ -145,7 +146,7 @@ function model.find(name, own)
     suggest.text(name, names))
 end
 
---- Write a record of a data type as a body (see model/record.lua), checked on the way.
+--- Check a record and encode it as a body (see model/record.lua).
 ---@type fun(data_type: commerce.DataType, values: table): string?, string?
 model.encode = record.encode
 

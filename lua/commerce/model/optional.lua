@@ -1,5 +1,5 @@
--- Types of the Commerce model that no mapping gives by itself (Codat Commerce 3.0.0). Who defines a
--- type of one of these names gives it this shape. Called by model; requires the shapes.
+-- Types of the Commerce model without a built-in mapping (Codat Commerce 3.0.0). A user-defined
+-- type with one of these names has this shape.
 
 local shape = require "commerce.model.shape"
 

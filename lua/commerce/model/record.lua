@@ -20,8 +20,8 @@ local byte, concat, find, match, sub = string.byte, table.concat, string.find, s
 
 -- ---------------------------------------------------------------- fields
 
--- The last member of data. The store writes it, since only the store knows when the rest last
--- changed; records are compared without it.
+-- The last member of data. The store writes it, because only the store knows when the record last
+-- changed. Comparisons ignore it.
 local STAMP = "modifiedDate"
 
 --- The fields that end every record.
@@ -53,7 +53,7 @@ local function words_of(values)
   return concat(words, ", ")
 end
 
--- Without the value itself: a record's values are personal data.
+-- The message must not contain the value: a record's values are personal data.
 local function describe(value)
   return value == nil and "nothing" or type(value)
 end
@@ -125,8 +125,8 @@ end
 
 local SOURCE_MODIFIED = '"sourceModifiedDate":"([^"]*)"'
 
---- A body whose sourceModifiedDate is not older than that of stored data: an event may have told of
---- a change that the object itself does not date.
+--- A body with the newer of its own sourceModifiedDate and that of stored data: an event may have
+--- dated a change that the object itself does not date.
 ---@param body string
 ---@param data string
 ---@return string body
@@ -145,7 +145,7 @@ local QUOTE, BACKSLASH = byte '"', byte "\\"
 local OPENING, CLOSING = { [byte "{"] = true, [byte "["] = true },
   { [byte "}"] = true, [byte "]"] = true }
 
--- The place of the quote that ends a string; nil if none does.
+-- The position of the quote that ends a string; nil if the string does not end.
 local function string_end(text, at)
   repeat
     at = find(text, '["\\]', at + 1)
@@ -155,7 +155,7 @@ local function string_end(text, at)
   return at
 end
 
--- The place where an object or array ends; nil if it does not.
+-- The position where an object or array ends; nil if it does not end.
 local function nested_end(text, at)
   local depth = 0
   repeat
@@ -182,7 +182,8 @@ local function value_end(text, at)
   return select(2, find(text, "^[^,}%]%s]+", at))
 end
 
--- Where a member of the outermost object stands: its name, its value's first and last byte.
+-- The position of a member of the outermost object: of its name, and of its value's first and last
+-- byte.
 local function place_of(text, name)
   local wanted = json.string(name)
   local at = match(text, "^%s*{%s*()")
@@ -223,7 +224,7 @@ local function without(body, name)
   return sub(body, 1, at - 1) .. match(body, "^,?(.*)$", to + 1)
 end
 
--- A body with the mark at its end, in place of any metadata of its own.
+-- A body with the deletion mark at its end; the mark replaces the body's metadata.
 local function marked(body)
   body = without(body, "metadata")
   return body .. (body == "{" and "" or ",") .. DELETED
@@ -237,7 +238,7 @@ function record.mark_deleted(data, modified)
   return record.stamp(marked(body_of(data)), modified)
 end
 
---- Whether stored data says that the record is deleted, by the store's mark or otherwise.
+--- Whether stored data has a deletion mark, from the store or from the mapping.
 ---@param data string
 ---@return boolean
 function record.is_deleted(data)
@@ -250,7 +251,7 @@ end
 
 -- ---------------------------------------------------------------- a record that arrives again
 
--- The body of a record that was made anew, with the mark that its data has. Whether data has one.
+-- A remade body with the deletion mark of the stored data, and whether the data has one.
 local function keep_mark(body, data)
   local old = body_of(data)
   if sub(old, -#DELETED) ~= DELETED then

@@ -1,5 +1,5 @@
--- Shapes: the fields of a record or of an object in it, how such a value is written as JSON, and
--- which of the fields are scalar.
+-- Shapes: the fields of a record or of an object in it, their encoding as JSON, and the list of
+-- scalar fields.
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
@@ -191,7 +191,7 @@ local function is_object(value)
   return type(value) == "table" and not decimal.is_decimal(value)
 end
 
--- An object inside a record; a refusal inside it gets the way to it.
+-- Writer of an object inside a record; adds the object's path to a failure inside it.
 local function object_writer(field, index_of)
   local write_members = shape.members_writer(field.shape)
   return function(out, n, value, index)
@@ -263,7 +263,7 @@ local function add_scalars(scalars, of_shape, prefix)
   return scalars
 end
 
---- The scalar fields of a shape, those of objects in it included.
+--- The scalar fields of a shape, including those of objects in it.
 ---@param of_shape commerce.Shape
 ---@return commerce.Scalar[]
 function shape.scalars(of_shape)

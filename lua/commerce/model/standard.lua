@@ -1,5 +1,5 @@
--- The types of the Commerce model that Stripe's integration gives, as data (Codat Commerce 3.0.0):
--- what fields they have, and which words an enum knows. Called by model; requires the shapes.
+-- The types of the Commerce model that Stripe's integration provides (Codat Commerce 3.0.0), as
+-- data: their fields, and the words of their enums.
 
 local shape = require "commerce.model.shape"
 
@@ -24,7 +24,7 @@ local SOURCE_REF = {
 
 local ID = { "id", "string", required = true }
 local SUPPLEMENTAL = { "supplementalData", "map" }
--- An addition to the model: a record that its source deleted stays, and says so.
+-- An addition to the model: a record that was deleted at its source is kept and marked.
 local METADATA = { "metadata", object { { "isDeleted", "boolean" } } }
 local CREATED = { "createdDate", "datetime" }
 local SOURCE_MODIFIED = { "sourceModifiedDate", "datetime" }

@@ -1,5 +1,4 @@
--- What a charge is worth as a payment: its status and amount. Called by the mappings that payments
--- come from; requires nothing.
+-- The status and the amount of the payment that a charge stands for.
 
 local charge = {}
 
@@ -16,7 +15,7 @@ function charge.status(status, captured, refunded)
   elseif status ~= "succeeded" or captured == nil then
     return "Unknown"
   elseif captured then
-    return "Paid" -- stays so when refunded or disputed later: those are records of their own
+    return "Paid" -- also after a refund or a dispute: these are separate records
   elseif refunded == nil then
     return "Unknown"
   end

@@ -1,9 +1,9 @@
 -- Stripe's event feed as a list of changed objects: GET /v1/events.
--- Called by the platform; requires its resources.
 --
--- An event's snapshot is rendered in the API version that its account had then: unless that is
--- ours, nothing but ids is taken from it, and the object is fetched again. Events live 30 days, and
--- balance transactions have none (Stripe's documentation, "Event object", "Types of events").
+-- Stripe renders an event's snapshot in the API version that the account had then. If that is not
+-- our version, only ids are read from it, and the object is fetched again. Stripe keeps events for
+-- 30 days and creates none for balance transactions (its documentation, "Event object", "Types of
+-- events").
 
 local resources = require "commerce.catalog.resources"
 
@@ -13,11 +13,11 @@ local changes = {
   path = "/v1/events",
   list = true,
   permission = "Events",
-  --- Days after which the feed is not trusted to reach back: it holds 30.
+  --- Days that the feed is trusted to reach back. Stripe keeps events for 30; the rest is a margin.
   reach = 25,
-  --- How many event types may be asked for at once.
+  --- Stripe's limit on the event types in one request.
   most_types = 20,
-  --- What of an event is read.
+  --- The paths that are read from an event.
   paths = { "id", "object", "livemode", "type", "created", "api_version", "data.object.id",
     "data.object.object", "data.object.created", "data.object.charge", "data.object.fee",
     "data.object.payment_intent",
@@ -36,21 +36,21 @@ for name, resource in pairs(resources) do
   end
 end
 
--- A canceled subscription is one that was "deleted", and can still be read.
+-- "deleted" events whose object still exists: a canceled subscription can be read.
 local STAYS = { ["customer.subscription.deleted"] = true }
 
---- The resources that an event tells of by its type.
+--- The resources that events of this type report changes of.
 ---@param event table
----@param own table<string, string>? resources of a user's own, by event type
+---@param own table<string, string>? user-defined resources, by event type
 ---@return string[]
 function changes.resources_of(event, own)
   local mine = own and own[event.type]
   return mine and { mine, unpack(BY_TYPE[event.type] or {}) } or BY_TYPE[event.type] or {}
 end
 
---- Whether an event tells that a merchant has ended a platform's access: its object is the
---- platform's application then, and `account` the merchant's (Stripe's documentation, "Types of
---- events").
+--- Whether an event reports that a merchant ended the platform's access. The object of such an
+--- event is the platform's application, its `account` is the merchant's (Stripe's documentation,
+--- "Types of events").
 ---@param event table
 ---@return boolean
 function changes.ends_access(event)
@@ -61,13 +61,13 @@ local function id_of(value)
   return type(value) == "table" and value.id or type(value) == "string" and value or nil
 end
 
---- The objects that an event says have changed.
+--- The objects that an event reports as changed.
 ---@param event table with the fields of `changes.paths`
----@param version string? the API version that is read
----@param own table<string, string>? resources of a user's own, by event type
+---@param version string? our API version
+---@param own table<string, string>? user-defined resources, by event type
 ---@return table[] list of { resource, id, created? (unix seconds), deleted, current, related };
----  current: its snapshot is in that version; related: it may have changed with the event's own
----  object
+---  current: the event's snapshot is in our version; related: the object may have changed together
+---  with the event's own object
 function changes.of(event, version, own)
   local object, list = type(event.data) == "table" and event.data.object, {}
   if not object then

@@ -10,9 +10,9 @@ local stripe = {
   base_url = core.stripe_base_url,
 }
 
---- Two integrations, as Codat has them; what differs is the mode, and with it keys and limits.
---- key: what Codat's API calls it. rate: requests a second of one account (Stripe's documentation,
---- "Rate limits").
+--- Two integrations, as Codat has them. They differ in the mode, and therefore in keys and limits.
+--- key: Codat's name for it. rate: requests per second and account (Stripe's documentation, "Rate
+--- limits").
 stripe.integrations = {
   stripe = { name = "stripe", key = "exgd", title = "Stripe", mode = "live", livemode = true,
     rate = 100 },
@@ -20,7 +20,7 @@ stripe.integrations = {
     livemode = false, rate = 25 },
 }
 
---- The integration of a connection; of one that is none of these its name alone.
+--- The integration of a connection. An unknown integration has only a title.
 ---@param connection table { integration = name }
 ---@return table integration
 function stripe.integration_of_connection(connection)
@@ -30,10 +30,10 @@ end
 stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
 stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
 
---- What can be read, by name; see resources.lua.
+--- The resources that can be read, by name; see catalog/resources.lua.
 stripe.resources = require "commerce.catalog.resources"
 
---- The members of a resource's objects, by its name: set of names. None for one that is not known.
+--- The set of members that a resource's objects have, by the resource's name; nil if unknown.
 stripe.fields = require "commerce.catalog.fields"
 
 --- The feed of events: it tells of changes of objects that no list shows as new any more.
@@ -91,8 +91,8 @@ function stripe.integration_of_prefix(key)
   end
 end
 
---- Which integration a key belongs to: its prefix tells the mode. Raises if the key is not a secret
---- key of Stripe's, or of another integration than is wanted.
+--- The integration that a key belongs to; the key's prefix shows the mode. Raises if the key is not
+--- a Stripe secret key, or belongs to another integration than `wanted`.
 ---@param key commerce.core.Secret
 ---@param wanted string? the integration that it must belong to
 ---@return table integration
@@ -111,7 +111,7 @@ function stripe.integration_of(key, wanted)
     errors.throw("auth", "this is a publishable key (pk_...), which cannot read data: "
       .. "take the secret key (sk_...) or a restricted key (rk_...)")
   end
-  errors.throw("auth", "this is no Stripe secret key: one starts with sk_test_, sk_live_, "
+  errors.throw("auth", "not a Stripe secret key: one starts with sk_test_, sk_live_, "
     .. "rk_test_ or rk_live_")
 end
 
@@ -133,11 +133,11 @@ function stripe.lacks_permission(details)
     and details.code ~= NO_ACCESS
 end
 
---- Whether a refusal says that an account cannot be read any more with what its connection has: a
---- key of its own that is revoked, or access of a platform that its owner withdrew. A platform's
---- own key that is refused says nothing about the account.
+--- Whether a refusal means that the connection has lost its access to the account: its own key was
+--- revoked, or the owner withdrew the platform's access. A refusal of the platform's key says
+--- nothing about the account.
 ---@param details commerce.Details?
----@param auth string? how it was authorized: "connect" or "key"
+---@param auth string? how the connection was authorized: "connect" or "key"
 ---@return boolean
 function stripe.is_revoked(details, auth)
   return type(details) == "table" and (details.status == 403 and details.code == NO_ACCESS
@@ -168,7 +168,7 @@ function stripe.account_name(account)
     member(account.company, "name"), account.email)
 end
 
---- The account's id in a refusal: Stripe's 403 for a restricted key names the account it is for.
+--- The account's id in a refusal: Stripe's 403 for a restricted key names the key's account.
 ---@param details commerce.Details
 ---@return string? account
 function stripe.account_in_refusal(details)

@@ -1,4 +1,5 @@
--- Connect OAuth: the address a merchant is sent to, and the two calls a platform makes.
+-- Connect OAuth: the address that a merchant is sent to, and the platform's two calls (exchange a
+-- code, end the access).
 --
 -- Stripe's documentation, "Connect OAuth reference". The calls are signed with the platform's
 -- secret key in the Authorization header, as Stripe's own libraries do (stripe-node,
@@ -23,8 +24,8 @@ local function base_url(given)
   return given or variable ~= "" and variable or BASE_URL
 end
 
---- Where a merchant lets the platform in. The scope is always named: without one, Stripe's
---- documentation and its libraries disagree about which it is.
+--- The address where a merchant gives the platform access. The scope is always set, because
+--- Stripe's documentation and its libraries disagree about the default.
 ---@param request table client_id ("ca_..."), scope ("read_only" or "read_write"), state;
 ---  redirect_uri: one of those in the platform's settings (the first of them if left out);
 ---  base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe)
@@ -54,11 +55,11 @@ local oauth_mt = { __name = "commerce.OAuth", __index = methods }
 local OPTIONS = { base_url = "string", timeout = "number", connect_timeout = "number",
   ca_file = "string" }
 
---- Make ready to call as a platform.
----@param key userdata its secret key, a `commerce.core` secret
+--- Create a client that calls as a platform.
+---@param key commerce.core.Secret the platform's secret key
 ---@param options table? base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe);
 ---  timeout, connect_timeout (seconds), ca_file
----@return commerce.OAuth client to be closed
+---@return commerce.OAuth client the caller must close it
 function oauth.open(key, options)
   options = options or {}
   errors.check_options(options, OPTIONS)
@@ -96,9 +97,9 @@ end
 
 local GRANT = { { "stripe_user_id", "string" }, { "livemode", "boolean" }, { "scope", "string" } }
 
---- Exchange the code that a merchant came back with for access to the account. Sent once, whatever
---- happens: where the answer is lost nobody knows whether the code was taken, and the merchant must
---- be asked again.
+--- Exchange a merchant's code for access to the account. The request is never retried: if its
+--- answer is lost, it is unknown whether Stripe accepted the code, and the merchant must start
+--- again.
 ---@param code string "ac_..."
 ---@return table grant { stripe_user_id = "acct_...", livemode = boolean, scope }; raises OAuth's
 ---  error as the code: "invalid_grant" (unknown, used, too old, or not for this key),
@@ -115,9 +116,9 @@ function methods:token(code)
   return answer
 end
 
--- Stripe has one error for these: "client_id does not belong to you", "stripe_user_id does not
--- exist or is not connected to your application" and a key of the other mode (its reference, "POST
--- /oauth/deauthorize"). Its words tell the second one (stripe-ruby,
+-- Stripe has one error code for three cases: "client_id does not belong to you", "stripe_user_id
+-- does not exist or is not connected to your application", and a key of the other mode (its
+-- reference, "POST /oauth/deauthorize"). The second case is recognised by its message (stripe-ruby,
 -- test/stripe/stripe_client_test.rb).
 local function is_not_connected(details)
   return details.code == "invalid_client"
@@ -127,7 +128,7 @@ end
 --- End the platform's access to an account.
 ---@param client_id string "ca_..."
 ---@param account string "acct_..."
----@return boolean ended false if there was no access any more
+---@return boolean ended false if the platform had no access
 function methods:deauthorize(client_id, account)
   local answer, _, failure = errors.catch(post, self, "/oauth/deauthorize",
     { { "client_id", client_id }, { "stripe_user_id", account } }, { "stripe_user_id" })

@@ -1,4 +1,4 @@
--- Source objects: reading one from its JSON, and how a request names one.
+-- Source objects: decoding one from its JSON, and the name of one in requests.
 
 local json = require "commerce.base.json"
 
@@ -6,7 +6,7 @@ local object = {}
 
 local MODES = { [true] = "live", [false] = "test" }
 
---- Read a source object. An object of the other mode is refused: test and live data never mix.
+--- Decode a source object. Fails for an object of the other mode: test and live data must not mix.
 ---@param text string JSON
 ---@param livemode boolean the connection's mode
 ---@return table? object nil on failure
@@ -23,15 +23,15 @@ function object.decode(text, livemode)
   return decoded
 end
 
---- Whether an id can stand in a request's path. A merchant chooses the ids of products, and may
---- choose one that cannot.
+--- Whether an id can be part of a request's path. Merchants choose the ids of products, so some
+--- cannot.
 ---@param id string
 ---@return boolean
 function object.has_path(id)
   return #id > 0 and #id <= 255 and not id:find("[^%w_%-%.~]") and not id:find("^%.%.?$")
 end
 
---- The rate limiter's name of all requests for single objects of a list, which share one rate.
+--- The rate limiter's name for requests for single objects of a list; they share one rate limit.
 ---@param list_path string such as "/v1/charges"
 ---@return string endpoint
 function object.endpoint(list_path)

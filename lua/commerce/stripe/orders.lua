@@ -1,11 +1,11 @@
 -- Orders: checkout sessions and invoices with their lines, in the Commerce model's shape of an
--- order. An addition of ours, which nobody gets without asking: Codat's integration has none.
+-- order. An addition to Codat's integration, which has no orders; users define it explicitly:
 --
 --   shop:define("orders", require "commerce.stripe.orders")
 --
--- A session that makes an invoice is left out: the invoice is the order. A session that set up a
--- card or began a subscription sold nothing by itself; drafts and void invoices are none either.
--- What is refunded later is followed: see `watched` in resources.lua.
+-- A session that creates an invoice is left out: the invoice is the order. Sessions that set up a
+-- card or start a subscription are not orders, nor are draft and void invoices. Later refunds
+-- update the order: see `watched` in catalog/resources.lua.
 
 local charge = require "commerce.stripe.charge"
 local decimal = require "commerce.base.decimal"
@@ -18,7 +18,7 @@ local PAYMENT_TYPES = {
   paypal = "Paypal", customer_balance = "StoreCredit", mobilepay = "Mobile",
 }
 
--- Paths into the charge that a payment intent led to last.
+-- Paths into the latest charge of a payment intent.
 local function of_charge(intent)
   return function(name)
     return intent .. ".latest_charge." .. name
@@ -44,7 +44,7 @@ local session_payment = v.ref {
 local INVOICE_PAYMENT_STATUS = { paid = "Paid", open = "Pending", canceled = "Cancelled" }
 
 local invoice_payments = v.each("invoice_payments", {
-  -- by the charge, as payments have it; else by what the invoice was paid with
+  -- the charge's id, which is the payment's, or else the id of the means of payment
   id = v.first(INVOICE_CHARGE "id", v.id "payment.charge", v.id "payment.payment_intent",
     v.id "payment.payment_record", "id"),
   amount = v.money(v.first("amount_paid", "amount_requested"), "currency"),
@@ -71,7 +71,7 @@ local function total_of(list, name)
   end), "currency")
 end
 
--- What was given back of an invoice: of the charges that paid it, each counted once.
+-- The refunded amount of an invoice: of all charges that paid it, each counted once.
 local function refunded(payments)
   local total, seen = 0, {}
   for _, payment in ipairs(payments or {}) do
@@ -87,7 +87,7 @@ end
 
 -- ---------------------------------------------------------------- lines
 
--- A price's own amount, else what the line comes to, if it can be divided.
+-- The price's own amount, or else the line's subtotal, if the quantity divides it without a rest.
 local function unit_price(unit, subtotal, quantity, currency)
   if unit then
     return v.major(unit, currency)
@@ -100,7 +100,7 @@ local function fraction(percentage)
   return percentage and decimal.value(decimal.shift(decimal.tostring(percentage), 2)) or nil
 end
 
--- One rate is the line's; of several none is.
+-- A line with several tax rates has no single percentage.
 local function only_percentage(taxes)
   local rate = taxes and #taxes == 1 and taxes[1].rate
   return type(rate) == "table" and tonumber(rate.percentage) or nil
@@ -133,7 +133,7 @@ local session_lines = v.each("line_items.data", {
   }),
 })
 
--- The line's own amount holds its inclusive taxes already.
+-- The line's own amount already includes its inclusive taxes.
 local function line_total(amount, discounts, taxes)
   local total = (amount or 0) - sum(discounts, "amount")
   for _, tax in ipairs(taxes or {}) do
@@ -142,8 +142,8 @@ local function line_total(amount, discounts, taxes)
   return total
 end
 
--- Stripe names an invoice's tax rates by their ids alone; the model wants their names as well, so
--- the taxes of a line are its amount of tax.
+-- Stripe gives only the ids of an invoice's tax rates, but the model's taxes also need their names,
+-- so an invoice line has a tax amount and no list of taxes.
 local invoice_lines = v.each("lines.data", {
   id = "id",
   quantity = v.decimal(v.first("quantity_decimal", "quantity")),

@@ -4,7 +4,8 @@ local decimal = require "commerce.base.decimal"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 
--- Standard accounts keep most of `company` and `individual` from a platform: each has its fallback.
+-- A platform cannot see most of `company` and `individual` of Standard accounts, so each field has
+-- a fallback.
 local legal_name = v.with("company.name", "individual.first_name", "individual.last_name",
   function(company, first, last)
     if company and company ~= "" then
@@ -15,7 +16,7 @@ local legal_name = v.with("company.name", "individual.first_name", "individual.l
     return first or last
   end)
 
--- The account's country alone, when it gives no address at all.
+-- If there is no address, an address with only the account's country.
 local addresses = v.with(
   v.list(v.address("company.address", "Unknown"),
     v.address("business_profile.support_address", "Unknown")),
@@ -82,7 +83,7 @@ return mapping "company_info" {
   baseCurrency = v.currency "default_currency",
   accountBalances = v.with("balance.available", "balance.pending", "balance.connect_reserved",
     account_balances),
-  -- an account has no livemode of its own; its balance tells
+  -- an account has no livemode; its balance has
   sourceUrls = v.with("id", "balance.livemode", dashboard),
   createdDate = v.timestamp "created",
   sourceModifiedDate = v.timestamp "created",

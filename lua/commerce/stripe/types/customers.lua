@@ -10,8 +10,7 @@ return mapping "customers" {
   customerName = v.first("name", "business_name", "individual_name", "shipping.name"),
   emailAddress = "email",
   phone = v.first("phone", "shipping.phone"),
-  -- Stripe names a customer's currency from the first invoice on: XXX until then, as for every
-  -- type.
+  -- a customer has no currency before the first invoice: XXX until then
   defaultCurrency = v.currency "currency",
   addresses = v.list(v.address("address", "Billing"), v.address("shipping.address", "Delivery")),
   note = "description",

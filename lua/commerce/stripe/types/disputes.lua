@@ -27,8 +27,8 @@ local function disputed_transactions(transaction, charge)
   return id and { { id = id, type = "Payment" } } or {}
 end
 
--- A transaction becomes available without an event that would tell of its dispute: `transactions`
--- knows what it is now.
+-- A transaction's status is left out: it becomes available without an event of its dispute.
+-- `transactions` has the current status.
 local function without_status(transactions)
   local list = {}
   for i, transaction in ipairs(transactions or {}) do
@@ -57,7 +57,7 @@ return mapping "disputes" {
     "payment_intent", "is_charge_refundable",
     balance_transactions = v.with("balance_transactions", without_status),
     charge = v.id "charge",
-    -- Stripe moved it into the payment method's details
+    -- newer API versions have it in the payment method's details
     network_reason_code = v.first("network_reason_code",
       "payment_method_details.card.network_reason_code"),
     status = v.unlisted("status", KNOWN),

@@ -1,4 +1,5 @@
--- Payment methods, an addition of ours: the tender types that the account's charges were paid with.
+-- Payment methods: the tender types that the account's charges were paid with. An addition to
+-- Codat's integration.
 
 local mapping = require "commerce.mapping"
 local name_of = require "commerce.catalog.payment_method_names"

@@ -1,4 +1,5 @@
--- Payments: a charge is one payment, a refund is one negative payment. Payment intents are none.
+-- Payments: a charge is one payment, a refund is one negative payment. Payment intents are left
+-- out.
 
 local charge = require "commerce.stripe.charge"
 local mapping = require "commerce.mapping"
@@ -16,7 +17,7 @@ local REFUND_STATUSES = {
   canceled = "Cancelled",
 }
 
--- The released rest of an authorisation is booked as a refund, but nobody was paid back.
+-- Stripe also books the release of an uncaptured amount as a refund, but no money moved.
 local function is_payment(captured, reason, reporting_category)
   return captured ~= false and reason ~= "expired_uncaptured_charge"
     and reporting_category ~= "partial_capture_reversal"

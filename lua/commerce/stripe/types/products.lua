@@ -45,7 +45,7 @@ local variants = v.each("prices", {
   name = v.with("nickname", "^name", function(nickname, product)
     return nickname or product and product .. " - Standard Price"
   end),
-  -- `unspecified` says neither: left out
+  -- `unspecified` is left out: it is neither of the two
   isTaxEnabled = v.with("tax_behavior", function(behavior)
     return (behavior == "inclusive" or behavior == "exclusive") or nil
   end),

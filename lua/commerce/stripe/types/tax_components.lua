@@ -1,4 +1,4 @@
--- Tax components, an addition of ours: GET /v1/tax_rates.
+-- Tax components: GET /v1/tax_rates. An addition to Codat's integration.
 
 local decimal = require "commerce.base.decimal"
 local mapping = require "commerce.mapping"

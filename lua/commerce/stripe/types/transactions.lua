@@ -17,7 +17,7 @@ local TYPES = {
 
 local FEE_TYPES = { stripe_fee = true, stripe_fx_fee = true, tax_fee = true }
 
--- An adjustment is a bag: its reporting category says what it is.
+-- "adjustment" covers many kinds of transaction; the reporting category distinguishes them.
 local FEE_ADJUSTMENTS = { fee = true, network_cost = true }
 
 local function fee_type(amount)
@@ -50,7 +50,7 @@ local SOURCE_TYPES = {
   ch = "Payment", py = "Payment", re = "Payment", pyr = "Payment", fee = "Fee",
 }
 
--- A row that is nothing but a fee refers to a fee, whatever its source.
+-- A row that consists of a fee only refers to a fee, independent of its source.
 local function source_type(source, kind, category)
   if FEE_TYPES[kind] or (kind == "adjustment" and FEE_ADJUSTMENTS[category]) then
     return "Fee"
@@ -58,7 +58,7 @@ local function source_type(source, kind, category)
   return SOURCE_TYPES[source and source:match("^(%a+)_")] or "Unknown"
 end
 
--- Its fees' own rows keep the reference of the gross row.
+-- The rows of a transaction's fees have the reference of its gross row.
 local source_ref = v.ref {
   id = "source", type = v.with("source", "type", "reporting_category", source_type),
 }
