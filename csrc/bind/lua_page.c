@@ -25,8 +25,10 @@ static const cm_element *check_element(lua_State *L, const cm_page *p) {
 }
 
 static int push_id(lua_State *L, const cm_page *p, const cm_element *e) {
-  if (e->id_len)
-    lua_pushlstring(L, p->body.data + e->id_at, e->id_len);
+  size_t len;
+  const char *id = cm_page_id(p, (size_t)(e - p->list), &len);
+  if (len)
+    lua_pushlstring(L, id, len);
   else
     lua_pushnil(L);
   return 1;

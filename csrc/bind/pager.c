@@ -44,7 +44,7 @@ static int pager_new(lua_State *L) {
   cm_bound gte, gt, lt, lte;
   double timeout;
   cm_walk *w;
-  size_t n;
+  size_t n, n_cursor;
   lua_settop(L, 2);
   cm_opt_table(L, 2, names);
   path = cm_opt_string(L, 2, "path", "", &n);
@@ -56,12 +56,14 @@ static int pager_new(lua_State *L) {
   gt = bound(L, "created_gt");
   lt = bound(L, "created_lt");
   lte = bound(L, "created_lte");
-  cursor = cm_opt_text(L, 2, "cursor", NULL, CM_ELEMENT_ID);
+  cursor = cm_opt_string(L, 2, "cursor", NULL, &n_cursor);
+  if (cursor && (n_cursor == 0 || n_cursor > CM_ELEMENT_ID))
+    cm_opt_error(L, "cursor", n_cursor ? "too long" : "empty");
   endpoint = cm_opt_text(L, 2, "endpoint", NULL, CM_ENDPOINT_MAX);
   timeout = cm_opt_number(L, 2, "timeout", c->timeout, 0.001, 86400);
   w = cm_new(L, PAGER_CLASS, sizeof *w);
   if (!cm_request_init(&w->request, c, "GET", path, endpoint) ||
-      (cursor && !cm_buf_adds(&w->cursor, cursor)))
+      (cursor && !cm_buf_add(&w->cursor, cursor, n_cursor)))
     return luaL_error(L, "out of memory");
   cm_opt_pairs(L, 2, "query", &w->fixed, refuse);
   w->request.timeout = timeout;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define GAPS 2 /* empty pages in a row, before the list is read on by `created` */
+
 static bool add_number(cm_buf *query, const char *name, long long n) {
   char text[32];
   int len = snprintf(text, sizeof text, "%lld", n);
@@ -50,6 +52,19 @@ static bool set_cursor(cm_walk *w, const char *id, size_t len) {
   return cm_buf_add(&w->cursor, id, len);
 }
 
+/* Starts over at the second where the last page ended. Returns false if that has no `created`. */
+static bool go_below(cm_walk *w) {
+  const cm_trail *t = &w->trail;
+  if (t->count == 0 || !t->list[t->count - 1].has_created)
+    return false;
+  w->recovering = true;
+  cm_buf_clear(&w->cursor);
+  w->lt.set = false;
+  w->lte.set = true;
+  w->lte.second = t->list[t->count - 1].created;
+  return true;
+}
+
 /*
 ** The object under the cursor was deleted. Goes back to the ones before it, in growing steps, and
 ** when no object is left there starts over at the second where the last page ended. Returns false
@@ -59,7 +74,6 @@ static bool set_cursor(cm_walk *w, const char *id, size_t len) {
 static bool step_back(cm_walk *w) {
   const cm_trail *t = &w->trail;
   size_t at = cm_trail_find(t, cm_buf_str(&w->cursor), w->cursor.len);
-  const cm_step *last;
   if (t->count == 0 || w->cursor.len == 0)
     return false;
   if (!w->recovering)
@@ -70,14 +84,7 @@ static bool step_back(cm_walk *w) {
     w->stride *= 2;
     return set_cursor(w, t->ids.data + t->list[at - back].at, t->list[at - back].len);
   }
-  last = &t->list[t->count - 1];
-  if (!last->has_created)
-    return false;
-  cm_buf_clear(&w->cursor);
-  w->lt.set = false;
-  w->lte.set = true;
-  w->lte.second = last->created;
-  return true;
+  return go_below(w);
 }
 
 /* Gives a page to the reader and asks for the next one, unless one is waiting already. */
@@ -118,6 +125,23 @@ static bool cut(cm_page *p, long long second) {
   return true;
 }
 
+/* Whether the present cursor is the one that the walk was given. */
+static bool is_given_cursor(const cm_walk *w) {
+  return w->cursor.len > 0 && w->trail.count == 0;
+}
+
+/*
+** A page came without objects, yet says that there are more (which Stripe's lists do now and then).
+** Asks once more, then on by `created`. What cannot be passed that way is a fault.
+*/
+static const char *pass_gap(cm_walk *w) {
+  w->gaps++;
+  if (w->gaps > GAPS || (w->gaps == GAPS && !go_below(w)))
+    return "empty page, yet has_more is true";
+  ask(w);
+  return NULL;
+}
+
 /* Takes the page that just came in and goes on from it. Returns its fault, or NULL. */
 static const char *take_in(cm_walk *w) {
   cm_page *p = &w->incoming;
@@ -134,7 +158,7 @@ static const char *take_in(cm_walk *w) {
   }
   count = p->count;
   if (count == 0 && p->has_more)
-    return "empty page, yet has_more is true";
+    return pass_gap(w);
   w->complete = !p->has_more;
   if (count == 0)
     return NULL;
@@ -156,6 +180,7 @@ static const char *take_in(cm_walk *w) {
     }
   }
   w->stale = 0;
+  w->gaps = 0;
   if (!cm_trail_add(&w->trail, p))
     return "out of memory";
   deliver(w);
@@ -195,6 +220,10 @@ static void on_ended(void *owner, cm_request *r) {
     if (fault) {
       cm_walk_fail(w, CM_DECODE, fault);
       memcpy(r->failure.request_id, w->incoming.request_id, sizeof r->failure.request_id);
+      if (w->gaps > 0 && is_given_cursor(w)) { /* nothing follows it: as if it were gone */
+        strcpy(r->failure.code, "resource_missing");
+        strcpy(r->failure.param, "starting_after");
+      }
     }
   } else if (f->status == 400 && strcmp(f->code, "resource_missing") == 0 &&
              strcmp(f->param, "starting_after") == 0 && step_back(w)) {

@@ -35,6 +35,7 @@ typedef struct cm_walk {
   bool recovering; /* a cursor is gone: what comes may have been seen */
   size_t stride;   /* how far the next step back goes */
   size_t stale;    /* pages in a row that brought nothing new */
+  int gaps;        /* empty pages that said has_more, since one brought something new */
 } cm_walk;
 
 void cm_walk_start(cm_walk *w);

@@ -27,11 +27,27 @@ static cm_element *add_element(cm_page *p) {
   return &p->list[p->count++];
 }
 
-static bool has_escape(const cm_json *j, cm_span s) {
-  return memchr(j->text + s.at, '\\', s.len) != NULL;
+/*
+** Notes an element's id, which goes into the next request. One with escapes in it is kept unescaped
+** apart from the body: a merchant chose it (12" vinyl). One that is too long counts as none.
+** Returns false when memory is short.
+*/
+static bool take_id(cm_page *p, const cm_json *j, cm_element *e, cm_span s) {
+  char text[CM_ELEMENT_ID + 5]; /* what fills it was cut off */
+  size_t len;
+  e->id_apart = memchr(j->text + s.at, '\\', s.len) != NULL;
+  if (!e->id_apart) {
+    e->id_at = (uint32_t)s.at;
+    e->id_len = s.len <= CM_ELEMENT_ID ? (uint32_t)s.len : 0;
+    return true;
+  }
+  len = cm_json_copy(j, s, text, sizeof text);
+  e->id_at = (uint32_t)p->ids.len;
+  e->id_len = len <= CM_ELEMENT_ID ? (uint32_t)len : 0;
+  return cm_buf_add(&p->ids, text, e->id_len);
 }
 
-static bool scan_element(cm_json *j, cm_element *e) {
+static bool scan_element(cm_page *p, cm_json *j, cm_element *e, cm_scan *result) {
   cm_span key, id;
   int more, found;
   cm_json_peek(j);
@@ -42,11 +58,8 @@ static bool scan_element(cm_json *j, cm_element *e) {
     if (cm_json_is(j, key, "id") && cm_json_peek(j) == '"') {
       if (!cm_json_string(j, &id))
         return false;
-      /* An id goes into the next request: an id that needs unescaping is not trusted. */
-      if (id.len <= CM_ELEMENT_ID && !has_escape(j, id)) {
-        e->id_at = (uint32_t)id.at;
-        e->id_len = (uint32_t)id.len;
-      }
+      if (!take_id(p, j, e, id))
+        return foreign(j, result, id.at, "out of memory");
     } else if (cm_json_is(j, key, "created")) {
       found = cm_json_int(j, &e->created);
       if (found < 0)
@@ -69,7 +82,7 @@ static bool scan_data(cm_page *p, cm_json *j, cm_scan *result) {
     if (!e)
       return foreign(j, result, j->at,
                      p->count < CM_PAGE_MAX ? "out of memory" : "too many elements");
-    if (!scan_element(j, e))
+    if (!scan_element(p, j, e, result))
       return false;
   }
   return more == 0;
@@ -121,6 +134,7 @@ cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
   cm_json j;
   p->count = 0;
   p->has_more = false;
+  cm_buf_clear(&p->ids);
   if (p->body.len >= UINT32_MAX) {
     snprintf(why, room, "larger than 4 GB");
     return CM_SCAN_FOREIGN;
@@ -138,7 +152,7 @@ cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
 */
 const char *cm_page_id(const cm_page *p, size_t i, size_t *len) {
   *len = p->list[i].id_len;
-  return cm_buf_str(&p->body) + p->list[i].id_at;
+  return cm_buf_str(p->list[i].id_apart ? &p->ids : &p->body) + p->list[i].id_at;
 }
 
 /*
@@ -154,6 +168,7 @@ void cm_page_move(cm_page *to, cm_page *from) {
 */
 void cm_page_free(cm_page *p) {
   cm_buf_free(&p->body);
+  cm_buf_free(&p->ids);
   free(p->list);
   memset(p, 0, sizeof *p);
 }

@@ -14,7 +14,8 @@
 
 typedef struct cm_element {
   uint32_t at, len;       /* the element's JSON text */
-  uint32_t id_at, id_len; /* its "id" without quotes; length 0 if it has none */
+  uint32_t id_at, id_len; /* its "id", see cm_page_id; length 0 if it has none */
+  bool id_apart;          /* the id had escapes: it stands in `ids`, not in `body` */
   int64_t created;        /* its "created", Unix seconds */
   bool has_created;
 } cm_element;
@@ -27,6 +28,7 @@ typedef enum cm_scan {
 
 typedef struct cm_page {
   cm_buf body;
+  cm_buf ids; /* those that had escapes, without them */
   cm_element *list;
   size_t count, room;
   bool has_more;

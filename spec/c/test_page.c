@@ -46,8 +46,40 @@ static void tolerates_odd_elements(void) {
   CHECK(scan("{\"object\":\"list\",\"has_more\":false,\"data\":[{},{\"id\":5,\"created\":\"x\"},"
              "{\"id\":\"a\\u0041\",\"created\":1.5},{\"id\":\"\"},{\"id\":null}]}") == CM_SCAN_OK);
   CHECK(page.count == 5);
-  CHECK(id_is(0, "") && id_is(1, "") && id_is(2, "") && id_is(3, "") && id_is(4, ""));
+  CHECK(id_is(0, "") && id_is(1, "") && id_is(2, "aA") && id_is(3, "") && id_is(4, ""));
   CHECK(!page.list[1].has_created && !page.list[2].has_created);
+}
+
+static void reads_escapes_in_ids(void) {
+  CHECK(scan("{\"object\":\"list\",\"has_more\":false,\"data\":[{\"id\":\"12\\\" vinyl\"},"
+             "{\"id\":\"plain\"},{\"id\":\"\\u00e9t\\u00E9\"},{\"id\":\"a\\\\b\"}]}") ==
+        CM_SCAN_OK);
+  CHECK(id_is(0, "12\" vinyl") && id_is(1, "plain") && id_is(2, "\xC3\xA9t\xC3\xA9") &&
+        id_is(3, "a\\b"));
+}
+
+/* Scans a page of one object whose id has so many bytes, escapes read. */
+static bool keeps_an_id_of(size_t len, bool escaped) {
+  cm_buf text = {0};
+  size_t i, found = 0;
+  bool scanned;
+  cm_buf_adds(&text, "{\"object\":\"list\",\"has_more\":false,\"data\":[{\"id\":\"");
+  for (i = 0; i < len; i++)
+    cm_buf_adds(&text, escaped ? "\\u0041" : "A");
+  cm_buf_adds(&text, "\"}]}");
+  scanned = scan(text.data) == CM_SCAN_OK;
+  cm_buf_free(&text);
+  if (scanned)
+    cm_page_id(&page, 0, &found);
+  return found == len;
+}
+
+static void bounds_ids(void) {
+  size_t more;
+  CHECK(keeps_an_id_of(CM_ELEMENT_ID, true) && keeps_an_id_of(CM_ELEMENT_ID, false));
+  for (more = 1; more < 8; more++)
+    CHECK(!keeps_an_id_of(CM_ELEMENT_ID + more, true) &&
+          !keeps_an_id_of(CM_ELEMENT_ID + more, false));
 }
 
 static void refuses_other_json(void) {
@@ -119,6 +151,8 @@ int main(void) {
   RUN(finds_elements);
   RUN(takes_any_order_and_an_empty_list);
   RUN(tolerates_odd_elements);
+  RUN(reads_escapes_in_ids);
+  RUN(bounds_ids);
   RUN(refuses_other_json);
   RUN(refuses_damage);
   RUN(bounds_depth_and_count);

@@ -22,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       if (e->at < end || e->at + e->len > p.body.len)
         abort();
       end = e->at + e->len;
-      if (e->id_len && (e->id_at < e->at || e->id_at + e->id_len > end))
+      if (e->id_apart ? e->id_at + e->id_len > p.ids.len
+                      : e->id_len && (e->id_at < e->at || e->id_at + e->id_len > end))
         abort();
       cm_page_id(&p, i, &len);
       cm_json_init(&j, p.body.data + e->at, e->len);

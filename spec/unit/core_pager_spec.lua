@@ -265,11 +265,12 @@ describe("a pager", function()
 
   describe("never loops", function()
     it("on an empty page with more to come", function()
-      local pager, transport = open({ {
-        body = list({}, true), headers = { ["Request-Id"] = "req_3" },
-      } }, {})
+      local pager, transport = open(function()
+        return { body = list({}, true), headers = { ["Request-Id"] = "req_3" } }
+      end, {})
       local _, _, message, details = read(pager, transport)
       assert.equal("GET /v1/charges: empty page, yet has_more is true", message)
+      assert.equal(2, #server.requests)
       assert.equal("decode", details.kind)
       assert.equal("req_3", details.request_id)
     end)
@@ -286,6 +287,61 @@ describe("a pager", function()
       local _, _, message = read(pager, transport)
       assert.equal("GET /v1/charges: last object of a page has no id to go on from", message)
     end)
+  end)
+
+  describe("that gets an empty page with more to come", function()
+    local function with_gap(after, times, options)
+      local answer = stripe(charges(5))
+      local pager, transport = open(function(request)
+        if request.query.starting_after == after and times > 0 then
+          times = times - 1
+          return { body = list({}, true) }
+        end
+        return answer(request)
+      end, options)
+      return read(pager, transport)
+    end
+
+    it("asks for it again", function()
+      local _, ids, message = with_gap("c002", 1, { limit = 2 })
+      assert.is_nil(message)
+      assert.same(all(5), ids)
+      assert.equal(4, #server.requests)
+    end)
+
+    it("goes on below the last object", function()
+      local _, ids, message = with_gap("c002", math.huge, { limit = 2 })
+      assert.is_nil(message)
+      assert.same(all(5), ids)
+      assert.equal("9998", server.requests[4].query["created[lte]"])
+    end)
+
+    it("says so of a given cursor as if that were gone", function()
+      local _, _, _, details = with_gap("c002", math.huge, { limit = 2, cursor = "c002" })
+      assert.same({ "resource_missing", "starting_after" }, { details.code, details.param })
+    end)
+  end)
+
+  it("goes on after an id that needs an escape", function()
+    for sent, id in pairs { [ [[12\" vinyl]] ] = '12" vinyl', [ [[a\\b]] ] = "a\\b",
+      [ [[\u00e9t\u00e9]] ] = "été", [ [[tab\tx]] ] = "tab\tx",
+      [ [[\ud83d\ude00]] ] = "\240\159\152\128" } do
+      local rows = { ('{"id":"%s","created":9}'):format(sent), '{"id":"c2","created":8}' }
+      for _, cursor in ipairs { false, id } do
+        local pager, transport = open(function(request)
+          local rest = request.query.starting_after == id
+          return { body = list({ rest and rows[2] or rows[1] }, not rest) }
+        end, { limit = 1, cursor = cursor or nil })
+        local _, ids, message = read(pager, transport, function(_, page)
+          assert.equal(page:id(1), page:first_id())
+          assert.equal(page:id(1), page:last_id())
+        end)
+        assert.is_nil(message)
+        assert.same(cursor and { "c2" } or { id, "c2" }, ids)
+        server:close()
+      end
+    end
+    server = nil
   end)
 
   describe("whose cursor was deleted", function()

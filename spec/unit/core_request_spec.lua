@@ -224,8 +224,8 @@ describe("a request", function()
     it("tells a firewall's 403 from a missing permission", function()
       local stripe = require "commerce.stripe"
       local _, message, details = ask { { status = 403, body = "<h1>Blocked</h1>" } }
-      assert.equal("GET /v1/x: HTTP 403, and not from Stripe: a firewall or proxy blocked the "
-        .. "request", message)
+      assert.equal("GET /v1/account: HTTP 403, and not from Stripe: a firewall or proxy "
+        .. "blocked the request", message)
       assert.equal("http", details.kind)
       assert.is_false(stripe.lacks_permission(details))
       server:close()
