@@ -525,7 +525,8 @@ function Store:resolve_connection_errors(id, at) end
 
 -- ---------------------------------------------------------------- pulls
 
---- Keep a pull, or its changes.
+--- Keep a pull, or its changes. A pull that has ended stays ended: a later write without `completed`
+--- changes nothing.
 ---@param pull commerce.PullRow
 ---@return boolean? ok nil on failure
 ---@return string? message

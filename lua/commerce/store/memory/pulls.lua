@@ -35,6 +35,9 @@ local FIRST = { "connection_id", "data_type", "requested" }
 
 function pulls.save_pull(self, given)
   local before, row = all(self):get(given.id), {}
+  if before and before.completed and not given.completed then
+    return true -- the progress of a run that was cancelled meanwhile
+  end
   for _, name in ipairs(FIELDS) do
     row[name] = given[name]
   end

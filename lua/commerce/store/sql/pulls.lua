@@ -29,7 +29,9 @@ function pulls:save_pull(pull)
       values[i] = pull.progress or 0
     end
   end
-  self.db:run(self.db.dialect.upsert("pulls", FIELDS, { "id" }, CHANGING),
+  -- the progress of a run that was cancelled meanwhile does not begin its pull again
+  self.db:run(self.db.dialect.upsert("pulls", FIELDS, { "id" }, CHANGING)
+    .. " WHERE pulls.completed IS NULL OR excluded.completed IS NOT NULL",
     unpack(values, 1, #FIELDS))
   return true
 end

@@ -426,6 +426,16 @@ return function(open, given)
       assert(db:save_pull(pull "1"))
       assert.same(pull "1", db:latest_pulls("c1").payments)
     end)
+
+    it("stay ended when the progress of their run comes late", function()
+      local row = pull("1", { status = "Fetching" })
+      row.completed = nil
+      assert(db:save_pull(row))
+      assert.equal(1, db:end_killed_pulls("c1", "2026-03-04T08:00:00Z"))
+      row.progress = 50
+      assert(db:save_pull(row))
+      assert.equal("Cancelled", db:pull("1").status)
+    end)
   end)
 
   describe("events of webhooks", function()
