@@ -162,7 +162,7 @@ describe("the contract of stores", function()
   it("names the new place of its cases", function()
     local ok, message = pcall(require, "commerce.store.contract.cases")
     assert.is_false(ok)
-    assert.truthy(tostring(message):find('require "commerce.testing.store"', 1, true))
+    assert.truthy(tostring(message):find("require 'commerce.testing.store'", 1, true))
   end)
 
   it("is looked at when a store is taken", function()

@@ -1,3 +1,3 @@
 -- The old name of a module that users' scripts hold.
 
-error('commerce.platform.stripe.orders has moved: require "commerce.stripe.orders"', 0)
+error("commerce.platform.stripe.orders has moved: require 'commerce.stripe.orders'", 0)

@@ -1,3 +1,3 @@
 -- The old name of a module that authors of stores hold.
 
-error('commerce.store.contract.cases has moved: require "commerce.testing.store"', 0)
+error("commerce.store.contract.cases has moved: require 'commerce.testing.store'", 0)
