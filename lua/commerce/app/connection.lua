@@ -38,7 +38,7 @@ local verify = require "commerce.verify"
 ---@field app commerce.App
 ---@field store commerce.Store its methods raise their failures
 ---@field mappings commerce.Mappings
----@field hooks commerce.Hooks
+---@field hooks commerce.hooks.Registry
 ---@field syncing boolean?
 local Connection = {}
 

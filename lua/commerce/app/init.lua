@@ -20,7 +20,7 @@ local webhook = require "commerce.webhooks.inbound"
 ---@field url string? that the store was opened by
 ---@field fixed_mode "test"|"live"|nil the mode that it was opened in
 ---@field keep_source boolean? whether syncs keep source objects, where they are not told
----@field hooks commerce.Hooks of all connections
+---@field hooks commerce.hooks.Registry of all connections
 ---@field mappings commerce.Mappings of all connections
 ---@field limiter commerce.core.Limiter? what all connections share, beside the limits of each
 local App = { __name = "commerce.App" }

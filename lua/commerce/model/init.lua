@@ -51,6 +51,9 @@ end
 for _, declared in ipairs(standard) do
   local name, key = declared.name, declared.key
   local data_type = new_type(name, declared.title, key, declared.fields)
+  local fields = data_type.shape.by_name
+  assert(fields.metadata and fields.modifiedDate,
+    name .. ": the shape must have METADATA and MODIFIED, which the store writes")
   order[#order + 1] = data_type
   aliases[name], aliases[key] = data_type, data_type
   aliases[key:gsub("^commerce%-", "")] = data_type
