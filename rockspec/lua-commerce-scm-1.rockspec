@@ -183,7 +183,6 @@ build = {
     ["commerce.platform.stripe.orders"] = "lua/commerce/platform/stripe/orders.lua",
     ["commerce.query"] = "lua/commerce/query/init.lua",
     ["commerce.query.match"] = "lua/commerce/query/match.lua",
-    ["commerce.runtime"] = "lua/commerce/runtime/init.lua",
     ["commerce.runtime.interrupts"] = "lua/commerce/runtime/interrupts.lua",
     ["commerce.runtime.jobs"] = "lua/commerce/runtime/jobs.lua",
     ["commerce.runtime.process"] = "lua/commerce/runtime/process.lua",

@@ -12,8 +12,8 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
 local handle = require "commerce.store.handle"
+local jobs = require "commerce.runtime.jobs"
 local mode = require "commerce.account.mode"
-local runtime = require "commerce.runtime"
 local store = require "commerce.store"
 
 local commerce = {
@@ -49,7 +49,7 @@ local function shared_limiter(limits)
 end
 
 local function rest(seconds)
-  runtime.sleep(seconds)
+  jobs.sleep(seconds)
 end
 
 local function open_store(target, create)
@@ -92,7 +92,7 @@ end
 ---@param steps table<any, fun(): any> a list, or by names
 ---@return table<any, any> results each function's first result, under its key
 function commerce.together(steps)
-  return runtime.together(steps)
+  return jobs.together(steps)
 end
 
 return commerce

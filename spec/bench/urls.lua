@@ -2,8 +2,8 @@
 -- configuration, so that the same bytes can be fetched by libcurl alone.
 
 local core = require "commerce.core"
+local jobs = require "commerce.runtime.jobs"
 local plan = require "commerce.sync.plan"
-local runtime = require "commerce.runtime"
 local stripe = require "commerce.stripe"
 
 local base = os.getenv "BENCH_BASE"
@@ -21,7 +21,7 @@ for _, task in ipairs(plan.make(stripe, { mappings.payments, mappings.transactio
   local pager = session:pager { path = task.resource.path, query = query, limit = 100 }
   local cursor
   while true do
-    local page, message = runtime.await(transport, pager)
+    local page, message = jobs.await(transport, pager)
     assert(page or not message, message)
     if not page then
       break

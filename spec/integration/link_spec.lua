@@ -185,7 +185,7 @@ describe("linking", function()
     e:control("faults", { { match = { account = SHOP, path = "/v1/balance", times = 1 },
       action = { type = "rate_limit", reason = "global-rate" } } })
     local call = opened[1].session:request { path = "/v1/balance" }
-    assert(require("commerce.runtime").await(opened[1].transport, call))
+    assert(require("commerce.runtime.jobs").await(opened[1].transport, call))
     assert.is_true(test:stats().rate < before)
     assert.equal(opened[3].integration.rate, its_live:stats().rate)
     for _, shop in ipairs(opened) do shop:close() end

@@ -283,12 +283,12 @@ location = /other {
 }
 location = /long {
   content_by_lua_block {
-    local core, runtime = require "commerce.core", require "commerce.runtime"
+    local core, jobs = require "commerce.core", require "commerce.runtime.jobs"
     local counts = package.loaded.counts
     local ticks, deadline = 0, core.now() + 10
-    local stop = runtime.every_second(function() ticks = ticks + 1 end)
+    local stop = jobs.every_second(function() ticks = ticks + 1 end)
     repeat
-      runtime.breathe(core.now)
+      jobs.breathe()
     until counts.others > 0 and ticks > 0 or core.now() > deadline
     stop()
     counts.done = true

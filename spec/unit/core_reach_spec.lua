@@ -1,7 +1,7 @@
 -- Whom a session may connect to: what counts is the address that is really connected to.
 
 local core = require "commerce.core"
-local runtime = require "commerce.runtime"
+local jobs = require "commerce.runtime.jobs"
 local socket = require "socket"
 local webhook_sink = require "spec.support.webhook_sink"
 
@@ -51,13 +51,13 @@ describe("the reach of a session", function()
     for _, host in ipairs { "127.0.0.1", "[::1]", "10.0.0.1", "[fd00::1]", "169.254.169.254",
       "[::ffff:127.0.0.1]", "localhost", "2130706433", "0x7f000001", "127.1" } do
       local call = post(("https://%s:%s"):format(host, port), "public")
-      local answer, message, details = runtime.await(transport, call)
+      local answer, message, details = jobs.await(transport, call)
       assert.is_nil(answer, host)
       assert.equal("transport", details.kind)
       assert.is_false(details.retryable, message)
       assert.matches("is at an address of this machine or of a private network", message, 1, true)
     end
-    local answer = runtime.await(transport, post("http://localhost:" .. port, "public"))
+    local answer = jobs.await(transport, post("http://localhost:" .. port, "public"))
     assert.is_nil(answer)
     assert.is_true(untouched())
   end)
@@ -68,11 +68,11 @@ describe("the reach of a session", function()
     local script = os.tmpname()
     local file = assert(io.open(script, "w"))
     file:write([[
-      local core, runtime = require "commerce.core", require "commerce.runtime"
+      local core, jobs = require "commerce.core", require "commerce.runtime.jobs"
       local transport = core.transport { connect_timeout = 0.2 }
       local session = core.session { transport = transport, foreign = true, reach = arg[1],
         base_url = "https://192.0.2.1", retries = 0, timeout = 1 }
-      print(select(2, runtime.await(transport, session:request { method = "POST", path = "/",
+      print(select(2, jobs.await(transport, session:request { method = "POST", path = "/",
         body = "{}" })))]])
     file:close()
     local modules = os.getenv "COMMERCE_TEST_MODULES" or "build/" .. (os.getenv
@@ -93,7 +93,7 @@ describe("the reach of a session", function()
     assert.equal("msg_1", got.headers["webhook-id"])
     assert.equal("v1,abc=", got.headers["webhook-signature"])
     assert.equal("application/json", got.headers["content-type"])
-    local answer, message = runtime.await(transport, post("http://8.8.8.8:9", "network"))
+    local answer, message = jobs.await(transport, post("http://8.8.8.8:9", "network"))
     assert.is_nil(answer)
     assert.matches("8.8.8.8 is at a public address, which is spoken to over https only", message,
       1, true)
@@ -103,7 +103,7 @@ describe("the reach of a session", function()
     sink:answer { 302 }
     local call = post("http://127.0.0.1:" .. port, "network")
     exchanged(call)
-    local answer, message = runtime.await(transport, call)
+    local answer, message = jobs.await(transport, call)
     assert.is_nil(answer)
     assert.matches("HTTP 302 (redirects are not followed)", message, 1, true)
   end)

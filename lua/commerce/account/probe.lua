@@ -2,7 +2,7 @@
 -- at once.
 
 local errors = require "commerce.base.errors"
-local runtime = require "commerce.runtime"
+local jobs = require "commerce.runtime.jobs"
 local stripe = require "commerce.stripe"
 
 local probe = {}
@@ -39,7 +39,7 @@ function probe.run(connection, names)
   end
   for _, name in ipairs(names) do
     found[name] = outcome(pending[name].resource,
-      runtime.await(connection.transport, pending[name].call))
+      jobs.await(connection.transport, pending[name].call))
   end
   return found
 end

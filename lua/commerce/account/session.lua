@@ -2,8 +2,8 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
-local runtime = require "commerce.runtime"
 local stripe = require "commerce.stripe"
 
 local session = {}
@@ -49,7 +49,7 @@ end
 -- The account behind the key. A restricted key may be refused it, but is then told its id.
 local function identify(asker, transport, wanted)
   local call = asker:request { path = stripe.resources.account.path }
-  local response, message, details = runtime.await(transport, call)
+  local response, message, details = jobs.await(transport, call)
   local account = {}
   if not response and stripe.account_in_refusal(details) then
     account.id = stripe.account_in_refusal(details)

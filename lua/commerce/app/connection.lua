@@ -6,13 +6,13 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local fetch = require "commerce.account.fetch"
 local hooks = require "commerce.hooks.registry"
+local jobs = require "commerce.runtime.jobs"
 local keys = require "commerce.account.keys"
 local lifecycle = require "commerce.app.lifecycle"
 local mappings = require "commerce.mapping.registry"
 local read_changes = require "commerce.app.changes"
 local records = require "commerce.app.records"
 local remap = require "commerce.sync.remap"
-local runtime = require "commerce.runtime"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
 local sync = require "commerce.sync"
@@ -131,12 +131,12 @@ local function run_sync(self, options)
       .. "several types at once")
   end
   self.syncing = true
-  runtime.hold()
+  jobs.hold()
   return errors.finally(function()
     return errors.must(sync.run(self, options))
   end, function()
     self.syncing = nil
-    runtime.release()
+    jobs.release()
   end)
 end
 

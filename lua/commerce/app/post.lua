@@ -4,8 +4,8 @@
 local address = require "commerce.base.url"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
-local runtime = require "commerce.runtime"
 
 local OPTIONS = { timeout = "number", ca_file = "string" }
 
@@ -50,7 +50,7 @@ return function(url, value, options)
     transport:close()
     errors.refuse("post: the address %s", (tostring(call):gsub("^.-bad option '[%w_]+': ", "")))
   end
-  local response, message, details = runtime.await(transport, call)
+  local response, message, details = jobs.await(transport, call)
   transport:close()
   if not response then
     return nil, message, details

@@ -5,7 +5,7 @@ local command = require "commerce.cli.kit.command"
 local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local failure = require "commerce.cli.kit.failure"
-local runtime = require "commerce.runtime"
+local interrupts = require "commerce.runtime.interrupts"
 
 local cli = {}
 
@@ -113,7 +113,7 @@ function cli.main(arguments)
   end
   local entry = entries[parsed.command]
   if entry.stops_cleanly then
-    runtime.stop_cleanly(core)
+    interrupts.stop_cleanly(core)
   end
   local ran, status = pcall(run, entry, parsed)
   return ran and status or failure.report(status)

@@ -17,13 +17,12 @@ local adapter = require "commerce.serve.adapter"
 local api = require "commerce.api"
 local background = require "commerce.serve.background"
 local commerce = require "commerce"
-local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local http_response = require "commerce.http.response"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local link = require "commerce.link"
 local metrics = require "commerce.serve.metrics"
-local runtime = require "commerce.runtime"
 local store = require "commerce.store"
 local stripe_webhooks = require "commerce.api.stripe_webhooks"
 local threads = require "commerce.serve.threads"
@@ -88,11 +87,6 @@ local function shared_counter(name)
   end
 end
 
--- Other requests continue meanwhile.
-local function rest(seconds)
-  runtime.sleep(seconds, core.sleep, core.now)
-end
-
 local function store_url()
   return settings.store or commerce.store_url()
 end
@@ -102,7 +96,8 @@ local function in_thread(...)
 end
 
 local function open_store()
-  return store.open(store_url(), { wait = LONGEST_LOCK, sleep = rest, pause = rest,
+  -- other requests continue while it sleeps
+  return store.open(store_url(), { wait = LONGEST_LOCK, sleep = jobs.sleep, pause = jobs.sleep,
     elsewhere = settings.thread_pool and in_thread })
 end
 

@@ -8,8 +8,8 @@
 local core = require "commerce.core"
 local delivery = require "commerce.webhooks.delivery"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local process = require "commerce.runtime.process"
-local runtime = require "commerce.runtime"
 local schedule = require "commerce.serve.schedule"
 local store = require "commerce.store"
 local work = require "commerce.serve.work"
@@ -81,7 +81,7 @@ local function release(self, taken)
 end
 
 local function do_pulls(self, taken, stopping)
-  local stop = runtime.every_second(keep_lease(self, taken.connection_id, stopping))
+  local stop = jobs.every_second(keep_lease(self, taken.connection_id, stopping))
   local ran, raised = pcall(work.pulls, self, taken)
   stop()
   if ran then
@@ -119,7 +119,7 @@ end
 local function sync(self, stopping)
   while not stopping() do
     if not errors.must(self:step(stopping)) then
-      runtime.sleep(IDLE, core.sleep, core.now)
+      jobs.sleep(IDLE)
     end
   end
 end
@@ -168,7 +168,7 @@ function methods:run(stopping)
       end
     end
   end
-  runtime.together {
+  jobs.together {
     part(function()
       sync(self, is_over)
     end),

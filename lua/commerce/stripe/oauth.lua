@@ -9,8 +9,8 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
-local runtime = require "commerce.runtime"
 local stripe = require "commerce.stripe"
 
 local oauth = {}
@@ -88,7 +88,7 @@ end
 local function post(self, path, form, kept)
   local call = self.session:request { method = "POST", path = path, form = form,
     projection = core.projection(kept) }
-  local answer = json.decode(errors.must(runtime.await(self.transport, call)).body)
+  local answer = json.decode(errors.must(jobs.await(self.transport, call)).body)
   if type(answer) ~= "table" then
     errors.throw("decode", ("POST %s: the answer is not an object"):format(path))
   end

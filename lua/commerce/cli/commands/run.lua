@@ -6,8 +6,8 @@ local commerce = require "commerce"
 local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
+local jobs = require "commerce.runtime.jobs"
 local progress = require "commerce.cli.kit.progress"
-local runtime = require "commerce.runtime"
 local sync = require "commerce.sync"
 
 local HELP = { ["--help"] = true, ["-h"] = true }
@@ -25,7 +25,7 @@ end
 
 -- Bars are for one sync at a time; lines of several syncs at once are labelled.
 local function reader()
-  if not runtime.is_step() then
+  if not jobs.is_step() then
     return progress.choose(false)
   end
   local plain
