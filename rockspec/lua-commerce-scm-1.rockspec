@@ -186,6 +186,7 @@ build = {
     ["commerce.runtime.interrupts"] = "lua/commerce/runtime/interrupts.lua",
     ["commerce.runtime.jobs"] = "lua/commerce/runtime/jobs.lua",
     ["commerce.runtime.process"] = "lua/commerce/runtime/process.lua",
+    ["commerce.runtime.scheduler"] = "lua/commerce/runtime/scheduler.lua",
     ["commerce.runtime.wait"] = "lua/commerce/runtime/wait.lua",
     ["commerce.serve.adapter"] = "lua/commerce/serve/adapter.lua",
     ["commerce.serve.background"] = "lua/commerce/serve/background.lua",
