@@ -39,7 +39,7 @@ local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limit
   keep_source = "boolean" }
 local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
 
--- What all connections share, beside the limits of each.
+-- The limiter that all connections share. Each account has its own limits as well.
 local function shared_limiter(limits)
   if limits then
     errors.check_options(limits, LIMITS, "limits")
@@ -71,10 +71,10 @@ end
 --- Open a store and with it the application.
 ---@param options table? store: a URL such as "sqlite:commerce.db" (default: COMMERCE_STORE, then
 ---  that), or a store object of your own; create: false fails if there is no such database yet;
----  mode: "test" or "live", to work in that one whatever the store is switched to; limits: rate,
+---  mode: "test" or "live", default: the mode that the store is switched to; limits: rate,
 ---  endpoint_rate (requests a second) and concurrency (requests in flight) of all connections
----  together, beside each account's own; keep_source: all syncs keep every source object beside
----  its records, or (false) no longer
+---  together, in addition to each account's own; keep_source: all syncs keep every source object
+---  beside its records, or (false) no longer
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

@@ -452,7 +452,7 @@ function Store:connections(given) end
 --- make events.
 ---@param row commerce.ConnectionRow
 ---@param options table? company: commerce.CompanyRow; new_account = true: only if no
----  connection, of whatever company, has its account in its integration yet
+---  connection of any company has this account in its integration yet
 ---@return boolean? added false, and nothing was added: the company has the account in this
 ---  integration already, or, where it had to be new, another one has; nil on failure
 ---@return string? message
@@ -602,7 +602,7 @@ function Store:end_reads(connection_id, list) end
 
 --- Ask for pulls.
 ---@param wanted table[] { id (of a new pull), connection_id, data_type, unless_since? (a date: not
----  if there was a request since then, whatever its outcome) }
+---  if there was a request since then; its outcome does not matter) }
 ---@param now string the date of the request
 ---@return (commerce.PullRow|false)[]? pulls one for each, in the same order: new, or waiting
 ---  already; false for one that is not needed; nil on failure
@@ -771,7 +771,7 @@ function Store:save_secret(row) end
 ---@return commerce.Failure? failure
 function Store:drop_secret(owner) end
 
---- Exchange envelopes, all in one transaction: whatever fails or is killed, none is exchanged.
+--- Exchange envelopes in one transaction: if it fails or is killed, no envelope is exchanged.
 ---@param seal fun(row: commerce.SecretRow): table?|false, string?, commerce.Failure? gives the
 ---  new row, false to leave this one alone, or nil, message, failure to end it all
 ---@return integer? changed how many; nil on failure

@@ -253,7 +253,7 @@ describe("a company's life", function()
       for words, pasted in pairs {
         ["paste the whole"] = "what shall I paste", ["neither code"] = "https://example.com",
         ["has no state"] = address:gsub("&state=.*", ""),
-        ["not one that was made here"] = address .. "x",
+        ["was not made here"] = address .. "x",
         ["no code of Stripe's"] = address:gsub(query.code, "xx"),
       } do
         local status, out, err = paste(pasted)

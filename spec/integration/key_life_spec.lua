@@ -255,7 +255,7 @@ describe("the life of a connection by its own key", function()
       out = ok "sync --type payments"
       assert.is_truthy(out:find("complete", 1, true), out)
       assert.equal(count, records())
-      fails("is by Stripe Connect already", "connections migrate " .. SHOP)
+      fails("already uses Stripe Connect", "connections migrate " .. SHOP)
       assert_no_secrets()
     end)
 

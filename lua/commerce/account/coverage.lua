@@ -1,5 +1,5 @@
--- Which data types a connection can give: each resource behind them is asked for one object, so
--- that a missing permission shows before the first sync.
+-- Checks which data types a connection can read. One object of each resource is requested, so that
+-- a missing permission shows before the first sync.
 
 local errors = require "commerce.base.errors"
 local probe = require "commerce.account.probe"
@@ -9,13 +9,13 @@ local coverage = {}
 
 ---@class commerce.TypeCoverage
 ---@field type string data type name
----@field key string Codat's name of it
----@field resources string[] what of Stripe's it is read from
----@field permissions string[] what a restricted key needs for them, as Stripe's dashboard calls it
----@field readable boolean? only of a connection: whether it may read all of them; nil if Stripe did
----  not say
----@field lacking string[]? the permissions that it lacks
----@field error string? why it is not readable, or not known
+---@field key string Codat's name of the type
+---@field resources string[] the Stripe resources that it is read from
+---@field permissions string[] the permissions that a restricted key needs, by their names in
+---  Stripe's dashboard
+---@field readable boolean? only of a connection: whether it may read all resources; nil if unknown
+---@field lacking string[]? the missing permissions
+---@field error string? why the type is not readable, or why this is unknown
 
 local function add_new(list, item)
   for _, present in ipairs(list) do
@@ -26,7 +26,7 @@ local function add_new(list, item)
   list[#list + 1] = item
 end
 
---- The data types that some mappings give, in their order.
+--- The data types of a set of mappings, in their order.
 ---@param mappings commerce.Mappings
 ---@return commerce.TypeCoverage[]
 function coverage.types(mappings)
@@ -56,10 +56,11 @@ local function judge(entry, resources, found)
   end
 end
 
---- What a connection may read. Its session must be open; one request a resource is made.
+--- The data types that a connection may read. Its session must be open; sends one request for each
+--- resource.
 ---@param connection commerce.Connection
 ---@return commerce.TypeCoverage[] list raises if Stripe could not be asked at all
----@return table changes whether its changes can be followed: { readable, lacking, error }
+---@return table changes whether its event feed can be read: { readable, lacking, error }
 function coverage.of(connection)
   local resources, names = connection.mappings.resources, { "events" }
   local list = coverage.types(connection.mappings)

@@ -1,5 +1,6 @@
--- Secrets at rest: sealed by the C core under the master key of the environment and bound to their
--- owner, so that neither the database alone nor a row put in another's place is of any use.
+-- Secrets at rest: sealed by the C core under the master key of the environment, and bound to their
+-- owner. The database alone does not reveal them, and a row that is copied to another owner does
+-- not open.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -27,7 +28,7 @@ end
 
 --- The master key of COMMERCE_MASTER_KEY. Raises if it is not set, or is not a master key.
 ---@return commerce.core.Secret master
----@return string id its name
+---@return string id the key's id
 function credentials.master()
   local key, id = key_in(MASTER)
   if not key then
@@ -41,7 +42,7 @@ local function sealed(master, key_id, owner, secret)
   return { owner = owner, envelope = envelope, key_id = key_id, modified = time.now() }
 end
 
---- Seal a secret for its owner, to be stored together with something else.
+--- Seal a secret for its owner, for a caller that stores it in its own transaction.
 ---@param owner string such as "connection:UUID" or "integration:stripe-test"
 ---@param secret commerce.core.Secret
 ---@return table row for the store's `save_secret`
@@ -50,7 +51,7 @@ function credentials.seal(owner, secret)
   return sealed(master, id, owner, secret)
 end
 
---- Keep a secret, sealed, in the place of its owner's last one.
+--- Seal and store a secret. It replaces the owner's earlier one.
 ---@param store commerce.Store
 ---@param owner string as for `seal`
 ---@param secret commerce.core.Secret
@@ -60,7 +61,7 @@ function credentials.keep(store, owner, secret)
   return store:save_secret(row)
 end
 
--- A secret of another master key: until `commerce rekey` is through, the last one opens it.
+-- A secret sealed under another master key: until `commerce rekey` is done, the old key opens it.
 local function unsealed_by_old(row, id, failure)
   local old, old_id = key_in(OLD_MASTER)
   if not old then
@@ -91,15 +92,15 @@ end
 
 --- Open an owner's secret.
 ---@param store commerce.Store
----@param owner string as it was kept
----@return commerce.core.Secret? secret nil if there is none; raises code "other_key" or
----  "not_authentic" (changed, or another owner's)
+---@param owner string the owner that it was sealed for
+---@return commerce.core.Secret? secret nil if the owner has none; raises code "other_key" or
+---  "not_authentic" (changed, or sealed for another owner)
 function credentials.open(store, owner)
   local row = store:secret(owner)
   if not row then
     return nil
   end
-  row.owner = owner -- whatever the row says: it opens for this one or not at all
+  row.owner = owner -- the row's own owner is not trusted: the secret must open for this one
   return credentials.open_row(row)
 end
 
@@ -110,8 +111,8 @@ function credentials.open_row(row)
   return errors.within("the stored secret of " .. row.owner, unsealed, row)
 end
 
---- Seal everything anew with the master key, after it was exchanged: what the one in
---- COMMERCE_OLD_MASTER_KEY sealed. All or nothing; a second run finds nothing left to do.
+--- Seal all secrets anew after the master key was exchanged; COMMERCE_OLD_MASTER_KEY opens the old
+--- ones. All or nothing; a second run has nothing to do.
 ---@param store commerce.Store
 ---@return table result { key_id, changed, unchanged = how many secrets }
 function credentials.rekey(store)

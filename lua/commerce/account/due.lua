@@ -1,4 +1,4 @@
--- Which data types are due for a sync, and since when, by the sync settings.
+-- Computes from the sync settings which data types are due for a sync, and since when.
 
 local time = require "commerce.base.time"
 
@@ -9,15 +9,15 @@ local due = {}
 ---@field company_id string
 ---@field integration string
 ---@field types string[] data types, to be read in one sync
----@field since string? date: only what was created from then on
----@field due number unix seconds: since when
+---@field since string? date: only objects created from then on
+---@field due number unix seconds: the time since which they are due
 ---@field first boolean whether all of them are read for the first time
 
 local HOUR = 3600
 local RETRY = HOUR -- after a sync that failed, unless the schedule is shorter
 
--- Counted from the day of the connection, so that it stays the same from sync to sync: another day
--- would be another list, to be read from the start.
+-- Counted from the day of the connection, so that the date is the same in every sync: another date
+-- makes another list, which is read from its start.
 local function since_of(setting, row)
   if setting.sync_from_utc then
     return setting.sync_from_utc
@@ -34,9 +34,9 @@ local function since_of(setting, row)
   return first .. ("%02d"):format(day)
 end
 
---- The data types of a connection that are read together. How they are divided depends on the
---- settings alone, not on what is due: a sync of other types of the same list would read it from
---- the start.
+--- The groups of a connection's data types that are read together. They depend only on the
+--- settings, not on which types are due: a sync of other types of the same list would read the
+--- list from its start.
 ---@param row table a connection's
 ---@param settings_of function gives the settings of { company, integration }
 ---@return table[] groups { types, since, order, schedule, first }
@@ -65,9 +65,9 @@ end
 
 local UNFINISHED = { Queued = true, Fetching = true, Cancelled = true }
 
--- Since when a data type is due; nil if it is not to be synced again by itself.
+-- The time since which a data type is due; nil if it is not synced automatically again.
 local function due_of(group, row, latest, complete)
-  -- a merchant who allowed one reading is read once for each time of linking
+  -- sync_on_link "once": one read each time the merchant links
   local once = row.sync_on_link == "once"
   local schedule = not once and group.schedule * HOUR or 0
   local at
@@ -91,7 +91,7 @@ local function due_of(group, row, latest, complete)
   return at
 end
 
--- The latest pulls, and the latest ones that read all: mostly the same.
+-- The latest pulls, and the latest complete ones; they are mostly the same.
 local function latest_pulls(store, id)
   local latest = store:latest_pulls(id)
   for _, pull in pairs(latest) do
@@ -120,7 +120,7 @@ local function add_due(list, store, row, now, settings_of)
   end
 end
 
--- Connections by who has waited longest; within one, by the order that is set.
+-- Order: the connection that has waited longest first; within a connection, by sync_order.
 local function sort(list)
   local since = {}
   for _, entry in ipairs(list) do
@@ -153,7 +153,7 @@ function due.list(store, now, given, settings_of)
   end
   local leases = store:leases(now)
   for _, row in ipairs(store:connections(filter)) do
-    if not leases[row.id] then -- nobody works on it
+    if not leases[row.id] then -- no process is syncing it
       add_due(list, store, row, now, settings_of)
     end
   end

@@ -1,5 +1,4 @@
--- Fetching objects by their path through a connection's own session: its key, its limits, its
--- retries.
+-- Fetches objects by their path through a connection's session, with its key, limits and retries.
 
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -65,7 +64,7 @@ end
 ---@param connection table its session, transport and integration are used
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table object as Stripe gives it, but without its nulls
+---@return table object Stripe's object, without its nulls
 function fetch.one(connection, path, query)
   local call, wrong = start(connection, request_of(path, query))
   if not call then

@@ -11,7 +11,7 @@ local grant = {}
 ---@param app commerce.App
 ---@param integration string its name
 ---@param account string
----@param except string? the id of one that does not count
+---@param except string? the id of a connection to leave out
 ---@return table[] rows
 function grant.users(app, integration, account, except)
   local rows = app.store:connections { integration = integration,
@@ -25,11 +25,11 @@ function grant.users(app, integration, account, except)
   return others
 end
 
---- Make ready to call Stripe's OAuth as the platform of an integration.
+--- Create an OAuth client of an integration's platform.
 ---@param app commerce.App
 ---@param name string the integration's
 ---@param options table see `commerce.account.session`
----@return commerce.OAuth client to be closed
+---@return commerce.OAuth client the caller must close it
 ---@return commerce.Integration integration as it was set up
 function grant.client(app, name, options)
   local integration = integrations.find(app.store, name)
@@ -52,9 +52,9 @@ end
 ---@param integration string its name
 ---@param account string
 ---@param options table see `commerce.account.session`
----@param except string? the id of a connection that needs it no more
----@return "ended"|"gone"|"shared" outcome gone: there was none any more; shared: another connection
----  needs it, and Stripe was not called
+---@param except string? the id of a connection that no longer needs the access
+---@return "ended"|"gone"|"shared" outcome gone: the platform had no access; shared: another
+---  connection needs it, and Stripe was not called
 function grant.release(app, integration, account, options, except)
   if grant.users(app, integration, account, except)[1] then
     return "shared"

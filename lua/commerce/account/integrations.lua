@@ -1,4 +1,4 @@
--- The integrations as the operator set them up: Stripe and Stripe Test, each with the client id and
+-- The operator's settings of the integrations, Stripe and Stripe Test: each has the client id and
 -- the secret key of a Connect platform.
 
 local core = require "commerce.core"
@@ -11,21 +11,21 @@ local integrations = {}
 
 ---@class commerce.Integration
 ---@field name "stripe"|"stripe-test"
----@field key string what Codat's API calls it
----@field title string as people call it
+---@field key string Codat's name for it
+---@field title string the display name
 ---@field mode "test"|"live"
 ---@field client_id string? the platform's, "ca_…"
----@field has_secret_key boolean the key itself comes from `integrations.secret_key` alone
----@field scope "read_only"|"read_write" what merchants are asked for
----@field sync_on_link "once"|"continuous" whether merchants let their data be read once or on
----@field redirect_uri string? where Stripe sends merchants back to: one of those in the platform's
----  settings there (the first of them if there is none here)
+---@field has_secret_key boolean `integrations.secret_key` gives the key itself
+---@field scope "read_only"|"read_write" the access that merchants are asked for
+---@field sync_on_link "once"|"continuous" whether the data is read once or continuously
+---@field redirect_uri string? the address that Stripe sends merchants back to: one of those in the
+---  platform's settings at Stripe (default: the first of them)
 ---@field enabled boolean whether merchants may link with it
----@field webhook_secrets commerce.WebhookSecret[] what its webhooks are signed with, by name only
+---@field webhook_secrets commerce.WebhookSecret[] its webhooks' signing secrets, by id only
 
 local ORDER = { "stripe", "stripe-test" }
 
--- Codat's integration asks for read_only unless the operator switches.
+-- Codat's integration asks for read_only unless the operator changes it.
 local DEFAULTS = { scope = "read_only", sync_on_link = "continuous", enabled = false,
   has_secret_key = false }
 
@@ -66,7 +66,7 @@ function integrations.list(store)
   return list
 end
 
---- One integration.
+--- An integration by its name or key.
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
 ---@return commerce.Integration integration
@@ -93,7 +93,7 @@ local function check_texts(options)
         table.concat(names, " or ")))
     end
   end
-  -- not repeated: who mixes up the fields has put the secret key here
+  -- the message must not repeat the value: it may be the secret key, put into the wrong field
   if options.client_id and not options.client_id:find("^ca_%w+$") then
     errors.throw("usage", "this is not a client id: one starts with ca_ (Stripe's dashboard, "
       .. "Settings, Connect, Onboarding options, OAuth)")
@@ -119,13 +119,13 @@ local function sealed_key(name, given)
   return credentials.seal(owner_of(name), key)
 end
 
---- Set up an integration; what is left out stays as it is. All is stored, or nothing.
+--- Set up an integration. Options that are left out are not changed. Stores all or nothing.
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
 ---@param options table client_id; secret_key: a string or a `commerce.core` secret, of the
 ---  integration's mode; scope: "read_only" or "read_write"; sync_on_link: "once" or "continuous";
----  redirect_uri: to the letter as in the platform's settings at Stripe; enabled: needs client id
----  and secret key
+---  redirect_uri: exactly as in the platform's settings at Stripe; enabled: needs client id and
+---  secret key
 ---@return commerce.Integration integration as it is now
 function integrations.set(store, name, options)
   errors.check_options(options, OPTIONS, 4)
@@ -149,12 +149,12 @@ function integrations.set(store, name, options)
   return integration
 end
 
---- Keep one more signing secret of an integration's webhooks.
+--- Store another signing secret of an integration's webhooks.
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
 ---@param secret commerce.core.Secret|string "whsec_…"
----@param options table? account: whose own endpoint signs with it ("acct_…"); left out: a Connect
----  endpoint does
+---@param options table? account: the account ("acct_…") that the endpoint belongs to; left out: it
+---  is a Connect endpoint
 ---@return commerce.WebhookSecret kept
 function integrations.add_webhook_secret(store, name, secret, options)
   options = options or {}
@@ -163,7 +163,7 @@ function integrations.add_webhook_secret(store, name, secret, options)
   return webhook_secrets.add(store, integration.name, secret, options.account)
 end
 
---- Forget a signing secret of an integration's webhooks.
+--- Delete a signing secret of an integration's webhooks.
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
 ---@param id string as `webhook_secrets` of the integration has it

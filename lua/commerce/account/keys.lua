@@ -1,4 +1,5 @@
--- Which key a connection is opened with, and which connection a key's account belongs to.
+-- Finds the key that a connection is opened with, and the connection that a key's account belongs
+-- to.
 
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
@@ -25,8 +26,8 @@ end
 
 -- ---------------------------------------------------------------- an account that a key has proven
 
--- Of several companies' connections of one account, the one that its own key made comes first, then
--- one that can be synced.
+-- If several companies have a connection of the account, prefer one that is authorized by its own
+-- key, then one that can be synced.
 local function better(row, than, auth)
   if not than then
     return true
@@ -77,11 +78,11 @@ local function check_company(app, id)
   end
 end
 
---- The connection of an account that has answered to a key; made, with a company named after the
---- account, if there is none.
+--- The connection of the account that a key belongs to. A new account gets a connection, and a
+--- company with the account's name.
 ---@param app commerce.App
 ---@param integration table the key's
----@param account table Stripe's object, or its id alone
+---@param account table Stripe's object, or only its id
 ---@param options table see `commerce.app.lifecycle.connect`
 ---@return table row "Linked"
 function keys.take_up(app, integration, account, options)
@@ -106,9 +107,9 @@ end
 
 local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
 
---- A key was refused. Where it is certain whose key it was, that connection is "Deauthorized": by
---- the account it was to act for, or since the key of the connection that was named has been
---- revoked. A key that Stripe has never seen is nobody's.
+--- Handle a key that Stripe refused: mark its connection as "Deauthorized" if the connection is
+--- certain, either by the account that the key was to act for, or because the key of the named
+--- connection was revoked. A key that Stripe has never seen belongs to no connection.
 ---@param app commerce.App
 ---@param integration table
 ---@param options table see `commerce.app.lifecycle.connect`
@@ -129,8 +130,8 @@ local function refused(app, integration, options, message, details)
   end
 end
 
---- The same, for a caller that reports the refusal itself: a failure of this function is dropped,
---- since the refusal says more.
+--- Like `refused`, for a caller that reports the refusal itself: drops a failure of its own, since
+--- the refusal is more important.
 ---@param ... any see above
 function keys.refused(...)
   errors.catch(refused, ...)
@@ -142,7 +143,7 @@ local function owner_of(row)
   return "connection:" .. row.id
 end
 
---- The key that a connection is read with: the platform's for one of Connect, else its own.
+--- The key that a connection is read with: the platform's for a Connect connection, else its own.
 ---@param app commerce.App
 ---@param row table
 ---@return userdata key a `commerce.core` secret
@@ -159,7 +160,7 @@ function keys.stored(app, row)
   return key
 end
 
---- What to do where Stripe refuses a platform's key.
+--- A hint for the operator if Stripe refuses a platform's key.
 ---@param integration string its name
 ---@return string
 function keys.platform_hint(integration)
@@ -167,7 +168,7 @@ function keys.platform_hint(integration)
     integration)
 end
 
---- Whether there is such a key; it is not opened.
+--- Whether a key is stored for a connection. It is not opened.
 ---@param app commerce.App
 ---@param row table
 ---@return boolean kept
@@ -176,7 +177,7 @@ function keys.is_kept(app, row)
   return app.store:secret(owner) ~= nil
 end
 
---- Whether a key may be kept, known before anything is asked of Stripe.
+--- Raise if the key cannot be stored. Needs no request to Stripe.
 ---@param options table see `commerce.app.lifecycle.connect`
 function keys.check_keeping(options)
   if not options.keep_key then
@@ -188,7 +189,7 @@ function keys.check_keeping(options)
   credentials.master()
 end
 
---- Keep a connection's own key, sealed.
+--- Seal and store a connection's own key.
 ---@param app commerce.App
 ---@param row table
 ---@param key userdata a `commerce.core` secret
@@ -201,15 +202,14 @@ function keys.keep(app, row, key)
   return credentials.keep(app.store, owner_of(row), key)
 end
 
---- Forget the key that is kept for a connection.
+--- Delete the stored key of a connection.
 ---@param app commerce.App
 ---@param row table
 function keys.forget(app, row)
   app.store:drop_secret(owner_of(row))
 end
 
---- A connection has been authorized: it is "Linked". A key that is kept for it is forgotten once
---- Connect has taken its place.
+--- Mark an authorized connection as "Linked". Deletes its stored key if Connect has replaced it.
 ---@param app commerce.App
 ---@param row table as the store gives it; changed with the store
 ---@param grant table see `commerce.account.status.link`

@@ -1,4 +1,4 @@
--- One mode at a time, like the switch on Stripe's dashboard: test or live. Data of the other mode
+-- The mode of a store: test or live, like the switch on Stripe's dashboard. Data of the other mode
 -- is hidden.
 
 local errors = require "commerce.base.errors"
@@ -9,7 +9,7 @@ local mode = {}
 local DEFAULT, SETTING = "test", "mode"
 local KNOWN = { test = true, live = true }
 
---- Check what somebody gave as a mode.
+--- Check a user's value for a mode.
 ---@param name any
 ---@return "test"|"live" mode
 function mode.check(name)
@@ -28,7 +28,7 @@ function mode.stored(store)
   return name or DEFAULT, name and "set" or "default"
 end
 
---- Switch the store.
+--- Switch the store to a mode.
 ---@param store commerce.Store
 ---@param name "test"|"live"
 ---@return boolean ok
@@ -38,7 +38,7 @@ end
 
 --- The mode of a key, by its prefix.
 ---@param key commerce.core.Secret
----@return "test"|"live"|nil mode nil if it is no key of Stripe's
+---@return "test"|"live"|nil mode nil if it is not a Stripe key
 function mode.of_key(key)
   local integration = stripe.integration_of_prefix(key)
   return integration and integration.mode

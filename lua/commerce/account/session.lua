@@ -1,4 +1,5 @@
--- Sessions: the means to ask Stripe as somebody. The first request asks which account answers.
+-- Sessions: authenticated access to Stripe as an account or a platform. The first request finds the
+-- account that the key belongs to.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -8,14 +9,14 @@ local stripe = require "commerce.stripe"
 
 local session = {}
 
---- How to talk to Stripe; every function that opens a connection takes these.
+--- The network options, which every function that opens a connection takes.
 session.OPTIONS = {
   base_url = "string", rate = "number", endpoint_rate = "number", concurrency = "number",
   retries = "number", timeout = "number", connect_timeout = "number", ca_file = "string",
   max_body = "number", backoff = "number", backoff_cap = "number", connect_base = "string",
 }
 
---- A key as a secret.
+--- Convert a key to a secret.
 ---@param key string|userdata? a text or a `commerce.core` secret
 ---@return userdata secret
 function session.secret(key)
@@ -35,7 +36,8 @@ local function new_limiter(options, integration)
   }
 end
 
--- Whether the limits count for the platform or for the account is not documented: both are kept.
+-- Stripe does not document whether its limits count for the platform or for the account, so both
+-- have a limiter.
 local function platform_limiter(app, options, integration, account)
   if account then
     app.limiters = app.limiters or {}
@@ -46,7 +48,8 @@ local function platform_limiter(app, options, integration, account)
   return app.limiter
 end
 
--- The account behind the key. A restricted key may be refused it, but is then told its id.
+-- Read the account of the key. Stripe may refuse this to a restricted key, but its refusal names
+-- the account.
 local function identify(asker, transport, wanted)
   local call = asker:request { path = stripe.resources.account.path }
   local response, message, details = jobs.await(transport, call)
@@ -58,7 +61,7 @@ local function identify(asker, transport, wanted)
     account = type(answer) == "table" and answer or account
   end
   if type(account.id) ~= "string" then
-    errors.throw("decode", "GET /v1/account: the answer is no account")
+    errors.throw("decode", "GET /v1/account: the answer is not an account")
   elseif wanted and wanted ~= account.id then
     errors.throw("auth", ("asked for account %s, Stripe answered as %s")
       :format(wanted, account.id), { code = "other_account" })
@@ -66,7 +69,7 @@ local function identify(asker, transport, wanted)
   return account
 end
 
--- A wrong option is a mistake of the program, except where it came from the environment.
+-- A wrong option is a mistake in the program, unless it comes from the environment.
 local function refuse(raised, options)
   local wrong = tostring(raised):match "bad option 'base_url': (.*)"
   if wrong and not options.base_url then
@@ -76,7 +79,7 @@ local function refuse(raised, options)
   errors.refuse("%s", (tostring(raised):gsub("^[^ ]*:%d+: ", "")))
 end
 
---- Open a session and ask it who it is.
+--- Open a session and read its account.
 ---@param app commerce.App
 ---@param key userdata a `commerce.core` secret
 ---@param integration table the key's

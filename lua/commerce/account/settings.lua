@@ -1,8 +1,8 @@
 -- Sync settings: which data types are read at first link, how often after that, in which order and
 -- how far back.
 --
--- What is set for a company comes before what is set for its integration, that before what is set
--- for all, field by field; what is set nowhere is as in DEFAULTS.
+-- For each field, a company's setting comes before its integration's, and an integration's before
+-- the setting for all. DEFAULTS has the fields that are not set.
 
 local due = require "commerce.account.due"
 local errors = require "commerce.base.errors"
@@ -15,11 +15,11 @@ local settings = {}
 ---@class commerce.SyncSetting
 ---@field type string data type name
 ---@field fetch_on_first_link boolean whether it is read as soon as a connection is linked
----@field sync_schedule integer hours from one sync to the next; 0: never again by itself
+---@field sync_schedule integer hours from one sync to the next; 0: not synced automatically again
 ---@field sync_order integer lower numbers are read first
----@field sync_from_utc string? date: only what was created from then on; or
----@field sync_from_window integer? months: only what was created so long before the connection was,
----  and later; 0: everything
+---@field sync_from_utc string? date: only objects created from then on; or
+---@field sync_from_window integer? months: only objects created at most so long before the
+---  connection; 0: all objects
 ---@field is_locked boolean kept for Codat's API; it has no effect
 
 settings.DEFAULTS = { fetch_on_first_link = true, sync_schedule = 24, sync_order = 0,
@@ -34,9 +34,9 @@ local NUMBERS = {
   sync_from_window = { 0, 1200, "whole months, 0 for everything," },
 }
 
--- ---------------------------------------------------------------- whose they are
+-- ---------------------------------------------------------------- owners of settings
 
---- Whose settings are meant.
+--- The owner of the settings that the arguments mean.
 ---@param whose table? company: an id; integration: "stripe" or "stripe-test"; neither: all
 ---@return string owner for the store
 local function owner_of(whose)
@@ -70,7 +70,7 @@ local function merge(into, values)
   end
 end
 
--- The settings of some owners on top of each other, the last one's on top of all.
+-- Merge the settings of several owners; a later owner's fields replace an earlier one's.
 local function layered(layers)
   local mappings, list = stripe.mappings(), {}
   for _, data_type in ipairs(model.types()) do
@@ -87,7 +87,7 @@ local function layered(layers)
   return list
 end
 
--- Whose settings count for somebody, the nearest last.
+-- The owners whose settings apply, the most specific one last.
 local function owners_of(whose)
   local owners = { "all" }
   for _, kind in ipairs { "integration", "company" } do
@@ -96,7 +96,7 @@ local function owners_of(whose)
   return owners
 end
 
--- What applies, for many: each owner's settings are read once.
+-- A function that gives the settings that apply; it reads each owner's settings once.
 local function reader(store)
   local known = {}
   return function(whose)
@@ -109,10 +109,10 @@ local function reader(store)
   end
 end
 
---- What applies, for each data type that Stripe gives, in the model's order.
+--- The settings that apply to each data type of Stripe's, in the model's order.
 ---@param store commerce.Store
----@param whose table company: an id, and integration: its connection's; or integration alone; or
----  neither: what is set for all
+---@param whose table company: an id, and integration: its connection's; or only integration; or
+---  neither: the settings for all
 ---@return commerce.SyncSetting[] list
 function settings.get(store, whose)
   errors.check_options(whose, { company = "string", integration = "string" })
@@ -157,7 +157,7 @@ local function chosen_types(names)
   return list
 end
 
---- Set something; what is not named stays as it is.
+--- Set fields; the others are not changed.
 ---@param store commerce.Store
 ---@param whose table company: an id; or integration: "stripe" or "stripe-test"; or neither: for all
 ---@param types string[]? data types; all if left out
@@ -176,7 +176,7 @@ function settings.set(store, whose, types, fields)
   return store:save_sync_settings(owner, changed)
 end
 
---- Put settings in the place of what is set for some data types: all of it, or nothing.
+--- Replace the settings of some data types. Stores all or nothing.
 ---@param store commerce.Store
 ---@param whose table see `settings.set`
 ---@param by_type table<string, table> by data type; see `commerce.SyncSetting`
@@ -191,7 +191,7 @@ function settings.replace(store, whose, by_type)
   return store:save_sync_settings(owner, all)
 end
 
---- Take back what is set for an owner: what is set above it applies again.
+--- Delete an owner's settings: those of the less specific owners apply again.
 ---@param store commerce.Store
 ---@param whose table see `settings.set`
 ---@param types string[]? data types; all if left out
@@ -207,18 +207,18 @@ end
 
 -- ---------------------------------------------------------------- what is to be done
 
---- What is to be synced by now: connections that are "Linked", and of each the data types that are
---- read together.
+--- The syncs that are due: of each "Linked" connection, the groups of data types that are read
+--- together.
 ---@param store commerce.Store
 ---@param now number unix seconds
 ---@param given table? id, company_id, integration: only these connections
----@return commerce.DueSync[] list the longest due first, those of one connection in their order
+---@return commerce.DueSync[] list the longest due first, a connection's groups in their order
 function settings.due(store, now, given)
   return due.list(store, now, given, reader(store))
 end
 
---- In which parts a connection's data types are read, whether they are due or not: those that have
---- the same settings are read together.
+--- The groups of a connection's data types that are read together, due or not: types with the same
+--- settings.
 ---@param store commerce.Store
 ---@param row table a connection's, as the store gives it
 ---@return table[] groups { types, since, order, schedule, first }

@@ -1,13 +1,13 @@
--- The status machine of a connection: the statuses, which may follow which, and the only functions
--- that change them.
+-- The status machine of a connection: the statuses, the allowed changes between them, and the only
+-- functions that change them.
 
 local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"
 
 local status = {}
 
---- PendingAuth: made, not authorized yet; Linked: can be synced; Unlinked: we ended it;
---- Deauthorized: the merchant or Stripe did. Whatever the status, what is stored stays readable.
+--- PendingAuth: created, not authorized yet; Linked: can be synced; Unlinked: ended by us;
+--- Deauthorized: ended by the merchant or by Stripe. Stored data stays readable in every status.
 status.STATUSES = { "PendingAuth", "Linked", "Unlinked", "Deauthorized" }
 
 local NEXT = {
@@ -80,14 +80,13 @@ end
 
 local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by its own key" }
 
---- A connection has been authorized, for the first time or again: it is "Linked", and what was
---- wrong with it is resolved. One that is "Linked" already may be authorized anew, in another way
---- too.
+--- Mark an authorized connection as "Linked" and its errors as resolved. A "Linked" connection may
+--- be authorized again, also in another way.
 ---@param store commerce.Store
 ---@param row table as the store gives it; changed with the store
----@param grant table account: who authorized it, which must be proven; auth: "connect" or "key";
----  scope: of a Connect grant; sync_on_link: whether its data is to be read "once" or is
----  "continuous" (default: as before); name: the account's
+---@param grant table account: the account that authorized it, which must be proven; auth: "connect"
+---  or "key"; scope: of a Connect grant; sync_on_link: "once" or "continuous" (default: as before);
+---  name: the account's
 ---@return boolean ok raises code "other_account" for another account than before, "account_taken"
 ---  (with connection_id) for one that the company has in another connection
 function status.link(store, row, grant)
@@ -103,7 +102,7 @@ function status.link(store, row, grant)
   return store:resolve_connection_errors(row.id, now)
 end
 
---- Note what went wrong with a connection as a whole.
+--- Store a failure that concerns the connection as a whole.
 ---@param store commerce.Store
 ---@param row table
 ---@param message string without secrets
@@ -116,12 +115,12 @@ function status.note_error(store, row, message, details)
     message = message })
 end
 
--- Codat's words for it (its documentation of webhooks, connection.failed).
+-- Codat's words for these failures (its documentation of webhooks, connection.failed).
 local CANCELLED = { status_code = "403", status_text = "User cancelled linking",
   message = "User cancelled" }
 
---- A merchant could not be linked, or did not want to be: those who are told of connections are
---- told. One that is "Linked" already stays so, and nobody is told.
+--- Report to webhook consumers that a merchant could not be linked or declined. A connection that
+--- is "Linked" keeps its status, and no event is made.
 ---@param store commerce.Store
 ---@param row table as the store gives it
 ---@param message string? why not, without secrets; nil: the merchant declined

@@ -1,6 +1,7 @@
--- The signing secrets of webhook endpoints, sealed as all stored secrets are. An endpoint belongs
--- to an integration, and is either a Connect endpoint, whose events name their account, or one of
--- an account's own, which vouches for that account alone: its owner knows the secret.
+-- The signing secrets of webhook endpoints, sealed like all stored secrets. An endpoint belongs to
+-- an integration. It is either a Connect endpoint, whose events name their account, or an account's
+-- own endpoint; its events count for this account only, because the account's owner knows the
+-- secret.
 
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
@@ -10,15 +11,15 @@ local stripe = require "commerce.stripe"
 local secrets = {}
 
 ---@class commerce.WebhookSecret
----@field id string what it is called: the beginning of its SHA-256
----@field account string? whose own endpoint signs with it; none: a Connect endpoint does
----@field added string when
+---@field id string the beginning of the secret's SHA-256
+---@field account string? the account that the endpoint belongs to; nil: a Connect endpoint
+---@field added string date
 
 local MOST = 16 -- of an integration: each webhook is tried with all of them
 
 local CONNECT = "connect" -- in the place of an account
 
--- What a sealed secret is bound to: moved to another integration or account, it does not open.
+-- The owner that a sealed secret is bound to: it does not open for another integration or account.
 local function owner_of(name, account, id)
   return ("webhook:%s:%s:%s"):format(name, account or CONNECT, id)
 end
@@ -32,7 +33,7 @@ local function facts_of(row)
   return { id = id, account = account ~= CONNECT and account or nil, added = row.modified }
 end
 
---- The signing secrets of an integration, without themselves.
+--- The signing secrets of an integration by id, without the secrets themselves.
 ---@param store commerce.Store
 ---@param name string the integration's
 ---@return commerce.WebhookSecret[] list oldest first
@@ -54,7 +55,7 @@ end
 --- Open the signing secrets of an integration.
 ---@param store commerce.Store
 ---@param name string the integration's
----@return table[] list { secret, account? }; raises code "no_webhook_secret" if there is none
+---@return table[] list { secret, account? }; raises code "no_webhook_secret" if the list is empty
 function secrets.open(store, name)
   local rows = store:secrets_of(prefix_of(name))
   local list = {}
@@ -73,7 +74,7 @@ end
 local function checked(given, account)
   local secret = type(given) == "string" and errors.must(core.secret(given)) or given
   if not secret:has_prefix "whsec_" then
-    errors.throw("usage", "this is no signing secret of a webhook endpoint: one starts with "
+    errors.throw("usage", "not a signing secret of a webhook endpoint: one starts with "
       .. "whsec_ (Stripe's dashboard, Developers, Webhooks)")
   elseif account and not account:find "^acct_%w+$" then
     errors.throw("usage", ("account '%s': expected an account's id (acct_...)")
@@ -82,11 +83,11 @@ local function checked(given, account)
   return secret
 end
 
---- Keep one more signing secret of an integration; one that is there already stays.
+--- Store another signing secret of an integration. A secret that is stored already is not changed.
 ---@param store commerce.Store
 ---@param name string the integration's
 ---@param given commerce.core.Secret|string "whsec_…"
----@param account string? whose own endpoint signs with it, if not a Connect endpoint
+---@param account string? the account that the endpoint belongs to, if not a Connect endpoint
 ---@return commerce.WebhookSecret kept
 function secrets.add(store, name, given, account)
   local secret, list = checked(given, account), secrets.list(store, name)
@@ -106,7 +107,7 @@ function secrets.add(store, name, given, account)
   return facts_of(row)
 end
 
---- Forget a signing secret.
+--- Delete a signing secret.
 ---@param store commerce.Store
 ---@param name string the integration's
 ---@param id string as `list` has it

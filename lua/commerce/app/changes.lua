@@ -1,9 +1,9 @@
--- What syncs created, changed and deleted, in order, for a consumer: a queue, another database, a
--- mail.
+-- The feed of changes: the records that syncs created, changed and deleted, in order, for a
+-- consumer such as a queue, another database or a mail.
 --
--- A consumer's place is kept in the store under its name. To ask for the next change says that the
--- one before it has been dealt with; what was in hand when the process died, or the loop was left,
--- comes again, with the same number.
+-- The store keeps a consumer's position under its name. Asking for the next change acknowledges the
+-- one before it. If the process dies or leaves the loop, the unacknowledged change comes again,
+-- with the same number.
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
@@ -25,7 +25,7 @@ local AT_ONCE = 100 -- changes read from the store at a time
 local methods = {}
 local reader_mt = { __index = methods }
 
--- Where somebody begins who has not been here before.
+-- The position at which a new consumer begins.
 local function starting_place(self, since)
   if since == nil then
     return 0

@@ -106,7 +106,7 @@ function Company.list(app, given)
   return list
 end
 
---- A company by its id. Raises kind "missing" if there is none.
+--- A company by its id. Raises kind "missing" if it does not exist.
 ---@param app commerce.App
 ---@param id string
 ---@return commerce.Company

@@ -59,7 +59,7 @@ function Connection.wrap(app, row, options)
     hooks = hooks.new(app.hooks) }, connection_mt)
 end
 
---- A connection by its id. Raises kind "missing" if there is none.
+--- A connection by its id. Raises kind "missing" if it does not exist.
 ---@param app commerce.App
 ---@param id string
 ---@param options table? see `commerce.account.session`
@@ -124,7 +124,7 @@ local function was_refused(report)
   return false
 end
 
--- One at a time: a hook that begins another one would have it read and write the same checkpoints.
+-- One sync at a time: a second one, begun by a hook, would read and write the same checkpoints.
 local function run_sync(self, options)
   if self.syncing then
     errors.refuse("a sync of this connection is under way already: one at a time; one sync reads "
@@ -278,7 +278,7 @@ end
 -- ---------------------------------------------------------------- mappings
 
 --- Extend a data type's mapping for this connection: replace fields, or add some under
---- supplementalData. Raises, at your line, whatever can be found wrong before any data is there.
+--- supplementalData. Raises at your line if the declaration has a mistake.
 ---@param type_name string
 ---@param fields table<string, any> see `commerce.Mappings:extend`
 ---@param options table? resource, expand, from
@@ -287,9 +287,9 @@ function Connection:extend(type_name, fields, options)
   self.mappings:extend(type_name, fields, options)
 end
 
---- Define a data type of one's own for this connection: its table, columns, sync and all else come
---- with it. Raises, at your line, whatever can be found wrong before any data is there.
----@param name string its name, and its table's
+--- Define a data type for this connection, including its table and columns; it is then synced like
+--- any other. Raises at your line if the declaration has a mistake.
+---@param name string the name of the data type and of its table
 ---@param declaration table see `commerce.Mappings:define`
 function Connection:define(name, declaration)
   mappings.check_self(self, "define")

@@ -1,5 +1,5 @@
--- The application: a store, the mappings and hooks of all connections, and the ways to companies,
--- connections and records. What `commerce.open` gives.
+-- The application, which `commerce.open` returns: a store, the mappings and hooks of all
+-- connections, and the methods that find companies, connections and records.
 
 local Company = require "commerce.app.company"
 local Connection = require "commerce.app.connection"
@@ -60,7 +60,7 @@ function App:mode()
   return mode_of(self)
 end
 
---- The mode that the store is switched to, whatever the application was opened in.
+--- The mode that the store is switched to, independent of the mode that the application uses.
 ---@return "test"|"live"|nil mode nil on failure
 ---@return string origin "set" or "default"; or the message
 ---@return commerce.Failure? failure
@@ -87,7 +87,7 @@ function App:integrations()
   return integrations.list(self.store)
 end
 
---- One integration.
+--- An integration by its name or key.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
 ---@return commerce.Integration? integration nil on failure
 ---@return string? message

@@ -1,5 +1,5 @@
--- What happens to a connection: it is connected, opened, linked, fails, ends, is deleted. The rules
--- of its statuses are in account/status.lua; the methods are a connection's.
+-- The lifecycle of a connection: connect, open, link, unlink, delete. The rules of its statuses are
+-- in account/status.lua; the methods become those of commerce.Connection.
 
 local errors = require "commerce.base.errors"
 local grants = require "commerce.account.grant"

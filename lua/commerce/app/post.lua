@@ -1,5 +1,4 @@
--- Sending JSON to somebody else's server: a webhook, a chat, a queue. Never with a Stripe key.
--- Called by commerce (init).
+-- Sends JSON to another server: a webhook, a chat, a queue. The request never has a Stripe key.
 
 local address = require "commerce.base.url"
 local core = require "commerce.core"

@@ -25,7 +25,7 @@ function records.options(options, set)
   return all
 end
 
--- What a list of the store is asked for.
+-- The options of the store's list, from the caller's options.
 local function request_of(data_type, options)
   return { connection_id = options.connection_id, limit = options.limit, offset = options.offset,
     deleted = options.deleted,

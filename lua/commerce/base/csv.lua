@@ -1,4 +1,4 @@
--- Records as CSV (RFC 4180). Called by files and the command line; requires a leaf helper.
+-- Records as CSV (RFC 4180).
 
 local json = require "commerce.base.json"
 
@@ -7,7 +7,7 @@ local csv = {}
 --- A record's value at a dotted path ("paymentMethodRef.name").
 ---@param record table
 ---@param path string
----@return any? value nil if there is none
+---@return any? value nil if the record has no such field
 function csv.at(record, path)
   for key in path:gmatch("[^%.]+") do
     if type(record) ~= "table" then

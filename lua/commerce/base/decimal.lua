@@ -1,5 +1,4 @@
 -- Exact decimal numbers: minor units and decimal strings to major units, without binary rounding.
--- Called by json and mapping.values; requires nothing.
 --
 -- A double carries every decimal of up to 15 significant digits and gives it back in decimal
 -- unchanged. So such values are plain Lua numbers, easy to compare and to add; the rare longer ones
@@ -47,7 +46,7 @@ end
 --- Move the decimal point of a decimal string to the left.
 ---@param text string such as "1999.123456789012"
 ---@param places integer >= 0
----@return string? text in its shortest form, without exponent; nil if `text` is no decimal number
+---@return string? text in its shortest form, without exponent; nil if not a decimal number
 function decimal.shift(text, places)
   local sign, digits, scale = parse(text)
   if not sign then
@@ -155,7 +154,7 @@ end
 
 --- Add a decimal number.
 ---@param text string without exponent, of 12 decimals at most
----@return boolean added false, and nothing changed, if the text is none
+---@return boolean added false if the text is not such a number; the sum is then unchanged
 function sum_methods:add(text)
   local sign, digits, scale = parse(text)
   if not sign or scale > FRACTION_DIGITS then

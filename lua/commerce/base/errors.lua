@@ -1,4 +1,4 @@
--- Failures: one class for all that goes wrong at run time. Inside the library a failure is raised;
+-- Failures: one class for all errors at run time. Inside the library a failure is raised;
 -- at the public edge `protect` turns it into `nil, message, failure`.
 
 local core = require "commerce.core"
@@ -220,8 +220,8 @@ end
 
 local LIBRARY = debug.getinfo(1, "S").source:match("^(@.*)base/errors%.lua$") or "@"
 
---- Where the user's code is right now: the innermost function that is not this library's.
----@return string? place "script.lua:12"; nil if there is none, or it was left by a tail call
+--- The place in the user's code that is running: the innermost function outside this library.
+---@return string? place "script.lua:12"; nil if there is no such function, or it made a tail call
 function errors.place()
   local level = 2
   local info = debug.getinfo(level, "Sl")
@@ -234,8 +234,8 @@ function errors.place()
   end
 end
 
---- Raise a failure out of an iterator: no loop may end early in silence. The failure names the line
---- of the loop.
+--- Raise a failure out of an iterator, so that a loop does not end early without an error. The
+--- failure names the line of the loop.
 ---@param message string
 ---@param details commerce.Failure?
 function errors.raise(message, details)
@@ -247,9 +247,10 @@ function errors.raise(message, details)
   error(failure, 0)
 end
 
---- Raise about a mistake in the user's code, naming its file and line whatever lies in between.
+--- Raise an error about a mistake in the user's code, with the user's file and line; library
+--- functions in between do not count.
 ---@param message string
----@param ... any values for it, as `string.format` takes them
+---@param ... any values for `string.format`
 function errors.refuse(message, ...)
   local place = errors.place()
   local text = select("#", ...) > 0 and message:format(...) or message

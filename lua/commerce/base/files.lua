@@ -1,5 +1,5 @@
--- Writing records to files: CSV and JSON Lines. A new file appears under its name when it is closed
--- and whole; until then it is beside it, as NAME.part. Called by commerce (init).
+-- Writers of records to files: CSV and JSON Lines. A new file is written as NAME.part and gets its
+-- name when it is closed, so that a file under its own name is always complete.
 
 local csv = require "commerce.base.csv"
 local errors = require "commerce.base.errors"
@@ -134,8 +134,8 @@ function methods:close()
   return true
 end
 
---- What is wrong with a program that ends now: a new file that was not closed is not there.
----@return string? message nil if all are closed
+--- A warning about files that the program did not close: these files are missing.
+---@return string? message nil if all files are closed
 function files.forgotten()
   local path, place = next(unclosed)
   return path and ("%s: %s was not closed, so it is still %s.part: call its close()"):format(place,

@@ -1,6 +1,5 @@
--- JSON: lua-cjson reads it; writing is canonical (same value, same bytes), which cjson does not
--- offer and which telling a changed record from an unchanged one stands on. Numbers keep all their
--- digits. Called by model, sync, store and cli; requires only leaf helpers.
+-- JSON. lua-cjson decodes it; the encoder is our own, because changed records are recognised by
+-- their bytes: it is canonical (same value, same bytes). Numbers keep all their digits.
 
 local cjson = require "cjson.safe"
 local core = require "commerce.core"

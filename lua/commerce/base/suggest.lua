@@ -1,5 +1,4 @@
--- "Did you mean …": the known name that a misspelt one is nearest to.
--- Called by errors, model and mapping; requires nothing.
+-- Suggestions for error messages ("did you mean …?"): the known name nearest to a misspelt one.
 
 local suggest = {}
 

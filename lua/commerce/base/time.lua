@@ -1,5 +1,4 @@
--- Dates as the model writes them: YYYY-MM-DDTHH:MM:SSZ, whole seconds, UTC.
--- Called by mapping.values, sync and connection; requires nothing.
+-- Dates in the model's form: YYYY-MM-DDTHH:MM:SSZ, whole seconds, UTC.
 
 local time = {}
 
@@ -37,7 +36,7 @@ end
 
 --- A date as a unix time.
 ---@param text string|number YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ (UTC), or unix seconds already
----@return number? seconds nil if it is no date
+---@return number? seconds nil if the text is not a date
 ---@return string? message
 function time.parse(text)
   if type(text) == "number" then

@@ -14,21 +14,21 @@ function links.new(base)
   return setmetatable({ base = base }, links_mt)
 end
 
---- Where a company's merchant chooses an integration to connect.
+--- The address at which a company's merchant chooses an integration to connect.
 ---@param company_id string
 ---@return string url
 function methods:company(company_id)
   return ("%s/link/company/%s"):format(self.base, company_id)
 end
 
---- Where a connection is authorized. The connection's link_id is the secret part of the address.
+--- The address at which a connection is authorized. Its link_id is the secret part of the address.
 ---@param link_id string
 ---@return string url
 function methods:connection(link_id)
   return ("%s/link/start/%s"):format(self.base, link_id)
 end
 
---- Where a merchant reads that the connection is linked.
+--- The address of the page that tells the merchant that the connection is linked.
 ---@param link_id string the connection's
 ---@return string url
 function methods:done(link_id)

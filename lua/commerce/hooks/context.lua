@@ -1,5 +1,5 @@
--- What a hook gets beside its record: where in the sync it is called, access to Stripe through the
--- same session, and access to other stores.
+-- The context that a hook gets beside its record: its place in the sync, access to Stripe through
+-- the same session, and access to other stores.
 
 local errors = require "commerce.base.errors"
 local fetch = require "commerce.account.fetch"

@@ -23,7 +23,7 @@ local dispatcher = {}
 ---@field hook commerce.Hook? the last hook that may have changed it
 ---@field destination commerce.hooks.Destination? the other stores that a hook sends it to
 
---- What hooks do to the figures of a run.
+--- The counters of a run that hooks change.
 ---@class commerce.hooks.Counts
 ---@field count_failed fun(self, type_name: string, message: string, details: table, n: integer?)
 ---@field count_skipped fun(self, type_name: string, count: integer?)
@@ -160,10 +160,10 @@ end
 
 -- ---------------------------------------------------------------- before a page is written
 
---- What the before_record hooks of a data type read of a source object.
+--- The source paths that the before_record hooks of a data type read.
 ---@param type_name string
----@return boolean whole whether one of them gets all of it
----@return string[] paths that the others name
+---@return boolean whole whether a hook reads the whole object
+---@return string[] paths that the other hooks name
 function methods:source_of(type_name)
   local whole, paths = false, {}
   for _, hook in ipairs(hooks_of(self, "before_record", type_name)) do
@@ -229,7 +229,7 @@ local function call_page_hook(self, hook, drafts)
   return result.of_page(hook, drafts, records, given)
 end
 
--- A page whose before_page hook failed is not stored: what is left of it is nothing.
+-- A page whose before_page hook failed is not stored: all its drafts are removed.
 local function alter_page(self, counts, type_name, drafts)
   for _, hook in ipairs(hooks_of(self, "before_page", type_name)) do
     local kept, message = call_page_hook(self, hook, drafts)

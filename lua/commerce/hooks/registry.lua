@@ -121,8 +121,8 @@ local registry_mt = { __name = "commerce.hooks.registry", __index = methods }
 
 local declared = 0 -- counts the hooks of all registries: their order is that of declaration
 
---- Make a registry: of one connection, or of all.
----@param above commerce.hooks.Registry? the registry whose hooks count here, too
+--- Make a registry, of one connection or of all.
+---@param above commerce.hooks.Registry? the registry of all connections; its hooks run as well
 ---@return commerce.hooks.Registry
 function hooks.new(above)
   return setmetatable({ above = above, list = {} }, registry_mt)

@@ -97,7 +97,7 @@ end
 --- Find the route of a request. HEAD finds the route of GET.
 ---@param method string
 ---@param path string as it was sent, percent-encoded, without the query
----@return commerce.http.Route? route nil if there is none
+---@return commerce.http.Route? route nil if no route matches
 ---@return table<string, string>|string[] parameters those of the path; without a route: the methods
 ---  that the path has, an empty list if the path is unknown
 function methods:find(method, path)

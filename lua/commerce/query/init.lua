@@ -5,7 +5,7 @@
 --   expression = clause { ("&&" | "||") clause }       "&&" binds tighter than "||"
 --   clause     = "{" expression "}" | field OP value   OP: = != ~ > < >= <=
 --
--- What a clause means, in SQL and over Lua values alike:
+-- The meaning of a clause, the same in SQL and over Lua values:
 --   - Texts are compared without case (ASCII letters only); dates exactly.
 --   - `!=` also finds a record without the field; every other operator does not.
 --   - `~` finds a part of a text, without wildcards.
@@ -111,7 +111,7 @@ local CONVERT = {
   datetime = { date_value, "a date (YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS with Z or +HH:MM)" },
 }
 
--- What a text may stand for in a field of any kind: itself, a number, true or false.
+-- The values that a text can stand for in a field of kind `any`: itself, a number, true or false.
 local function readings(operator, text)
   local number = number_value(text)
   if operator == "~" then
@@ -156,7 +156,7 @@ local function parse_clause(dataset, text, position)
   end
   position = position + #text:match("^%s*")
   local typed = (operator .. raw):match "^[=!<>~]+"
-  if typed ~= operator then -- as in other languages: nobody looks for a text that begins like this
+  if typed ~= operator then -- "==" is another language's operator, not a text that begins with "="
     return fail_at(position, "There is no operator %s: they are = != > < >= <= and ~.", typed)
   end
   local scalar = scalar_of(dataset, field)
@@ -173,7 +173,7 @@ local function parse_clause(dataset, text, position)
   if convert then
     value = convert[1](raw)
   end
-  -- nobody means the four letters
+  -- "null" is meant as the missing value, not as a text of four letters
   if value == nil or raw:lower() == "null" then
     return fail_at(position, "%s takes %s, not '%s'.", scalar.field,
       convert and convert[2] or "a text, and cannot be compared with null", raw)

@@ -112,7 +112,7 @@ end
 --- The value at a dotted path of a Lua table.
 ---@param value table
 ---@param field string "metadata.isDeleted"
----@return any value nil if there is none
+---@return any value nil if the record has no such field
 function match.at(value, field)
   for name in field:gmatch "[^.]+" do
     if type(value) ~= "table" then

@@ -1,5 +1,4 @@
--- What a worker queues by itself: pulls that are due by the sync settings. It also cleans up after
--- workers that have died.
+-- Queues the pulls that are due by the sync settings, and cleans up after workers that have died.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"

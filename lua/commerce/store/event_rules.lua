@@ -1,5 +1,5 @@
--- What webhook consumers are told, and which of them: the rules that every store keeps, apart from
--- where its rows are.
+-- The rules for webhook events that every store shares: which changes make an event, and which
+-- consumers receive it.
 
 local model = require "commerce.model"
 

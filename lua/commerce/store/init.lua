@@ -9,7 +9,7 @@ local SCHEMES = { sqlite = "commerce.store.sqlite", memory = "commerce.store.mem
 
 local MEMORY = "memory:"
 
--- The module that opens stores of a scheme; nil if there is none.
+-- The module that opens stores of a scheme; nil if no module does.
 local function module_of(scheme)
   if SCHEMES[scheme] then
     return require(SCHEMES[scheme])

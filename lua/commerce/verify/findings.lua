@@ -1,5 +1,5 @@
--- What a verification finds, check by check: suspects first, differences once they are confirmed.
--- Called by verify.
+-- The findings of a verification, check by check: a suspect becomes a difference when it is
+-- confirmed.
 
 local findings = {}
 

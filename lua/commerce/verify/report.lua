@@ -1,5 +1,4 @@
--- What a verification found: a plain table of facts that prints itself nicely.
--- Called by verify and cli; requires nothing.
+-- The report of a verification: a plain table of facts with a text form (`tostring`).
 
 local report = {}
 

@@ -1,4 +1,4 @@
--- What a merchant's browser brings back from Stripe, as the parameters of an address.
+-- Decodes the address that Stripe redirects a merchant's browser to.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -48,7 +48,7 @@ local function copy(parameters)
   return found
 end
 
---- Read it. Parameters that do not belong to OAuth are left out.
+--- The OAuth parameters of an address; others are left out.
 ---@param given string|table the whole address, its query string, or its decoded parameters
 ---@return table? parameters code, state, scope, error, error_description; nil on failure, with
 ---  details.code "bad_callback"

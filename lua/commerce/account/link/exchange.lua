@@ -1,4 +1,4 @@
--- The exchange of a merchant's code: the account that it stands for must prove itself before the
+-- The exchange of a merchant's code for access to an account. The account is verified before the
 -- connection is "Linked".
 
 local errors = require "commerce.base.errors"
@@ -13,7 +13,7 @@ local function refuse(code, message)
   errors.throw("auth", message, { code = code })
 end
 
--- A code's answer may be lost, or say nothing: then nobody knows whether it was taken.
+-- If the answer is lost or unreadable, it is unknown whether Stripe accepted the code.
 local function failed(failure)
   local definite = failure.status and failure.status >= 400 and failure.status < 500
   if failure.status == 401 then
@@ -43,7 +43,7 @@ function exchange.platform_account(app, key, facts, options)
   return parts.account.id
 end
 
--- The code, spent: what Stripe gives for it.
+-- Exchange the code; it cannot be used again.
 local function spend(app, given, options)
   local client = grant.client(app, given.integration.name, options)
   return errors.finally(function()
@@ -60,7 +60,8 @@ end
 
 local KINDS = { express = "an Express account", custom = "a Custom account" }
 
---- The account must answer to the platform's key, as itself, and be its owner's own.
+--- Verify the account: it must answer to the platform's key with its own id, and must be a Standard
+--- account.
 ---@param app commerce.App
 ---@param key commerce.core.Secret the platform's secret key
 ---@param facts table the integration, see commerce.stripe
@@ -77,7 +78,7 @@ function exchange.prove(app, key, facts, id, options)
   return parts.account
 end
 
--- The account is not one for this connection: what its owner has given is given back.
+-- The account does not belong in this connection: end the access that its owner has given.
 local function turn_away(app, row, account, options, failure)
   local released, why = errors.catch(grant.release, app, row.integration, account, options)
   failure.released = released
@@ -103,8 +104,8 @@ end
 --- Exchange a code and link the connection.
 ---@param app commerce.App
 ---@param row table the connection's, as the store gives it; "Linked" afterwards
----@param given table code; key: the platform's secret key; integration, as it was set up; take:
----  called right before the code is sent, raises if somebody else has sent it
+---@param given table code; key: the platform's secret key; integration: its settings; take: called
+---  right before the code is sent, raises if another process has sent it
 ---@param options table see `commerce.account.session`
 function exchange.run(app, row, given, options)
   local facts = stripe.integrations[row.integration]

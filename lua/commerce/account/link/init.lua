@@ -1,6 +1,6 @@
--- The Link flow: a merchant lets the platform in at Stripe (Connect OAuth), and a connection is
--- "Linked". `begin` gives the address to send the merchant to, `finish` takes what the browser
--- brings back.
+-- The Link flow: a merchant gives the platform access at Stripe (Connect OAuth), and a connection
+-- becomes "Linked". `begin` gives the address to send the merchant to, `finish` takes the address
+-- that the browser comes back with.
 
 local callback = require "commerce.account.link.callback"
 local core = require "commerce.core"
@@ -24,8 +24,8 @@ local function refuse(code, message, fields)
   errors.throw("auth", message, fields)
 end
 
---- Whether merchants can be linked with an integration: it is enabled, there is a master key, and
---- it opens the integration's secret key. Nobody is sent to Stripe for nothing.
+--- Check that merchants can be linked with an integration: it is enabled, and the master key opens
+--- its secret key. Checked before a merchant is sent to Stripe.
 ---@param app commerce.App
 ---@param name string the integration's
 ---@param options table? see `link.begin`
@@ -62,12 +62,12 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
   parameters = "table" }
 
 ---@class commerce.BegunLink
----@field url string where to send the merchant
----@field expires integer until when the link can be finished, Unix seconds
+---@field url string the address to send the merchant to
+---@field expires integer the time until which the link can be finished, Unix seconds
 ---@field connection_id string
 ---@field integration commerce.Integration
 
---- Begin to link a connection, whatever its status: a link that is there already may be renewed.
+--- Begin to link a connection. It may have any status; linking a "Linked" one renews its access.
 ---@param app commerce.App
 ---@param row table the connection's, as the store gives it
 ---@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
@@ -94,8 +94,7 @@ end
 
 local USED = "the link has been used already: begin a new one"
 
--- Call a function. A failure says which connection it is about, for a caller that offers to begin
--- again.
+-- Call a function and add the connection to its failure, for a caller that offers to begin again.
 local function for_connection(row, state, work, ...)
   local result, _, failure = errors.catch(work, ...)
   if failure then
@@ -105,8 +104,8 @@ local function for_connection(row, state, work, ...)
   return result
 end
 
--- The same; a failure ends the link, and consumers of webhooks are told. That this fails stops
--- nothing.
+-- The same; a failure ends the link and is reported to webhook consumers. If the report fails, that
+-- failure is dropped.
 local function to_its_end(app, row, state, work, ...)
   local result, message, failure = errors.catch(work, ...)
   if failure and failure.code ~= "used_state" then
@@ -116,7 +115,7 @@ local function to_its_end(app, row, state, work, ...)
   return for_connection(row, state, errors.must, result, message, failure)
 end
 
--- The state that came back, and the connection that it is for.
+-- The returned state, and its connection.
 local function recognise(app, parameters, wanted)
   local state = link_state.read(credentials.master(), parameters.state, os.time())
   if wanted and wanted ~= state.connection_id then
@@ -134,7 +133,7 @@ local function recognise(app, parameters, wanted)
   return state, row
 end
 
--- From here on the state is worth nothing any more, whatever happens.
+-- Use up the state: from here on it is not accepted again, even if the link fails.
 local function take(app, state)
   if not app.store:take_link_state(state.nonce) then
     refuse("used_state", USED)
@@ -151,7 +150,7 @@ local DENIALS = {
   unsupported_response_type = "Stripe found the request wrong",
 }
 
--- What came in the address is anybody's text.
+-- Anybody can call the address, so its texts are not trusted.
 local function printable(text, length)
   return core.scrub((text:sub(1, length):gsub("%c", " ")))
 end
@@ -210,13 +209,13 @@ local function finish_allowed(app, state, row, code, options)
   end)
 end
 
---- Finish a link with what the merchant's browser brought back. It works once, whatever comes of
---- it; only where Stripe could not be asked at all may the same be tried again. An account that is
---- refused is given back: the platform's access to it ends, unless another connection has it.
+--- Finish a link with the address that the merchant's browser came back with. An address works
+--- once, even if linking fails; it can be tried again only if Stripe could not be reached at all.
+--- If the account is rejected, the platform's access to it ends, unless another connection uses it.
 ---@param app commerce.App
 ---@param answer string|table the address that Stripe sent the browser to, its query string, or its
 ---  decoded parameters
----@param options table? connection: the id of the one that it must be for; and those of
+---@param options table? connection: the id of the connection that it must be for; and those of
 ---  `commerce.account.session`: connect_base, base_url (default: STRIPE_CONNECT_BASE,
 ---  STRIPE_API_BASE, then Stripe), timeout, ...
 ---@return table finished { row = the connection's, "Linked", network = the options for its

@@ -1,4 +1,4 @@
--- Moving a connection from its account's own key to Stripe Connect, with its id and its data.
+-- Moves a connection from its account's own key to Stripe Connect; its id and its data stay.
 
 local errors = require "commerce.base.errors"
 local exchange = require "commerce.account.link.exchange"
@@ -13,7 +13,7 @@ local migrate = {}
 
 local function check(row)
   if row.auth == "connect" then
-    errors.throw("state", ("connection %s is by Stripe Connect already"):format(row.id),
+    errors.throw("state", ("connection %s already uses Stripe Connect"):format(row.id),
       { code = "by_connect" })
   elseif not row.account then
     errors.throw("state", ("connection %s was never linked: link it with `commerce link`")
@@ -21,7 +21,8 @@ local function check(row)
   end
 end
 
--- The scope that the platform has: Stripe does not tell, but another connection of the account may.
+-- The platform's scope: Stripe has no request for it, but another connection of the account may
+-- have it.
 local function scope_of(app, row, integration)
   for _, user in ipairs(grant.users(app, integration.name, row.account, row.id)) do
     if user.scope then
@@ -31,7 +32,7 @@ local function scope_of(app, row, integration)
   return integration.scope
 end
 
--- The same account must answer to the platform's key: then its owner has let the platform in.
+-- If the account answers to the platform's key, its owner has given the platform access.
 local function prove(app, row, key, options)
   local facts = stripe.integrations[row.integration]
   if exchange.platform_account(app, key, facts, options) == row.account then

@@ -1,6 +1,6 @@
--- The state of a link: what goes out with a merchant and must come back, so that nobody else's
--- consent ends up in a connection. It names what it is for, expires, and is signed; that it is used
--- once is the store's affair.
+-- The state of a link: OAuth's `state`, which goes to Stripe with the merchant and comes back, so
+-- that the consent of another merchant cannot end up in a connection. It names the connection,
+-- expires, and is signed. The store ensures that it is used once.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -8,7 +8,7 @@ local errors = require "commerce.base.errors"
 local state = {}
 
 local PURPOSE, NONCE_BYTES = "link", 16
--- Characters that no URL encodes; a point stands in none of the parts.
+-- Only characters that are never encoded in URLs; the parts do not contain the separator, a dot.
 local SIGNED = "^(.+)%.([%w%-_]+)$"
 local PARTS = "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)%.([^.]+)%.?([^.]*)$"
 local LONGEST = 4096
@@ -19,7 +19,7 @@ local LONGEST = 4096
 ---@field connection_id string
 ---@field expires integer Unix seconds
 ---@field nonce string
----@field parameters table<string, string> texts of the caller's, that come back as they went out
+---@field parameters table<string, string> the caller's texts, which come back unchanged
 
 -- { a = "b c" } -> "a~b_20c"
 local function packed(parameters)
@@ -52,11 +52,11 @@ local function unpacked(text)
 end
 
 --- Make a state.
----@param master userdata the master key
+---@param master commerce.core.Secret the master key
 ---@param connection table { id, company_id, integration = its name } of the connection
 ---@param expires integer Unix seconds
 ---@param parameters table<string, string>? texts that are to come back with it
----@return string text fit for a URL as it is
+---@return string text needs no encoding in a URL
 ---@return commerce.LinkState|string state or the message
 ---@return commerce.Details? details
 function state.make(master, connection, expires, parameters)
@@ -72,7 +72,7 @@ function state.make(master, connection, expires, parameters)
   return text .. "." .. mac, made
 end
 
---- Read a state that came back: one that we made and that has not expired.
+--- Read a returned state. It must be signed by us and must not have expired.
 ---@param master userdata the master key
 ---@param text string?
 ---@param now integer Unix seconds
@@ -87,7 +87,7 @@ function state.read(master, text, now)
   local genuine = signed and #text <= LONGEST
     and errors.must(core.verify(master, PURPOSE, signed, mac))
   if not genuine then
-    errors.throw("auth", "the state is not one that was made here, with this master key",
+    errors.throw("auth", "the state was not made here, with this master key",
       { code = "forged_state" })
   end
   local found = {}

@@ -1,4 +1,4 @@
--- What the environment says about Stripe: the key, the account, and so the connection to work with.
+-- The environment variables about Stripe: the key and the account, which select the connection.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"

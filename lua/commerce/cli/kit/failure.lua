@@ -1,4 +1,4 @@
--- What a command's failure becomes: one line with a hint on standard error, and an exit status.
+-- Reports a command's failure: one line with a hint on standard error, and the exit status.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"

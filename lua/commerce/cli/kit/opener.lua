@@ -1,4 +1,4 @@
--- Opens the store that a command works on, and closes it whatever happens.
+-- Opens the store that a command works on, and always closes it, also after a failure.
 
 local commerce = require "commerce"
 local environment = require "commerce.cli.kit.environment"

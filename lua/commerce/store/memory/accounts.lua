@@ -19,7 +19,7 @@ local function connections(self)
   return self.db:table "connections"
 end
 
--- The rows whose fields are as a filter says, oldest first, a page of them.
+-- A page of the rows that a filter selects, oldest first.
 local function filtered(rows, fields, given)
   given = given or {}
   local known = { limit = "number", offset = "number" }
@@ -251,7 +251,7 @@ function accounts.remove_company(self, id)
   return companies(self):remove(id)
 end
 
---- Nothing is left of a connection that was removed.
+--- Removal is complete at once in this store, so there is nothing to finish.
 function accounts.finish_removals()
   return 0
 end

@@ -30,7 +30,7 @@ local UNDER_WAY = set_of { "Queued", "Fetching" }
 local FIELDS = { "id", "connection_id", "data_type", "status", "requested", "completed", "read",
   "created", "changed", "unchanged", "progress", "error_message" }
 
--- What stays as it was when the pull was asked for.
+-- The fields that keep the values of the request for the pull.
 local FIRST = { "connection_id", "data_type", "requested" }
 
 function pulls.save_pull(self, given)
@@ -154,7 +154,7 @@ function pulls.waiting_pulls(self, connection_id)
   return waiting
 end
 
--- Whether a pull has been asked for since a date, whatever became of it.
+-- Whether a pull has been requested since a date. Its outcome does not matter.
 local function asked_since(self, wanted)
   for _, pull in ipairs(all(self):where("connection_id", wanted.connection_id)) do
     if pull.data_type == wanted.data_type and pull.requested >= wanted.unless_since then

@@ -313,8 +313,8 @@ function records.unlisted(self, data_type, connection_id, listing, after, limit)
   end)
 end
 
--- What the source tells of a record's age is better than when it was written here, which may have
--- been a moment ago.
+-- A record's age by its source's dates. modifiedDate is the last choice: a first sync writes old
+-- records today.
 local function age_of(row)
   local values = json.decode(row.data)
   return values.createdDate or values.sourceModifiedDate or values.modifiedDate

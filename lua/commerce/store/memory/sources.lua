@@ -1,5 +1,5 @@
--- What a sync keeps beside the records: pages as a whole, checkpoints, source objects, what a full
--- read saw, listings, and events that wait to be applied.
+-- Pages and the data of a sync beside the records: checkpoints, source objects, ids seen by a full
+-- read, listings, and received events that are not applied yet.
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
@@ -9,7 +9,7 @@ local sources = {}
 
 -- ---------------------------------------------------------------- pages
 
--- What is read of a connection that has been unlinked or deleted meanwhile is not stored any more.
+-- A page of a connection that was unlinked or deleted during the sync must not be stored.
 local function check_linked(self, connection_id)
   local row = self.db:table("connections"):get(connection_id)
   if not row or row.status ~= "Linked" then

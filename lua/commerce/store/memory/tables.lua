@@ -1,7 +1,7 @@
--- Tables of rows in memory, with transactions that leave nothing behind if they fail.
+-- Tables of rows in memory, with transactions that are undone if they fail.
 --
--- A row is a Lua table that nobody changes: a change puts a new row in its place, so that a
--- transaction is undone by putting back what was there, and a reader may keep the rows it has.
+-- A row is an immutable Lua table: a change replaces it. So a transaction is undone by putting back
+-- the old rows, and a reader may keep the rows that it has.
 
 local errors = require "commerce.base.errors"
 
@@ -69,7 +69,7 @@ end
 
 --- The row under a key.
 ---@param key any
----@return any row nil if there is none; must not be changed
+---@return any row nil if there is no such row; must not be changed
 function Table:get(key)
   return self.rows[key]
 end
@@ -285,13 +285,13 @@ function Database:version(...)
   return table.concat(list, " ")
 end
 
---- Called by the tables: something of a kind has changed.
+--- Count a change in tables of a kind.
 ---@param kind string
 function Database:note_change(kind)
   self.versions[kind] = (self.versions[kind] or 0) + 1
 end
 
---- Called by the tables: how to undo a change.
+--- Keep the function that undoes a change if the transaction fails.
 ---@param undo function
 function Database:on_failure(undo)
   if self.undone_by then

@@ -1,6 +1,6 @@
--- Companies and their connections: rows, how a connection came to its status, its errors, and
--- removal. A removed connection disappears at once; its large tables, up to millions of rows, are
--- emptied in batches afterwards, since nobody else could write meanwhile.
+-- Companies and their connections: rows, status history, errors, and removal. A removed connection
+-- disappears at once; its large tables, up to millions of rows, are emptied in batches afterwards,
+-- since one long transaction would block all other writers.
 
 local condition = require "commerce.store.sql.condition"
 local errors = require "commerce.base.errors"
@@ -56,8 +56,8 @@ function accounts:finish_removals()
   return #removed
 end
 
--- Where nothing depends on it: rows that cannot be deleted just now, because another process writes
--- for long or the disk is full, are deleted later.
+-- The caller does not depend on the result: if rows cannot be deleted now, because another process
+-- writes for long or the disk is full, they are deleted later.
 local function try_to_finish(self)
   local ok, failure = pcall(accounts.finish_removals, self)
   if not ok and not (errors.is_failure(failure) and failure.kind == "store") then

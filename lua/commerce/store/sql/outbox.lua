@@ -43,7 +43,8 @@ end
 
 local MOST_FORGOTTEN = 10 -- at a time: more than come, so that a backlog goes, too
 
--- Where no worker runs, old ones must go as well. What somebody was told is tidied by who tells.
+-- Deletes old events without deliveries, since it is possible that no worker runs. The worker
+-- deletes the events with deliveries.
 local function forget_old(db, seconds)
   db:run("DELETE FROM webhook_events WHERE number IN (SELECT number FROM webhook_events e "
     .. "WHERE at < ? AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.event = e.number) "

@@ -85,7 +85,7 @@ local function write_sources(db, connection_id, resource, objects)
   end
 end
 
--- What a full read saw; `seen.data_type` is '' for the resource's own objects.
+-- Stores the ids that a full read saw; `seen.data_type` is '' for the resource's own objects.
 local function write_seen(db, sweep, seen)
   for data_type, ids in pairs(seen) do
     db:run(("INSERT INTO seen (sweep, data_type, id) SELECT ?, ?, value FROM %s WHERE true "

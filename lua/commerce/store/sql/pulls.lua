@@ -44,8 +44,8 @@ end
 
 -- ---------------------------------------------------------------- the latest
 
--- One row by the index, whatever the history's length. The order of insertion breaks the tie of two
--- runs within one second.
+-- The index finds the row in constant time, independent of the history's length. The order of
+-- insertion decides between two runs within one second.
 local LATEST = "SELECT * FROM pulls WHERE connection_id = ? AND data_type = ?%s "
   .. "ORDER BY requested DESC, %s DESC LIMIT 1"
 
@@ -124,7 +124,7 @@ local function waiting(db, connection_id, data_type)
     .. "AND status = 'Queued'", connection_id, data_type)[1]
 end
 
--- Whether a pull has been asked for since a date, whatever became of it.
+-- Whether a pull has been requested since a date. Its outcome does not matter.
 local function asked_since(db, connection_id, data_type, date)
   return db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? AND data_type = ? "
     .. "AND requested >= ? LIMIT 1", connection_id, data_type, date)[1] ~= nil

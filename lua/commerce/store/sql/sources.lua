@@ -1,5 +1,5 @@
--- What is kept beside the records for the next sync: checkpoints of resources, and source objects
--- that a join needs again. pages.lua writes them.
+-- The data that is kept for the next sync: checkpoints of resources, and source objects that a join
+-- needs again. pages.lua writes them.
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"

@@ -1,6 +1,6 @@
--- What a full read of a list saw, kept so that what it did not see can be found afterwards, also by
--- another process that finishes a killed run (mark and sweep). `write_page` keeps what was seen.
--- The id of a full read is in its checkpoint, so that one full read never uses what another saw.
+-- Mark and sweep: the ids that a full read of a list saw, kept so that the unseen records can be
+-- found afterwards, also by another process that finishes a killed run. `write_page` stores them.
+-- A full read has its own sweep id, in its checkpoint, so two full reads never share their ids.
 
 local columns = require "commerce.store.sql.columns"
 local sources = require "commerce.store.sql.sources"

@@ -93,8 +93,8 @@ end
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
 
--- Where other work can run meanwhile, this waits for a lock instead of SQLite. Not within a
--- transaction: that would keep the lock, and the other work uses this handle.
+-- If other jobs can run meanwhile, this function waits for a lock instead of SQLite. It does not
+-- within a transaction, which would keep its own lock while the other jobs use this handle.
 local function execute(self, sql, ...)
   local statement, message = attempt(self, sql, ...)
   local waited, pause = 0, FIRST_PAUSE
@@ -248,7 +248,7 @@ function methods:transaction(work)
   return result
 end
 
---- The same within a transaction that is under way already, whose end decides.
+--- Run work in a transaction. Within an open transaction the work becomes a part of it.
 ---@param work fun(): any
 ---@return any result
 function methods:atomic(work)

@@ -10,7 +10,7 @@ local types = require "commerce.store.sql.types"
 
 local sqlite = {}
 
--- In SQLite's own header, to tell whose file it is.
+-- SQLite stores this number in the file's header; it identifies files of this library.
 local APPLICATION_ID = 0x4C434F4D -- "LCOM"
 local UNRELEASED_ID = 0x434D4D52 -- "CMMR": checkouts from before the first release
 
