@@ -419,8 +419,17 @@ describe("a sync disturbed by", function()
   it("limits it does not know slows down and stores everything", function()
     e:control("limits", { enabled = true, global = { test = 100 }, endpoint = { test = 30 },
       burst = 0.2, concurrency = { global = 6 } })
+    -- on a busy machine, too, more requests are in flight than are allowed: each is held until one
+    -- has been refused
+    e:control("latency", { ms = 300 })
+    local held = true
     start { rate = 0, endpoint_rate = 500, backoff = 0.05, backoff_cap = 0.3, retries = 20 }
-    local report = assert(shop:sync { page_size = PAGE })
+    local report = assert(shop:sync { page_size = PAGE, progress = function()
+      if held and e:control("stats").statuses["429"] then
+        e:control("latency", { ms = 0 })
+        held = false
+      end
+    end })
     assert_whole(report)
     local refused = e:control("stats").statuses["429"]
     assert.is_true(refused > 0)
