@@ -88,7 +88,7 @@ int cm_seal_unseal(lua_State *L) {
   cm_opening opening;
   if (!cm_envelope_read(&e, text.bytes, text.n))
     return cm_push_refusal(L, "bad_envelope",
-                           "this is no sealed secret of a form that is known here");
+                           "not a sealed secret of a known form");
   s = cm_new_secret(L);
   if (!read_master(L, &m))
     return 3;

@@ -109,7 +109,7 @@ int cm_secret_from_file(lua_State *L) {
   if (!wrong)
     return 1;
   snprintf(message, sizeof message, "%s: %s", what, wrong);
-  cm_scrub(message); /* whoever takes the key itself for a path must not see it again */
+  cm_scrub(message); /* the "path" may be the key itself, given by mistake */
   return cm_push_fault(L, CM_AUTH, message);
 }
 

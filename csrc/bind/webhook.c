@@ -105,7 +105,7 @@ int cm_webhook_sign(lua_State *L) {
     return 1;
   case CM_SVIX_BAD_SECRET:
     return cm_push_refusal(L, "bad_secret",
-                           "this is no webhook secret: whsec_ and base64 expected");
+                           "not a webhook secret: whsec_ and base64 expected");
   default:
     return luaL_error(L, "OpenSSL gives no HMAC-SHA256");
   }

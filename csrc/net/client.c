@@ -49,8 +49,8 @@ bool cm_client_header(cm_client *c, const char *name, const char *value, size_t 
 }
 
 /*
-** Makes a client like another one, with one reference, whose requests both count. Returns NULL when
-** memory is short.
+** Makes a client like another one, with one reference. Its requests count for both. Returns NULL
+** when memory is short.
 */
 cm_client *cm_client_child(cm_client *parent) {
   cm_client *c = cm_client_new(parent->queue, parent->limiters[0], parent->limiters[1]);

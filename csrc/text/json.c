@@ -44,7 +44,7 @@ static bool unexpected(cm_json *j, const char *wanted) {
 
 /*
 ** Enters an object ('{') or array ('['). Returns false if there is no such bracket, or the nesting
-*is too deep.
+** is too deep.
 */
 bool cm_json_open(cm_json *j, char bracket) {
   if (cm_json_peek(j) != bracket)

@@ -36,7 +36,7 @@ size_t cm_mend_find(const char *text, size_t n, size_t from) {
     from = (size_t)(slash - text);
     code = code_at(text, n, from);
     if (code < 0) {
-      from += 2; /* "\\" is one escape, whatever follows it */
+      from += 2; /* "\\" is one escape; the next character is not part of it */
     } else if (code >= 0xD800 && code <= 0xDBFF) {
       low = code_at(text, n, from + ESCAPE);
       if (low < 0xDC00 || low > 0xDFFF)

@@ -1,4 +1,4 @@
--- Asking for pulls, and whether a data type has been pulled.
+-- Requests pulls, and checks whether a data type has been pulled.
 
 local core = require "commerce.core"
 local response = require "commerce.http.response"

@@ -1,5 +1,5 @@
--- What a request's path may reach: a company, a connection of this company, a data type of the
--- connection's integration. Everything else is refused with 404.
+-- Resolves the ids in a request's path: a company, a connection of this company, a data type of the
+-- connection's integration. Other ids are answered with 404.
 
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"

@@ -110,7 +110,7 @@ end
 --- accepted.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
 ---@param secret commerce.core.Secret|string "whsec_…"
----@param options table? account: whose own endpoint signs with it ("acct_…"); left out: a Connect
+---@param options table? account: the account whose endpoint signs with it; left out: a Connect
 ---  endpoint does
 ---@return commerce.WebhookSecret? kept { id, account?, added }; nil on failure
 ---@return string? message

@@ -1,3 +1,3 @@
--- The program `commerce`: nothing but the way from the shell into commerce.cli.
+-- The program `commerce`: calls commerce.cli with the shell's arguments.
 
 os.exit(require("commerce.cli").main(arg), true)

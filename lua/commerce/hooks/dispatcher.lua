@@ -1,9 +1,9 @@
--- Calls the hooks of one run at their places, and decides what it means that one fails: a hook that
--- raises fails the record, page or type that it was called for, and ends the run only if it was
--- declared with on_error = "stop". It never touches the checkpoint, which the page writes.
+-- Calls the hooks of one run, and handles their failures: a hook that raises fails the record, page
+-- or type that it was called for, and ends the run only if it was declared with on_error = "stop".
+-- A failed hook never changes the checkpoint, which is written with the page.
 --
 -- `alter` calls the hooks that filter and change records, before their page is written; `notify`
--- calls those that are told of it, after it was written: a crash cannot undo what they were told.
+-- calls the others after the page was written, so that a crash cannot undo a reported change.
 
 local check = require "commerce.model.check"
 local context = require "commerce.hooks.context"

@@ -1,6 +1,6 @@
--- The hooks that users declare: functions at named places of a sync. Knows the places, checks and
--- keeps the declarations in their order, and calls a hook (`hooks.call`, the boundary that nothing
--- raised by a hook crosses).
+-- The hooks that users declare: functions that are called at named events of a sync. Checks the
+-- declarations, keeps them in their order, and calls a hook (`hooks.call`, which catches all errors
+-- of a hook).
 
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"

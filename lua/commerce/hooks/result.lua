@@ -1,4 +1,4 @@
--- The result of a hook that filters or changes records: what it means, and what is wrong with it.
+-- Interprets and checks the results of hooks that filter or change records.
 
 local hooks = require "commerce.hooks.registry"
 

@@ -1,6 +1,6 @@
--- Records for other stores: takes down where before_record hooks send the record at hand, and
--- writes what was sent, page by page. It is written before the checkpoint of this store is: a page
--- that is read again after a kill writes the same records twice, which changes nothing.
+-- Records for other stores: notes the destinations that before_record hooks send a record to, and
+-- writes these records page by page. They are written before this store's checkpoint; if a page is
+-- read again after a kill, the same records are written twice, which changes nothing.
 
 local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"

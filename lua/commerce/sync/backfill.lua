@@ -158,7 +158,7 @@ end
 -- Pages: each half ends with a page that is not full, so a small range is better read as it is.
 local WORTH_HALVING = 3
 
--- What is left of a range: from where its last page ended down to its lower bound.
+-- The rest of a range: from the end of its last page down to its lower bound.
 local function rest_of(self, range)
   local lower = range.gte or math.min(self.floor, range.created or self.floor)
   return lower, range.created and range.created - lower or 0
@@ -186,7 +186,7 @@ end
 
 --- The range with the most objects expected, if halving it is worth a request.
 ---@return table? range
----@return number objects expected in it; 0 if there is none
+---@return number objects expected in it; 0 without such a range
 function methods:largest()
   local largest, most = nil, WORTH_HALVING * (self.bearable or 1)
   if #self.state.ranges >= self.most_ranges then

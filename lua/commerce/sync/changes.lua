@@ -1,5 +1,5 @@
--- What changed at Stripe since the last run: which lists are followed, where the events feed goes
--- on, which changes have been applied, and when objects changed.
+-- The changes at Stripe since the last run: which lists are followed, the position in the events
+-- feed, which changes have been applied, and when objects changed.
 --
 -- Lists show new objects, never changed ones. So a later run reads only the newest part of each
 -- list, with some lookback, and fetches again the objects that the events feed names. If the feed
@@ -29,7 +29,7 @@ function changes.new(run)
     _run = run,
     _events_since = nil, -- unix seconds of the newest event when the run began
     -- by resource
-    _followed = {}, -- the checkpoint of a list whose changes the feed tells
+    _followed = {}, -- the checkpoint of a list whose changes come from the feed
     _lost = {}, -- not every change could be read
     _reread = {}, -- to be read whole the next time
     _dated = {}, -- by object: unix seconds of its newest event, unless it was applied already
@@ -143,7 +143,7 @@ function methods:lookback_start(resource)
   return lookback_start(self._run.checkpoints:saved(resource))
 end
 
---- Where a list goes on in the events feed the next time, if its reading is continued.
+--- The position in the events feed from which the next run follows a list that is read in part.
 ---@param resource string
 ---@return integer? unix seconds
 function methods:events_since(resource)
@@ -327,7 +327,7 @@ function methods:recheck(change)
   (self._applied[change.resource] or {})[change.id] = nil
 end
 
---- Where the next run goes on in the feed.
+--- The position in the feed from which the next run continues.
 ---@param resource string that has been read to its end
 ---@return table position events_since, applied, latest_event, for its checkpoint
 function methods:position(resource)

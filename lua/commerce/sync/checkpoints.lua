@@ -126,7 +126,7 @@ local function sign(maker, task, type_name)
   return maker
 end
 
--- What made the records of each data type last: by type, then by resource.
+-- The checksums of the mappings that last made each data type's records: by type, then by resource.
 local function load_makers(self, tasks)
   local makers = {}
   for _, task in ipairs(tasks) do

@@ -1,4 +1,4 @@
--- Applying the events that webhooks delivered, without a look at lists or the events feed.
+-- Applies the events that webhooks delivered, without reading lists or the events feed.
 
 local checkpoints = require "commerce.sync.checkpoints"
 local dispatcher = require "commerce.hooks.dispatcher"
@@ -11,8 +11,8 @@ local stripe = require "commerce.stripe"
 
 local delivered = {}
 
--- Only types that have been synced: the first sync reads the others anyway. Records made by a
--- script's own mapping are left to that script, whose next sync finds the same changes in the feed.
+-- Only types that have been synced: the first sync reads the others anyway. Records of a script's
+-- own mapping are left to that script; its next sync finds the same changes in the feed.
 local function touched_mappings(connection, changes)
   local pulls = connection.store:latest_pulls(connection.id)
   local touched, list = {}, {}
@@ -64,8 +64,8 @@ local function conduct(connection, lease)
 end
 
 --- Apply the events that webhooks brought to the data types that have been synced. Each object is
---- fetched again, so that nothing newer is overwritten, whatever the order of events. Events whose
---- object could not be fetched stay for the next time.
+--- fetched again, so that events in any order do not overwrite newer data. Events whose object
+--- could not be fetched stay for the next time.
 ---@param connection commerce.Connection an opened one
 ---@param worker string? who does it, see `commerce.sync.run`
 ---@return commerce.Report

@@ -29,7 +29,7 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field newest integer unix seconds of the newest event
 ---@field latest table<string, integer> by resource: of the newest event about it
 
--- The lists whose objects have something inlined that changes by itself.
+-- The lists whose objects have an inlined object that changes without an event of the outer one.
 local function watching(tasks)
   local list = {}
   for _, task in ipairs(tasks) do
@@ -88,8 +88,8 @@ local function snapshot_of(page, i)
   return page:element(i, SNAPSHOT):match(INNER)
 end
 
---- What another event of an object's newest second adds. Their order is not sure: so no snapshot is
---- the last one, but nothing comes after a deletion.
+--- Merge another event of the same object and second into a change. Their order is unknown, so
+--- neither snapshot counts as the newest; but a deletion is final.
 ---@param change commerce.Change
 ---@param other commerce.Change of the same object and second
 function feed.tie(change, other)
@@ -119,7 +119,7 @@ local function add(found, change, page, i)
   found.changes[#found.changes + 1] = change
 end
 
--- What has to be looked for, since it has something inlined that the event is about.
+-- The queries that find the objects in which the event's object is inlined.
 local function searched(watcher, event)
   local object = type(event.data) == "table" and event.data.object
   for _, event_type in ipairs(watcher.events) do
@@ -174,7 +174,7 @@ local function read_group(run, types, since, found)
   return found
 end
 
--- What two groups tell of one object: the newer event counts.
+-- One change from those that two groups of events report of an object: the newer event counts.
 local function united(a, b)
   local newer = a.at >= b.at and a or b
   newer.dated = math.max(a.dated or b.dated or 0, b.dated or a.dated or 0)
@@ -216,7 +216,7 @@ end
 
 --- Read the feed. Raises if it cannot be read.
 ---@param run commerce.sync.Run
----@param tasks commerce.Task[] whose changes are looked for
+---@param tasks commerce.Task[] the tasks whose resources' changes are wanted
 ---@param since integer? unix seconds of the newest event that is known; without one, only the last
 ---  minutes of the feed are read, to know where it ends now
 ---@return commerce.FeedFound

@@ -29,9 +29,9 @@ local plan = {}
 ---@field keep (fun(object: table): string?, string?)? id and parent id of an object that is kept
 ---@field consumers commerce.Consumer[] mapped from each object
 ---@field joined commerce.Consumer[] mapped from each object with its children, when both are read
----@field types commerce.DataType[] what its objects end up in, joined types included
+---@field types commerce.DataType[] the types that its objects become records of, with joined types
 ---@field mappings table<string, string> a checksum of each data type's mapping
----@field by_user table<string, boolean> the data types whose mapping is a user's
+---@field by_user table<string, boolean> the data types with a user's mapping
 
 ---@class commerce.PlanOptions
 ---@field since integer? unix seconds: only objects created from then on are read
@@ -125,7 +125,7 @@ local function key_of(task, since, before)
   return table.concat(parts, " ")
 end
 
--- What is known only when all consumers are there.
+-- Set the fields that depend on all consumers of the task.
 local function finish(task, options)
   task.key = key_of(task, options.since, options.before)
   task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)

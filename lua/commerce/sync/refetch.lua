@@ -1,4 +1,4 @@
--- Fetching the objects that changed, several at once.
+-- Fetches changed objects again, several at once.
 
 local errors = require "commerce.base.errors"
 local feed = require "commerce.sync.feed"

@@ -1,4 +1,4 @@
--- Makes the records anew from kept source objects after a mapping has changed, without the network.
+-- Maps kept source objects again after a mapping has changed, without the network.
 
 local checkpoints = require "commerce.sync.checkpoints"
 local dispatcher = require "commerce.hooks.dispatcher"

@@ -1,6 +1,6 @@
--- A run: one piece of work on a connection's data, under a lease. It knows which connection it is
--- of, what it was asked for and the lease, and holds the owners of everything else, which the
--- stages use by their methods: progress, checkpoints, changes and inbox.
+-- A run: one piece of work on a connection's data, under a lease. It has the connection, the
+-- options and the lease, and the objects that own all other state and that the stages use by their
+-- methods: progress, checkpoints, changes and inbox.
 
 local changes = require "commerce.sync.changes"
 local checkpoints = require "commerce.sync.checkpoints"

@@ -1,5 +1,5 @@
 -- Reading source objects: the one way to read a list, one object of a list, or a resource that is
--- one object, from Stripe or from the objects that were kept. Whoever reads gets decoded objects of
+-- one object, from Stripe or from the objects that were kept. The caller gets decoded objects of
 -- the connection's mode, with their nested lists read to their end. Failures are raised.
 --
 -- A run that reads from Stripe has a `transport` and a `livemode`, and its tasks have a session; a

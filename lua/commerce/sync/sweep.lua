@@ -1,12 +1,11 @@
--- Mark and sweep: what a full read did not see is gone. Its records are marked as deleted, its kept
--- objects dropped.
+-- Mark and sweep: records that a full read did not see are marked as deleted, and their kept source
+-- objects are dropped.
 --
--- That is done only where it is certain: every list that a data type comes from was read from its
--- newest object to its oldest, no object failed on the way, and the record is old enough to have
--- been listed. Each page takes down what it shows, so that a run that was killed and continued
--- knows it, too. If the lists of a data type end in different runs, the one that ended first goes
--- on taking down what it shows until the others have ended. The first read of an empty store has
--- nothing to sweep.
+-- A sweep needs certainty: every list of the data type was read from its newest object to its
+-- oldest, no object failed, and the record is old enough to have been listed. Each page stores the
+-- ids that it shows, so that a run that continues a killed one has them, too. If the lists of a
+-- data type end in different runs, the one that ended first goes on storing its ids until the
+-- others have ended. The first read of an empty store has nothing to sweep.
 
 local stripe = require "commerce.stripe"
 local writer = require "commerce.sync.writer"

@@ -9,9 +9,9 @@ local time = require "commerce.base.time"
 
 local writer = {}
 
---- What is written in one transaction.
+--- The data that one transaction writes.
 ---@class commerce.Page
----@field resource string? whose objects it is made of
+---@field resource string? the resource of its objects
 ---@field records table<string, commerce.Draft[]>? by data type
 ---@field deleted table<string, string[]>? ids of records that Stripe deleted, by data type
 ---@field sources table[]? objects to keep: { id, parent_id, data }

@@ -28,9 +28,9 @@ local function add_parts(sums, parts)
   end
 end
 
--- What Stripe says: available and pending money, and what it holds in accounts beside them, whose
--- movements it lists among the others. Money that is reserved for connected accounts has left the
--- available part by a transaction of its own: it is in neither sum.
+-- The money by Stripe's balance: available and pending, and the separate holdings whose movements
+-- are in the same list of transactions. Money that is reserved for connected accounts left the
+-- available part by a transaction of its own, so it is in neither sum.
 local function held(text)
   local object = json.decode(text)
   if type(object) ~= "table" or type(object.available) ~= "table" then

@@ -1,5 +1,5 @@
--- Which data types are compared, and which of them cannot be: what a script's own mapping made can
--- only be compared by that mapping.
+-- Chooses the data types to compare. Records of a script's own mapping can only be compared by that
+-- mapping.
 
 local checkpoints = require "commerce.sync.checkpoints"
 local errors = require "commerce.base.errors"
@@ -9,7 +9,7 @@ local choice = {}
 
 local SCRIPT = "a script's own mapping makes it: call shop:verify() in that script"
 
--- What has been synced: a type that nobody asked for is not missing.
+-- The data types that have been synced: the records of other types are not missing.
 local function synced(connection)
   local names, unknown = {}, {}
   for name in pairs(connection.store:latest_pulls(connection.id)) do

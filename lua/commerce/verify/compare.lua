@@ -61,10 +61,10 @@ local function add_names(names, stored, fresh, prefix, depth)
   return names
 end
 
---- What of a record differs, with everything in it.
+--- The fields of a whole record that differ.
 ---@param data string as it is stored
 ---@param body string from `model.encode`
----@return string[]? fields nil if nothing does
+---@return string[]? fields nil if no field differs
 function compare.whole(data, body)
   -- an event may have dated the stored record; a fresh object does not know of it
   body = record.keep_newest(body, data)
@@ -155,11 +155,11 @@ function compare.fields(data_type)
   return (PLAIN[data_type.name] or BY_ID).fields
 end
 
---- What of a fresh record differs from the stored one.
+--- The fields of a fresh record that differ from the stored one.
 ---@param data_type commerce.DataType
----@param entry table { id, record?, body? }: with a body, everything is compared
+---@param entry table { id, record?, body? }: with a body, all fields are compared
 ---@param data string as it is stored
----@return string[]? fields nil if nothing does
+---@return string[]? fields nil if no field differs
 ---@return string[]? parts ids of the parts that only one of them has
 function compare.differing(data_type, entry, data)
   if entry.body then

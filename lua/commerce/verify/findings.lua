@@ -60,7 +60,7 @@ function methods:confirmed()
   return list
 end
 
--- What a report tells of a suspect; the rest is for looking at it again.
+-- The fields of a suspect that the report shows; the others are for checking it again.
 local TOLD = { "id", "kind", "type", "fields", "parts", "currency", "payout", "expected", "found",
   "listed" }
 

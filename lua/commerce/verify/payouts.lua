@@ -16,18 +16,18 @@ local payouts = {}
 
 local AT_ONCE = 10 -- payouts looked at side by side
 
--- What is read of a payout.
+-- The paths that are read from a payout.
 local PATHS = { "id", "livemode", "object", "amount", "currency", "automatic", "status",
   "reconciliation_status" }
 
--- Only of an automatic payout does Stripe know the transactions, and of one under way not yet all.
+-- Stripe knows the transactions of automatic payouts only, and all of them only when it is paid.
 local function is_settled(payout)
   local known = payout.reconciliation_status
   return payout.automatic == true and payout.status == "paid"
     and (type(known) ~= "string" or known == "completed")
 end
 
---- What the check of a run needs.
+--- The state of a run's check.
 ---@param run commerce.VerifyRun
 ---@param found table findings
 ---@return table state

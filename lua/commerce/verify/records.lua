@@ -73,7 +73,7 @@ end
 
 -- ---------------------------------------------------------------- comparing
 
---- What a source object should be in the store, for one consumer.
+--- The records that a source object should have in the store, for one consumer.
 ---@param run commerce.VerifyRun
 ---@param consumer table see `commerce.Task`
 ---@param object table
@@ -102,7 +102,7 @@ local function currency_of(consumer, entry)
   return consumer.type == "transactions" and entry.record.currency or nil
 end
 
--- What is wrong with the stored record of an entry; nil if nothing is.
+-- The suspect for an entry's stored record; nil if the record agrees.
 local function suspect_of(consumer, entry, data)
   local kind, fields, parts = "missing", nil, nil
   if data then

@@ -46,7 +46,7 @@ function report.new(facts)
   return setmetatable(facts, report_mt)
 end
 
---- What a check is about, in one word.
+--- The subject of a check: a currency or a data type.
 ---@param check commerce.Check
 ---@return string
 function report.subject(check)
@@ -89,9 +89,9 @@ local function difference_line(difference)
   return line
 end
 
---- What a check that does not agree has to tell, line by line.
+--- The differences of a check as lines of text.
 ---@param check commerce.Check
----@return string[] lines none if it agrees
+---@return string[] lines empty if the check agrees
 function report.details(check)
   local lines = {}
   if check.marked then

@@ -1,9 +1,8 @@
--- Sending webhooks: takes those that are due from the store's outbox, posts them, and keeps the
--- outcome.
+-- Sends webhooks: takes the due ones from the store's outbox, posts them, and stores the outcome.
 --
--- A consumer is sent to by one process at a time, one webhook after the other; a slow consumer does
--- not delay the others. A webhook that is being sent when the process dies is sent again, under the
--- same webhook-id.
+-- One process at a time sends to a consumer, one webhook after the other; a slow consumer does not
+-- delay the others. If the process dies while it sends a webhook, the webhook is sent again with
+-- the same webhook-id.
 
 local address = require "commerce.base.url"
 local consumers = require "commerce.webhooks.consumers"

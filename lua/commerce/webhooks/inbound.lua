@@ -1,5 +1,5 @@
--- Webhooks that Stripe sends, whatever server receives them: verified, kept, acknowledged, and
--- applied later by the same path that a sync goes.
+-- Webhooks that Stripe sends, independent of the server that receives them. An event is verified,
+-- stored and acknowledged; a sync or the worker applies it later.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -122,17 +122,17 @@ function webhook.is_refusal(details)
     and (details.kind == "decode" or details.kind == "auth" and REFUSALS[details.code] == true)
 end
 
---- Take in a webhook. When this returns, the event is stored: it can be acknowledged. Events may
+--- Receive a webhook. When this returns, the event is stored and can be acknowledged. Events may
 --- come in any order and more than once. `connection:apply_events`, or the next sync, applies them.
---- One that is for none of our connections, or of the other mode, is ignored, not refused: Stripe
---- would only send it again for days.
+--- An event of an unknown account or of the other mode is ignored, not refused: Stripe would only
+--- send it again for days.
 ---@param app commerce.App
 ---@param body string as it came, byte for byte
 ---@param signature string? the Stripe-Signature header
----@param options table integration: "stripe" or "stripe-test", whose endpoint it came to; secrets:
----  the endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones
----  (default: those that were kept, `app:add_webhook_secret`), and account: whose endpoint it is,
----  if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
+---@param options table integration: "stripe" or "stripe-test", the endpoint's; secrets: the
+---  endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones (default:
+---  the stored ones, `app:add_webhook_secret`), and account: the account that the endpoint belongs
+---  to, if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
 ---@return commerce.Received received raises if it was refused (`webhook.is_refusal`), could not be
 ---  verified (no secrets, or they do not open) or could not be stored: do not acknowledge it then
 function webhook.receive(app, body, signature, options)

@@ -1,5 +1,5 @@
--- The one shape of a command: a table that says what it is called, what it takes and what it does.
--- An action ("list" in `commerce companies list`) is the same shape, nested.
+-- The shape of every command: a table with its name, its arguments and its function. An action
+-- ("list" in `commerce companies list`) has the same shape, nested.
 
 local opener = require "commerce.cli.kit.opener"
 
