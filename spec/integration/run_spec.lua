@@ -177,8 +177,12 @@ describe("a script", function()
     local path = box:path "stopped.db"
     local text = SCRIPT:gsub('"customers:after_page", function%(%)', '%0 print "page" '
       .. 'io.stdout:flush()')
+    -- slow pages: the signal must come before the last one, however busy this machine is
+    e:control("faults", { match = { path = "/v1/customers" }, action = { type = "delay",
+      seconds = 0.5 } })
     local status, _, errors = box:kill_after(box:command("build/commerce run "
       .. box:write("stopped.lua", text)), "page", 0.001, "INT")
+    e:control("faults", { clear = true })
     assert.equal(130, status)
     assert.matches("\ncommerce: interrupted; run the same command again to continue\n$", errors)
     assert.equal("Cancelled|2\n", rows.sql(path, "SELECT status, count(*) FROM pulls GROUP BY 1"))
