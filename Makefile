@@ -1,5 +1,5 @@
-# lua-commerce: `make demo` shows it at work, `make test` tests it, `make soak` tries to break it for
-# minutes, `make` builds it.
+# lua-commerce: `make` builds it, `make demo` shows it at work, `make test` runs the specs,
+# `make soak` injects faults for some minutes.
 #
 # Everything is built into build/: build/<runtime>/commerce/core.so for every runtime found, and
 # build/commerce, a launcher that works from the checkout (LUA=luajit build/commerce ... picks one).
@@ -27,7 +27,7 @@ LIBS = -lcurl -lcrypto
 
 SOURCES := $(sort $(wildcard csrc/*/*.c))
 HEADERS := $(sort $(wildcard csrc/*/*.h))
-# units that know no Lua: their tests are plain C programs
+# Lua-free units: their tests are plain C programs
 LUA_FREE := $(filter-out csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
@@ -109,7 +109,7 @@ install: all
 clean:
 	rm -rf build
 
-# ---------------------------------------------------------------- what Debian must have
+# ---------------------------------------------------------------- Debian packages
 
 # A make of its own follows, so that what has just been installed is found.
 packages:

@@ -1,6 +1,6 @@
--- What a sync created, changed and deleted, passed on to another system: here a file of JSON Lines
--- stands for the queue. Each change is told once; killed in between, the change in hand comes again
--- with the same number, so that the receiver can tell.
+-- Passes the changes of a sync (created, changed and deleted records) on to another system; a file
+-- of JSON Lines stands for the queue. Each change is sent once. If the script is killed in between,
+-- the change in hand is sent again with the same number, so that the receiver can recognise it.
 
 local commerce = require "commerce"
 

@@ -1,4 +1,5 @@
--- Disputes that need evidence within seven days, to a webhook (a chat, a ticket system), each once:
+-- Posts disputes that need evidence within seven days to a webhook (a chat, a ticket system), each
+-- one once:
 --   DISPUTES_WEBHOOK=https://hooks.example.com/... commerce run disputes_due.lua
 
 local commerce = require "commerce"

@@ -1,6 +1,6 @@
 -- A store of your own: the store in memory, with a journal in one file of JSON Lines. Each line is
--- one write, [method, arguments], appended after it was made; opening the file makes all of them
--- again. A line is there completely or not at all, and so are a page and its checkpoint.
+-- one write, [method, arguments], appended after the write; opening the file repeats all writes. A
+-- line is stored completely or not at all, and so are a page and its checkpoint.
 --
 --   local jsonl = dofile "examples/jsonl_store.lua"
 --   local app = assert(commerce.open { store = assert(jsonl.open "shop.jsonl") })

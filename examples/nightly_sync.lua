@@ -1,7 +1,7 @@
 -- Everything of one Stripe account into SQLite, for cron:
 --   15 2 * * *  . /etc/shop.env && commerce run /srv/shop/nightly_sync.lua
--- with STRIPE_SECRET_KEY and COMMERCE_STORE in the environment. Says what it did; exit status 1 if
--- anything could not be read. Killed half way, the next night goes on from there.
+-- with STRIPE_SECRET_KEY and COMMERCE_STORE in the environment. Prints a report; the exit status is
+-- 1 if a data type could not be read. If the script is killed, the next night continues its sync.
 
 local commerce = require "commerce"
 

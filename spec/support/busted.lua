@@ -1,4 +1,4 @@
--- Runs busted in this very interpreter (its own launcher starts another one, which the sanitizers
--- and valgrind would not see).
+-- Runs busted in this interpreter. Its own launcher starts another one, which the sanitizers and
+-- valgrind would not see.
 
 require "busted.runner" { standalone = false }

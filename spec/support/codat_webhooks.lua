@@ -1,6 +1,6 @@
 -- The webhooks that Codat publishes (its OpenAPI document of the platform, components
--- CompanyWebhook, ConnectionWebhook and ReadCompletedWebhook, as its client 6.2.1 reads them: no
--- null for what is no value), written down apart from what makes them.
+-- CompanyWebhook, ConnectionWebhook and ReadCompletedWebhook, as its client 6.2.1 reads them: a
+-- missing value is left out, not null), independent of the code that makes them.
 
 local schema_check = require "spec.support.schema_check"
 

@@ -1,5 +1,5 @@
--- Commands of a sandbox that have to go well, or to fail for a reason that they name; all they
--- print is kept, to be searched for secrets.
+-- Runs commands in a sandbox that must succeed, or must fail with a given reason. Their output is
+-- kept, so that specs can search it for secrets.
 
 local assert = require "luassert"
 local cjson = require "cjson"

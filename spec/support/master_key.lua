@@ -1,5 +1,5 @@
--- A master key for specs that keep secrets within their own process, whose environment Lua cannot
--- change: the core is asked for it instead. Call it inside a describe.
+-- A master key for specs that store secrets in their own process. Lua cannot change the process's
+-- environment, so the core provides the key. Call this inside a describe.
 
 local busted = require "busted"
 local core = require "commerce.core"

@@ -1,5 +1,5 @@
--- Where a text stands in this process's own memory. The text is given backwards, so that the search
--- does not find itself. Linux: /proc/self.
+-- Finds a text in this process's own memory. The text is given backwards, so that the search does
+-- not find its own argument. Needs Linux: /proc/self.
 
 local memory = {}
 

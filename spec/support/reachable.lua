@@ -1,6 +1,6 @@
--- Every string that Lua can reach from here: through tables, metatables, upvalues, locals of all
--- stacks, environments, and what userdata keep. What is not among them, Lua never had, or has
--- forgotten.
+-- Collects every string that Lua can reach: through tables, metatables, upvalues, locals of all
+-- stacks, environments and userdata. A secret that is not among them never got into Lua, or was
+-- released.
 
 local reachable = {}
 

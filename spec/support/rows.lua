@@ -1,5 +1,5 @@
--- What a store holds and what the emulator lists, each read without the library: the one with the
--- sqlite3 command, the other page by page over HTTP. So that the one can be held against the other.
+-- Reads a store's rows with the sqlite3 command and the emulator's lists page by page over HTTP,
+-- both without the library, so that specs can compare them.
 
 local cjson = require "cjson"
 local shell = require "spec.support.shell"

@@ -1,6 +1,6 @@
--- A folder of its own for a spec, and commands run there in an environment of their own: nothing of
--- the caller's settings (keys, stores, terminal size) gets in. Every run is checked for the keys it
--- was given: a secret must not appear in what a command prints.
+-- A folder for one spec, in which commands run with an environment of their own: the caller's
+-- settings (keys, stores, terminal size) do not apply. The output of every run is searched for the
+-- keys that the run was given: a command must not print a secret.
 
 local shell = require "spec.support.shell"
 local socket = require "socket"

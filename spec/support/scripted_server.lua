@@ -1,5 +1,5 @@
--- An HTTP server for specs that says exactly what it is told to, in the same process and thread as
--- the client: transport:run(0) never blocks, so one loop drives both ends.
+-- An HTTP server for specs that sends exactly the given responses. It is in the same process and
+-- thread as the client: transport:run(0) never blocks, so one loop drives both ends.
 --
 --   local server = scripted_server.new { { body = "{}" }, { status = 500 }, "raw bytes" }
 --   server:drive(transport, function() return call:poll() end)   -- until it gives no false

@@ -1,5 +1,5 @@
--- Connections to an emulator without limits, each with a database of its own, and what specs ask of
--- them: complete runs, and the same records as a fresh reading gives.
+-- Connections to an emulator without limits, each with a database of its own, and the checks that
+-- specs make on them: complete runs, and the same records as a fresh read gives.
 --
 --   local shops = require("spec.support.shops").new(e, box, key)
 --   local shop, path = shops.open { retries = 1 }

@@ -1,4 +1,4 @@
--- A place for webhooks: an HTTP server in the test's own process that keeps what is posted to it.
+-- A receiver of webhooks: an HTTP server in the test's own process that keeps the requests.
 --
 --   local sink = webhook_sink.new()                 -- sink.url
 --   local got = sink:receive(3)                     -- waits for three

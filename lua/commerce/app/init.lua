@@ -96,7 +96,7 @@ function App:integration(name)
   return integrations.find(self.store, name)
 end
 
---- Set up an integration; what is left out stays as it is.
+--- Set up an integration. Options that are left out are not changed.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
 ---@param options table see `commerce.account.integrations.set`
 ---@return commerce.Integration? integration as it is now; nil on failure

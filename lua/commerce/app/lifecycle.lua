@@ -157,7 +157,7 @@ end
 
 -- ---------------------------------------------------------------- status
 
---- Change what the store knows, whatever the status.
+--- Change the stored fields of a connection, in any status.
 ---@param self commerce.Connection
 ---@param changes table see `change_connection` of the store
 function lifecycle.change(self, changes)
@@ -204,7 +204,7 @@ function lifecycle.unlink(self, reason, options)
   keys.forget(self.app, self.row)
 end
 
---- Change what the store knows, whatever the status.
+--- Change the stored fields of a connection, in any status.
 ---@param changes table see `change_connection` of the store
 ---@return boolean? ok nil on failure
 ---@return string? message

@@ -31,7 +31,7 @@ local function cell(value)
   return tostring(value)
 end
 
---- One line.
+--- A line of CSV.
 ---@param values any[] may have holes
 ---@param count integer how many
 ---@return string

@@ -111,7 +111,7 @@ function methods:write(record)
   return ok, message, details
 end
 
---- Close the file: now it is there under its name, whole. After a failure nothing is.
+--- Close the file, which gives it its name. After a failure, the earlier file of this name stays.
 ---@return boolean? ok nil on failure: then what was there before stays
 ---@return string? message
 ---@return commerce.Details? details

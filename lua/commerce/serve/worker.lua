@@ -54,7 +54,7 @@ local function never()
   return false
 end
 
-local STOPPED = {} -- raised where a run waits, if the worker is told to stop
+local STOPPED = {} -- raised where a run waits, if the worker must stop
 
 -- Renews the lease of a connection as long as it is called.
 local function keep_lease(self, connection_id, stopping)

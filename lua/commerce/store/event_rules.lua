@@ -56,9 +56,9 @@ end
 -- Consumers are not told of a read that was broken off or could not begin.
 local ENDED_WITHOUT = { Cancelled = true, NotSupported = true }
 
---- The reads that consumers are told of.
+--- The reads that consumers get events of.
 ---@param list table[] { data_type, status, message?, modified }
----@return table[]? reads nil if they are told nothing
+---@return table[]? reads nil if there is no event
 function rules.reads(list)
   local reads, some = {}, false
   for _, read in ipairs(list) do
@@ -72,7 +72,7 @@ end
 
 --- The reads of "read.completed.initial", from the latest pull of each type.
 ---@param latest table<string, table> pulls by data type name
----@return table[]? reads nil if consumers are told nothing yet
+---@return table[]? reads nil if there is no event yet
 function rules.first_reads(latest)
   local list, complete = {}, false
   for name, pull in pairs(latest) do

@@ -17,7 +17,7 @@ local function module_of(scheme)
   local name = "commerce.stores." .. scheme
   local found, module = pcall(require, name)
   if not found and not tostring(module):find(("module '%s' not found"):format(name), 1, true) then
-    error(module, 0) -- it is there, and broken
+    error(module, 0) -- the module exists, but does not load
   end
   return found and type(module) == "table" and type(module.open) == "function" and module or nil
 end

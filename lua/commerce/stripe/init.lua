@@ -159,7 +159,7 @@ local function member(object, name)
   return value or nil
 end
 
---- What an account is called.
+--- The display name of an account.
 ---@param account table Stripe's object, or its id alone
 ---@return string? name
 function stripe.account_name(account)

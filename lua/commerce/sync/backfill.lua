@@ -62,7 +62,7 @@ function backfill.start(task, saved, options)
     most_ranges = options.ranges or 1,
     state = state, whole = whole,
     pagers = {}, -- by range: what of a range lives only in this process
-    turn = 0, -- the range that was looked at last
+    turn = 0, -- the range that was polled last
   }, backfill_mt)
 end
 

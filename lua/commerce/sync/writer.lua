@@ -1,5 +1,6 @@
 -- From source objects to stored records: maps objects, counts them, and writes pages. Every page
--- passes `writer.write`: hooks, then encoding, then the store, then the hooks that are told.
+-- passes `writer.write`: filtering hooks, then encoding, then the store, then the hooks that are
+-- notified.
 
 local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"

@@ -41,7 +41,7 @@ function methods:fail(message, permission)
   end
 end
 
---- The check means nothing, so that nothing that it comes upon is told.
+--- Fail the check as a whole: its findings are not reported.
 ---@param message string why
 function methods:refuse(message)
   self.refused = true

@@ -81,7 +81,7 @@ end
 
 -- ---------------------------------------------------------------- what was not listed
 
--- All of them are looked at again, and what Stripe really does not have is marked.
+-- All of them are checked again; the records that Stripe does not have are marked.
 local function mark_extras(run, data_type, found)
   local after, marked = "", 0
   repeat

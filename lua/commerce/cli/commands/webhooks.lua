@@ -239,7 +239,7 @@ local function messages_arguments(sub)
 end
 
 local function replay_arguments(sub)
-  sub:option("--message", "This message, whatever its status."):argname "MSG"
+  sub:option("--message", "This message, in any status."):argname "MSG"
   sub:option("--since", "All messages that failed or were missed from then on."):argname "DATE"
   sub:flag("--all", "With --since: delivered messages, too.")
   consumer_argument(sub)

@@ -21,8 +21,7 @@ function deletion.options(sub)
   sub:flag("--keep-access", "Leave the platform's access at Stripe as it is.")
 end
 
---- Ask for confirmation. Raises unless the answer is yes. Without a terminal nobody can answer:
---- then --yes is required.
+--- Ask for confirmation. Raises unless the answer is yes. Without a terminal, --yes is required.
 ---@param args table parsed arguments
 ---@param question string such as "Delete the company 'Shop' with its 1,234 records?"
 function deletion.confirm(args, question)

@@ -1,4 +1,4 @@
--- Webhook consumers, the events they are told of, and the deliveries of these.
+-- Webhook consumers, events, and the deliveries of events to consumers.
 
 local core = require "commerce.core"
 local event_rules = require "commerce.store.event_rules"
@@ -69,7 +69,7 @@ local function facts_of(self, given)
   return facts, tags
 end
 
--- Events that no consumer is told of; the others go with `forget_webhooks`.
+-- Events without deliveries; `forget_webhooks` deletes the others.
 local function forget_old(self, seconds)
   local before = time.format(seconds - event_rules.KEPT)
   for number, event in events(self):each() do

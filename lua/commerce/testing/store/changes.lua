@@ -115,7 +115,7 @@ return function(db, with)
       end
     end)
 
-    it("are none of a page that fails", function()
+    it("do not come from a page that fails", function()
       write { payment "a" }
       pcall(db().write_page, db(), "c1", { records = { payments = { payment "b", { id = "x" } } } },
         NOW)

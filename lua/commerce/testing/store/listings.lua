@@ -97,7 +97,7 @@ return function(db, with)
       assert.same({}, db():listed_families("parents", "children", "q", 1))
     end)
 
-    it("is no part of the records", function()
+    it("is not part of the records", function()
       assert(db():add_listed("l", entries { "x" }))
       assert.equal(ODD .. " d c b a", ids())
     end)

@@ -42,7 +42,7 @@ return function(db, with)
     return disabled
   end
 
-  -- What a consumer has been told, or is to be, oldest first: "company.created waiting".
+  -- The deliveries to a consumer with their status, oldest first: "company.created waiting".
   local function told(id)
     local list = {}
     for _, message in ipairs(assert(db():webhook_messages(id))) do
@@ -129,7 +129,7 @@ return function(db, with)
         last.facts.reads)
     end)
 
-    it("is nothing of what was broken off, nor of types that nobody else knows", function()
+    it("does not report cancelled reads, nor types that only one script knows", function()
       assert(db():end_reads("c1", { { data_type = "payments", status = "Cancelled",
         modified = false, pull = with.pull("1", { status = "Cancelled" }) } }))
       assert(db():end_reads("c1", { { data_type = "own_type", status = "Complete",
@@ -147,8 +147,8 @@ return function(db, with)
     end)
   end)
 
-  describe("who is told", function()
-    it("is who asked for the event, and for a tag of the company", function()
+  describe("a consumer of an event", function()
+    it("has asked for the event, and for a tag of the company", function()
       add("deleted", { event_types = { "company.deleted", "read.completed" } })
       add("europe", { company_tags = { "region:eu", "tier:a:b" } })
       add("off", { disabled = true })
@@ -308,7 +308,7 @@ return function(db, with)
       assert.same({ "Company missed", 0 }, { take().facts.company.name, 0 })
     end)
 
-    it("brings one message, with its id, whatever became of it", function()
+    it("brings one message by its id, in any status", function()
       local first = take()
       settle(first)
       assert.equal(1, all { id = first.id })
@@ -324,7 +324,7 @@ return function(db, with)
   end)
 
   describe("forget_webhooks", function()
-    it("forgets what is old, unless it waits for who is enabled", function()
+    it("deletes old events, except those that wait for an enabled consumer", function()
       assert(db():forget_webhooks "9999-01-01T00:00:00Z")
       add "a"
       company "x"
