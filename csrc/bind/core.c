@@ -102,15 +102,18 @@ static int core_now(lua_State *L) {
 }
 
 /*
-** core.is_public_address(text) -> boolean or nil
-** Whether an IP address is public; nil for a text that is not an address.
+** core.is_public_address(text) -> boolean or nil, boolean
+** Whether an IP address is public, and whether no webhook is ever sent there
+*(cm_address_forbidden);
+** nil for a text that is not an address.
 */
 static int core_is_public_address(lua_State *L) {
-  bool is_public;
-  if (!cm_address_read(luaL_checkstring(L, 1), &is_public))
+  bool is_public, forbidden;
+  if (!cm_address_read(luaL_checkstring(L, 1), &is_public, &forbidden))
     return 0;
   lua_pushboolean(L, is_public);
-  return 1;
+  lua_pushboolean(L, forbidden);
+  return 2;
 }
 
 EXPORT int luaopen_commerce_core(lua_State *L);

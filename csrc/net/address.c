@@ -51,16 +51,77 @@ static bool public_4(const unsigned char *bytes) {
   return !within_any(bytes, PRIVATE_4, sizeof PRIVATE_4 / sizeof *PRIVATE_4);
 }
 
-/* An IPv6 address that stands for one of IPv4 is what that one is. */
-static bool public_6(const unsigned char *bytes) {
+/* Returns the IPv4 address that an IPv6 address stands for by its form, or NULL. */
+static const unsigned char *embedded_4(const unsigned char *bytes) {
   static const unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
   static const unsigned char nat64[12] = {0, 0x64, 0xFF, 0x9B}; /* RFC 6052 */
+  static const unsigned char isatap[3] = {0, 0x5E, 0xFE};       /* RFC 5214, after 00 or 02 */
   if (memcmp(bytes, mapped, sizeof mapped) == 0 || memcmp(bytes, nat64, sizeof nat64) == 0)
-    return public_4(bytes + 12);
+    return bytes + 12;
   if (bytes[0] == 0x20 && bytes[1] == 0x02) /* 6to4 */
-    return public_4(bytes + 2);
-  return (bytes[0] & 0xE0) == 0x20 &&
-         !within_any(bytes, PRIVATE_6, sizeof PRIVATE_6 / sizeof *PRIVATE_6);
+    return bytes + 2;
+  if ((bytes[8] & 0xFD) == 0 && memcmp(bytes + 9, isatap, sizeof isatap) == 0)
+    return bytes + 12;
+  return NULL;
+}
+
+static bool is_zero(const unsigned char *bytes, size_t n) {
+  while (n > 0 && bytes[n - 1] == 0)
+    n--;
+  return n == 0;
+}
+
+/*
+** Whether an address would be a NAT64 gateway's name of an IPv4 address that a test holds for, if a
+** network had chosen its prefix (RFC 6052, section 2.2). The prefix is unknown, so every length is
+** tried. Addresses below 1.0.0.0 do not count: that form is any host with a small number.
+*/
+static bool may_translate(const unsigned char *bytes, bool (*holds)(const unsigned char *)) {
+  static const size_t prefixes[] = {4, 5, 6, 7, 8};
+  unsigned char four[4];
+  size_t i;
+  if (is_zero(bytes + 8, 4) && bytes[12] != 0 && holds(bytes + 12))
+    return true;
+  for (i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+    size_t from = prefixes[i], head = 8 - from; /* bytes before the one that is always zero */
+    memcpy(four, bytes + from, head);
+    memcpy(four + head, bytes + 9, 4 - head);
+    if (bytes[8] == 0 && is_zero(bytes + 9 + (4 - head), 3 + head) && four[0] != 0 && holds(four))
+      return true;
+  }
+  return false;
+}
+
+static bool private_4(const unsigned char *bytes) {
+  return !public_4(bytes);
+}
+
+/* An IPv6 address that stands for one of IPv4 is what that one is. */
+static bool public_6(const unsigned char *bytes) {
+  const unsigned char *four = embedded_4(bytes);
+  if (four && !public_4(four))
+    return false;
+  if ((bytes[0] & 0xE0) != 0x20) /* nothing is public there but what starts with zeros */
+    return four && bytes[0] == 0;
+  return !within_any(bytes, PRIVATE_6, sizeof PRIVATE_6 / sizeof *PRIVATE_6) &&
+         !may_translate(bytes, private_4);
+}
+
+/* Link-local, or where clouds give out credentials: Alibaba, Oracle. */
+static bool forbidden_4(const unsigned char *bytes) {
+  static const block blocks[] = {
+      {{169, 254, 0, 0}, 16}, {{100, 100, 100, 200}, 32}, {{192, 0, 0, 192}, 32}};
+  return within_any(bytes, blocks, sizeof blocks / sizeof *blocks);
+}
+
+/* The same of IPv6: link-local; the metadata services of Amazon and Google. */
+static bool forbidden_6(const unsigned char *bytes) {
+  static const unsigned char amazon[16] = {0xFD, 0, 0x0E, 0xC2, [14] = 0x02, [15] = 0x54};
+  static const unsigned char google[16] = {0xFD, 0x20, 0, 0xCE, [14] = 0x02, [15] = 0x54};
+  const unsigned char *four = embedded_4(bytes);
+  return (bytes[0] == 0xFE && (bytes[1] & 0xC0) == 0x80) || (four && forbidden_4(four)) ||
+         memcmp(bytes, amazon, sizeof amazon) == 0 || memcmp(bytes, google, sizeof google) == 0 ||
+         may_translate(bytes, forbidden_4);
 }
 
 /*
@@ -81,15 +142,37 @@ bool cm_address_public(const struct sockaddr *address) {
 }
 
 /*
-** Returns whether a text is an address and not a name; then *is_public says whether it is public.
+** Returns whether an address is link-local or a cloud's metadata service, which gives credentials
+** to whoever asks: no receiver of webhooks, in no network.
 */
-bool cm_address_read(const char *text, bool *is_public) {
+bool cm_address_forbidden(const struct sockaddr *address) {
+  if (address->sa_family == AF_INET) {
+    struct sockaddr_in in;
+    memcpy(&in, address, sizeof in);
+    return forbidden_4((const unsigned char *)&in.sin_addr);
+  }
+  if (address->sa_family == AF_INET6) {
+    struct sockaddr_in6 in;
+    memcpy(&in, address, sizeof in);
+    return forbidden_6((const unsigned char *)&in.sin6_addr);
+  }
+  return false;
+}
+
+/*
+** Returns whether a text is an address and not a name; then *is_public and *forbidden say what
+** cm_address_public and cm_address_forbidden say.
+*/
+bool cm_address_read(const char *text, bool *is_public, bool *forbidden) {
   unsigned char bytes[sizeof(struct in6_addr)];
-  if (inet_pton(AF_INET, text, bytes) == 1)
+  if (inet_pton(AF_INET, text, bytes) == 1) {
     *is_public = public_4(bytes);
-  else if (inet_pton(AF_INET6, text, bytes) == 1)
+    *forbidden = forbidden_4(bytes);
+  } else if (inet_pton(AF_INET6, text, bytes) == 1) {
     *is_public = public_6(bytes);
-  else
+    *forbidden = forbidden_6(bytes);
+  } else {
     return false;
+  }
   return true;
 }

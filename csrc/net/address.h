@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 bool cm_address_public(const struct sockaddr *address);
-bool cm_address_read(const char *text, bool *is_public);
+bool cm_address_forbidden(const struct sockaddr *address);
+bool cm_address_read(const char *text, bool *is_public, bool *forbidden);
 
 #endif

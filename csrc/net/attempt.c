@@ -29,6 +29,10 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
   const cm_client *c = r->client;
   bool is_public = cm_address_public(&a->addr);
   (void)purpose;
+  if (cm_address_forbidden(&a->addr)) {
+    r->refused = CM_FORBIDDEN;
+    return CURL_SOCKET_BAD;
+  }
   if (c->reach == CM_PUBLIC ? !is_public : is_public && !c->base.https) {
     r->refused = CM_ADDRESS;
     return CURL_SOCKET_BAD;

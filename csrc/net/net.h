@@ -130,7 +130,13 @@ struct cm_request {
   double timeout;               /* seconds an attempt may take */
   double queued_at, not_before; /* monotonic, seconds */
   int attempts;
-  enum { CM_NONE, CM_BODY, CM_FIELDS, CM_ADDRESS } refused; /* what grew too large, or where to */
+  enum {
+    CM_NONE,
+    CM_BODY,
+    CM_FIELDS,
+    CM_ADDRESS,
+    CM_FORBIDDEN
+  } refused; /* what grew too large, or where to */
   CURL *easy;
   char curl_error[CURL_ERROR_SIZE];
   cm_buf url, body;

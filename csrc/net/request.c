@@ -51,7 +51,10 @@ static const char *known_as(const cm_request *r) {
 /* Whether the attempt ended because one of our own callbacks stopped it; then `out` says why. */
 static bool stopped_by_us(const cm_request *r, CURLcode code, char *out, size_t room) {
   const char *host = r->client->base.host;
-  if (code == CURLE_COULDNT_CONNECT && r->refused == CM_ADDRESS)
+  if (code == CURLE_COULDNT_CONNECT && r->refused == CM_FORBIDDEN)
+    snprintf(out, room,
+             "%s is at a link-local address or a metadata service, where no webhook is sent", host);
+  else if (code == CURLE_COULDNT_CONNECT && r->refused == CM_ADDRESS)
     snprintf(out, room,
              r->client->reach == CM_PUBLIC
                  ? "%s is at an address of this machine or of a private network"

@@ -243,6 +243,7 @@ function core.sign_webhook(key, id, time, body) end
 --- reserved (IANA's special-purpose registries).
 ---@param text string without brackets
 ---@return boolean? is_public nil if the text is not an address, for example a name
+---@return boolean? forbidden link-local or a cloud's metadata service: connected to with no `reach`
 function core.is_public_address(text) end
 
 -- ---------------------------------------------------------------- limiter
@@ -326,7 +327,7 @@ function transport:close() end
 ---@field user_agent string? ("lua-commerce/VERSION")
 ---@field foreign boolean? a server other than Stripe's: takes no key, sends JSON, paths may hold a query, and messages name only the host (false)
 ---@field headers string[][]? of a foreign server: array of {name, value} that each request has besides, at most 6
----@field reach "anywhere"|"public"|"network"|nil of a foreign server: the addresses that may be connected to, checked when its name has been resolved. public: only public addresses; network: also this machine and private networks, these also over http, public ones over https only. With either no proxy is used and no connection is shared (anywhere)
+---@field reach "anywhere"|"public"|"network"|nil of a foreign server: the addresses that may be connected to, checked when its name has been resolved. public: only public addresses; network: also this machine and private networks, these also over http, public ones over https only; link-local ones and metadata services with neither. With either no proxy is used and no connection is shared (anywhere)
 
 ---@class commerce.core.SessionStats
 ---@field requests integer attempts sent

@@ -24,9 +24,10 @@ static bool of_bytes(const uint8_t *bytes, bool six) {
 /* The same bytes, written out and read again. */
 static void check_text(const uint8_t *bytes, bool six) {
   char text[INET6_ADDRSTRLEN];
-  bool is_public;
+  bool is_public, forbidden;
   if (!inet_ntop(six ? AF_INET6 : AF_INET, bytes, text, sizeof text) ||
-      !cm_address_read(text, &is_public) || is_public != of_bytes(bytes, six))
+      !cm_address_read(text, &is_public, &forbidden) || is_public != of_bytes(bytes, six) ||
+      (forbidden && is_public))
     abort();
 }
 
@@ -43,12 +44,12 @@ static void check_embedded(const uint8_t *four) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = malloc(size + 1);
-  bool is_public;
+  bool is_public, forbidden;
   if (!text)
     return 0;
   memcpy(text, data, size);
   text[size] = '\0';
-  cm_address_read(text, &is_public);
+  cm_address_read(text, &is_public, &forbidden);
   free(text);
   if (size >= 4) {
     check_text(data, false);

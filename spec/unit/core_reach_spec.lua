@@ -48,7 +48,7 @@ describe("the reach of a session", function()
 
   it("public: refuses this machine and private networks by every way to write them", function()
     -- the last four are resolved: to the eye they are names like any other
-    for _, host in ipairs { "127.0.0.1", "[::1]", "10.0.0.1", "[fd00::1]", "169.254.169.254",
+    for _, host in ipairs { "127.0.0.1", "[::1]", "10.0.0.1", "[fd00::1]",
       "[::ffff:127.0.0.1]", "localhost", "2130706433", "0x7f000001", "127.1" } do
       local call = post(("https://%s:%s"):format(host, port), "public")
       local answer, message, details = jobs.await(transport, call)
@@ -83,6 +83,18 @@ describe("the reach of a session", function()
     assert.matches("192.0.2.1 is at an address of this machine or of a private network", output, 1,
       true)
     assert.is_true(untouched())
+  end)
+
+  it("either: refuses link-local addresses and metadata services", function()
+    for _, reach in ipairs { "public", "network" } do
+      for _, host in ipairs { "169.254.169.254", "[fd00:ec2::254]", "[::ffff:169.254.169.254]",
+        "2852039166" } do
+        local answer, message, details = jobs.await(transport, post("https://" .. host, reach))
+        assert.is_nil(answer)
+        assert.is_false(details.retryable, message)
+        assert.matches("is at a link-local address or a metadata service", message, 1, true)
+      end
+    end
   end)
 
   it("network: takes them, over http as well, and public ones over https only", function()

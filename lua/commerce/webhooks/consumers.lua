@@ -66,10 +66,17 @@ local function check_url(url, reach)
       :format(consumers.LONGEST_URL))
   end
   local host = (authority:match "^%[(.*)%]" or authority:gsub(":%d*$", "")):lower()
-  local is_private = host == "localhost" or core.is_public_address(host) == false
+  local is_public, forbidden = core.is_public_address(host)
+  if host:find("%", 1, true) or authority:find "^%[" and is_public == nil then
+    errors.throw("usage", "url has no valid host: a name or an address without a zone expected")
+  elseif forbidden then
+    errors.throw("usage", "url is a link-local address or a metadata service, where no webhook is "
+      .. "sent")
+  end
+  local is_private = host == "localhost" or is_public == false
   if reach == "public" and is_private then
     errors.throw("usage", "url is an address of this machine or of a private network; " .. LOCAL)
-  elseif scheme == "http" and (reach == "public" or core.is_public_address(host)) then
+  elseif scheme == "http" and (reach == "public" or is_public) then
     errors.throw("usage", "url must be https; http is only for this machine and private networks: "
       .. LOCAL)
   end
