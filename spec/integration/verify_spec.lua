@@ -514,13 +514,13 @@ describe("verify", function()
   it("does not agree where Stripe's answer is no balance", function()
     synced()
     finally(close)
-    for _, action in ipairs { { type = "truncate" }, { type = "status", status = 200, body = "7" },
-      { type = "status", status = 200, body = "{}" } } do
-      e:control("faults", { { match = { path = "/v1/balanc[e]" }, action = action } })
+    for _, case in ipairs { { { type = "truncate" }, "ends too early" },
+      { { type = "status", status = 200, body = "7" }, "the answer is not a balance" },
+      { { type = "status", status = 200, body = "{}" }, "the answer is not a balance" } } do
+      e:control("faults", { { match = { path = "/v1/balanc[e]" }, action = case[1] } })
       local report = assert(shop:verify { types = { "transactions" } })
       assert.is_false(report.agrees)
-      assert.equal("GET /v1/balance: the answer is not a balance",
-        check_of(report, "balance").error)
+      assert.matches(case[2], check_of(report, "balance").error, 1, true)
       e:control("faults", { clear = true })
     end
     agrees { types = { "transactions" } }
