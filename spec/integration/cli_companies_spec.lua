@@ -183,7 +183,8 @@ describe("commerce", function()
     it("refuse keys that are none, and keep nothing", function()
       for key, words in pairs {
         pk_test_publishable000001 = "publishable key",
-        whsec_signingSecret00001 = "no Stripe secret", sk_test_unknownSecretKey1 = "HTTP 401",
+        whsec_signingSecret00001 = "not a Stripe secret key",
+        sk_test_unknownSecretKey1 = "HTTP 401",
         ["two words"] = "STRIPE_SECRET_KEY",
       } do
         fails(words, "connections add --keep-key", with(key))

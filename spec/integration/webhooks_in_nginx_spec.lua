@@ -183,7 +183,7 @@ describe("a webhook in nginx", function()
     cli:fails("Stripe Test has no webhook secret " .. old,
       "integrations remove-webhook-secret stripe-test " .. old)
     cli:fails("no secret: give", "integrations add-webhook-secret stripe-test")
-    cli:fails("this is no signing secret", "integrations add-webhook-secret stripe-test "
+    cli:fails("not a signing secret", "integrations add-webhook-secret stripe-test "
       .. "--secret-env STRIPE_SECRET_KEY")
     assert.is_truthy(cli:ok("integrations list"):gsub("secret %x+", "secret"):find("accepts "
       .. "webhooks to /webhooks/stripe-test that secret signs (endpoint of " .. ACCOUNT

@@ -194,7 +194,7 @@ describe("the webhook endpoint", function()
     assert.equal(503, (post(body, sign(body, OWN))))
     assert.is_truthy(logged[1]:find(row.owner, 1, true), logged[1])
     for message, case in pairs {
-      ["this is no signing secret"] = { "stripe-test", "sk_test_plantedplantedplanted1234" },
+      ["not a signing secret"] = { "stripe-test", "sk_test_plantedplantedplanted1234" },
       ["account 'x': expected"] = { "stripe-test", CONNECT, { account = "x" } },
       ["there is no integration 'paypal'"] = { "paypal", CONNECT },
     } do
