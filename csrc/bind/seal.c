@@ -87,8 +87,7 @@ int cm_seal_unseal(lua_State *L) {
   cm_secret *s;
   cm_opening opening;
   if (!cm_envelope_read(&e, text.bytes, text.n))
-    return cm_push_refusal(L, "bad_envelope",
-                           "not a sealed secret of a known form");
+    return cm_push_refusal(L, "bad_envelope", "not a sealed secret of a known form");
   s = cm_new_secret(L);
   if (!read_master(L, &m))
     return 3;

@@ -104,8 +104,7 @@ int cm_webhook_sign(lua_State *L) {
     lua_pushstring(L, out);
     return 1;
   case CM_SVIX_BAD_SECRET:
-    return cm_push_refusal(L, "bad_secret",
-                           "not a webhook secret: whsec_ and base64 expected");
+    return cm_push_refusal(L, "bad_secret", "not a webhook secret: whsec_ and base64 expected");
   default:
     return luaL_error(L, "OpenSSL gives no HMAC-SHA256");
   }
