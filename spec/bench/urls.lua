@@ -4,6 +4,7 @@
 local core = require "commerce.core"
 local jobs = require "commerce.runtime.jobs"
 local plan = require "commerce.sync.plan"
+local resources = require "commerce.catalog.resources"
 local stripe = require "commerce.stripe"
 
 local base = os.getenv "BENCH_BASE"
@@ -12,7 +13,7 @@ local session = core.session { transport = transport, key = core.secret("sk_test
   base_url = base, version = stripe.version }
 local mappings = stripe.mappings()
 
-for _, task in ipairs(plan.make(stripe, { mappings.payments, mappings.transactions })) do
+for _, task in ipairs(plan.make(resources, { mappings.payments, mappings.transactions })) do
   local query, parts = {}, { "limit=100" }
   for _, path in ipairs(task.expand) do
     query[#query + 1] = { "expand[]", path }
