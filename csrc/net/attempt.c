@@ -55,7 +55,7 @@ static bool build_url(cm_request *r) {
 /* Sets an option unless an earlier one failed; `ok` and `easy` are the caller's. */
 #define SET(option, value) ok = ok && curl_easy_setopt(easy, option, value) == CURLE_OK
 
-/* What is asked for, and where the answer goes. */
+/* A request's target, and the place of its answer. */
 static bool set_exchange(cm_request *r, CURL *easy) {
   bool ok = build_url(r);
   SET(CURLOPT_PRIVATE, r);

@@ -172,7 +172,7 @@ static bool is_cut(const cm_request *r, char *words, size_t room) {
 }
 
 /*
-** What the attempt came to. Returns true for an answer to keep; otherwise *o, r->failure and
+** Classifies the attempt. Returns true for an answer to keep; otherwise *o, r->failure and
 *`words`
 ** (of an attempt without a usable answer) tell what went wrong.
 */
