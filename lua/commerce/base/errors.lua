@@ -173,17 +173,6 @@ function errors.finally(work, cleanup)
   return finished(cleanup, pcall(work))
 end
 
---- Put an operation's name before a failure's message, keeping its details.
----@param prefix string what was being done
----@param message string
----@param details commerce.Failure?
----@return nil
----@return string message
----@return commerce.Failure? details
-function errors.prefix(prefix, message, details)
-  return nil, prefix .. ": " .. tostring(message), details
-end
-
 --- Whether a raised error is the interpreter's own answer to Ctrl-C, which nothing may swallow.
 ---@param raised any
 ---@return boolean
@@ -232,19 +221,6 @@ function errors.place()
     level = level + 1
     info = debug.getinfo(level, "Sl")
   end
-end
-
---- Raise a failure out of an iterator, so that a loop does not end early without an error. The
---- failure names the line of the loop.
----@param message string
----@param details commerce.Failure?
-function errors.raise(message, details)
-  if type(details) ~= "table" then
-    errors.refuse("%s", message)
-  end
-  local failure = new(details.kind, details.message or message, details)
-  failure.place = errors.place()
-  error(failure, 0)
 end
 
 --- Raise an error about a mistake in the user's code, with the user's file and line; library

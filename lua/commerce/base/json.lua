@@ -65,17 +65,6 @@ function json.string(value)
   return '"' .. value .. '"'
 end
 
---- A list of strings as JSON.
----@param values string[]
----@return string
-function json.strings(values)
-  local quoted = {}
-  for i, value in ipairs(values) do
-    quoted[i] = json.string(value)
-  end
-  return "[" .. concat(quoted, ",") .. "]"
-end
-
 --- A number or a decimal as JSON.
 ---@param value number|table
 ---@return string? text nil for infinities and NaN

@@ -5,7 +5,6 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
 local stripe = {
-  name = "stripe",
   version = core.stripe_version,
   base_url = core.stripe_base_url,
 }
@@ -20,21 +19,11 @@ stripe.integrations = {
     livemode = false, rate = 25 },
 }
 
---- The integration of a connection. An unknown integration has only a title.
----@param connection table { integration = name }
----@return table integration
-function stripe.integration_of_connection(connection)
-  return stripe.integrations[connection.integration] or { title = connection.integration }
-end
-
 stripe.endpoint_rate = 25 -- requests a second of one endpoint, in both modes
 stripe.concurrency = 20 -- requests in flight; Stripe does not publish its own number
 
 --- The resources that can be read, by name; see catalog/resources.lua.
 stripe.resources = require "commerce.catalog.resources"
-
---- The set of members that a resource's objects have, by the resource's name; nil if unknown.
-stripe.fields = require "commerce.catalog.fields"
 
 --- The feed of events: it tells of changes of objects that no list shows as new any more.
 stripe.feed = feed
