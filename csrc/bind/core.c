@@ -20,7 +20,11 @@
 #include "net/address.h"
 #include "net/interrupt.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -102,6 +106,33 @@ static int core_now(lua_State *L) {
 }
 
 /*
+** core.pid_namespace() -> string or nil
+** The number of the PID namespace that this process is in; nil where there are none (not Linux, or
+** /proc is not mounted). stat() follows the link, whose inode is the namespace (namespaces(7)).
+*/
+static int core_pid_namespace(lua_State *L) {
+  struct stat space;
+  char text[24];
+  if (stat("/proc/self/ns/pid", &space) != 0)
+    return 0;
+  snprintf(text, sizeof text, "%llu", (unsigned long long)space.st_ino);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+/*
+** core.process_exists(pid) -> boolean
+** Whether the system has a process of this number, also one that this user may not see in /proc. A
+** zombie exists.
+*/
+static int core_process_exists(lua_State *L) {
+  lua_Integer pid = luaL_checkinteger(L, 1);
+  luaL_argcheck(L, pid > 0 && pid <= 0x7fffffff, 1, "the number of a process expected");
+  lua_pushboolean(L, kill((pid_t)pid, 0) == 0 || errno == EPERM);
+  return 1;
+}
+
+/*
 ** core.is_public_address(text) -> boolean or nil, boolean
 ** Whether an IP address is public, and whether no webhook is ever sent there
 *(cm_address_forbidden);
@@ -131,6 +162,8 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
                                        {"now", core_now},
+                                       {"pid_namespace", core_pid_namespace},
+                                       {"process_exists", core_process_exists},
                                        {"percent_decode", cm_text_percent_decode},
                                        {"percent_encode", cm_text_percent_encode},
                                        {"projection", cm_projection_make},

@@ -51,6 +51,15 @@ function core.release_interrupts() end
 ---@return integer? number such as 2 for SIGINT
 function core.interrupted() end
 
+--- Get the number of the PID namespace that this process is in.
+---@return string? number nil where there are none
+function core.pid_namespace() end
+
+--- Whether the system has a process of this number, also one of another user. A zombie exists.
+---@param pid integer
+---@return boolean
+function core.process_exists(pid) end
+
 --- Make a random UUID (version 4), in lower case.
 ---@return string
 function core.uuid() end

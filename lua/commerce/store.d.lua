@@ -533,8 +533,9 @@ function Store:resolve_connection_errors(id, at) end
 ---@return commerce.Failure? failure
 function Store:save_pull(pull) end
 
---- End a connection's pulls that a killed process left under way. The caller must have the
---- connection's lease, and must not have begun its own pulls.
+--- End a connection's pulls that a killed process left under way, and date pulls from the future,
+--- which a clock that was ahead has dated, as of now. The caller must have the connection's lease,
+--- and must not have begun its own pulls.
 ---@param connection_id string
 ---@param now string the date of their end
 ---@return integer? ended how many; nil on failure
@@ -602,7 +603,8 @@ function Store:end_reads(connection_id, list) end
 
 --- Ask for pulls.
 ---@param wanted table[] { id (of a new pull), connection_id, data_type, unless_since? (a date: not
----  if there was a request since then; its outcome does not matter) }
+---  if there was a request since then; its outcome does not matter, and one that is dated more than
+---  an hour after now does not count, since a clock that was ahead has dated it) }
 ---@param now string the date of the request
 ---@return (commerce.PullRow|false)[]? pulls one for each, in the same order: new, or waiting
 ---  already; false for one that is not needed; nil on failure
@@ -617,7 +619,9 @@ function Store:queue_pulls(wanted, now) end
 ---@return commerce.Failure? failure
 function Store:waiting_pulls(connection_id) end
 
---- Lease a connection with its waiting pulls, and those that a dead worker left.
+--- Lease a connection with its waiting pulls, and those that a dead worker left. A lease is over
+--- when its time has come, and also if its end is further away than twice its length: a clock that
+--- was ahead wrote it.
 ---@param worker string
 ---@param now number unix seconds
 ---@param seconds number how long the lease is
@@ -936,7 +940,8 @@ function Store:delete_webhook_consumer(id) end
 -- ---------------------------------------------------------------- outbox
 
 --- Take the next delivery, for a consumer that no worker serves. The one that has waited longest
---- comes first, and a consumer's in their order.
+--- comes first, and a consumer's in their order. Times that lie too far in the future, written by a
+--- clock that was ahead, count as over: a worker's beyond twice `seconds`, a delivery's beyond a day.
 ---@param worker string
 ---@param now number unix seconds
 ---@param seconds number how long the consumer is this worker's

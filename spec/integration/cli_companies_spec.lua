@@ -329,7 +329,7 @@ describe("commerce", function()
     it("leave alone what another process works on, and give it back", function()
       ok("connections add --keep-key", with(FIRST_KEY))
       local id = sql "SELECT id FROM connections"
-      sql(("INSERT INTO leases VALUES ('%s', 'another', %d)"):format(id, os.time() + 100))
+      sql(("INSERT INTO leases VALUES ('%s', 'another', %d, 60)"):format(id, os.time() + 50))
       local before = e:control("stats").requests
       assert.equal(0, (commerce:run "sync --due"))
       assert.equal(before, e:control("stats").requests)

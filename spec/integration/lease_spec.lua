@@ -67,10 +67,33 @@ describe("two runs of one connection", function()
   end)
 
   it("follow when the lease has run out, if the first one is out of sight", function()
-    rows.sql(path, ("INSERT INTO leases SELECT id, 'elsewhere:7:9', %d FROM connections")
+    rows.sql(path, ("INSERT INTO leases SELECT id, 'elsewhere:7:9', %d, 60 FROM connections")
       :format(os.time() + 60))
     assert.equal(1, (box:commerce("sync --store sqlite:" .. path)))
     rows.sql(path, "UPDATE leases SET expires = " .. os.time() - 1)
+    assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
+  end)
+
+  it("follow if the end of the lease lies in the far future: a clock was ahead", function()
+    rows.sql(path, ("INSERT INTO leases SELECT id, 'elsewhere:7:9', %d, 60 FROM connections")
+      :format(os.time() + 86400 * 365))
+    assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
+  end)
+
+  it("are not taken over in a PID namespace in which the first one cannot be seen", function()
+    if shell.run "unshare --pid --fork --mount-proc true" ~= 0 then
+      return -- not root, and no user namespaces
+    end
+    local pid = begin_one()
+    local command = box:command("build/commerce sync --store sqlite:" .. path)
+    for _, arguments in ipairs { "--pid --fork --mount-proc", "--pid --fork" } do
+      local status, _, said = shell.run(("unshare %s sh -c %s"):format(arguments,
+        shell.quote(command .. "; exit $?")))
+      assert.equal(1, status)
+      assert.matches("is being synced by another process %(process " .. pid .. " on ", said)
+    end
+    shell.run("kill -9 " .. pid)
+    e:control("faults", { clear = true })
     assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
   end)
 end)

@@ -283,7 +283,15 @@ describe("processes", function()
     assert.is_false(process.is_gone(me))
     assert.is_true(process.is_gone((me:gsub("%d+$", "1")))) -- the PID is another process's now
     assert.is_true(process.is_gone((me:gsub("%d+:%d+$", "4194304:1"))))
-    assert.is_false(process.is_gone("another host:4194304:1"))
-    assert.is_false(process.is_gone "?:0000")
+    assert.equal(("process %s on %s"):format(me:match ":(%d+):%d+$", me:match "^[^:]+"),
+      process.label(me))
+    -- nobody else can tell: a process of another boot, namespace or host, or of an older version
+    local dead = me:gsub("%d+:%d+$", "4194304:1")
+    assert.is_false(process.is_gone((dead:gsub("/%d+", "/1"))))
+    assert.is_false(process.is_gone((dead:gsub(":%x+%-", ":0-", 1))))
+    for _, other in ipairs { "another host:4194304:1", "?:0000", "" } do
+      assert.is_false(process.is_gone(other))
+      assert.equal(other, process.label(other))
+    end
   end)
 end)

@@ -7,6 +7,7 @@ local delivery = require "commerce.webhooks.delivery"
 local handle = require "commerce.store.handle"
 local jobs = require "commerce.runtime.jobs"
 local master_key = require "spec.support.master_key"
+local process = require "commerce.runtime.process"
 local socket = require "socket"
 local store = require "commerce.store"
 local time = require "commerce.base.time"
@@ -342,9 +343,19 @@ describe("webhooks", function()
 
   it("that are taken by who died are sent again at once", function()
     company "Shop"
-    -- a process of this host that is no more: no process has the greatest number there can be
-    local gone = io.open("/proc/sys/kernel/hostname"):read "*l" .. ":4194304:1"
+    -- no process has the greatest number there can be
+    local gone = process.name():gsub("%d+:%d+$", "4194304:1")
     local taken = assert(db:take_delivery(gone, now, 60))
+    local got = exchange(1)[1]
+    assert.equal("msg_" .. taken.id:gsub("%-", ""), got.headers["webhook-id"])
+  end)
+
+  it("that are taken in another PID namespace wait for the end of their time", function()
+    company "Shop"
+    local other = process.name():gsub("/%d+:%d+:%d+$", "/1:4194304:1")
+    local taken = assert(db:take_delivery(other, now, 60))
+    assert.equal(0, send())
+    now = now + 61
     local got = exchange(1)[1]
     assert.equal("msg_" .. taken.id:gsub("%-", ""), got.headers["webhook-id"])
   end)

@@ -226,6 +226,32 @@ describe("what is due", function()
     is_all(due(3), " first") -- the lease has run out
   end)
 
+  it("is not put off by what a clock that was ahead has dated", function()
+    pulled(1, "Complete")
+    pulled(5000, "Complete")
+    is_all(due(2))
+    assert(db:end_killed_pulls("c1", time.format(at(2)))) -- as the sync does that follows
+    pulled(2, "Complete")
+    assert.equal("", due(3))
+    is_all(due(26))
+    pulled(5000, "FetchError")
+    is_all(due(26))
+    assert(db:change_connection("c1", { linked = time.format(at(5000)) }))
+    is_all(due(26))
+  end)
+
+  it("is what was linked by a clock that was ahead", function()
+    assert(db:change_connection("c1", { linked = time.format(at(5000)) }))
+    is_all(due(0), " first")
+    assert(settings.set(db, {}, nil, { fetch_on_first_link = false, sync_schedule = 5 }))
+    is_all(due(0), " first")
+    assert(db:change_connection("c1", { sync_on_link = "once" }))
+    assert(settings.set(db, {}, nil, { fetch_on_first_link = true }))
+    is_all(due(0), " first")
+    pulled(0, "Complete")
+    assert.equal("", due(1))
+  end)
+
   it("is not what waits in the queue already", function()
     local queued = {}
     for _, name in ipairs { "payments", "disputes" } do

@@ -114,6 +114,8 @@ describe("a type that a user defined", function()
 end)
 
 describe("a migration", function()
+  local new = #migrations.STEPS + 1
+
   before_each(function()
     files.make_folder()
     restored "v1.db"
@@ -121,27 +123,28 @@ describe("a migration", function()
   end)
 
   after_each(function()
-    migrations.STEPS[1] = nil
+    migrations.STEPS[new] = nil
     files.remove_folder()
   end)
 
   it("runs once, and keeps what was there", function()
-    migrations.STEPS[1] = { "CREATE TABLE extra (id TEXT PRIMARY KEY)",
+    migrations.STEPS[new] = { "CREATE TABLE extra (id TEXT PRIMARY KEY)",
       "INSERT INTO extra SELECT id FROM companies" }
     for _ = 1, 2 do
       open("v1.db"):close()
       assert.same({ { "co1" } }, sql_on(path_of "v1.db", "SELECT id FROM extra"))
-      assert.same({ { 2 } }, sql_on(path_of "v1.db", "PRAGMA user_version"))
+      assert.same({ { new + 1 } }, sql_on(path_of "v1.db", "PRAGMA user_version"))
     end
   end)
 
   it("that fails leaves the database as it was", function()
-    migrations.STEPS[1] = { "CREATE TABLE extra (id TEXT PRIMARY KEY)", "UPDATE nothing SET x = 1" }
+    migrations.STEPS[new] = { "CREATE TABLE extra (id TEXT PRIMARY KEY)",
+      "UPDATE nothing SET x = 1" }
     local db, message = store.open("sqlite:" .. path_of "v1.db")
     assert.is_nil(db)
     assert.truthy(message:find("nothing", 1, true), message)
-    migrations.STEPS[1] = nil
-    assert.same({ { 1 } }, sql_on(path_of "v1.db", "PRAGMA user_version"))
+    migrations.STEPS[new] = nil
+    assert.same({ { new } }, sql_on(path_of "v1.db", "PRAGMA user_version"))
     assert.same({ { 0 } }, sql_on(path_of "v1.db",
       "SELECT count(*) FROM sqlite_master WHERE name = 'extra'"))
     open("v1.db"):close()

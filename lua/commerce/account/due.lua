@@ -63,29 +63,43 @@ function due.groups(row, settings_of)
   return groups
 end
 
+-- Dates further ahead than this were written by a clock that was ahead. What they would put off is
+-- due: the sync that follows corrects the dates of the pulls.
+local AHEAD = HOUR
+
+local function is_ahead(date, now)
+  return time.parse(date) > now + AHEAD
+end
+
 local UNFINISHED = { Queued = true, Fetching = true, Cancelled = true }
 
 -- The time since which a data type is due; nil if it is not synced automatically again.
-local function due_of(group, row, latest, complete)
+local function due_of(group, row, latest, complete, now)
   -- sync_on_link "once": one read each time the merchant links
   local once = row.sync_on_link == "once"
   local schedule = not once and group.schedule * HOUR or 0
+  local linked = row.linked or row.created
+  local from_future = is_ahead(linked, now)
   local at
-  if once and complete and complete.requested < (row.linked or row.created) then
+  if once and complete and not from_future and complete.requested < linked then
     complete = nil
   end
   if latest and latest.status == "Queued" then
     return nil -- it is asked for already
+  elseif complete and is_ahead(complete.requested, now) then
+    at = schedule > 0 and now - AHEAD or nil
   elseif complete then
     at = schedule > 0 and time.parse(complete.requested) + schedule or nil
+  elseif from_future then
+    at = (group.first or schedule > 0) and now - AHEAD or nil
   elseif group.first then
-    at = time.parse(row.linked or row.created)
+    at = time.parse(linked)
   elseif schedule > 0 then
-    at = time.parse(row.linked or row.created) + schedule
+    at = time.parse(linked) + schedule
   end
   local failed = at and latest and not UNFINISHED[latest.status] and latest.status ~= "Complete"
     and latest.completed
-  if failed then
+  if failed and not is_ahead(failed, now) then
     at = math.max(at, time.parse(failed) + (schedule > 0 and math.min(schedule, RETRY) or RETRY))
   end
   return at
@@ -108,7 +122,7 @@ local function add_due(list, store, row, now, settings_of)
   for position, group in ipairs(groups) do
     local first, at = true, nil
     for _, name in ipairs(group.types) do
-      local its = due_of(group, row, latest[name], complete[name])
+      local its = due_of(group, row, latest[name], complete[name], now)
       first = first and not complete[name]
       at = its and (not at or its < at) and its or at
     end

@@ -47,7 +47,7 @@ local function queue_due(self)
   end
 end
 
--- The death of a process of this host is visible, so its leases need not run out.
+-- The death of a process is visible within its PID namespace, so its leases need not run out.
 local function expire_dead(self)
   for connection_id, holder in pairs(self.store:leases(os.time())) do
     if process.is_gone(holder) then

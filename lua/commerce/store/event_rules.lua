@@ -8,6 +8,10 @@ local rules = {}
 --- Seconds for which an event is kept that no consumer waits for.
 rules.KEPT = 30 * 86400
 
+--- Seconds: a webhook that is due later than this counts as due now, since a clock that was ahead
+--- has dated it.
+rules.LONGEST_DELAY = 86400
+
 local function set_of(list)
   local set = {}
   for _, item in ipairs(list) do

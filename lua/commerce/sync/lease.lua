@@ -1,8 +1,9 @@
 -- One run at a time for a connection: two at once could write what they read in the wrong order.
 --
 -- The lease is in the store, for all processes on all hosts; its holder renews it while the work
--- goes on. A killed process does not renew its lease: on the same host the next process sees that
--- the holder has ended and takes the connection at once, elsewhere when the lease has run out.
+-- goes on. A killed process does not renew its lease: in the same PID namespace the next process
+-- sees that the holder has ended and takes the connection at once, elsewhere when the lease has run
+-- out.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -24,7 +25,7 @@ end
 
 local function refuse_busy(connection_id, holder)
   errors.throw("state", ("connection %s is being synced by another process (%s): wait for that one "
-    .. "to end"):format(connection_id, holder or "which has just begun"),
+    .. "to end"):format(connection_id, holder and process.label(holder) or "which has just begun"),
     { code = "busy", retryable = true })
 end
 

@@ -152,12 +152,18 @@ end
 
 -- ---------------------------------------------------------------- deliveries
 
-local function next_delivery(self, now)
+-- A time beyond the longest possible one was written by a clock that was ahead.
+local function is_over(at, now, longest)
+  return at <= now or at > now + longest
+end
+
+local function next_delivery(self, now, seconds)
   local first
   for _, delivery in deliveries(self):each() do
     local consumer = consumers(self):get(delivery.consumer_id)
-    if delivery.status == "waiting" and delivery.due <= now and not consumer.disabled
-      and consumer.busy_until <= now and (not first or delivery.due < first.due
+    if delivery.status == "waiting" and not consumer.disabled
+      and is_over(delivery.due, now, event_rules.LONGEST_DELAY)
+      and is_over(consumer.busy_until, now, 2 * seconds) and (not first or delivery.due < first.due
         or delivery.due == first.due and delivery.event < first.event) then
       first = delivery
     end
@@ -166,7 +172,7 @@ local function next_delivery(self, now)
 end
 
 function outbox.take_delivery(self, worker, now, seconds)
-  local delivery = next_delivery(self, now)
+  local delivery = next_delivery(self, now, seconds)
   if not delivery then
     return nil
   end

@@ -56,6 +56,10 @@ end
 function pulls.end_killed_pulls(self, connection_id, now)
   local ended = 0
   for id, pull in all(self):each() do
+    if pull.connection_id == connection_id and pull.requested > now then
+      all(self):change(id, { requested = now,
+        completed = pull.completed and pull.completed > now and now or pull.completed })
+    end
     if pull.connection_id == connection_id and pull.status == "Fetching" then
       all(self):change(id, { status = "Cancelled", completed = now,
         error_message = "interrupted" })
@@ -154,10 +158,14 @@ function pulls.waiting_pulls(self, connection_id)
   return waiting
 end
 
+local AHEAD = 3600 -- seconds: later dates were written by a clock that was ahead
+
 -- Whether a pull has been requested since a date. Its outcome does not matter.
-local function asked_since(self, wanted)
+local function asked_since(self, wanted, now)
+  local latest = time.format(time.parse(now) + AHEAD)
   for _, pull in ipairs(all(self):where("connection_id", wanted.connection_id)) do
-    if pull.data_type == wanted.data_type and pull.requested >= wanted.unless_since then
+    if pull.data_type == wanted.data_type and pull.requested >= wanted.unless_since
+      and pull.requested <= latest then
       return true
     end
   end
@@ -170,7 +178,7 @@ function pulls.queue_pulls(self, wanted, now)
   local result = {}
   for i, each in ipairs(wanted) do
     local waiting = pulls.waiting_pulls(self, each.connection_id)[each.data_type]
-    if not waiting and not (each.unless_since and asked_since(self, each)) then
+    if not waiting and not (each.unless_since and asked_since(self, each, now)) then
       waiting = { id = each.id, connection_id = each.connection_id, data_type = each.data_type,
         status = "Queued", requested = now, read = 0, created = 0, changed = 0, unchanged = 0,
         progress = 0 }
@@ -185,13 +193,18 @@ local function leases(self)
   return self.db:table "leases"
 end
 
+-- An end that is much further away than the lease is long was written by a clock that was ahead.
+local function is_over(lease, now)
+  return lease.expires <= now or lease.expires > now + 2 * lease.seconds
+end
+
 -- A connection with something to do that no worker has; the one that has waited longest.
 local function free_connection(self, now)
   local first
   for _, pull in all(self):each() do
     local lease = leases(self):get(pull.connection_id)
     if (pull.status == "Queued" or pull.status == "Fetching" and lease)
-      and (not lease or lease.expires <= now)
+      and (not lease or is_over(lease, now))
       and (not first or pull.requested < first.requested) then
       first = pull
     end
@@ -220,7 +233,7 @@ function pulls.take_pulls(self, worker, now, seconds)
     return nil
   end
   leases(self):put(connection_id, { connection_id = connection_id, worker = worker,
-    expires = now + seconds })
+    expires = now + seconds, seconds = seconds })
   local taken, seen = {}, {}
   for _, pull in ipairs(under_way(self, connection_id)) do
     if seen[pull.data_type] then -- left by a dead worker, and asked for again: once is enough
@@ -238,11 +251,11 @@ end
 
 function pulls.lease(self, connection_id, worker, now, seconds)
   local held = leases(self):get(connection_id)
-  if held and held.worker ~= worker and held.expires > now then
+  if held and held.worker ~= worker and not is_over(held, now) then
     return false
   end
   leases(self):put(connection_id, { connection_id = connection_id, worker = worker,
-    expires = now + seconds })
+    expires = now + seconds, seconds = seconds })
   return true
 end
 
@@ -266,7 +279,7 @@ end
 function pulls.leases(self, now)
   local workers = {}
   for connection_id, lease in leases(self):each() do
-    workers[connection_id] = lease.expires > now and lease.worker or nil
+    workers[connection_id] = not is_over(lease, now) and lease.worker or nil
   end
   return workers
 end

@@ -10,6 +10,8 @@ local event_rules = require "commerce.store.event_rules"
 local json = require "commerce.base.json"
 local time = require "commerce.base.time"
 
+local unpack = require("commerce.base.compat").unpack
+
 ---@class commerce.sql.Store
 local outbox = {}
 
@@ -82,17 +84,19 @@ local NEXT = [[
   FROM webhook_deliveries AS d
   JOIN webhook_consumers AS c ON c.id = d.consumer_id
   JOIN webhook_events AS e ON e.number = d.event
-  WHERE d.status = 'waiting' AND d.due <= ? AND %s AND c.busy_until <= ?
+  WHERE d.status = 'waiting' AND (d.due <= ? OR d.due > ?) AND %s
+    AND (c.busy_until <= ? OR c.busy_until > ?)
   ORDER BY d.due, d.event LIMIT 1]]
 
 function outbox:take_delivery(worker, now, seconds)
   local db = self.db
   local sql = NEXT:format(db.dialect.not_true "c.disabled")
-  if not db:all(sql, now, now)[1] then -- most polls find nothing and need no lock
+  local times = { now, now + event_rules.LONGEST_DELAY, now, now + 2 * seconds }
+  if not db:all(sql, unpack(times))[1] then -- most polls find nothing and need no lock
     return nil
   end
   return db:transaction(function()
-    local delivery = db:all(sql, now, now)[1]
+    local delivery = db:all(sql, unpack(times))[1]
     if delivery then
       db:run("UPDATE webhook_consumers SET busy_by = ?, busy_until = ? WHERE id = ?", worker,
         now + seconds, delivery.consumer_id)

@@ -37,6 +37,9 @@ function pulls:save_pull(pull)
 end
 
 function pulls:end_killed_pulls(connection_id, now)
+  self.db:run("UPDATE pulls SET requested = ?, completed = CASE WHEN completed > ? THEN ? "
+    .. "ELSE completed END WHERE connection_id = ? AND requested > ?", now, now, now, connection_id,
+    now)
   return self.db:run("UPDATE pulls SET status = 'Cancelled', completed = ?, "
     .. "error_message = 'interrupted' WHERE connection_id = ? AND status = 'Fetching'", now,
     connection_id)
@@ -124,10 +127,13 @@ local function waiting(db, connection_id, data_type)
     .. "AND status = 'Queued'", connection_id, data_type)[1]
 end
 
+local AHEAD = 3600 -- seconds: later dates were written by a clock that was ahead
+
 -- Whether a pull has been requested since a date. Its outcome does not matter.
-local function asked_since(db, connection_id, data_type, date)
+local function asked_since(db, pull, now)
   return db:all("SELECT 1 AS found FROM pulls WHERE connection_id = ? AND data_type = ? "
-    .. "AND requested >= ? LIMIT 1", connection_id, data_type, date)[1] ~= nil
+    .. "AND requested BETWEEN ? AND ? LIMIT 1", pull.connection_id, pull.data_type,
+    pull.unless_since, time.format(time.parse(now) + AHEAD))[1] ~= nil
 end
 
 function pulls:queue_pulls(wanted, now)
@@ -137,7 +143,7 @@ function pulls:queue_pulls(wanted, now)
     for i, pull in ipairs(wanted) do
       local found = waiting(db, pull.connection_id, pull.data_type)
       if not found and not (pull.unless_since
-        and asked_since(db, pull.connection_id, pull.data_type, pull.unless_since)) then
+        and asked_since(db, pull, now)) then
         db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested) "
           .. "VALUES (?, ?, ?, 'Queued', ?)", pull.id, pull.connection_id, pull.data_type, now)
         found = waiting(db, pull.connection_id, pull.data_type)
@@ -157,30 +163,40 @@ function pulls:waiting_pulls(connection_id)
   return found
 end
 
+-- Whether a lease is over; its two values are both the time now. An end that is much further away
+-- than the lease is long was written by a clock that was ahead. One more length is allowed for the
+-- clocks of several hosts.
+local OVER = "(%s.expires <= ? OR %s.expires > ? + 2 * %s.seconds)"
+
+local function over(name)
+  return (OVER:gsub("%%s", name))
+end
+
 -- A connection with work that no worker has; the pull that has waited longest comes first.
 local FREE = [[
   SELECT p.connection_id AS id FROM pulls AS p
   LEFT JOIN leases AS l ON l.connection_id = p.connection_id
   WHERE (p.status = 'Queued' OR p.status = 'Fetching' AND l.connection_id IS NOT NULL)
-    AND (l.connection_id IS NULL OR l.expires <= ?)
+    AND (l.connection_id IS NULL OR %s)
   ORDER BY p.requested, p.%s LIMIT 1]]
 
 local function keep_lease(db)
-  return db.dialect.upsert("leases", { "connection_id", "worker", "expires" }, { "connection_id" })
+  return db.dialect.upsert("leases", { "connection_id", "worker", "expires", "seconds" },
+    { "connection_id" })
 end
 
 function pulls:take_pulls(worker, now, seconds)
   local db = self.db
-  local sql = FREE:format(db.dialect.INSERTED)
-  if not db:all(sql, now)[1] then -- most polls find nothing and need no lock
+  local sql = FREE:format(over "l", db.dialect.INSERTED)
+  if not db:all(sql, now, now)[1] then -- most polls find nothing and need no lock
     return nil
   end
   return db:transaction(function()
-    local free = db:all(sql, now)[1]
+    local free = db:all(sql, now, now)[1]
     if not free then
       return nil
     end
-    db:run(keep_lease(db), free.id, worker, now + seconds)
+    db:run(keep_lease(db), free.id, worker, now + seconds, seconds)
     local taken, seen = {}, {}
     for _, pull in ipairs(db:all("SELECT * FROM pulls WHERE connection_id = ? "
       .. "AND status IN ('Queued', 'Fetching') ORDER BY requested DESC, "
@@ -199,8 +215,8 @@ end
 
 function pulls:lease(connection_id, worker, now, seconds)
   return self.db:run(keep_lease(self.db)
-    .. " WHERE leases.worker = excluded.worker OR leases.expires <= ?", connection_id, worker,
-    now + seconds, now) > 0
+    .. " WHERE leases.worker = excluded.worker OR " .. over "leases", connection_id, worker,
+    now + seconds, seconds, now, now) > 0
 end
 
 function pulls:release(connection_id, worker)
@@ -215,8 +231,8 @@ end
 
 function pulls:leases(now)
   local workers = {}
-  for _, row in ipairs(self.db:all("SELECT connection_id, worker FROM leases WHERE expires > ?",
-    now)) do
+  for _, row in ipairs(self.db:all("SELECT connection_id, worker FROM leases WHERE NOT "
+    .. over "leases", now, now)) do
     workers[row.connection_id] = row.worker
   end
   return workers

@@ -5,10 +5,11 @@
 
 local migrations = {}
 
---- [n] is the list of statements that leads from version n to version n + 1. The first release is
---- version 1, and there is no other yet.
+--- [n] is the list of statements that leads from version n to version n + 1.
 ---@type string[][]
-migrations.STEPS = {}
+migrations.STEPS = {
+  { "ALTER TABLE leases ADD COLUMN seconds REAL NOT NULL DEFAULT 60" },
+}
 
 --- The present version.
 ---@return integer

@@ -152,7 +152,8 @@ schema.STATEMENTS = {
   [[CREATE TABLE leases (
       connection_id TEXT PRIMARY KEY REFERENCES connections (id),
       worker TEXT NOT NULL,
-      expires REAL NOT NULL)]], -- unix seconds
+      expires REAL NOT NULL, -- unix seconds
+      seconds REAL NOT NULL DEFAULT 60)]], -- how long it was when it was taken or renewed
 
   -- what all workers have done, added up
   "CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL)",

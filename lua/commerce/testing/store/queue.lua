@@ -65,6 +65,30 @@ return function(db, with)
       assert.equal("new 2026-03-01T08:00:01Z", due("2026-03-01T08:00:01Z").id)
       assert.equal("new 2026-03-01T08:00:01Z", due(NOW).id) -- it waits
     end)
+
+    it("does not count a request that a clock that was ahead has dated", function()
+      assert(db():save_pull(pull("1", { requested = "2027-01-01T00:00:00Z" })))
+      assert.equal("p1", assert(db():queue_pulls({ { id = "p1", connection_id = "c1",
+        data_type = "payments", unless_since = NOW } }, LATER))[1].id)
+    end)
+  end)
+
+  describe("end_killed_pulls", function()
+    it("dates what lies in the future as of now", function()
+      local ahead = "2027-01-01T00:00:00Z"
+      assert(db():save_pull(pull("1", { requested = ahead, completed = ahead })))
+      assert(db():save_pull(pull("2", { requested = ahead, completed = ahead,
+        connection_id = "c2" })))
+      assert(db():save_pull(pull("3", { requested = NOW, completed = LATER })))
+      assert.equal(0, db():end_killed_pulls("c1", LATER))
+      local function dates(id)
+        local found = db():pull(id)
+        return { found.requested, found.completed }
+      end
+      assert.same({ LATER, LATER }, dates "1")
+      assert.same({ ahead, ahead }, dates "2")
+      assert.same({ NOW, LATER }, dates "3")
+    end)
   end)
 
   describe("take_pulls", function()
@@ -134,6 +158,24 @@ return function(db, with)
       assert.is_false(db():expire_lease("c1", "w2"))
       assert.is_true(db():expire_lease("c1", "w1"))
       assert.is_true(db():lease("c1", "w2", 1001, 60))
+    end)
+
+    it("is over if its end is further away than twice its length: a clock was ahead", function()
+      assert.is_true(db():lease("c1", "w1", 1060, 60)) -- a minute may lie between two hosts
+      assert.is_false(db():lease("c1", "w2", 1000, 60))
+      assert.same({ c1 = "w1" }, db():leases(1000))
+      assert.is_true(db():lease("c1", "w1", 9000, 60))
+      assert.same({}, db():leases(1000))
+      ask "p1"
+      assert.equal("c1:p1", taken("w2", 1000))
+      assert.is_true(db():lease("c1", "w2", 9000, 60))
+      assert.is_true(db():lease("c1", "w3", 1000, 60))
+    end)
+
+    it("has its own length, whoever asks", function()
+      assert.is_true(db():lease("c1", "w1", 1000, 3600))
+      assert.is_false(db():lease("c1", "w2", 1000, 4))
+      assert.same({ c1 = "w1" }, db():leases(1000))
     end)
   end)
 
