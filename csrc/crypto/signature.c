@@ -10,12 +10,22 @@ static bool is_time(const char *text, size_t n) {
   return n > 0 && n <= CM_TIMESTAMP_MAX;
 }
 
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
 static void take_item(cm_signature *s, const char *item, size_t n) {
-  const char *equals = memchr(item, '=', n);
-  size_t name = equals ? (size_t)(equals - item) : n;
+  const char *equals;
+  size_t name;
   cm_part value;
+  while (n > 0 && is_blank(*item))
+    item++, n--;
+  while (n > 0 && is_blank(item[n - 1]))
+    n--;
+  equals = memchr(item, '=', n);
   if (!equals)
     return;
+  name = (size_t)(equals - item);
   value.bytes = equals + 1;
   value.n = n - name - 1;
   if (name == 1 && item[0] == 't') {
@@ -29,7 +39,8 @@ static void take_item(cm_signature *s, const char *item, size_t n) {
 
 /*
 ** Reads "t=<Unix seconds>,v1=<hex>[,v1=<hex>...]": items between commas, each split at its first
-** '='. Skips other schemes, malformed items, a second time, a time that is not a number, and any v1
+** '='. Blanks around an item do not count: HTTP libraries and proxies join the lines of a repeated
+** header with ", " (RFC 9110, 5.3). Skips other schemes, malformed items, a second time, a time that is not a number, and any v1
 ** after CM_SIGNATURES. The result points into the header.
 */
 void cm_signature_parse(cm_signature *s, const char *header, size_t n) {

@@ -22,8 +22,13 @@ static void reads_time_and_signatures(void) {
 static void passes_over_what_it_does_not_know(void) {
   parse("v0=aa,x,=b,t=1,,v1=cd,v2=ee,v10=ff,tt=2,v1,t");
   CHECK(is(s.time, "1") && s.count == 1 && is(s.v1[0], "cd"));
-  parse("t=1, v1=cd");
-  CHECK(s.count == 0);
+}
+
+static void reads_blanks_around_items(void) {
+  parse(" t=1, v1=cd ,\tv1=ef\t");
+  CHECK(is(s.time, "1") && s.count == 2 && is(s.v1[0], "cd") && is(s.v1[1], "ef"));
+  parse(" , \t,t=1 2,v1 =cd,v1= cd, ");
+  CHECK(s.time.n == 0 && s.count == 1 && is(s.v1[0], " cd"));
 }
 
 static void splits_at_the_first_equals_sign(void) {
@@ -90,6 +95,7 @@ static void forgets_no_match(void) {
 int main(void) {
   RUN(reads_time_and_signatures);
   RUN(passes_over_what_it_does_not_know);
+  RUN(reads_blanks_around_items);
   RUN(splits_at_the_first_equals_sign);
   RUN(takes_only_numbers_for_a_time);
   RUN(looks_at_so_many_and_no_more);

@@ -209,6 +209,21 @@ describe("a webhook in nginx", function()
         "SELECT status FROM connections WHERE id = 'c-merchant'"))
     end)
 
+  it("is read with its signature in several lines or with blanks, as proxies send it", function()
+    keep_secret()
+    for i, between in ipairs { ", ", "\r\nStripe-Signature: ", " ,\t" } do
+      local body = ('{"id":"evt_%d","object":"event","type":"customer.updated","livemode":false,'
+        .. '"created":%d,"data":{"object":{"id":"cus_1","object":"customer"}}}'):format(i, os.time())
+      assert.equal(200, (post(body, (sign(body):gsub(",", between)))))
+      assert.equal(i, waiting())
+    end
+    local body = '{"id":"evt_9","object":"event","type":"balance.available","livemode":false,'
+      .. '"created":1795000000,"data":{"object":{"object":"balance","available":[]}}}'
+    local status, answer = post(body, sign(body))
+    assert.same({ 200, true }, { status, cjson.decode(answer).received })
+    assert.equal(3, waiting())
+  end)
+
   it("is verified byte for byte, also where nginx has kept it in a file", function()
     keep_secret()
     -- longer than client_body_buffer_size, and not as anybody would write JSON

@@ -2,7 +2,7 @@
 -- /webhooks/stripe-test. A request as a table in, a response as a table out.
 --
 -- Stripe takes any 2xx for received and sends everything else again, for days. So an event is
--- acknowledged only after it is stored, and an event for no connection here is acknowledged, too.
+-- acknowledged only after it is stored, and a signed event that is not used is acknowledged, too.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -73,8 +73,8 @@ end
 
 --- Receive a webhook.
 ---@param request commerce.http.Request its path is one that `serves` knows
----@return commerce.http.Response 200 if the event is stored or is for no connection here; 400 if it
----  is not signed with a known secret or is not an event; 405; 413; 503 if it could not be verified
+---@return commerce.http.Response 200 if the event is stored, or is signed and not used; 400 if it
+---  is not signed with a known secret; 405; 413; 503 if it could not be verified
 ---  or stored
 function methods:handle(request)
   local name = integration_of(request.path)

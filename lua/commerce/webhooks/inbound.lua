@@ -16,21 +16,43 @@ local OPTIONS = { integration = "string", secrets = "table", account = "string",
   tolerance = "number", now = "number" }
 
 ---@class commerce.Received
----@field event string the event's id
----@field type string
+---@field event string? the event's id, if the body has one
+---@field type string?
 ---@field connections string[] ids of those that it is for
 ---@field kept integer for how many it was new
 ---@field ignored string? why it is for none; such an event is to be acknowledged all the same
 
-local function is_event(event)
-  return type(event) == "table" and event.object == "event" and type(event.id) == "string"
-    and type(event.type) == "string" and type(event.livemode) == "boolean"
-    and type(event.created) == "number" and type(event.data) == "table"
-    and type(event.data.object) == "table" and type(event.data.object.id) == "string"
+local function text(value)
+  return type(value) == "string" and value or nil
 end
 
 local function ignored(event, reason)
-  return { event = event.id, type = event.type, connections = {}, kept = 0, ignored = reason }
+  return { event = text(event.id), type = text(event.type), connections = {}, kept = 0,
+    ignored = reason }
+end
+
+local function is_event(event)
+  return event.object == "event" and type(event.id) == "string" and type(event.type) == "string"
+    and type(event.livemode) == "boolean" and type(event.created) == "number"
+    and event.created % 1 == 0 and type(event.data) == "table"
+end
+
+-- Why a signed body cannot be used. Nothing that Stripe signed is refused: Stripe would send the
+-- same bytes again for three days, and then disable the endpoint.
+local function unusable(event)
+  if event == nil then
+    return "it is not JSON that can be read"
+  elseif type(event) ~= "table" then
+    return "it is not a Stripe event"
+  elseif text(event.object) and event.object:find "^v2%." then
+    return "it is a thin event: choose the payload style 'Snapshot' for this endpoint"
+  elseif not is_event(event) then
+    return "it is not a Stripe event"
+  elseif type(event.data.object) ~= "table" then
+    return ("%s: it has no object"):format(event.type)
+  elseif not text(event.data.object.id) then -- balance.available, invoice.upcoming
+    return ("%s: its object has no id, so no record is made from it"):format(event.type)
+  end
 end
 
 -- The linked connections of the account that an event is about. One that a Connect endpoint sent
@@ -88,7 +110,16 @@ local function endpoints_of(app, options)
   if #options.secrets == 0 then
     errors.refuse("bad option 'secrets': empty")
   end
-  for i, secret in ipairs(options.secrets) do
+  for i, given in ipairs(options.secrets) do
+    local secret = given
+    if type(given) == "string" and given ~= "" then
+      local wrong
+      secret, wrong = core.secret(given)
+      if not secret then
+        errors.throw("usage", ("webhook: secrets: %d: the %s"):format(i, wrong),
+          { code = "bad_secret" })
+      end
+    end
     list[i] = { secret = secret, account = options.account }
   end
   return list
@@ -113,19 +144,18 @@ end
 local REFUSALS = { empty_body = true, no_signature = true, no_timestamp = true, mismatch = true,
   stale = true, future = true } -- codes of core.verify_signature
 
---- Whether a failure of `receive` concerns the webhook: it is not signed as it must be, or is not
---- an event. Every other failure is ours, and temporary.
+--- Whether a failure of `receive` concerns the webhook: it is not signed as it must be. Every other
+--- failure is ours, and temporary.
 ---@param details commerce.Details?
 ---@return boolean
 function webhook.is_refusal(details)
-  return type(details) == "table"
-    and (details.kind == "decode" or details.kind == "auth" and REFUSALS[details.code] == true)
+  return type(details) == "table" and details.kind == "auth" and REFUSALS[details.code] == true
 end
 
 --- Receive a webhook. When this returns, the event is stored and can be acknowledged. Events may
 --- come in any order and more than once. `connection:apply_events`, or the next sync, applies them.
---- An event of an unknown account or of the other mode is ignored, not refused: Stripe would only
---- send it again for days.
+--- A signed event that is not used (of an unknown account, of the other mode, about an object
+--- without an id) is ignored, not refused: Stripe would only send it again for days.
 ---@param app commerce.App
 ---@param body string as it came, byte for byte
 ---@param signature string? the Stripe-Signature header
@@ -143,8 +173,9 @@ function webhook.receive(app, body, signature, options)
   end
   local endpoint = signer(endpoints_of(app, options), body, signature, options)
   local event = json.decode(body)
-  if not is_event(event) then
-    errors.throw("decode", "webhook: the body is not a Stripe event")
+  local reason = unusable(event)
+  if reason then
+    return ignored(type(event) == "table" and event or {}, reason)
   elseif event.livemode ~= integration.livemode then
     return ignored(event, ("it is of %s mode, %s is not"):format(
       event.livemode and "live" or "test", integration.title))
@@ -154,7 +185,8 @@ function webhook.receive(app, body, signature, options)
   if ends_access and facts.client_id and facts.client_id ~= event.data.object.id then
     return ignored(event, "it is about another platform's access")
   end
-  local rows, reason = connections_of(app, event, integration, endpoint.account)
+  local rows
+  rows, reason = connections_of(app, event, integration, endpoint.account)
   if not rows then
     return ignored(event, reason)
   elseif ends_access then
