@@ -6,6 +6,7 @@ local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local stripe = require "commerce.stripe"
+local time = require "commerce.base.time"
 
 local session = {}
 
@@ -48,8 +49,17 @@ local function platform_limiter(app, options, integration, account)
   return app.limiter
 end
 
+-- Stripe's clock, by the header `Date` of an answer. It goes on by the monotonic clock, which a
+-- change of this machine's date does not move.
+local function clock_of(response)
+  local date, at = time.parse_http(response.headers.date), core.now()
+  return date and function()
+    return math.floor(date + core.now() - at)
+  end
+end
+
 -- Read the account of the key. Stripe may refuse this to a restricted key, but its refusal names
--- the account.
+-- the account. Gives Stripe's clock, too.
 local function identify(asker, transport, wanted)
   local call = asker:request { path = stripe.resources.account.path }
   local response, message, details = jobs.await(transport, call)
@@ -66,7 +76,7 @@ local function identify(asker, transport, wanted)
     errors.throw("auth", ("asked for account %s, Stripe answered as %s")
       :format(wanted, account.id), { code = "other_account" })
   end
-  return account
+  return account, response and clock_of(response)
 end
 
 -- A wrong option is a mistake in the program, unless it comes from the environment.
@@ -87,7 +97,8 @@ end
 ---  (Stripe-Account)
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
 ---@return table parts { session, transport, limiter, account = Stripe's object, or its id alone,
----  at = when it was read (core.now), ask = a function that asks once more }
+---  at = when it was read (core.now), ask = a function that asks once more, stripe_now = a function
+---  that gives the present by Stripe's clock (unix seconds); nil if that is not known }
 function session.open(app, key, integration, who, options)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
@@ -114,12 +125,12 @@ function session.open(app, key, integration, who, options)
   function parts.ask()
     return identify(first, transport, who.account)
   end
-  local account, _, failure = errors.catch(parts.ask)
+  local account, clock, failure = errors.catch(parts.ask)
   if failure then
     transport:close()
     errors.rethrow(failure)
   end
-  parts.account, parts.at = account, core.now()
+  parts.account, parts.at, parts.stripe_now = account, core.now(), clock or nil
   return parts
 end
 

@@ -19,6 +19,7 @@ local function attach(self, parts, key)
   local account = parts.account
   self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
   self.account_created, self.ask = tonumber(account.created), parts.ask
+  self.stripe_now = parts.stripe_now
   self.restricted = stripe.is_restricted(key)
   self.known = { account = account.object and account or nil, at = parts.at }
   return self

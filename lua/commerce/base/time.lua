@@ -58,4 +58,17 @@ function time.parse(text)
   return nil, ("expected YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ, got '%s'"):format(tostring(text))
 end
 
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9,
+  Oct = 10, Nov = 11, Dec = 12 }
+
+--- The header `Date` of an HTTP answer as a unix time.
+---@param text string? such as "Sun, 06 Nov 1994 08:49:37 GMT"
+---@return number? seconds nil for anything else
+function time.parse_http(text)
+  local day, name, year, clock = (text or "")
+    :match "^%a%a%a, (%d%d) (%a%a%a) (%d%d%d%d) (%d%d:%d%d:%d%d) GMT$"
+  local month = MONTHS[name]
+  return month and (time.parse(("%s-%02d-%sT%sZ"):format(year, month, day, clock))) or nil
+end
+
 return time

@@ -11,42 +11,44 @@
 --   watched     { expand =, events =, find = }: these events report a change of the object inlined
 --               at `expand`; `find` gives the list's query for the objects around it
 --   events      the event types that report changes; empty if changes have no events. Events of an
---               object's creation are left out, since the list shows new objects
+--               object's creation are among them: the part of a list that is read again does not
+--               show an object that comes in with an old `created`
 
 local resources = {
   account = { path = "/v1/account", permission = "Connect / Accounts" },
   balance = { path = "/v1/balance", permission = "Balance" },
   customers = { path = "/v1/customers", list = true, permission = "Customers",
-    object = "customer", events = { "customer.updated", "customer.deleted" } },
+    object = "customer", events = { "customer.created", "customer.updated", "customer.deleted" } },
   charges = { path = "/v1/charges", list = true, permission = "Charges and Refunds",
     object = "charge",
     -- a dispute changes its charge, but Stripe sends only events of the dispute
-    events = { "charge.captured", "charge.expired", "charge.failed", "charge.refunded",
-      "charge.succeeded", "charge.updated", "charge.dispute.created", "charge.dispute.closed",
-      "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated", "refund.failed",
-      "refund.updated" } },
+    events = { "charge.captured", "charge.expired", "charge.failed", "charge.pending",
+      "charge.refunded", "charge.succeeded", "charge.updated", "charge.dispute.created",
+      "charge.dispute.closed", "charge.dispute.funds_withdrawn",
+      "charge.dispute.funds_reinstated", "refund.failed", "refund.updated" } },
   refunds = { path = "/v1/refunds", list = true, permission = "Charges and Refunds",
-    object = "refund", events = { "refund.updated", "refund.failed" } },
+    object = "refund", events = { "refund.created", "refund.updated", "refund.failed" } },
   disputes = { path = "/v1/disputes", list = true, permission = "Disputes", object = "dispute",
-    events = { "charge.dispute.updated", "charge.dispute.closed",
+    events = { "charge.dispute.created", "charge.dispute.updated", "charge.dispute.closed",
       "charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated" } },
   products = { path = "/v1/products", list = true, permission = "Products", object = "product",
-    events = { "product.updated", "product.deleted" } },
+    events = { "product.created", "product.updated", "product.deleted" } },
   prices = { path = "/v1/prices", list = true, permission = "Prices", object = "price",
-    events = { "price.updated", "price.deleted" } },
+    events = { "price.created", "price.updated", "price.deleted" } },
   balance_transactions = { path = "/v1/balance_transactions", list = true,
     permission = "Balance transaction sources", object = "balance_transaction", events = {},
     reads = { "created", "status" } },
   payouts = { path = "/v1/payouts", list = true, permission = "Payouts", object = "payout",
-    events = { "payout.updated", "payout.paid", "payout.failed", "payout.canceled",
-      "payout.reconciliation_completed" } },
+    events = { "payout.created", "payout.updated", "payout.paid", "payout.failed",
+      "payout.canceled", "payout.reconciliation_completed" } },
   tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates",
-    object = "tax_rate", events = { "tax_rate.updated" } },
+    object = "tax_rate", events = { "tax_rate.created", "tax_rate.updated" } },
 
   -- not read by the built-in mappings; for user-defined data types
   application_fees = { path = "/v1/application_fees", list = true,
     permission = "Application Fees", object = "application_fee",
-    events = { "application_fee.refunded", "application_fee.refund.updated" } },
+    events = { "application_fee.created", "application_fee.refunded",
+      "application_fee.refund.updated" } },
   checkout_sessions = { path = "/v1/checkout/sessions", list = true,
     permission = "Checkout Sessions", object = "checkout.session",
     watched = { expand = "data.payment_intent.latest_charge", events = { "charge.refunded" },
@@ -56,11 +58,12 @@ local resources = {
     events = { "checkout.session.completed", "checkout.session.expired",
       "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed" } },
   coupons = { path = "/v1/coupons", list = true, permission = "Coupons", object = "coupon",
-    events = { "coupon.updated", "coupon.deleted" } },
+    events = { "coupon.created", "coupon.updated", "coupon.deleted" } },
   credit_notes = { path = "/v1/credit_notes", list = true, permission = "Credit notes",
-    object = "credit_note", events = { "credit_note.updated", "credit_note.voided" } },
+    object = "credit_note", events = { "credit_note.created", "credit_note.updated",
+      "credit_note.voided" } },
   invoices = { path = "/v1/invoices", list = true, permission = "Invoices", object = "invoice",
-    events = { "invoice.updated", "invoice.finalized", "invoice.paid",
+    events = { "invoice.created", "invoice.updated", "invoice.finalized", "invoice.paid",
       "invoice.payment_failed", "invoice.overpaid", "invoice.voided",
       "invoice.marked_uncollectible", "invoice.deleted" } },
   -- Stripe has no event for a changed invoice item any more, only for a deleted one
@@ -78,37 +81,38 @@ local resources = {
   payment_intents = { path = "/v1/payment_intents", list = true, permission = "PaymentIntents",
     object = "payment_intent",
     events = { "payment_intent.amount_capturable_updated", "payment_intent.canceled",
-      "payment_intent.partially_funded", "payment_intent.payment_failed",
-      "payment_intent.processing", "payment_intent.requires_action",
-      "payment_intent.succeeded" } },
+      "payment_intent.created", "payment_intent.partially_funded",
+      "payment_intent.payment_failed", "payment_intent.processing",
+      "payment_intent.requires_action", "payment_intent.succeeded" } },
   plans = { path = "/v1/plans", list = true, permission = "Plans", object = "plan",
-    events = { "plan.updated", "plan.deleted" } },
+    events = { "plan.created", "plan.updated", "plan.deleted" } },
   promotion_codes = { path = "/v1/promotion_codes", list = true, permission = "Promotion Codes",
-    object = "promotion_code", events = { "promotion_code.updated" } },
+    object = "promotion_code", events = { "promotion_code.created", "promotion_code.updated" } },
   reviews = { path = "/v1/reviews", list = true, permission = "Reviews", object = "review",
-    events = { "review.closed" } },
+    events = { "review.opened", "review.closed" } },
   setup_intents = { path = "/v1/setup_intents", list = true, permission = "SetupIntents",
     object = "setup_intent",
-    events = { "setup_intent.canceled", "setup_intent.requires_action",
+    events = { "setup_intent.canceled", "setup_intent.created", "setup_intent.requires_action",
       "setup_intent.setup_failed", "setup_intent.succeeded" } },
   shipping_rates = { path = "/v1/shipping_rates", list = true, permission = "Shipping Rates",
     object = "shipping_rate" },
   -- without a status the list leaves out canceled subscriptions
   subscriptions = { path = "/v1/subscriptions", list = true, permission = "Subscriptions",
     object = "subscription", query = { status = "all" },
-    events = { "customer.subscription.updated", "customer.subscription.deleted",
-      "customer.subscription.paused", "customer.subscription.resumed",
-      "customer.subscription.pending_update_applied",
+    events = { "customer.subscription.created", "customer.subscription.updated",
+      "customer.subscription.deleted", "customer.subscription.paused",
+      "customer.subscription.resumed", "customer.subscription.pending_update_applied",
       "customer.subscription.pending_update_expired" } },
   subscription_schedules = { path = "/v1/subscription_schedules", list = true,
     permission = "Subscriptions", object = "subscription_schedule",
-    events = { "subscription_schedule.updated", "subscription_schedule.canceled",
-      "subscription_schedule.aborted", "subscription_schedule.completed",
-      "subscription_schedule.released" } },
+    events = { "subscription_schedule.created", "subscription_schedule.updated",
+      "subscription_schedule.canceled", "subscription_schedule.aborted",
+      "subscription_schedule.completed", "subscription_schedule.released" } },
   topups = { path = "/v1/topups", list = true, permission = "Top-ups", object = "topup",
-    events = { "topup.canceled", "topup.failed", "topup.reversed", "topup.succeeded" } },
+    events = { "topup.canceled", "topup.created", "topup.failed", "topup.reversed",
+      "topup.succeeded" } },
   transfers = { path = "/v1/transfers", list = true, permission = "Transfers",
-    object = "transfer", events = { "transfer.updated", "transfer.reversed" } },
+    object = "transfer", events = { "transfer.created", "transfer.updated", "transfer.reversed" } },
 }
 
 -- A balance transaction becomes available without an event, so pending ones are read again. One
@@ -117,10 +121,11 @@ local LONGEST_PENDING = 30 * 86400 -- seconds
 
 --- Whether an object will change without an event, so that the next sync must read it again.
 ---@param object table
----@param newest number `created` of the newest object of its list
+---@param newest number? `created` of the newest object of its list; nil if all are ahead of now
 ---@return boolean
 function resources.balance_transactions.unsettled(object, newest)
-  return object.status == "pending" and object.created > newest - LONGEST_PENDING
+  return object.status == "pending"
+    and object.created > (newest or object.created) - LONGEST_PENDING
 end
 
 return resources

@@ -61,6 +61,7 @@ function backfill.start(task, saved, options)
     task = task, page_size = options.page_size, floor = options.floor or 0,
     most_ranges = options.ranges or 1,
     state = state, whole = whole,
+    now = options.at or math.huge,
     pagers = {}, -- by range: what of a range lives only in this process
     turn = 0, -- the range that was polled last
   }, backfill_mt)
@@ -91,10 +92,21 @@ local function finish_range(self, range)
   end
 end
 
+-- Objects of a test clock are created later than now; later runs go on from those that are not.
+local function note_newest(self, page)
+  for i = 1, #page do
+    local created = page:created(i)
+    if created and created <= self.now then
+      self.state.newest = math.max(self.state.newest or 0, created)
+      return
+    end
+  end
+end
+
 local function advance(self, range, page)
   local state, count = self.state, #page
   if count > 0 then
-    state.newest = math.max(state.newest or 0, page:created(1) or 0)
+    note_newest(self, page)
     range.top = range.top or page:created(1)
     range.cursor, range.created = page:last_id(), page:created(count)
     range.read = (range.read or 0) + count

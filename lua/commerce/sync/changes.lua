@@ -41,19 +41,24 @@ end
 -- ---------------------------------------------------------------- which lists are followed
 
 local function is_too_old(run, saved)
-  return run.started - (saved.at or run.started) > stripe.feed.reach * 86400
+  return run.latest_now - (saved.at or run.latest_now) > stripe.feed.reach * 86400
+end
+
+-- By a clock that was ahead, or is behind now: how long ago the last run was is not known.
+local function is_ahead(run, saved)
+  return saved.at ~= nil and saved.at > run.latest_now + LOOKBACK
 end
 
 -- Follow the lists that an earlier run has read, or begun to read. Gives the oldest place in the
 -- feed where one of them goes on. A list without events is read whole each time.
 local function follow(self, run, tasks)
-  local since, gaps, options = nil, {}, run.options
+  local since, gaps, ahead, options = nil, {}, {}, run.options
   for _, task in ipairs(tasks) do
     local saved = run.checkpoints:saved(task.name)
     local goes_on = saved and not (options.full or options.since or options.before)
-    if goes_on and is_too_old(run, saved) then
+    if goes_on and (is_too_old(run, saved) or is_ahead(run, saved)) then
       run.checkpoints:forget(task.name)
-      gaps[#gaps + 1] = task.name
+      table.insert(is_too_old(run, saved) and gaps or ahead, task.name)
     elseif goes_on and saved.events_since and task.resource.events then
       self._followed[task.name] = saved
       since = math.min(since or saved.events_since, saved.events_since)
@@ -63,6 +68,10 @@ local function follow(self, run, tasks)
     run.progress:note(("read whole, since the last run was more than %d days ago, and events do "
       .. "not reach back further: %s"):format(stripe.feed.reach,
       table.concat(gaps, ", ")))
+  end
+  if #ahead > 0 then
+    run.progress:note("read whole, since the last run was by a clock that was ahead of this one: "
+      .. table.concat(ahead, ", "))
   end
   return since
 end

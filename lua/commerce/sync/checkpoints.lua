@@ -21,7 +21,8 @@ local SOURCES_KEY = "sources" -- since when source objects are kept
 ---@class commerce.Checkpoint
 ---@field finished boolean? whether the list has been read to its end
 ---@field ranges table[]? of `created` that are still to be read; see `commerce.sync.backfill`
----@field newest integer? unix seconds: created of the newest object that has been read
+---@field newest integer? unix seconds: created of the newest object that has been read; not later
+---  than the run, whatever a test clock says
 ---@field unsettled_since integer? unix seconds: created of the oldest object that may still change
 ---@field at integer? unix seconds: when the run began
 ---@field floor integer? unix seconds: where the oldest object is expected
@@ -177,6 +178,19 @@ local function notes_on(changed, lacking)
   return notes
 end
 
+-- No date in a checkpoint is later than its run, which had read everything up to then. Objects and
+-- events of a test clock have dates ahead, and earlier versions took these for the newest.
+local function bounded(saved, started)
+  local bound = math.min(saved.at or started, started)
+  for _, name in ipairs { "newest", "events_since" } do
+    saved[name] = saved[name] and math.min(saved[name], bound)
+  end
+  if saved.latest_event and saved.latest_event > bound then
+    saved.latest_event = nil
+  end
+  return saved
+end
+
 -- From now on these mappings make the records. In the same transaction, checkpoints that no longer
 -- hold are emptied.
 local function write_makers(self, tasks, makers, states)
@@ -209,7 +223,7 @@ function methods:load(tasks)
     local holds = #names == 0 and not lacks
     lacking = lacking or lacks
     states[task.key] = not holds and { finished = true } or nil -- without a place to go on from
-    self._saved[task.name] = holds and saved or nil
+    self._saved[task.name] = holds and saved and bounded(saved, self._started) or nil
   end
   write_makers(self, tasks, makers, states)
   return notes_on(changed, lacking)

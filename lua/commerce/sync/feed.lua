@@ -26,8 +26,9 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@class commerce.FeedFound
 ---@field changes commerce.Change[] newest first, each object once
 ---@field by_key table<string, commerce.Change> the same, by resource and id
----@field newest integer unix seconds of the newest event
----@field latest table<string, integer> by resource: of the newest event about it
+---@field newest integer unix seconds of the newest event, not counting those of a test clock, which
+---  are ahead of now
+---@field latest table<string, integer> by resource: of the newest event about it, in the same way
 
 -- The lists whose objects have an inlined object that changes without an event of the outer one.
 local function watching(tasks)
@@ -111,7 +112,8 @@ local function add(found, change, page, i)
   if first then
     return merge(change, first)
   end
-  if change.current and not change.related and found.snapshots < MOST_SNAPSHOTS then
+  local listed = change.created and change.created >= found.listed_since
+  if change.current and not change.related and not listed and found.snapshots < MOST_SNAPSHOTS then
     change.snapshot = snapshot_of(page, i)
     found.snapshots = found.snapshots + 1
   end
@@ -133,9 +135,11 @@ end
 
 local function take_event(found, page, i, projection)
   local at, event = page:created(i), json.decode(page:element(i, projection))
-  found.newest = math.max(found.newest, at)
-  for _, resource in ipairs(stripe.feed.resources_of(event, found.own)) do
-    found.latest[resource] = math.max(found.latest[resource] or 0, at)
+  if at <= found.now then
+    found.newest = math.max(found.newest, at)
+    for _, resource in ipairs(stripe.feed.resources_of(event, found.own)) do
+      found.latest[resource] = math.max(found.latest[resource] or 0, at)
+    end
   end
   for _, change in ipairs(stripe.feed.of(event, stripe.version, found.own)) do
     change.at, change.dated = at, not change.related and at or nil
@@ -224,7 +228,8 @@ function feed.read(run, tasks, since)
   local own, watchers, groups = feed.own_resources(tasks), watching(tasks), {}
   for i, types in ipairs(groups_of_types(tasks, watchers)) do
     groups[i] = read_group(run, types, since, { changes = {}, by_key = {}, latest = {},
-      newest = since or 0, snapshots = 0, own = own, watchers = watchers })
+      newest = since or 0, now = run.started, listed_since = (since or 0) - feed.LOOKBACK,
+      snapshots = 0, own = own, watchers = watchers })
   end
   return unite(groups)
 end

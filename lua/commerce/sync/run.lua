@@ -30,7 +30,8 @@ local run = {}
 ---@field transport userdata?
 ---@field limiter userdata?
 ---@field mappings commerce.Mappings of all data types of the connection
----@field started integer unix seconds
+---@field started integer unix seconds, by the clock that is behind
+---@field latest_now integer unix seconds: the same moment by the clock that is ahead
 ---@field options commerce.sync.Options
 ---@field floor integer? unix seconds: where the oldest object is expected
 ---@field lease commerce.sync.Lease
@@ -54,6 +55,15 @@ local function keeps_source(options, connection)
   return connection.app.keep_source
 end
 
+-- The present by Stripe's clock and by this machine's. Dates from Stripe are bounded by the one
+-- that is behind: then at most too much is read again, while by the other one new objects could be
+-- missed. The age of what is known is told by the one that is ahead.
+local function both_clocks(connection)
+  local ours = os.time()
+  local theirs = connection.stripe_now and connection.stripe_now() or ours
+  return math.min(ours, theirs), math.max(ours, theirs)
+end
+
 --- Make a run. Everything that a run needs of its connection is read here, and nowhere else.
 ---@param connection commerce.Connection an opened one, unless nothing is asked of Stripe
 ---@param lease commerce.sync.Lease
@@ -63,12 +73,14 @@ end
 ---@param inbox commerce.sync.Inbox? one that has been collected
 ---@return commerce.sync.Run
 function run.new(connection, lease, mappings, options, hooks, inbox)
+  local started, latest_now = both_clocks(connection)
   local self = setmetatable({
     id = connection.id, account = connection.account,
     mode = connection.integration.mode, livemode = connection.integration.livemode,
     store = connection.store, session = connection.session, transport = connection.transport,
     limiter = connection.limiter, mappings = connection.mappings,
-    started = os.time(), options = options, floor = connection.account_created,
+    started = started, latest_now = latest_now, options = options,
+    floor = connection.account_created,
     lease = lease, hooks = hooks, types = {},
     take_known = function(resource)
       return connection:take_known(resource)

@@ -1,6 +1,7 @@
 --- What changes are made of: documents, lists, balance transactions, events. A change is a table:
 ---   ds         the data set
 ---   at         when it happens
+---   told_at    when its events are: later, where an object is imported with its old date
 ---   lag        seconds until what it makes is listed
 ---   silent     no events
 ---   api_version, automatic   of its events
@@ -203,7 +204,7 @@ function change.event(c, type, doc, before)
   local resource = change.resource_of_doc(doc)
   local object = resource and c.ds:doc_node(resource, doc).doc or doc
   local event = events.write(c.ds, { type = type, object = object, before = before,
-    created = c.at, lag = c.lag, api_version = c.api_version, automatic = c.automatic })
+    created = c.told_at, lag = c.lag, api_version = c.api_version, automatic = c.automatic })
   table.insert(c.record.events, event.id)
 end
 

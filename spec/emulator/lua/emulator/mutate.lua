@@ -16,8 +16,9 @@ local ops = {}
 
 -- A change at the op's time.
 local function begin(ds, op, rec)
-  local at = clock.stamp(ds, op.created)
-  return { ds = ds, at = at, lag = op.lag or state.settings.visibility_lag,
+  local at = clock.stamp(ds, op.created, op.test_clock)
+  return { ds = ds, at = at, told_at = op.imported and clock.stamp(ds) or at,
+    lag = op.lag or state.settings.visibility_lag,
     silent = op.events == false, api_version = op.api_version, automatic = op.automatic,
     record = rec }
 end
