@@ -106,6 +106,22 @@ describe("dates ahead of now", function()
     shop:close()
   end)
 
+  it("are not in a checkpoint while this machine's clock or Stripe's is ahead", function()
+    for _, ahead in ipairs { -1800, 1800 } do
+      local shop, path = open()
+      local real = shop.stripe_now()
+      assert.is_true(math.abs(real - os.time()) <= 2) -- the emulator has this machine's clock
+      shop.stripe_now = function()
+        return real + ahead
+      end
+      sync(shop)
+      local at = rows.number(path, "SELECT max(json_extract(state, '$.at')) FROM resource_state")
+      local expected = math.min(real, real + ahead)
+      assert.is_true(math.abs(at - expected) <= 10, ("%d, not %d"):format(at, expected))
+      shop:close()
+    end
+  end)
+
   it("of this machine's clock make everything be read again, once", function()
     local shop, path = open()
     local whole = sync(shop)
