@@ -162,6 +162,32 @@ describe("in nginx", function()
     end
   end)
 
+  it("memory does not grow with the number of different queries", function()
+    local function memory() -- of both workers, in KB
+      local total = 0
+      for pid in server:workers():gmatch "%d+" do
+        local _, text = shell.run(("grep VmRSS /proc/%s/status"):format(pid))
+        total = total + tonumber(text:match "%d+")
+      end
+      return total
+    end
+    local clauses = { "id=a", "id!=b", "status=Complete", "dataType!=customers" }
+    local function ask(first, last)
+      for number = first, last do
+        local parts, rest = {}, number
+        for i = 1, 6 do
+          parts[i], rest = clauses[rest % 4 + 1], math.floor(rest / 4)
+        end
+        assert.equal(200, (get(("/companies/%s/data/history?query=%s"):format(client.COMPANY,
+          table.concat(parts, "%26%26")))))
+      end
+    end
+    ask(1, 200)
+    local before = memory()
+    ask(201, 900)
+    assert.is_true(memory() - before < 6000, ("%d KB"):format(memory() - before))
+  end)
+
   it("nothing of a key is in the log", function()
     assert.is_nil(server:log():find(made.key, 1, true))
     assert.is_nil(server:log():find("[error]", 1, true) and server:log():match "lua[^\n]*attempt")

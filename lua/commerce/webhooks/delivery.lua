@@ -174,8 +174,8 @@ local function begin_due(self, group)
   return begun
 end
 
--- A dead sender of this PID namespace is known at once: its consumers need not wait for their time to
--- be over.
+-- A dead sender of this PID namespace is known at once: its consumers need not wait for their time
+-- to be over.
 local function release_dead(self)
   for _, sender in ipairs(self.store:webhook_senders(self.clock())) do
     if process.is_gone(sender) then

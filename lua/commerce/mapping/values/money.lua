@@ -6,11 +6,15 @@ local value = require "commerce.mapping.value"
 
 local values = {}
 
--- Stripe's codes are lower case. A cache, because there are few of them and many records.
+-- Stripe's codes are lower case. A cache, because there are few of them and many records. Texts that
+-- a merchant made up (metadata) must not fill the memory, so only the first are kept.
+local MOST_CODES, kept_codes = 500, 0
 local upper_codes = setmetatable({}, {
   __index = function(cache, code)
     local upper = code:upper()
-    cache[code] = upper
+    if kept_codes < MOST_CODES then
+      cache[code], kept_codes = upper, kept_codes + 1
+    end
     return upper
   end,
 })

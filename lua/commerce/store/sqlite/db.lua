@@ -2,6 +2,7 @@
 -- Failures are raised.
 
 local DBI = require "DBI"
+local cache = require "commerce.base.cache"
 local dialect = require "commerce.store.sqlite.dialect"
 local errors = require "commerce.base.errors"
 
@@ -50,6 +51,14 @@ local function failed(self, message)
   self:fail(explain(message))
 end
 
+-- Prepared statements that are kept. The library has about a hundred of its own, of which a sync or
+-- a server uses some thirty again and again; queries of callers make others without end.
+local MOST_STATEMENTS = 100
+
+local function close(statement)
+  statement:close()
+end
+
 --- Open a database file.
 ---@param path string
 ---@return commerce.sql.Database
@@ -60,21 +69,20 @@ function database.open(path)
   end
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
   return setmetatable({
-    handle = handle, name = path, statements = {}, pause = function() end,
+    handle = handle, name = path, statements = cache.new(MOST_STATEMENTS, close), pause = function() end,
     loops = setmetatable({}, { __mode = "k" }), -- statements of `each`; a collected one is closed
   }, database_mt)
 end
 
--- Statements are few and fixed: each is prepared once.
 local function prepared(self, sql)
-  local statement = self.statements[sql]
+  local statement = self.statements:get(sql)
   if not statement then
     local message
     statement, message = self.handle:prepare(sql)
     if not statement then
       failed(self, message)
     end
-    self.statements[sql] = statement
+    self.statements:put(sql, statement)
   end
   return statement
 end
@@ -86,7 +94,7 @@ local function attempt(self, sql, ...)
     return statement
   end
   -- LuaDBI gives the old error of a failed statement at its next use, too
-  self.statements[sql] = nil
+  self.statements:take(sql)
   statement:close()
   return nil, message
 end
@@ -299,10 +307,7 @@ end
 
 --- Close the database; a second close does nothing.
 function methods:close()
-  for sql, statement in pairs(self.statements) do
-    statement:close()
-    self.statements[sql] = nil
-  end
+  self.statements:clear()
   -- SQLite does not close while the statement of a loop that was left early is open
   for statement in pairs(self.loops) do
     self.loops[statement] = nil

@@ -202,14 +202,11 @@ return function(db, with)
       assert.is_nil(take("w2", SOON + 9000))
       assert.equal(first.id, take("w2", SOON).id)
       settle(first, { status = "waiting", due = SOON + 30 * DAY }, "w2")
-      local taken, found = {}, nil
-      repeat
-        found = take "w1"
-        if found then
-          taken[found.id] = true
-          settle(found, {}, "w1")
-        end
-      until not found
+      local taken = {}
+      for found in function() return take "w1" end do
+        taken[found.id] = true
+        settle(found)
+      end
       assert.is_true(taken[first.id])
     end)
 
