@@ -92,6 +92,7 @@ build = {
     ["commerce.app.lifecycle"] = "lua/commerce/app/lifecycle.lua",
     ["commerce.app.post"] = "lua/commerce/app/post.lua",
     ["commerce.app.records"] = "lua/commerce/app/records.lua",
+    ["commerce.base.cache"] = "lua/commerce/base/cache.lua",
     ["commerce.base.compat"] = "lua/commerce/base/compat.lua",
     ["commerce.base.csv"] = "lua/commerce/base/csv.lua",
     ["commerce.base.decimal"] = "lua/commerce/base/decimal.lua",
