@@ -27,8 +27,9 @@ LIBS = -lcurl -lcrypto
 
 SOURCES := $(sort $(wildcard csrc/*/*.c))
 HEADERS := $(sort $(wildcard csrc/*/*.h))
-# Lua-free units: their tests are plain C programs
+# Lua-free units are compiled once for all runtimes; their tests are plain C programs
 LUA_FREE := $(filter-out csrc/bind/%,$(SOURCES))
+BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
@@ -39,21 +40,38 @@ all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
 
 # ---------------------------------------------------------------- building
 
+SANITIZE_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(SANITIZE)
+
+build/obj/%.o: csrc/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "CC $@"
+	@$(CC) $(ALL_CFLAGS) -Icsrc -c -o $@ $<
+
+build/asan/obj/%.o: csrc/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "CC $@"
+	@$(CC) $(SANITIZE_CFLAGS) -Icsrc -c -o $@ $<
+
 define runtime_rules
 build/$(1)/obj/%.o: csrc/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	@echo "CC $$@"
 	@$(CC) $$(ALL_CFLAGS) -Icsrc $$(INCLUDE_$(1)) -c -o $$@ $$<
 
-build/$(1)/commerce/core.so: $(SOURCES:csrc/%.c=build/$(1)/obj/%.o)
+build/$(1)/commerce/core.so: $(LUA_FREE:csrc/%.c=build/obj/%.o) $(BINDING:csrc/%.c=build/$(1)/obj/%.o)
 	@mkdir -p $$(@D)
 	@echo "LD $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 
-build/asan/$(1)/commerce/core.so: $(SOURCES) $(HEADERS)
+build/asan/$(1)/obj/%.o: csrc/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	@echo "CC $$@"
-	@$(CC) -std=c11 -fPIC -fvisibility=hidden $$(SANITIZE) -Icsrc $$(INCLUDE_$(1)) -shared -o $$@ $(SOURCES) $$(LIBS)
+	@$(CC) $$(SANITIZE_CFLAGS) -Icsrc $$(INCLUDE_$(1)) -c -o $$@ $$<
+
+build/asan/$(1)/commerce/core.so: $(LUA_FREE:csrc/%.c=build/asan/obj/%.o) $(BINDING:csrc/%.c=build/asan/$(1)/obj/%.o)
+	@mkdir -p $$(@D)
+	@echo "LD $$@"
+	@$(CC) $$(SANITIZE_CFLAGS) -shared -o $$@ $$^ $$(LIBS)
 endef
 $(foreach runtime,lua5.4 luajit,$(eval $(call runtime_rules,$(runtime))))
 
@@ -122,20 +140,29 @@ demo: packages
 # npm comes with node, except in Debian's own packages
 NODE := $(if $(shell command -v npm),,nodejs npm)
 
+# A make that was given no -j compiles on all cores.
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# npm waits for the network while the compiler works.
 test: TOOLS = $(NODE)
 test: packages
-	@$(MAKE) --no-print-directory all c-tests
-	@$(MAKE) --no-print-directory sdks || echo "npm failed: only the spec that drives Codat's clients needs it" >&2
+	@{ $(MAKE) --no-print-directory sdks || \
+	    echo "npm failed: only the spec that drives Codat's clients needs it" >&2; } & \
+	  $(MAKE) --no-print-directory $(PARALLEL) all c-tests; status=$$?; wait; exit $$status
 	@spec/support/run-tests
 
 # ---------------------------------------------------------------- testing
 
 C_TESTS := $(patsubst spec/c/test_%.c,build/c/test_%,$(sort $(wildcard spec/c/test_*.c)))
 
-build/c/test_%: spec/c/test_%.c spec/c/test.h $(LUA_FREE) $(HEADERS)
+build/asan/lua_free.a: $(LUA_FREE:csrc/%.c=build/asan/obj/%.o)
+	@rm -f $@
+	@ar rcs $@ $^
+
+build/c/test_%: spec/c/test_%.c spec/c/test.h build/asan/lua_free.a $(HEADERS)
 	@mkdir -p $(@D)
 	@echo "CC $@"
-	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< $(LUA_FREE) $(LIBS)
+	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< build/asan/lua_free.a $(LIBS)
 
 # Codat's clients, for spec/sdk
 SDKS = build/sdk/node_modules/.package-lock.json
@@ -157,26 +184,33 @@ build/asan/exit.so: spec/support/asan_exit.c
 
 asan: TOOLS = $(NODE)
 asan: packages
-	@$(MAKE) --no-print-directory all c-tests sdks build/asan/exit.so \
+	@$(MAKE) --no-print-directory $(PARALLEL) all c-tests sdks build/asan/exit.so \
 	  build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
 	@spec/support/run-tests --asan
 
 valgrind: TOOLS = valgrind $(NODE)
 valgrind: packages
-	@$(MAKE) --no-print-directory all c-tests sdks
+	@$(MAKE) --no-print-directory $(PARALLEL) all c-tests sdks
 	@spec/support/run-tests --valgrind
 
 FUZZERS := $(patsubst spec/fuzz/%_fuzz.c,build/fuzz/%,$(sort $(wildcard spec/fuzz/*_fuzz.c)))
 FUZZ_SECONDS ?= 20
 
-build/fuzz/%: spec/fuzz/%_fuzz.c $(LUA_FREE) $(HEADERS)
+FUZZ_CFLAGS = -std=c11 -D_GNU_SOURCE -g -O1 -fno-sanitize-recover=all -Icsrc
+
+build/fuzz/obj/%.o: csrc/%.c $(HEADERS)
 	@mkdir -p $(@D)
-	clang -std=c11 -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -Icsrc -o $@ $< $(LUA_FREE) $(LIBS)
+	@echo "CC $@"
+	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+
+build/fuzz/%: spec/fuzz/%_fuzz.c $(LUA_FREE:csrc/%.c=build/fuzz/obj/%.o)
+	@mkdir -p $(@D)
+	@echo "CC $@"
+	@clang $(FUZZ_CFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
 
 fuzz: TOOLS = clang libclang-rt-14-dev
 fuzz: packages
-	@$(MAKE) --no-print-directory $(FUZZERS)
+	@$(MAKE) --no-print-directory $(PARALLEL) $(FUZZERS)
 	@for fuzzer in $(FUZZERS); do name=$$(basename $$fuzzer); mkdir -p build/fuzz/found/$$name; \
 	  echo "$$name"; $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 	    build/fuzz/found/$$name spec/fuzz/corpus/$$name || exit 1; done

@@ -43,7 +43,18 @@ Environment:
 
 Exit status: 0 success, 1 something failed or differs, 2 wrong usage.]]
 
-local function new_parser()
+-- The commands that a call needs: the one that it names first, else all (help, a misspelt name). A
+-- start that loads one command takes less time than one that loads them all.
+local function needed(arguments)
+  for _, name in ipairs(COMMANDS) do
+    if name == arguments[1] then
+      return { name }
+    end
+  end
+  return COMMANDS
+end
+
+local function new_parser(names)
   local parser = argparse("commerce", "A Stripe account's commerce data in your own database.")
     :epilog(EPILOG)
   parser:command_target "command"
@@ -52,7 +63,7 @@ local function new_parser()
     os.exit(0)
   end)
   local entries = {}
-  for _, name in ipairs(COMMANDS) do
+  for _, name in ipairs(names) do
     entries[name] = require("commerce.cli.commands." .. name)
     command.declare(parser, entries[name])
   end
@@ -105,7 +116,7 @@ end
 ---@param arguments string[]
 ---@return integer status 0 success, 1 something failed or differs, 2 wrong usage
 function cli.main(arguments)
-  local parser, entries = new_parser()
+  local parser, entries = new_parser(needed(arguments))
   local ok, parsed = parser:pparse(join_dashed(arguments))
   if not ok then
     io.stderr:write(usage_of(parser, arguments), "\n\n")
