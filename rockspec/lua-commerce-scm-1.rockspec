@@ -156,6 +156,7 @@ build = {
     ["commerce.http.response"] = "lua/commerce/http/response.lua",
     ["commerce.http.router"] = "lua/commerce/http/router.lua",
     ["commerce"] = "lua/commerce/init.lua",
+    ["commerce.link.browser"] = "lua/commerce/link/browser.lua",
     ["commerce.link"] = "lua/commerce/link/init.lua",
     ["commerce.link.redirect"] = "lua/commerce/link/redirect.lua",
     ["commerce.link.view"] = "lua/commerce/link/view.lua",

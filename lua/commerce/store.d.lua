@@ -842,13 +842,15 @@ function Store:save_sync_settings(owner, settings) end
 
 -- ---------------------------------------------------------------- link_states
 
---- Keep a link that was begun, and drop the expired ones.
+--- Keep a link that was begun; drop the expired ones, and the oldest ones of its connection if it
+--- has too many.
 ---@param row { id: string, connection_id: string, expires: integer } its nonce as id; unix seconds
 ---@param now integer Unix seconds
+---@param most integer the greatest number of links of one connection
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
-function Store:add_link_state(row, now) end
+function Store:add_link_state(row, now, most) end
 
 --- Whether a link waits to be finished.
 ---@param id string its nonce
@@ -863,6 +865,16 @@ function Store:has_link_state(id) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:take_link_state(id) end
+
+--- Note that an OAuth code is about to be sent, and drop the expired notes. Of any number of
+--- processes one may send it, once. A note outlives the removal of every connection.
+---@param hash string the code's
+---@param expires integer Unix seconds
+---@param now integer Unix seconds
+---@return boolean? new false if the code has been noted before; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:spend_code(hash, expires, now) end
 
 -- ---------------------------------------------------------------- api_keys
 

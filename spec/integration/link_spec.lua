@@ -248,6 +248,33 @@ describe("linking", function()
       refused("used_state", { code = fresh.code, state = emulator.query(address).state })
     end)
 
+    it("a code that was sent under another state, before Stripe would end the access", function()
+      local first, second = new_connection(nil, "One"), new_connection(nil, "Two")
+      local address = come_back(first)
+      assert(finish(address))
+      local other = emulator.query(begin(second).url).state
+      local code = emulator.query(address).code
+      refused("used_code", { code = code, state = other })
+      refused("used_state", { code = code, state = other })
+      assert.equal(1, calls "POST /oauth/token")
+      assert.is_true(reachable(SHOP))
+      assert.equal("PendingAuth", (status_of(second)))
+      assert(finish(come_back(second)))
+    end)
+
+    it("the answer to a link of another browser, or of none", function()
+      local shop = new_connection()
+      local begun = begin(shop, { browser = "token-of-a-browser" })
+      local answer = e:consent(begun.url, "allow", SHOP)
+      for _, browser in ipairs { "", "token-of-another", false } do
+        refused("other_browser", answer, { browser = browser or nil })
+      end
+      refused("forged_state", (answer:gsub("(%d+)b%x+%.", "%1.")))
+      assert.equal(0, calls "POST /oauth/token")
+      assert(finish(answer, { browser = "token-of-a-browser" }))
+      assert(finish(come_back(shop), { browser = "any" }))
+    end)
+
     it("a state of a connection or a company that is gone", function()
       local shop = new_connection()
       local address = come_back(shop)

@@ -24,12 +24,14 @@ describe("a merchant in the browser", function()
   end)
 
   local number = 0
+  local cookie -- of the browser
 
   before_each(function()
     e:reset { charges = 5 }
     e:control("accounts", { { id = SHOP, name = "Merchant <b>Shop", charges = 5,
       connected = false } })
     number = number + 1
+    cookie = nil
     local store = ("sqlite:%s/%d.db"):format(folder, number)
     made = client.new({}, store)
     assert(made.app:company(client.COMPANY)):update { name = 'Toys <script>"&' }
@@ -78,9 +80,16 @@ describe("a merchant in the browser", function()
     assert.equal(0, #open)
   end
 
+  local function send(method, address, headers, sent)
+    headers.cookie = cookie
+    local status, body, answered = server:request(method, (address:gsub("^" .. server.base:gsub(
+      "%p", "%%%0"), "")), headers, sent)
+    cookie = (answered["set-cookie"] or ""):match "^[^;]+" or cookie
+    return status, body, answered
+  end
+
   local function get(address)
-    local status, body, headers = server:request("GET", (address:gsub("^" .. server.base:gsub(
-      "%p", "%%%0"), "")))
+    local status, body, headers = send("GET", address, {})
     if headers["content-type"] and status < 500 and status ~= 303 then
       check_page(body, headers)
     end
@@ -89,9 +98,8 @@ describe("a merchant in the browser", function()
 
   -- Presses a button of a page.
   local function press(address, name, value)
-    local path = address:gsub("^" .. server.base:gsub("%p", "%%%0"), "")
-    return server:request("POST", path,
-      { ["content-type"] = "application/x-www-form-urlencoded" }, name .. "=" .. value)
+    return send("POST", address, { ["content-type"] = "application/x-www-form-urlencoded" },
+      name .. "=" .. value)
   end
 
   local function start_address()
@@ -144,6 +152,38 @@ describe("a merchant in the browser", function()
     assert.is_truthy(body:find("Connect another Stripe Test account", 1, true), body)
   end)
 
+  it("cannot finish what another browser began, nor begin again what is connected", function()
+    set_up()
+    local start = start_address()
+    local back = e:consent(stripe_address(), "allow", SHOP)
+    local own = cookie
+    assert.is_truthy(own:find "^commerce_link=%S+$")
+    for _, other in ipairs { "", "commerce_link=x", "commerce_link=", own .. "x" } do
+      cookie = other
+      local status, body = get(back)
+      assert.equal(200, status)
+      assert.is_truthy(body:find("begun in another browser", 1, true), body)
+    end
+    assert.equal(0, #connections "Linked" - 1)
+    cookie = "a=b; " .. own .. "; c=d"
+    local done = select(3, get(back)).location
+    assert.is_truthy(done:find("/link/done/", 1, true), done)
+    assert.equal(done, select(3, get(start)).location)
+    for _, answer in ipairs { "yes", "no" } do
+      assert.equal(done, select(3, press(start, "answer", answer)).location)
+    end
+  end)
+
+  it("needs no cookie for a link that a script began", function()
+    set_up()
+    local shop = assert(assert(made.app:company(client.COMPANY)):create_connection {
+      integration = "stripe-test" })
+    local begun = assert(made.app:begin_link(shop, { connect_base = e.base,
+      redirect_uri = server.base .. "/codat/oauth/callback" }))
+    assert.equal(303, (get((e:consent(begun.url, "allow", SHOP)))))
+    assert.equal("Linked", assert(made.app:connection(shop.id)).status)
+  end)
+
   it("is told who will read it, and is led back to where it can go on", function()
     set_up()
     local address = start_address()
@@ -187,15 +227,15 @@ describe("a merchant in the browser", function()
     headers = select(3, press(start, "answer", "yes"))
     assert.equal("https://lender.example/done?s=403" .. taken,
       select(3, get((e:consent(headers.location, "deny")))).location)
+    -- what somebody makes too long is left out, not carried through Stripe
+    headers = select(3, press(start:gsub("%?.*", "") .. "?ref_no=" .. ("x"):rep(501), "answer",
+      "no"))
+    assert.equal("https://lender.example/done?s=403&r=&p=&n=", headers.location)
     headers = select(3, press(start, "answer", "yes"))
     local back = e:consent(headers.location, "allow", SHOP)
     for _ = 1, 2 do -- loaded again, it is the same
       assert.equal("https://lender.example/done?s=200" .. taken, select(3, get(back)).location)
     end
-    -- what somebody makes too long is left out, not carried through Stripe
-    headers = select(3, press(start:gsub("%?.*", "") .. "?ref_no=" .. ("x"):rep(501), "answer",
-      "no"))
-    assert.equal("https://lender.example/done?s=403&r=&p=&n=", headers.location)
   end)
 
   it("is not sent anywhere by a redirect address without a fixed host", function()

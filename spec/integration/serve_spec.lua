@@ -100,6 +100,33 @@ describe("commerce serve", function()
     assert.equal("", left())
   end)
 
+  -- The status of the 61st form that a client sends, each with another X-Forwarded-For.
+  local function last_of_many(client_of)
+    local _, status
+    for i = 1, 61 do
+      _, status = http.request { method = "POST", redirect = false,
+        url = ("http://127.0.0.1:%d/link/start/x"):format(port),
+        headers = { ["content-length"] = 0, ["x-forwarded-for"] = client_of(i) },
+        sink = require("ltn12").sink.null() }
+    end
+    return status
+  end
+
+  it("believes a proxy about its clients' addresses only if told to", function()
+    local function rotating(i)
+      return ("203.0.113.%d"):format(i)
+    end
+    local pid = start "--no-worker"
+    assert.equal(429, last_of_many(rotating))
+    stop(pid, "TERM")
+    pid = start "--no-worker --trust-proxy 127.0.0.0/8 --trust-proxy ::1"
+    assert.equal(404, last_of_many(rotating))
+    assert.equal(429, last_of_many(function(i)
+      return rotating(i) .. ", 198.51.100.1" -- what a client writes in front counts for nothing
+    end))
+    stop(pid, "TERM")
+  end)
+
   it("serves alone with --no-worker", function()
     local pid = start "--no-worker --public-url https://data.example.com"
     assert.is_truthy(box:read("out"):find("on https://data.example.com", 1, true))
@@ -112,6 +139,8 @@ describe("commerce serve", function()
     ["--listen 8080"] = "expected ADDRESS:PORT", ["--listen 127.0.0.1:0"] = "expected ADDRESS:PORT",
     ["--listen 1.2.3.4:8080"] = "Cannot assign requested address",
     ["--public-url 'x\" }'"] = "expected an address",
+    ["--trust-proxy 'x;'"] = "expected an address or a network",
+    ["--trust-proxy 1.2.3/8"] = "expected an address or a network",
   } do
     it("says what is wrong with " .. arguments, function()
       local status, output, errors = box:commerce("serve " .. arguments)

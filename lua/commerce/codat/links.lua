@@ -3,12 +3,14 @@
 local links = {}
 
 ---@class commerce.codat.Links
----@field private base string the server's address with its prefix, without a slash at the end
+---@field private base string the server's address with its prefix, without a slash at the end; only
+---  the prefix if the address is not known
 local methods = {}
 local links_mt = { __name = "commerce.codat.Links", __index = methods }
 
 --- Build the addresses of a server.
----@param base string where merchants reach the server, such as "https://example.com/codat"
+---@param base string where merchants reach the server, such as "https://example.com/codat"; a
+---  path, such as "/codat", if this is not known: the links are paths, too
 ---@return commerce.codat.Links
 function links.new(base)
   return setmetatable({ base = base }, links_mt)
@@ -36,9 +38,15 @@ function methods:done(link_id)
 end
 
 --- Where Stripe sends a merchant back to.
----@return string url
+---@return string? url nil if the server's address is not known
 function methods:callback()
-  return self.base .. "/oauth/callback"
+  return self.base:find "^https?://" and self.base .. "/oauth/callback" or nil
+end
+
+--- Whether merchants reach the server over https.
+---@return boolean
+function methods:is_secure()
+  return self.base:find "^https://" ~= nil
 end
 
 return links

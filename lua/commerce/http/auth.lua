@@ -51,24 +51,34 @@ function auth.check(store, headers)
   return row
 end
 
--- ---------------------------------------------------------------- the daily limit
+-- ---------------------------------------------------------------- limits
 
 local DAY = 86400 -- seconds
 
 ---@alias commerce.http.Counter fun(name: string, seconds: integer): integer adds one to the name's
----  count and returns it; the count may be forgotten after so many seconds
+---  count and returns it; the count is forgotten so many seconds after it began
+
+local SWEEP = 60 -- seconds between two looks for counts that are over
 
 --- A counter in this process's memory.
 ---@return commerce.http.Counter
 function auth.memory_counter()
-  local counts, day = {}, nil
-  return function(name)
-    local today = math.floor(os.time() / DAY)
-    if today ~= day then
-      counts, day = {}, today
+  local counts, next_sweep = {}, 0
+  return function(name, seconds)
+    local now = os.time()
+    if now >= next_sweep then
+      for each, count in pairs(counts) do
+        counts[each] = count.ends > now and count or nil
+      end
+      next_sweep = now + SWEEP
     end
-    counts[name] = (counts[name] or 0) + 1
-    return counts[name]
+    local count = counts[name]
+    if not count or count.ends <= now then
+      count = { n = 0, ends = now + seconds }
+      counts[name] = count
+    end
+    count.n = count.n + 1
+    return count.n
   end
 end
 

@@ -12,6 +12,7 @@ local request = {}
 ---@field query string? without the question mark
 ---@field headers table<string, string> by lower-case name
 ---@field scheme string? "http" or "https", for links
+---@field address string? the client's IP address, for limits; a proxy's unless nginx trusts it
 ---@field body string?
 
 ---@class commerce.http.Server what the API and the Link pages share
@@ -53,11 +54,27 @@ end
 local methods = {}
 local context_mt = { __name = "commerce.http.Context", __index = methods }
 
--- Without a configured address, links lead to the one that the client has used.
-local function used_address(received, prefix)
-  local host = tostring(received.headers.host or "localhost")
-  return (received.scheme or "http") .. "://"
-    .. (host:match "^[%w%.%-%[%]:]+$" or "localhost") .. prefix
+local LOOPBACK = { "^localhost$", "^127%.%d+%.%d+%.%d+$", "^%[::1%]$" }
+
+local function is_loopback(host)
+  local name = host:lower():gsub(":%d+$", "")
+  for _, pattern in ipairs(LOOPBACK) do
+    if name:find(pattern) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Without a configured address, links lead to the one that the client has used if it is on this
+-- machine. Any other Host header may be somebody's lure, so links are paths then, without a host.
+local function base_of(server, received)
+  local host = tostring(received.headers.host or "")
+  if server.public_url then
+    return server.public_url
+  end
+  return (is_loopback(host) and (received.scheme or "http") .. "://" .. host or "")
+    .. server.prefix
 end
 
 --- Make the context of a request.
@@ -67,7 +84,7 @@ end
 function request.context(server, received)
   return setmetatable({ app = server.app, store = server.app.store, request = received,
     prefix = server.prefix, path = server.prefix .. received.path,
-    links = links.new(server.public_url or used_address(received, server.prefix)),
+    links = links.new(base_of(server, received)),
     parameters = {}, values = {} }, context_mt)
 end
 

@@ -4,16 +4,18 @@
 -- Knowing a link's address is enough to link: the address is made for one merchant, and a
 -- connection's contains an id that cannot be guessed. Of a company, pages show only its name.
 
+local auth = require "commerce.http.auth"
+local browser = require "commerce.link.browser"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local html = require "commerce.http.html"
 local input = require "commerce.http.input"
 local integration_view = require "commerce.codat.integration"
 local json = require "commerce.base.json"
+local linking = require "commerce.account.link"
 local redirect = require "commerce.link.redirect"
 local request = require "commerce.http.request"
 local router = require "commerce.http.router"
-local status = require "commerce.account.status"
 local stripe = require "commerce.stripe"
 local view = require "commerce.link.view"
 
@@ -24,6 +26,7 @@ local link = {}
 ---@class commerce.Link
 ---@field private server commerce.http.Server
 ---@field private routes commerce.http.Router
+---@field private counter commerce.http.Counter
 local methods = {}
 local link_mt = { __name = "commerce.Link", __index = methods }
 
@@ -74,9 +77,9 @@ local function style()
     ["Cache-Control"] = "max-age=3600", ["X-Content-Type-Options"] = "nosniff" } }
 end
 
-local function go(address)
+local function go(address, cookie)
   return { status = 303, body = "", headers = { Location = address, ["Cache-Control"] = "no-store",
-    ["Referrer-Policy"] = "no-referrer" } }
+    ["Referrer-Policy"] = "no-referrer", ["Set-Cookie"] = cookie } }
 end
 
 local function carry(context, parameters)
@@ -155,6 +158,8 @@ local function consent(context)
   local row = connection_of(context)
   if not row then
     return show(context, view.not_found())
+  elseif row.status == "Linked" then
+    return go(context.links:done(row.link_id))
   end
   local integration = must(context.app:integration(row.integration))
   local company = context.store:companies { id = row.company_id }[1]
@@ -188,21 +193,40 @@ local function finish(context, row, fields)
   return show(context, view.not_connected(outcome))
 end
 
+local UNKNOWN_ADDRESS = "linking: the server's public address is not known, so Stripe cannot send "
+  .. "merchants back: set `public_url` (`commerce serve --public-url`), or the integration's "
+  .. "redirect URI"
+
+-- Begin a link that only this browser can finish.
+local function begin(context, row)
+  local integration = must(context.app:integration(row.integration))
+  local redirect_uri = integration.redirect_uri or context.links:callback()
+  if not redirect_uri then
+    return nil, UNKNOWN_ADDRESS
+  end
+  local token = browser.new_token(context)
+  local begun, message, details = context.app:begin_link(must(context.app:connection(row.id)),
+    { redirect_uri = redirect_uri, parameters = context.carried, browser = token })
+  if begun then
+    return go(begun.url, browser.cookie(context, token))
+  end
+  return nil, message, details
+end
+
 local function answered(context)
   local row = connection_of(context)
   if not row then
     return show(context, view.not_found())
+  elseif row.status == "Linked" then
+    return go(context.links:done(row.link_id))
   elseif context.form.answer ~= "yes" then
-    status.link_failed(context.store, row)
+    linking.decline(context.app, row)
     return finish(context, row, { status = 403, text = "User cancelled",
       message = "You cancelled. Nothing was connected." })
   end
-  local integration = must(context.app:integration(row.integration))
-  local begun, message, details = context.app:begin_link(must(context.app:connection(row.id)),
-    { redirect_uri = not integration.redirect_uri and context.links:callback() or nil,
-      parameters = context.carried })
+  local begun, message, details = begin(context, row)
   if begun then
-    return go(begun.url)
+    return begun
   end
   context.log(message)
   return finish(context, row, { status = 501, text = "Not supported",
@@ -216,6 +240,8 @@ local MESSAGES = {
   expired_state = "This took too long and has expired. Please start again with the link that you "
     .. "were given.",
   used_state = "This step was done already. If your account is not connected, please start again.",
+  other_browser = "This was begun in another browser. Please open the link that you were given in "
+    .. "this browser, and start again.",
   wrong_mode = "This is an account of the other mode (test or live). Please use the right one.",
   own_account = "This account belongs to the company that asks for access. Please choose your own.",
   not_standard = "Only standard Stripe accounts can be connected.",
@@ -229,7 +255,8 @@ local FAILED = "Your account could not be connected. Please start again with the
 local OK = { status = 200, text = "OK" }
 
 local function callback(context)
-  local done, message, details = context.app:finish_link(context.request.query or "")
+  local done, message, details = context.app:finish_link(context.request.query or "",
+    { browser = browser.token(context) })
   local failure = errors.is_failure(details) and details or {}
   carry(context, (done or failure).parameters or {})
   if done then
@@ -272,10 +299,11 @@ local ROUTES = {
 
 --- Make the pages of an application.
 ---@param app commerce.App
----@param options table? prefix, public_url, log: as for `commerce.api.new`
+---@param options table? prefix, public_url, log, counter: as for `commerce.api.new`
 ---@return commerce.Link
 function link.new(app, options)
-  return setmetatable({ server = request.server(app, options), routes = router.new(ROUTES) },
+  return setmetatable({ server = request.server(app, options, { counter = "function" }),
+    routes = router.new(ROUTES), counter = (options or {}).counter or auth.memory_counter() },
     link_mt)
 end
 
@@ -291,6 +319,12 @@ local function run(self, context)
   local route, values = self.routes:find(received.method, received.path)
   if not route then
     return show(context, view.not_found())
+  end
+  local wait = received.method == "POST" and browser.count(self.counter, received.address)
+  if wait then
+    local refusal = show(context, view.too_many())
+    refusal.headers["Retry-After"] = ("%d"):format(wait)
+    return refusal
   end
   context.values = values
   context.form = received.method == "POST" and input.parameters(received.body or "") or {}

@@ -35,6 +35,13 @@ function view.failed()
     .. "moment.</p>", 503)
 end
 
+--- The address of the browser has sent too many forms.
+---@return commerce.link.Page
+function view.too_many()
+  return page("Please wait a minute", "<p>Too many requests came from your network. Please try "
+    .. "again in a minute.</p>", 429)
+end
+
 --- The choice of an integration.
 ---@param company_name string
 ---@param choices table[] { key, title, linked: whether an account is connected already }

@@ -50,7 +50,8 @@ end
 ---@return commerce.http.Request
 function adapter.request(path, query)
   return { method = ngx.req.get_method(), path = path, query = query,
-    headers = headers_of_request(), body = body_of_request(), scheme = ngx.var.scheme }
+    headers = headers_of_request(), body = body_of_request(), scheme = ngx.var.scheme,
+    address = ngx.var.remote_addr }
 end
 
 -- Flushes every part, so that a long stream takes no more memory than one part.

@@ -141,6 +141,7 @@ http {
 
   server {
     listen @LISTEN@;
+@TRUSTED@
     client_max_body_size 1m;
     client_header_timeout 15s;
     client_body_timeout 15s;
@@ -158,6 +159,18 @@ http {
   }
 }
 ]]
+
+-- The client's address is the last one in X-Forwarded-For that is not a trusted proxy's.
+local function trust(proxies)
+  local lines = {}
+  for _, proxy in ipairs(proxies or {}) do
+    lines[#lines + 1] = ("    set_real_ip_from %s;"):format(proxy)
+  end
+  if lines[1] then
+    lines[#lines + 1] = "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;"
+  end
+  return table.concat(lines, "\n")
+end
 
 local function exists(path)
   local file = io.open(path)
@@ -216,7 +229,8 @@ local function complaint(text)
 end
 
 --- Make an nginx, ready to be started.
----@param options table listen: ADDRESS:PORT; store: URL; public_url?
+---@param options table listen: ADDRESS:PORT; store: URL; public_url?; trusted: addresses or networks
+---  of proxies whose X-Forwarded-For is believed
 ---@return table? server nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -234,6 +248,7 @@ function nginx.new(options)
     end
   end
   local values = { DIR = folder, LUA = lua, CPATH = cpath, LISTEN = options.listen,
+    TRUSTED = trust(options.trusted),
     MODULES = modules(binary) .. (output_of "id -u" == "0" and "\nuser root;" or ""),
     PUBLIC = options.public_url and (", public_url = %q"):format(options.public_url) or "" }
   write(folder .. "/nginx.conf", (TEMPLATE:gsub("@(%u+)@", values)))

@@ -83,7 +83,7 @@ local function shared_counter(name)
   local dict = ngx.shared[name]
   return function(key, seconds)
     -- if the dictionary is full, the request is allowed
-    return dict:incr(key, 1, 0, seconds + 60) or 0
+    return dict:incr(key, 1, 0, seconds) or 0
   end
 end
 
@@ -111,12 +111,13 @@ local function servers()
     return nil, message, details
   end
   local app = assert(commerce.open { store = opened })
+  local counter = settings.shared and shared_counter(settings.shared)
   served = { app = app, webhooks = stripe_webhooks.new(app, { log = log }),
     link = link.new(app, { prefix = settings.prefix, public_url = settings.public_url,
-      log = log }),
+      log = log, counter = counter }),
     api = api.new(app, { prefix = settings.prefix, public_url = settings.public_url, log = log,
       daily_limit = settings.daily_limit,
-      counter = settings.shared and shared_counter(settings.shared) }) }
+      counter = counter }) }
   return served
 end
 

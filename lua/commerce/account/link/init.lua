@@ -17,6 +17,9 @@ local status = require "commerce.account.status"
 local link = {}
 
 local LIFETIME = 24 * 3600 -- seconds; as long as Codat's own Link addresses live
+local MOST_OPEN = 50 -- links of one connection that wait; anybody with its address can begin one
+local CODE_KEPT = 24 * 3600 -- seconds that a spent code is known; Stripe's codes live 5 minutes
+local DECLINED = "declined:" -- and a connection's id: the nonce of a link that was never begun
 
 local function refuse(code, message, fields)
   fields = fields or {}
@@ -59,7 +62,7 @@ local function check_parameters(parameters)
 end
 
 local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string",
-  parameters = "table" }
+  parameters = "table", browser = "string" }
 
 ---@class commerce.BegunLink
 ---@field url string the address to send the merchant to
@@ -73,7 +76,8 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
 ---@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
 ---  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
 ---  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by
----  name, some hundred bytes together, that `finish` gives back
+---  name, some hundred bytes together, that `finish` gives back; browser: a secret that the
+---  merchant's browser keeps in a cookie, without which the link cannot be finished
 ---@return commerce.BegunLink begun
 function link.begin(app, row, options)
   options = options or {}
@@ -82,12 +86,26 @@ function link.begin(app, row, options)
   local integration, master = link.usable(app, row.integration, options)
   local now = os.time()
   local expires = now + math.floor(options.lifetime or LIFETIME)
-  local text, made = link_state.make(master, row, expires, options.parameters)
-  app.store:add_link_state({ id = made.nonce, connection_id = row.id, expires = expires }, now)
+  local text, made = link_state.make(master, row, expires, options.parameters, options.browser)
+  app.store:take_link_state(DECLINED .. row.id)
+  app.store:add_link_state({ id = made.nonce, connection_id = row.id, expires = expires }, now,
+    MOST_OPEN)
   return { connection_id = row.id, integration = integration, expires = expires,
     url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
       state = text, redirect_uri = options.redirect_uri or integration.redirect_uri,
       base_url = options.connect_base } }
+end
+
+--- Report that the merchant declined before Stripe was asked: once, until another link is begun.
+---@param app commerce.App
+---@param row table the connection's, as the store gives it
+function link.decline(app, row)
+  local mark, now = DECLINED .. row.id, os.time()
+  if not app.store:has_link_state(mark) then
+    app.store:add_link_state({ id = mark, connection_id = row.id, expires = now + LIFETIME }, now,
+      MOST_OPEN)
+    status.link_failed(app.store, row)
+  end
 end
 
 -- ---------------------------------------------------------------- the merchant comes back
@@ -115,13 +133,22 @@ local function to_its_end(app, row, state, work, ...)
   return for_connection(row, state, errors.must, result, message, failure)
 end
 
--- The returned state, and its connection.
-local function recognise(app, parameters, wanted)
-  local state = link_state.read(credentials.master(), parameters.state, os.time())
-  if wanted and wanted ~= state.connection_id then
-    refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
-      :format(state.connection_id, wanted))
+-- Otherwise a merchant could be sent to Stripe with the state of a link that somebody else began,
+-- and their account would end up in the other one's connection.
+local function check_browser(state, token)
+  if state.browser and state.browser ~= (token and link_state.browser(token)) then
+    refuse("other_browser", "the link was begun in another browser: it can be finished only there")
   end
+end
+
+-- The returned state, and its connection.
+local function recognise(app, parameters, options)
+  local state = link_state.read(credentials.master(), parameters.state, os.time())
+  if options.connection and options.connection ~= state.connection_id then
+    refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
+      :format(state.connection_id, options.connection))
+  end
+  check_browser(state, options.browser)
   local waits = app.store:has_link_state(state.nonce)
   local row = app.store:connections({ id = state.connection_id })[1]
   if not row or row.company_id ~= state.company_id or row.integration ~= state.integration then
@@ -133,10 +160,14 @@ local function recognise(app, parameters, wanted)
   return state, row
 end
 
--- Use up the state: from here on it is not accepted again, even if the link fails.
-local function take(app, state)
+-- Use up the state: from here on it is not accepted again, even if the link fails. Nor is the code:
+-- sent to Stripe a second time, under whatever state, it would end the access that it gave.
+local function take(app, state, code)
+  local now = os.time()
   if not app.store:take_link_state(state.nonce) then
     refuse("used_state", USED)
+  elseif code and not app.store:spend_code(core.sha256(code), now + CODE_KEPT, now) then
+    refuse("used_code", "the code has been used already, in another link: begin a new one")
   end
 end
 
@@ -168,7 +199,7 @@ end
 
 -- ---------------------------------------------------------------- finish
 
-local FINISH_OPTIONS = { connection = "string" }
+local FINISH_OPTIONS = { connection = "string", browser = "string" }
 for name, kind in pairs(sessions.OPTIONS) do
   FINISH_OPTIONS[name] = kind
 end
@@ -202,7 +233,7 @@ local function finish_allowed(app, state, row, code, options)
   errors.finally(function()
     exchange.run(app, row, { code = code, key = key, integration = integration,
       take = function()
-        take(app, state)
+        take(app, state, code)
       end }, options)
   end, function()
     key:close()
@@ -215,13 +246,15 @@ end
 ---@param app commerce.App
 ---@param answer string|table the address that Stripe sent the browser to, its query string, or its
 ---  decoded parameters
----@param options table? connection: the id of the connection that it must be for; and those of
+---@param options table? connection: the id of the connection that it must be for; browser: the
+---  secret in the browser's cookie, if the link was begun with one; and those of
 ---  `commerce.account.session`: connect_base, base_url (default: STRIPE_CONNECT_BASE,
 ---  STRIPE_API_BASE, then Stripe), timeout, ...
 ---@return table finished { row = the connection's, "Linked", network = the options for its
 ---  sessions, account, shared_with, parameters }, see `commerce.FinishedLink`. A failure has the
 ---  reason's name as its code: "bad_callback", "no_state", "forged_state", "expired_state",
----  "used_state", "other_connection", "connection_gone"; "access_denied", "invalid_scope",
+---  "used_state", "used_code", "other_connection", "other_browser", "connection_gone";
+---  "access_denied", "invalid_scope",
 ---  "invalid_redirect_uri", "invalid_request", "unsupported_response_type", "oauth_error";
 ---  "no_code"; "not_enabled"; "invalid_grant", "invalid_client" and Stripe's other errors for a
 ---  code; "wrong_mode", "own_account", "not_standard", "other_account", "account_taken". If the
@@ -231,7 +264,7 @@ function link.finish(app, answer, options)
   options = options or {}
   errors.check_options(options, FINISH_OPTIONS)
   local parameters = callback.read(answer)
-  local state, row = recognise(app, parameters, options.connection)
+  local state, row = recognise(app, parameters, options)
   if parameters.error then
     to_its_end(app, row, state, finish_denied, app, state, row, parameters)
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then

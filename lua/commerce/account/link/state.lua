@@ -10,7 +10,8 @@ local state = {}
 local PURPOSE, NONCE_BYTES = "link", 16
 -- Only characters that are never encoded in URLs; the parts do not contain the separator, a dot.
 local SIGNED = "^(.+)%.([%w%-_]+)$"
-local PARTS = "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)%.([^.]+)%.?([^.]*)$"
+local PARTS = "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)b?(%x*)%.([^.]+)%.?([^.]*)$"
+local BROWSER = 32 -- hexadecimal digits of the hash of a browser's token
 local LONGEST = 4096
 
 ---@class commerce.LinkState
@@ -18,6 +19,7 @@ local LONGEST = 4096
 ---@field company_id string
 ---@field connection_id string
 ---@field expires integer Unix seconds
+---@field browser string? the hash of the token in the cookie of the browser that must come back
 ---@field nonce string
 ---@field parameters table<string, string> the caller's texts, which come back unchanged
 
@@ -51,20 +53,28 @@ local function unpacked(text)
   return parameters
 end
 
+--- The hash of a browser's token, by which a state knows the browser again.
+---@param token string
+---@return string
+function state.browser(token)
+  return core.sha256(token):sub(1, BROWSER)
+end
+
 --- Make a state.
 ---@param master commerce.core.Secret the master key
 ---@param connection table { id, company_id, integration = its name } of the connection
 ---@param expires integer Unix seconds
 ---@param parameters table<string, string>? texts that are to come back with it
+---@param token string? the secret in the cookie of the browser in which the link is begun
 ---@return string text needs no encoding in a URL
 ---@return commerce.LinkState|string state or the message
 ---@return commerce.Details? details
-function state.make(master, connection, expires, parameters)
+function state.make(master, connection, expires, parameters, token)
   local made = { integration = connection.integration, company_id = connection.company_id,
     connection_id = connection.id, expires = expires, nonce = core.random_id(NONCE_BYTES),
-    parameters = parameters or {} }
-  local text = ("%s.%s.%s.%d.%s"):format(made.integration, made.company_id, made.connection_id,
-    made.expires, made.nonce)
+    parameters = parameters or {}, browser = token and state.browser(token) }
+  local text = ("%s.%s.%s.%d%s.%s"):format(made.integration, made.company_id, made.connection_id,
+    made.expires, made.browser and "b" .. made.browser or "", made.nonce)
   if next(made.parameters) then
     text = text .. "." .. packed(made.parameters)
   end
@@ -91,9 +101,10 @@ function state.read(master, text, now)
       { code = "forged_state" })
   end
   local found = {}
-  local carried
-  found.integration, found.company_id, found.connection_id, found.expires, found.nonce, carried =
-    signed:match(PARTS)
+  local browser, carried
+  found.integration, found.company_id, found.connection_id, found.expires, browser, found.nonce,
+    carried = signed:match(PARTS)
+  found.browser = browser ~= "" and browser or nil
   found.expires, found.parameters = tonumber(found.expires), unpacked(carried)
   if now >= found.expires then
     errors.throw("auth", "the link has expired: begin a new one", { code = "expired_state" })

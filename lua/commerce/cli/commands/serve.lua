@@ -14,6 +14,8 @@ local function arguments(sub)
   sub:option("--listen", "Address and port.", "127.0.0.1:8080"):argname "ADDRESS:PORT"
   sub:option("--public-url", "The server's address as merchants reach it, used in links.")
     :argname "URL"
+  sub:option("--trust-proxy", "Address or network of a proxy in front, whose X-Forwarded-For tells "
+    .. "the client's address. May be given several times."):argname "ADDRESS":count "*"
   sub:flag("--no-worker", "Do not start a worker; `commerce worker` runs elsewhere.")
 end
 
@@ -27,6 +29,13 @@ local function check(args)
       :format(args.listen))
   end
   options.check_public_url(args)
+  for _, proxy in ipairs(args.trust_proxy) do
+    local address = proxy:match "^([%x%.:]+)/?%d*$"
+    if not address or core.is_public_address(address) == nil then
+      errors.throw("usage", ("--trust-proxy %s: expected an address or a network, such as "
+        .. "10.0.0.0/8"):format(proxy))
+    end
+  end
 end
 
 -- Creates the store if it is missing, and a first key if there is no key.
@@ -104,7 +113,7 @@ end
 local function run(_, args)
   local prepared = opener.with(args, "create", prepare)
   local server = must(nginx.new { listen = args.listen, store = prepared.store,
-    public_url = args.public_url })
+    public_url = args.public_url, trusted = args.trust_proxy })
   core.hold_interrupts()
   errors.finally(function()
     serve(args, prepared, server)

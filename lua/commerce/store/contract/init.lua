@@ -54,7 +54,7 @@ contract.PARTS = {
   { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
     server = true },
   { name = "link_states", reads = { "has_link_state" },
-    writes = { "add_link_state", "take_link_state" }, server = true },
+    writes = { "add_link_state", "spend_code", "take_link_state" }, server = true },
   { name = "api_keys", reads = { "api_key_of", "api_keys" },
     writes = { "add_api_key", "delete_api_key" }, server = true },
   { name = "directory", reads = { "find_companies" },

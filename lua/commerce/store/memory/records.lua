@@ -26,9 +26,10 @@ end
 -- The names of a database's tables, which a data type must not have: a script that works in memory
 -- must also work with a database. A spec compares them.
 local RESERVED = {}
-for name in ([[api_keys changes checkpoints companies connection_errors connection_history
-  connections consumers counters data_types inbox integrations leases link_states listed
-  model_version pulls removals resource_state secrets seen settings source_objects sweeps
+for name in ([[api_keys changes checkpoints companies connection_errors
+  connection_history connections consumers counters data_types inbox
+  integrations leases link_states listed model_version pulls removals
+  resource_state secrets seen settings source_objects spent_codes sweeps
   sync_settings webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do
   RESERVED[name] = true
 end

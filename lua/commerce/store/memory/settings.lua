@@ -113,17 +113,27 @@ end
 
 -- ---------------------------------------------------------------- links that have been begun
 
-function settings.add_link_state(self, row, now)
-  local states = self.db:table "link_states"
-  for id, state in states:each() do
-    if state.expires <= now then
-      states:remove(id)
+local function drop_expired(kept, now)
+  for id, row in kept:each() do
+    if row.expires <= now then
+      kept:remove(id)
     end
   end
+end
+
+function settings.add_link_state(self, row, now, most)
+  local states, own = self.db:table "link_states", {}
+  drop_expired(states, now)
   if states:get(row.id) then
     errors.throw("store", "this link has been begun already")
   end
   states:put(row.id, { connection_id = row.connection_id, expires = row.expires })
+  for id, state in states:each() do -- oldest first
+    own[#own + 1] = state.connection_id == row.connection_id and id or nil
+  end
+  for i = 1, #own - most do
+    states:remove(own[i])
+  end
   return true
 end
 
@@ -133,6 +143,16 @@ end
 
 function settings.take_link_state(self, id)
   return self.db:table("link_states"):remove(id)
+end
+
+function settings.spend_code(self, hash, expires, now)
+  local codes = self.db:table "spent_codes"
+  drop_expired(codes, now)
+  local new = codes:get(hash) == nil
+  if new then
+    codes:put(hash, { expires = expires })
+  end
+  return new
 end
 
 -- ---------------------------------------------------------------- API keys

@@ -113,12 +113,15 @@ end
 
 -- ---------------------------------------------------------------- links under way
 
-function settings:add_link_state(row, now)
+function settings:add_link_state(row, now, most)
   local db = self.db
   return db:transaction(function()
     db:run("DELETE FROM link_states WHERE expires <= ?", now)
     db:run("INSERT INTO link_states (id, connection_id, expires) VALUES (?, ?, ?)", row.id,
       row.connection_id, row.expires)
+    db:run(("DELETE FROM link_states WHERE connection_id = ? AND id NOT IN (SELECT id "
+      .. "FROM link_states WHERE connection_id = ? ORDER BY %s DESC LIMIT ?)"):format(
+      db.dialect.INSERTED), row.connection_id, row.connection_id, most)
     return true
   end)
 end
@@ -129,6 +132,15 @@ end
 
 function settings:take_link_state(id)
   return self.db:run("DELETE FROM link_states WHERE id = ?", id) > 0
+end
+
+function settings:spend_code(hash, expires, now)
+  local db = self.db
+  return db:transaction(function()
+    db:run("DELETE FROM spent_codes WHERE expires <= ?", now)
+    return db:run("INSERT INTO spent_codes (hash, expires) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      hash, expires) > 0
+  end)
 end
 
 -- ---------------------------------------------------------------- API keys

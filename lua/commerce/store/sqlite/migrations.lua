@@ -9,6 +9,7 @@ local migrations = {}
 ---@type string[][]
 migrations.STEPS = {
   { "ALTER TABLE leases ADD COLUMN seconds REAL NOT NULL DEFAULT 60" },
+  { "CREATE TABLE spent_codes (hash TEXT PRIMARY KEY, expires INTEGER NOT NULL)" },
 }
 
 --- The present version.

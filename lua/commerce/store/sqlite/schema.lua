@@ -237,6 +237,11 @@ schema.STATEMENTS = {
       connection_id TEXT NOT NULL REFERENCES connections (id),
       expires INTEGER NOT NULL)]], -- unix seconds
 
+  -- OAuth codes that were sent to Stripe: none may be sent twice
+  [[CREATE TABLE spent_codes (
+      hash TEXT PRIMARY KEY,
+      expires INTEGER NOT NULL)]], -- unix seconds
+
   -- values that scripts keep for themselves
   "CREATE TABLE checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 }
