@@ -78,7 +78,8 @@ end
 
 -- ---------------------------------------------------------------- starting
 
-local PAUSE = 5 -- seconds until a new try after a failure of the store
+local PAUSE, LONGEST_PAUSE = 5, 300 -- seconds until a new try after the worker has ended
+local LONG = 600 -- seconds of work after which the pauses begin anew
 
 ---@class commerce.serve.BackgroundOptions
 ---@field url string the store's
@@ -89,10 +90,12 @@ local PAUSE = 5 -- seconds until a new try after a failure of the store
 --- Start syncing and delivering webhooks in the background. After a failure it starts again.
 ---@param options commerce.serve.BackgroundOptions
 function background.start(options)
+  local pause = PAUSE
   local function run(premature)
     if premature then
       return
     end
+    local began = ngx.now()
     local ok, message = pcall(function()
       if options.thread_pool then
         local verbose = require "ngx.errlog".get_sys_filter_level() >= ngx.NOTICE
@@ -104,7 +107,9 @@ function background.start(options)
     end)
     if not ok and not stopping() then
       ngx.log(ngx.ERR, "commerce: the sync stopped: ", tostring(message))
-      ngx.timer.at(PAUSE, run)
+      pause = ngx.now() - began > LONG and PAUSE or pause
+      ngx.timer.at(pause, run)
+      pause = math.min(2 * pause, LONGEST_PAUSE)
     end
   end
   assert(ngx.timer.at(0, run))

@@ -1,4 +1,7 @@
 -- The work on one connection: its queued pulls, and the events that webhooks have brought.
+--
+-- A failure that may pass (a locked store, a full disk) is raised: the worker tries again later. One
+-- that will not pass ends the pulls that it concerns and no other ones.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -38,6 +41,7 @@ end
 --- Put pulls that have begun back into the queue, under the same ids.
 ---@param store commerce.Store
 ---@param pulls commerce.PullRow[]
+---@return boolean ok
 function work.requeue(store, pulls)
   for _, pull in ipairs(pulls) do
     local current = store:pull(pull.id)
@@ -46,6 +50,57 @@ function work.requeue(store, pulls)
       store:save_pull(current)
     end
   end
+  return true
+end
+
+-- Ends the pulls that no run has ended, of some data types.
+local function end_left(worker, taken, status, message, types)
+  local reads = {}
+  for _, pull in ipairs(taken.pulls) do
+    local current = (not types or types[pull.data_type]) and worker.store:pull(pull.id)
+    if current and (current.status == "Queued" or current.status == "Fetching") then
+      current.status, current.completed = status, time.now()
+      current.error_message = message and core.scrub(message)
+      reads[#reads + 1] = { data_type = current.data_type, status = status,
+        message = current.error_message, modified = false, pull = current }
+    end
+  end
+  if #reads > 0 then
+    worker.store:end_reads(taken.connection_id, reads)
+  end
+  return true
+end
+
+--- Raised where a run waits, if the worker must stop.
+work.STOPPED = {}
+
+--- Whether what was raised is a failure of the store that may pass by itself.
+---@param raised any
+---@return boolean
+function work.passes(raised)
+  return errors.is_failure(raised) and raised.kind == "store" and raised.retryable == true
+end
+
+-- Whether the same work would raise it again: a mistake in the program, or a failure of the store
+-- that does not pass. A lease that was lost is neither.
+local function lasts(raised)
+  if errors.is_failure(raised) then
+    return raised.kind == "store" and not raised.retryable and raised.code ~= "taken_over"
+  end
+  return raised ~= work.STOPPED and not errors.is_interrupt(raised)
+end
+
+-- The place of a mistake is for the log of this server alone, and not for the store.
+local UNEXPECTED = "an unexpected error occurred; the log of the worker says more"
+
+local function end_broken(worker, taken, types, raised)
+  worker.log { event = "internal_error", connection_id = taken.connection_id, types = types,
+    message = core.scrub(tostring(raised)) }
+  local concerned = {}
+  for _, name in ipairs(types) do
+    concerned[name] = true
+  end
+  end_left(worker, taken, "InternalError", UNEXPECTED, types[1] and concerned)
 end
 
 -- Data types with the same settings are read together, since the division of lists decides which
@@ -63,25 +118,39 @@ local function types_of(group, asked)
   return some and chosen or nil
 end
 
-local function sync_types(worker, connection, types, since)
-  log_report(worker, must(connection:sync { types = types, since = since, worker = worker.id }))
+-- What goes wrong for good with one of several data types ends only that one.
+local function sync_types(worker, connection, taken, types, since)
+  local ok, raised = pcall(function()
+    log_report(worker, must(connection:sync { types = types, since = since, worker = worker.id }))
+  end)
+  if ok then
+    return
+  elseif not lasts(raised) then
+    error(raised, 0)
+  elseif #types == 1 then
+    return end_broken(worker, taken, types, raised)
+  end
+  work.requeue(worker.store, taken.pulls)
+  for _, name in ipairs(types) do
+    sync_types(worker, connection, taken, { name }, since)
+  end
 end
 
-local function sync_all(worker, connection, pulls)
+local function sync_all(worker, connection, taken)
   local asked = {}
-  for _, pull in ipairs(pulls) do
+  for _, pull in ipairs(taken.pulls) do
     asked[pull.data_type] = true
   end
   for _, group in ipairs(settings.groups(worker.store, connection.row)) do
     local types = types_of(group, asked)
     if types then
-      sync_types(worker, connection, types, group.since)
+      sync_types(worker, connection, taken, types, group.since)
     end
   end
   must(connection:configure()) -- the types that are left have no settings: they were configured
   for name in pairs(asked) do
     if connection.mappings:find(name) then
-      sync_types(worker, connection, { name })
+      sync_types(worker, connection, taken, { name })
     end
   end
 end
@@ -90,7 +159,7 @@ local function sync(worker, taken)
   work.requeue(worker.store, taken.pulls) -- those that a dead worker has begun
   local connection = must(worker.app:connection(taken.connection_id, worker.connection_options))
   errors.finally(function()
-    sync_all(worker, connection, taken.pulls)
+    sync_all(worker, connection, taken)
   end, function()
     connection:close()
   end)
@@ -105,37 +174,21 @@ local function status_of(failure)
   return (failure.kind == "auth" or failure.code == "no_key") and "AuthError" or "FetchError"
 end
 
--- Ends the pulls that no run has ended.
-local function end_left(worker, taken, status, message)
-  local reads = {}
-  for _, pull in ipairs(taken.pulls) do
-    local current = worker.store:pull(pull.id)
-    if current and (current.status == "Queued" or current.status == "Fetching") then
-      current.status, current.completed = status, time.now()
-      current.error_message = message and core.scrub(message)
-      reads[#reads + 1] = { data_type = current.data_type, status = status,
-        message = current.error_message, modified = false, pull = current }
-    end
-  end
-  if #reads > 0 then
-    worker.store:end_reads(taken.connection_id, reads)
-  end
-end
-
---- Do the pulls of one connection. A failure of the store is raised; the lease then runs out. Any
---- other failure ends the pulls.
+--- Do the pulls of one connection. Raises what may pass, a lost lease, and what stops the worker;
+--- everything else ends the pulls.
 ---@param worker commerce.Worker
 ---@param taken commerce.serve.Taken
 function work.pulls(worker, taken)
-  local done, message, failure = errors.catch(sync, worker, taken)
+  local done, raised = pcall(sync, worker, taken)
   if done then
-    errors.catch(end_left, worker, taken, "NotSupported",
-      "the integration does not provide this data type")
-  elseif failure.kind == "store" then
-    errors.rethrow(failure)
+    end_left(worker, taken, "NotSupported", "the integration does not provide this data type")
+  elseif lasts(raised) then
+    end_broken(worker, taken, {}, raised)
+  elseif not errors.is_failure(raised) or raised.kind == "store" then
+    error(raised, 0)
   else
-    log_failure(worker, taken.connection_id, message)
-    errors.catch(end_left, worker, taken, status_of(failure), message)
+    log_failure(worker, taken.connection_id, raised.message)
+    end_left(worker, taken, status_of(raised), raised.message)
   end
 end
 
@@ -148,12 +201,27 @@ local function apply_to(worker, connection_id)
   if not connection or connection.status ~= "Linked" or connection:has_key() ~= true then
     return
   end
-  local report, message = connection:apply_events()
-  connection:close()
+  local report, message, failure = errors.finally(function()
+    return connection:apply_events()
+  end, function()
+    connection:close()
+  end)
   if report then
     log_report(worker, report)
+  elseif work.passes(failure) then
+    errors.rethrow(failure)
   else
     log_failure(worker, connection_id, message)
+  end
+end
+
+local function try_apply(worker, connection_id)
+  local ok, raised = pcall(apply_to, worker, connection_id)
+  if not ok and lasts(raised) then
+    worker.log { event = "internal_error", connection_id = connection_id,
+      message = core.scrub(tostring(raised)) }
+  elseif not ok then
+    error(raised, 0)
   end
 end
 
@@ -167,7 +235,7 @@ function work.events(worker, applied)
     -- events that were left wait for the next try; new ones do not
     local last = applied[connection_id]
     if not last or count > last.left or now - last.at >= RETRY then
-      apply_to(worker, connection_id)
+      try_apply(worker, connection_id)
       applied[connection_id] = { at = now,
         left = worker.store:waiting_counts()[connection_id] or 0 }
       return true

@@ -18,6 +18,8 @@ local worker = {}
 
 local LEASE = 60 -- seconds without a renewal after which another worker may take a connection
 local IDLE = 1 -- seconds between two looks at the queue
+local FIRST_PAUSE, LONGEST_PAUSE = 1, 60 -- seconds between two tries after a failure
+local MOST_FAILURES = 5 -- in a row, of a kind that does not pass by itself
 
 ---@class commerce.Worker
 ---@field app commerce.App
@@ -28,6 +30,7 @@ local IDLE = 1 -- seconds between two looks at the queue
 ---@field connection_options table
 ---@field public_url string?
 ---@field private schedule commerce.serve.Schedule
+---@field private kept commerce.serve.Taken? what could not be given back, since the store failed
 ---@field private applied table<string, table> see `serve.work`
 local methods = {}
 local worker_mt = { __name = "commerce.Worker", __index = methods }
@@ -35,8 +38,8 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 --- Make a worker.
 ---@param app commerce.App
 ---@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
----  ("sync", "failed", "lost", "stopped", and those of `webhooks.delivery`), connection_id and
----  further facts, without secrets; connection: how to talk to Stripe, see `app:connection`;
+---  ("sync", "failed", "internal_error", "retried", "lost", "stopped", and those of
+---  `webhooks.delivery`), connection_id and further facts, without secrets; connection: how to talk to Stripe, see `app:connection`;
 ---  public_url: see `webhooks.delivery`
 ---@return commerce.Worker raises "usage" if other processes cannot open the store
 function worker.new(app, options)
@@ -54,14 +57,12 @@ local function never()
   return false
 end
 
-local STOPPED = {} -- raised where a run waits, if the worker must stop
-
 -- Renews the lease of a connection as long as it is called.
 local function keep_lease(self, connection_id, stopping)
   local renewed = core.now()
   return function()
     if stopping() then
-      error(STOPPED, 0)
+      error(work.STOPPED, 0)
     end
     if core.now() - renewed < self.lease / 3 then
       return
@@ -76,8 +77,20 @@ local function keep_lease(self, connection_id, stopping)
   end
 end
 
-local function release(self, taken)
-  errors.catch(self.store.release, self.store, taken.connection_id, self.id)
+-- Gives the connection back with what was not finished, unless another worker has it by now.
+local function give_back(self, taken)
+  local store, id = self.store, taken.connection_id
+  if store:lease(id, self.id, os.time(), self.lease) then
+    work.requeue(store, taken.pulls)
+    store:release(id, self.id)
+  end
+  return true
+end
+
+-- If the store fails at this moment too, the next step does it, or another worker does when the
+-- lease has run out.
+local function try_give_back(self, taken)
+  self.kept = not errors.catch(give_back, self, taken) and taken or nil
 end
 
 local function do_pulls(self, taken, stopping)
@@ -85,17 +98,30 @@ local function do_pulls(self, taken, stopping)
   local ran, raised = pcall(work.pulls, self, taken)
   stop()
   if ran then
-    release(self, taken)
-  elseif errors.is_failure(raised) then
-    error(raised, 0)
-  else -- told to stop, Ctrl-C, or a bug: another worker may continue at once
-    errors.catch(work.requeue, self.store, taken.pulls)
-    release(self, taken)
-    if raised ~= STOPPED then
+    errors.catch(self.store.release, self.store, taken.connection_id, self.id)
+  elseif errors.is_failure(raised) and raised.code == "taken_over" then
+    self.log { event = "lost", connection_id = taken.connection_id, message = raised.message }
+  else
+    try_give_back(self, taken)
+    if raised ~= work.STOPPED then
       error(raised, 0)
     end
     self.log { event = "stopped", connection_id = taken.connection_id }
   end
+end
+
+local function step(self, stopping)
+  if self.kept then
+    give_back(self, self.kept)
+    self.kept = nil
+  end
+  self.schedule:look()
+  local taken = self.store:take_pulls(self.id, os.time(), self.lease)
+  if not taken then
+    return work.events(self, self.applied)
+  end
+  do_pulls(self, taken, stopping)
+  return true
 end
 
 --- Do what there is to do for one connection.
@@ -105,21 +131,49 @@ end
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:step(stopping)
-  self.schedule:look()
-  local taken = self.store:take_pulls(self.id, os.time(), self.lease)
-  if not taken then
-    return work.events(self, self.applied)
-  end
-  do_pulls(self, taken, stopping or never)
-  return true
+  return step(self, stopping or never)
 end
 
 -- ---------------------------------------------------------------- the loop
 
+local function sleep(seconds, stopping)
+  local left = seconds
+  while left > 0 and not stopping() do
+    jobs.sleep(math.min(IDLE, left))
+    left = left - IDLE
+  end
+end
+
+-- Ctrl-C, and the end of the job that this is.
+local function must_end(raised)
+  return errors.is_interrupt(raised) or errors.is_failure(raised) and raised.kind == "cancelled"
+end
+
+-- Counts failures in a row. Raises one that is none of the store's passing ones and comes for the
+-- fifth time: a new process, with a new handle, may do better.
+local function note_failure(self, raised, trouble)
+  local passes = work.passes(raised)
+  trouble.lasting = passes and 0 or trouble.lasting + 1
+  if must_end(raised) or trouble.lasting >= MOST_FAILURES then
+    error(raised, 0)
+  end
+  trouble.pause = math.min(2 * trouble.pause, LONGEST_PAUSE)
+  self.log { event = "retried", seconds = trouble.pause,
+    message = core.scrub(tostring(raised)) }
+end
+
 local function sync(self, stopping)
+  local trouble = { pause = FIRST_PAUSE / 2, lasting = 0 }
   while not stopping() do
-    if not errors.must(self:step(stopping)) then
-      jobs.sleep(IDLE)
+    local ok, worked = pcall(step, self, stopping)
+    if not ok then
+      note_failure(self, worked, trouble)
+      sleep(trouble.pause, stopping)
+    else
+      trouble.pause, trouble.lasting = FIRST_PAUSE / 2, 0
+      if not worked then
+        jobs.sleep(IDLE)
+      end
     end
   end
 end
@@ -147,10 +201,11 @@ function methods:deliver(stopping)
   return true
 end
 
---- Work until told to stop: sync, and deliver webhooks meanwhile. If one of the two fails, the
---- other one ends, too.
+--- Work until told to stop: sync, and deliver webhooks meanwhile. After a failure of the store that
+--- may pass (locked, the disk full) both try again, with growing pauses. If one of the two fails
+--- for good, the other one ends, too.
 ---@param stopping (fun(): any)? see `step`
----@return boolean? ok nil if the store failed
+---@return boolean? ok nil if the store failed, several times in a row
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:run(stopping)

@@ -27,7 +27,8 @@ local HELD = 60 -- seconds that a consumer is ours at most: longer than any atte
 local LOOK = 0.5 -- seconds between two looks at the outbox
 local TIDY = 10 -- seconds between two looks for what the dead left and what is old
 local MOST_OF_ANSWER = 65536 -- bytes that are read of an answer, of which nothing is wanted
-local PAUSE, MOST_FAILURES = 1, 5 -- seconds after a failure of the store; how many in a row
+local PAUSE, LONGEST_PAUSE = 1, 60 -- seconds after a failure of the store
+local MOST_FAILURES = 5 -- in a row, of a kind that does not pass by itself
 local GRACE = 1 -- seconds to end what is on its way, when told to stop
 
 local PUBLIC_URL = "http://127.0.0.1:8080" -- what `commerce serve` listens on
@@ -144,6 +145,11 @@ local function attempt(self, taken, secrets, reach)
   else
     message = made and why or call
   end
+  if not made and not errors.is_failure(call) then -- its place must not be stored
+    self.log { event = "internal_error", consumer_id = taken.consumer_id,
+      message = core.scrub(tostring(call)) }
+    message = "an unexpected error occurred"
+  end
   local status = response and response.status
     or type(details) == "table" and details.status or nil
   local settled, failure = errors.try(settle, self, taken, status, message)
@@ -216,23 +222,39 @@ local function stop(self, group)
   self.store:release_consumers(self.id)
 end
 
+-- Waits after a failure, while what is on its way goes on.
+local function rest(group, seconds, stopping)
+  local left = seconds / LOOK
+  while left > 0 and not stopping() do
+    left = left - 1
+    if group.count > 0 then
+      group:wait(LOOK)
+    else
+      jobs.sleep(LOOK)
+    end
+  end
+end
+
 --- Deliver until told to stop.
 ---@param stopping fun(): any
----@return boolean? ok nil if the store failed several times in a row
+---@return boolean? ok nil if the store failed several times in a row, and not because it was locked
+---  or the disk was full
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:run(stopping)
-  local failures = 0
+  local failures, pause = 0, PAUSE
   jobs.group(function(group)
     while not stopping() do
       local begun, _, failure = errors.catch(look, self, group)
-      failures = begun and 0 or failures + 1
+      failures = not begun and not failure.retryable and failures + 1 or 0
       if failures > MOST_FAILURES then
         errors.rethrow(failure)
       elseif begun then
+        pause = PAUSE
         group:wait(LOOK)
-      else -- a lock, most likely
-        jobs.sleep(PAUSE)
+      else
+        rest(group, pause, stopping)
+        pause = math.min(2 * pause, LONGEST_PAUSE)
       end
     end
     stop(self, group)

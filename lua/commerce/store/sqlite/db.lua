@@ -18,20 +18,22 @@ local database_mt = { __name = "commerce.store.sqlite.db", __index = methods }
 
 --- Raise a failure about this database.
 ---@param message string
-function methods:fail(message)
-  errors.throw("store", ("%s: %s"):format(self.name, message))
+---@param passes boolean? whether the same call may succeed later
+function methods:fail(message, passes)
+  errors.throw("store", ("%s: %s"):format(self.name, message), { retryable = passes })
 end
 
--- SQLite's messages, and what the user can do.
+-- SQLite's messages, what the user can do, and whether it may pass by itself.
 local CURES = {
   { "database is locked",
-    "it is locked by another process; wait for that one to end and try again" },
+    "it is locked by another process; wait for that one to end and try again", true },
   { "disk is full", "the disk is full; make room and run the same command again, "
-    .. "what was already stored stays" },
-  { "disk I/O error", "the disk could not be read or written (%s); what was already stored stays" },
+    .. "what was already stored stays", true },
+  { "disk I/O error", "the disk could not be read or written (%s); what was already stored stays",
+    true },
   { "file is not a database", "this file is not a SQLite database; name another file" },
   { "unable to open database file", "the file cannot be opened or made; look at its folder and "
-    .. "at who may write there" },
+    .. "at who may write there", true },
   { "readonly database", "the file may not be written; look at who owns it" },
   { "disk image is malformed",
     "the database file is damaged (%s); restore it or start with a new one" },
@@ -40,7 +42,7 @@ local CURES = {
 local function explain(message)
   for _, cure in ipairs(CURES) do
     if message:find(cure[1], 1, true) then
-      return (cure[2]:format(message:match("[%w%s]+$") or message))
+      return cure[2]:format(message:match("[%w%s]+$") or message), cure[3]
     end
   end
   return message
@@ -65,7 +67,8 @@ end
 function database.open(path)
   local handle, message = DBI.Connect("SQLite3", path)
   if not handle then
-    errors.throw("store", ("%s: %s"):format(path, explain(tostring(message))))
+    local cause, passes = explain(tostring(message))
+    errors.throw("store", ("%s: %s"):format(path, cause), { retryable = passes })
   end
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
   return setmetatable({
