@@ -5,6 +5,7 @@
 */
 #include "bind/call.h"
 #include "bind/compat.h"
+#include "bind/locale.h"
 #include "bind/lua_failure.h"
 #include "bind/lua_limiter.h"
 #include "bind/lua_page.h"
@@ -135,7 +136,7 @@ static int core_process_exists(lua_State *L) {
 /*
 ** core.is_public_address(text) -> boolean or nil, boolean
 ** Whether an IP address is public, and whether no webhook is ever sent there
-*(cm_address_forbidden);
+** (cm_address_forbidden);
 ** nil for a text that is not an address.
 */
 static int core_is_public_address(lua_State *L) {
@@ -154,11 +155,13 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"base64_decode", cm_text_base64_decode},
-                                       {"json_mend", cm_text_json_mend},
+                                       {"decimal_point", cm_locale_point},
                                        {"hold_interrupts", core_hold_interrupts},
+                                       {"in_c_locale", cm_locale_call},
                                        {"interrupted", core_interrupted},
                                        {"is_public_address", core_is_public_address},
                                        {"is_utf8", cm_text_is_utf8},
+                                       {"json_mend", cm_text_json_mend},
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
                                        {"now", core_now},

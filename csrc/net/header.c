@@ -1,7 +1,6 @@
 #include "net/header.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -9,6 +8,11 @@
 */
 void cm_header_init(cm_header *h) {
   cm_buf_init(&h->fields, CM_HEADER_MAX, false);
+}
+
+/* tolower would ask the host program's locale: under tr_TR, an I stays. */
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
 /* Appends a text and its '\0'. */
@@ -45,7 +49,7 @@ bool cm_header_line(cm_header *h, const char *line, size_t n) {
     return false;
   }
   for (i = start; i < start + len; i++)
-    h->fields.data[i] = (char)tolower((unsigned char)h->fields.data[i]);
+    h->fields.data[i] = lower(h->fields.data[i]);
   return true;
 }
 
@@ -88,6 +92,21 @@ int cm_header_should_retry(const cm_header *h) {
   if (value && strcmp(value, "false") == 0)
     return 0;
   return -1;
+}
+
+/*
+** Reads digits with or without a fraction; *end is behind them. strtod would expect the decimal
+** point of the host program's locale.
+*/
+static double decimal(const char *text, const char **end) {
+  double n = 0, unit = 1;
+  for (; isdigit((unsigned char)*text); text++)
+    n = n * 10 + (*text - '0');
+  if (*text == '.')
+    for (text++; isdigit((unsigned char)*text); text++)
+      n += (*text - '0') * (unit /= 10);
+  *end = text;
+  return n;
 }
 
 static int number(const char *text, int digits) {
@@ -137,13 +156,13 @@ static long long http_date(const char *text) {
 */
 double cm_header_retry_after(const cm_header *h, long long now) {
   const char *value = cm_header_get(h, "retry-after");
-  char *end;
+  const char *end;
   long long date;
   double seconds;
   if (!value)
     return -1;
   if (isdigit((unsigned char)*value)) {
-    seconds = strtod(value, &end);
+    seconds = decimal(value, &end);
     return *end == '\0' && seconds < 1e9 ? seconds : -1;
   }
   date = http_date(value);

@@ -74,6 +74,17 @@ function core.base64_decode(text) end
 ---@return boolean
 function core.is_utf8(text) end
 
+--- What separates the decimals of a number in the locale of this thread: "." or ",". A host program
+--- may set a locale; Lua 5.4 and lua-cjson read and write numbers by it.
+---@return string point
+function core.decimal_point() end
+
+--- Call a function in the C locale. For libraries that read numbers by the locale of the thread.
+---@param call function must not yield
+---@param ... any its arguments
+---@return any ... its results
+function core.in_c_locale(call, ...) end
+
 --- Replace each escape of NUL and of half a surrogate pair in a JSON text by that of U+FFFD.
 ---@param text string
 ---@return string text the same one if there is none

@@ -1,6 +1,7 @@
 -- Folders, files and databases for the specs of the SQLite store.
 
 local DBI = require "DBI"
+local core = require "commerce.core"
 local lfs = require "lfs"
 local model = require "commerce.model"
 local store = require "commerce.store"
@@ -78,10 +79,10 @@ end
 ---@return table[] rows by position
 function files.rows_of(handle, sql)
   local statement = assert(handle:prepare(sql))
-  assert(statement:execute())
+  assert(core.in_c_locale(statement.execute, statement)) -- this library's reading, not SQLite's
   local rows = {}
   if #(statement:columns() or {}) > 0 then
-    for row in statement:rows(false) do
+    for row in function() return core.in_c_locale(statement.fetch, statement, false) end do
       local copy = {}
       for i, value in pairs(row) do
         copy[i] = value

@@ -1,7 +1,9 @@
 -- Canonical JSON: same value, same bytes; what is written reads back.
 
 local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local records = require "commerce.app.records"
 
 -- The same object with its members put in another order.
 local function shuffled(value)
@@ -176,5 +178,37 @@ describe("json.without_nulls", function()
     assert.same({ b = { d = 1 }, e = { {} }, g = false }, json.without_nulls(value))
     assert.is_nil(json.without_nulls(json.null))
     assert.equal("text", json.without_nulls "text")
+  end)
+end)
+
+describe("a stored JSON text", function()
+  it("that is damaged is a failure, never the end of a list", function()
+    assert.same({ a = 1.5 }, json.stored '{"a":1.5}')
+    assert.equal(json.null, json.stored "null")
+    local value, message, failure = errors.catch(json.stored, '{"a":1,5}')
+    assert.is_nil(value)
+    assert.equal("store", failure.kind)
+    assert.matches("^a stored value is not JSON: ", message)
+  end)
+
+  it("ends a loop over records with an error that names the user's line", function()
+    local store = require "commerce.store.memory"
+    local db = assert(store.open())
+    local broken = setmetatable({ records = function()
+      local given = false
+      return function()
+        if not given then
+          given = true
+          return "id", '{"amount":12,5}'
+        end
+      end
+    end }, { __index = db })
+    local ok, raised = pcall(function()
+      for _ in records.read(broken, "payments", {}) do
+        error "a damaged record was given"
+      end
+    end)
+    assert.is_false(ok)
+    assert.matches("json_spec%.lua:%d+: a stored value is not JSON: ", tostring(raised))
   end)
 end)

@@ -1,5 +1,6 @@
 -- Computes from the sync settings which data types are due for a sync, and since when.
 
+local ascii = require "commerce.base.ascii"
 local time = require "commerce.base.time"
 
 local due = {}
@@ -147,7 +148,7 @@ local function sort(list)
     elseif since[a.connection_id] ~= since[b.connection_id] then
       return since[a.connection_id] < since[b.connection_id]
     end
-    return a.connection_id < b.connection_id
+    return ascii.before(a.connection_id, b.connection_id)
   end)
   for _, entry in ipairs(list) do
     entry.position = nil

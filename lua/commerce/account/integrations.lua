@@ -1,6 +1,7 @@
 -- The operator's settings of the integrations, Stripe and Stripe Test: each has the client id and
 -- the secret key of a Connect platform.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
@@ -88,7 +89,7 @@ local function check_texts(options)
       for choice in pairs(allowed) do
         names[#names + 1] = choice
       end
-      table.sort(names)
+      ascii.sort(names)
       errors.throw("usage", ("%s '%s': expected %s"):format(field, core.scrub(value),
         table.concat(names, " or ")))
     end

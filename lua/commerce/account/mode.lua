@@ -1,6 +1,7 @@
 -- The mode of a store: test or live, like the switch on Stripe's dashboard. Data of the other mode
 -- is hidden.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local stripe = require "commerce.stripe"
 
@@ -62,7 +63,7 @@ function mode.integrations(name)
       names[#names + 1] = integration
     end
   end
-  table.sort(names)
+  ascii.sort(names)
   return names
 end
 

@@ -3,6 +3,7 @@
 -- own endpoint; its events count for this account only, because the account's owner knows the
 -- secret.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
@@ -45,7 +46,7 @@ function secrets.list(store, name)
   end
   table.sort(list, function(a, b)
     if a.added == b.added then
-      return a.id < b.id
+      return ascii.before(a.id, b.id)
     end
     return a.added < b.added
   end)

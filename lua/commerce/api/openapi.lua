@@ -1,5 +1,6 @@
 -- The OpenAPI 3.1 document of the API, built from its routes.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
@@ -17,7 +18,7 @@ local function sorted(set)
   for name in pairs(set) do
     names[#names + 1] = name
   end
-  table.sort(names)
+  ascii.sort(names)
   return names
 end
 
@@ -163,7 +164,7 @@ function openapi.document(routes, prefix)
   local paths = {}
   for _, route in ipairs(routes) do
     paths[route.path] = paths[route.path] or {}
-    paths[route.path][route.method:lower()] = operation_of(route)
+    paths[route.path][ascii.lower(route.method)] = operation_of(route)
   end
   return json.encode {
     openapi = "3.1.0",

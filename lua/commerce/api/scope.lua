@@ -1,6 +1,7 @@
 -- Resolves the ids in a request's path: a company, a connection of this company, a data type of the
 -- connection's integration. Other ids are answered with 404.
 
+local ascii = require "commerce.base.ascii"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
@@ -111,7 +112,7 @@ end
 -- A type that a script has defined: its own, or an optional one such as orders.
 local function defined(context, key)
   for _, data_type in ipairs(context.store:types()) do
-    if data_type.own and data_type.key:lower() == key:lower() then
+    if data_type.own and ascii.lower(data_type.key) == ascii.lower(key) then
       return data_type
     end
   end
@@ -124,7 +125,7 @@ end
 ---@return commerce.DataType
 function scope.data_type(context, key, integration)
   for _, data_type in ipairs(model.types()) do
-    if data_type.key:lower() == key:lower() and scope.is_mapped(data_type) then
+    if ascii.lower(data_type.key) == ascii.lower(key) and scope.is_mapped(data_type) then
       return data_type
     end
   end

@@ -66,7 +66,7 @@ function methods:next()
     local change = self.list[self.at]
     self.read = change.number
     if not self.types or self.types[change.type] then
-      change.record, change.data = change.data and json.decode(change.data), nil
+      change.record, change.data = change.data and json.stored(change.data), nil
       return change
     end
   end

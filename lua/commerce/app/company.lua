@@ -24,7 +24,7 @@ local FIELDS = { name = "string", description = "string", tags = "table" }
 
 local function wrap(app, row)
   return setmetatable({ app = app, store = app.store, id = row.id, name = row.name,
-    description = row.description, tags = row.tags and json.decode(row.tags) or {},
+    description = row.description, tags = row.tags and json.stored(row.tags) or {},
     created = row.created }, Company)
 end
 

@@ -58,7 +58,7 @@ local function read(store, type_name, options, mappings)
     if data == nil or options.raw then
       return data
     end
-    return json.decode(data)
+    return json.stored(data)
   end)
 end
 

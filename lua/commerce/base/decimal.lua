@@ -89,6 +89,22 @@ function decimal.negate(value)
   return decimal.value(text:sub(1, 1) == "-" and text:sub(2) or "-" .. text)
 end
 
+-- In Lua 5.4, string.format writes the decimal point of the host program's locale.
+local function with_point(text)
+  if text:find(".", 1, true) then
+    return text
+  end
+  return (text:gsub("[^%d%-+e]+", "."))
+end
+
+--- A number with a fixed count of decimals: "4.70". For people; amounts are `decimal.tostring`.
+---@param number number
+---@param places integer
+---@return string
+function decimal.fixed(number, places)
+  return with_point(("%." .. places .. "f"):format(number))
+end
+
 -- "1.5e-07" -> "0.00000015"
 local function expand_exponent(text)
   local sign, digit, fraction, exponent = text:match("^(%-?)(%d)%.?(%d*)e([%+%-]%d+)$")
@@ -123,6 +139,7 @@ function decimal.tostring(value)
       break
     end
   end
+  text = with_point(text)
   if text:find("e", 1, true) then
     return expand_exponent(text)
   end

@@ -1,14 +1,29 @@
 -- JSON. lua-cjson decodes it; the encoder is our own, because changed records are recognised by
 -- their bytes: it is canonical (same value, same bytes). Numbers keep all their digits.
 
-local cjson = require "cjson.safe"
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 
+-- The decimal point that lua-cjson reads numbers with. It asks the locale when it is loaded and in
+-- `cjson.new`, for all its users in the process. It cannot read "1.5" after the locale has changed.
+local point = core.decimal_point()
+
+local function check_point()
+  if #point ~= 1 then -- lua-cjson would end the process
+    error(("the locale's decimal point '%s' has several bytes, which lua-cjson does not support: "
+      .. "call os.setlocale(\"C\", \"numeric\") first"):format(point), 0)
+  end
+end
+
+check_point()
+local cjson = require "cjson.safe"
+cjson.new() -- it may have been loaded before, under another locale
+
 local json = { null = cjson.null }
 
-local concat, sort, find = table.concat, table.sort, string.find
+local concat, find = table.concat, string.find
 local null = cjson.null
 
 local ESCAPES = {
@@ -20,6 +35,15 @@ local function escape(char)
   return ESCAPES[char] or ("\\u%04x"):format(char:byte())
 end
 
+local function follow_locale()
+  local now = core.decimal_point()
+  if now ~= point then
+    point = now
+    check_point()
+    cjson.new()
+  end
+end
+
 --- Read a JSON text. Its null becomes `json.null`; an empty array and an empty object look the
 --- same. U+FFFD stands for NUL, which databases refuse or cut off, and for half of a surrogate pair
 --- (a text that was cut inside an emoji): neither may make a whole object unreadable.
@@ -27,11 +51,24 @@ end
 ---@return any? value nil on failure
 ---@return string? message
 function json.decode(text)
+  follow_locale()
   local value, message = cjson.decode(core.json_mend(text))
   if value == nil and errors.is_interrupt(message) then
     error(message, 0) -- lua-cjson decodes under protection, and Ctrl-C fell into it
   end
   return value, message
+end
+
+--- Read a JSON text that the library wrote itself. Raises if it is damaged, so that no reader takes
+--- the damage for the end of a list.
+---@param text string
+---@return any value
+function json.stored(text)
+  local value, message = json.decode(text)
+  if value == nil then
+    errors.throw("store", ("a stored value is not JSON: %s"):format(message))
+  end
+  return value
 end
 
 --- Remove the nulls of a value, since `json.null` counts as true in `if object.name`. In an array a
@@ -59,8 +96,8 @@ end
 ---@param value string
 ---@return string
 function json.string(value)
-  if find(value, '[%c"\\]') then
-    value = value:gsub('[%c"\\]', escape)
+  if find(value, '[%z\1-\31\127"\\]') then
+    value = value:gsub('[%z\1-\31\127"\\]', escape)
   end
   return '"' .. value .. '"'
 end
@@ -87,8 +124,8 @@ end
 local write
 
 local function write_string(out, n, value)
-  if find(value, '[%c"\\]') then
-    value = value:gsub('[%c"\\]', escape)
+  if find(value, '[%z\1-\31\127"\\]') then
+    value = value:gsub('[%z\1-\31\127"\\]', escape)
   end
   out[n + 1], out[n + 2], out[n + 3] = '"', value, '"'
   return n + 3
@@ -131,7 +168,7 @@ local function write_object(out, n, value)
     count = count + 1
     names[count] = name
   end
-  sort(names)
+  ascii.sort(names)
   n = n + 1
   out[n] = "{"
   for i = 1, count do

@@ -1,5 +1,7 @@
 -- Suggestions for error messages ("did you mean …?"): the known name nearest to a misspelt one.
 
+local ascii = require "commerce.base.ascii"
+
 local suggest = {}
 
 local WORTH = 3 -- one wrong letter for so many right ones
@@ -26,7 +28,7 @@ end
 
 -- Case and underscores are no difference: createdDate, created_date.
 local function plain(name)
-  return (name:lower():gsub("_", ""))
+  return (ascii.lower(name):gsub("_", ""))
 end
 
 --- The nearest known name.
@@ -67,7 +69,7 @@ function suggest.text_or_all(name, known)
   for each in pairs(known) do
     names[#names + 1] = each
   end
-  table.sort(names)
+  ascii.sort(names)
   return names[1] and (" (known: %s)"):format(table.concat(names, ", ")) or ""
 end
 

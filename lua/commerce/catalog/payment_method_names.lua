@@ -1,5 +1,7 @@
 -- Display names of Stripe's payment method types (payment_method_details.type).
 
+local ascii = require "commerce.base.ascii"
+
 local NAMES = {
   acss_debit = "Pre-authorized debit (ACSS)", ach_credit_transfer = "ACH credit transfer",
   ach_debit = "ACH debit", affirm = "Affirm", afterpay_clearpay = "Afterpay / Clearpay",
@@ -27,5 +29,5 @@ return function(kind)
   if kind == nil then
     return nil
   end
-  return NAMES[kind] or (kind:gsub("_", " "):gsub("^%l", string.upper))
+  return NAMES[kind] or (kind:gsub("_", " "):gsub("^[a-z]", ascii.upper))
 end

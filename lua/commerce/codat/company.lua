@@ -27,7 +27,7 @@ function company.view(row, connections, views, links)
   return { id = row.id, name = row.name, description = row.description, created = row.created,
     redirect = links:company(row.id), lastSync = company.last_sync(connections),
     dataConnections = json.array(views), products = json.array {},
-    tags = row.tags and json.decode(row.tags) or nil }
+    tags = row.tags and json.stored(row.tags) or nil }
 end
 
 --- A company as Codat's webhooks refer to it. Codat's `links` is left out: it leads to a portal.

@@ -311,7 +311,7 @@ local function call_each(self, counts, type_name, list, records, ids, kind)
   for _, id in ipairs(ids) do
     for _, hook in ipairs(records[id] and list or {}) do
       -- decoded for each hook, so that none sees what another one did to the record
-      local record = json.decode(records[id])
+      local record = json.stored(records[id])
       local ok, message = hooks.call(hook, record, kind or self._context,
         kind and self._context or nil)
       if not ok then
@@ -325,7 +325,7 @@ local function call_page(self, counts, type_name, list, records, ids)
   for _, hook in ipairs(list) do
     local page = {}
     for _, id in ipairs(ids) do
-      page[#page + 1] = records[id] and json.decode(records[id])
+      page[#page + 1] = records[id] and json.stored(records[id])
     end
     local ok, message = hooks.call(hook, page, self._context)
     if not ok then

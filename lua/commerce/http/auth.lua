@@ -1,5 +1,6 @@
 -- API keys: making them, checking the key of a request, and the daily limit of each key.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local response = require "commerce.http.response"
@@ -12,7 +13,7 @@ local LONGEST_KEY = 512 -- characters of the header's value
 -- Codat's form is the base64 of the bare key. Clients that require user:password send "key:".
 local function key_of(header)
   local scheme, value = (header or ""):match "^(%a+) +(%S+)$"
-  local key = scheme and scheme:lower() == "basic" and #value <= LONGEST_KEY
+  local key = scheme and ascii.lower(scheme) == "basic" and #value <= LONGEST_KEY
     and core.base64_decode(value)
   return key and key:gsub(":$", "")
 end

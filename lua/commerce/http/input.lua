@@ -1,5 +1,6 @@
 -- Checks of what a client sends: query parameters, ids, JSON bodies.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
@@ -56,7 +57,7 @@ local UUID = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. (
 ---@param text string
 ---@return string? id nil if the text is not a UUID
 function input.uuid(text)
-  return text:find(UUID) and text:lower() or nil
+  return text:find(UUID) and ascii.lower(text) or nil
 end
 
 -- ---------------------------------------------------------------- bodies

@@ -4,6 +4,7 @@
 -- compared as they were sent, percent-encoded. Only the value of a parameter is decoded, so that an
 -- id may contain a slash.
 
+local ascii = require "commerce.base.ascii"
 local url = require "commerce.base.url"
 
 local router = {}
@@ -116,7 +117,7 @@ function methods:find(method, path)
   for name in pairs(node.routes) do
     allowed[#allowed + 1] = name
   end
-  table.sort(allowed)
+  ascii.sort(allowed)
   return nil, allowed
 end
 

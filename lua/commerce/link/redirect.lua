@@ -1,6 +1,7 @@
 -- The address that a merchant goes to in the end: the profile's redirect address with its
 -- placeholders filled in.
 
+local ascii = require "commerce.base.ascii"
 local json = require "commerce.base.json"
 local url = require "commerce.base.url"
 
@@ -59,7 +60,7 @@ function redirect.query(parameters)
   for name, value in pairs(parameters) do
     parts[#parts + 1] = url.escaped(name) .. "=" .. url.escaped(value)
   end
-  table.sort(parts)
+  ascii.sort(parts)
   return #parts > 0 and "?" .. table.concat(parts, "&") or ""
 end
 

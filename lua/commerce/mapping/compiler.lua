@@ -1,6 +1,7 @@
 -- One source of a mapping: compiles an entry's fields to a function that turns an object of its
 -- resource into records.
 
+local ascii = require "commerce.base.ascii"
 local check = require "commerce.mapping.validate"
 local errors = require "commerce.base.errors"
 local value = require "commerce.mapping.value"
@@ -160,7 +161,7 @@ local function sign_of_map(map)
       signs[#signs + 1] = key .. "=" .. tostring(member)
     end
   end
-  table.sort(signs)
+  ascii.sort(signs)
   return table.concat(signs, ",")
 end
 

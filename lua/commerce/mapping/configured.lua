@@ -1,6 +1,7 @@
 -- Mappings that are configured over the API instead of in Lua: supplemental data and custom data
 -- types, in the form of Codat's API.
 
+local ascii = require "commerce.base.ascii"
 local compat = require "commerce.base.compat"
 local json = require "commerce.base.json"
 local values = require "commerce.mapping.values"
@@ -42,7 +43,7 @@ end
 ---@return string? name nil if the identifier has other characters than letters, digits, - and _
 function configured.type_name(identifier)
   if identifier:find "^%w[%w_%-]*$" and #identifier <= 40 then
-    return "custom_" .. identifier:lower():gsub("%-", "_")
+    return "custom_" .. ascii.lower(identifier):gsub("%-", "_")
   end
 end
 

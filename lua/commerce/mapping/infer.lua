@@ -1,5 +1,6 @@
 -- Infers the shape of a user-defined data type from the values of its fields.
 
+local ascii = require "commerce.base.ascii"
 local shape = require "commerce.model.shape"
 local value = require "commerce.mapping.value"
 
@@ -84,7 +85,7 @@ function infer.fields(entries)
     add(own)
     add(entry.split and entry.split.fields or {})
   end
-  table.sort(names)
+  ascii.sort(names)
   local fields = {}
   for i, name in ipairs(names) do
     fields[i] = { name, kinds[name] }

@@ -1,6 +1,7 @@
 -- Checks compiled fields against a data type's shape when the mapping is declared, so that a
 -- mistake that does not depend on data raises then.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local suggest = require "commerce.base.suggest"
 
@@ -32,7 +33,7 @@ local function refuse_word(data_type, field, word, wanted)
   for known in pairs(wanted.values) do
     words[#words + 1] = known
   end
-  table.sort(words)
+  ascii.sort(words)
   refuse(data_type, "field '%s' has no value '%s'%s; it has %s", field.name, tostring(word),
     suggest.text(word, wanted.values), table.concat(words, ", "))
 end

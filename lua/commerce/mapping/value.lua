@@ -5,6 +5,7 @@
 -- current element inside `each` and `split`. A null of the source is nil here: a value that the
 -- source does not give is left out of the record.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
@@ -237,7 +238,7 @@ function value.compile(fields)
     end
   end
   table.sort(compiled, function(a, b)
-    return a.name < b.name
+    return ascii.before(a.name, b.name)
   end)
   return compiled, paths
 end

@@ -9,6 +9,7 @@
 --
 -- The text is edited and not decoded and encoded again, since that would round long numbers.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local shape = require "commerce.model.shape"
@@ -49,7 +50,7 @@ local function words_of(values)
   for word in pairs(values) do
     words[#words + 1] = word
   end
-  table.sort(words)
+  ascii.sort(words)
   return concat(words, ", ")
 end
 

@@ -1,6 +1,7 @@
 -- Shapes: the fields of a record or of an object in it, their encoding as JSON, and the list of
 -- scalar fields.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 
@@ -64,7 +65,7 @@ function shape.describe(of_shape)
       values = values or {}
       values[#values + 1] = word
     end
-    table.sort(values or {})
+    ascii.sort(values or {})
     fields[i] = { name = field.name, kind = field.kind, required = field.required,
       values = values, fields = field.shape and shape.describe(field.shape) }
   end

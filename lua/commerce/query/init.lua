@@ -13,6 +13,7 @@
 --   - A field of kind `any` is compared as a text, and as a number or boolean if the value reads as
 --     one; true counts as 1 and false as 0 there, and every number is less than every text.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local match = require "commerce.query.match"
 local suggest = require "commerce.base.suggest"
@@ -55,7 +56,7 @@ local function scalar_of(dataset, field)
     return { field = field, kind = dataset.open }
   end
   for _, scalar in ipairs(dataset.scalars) do
-    if scalar.field:lower() == field:lower() then
+    if ascii.lower(scalar.field) == ascii.lower(field) then
       return scalar
     end
   end
@@ -106,7 +107,7 @@ local CONVERT = {
   decimal = { number_value, "a number" },
   integer = { number_value, "a number" },
   boolean = { function(text)
-    return BOOLEANS[text:lower()]
+    return BOOLEANS[ascii.lower(text)]
   end, "true or false" },
   datetime = { date_value, "a date (YYYY-MM-DD, or YYYY-MM-DDTHH:MM:SS with Z or +HH:MM)" },
 }
@@ -121,7 +122,7 @@ local function readings(operator, text)
   end
   local other = number
   if other == nil then
-    other = BOOLEANS[text:lower()]
+    other = BOOLEANS[ascii.lower(text)]
   end
   return { text, other }
 end
@@ -174,7 +175,7 @@ local function parse_clause(dataset, text, position)
     value = convert[1](raw)
   end
   -- "null" is meant as the missing value, not as a text of four letters
-  if value == nil or raw:lower() == "null" then
+  if value == nil or ascii.lower(raw) == "null" then
     return fail_at(position, "%s takes %s, not '%s'.", scalar.field,
       convert and convert[2] or "a text, and cannot be compared with null", raw)
   elseif any then

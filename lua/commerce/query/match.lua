@@ -1,15 +1,13 @@
 -- Evaluates a parsed query over plain Lua values, with the semantics of the compiled SQL: for
 -- stores without SQL, and for lists that are not in a store.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 
 local match = {}
 
--- ASCII only, as SQL does it here: string.lower depends on the locale.
-local function folded(text)
-  return (text:gsub("[A-Z]", string.lower))
-end
+local folded = ascii.lower -- as SQL does it here
 
 -- As a column holds the value: true is 1, a decimal is a number, an object is its JSON.
 local function plain(value)
@@ -33,7 +31,8 @@ local function compared(a, b)
   elseif a == b then
     return 0
   end
-  return a < b and -1 or 1
+  local before = rank_a == RANKS.string and ascii.before(a, b) or rank_a == RANKS.number and a < b
+  return before and -1 or 1
 end
 
 --- Compare two values as a list is ordered: absent ones first, then numbers and booleans, then

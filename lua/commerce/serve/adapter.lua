@@ -1,5 +1,7 @@
 -- Between nginx and a server that is a function: the request as a table, and the response sent.
 
+local ascii = require "commerce.base.ascii"
+
 local adapter = {}
 
 local MOST_HEADERS = 100
@@ -8,7 +10,7 @@ local MOST_HEADERS = 100
 local function headers_of_request()
   local headers = {}
   for name, value in pairs(ngx.req.get_headers(MOST_HEADERS)) do
-    name = name:lower()
+    name = ascii.lower(name)
     headers[name] = type(value) == "table"
       and table.concat(value, name == "cookie" and "; " or ", ") or value
   end

@@ -1,5 +1,7 @@
 -- The metrics of a server and its workers, in Prometheus' text format.
 
+local ascii = require "commerce.base.ascii"
+local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"
 
@@ -24,7 +26,7 @@ local function add(lines, name, kind, help, samples)
   lines[#lines + 1] = ("# TYPE commerce_%s %s"):format(name, kind)
   for _, sample in ipairs(samples) do
     lines[#lines + 1] = ("commerce_%s%s %s"):format(name, sample[1] and "{" .. sample[1] .. "}"
-      or "", ("%.14g"):format(sample[2]))
+      or "", decimal.tostring(sample[2]))
   end
 end
 
@@ -38,7 +40,7 @@ local function requests_by_status(requests)
     samples[#samples + 1] = { label("status", status), count }
   end
   table.sort(samples, function(a, b)
-    return a[1] < b[1]
+    return ascii.before(a[1], b[1])
   end)
   return samples
 end

@@ -1,6 +1,7 @@
 -- The rules for webhook events that every store shares: which changes make an event, and which
 -- consumers receive it.
 
+local ascii = require "commerce.base.ascii"
 local model = require "commerce.model"
 
 local rules = {}
@@ -85,7 +86,7 @@ function rules.first_reads(latest)
     complete = complete or pull.status == "Complete"
   end
   table.sort(list, function(a, b)
-    return a.data_type < b.data_type
+    return ascii.before(a.data_type, b.data_type)
   end)
   return complete and rules.reads(list) or nil
 end

@@ -9,6 +9,7 @@
 -- With `keep_source`, source objects are kept until that is revoked. Lists that were read before it
 -- was asked for are read whole once; the time of the wish tells these checkpoints apart.
 
+local ascii = require "commerce.base.ascii"
 local backfill = require "commerce.sync.backfill"
 local errors = require "commerce.base.errors"
 
@@ -166,7 +167,7 @@ local function notes_on(changed, lacking)
   for name in pairs(changed) do
     names[#names + 1] = name
   end
-  table.sort(names)
+  ascii.sort(names)
   if #names > 0 then
     notes[#notes + 1] = ("the mapping of %s is not the one of the last sync: all that they are "
       .. "made of is read again"):format(table.concat(names, ", "))
@@ -365,7 +366,7 @@ function checkpoints.reached(store, connection_id)
     list[#list + 1] = entry
   end
   table.sort(list, function(a, b)
-    return a.resource < b.resource
+    return ascii.before(a.resource, b.resource)
   end)
   return list
 end

@@ -1,5 +1,6 @@
 -- From source objects to records: map, put joined objects together, encode.
 
+local ascii = require "commerce.base.ascii"
 local inlined = require "commerce.mapping.inlined"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
@@ -71,7 +72,7 @@ local function newest_first(a, b)
   if a.created ~= b.created then
     return (a.created or 0) > (b.created or 0)
   end
-  return tostring(a.id) > tostring(b.id)
+  return ascii.before(tostring(b.id), tostring(a.id))
 end
 
 --- Put an object's children into it, newest first.
@@ -80,9 +81,9 @@ end
 ---@param key string where they go
 ---@return table object
 function conversion.joined(data, texts, key)
-  local object, children = json.decode(data), {}
+  local object, children = json.stored(data), {}
   for i, text in ipairs(texts) do
-    children[i] = json.decode(text)
+    children[i] = json.stored(text)
   end
   table.sort(children, newest_first)
   object[key] = children

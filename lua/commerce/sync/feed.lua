@@ -1,5 +1,6 @@
 -- Reading the events feed: which objects have changed, by the newest event of each.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
@@ -193,7 +194,7 @@ local function newest_first(a, b)
   if a.at ~= b.at then
     return a.at > b.at
   end
-  return a.resource .. a.id < b.resource .. b.id
+  return ascii.before(a.resource .. a.id, b.resource .. b.id)
 end
 
 local function unite(groups)

@@ -29,7 +29,7 @@ local function is_snapshot_enough(run, task, change)
     return false
   end
   local data = run.store:find(consumer.data_type, run.id, { change.id })[change.id]
-  local written = data and time.parse(json.decode(data).modifiedDate)
+  local written = data and time.parse(json.stored(data).modifiedDate)
   return written ~= nil and change.at > feed.LOOKBACK + written and change.at <= run.started
 end
 

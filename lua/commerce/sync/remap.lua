@@ -1,5 +1,6 @@
 -- Maps kept source objects again after a mapping has changed, without the network.
 
+local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"
 local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
@@ -31,7 +32,7 @@ local function select_mappings(connection, names)
       and list or scripted
     into[#into + 1] = name
   end
-  table.sort(scripted)
+  ascii.sort(scripted)
   if #list == 0 and #scripted > 0 then
     errors.throw("usage", ("what is stored was made by a script's own mappings (%s): call "
       .. "shop:remap() in that script"):format(table.concat(scripted, ", ")))

@@ -1,5 +1,7 @@
 -- The report of a sync: a plain table that prints itself as a table of its data types.
 
+local decimal = require "commerce.base.decimal"
+
 local report = {}
 
 local methods = {}
@@ -92,7 +94,7 @@ function report_mt:__tostring()
   for _, entry in ipairs(self.types) do
     lines[#lines + 1] = row(columns, entry.type, entry.status, function(column)
       return ("%d"):format(entry[column[1]] or 0)
-    end, ("%.1f"):format(entry.seconds))
+    end, decimal.fixed(entry.seconds, 1))
     if entry.error then
       lines[#lines + 1] = "  " .. entry.error
     end
@@ -100,8 +102,8 @@ function report_mt:__tostring()
   for _, note in ipairs(self.notes) do
     lines[#lines + 1] = note
   end
-  lines[#lines + 1] = ("%d requests, %d retries, %d times rate limited, %.1f s"):format(
-    self.requests, self.retries, self.rate_limited, self.seconds)
+  lines[#lines + 1] = ("%d requests, %d retries, %d times rate limited, %s s"):format(
+    self.requests, self.retries, self.rate_limited, decimal.fixed(self.seconds, 1))
   return table.concat(lines, "\n")
 end
 

@@ -1,6 +1,7 @@
 -- Per currency: the sum of the stored transactions against the money that the account holds by
 -- Stripe's own balance.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -22,7 +23,7 @@ end
 
 local function add_parts(sums, parts)
   for _, part in ipairs(type(parts) == "table" and parts or {}) do
-    local code = part.currency:upper()
+    local code = ascii.upper(part.currency)
     local amount = decimal.from_minor(part.amount, v.exponent(code))
     sum_in(sums, code):add(decimal.tostring(amount))
   end
@@ -97,7 +98,7 @@ local function compared(stored, main, beside)
     end
   end
   table.sort(checks, function(a, b)
-    return a.currency < b.currency
+    return ascii.before(a.currency, b.currency)
   end)
   return checks
 end

@@ -1,6 +1,7 @@
 -- Chooses the data types to compare. Records of a script's own mapping can only be compared by that
 -- mapping.
 
+local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"
 local errors = require "commerce.base.errors"
 local selection = require "commerce.sync.selection"
@@ -16,7 +17,7 @@ local function synced(connection)
     local into = connection.mappings:find(name) and names or unknown
     into[#into + 1] = name
   end
-  table.sort(unknown)
+  ascii.sort(unknown)
   return names, unknown
 end
 

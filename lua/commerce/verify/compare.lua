@@ -1,6 +1,7 @@
 -- Fresh records against stored ones: which fields of a record differ, by name. Their values are
 -- personal data and are never reported.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 local record = require "commerce.model.record"
@@ -39,7 +40,7 @@ local function keys_of(a, b)
       end
     end
   end
-  table.sort(keys)
+  ascii.sort(keys)
   return keys
 end
 

@@ -1,6 +1,7 @@
 -- Per automatic payout: its transactions, as they are stored, against its amount. Stripe lists them
 -- by payout, one request each.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
@@ -69,7 +70,7 @@ local function add_page(run, state, payout, page, sums)
 end
 
 local function amount_of(payout)
-  local code = payout.currency:upper()
+  local code = ascii.upper(payout.currency)
   return decimal.tostring(decimal.from_minor(payout.amount, v.exponent(code))), code
 end
 

@@ -1,5 +1,7 @@
 -- The report of a verification: a plain table of facts with a text form (`tostring`).
 
+local decimal = require "commerce.base.decimal"
+
 local report = {}
 
 local report_mt = { __name = "commerce.VerifyReport" }
@@ -121,8 +123,8 @@ end
 ---@param facts commerce.VerifyReport
 ---@return string
 function report.summary(facts)
-  return ("%s; %d requests, %.1f s"):format(facts.agrees and "everything agrees"
-    or "it does not agree", facts.requests, facts.seconds)
+  return ("%s; %d requests, %s s"):format(facts.agrees and "everything agrees"
+    or "it does not agree", facts.requests, decimal.fixed(facts.seconds, 1))
 end
 
 local ROW = "%-8s %-16s %22s %22s  %s"

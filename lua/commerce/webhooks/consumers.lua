@@ -4,6 +4,7 @@
 -- A consumer's secret is sealed like all stored secrets and is returned once, when it is made. The
 -- old secret of a consumer still signs for a day after it was renewed.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
@@ -65,7 +66,7 @@ local function check_url(url, reach)
     errors.throw("usage", ("url must not be longer than %d characters")
       :format(consumers.LONGEST_URL))
   end
-  local host = (authority:match "^%[(.*)%]" or authority:gsub(":%d*$", "")):lower()
+  local host = ascii.lower(authority:match "^%[(.*)%]" or (authority:gsub(":%d*$", "")))
   local is_public, forbidden = core.is_public_address(host)
   if host:find("%", 1, true) or authority:find "^%[" and is_public == nil then
     errors.throw("usage", "url has no valid host: a name or an address without a zone expected")

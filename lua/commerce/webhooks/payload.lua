@@ -4,6 +4,7 @@
 -- Codat's client does not accept null for a date or a text, though the document allows it in
 -- places: a member without a value is left out.
 
+local ascii = require "commerce.base.ascii"
 local company = require "commerce.codat.company"
 local connection = require "commerce.codat.connection"
 local json = require "commerce.base.json"
@@ -62,7 +63,7 @@ end
 ---@param text string
 ---@return string? id nil if the text is neither
 function payload.event_id(text)
-  local hex = text:lower():gsub("^msg_", ""):gsub("%-", "")
+  local hex = ascii.lower(text):gsub("^msg_", ""):gsub("%-", "")
   if not hex:find("^" .. ("%x"):rep(32) .. "$") then
     return nil
   end

@@ -1,5 +1,6 @@
 -- Disputes: GET /v1/disputes with its charge.
 
+local ascii = require "commerce.base.ascii"
 local builders = require "spec.support.builders"
 local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
@@ -109,7 +110,7 @@ describe("disputes", function()
       it(("of %d %s is %s"):format(case[1], case[2], case[3]), function()
         local record = mapped { amount = case[1], currency = case[2] }
         assert.equal(case[3], record.totalAmount)
-        assert.equal(case[2]:upper(), record.currency)
+        assert.equal(ascii.upper(case[2]), record.currency)
       end)
     end
   end)

@@ -1,5 +1,6 @@
 -- Products: GET /v1/products, joined with GET /v1/prices.
 
+local ascii = require "commerce.base.ascii"
 local builders = require "spec.support.builders"
 local json = require "commerce.base.json"
 local schema_check = require "spec.support.schema_check"
@@ -148,7 +149,7 @@ describe("products", function()
       { "usd", "1999.500000000000", "19.995" },
     } do
       it(("are exact: %s of %s is %s"):format(case[2], case[1], case[3]), function()
-        assert.equal(('[{"currency":"%s","unitPrice":%s}]'):format(case[1]:upper(), case[3]),
+        assert.equal(('[{"currency":"%s","unitPrice":%s}]'):format(ascii.upper(case[1]), case[3]),
           prices_text { currency = case[1], currency_options = ABSENT,
             unit_amount = null, unit_amount_decimal = case[2] })
       end)

@@ -2,6 +2,7 @@
 -- that the consent of another merchant cannot end up in a connection. It names the connection,
 -- expires, and is signed. The store ensures that it is used once.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
@@ -29,7 +30,7 @@ local function packed(parameters)
   for name in pairs(parameters) do
     names[#names + 1] = name
   end
-  table.sort(names)
+  ascii.sort(names)
   for _, name in ipairs(names) do
     for _, text in ipairs { name, parameters[name] } do
       parts[#parts + 1] = text:gsub("[^%w%-]", function(char)

@@ -1,6 +1,7 @@
 -- Routes: configured data, which is supplemental fields of a data type, and custom data types with
 -- their records.
 
+local ascii = require "commerce.base.ascii"
 local configured = require "commerce.mapping.configured"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
@@ -85,7 +86,7 @@ end
 local function get_custom(context)
   local name = scope.integration(context).name
   local given = configured.get(context.store, name).custom[
-    context.values.customDataIdentifier:lower()]
+    ascii.lower(context.values.customDataIdentifier)]
   return response.value(given or refuse_custom(context))
 end
 
@@ -95,7 +96,7 @@ local function put_custom(context)
   try(function(set)
     configured.define(set, own, given)
   end)
-  change(context, name, "custom", context.values.customDataIdentifier:lower(), given)
+  change(context, name, "custom", ascii.lower(context.values.customDataIdentifier), given)
   return response.value(given)
 end
 
@@ -103,7 +104,7 @@ end
 -- configured, or one that a script has defined, which is then the third result.
 local function configured_of(context)
   local connection = scope.connection(context)
-  local identifier = context.values.customDataIdentifier:lower()
+  local identifier = ascii.lower(context.values.customDataIdentifier)
   if configured.get(context.store, connection.integration).custom[identifier] then
     return connection, type_name(context)
   end

@@ -1,5 +1,6 @@
 -- `commerce webhooks`: the consumers of webhooks and the messages that were sent to them.
 
+local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
 local consumers = require "commerce.webhooks.consumers"
 local deletion = require "commerce.cli.kit.deletion"
@@ -162,7 +163,7 @@ end
 -- a message to this consumer.
 local function event_named(app, consumer, text)
   local id, found = payload.event_id(text), nil
-  local wanted = text:lower():gsub("~$", "")
+  local wanted = ascii.lower(text):gsub("~$", "")
   if id then
     return id
   elseif not wanted:find "^msg_%x%x%x%x" then

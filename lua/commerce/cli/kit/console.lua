@@ -2,6 +2,7 @@
 -- behind a redirection is an error, not silence. The shell is asked about the terminal, since no
 -- library that both Debian and LuaRocks carry does that for both runtimes.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
@@ -84,7 +85,7 @@ end
 ---@return boolean
 function console.utf8()
   local locale = os.getenv "LC_ALL" or os.getenv "LC_CTYPE" or os.getenv "LANG" or ""
-  return locale:upper():find("UTF%-?8") ~= nil
+  return ascii.upper(locale):find("UTF%-?8") ~= nil
 end
 
 return console

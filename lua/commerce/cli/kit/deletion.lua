@@ -1,5 +1,6 @@
 -- Deletes companies and connections with their data, after asking.
 
+local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
@@ -32,7 +33,7 @@ function deletion.confirm(args, question)
       .. "there is no way to ask; give --yes to go ahead")
   end
   console.prompt(question .. " [y/N] ")
-  local answer = (io.stdin:read "*l" or ""):lower()
+  local answer = ascii.lower(io.stdin:read "*l" or "")
   if answer ~= "y" and answer ~= "yes" then
     errors.throw("cancelled", "nothing was done")
   end

@@ -1,6 +1,7 @@
 -- Finds the company, connection or webhook consumer that an argument names: by its id, by the
 -- beginning of the id, or by a name that only one of them has.
 
+local ascii = require "commerce.base.ascii"
 local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
 
@@ -20,7 +21,7 @@ function lookup.short(id)
 end
 
 local function is_beginning(text, id)
-  return #text >= LEAST and id:sub(1, #text) == text:lower()
+  return #text >= LEAST and id:sub(1, #text) == ascii.lower(text)
 end
 
 ---@class commerce.cli.Kind

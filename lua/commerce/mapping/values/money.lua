@@ -1,6 +1,7 @@
 -- Value functions: money and currencies.
 
 local EXPONENTS = require "commerce.catalog.currencies"
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local value = require "commerce.mapping.value"
 
@@ -11,7 +12,7 @@ local values = {}
 local MOST_CODES, kept_codes = 500, 0
 local upper_codes = setmetatable({}, {
   __index = function(cache, code)
-    local upper = code:upper()
+    local upper = ascii.upper(code)
     if kept_codes < MOST_CODES then
       cache[code], kept_codes = upper, kept_codes + 1
     end

@@ -1,6 +1,7 @@
 -- Value functions: source values unchanged, checked for their kind, translated, or computed by a
 -- Lua function.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
@@ -155,7 +156,7 @@ local function sign_of_words(words)
   for word, ours in pairs(words) do
     signs[#signs + 1] = tostring(word) .. ":" .. tostring(ours)
   end
-  table.sort(signs)
+  ascii.sort(signs)
   return table.concat(signs, ",")
 end
 

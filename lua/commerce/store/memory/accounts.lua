@@ -1,5 +1,6 @@
 -- Companies and their connections, how these came to their status, and what went wrong with them.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local outbox = require "commerce.store.memory.outbox"
@@ -39,7 +40,7 @@ local function filtered(rows, fields, given)
     if a.created ~= b.created then
       return a.created < b.created
     end
-    return a.id < b.id
+    return ascii.before(a.id, b.id)
   end)
   local page = {}
   for i = (given.offset or 0) + 1, math.min(#list, (given.offset or 0) + (given.limit or #list)) do
@@ -74,7 +75,7 @@ end
 local function view_of(self, company)
   local view = { id = company.id, name = company.name, description = company.description,
     created = company.created, row = company,
-    tags = company.tags and json.decode(company.tags) or {},
+    tags = company.tags and json.stored(company.tags) or {},
     dataConnections = { id = { n = 0 }, status = { n = 0 }, created = { n = 0 },
       lastSync = { n = 0 } } }
   for _, row in ipairs(connections(self):where("company_id", company.id)) do
@@ -97,7 +98,7 @@ function accounts.find_companies(self, options)
     views[i] = view_of(self, company)
   end
   table.sort(views, function(a, b)
-    return a.id < b.id
+    return ascii.before(a.id, b.id)
   end)
   local tagged = {}
   for _, view in ipairs(views) do

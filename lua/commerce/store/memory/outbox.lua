@@ -53,7 +53,7 @@ local function facts_of(self, given)
   local row = given.connection
   local company = given.company or self.db:table("companies"):get(row.company_id)
     or { id = row.company_id }
-  local tags = company.tags and json.decode(company.tags) or {}
+  local tags = company.tags and json.stored(company.tags) or {}
   local facts = { reason = given.reason, reads = given.reads, since = given.since,
     connection = row, company = { id = company.id, name = company.name,
       description = company.description, created = company.created,
@@ -181,7 +181,7 @@ function outbox.take_delivery(self, worker, now, seconds)
     busy_until = now + seconds })
   return { event = delivery.event, consumer_id = delivery.consumer_id, url = consumer.url,
     attempts = delivery.attempts, id = event.id, type = event.type, at = event.at,
-    facts = json.decode(event.facts) }
+    facts = json.stored(event.facts) }
 end
 
 local function count(self, name)

@@ -1,5 +1,6 @@
 -- Records, the data types that they are of, and the log of their changes.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
@@ -75,7 +76,7 @@ function records.define_type(self, data_type)
   local before = known:get(data_type.name)
   if not before or before.description ~= description then
     known:put(data_type.name, { description = description,
-      type = model.restore(json.decode(description)) })
+      type = model.restore(json.stored(description)) })
   end
   return true
 end
@@ -89,7 +90,7 @@ end
 
 -- A record is asked about later: what is not JSON must not get in.
 local function new_row(entry, data, connection_id)
-  local values = json.decode(data)
+  local values = json.stored(data)
   if type(values) ~= "table" then
     errors.throw("store", ("record %s: its body is not JSON"):format(entry.id))
   end
@@ -197,7 +198,7 @@ end
 local function matches(tree, row)
   local values -- decoded when the first field is asked for
   return query.matches(tree, function(field)
-    values = values or json.decode(row.data)
+    values = values or json.stored(row.data)
     return query_match.at(values, field)
   end)
 end
@@ -222,7 +223,7 @@ local function keys_of(rows, field)
   local top = field:match "^[^.]+"
   for _, row in ipairs(rows) do
     local text = record.member(row.data, top)
-    local value = text and json.decode("[" .. text .. "]")[1]
+    local value = text and json.stored("[" .. text .. "]")[1]
     if top ~= field then
       value = query_match.at({ [top] = value }, field)
     end
@@ -232,7 +233,7 @@ local function keys_of(rows, field)
 end
 
 local function compare_texts(a, b)
-  return a == b and 0 or a < b and -1 or 1
+  return a == b and 0 or ascii.before(a, b) and -1 or 1
 end
 
 -- No two rows share a place: ids break ties, and connections those of ids.
@@ -317,7 +318,7 @@ end
 -- A record's age by its source's dates. modifiedDate is the last choice: a first sync writes old
 -- records today.
 local function age_of(row)
-  local values = json.decode(row.data)
+  local values = json.stored(row.data)
   return values.createdDate or values.sourceModifiedDate or values.modifiedDate
 end
 

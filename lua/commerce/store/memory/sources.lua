@@ -58,13 +58,13 @@ end
 
 function sources.state(self, connection_id, resource)
   local text = self.db:table("states", connection_id):get(resource)
-  return text and json.decode(text) or nil
+  return text and json.stored(text) or nil
 end
 
 function sources.states(self, connection_id)
   local states = {}
   for resource, text in self.db:table("states", connection_id):each() do
-    states[resource] = json.decode(text)
+    states[resource] = json.stored(text)
   end
   return states
 end
@@ -72,7 +72,7 @@ end
 -- A script's places, in a list, since not every reader takes a bare number or text for JSON.
 function sources.checkpoint(self, name)
   local text = self.db:table("checkpoints"):get(name)
-  return text and json.decode(text)[1]
+  return text and json.stored(text)[1]
 end
 
 function sources.save_checkpoint(self, name, value)
@@ -151,7 +151,7 @@ function sources.end_sweep(self, connection_id, key)
 end
 
 local function created_of(data)
-  local values = json.decode(data)
+  local values = json.stored(data)
   return type(values) == "table" and tonumber(values.created) or 0
 end
 

@@ -2,6 +2,7 @@
 -- disappears at once; its large tables, up to millions of rows, are emptied in batches afterwards,
 -- since one long transaction would block all other writers.
 
+local ascii = require "commerce.base.ascii"
 local condition = require "commerce.store.sql.condition"
 local errors = require "commerce.base.errors"
 local event_rules = require "commerce.store.event_rules"
@@ -28,7 +29,7 @@ local function tables_of_connections(db, large)
       names[#names + 1] = name
     end
   end
-  table.sort(names)
+  ascii.sort(names)
   return names
 end
 

@@ -38,7 +38,7 @@ end
 
 -- The part of a row that comes after a number, at most so many.
 local function part_of(row, after, most)
-  local ids, part = json.decode(row.ids), {}
+  local ids, part = json.stored(row.ids), {}
   local first = row.last - #ids + 1
   for i = math.max(1, after - first + 2), #ids do
     if #part == most then

@@ -1,5 +1,7 @@
 -- The column names of a data type's table: snake_case of the dotted path, without SQL's own words.
 
+local ascii = require "commerce.base.ascii"
+
 local columns = {}
 
 ---@class commerce.sql.Column
@@ -31,7 +33,7 @@ function columns.is_word(name)
 end
 
 local function snake(path)
-  return (path:gsub("(%l)(%u)", "%1_%2"):gsub("%.", "_"):lower())
+  return ascii.lower((path:gsub("([a-z])([A-Z])", "%1_%2"):gsub("%.", "_")))
 end
 
 --- The column of a field; that of `end` is end_.

@@ -26,7 +26,7 @@ local function facts_of(db, given)
   local company = given.company
     or row and db:all("SELECT * FROM companies WHERE id = ?", row.company_id)[1]
     or { id = row.company_id }
-  local tags = company.tags and json.decode(company.tags) or {}
+  local tags = company.tags and json.stored(company.tags) or {}
   local facts = { reason = given.reason, reads = given.reads, since = given.since,
     connection = row, company = { id = company.id, name = company.name,
       description = company.description, created = company.created,
@@ -68,8 +68,8 @@ function outbox.append(db, type_name, given)
     json.encode(facts))[1].number
   for _, consumer in ipairs(db:all("SELECT id, event_types, company_tags FROM webhook_consumers "
     .. "WHERE " .. db.dialect.not_true "disabled")) do
-    consumer.event_types = json.decode(consumer.event_types)
-    consumer.company_tags = json.decode(consumer.company_tags)
+    consumer.event_types = json.stored(consumer.event_types)
+    consumer.company_tags = json.stored(consumer.company_tags)
     if event_rules.wanted(consumer, type_name, tags) then
       db:run("INSERT INTO webhook_deliveries (event, consumer_id, status, attempts, due) "
         .. "VALUES (?, ?, 'waiting', 0, ?)", number, consumer.id, seconds)
@@ -100,7 +100,7 @@ function outbox:take_delivery(worker, now, seconds)
     if delivery then
       db:run("UPDATE webhook_consumers SET busy_by = ?, busy_until = ? WHERE id = ?", worker,
         now + seconds, delivery.consumer_id)
-      delivery.facts = json.decode(delivery.facts)
+      delivery.facts = json.stored(delivery.facts)
     end
     return delivery
   end)
@@ -193,8 +193,8 @@ local function consumer_of(db, id)
   local row = db:all("SELECT id, event_types, company_tags FROM webhook_consumers WHERE id = ?",
     id)[1]
   if row then
-    row.event_types = json.decode(row.event_types)
-    row.company_tags = json.decode(row.company_tags)
+    row.event_types = json.stored(row.event_types)
+    row.company_tags = json.stored(row.company_tags)
   end
   return row
 end
@@ -215,7 +215,7 @@ function outbox:replay_webhooks(consumer_id, given, now)
       given.id or given.since)) do
       local missing = event.status ~= "delivered" and event.status ~= "waiting"
       if given.id or (missing or given.all and event.status ~= "waiting")
-        and event_rules.wanted(consumer, event.type, json.decode(event.tags)) then
+        and event_rules.wanted(consumer, event.type, json.stored(event.tags)) then
         db:run("INSERT INTO webhook_deliveries (event, consumer_id, status, attempts, due) "
           .. "VALUES (?, ?, 'waiting', 0, ?) ON CONFLICT (consumer_id, event) DO UPDATE SET "
           .. "status = 'waiting', attempts = 0, due = excluded.due, error = NULL", event.number,
@@ -259,8 +259,8 @@ function outbox:webhook_consumers()
     .. "failing_since FROM webhook_consumers ORDER BY created, " .. self.db.dialect.INSERTED)
   for _, row in ipairs(rows) do
     row.disabled = self.db.dialect.to_boolean(row.disabled)
-    row.event_types = json.decode(row.event_types)
-    row.company_tags = json.decode(row.company_tags)
+    row.event_types = json.stored(row.event_types)
+    row.company_tags = json.stored(row.company_tags)
   end
   return rows
 end

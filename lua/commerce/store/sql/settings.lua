@@ -97,7 +97,7 @@ end
 
 function settings:checkpoint(name)
   local row = self.db:all("SELECT value FROM checkpoints WHERE name = ?", name)[1]
-  return row and json.decode(row.value)[1]
+  return row and json.stored(row.value)[1]
 end
 
 function settings:save_checkpoint(name, value)

@@ -33,14 +33,14 @@ end
 function sources:state(connection_id, resource)
   local row = self.db:all("SELECT state FROM resource_state WHERE connection_id = ? "
     .. "AND resource = ?", connection_id, resource)[1]
-  return row and json.decode(row.state) or nil
+  return row and json.stored(row.state) or nil
 end
 
 function sources:states(connection_id)
   local states = {}
   for _, row in ipairs(self.db:all("SELECT resource, state FROM resource_state "
     .. "WHERE connection_id = ?", connection_id)) do
-    states[row.resource] = json.decode(row.state)
+    states[row.resource] = json.stored(row.state)
   end
   return states
 end

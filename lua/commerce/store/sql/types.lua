@@ -19,7 +19,7 @@ local function defined(self)
     .. "ORDER BY " .. self.db.dialect.INSERTED, self.db.dialect.boolean(false))) do
     local known = self.defined[row.name]
     if not known or known.text ~= row.definition then
-      known = { text = row.definition, type = model.restore(json.decode(row.definition)) }
+      known = { text = row.definition, type = model.restore(json.stored(row.definition)) }
       self.defined[row.name] = known
     end
     list[i] = known.type
@@ -74,7 +74,7 @@ local function keep(db, data_type, text, built_in)
       :format(name))
   end
   for _, statement in ipairs(before
-    and tables.change(dialect, model.restore(json.decode(before)), data_type)
+    and tables.change(dialect, model.restore(json.stored(before)), data_type)
     or tables.add(dialect, data_type)) do
     db:once(statement)
   end

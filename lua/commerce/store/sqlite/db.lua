@@ -1,12 +1,17 @@
 -- The database handle over LuaDBI: statements, transactions, and errors with a cause and a cure.
--- Failures are raised.
+-- Failures are raised. SQLite is called in the C locale: Debian's SQLite reads the numbers of a JSON
+-- text by the locale, so that columns and queries would have 12 for 12.5 in a host program with a
+-- decimal comma.
 
 local DBI = require "DBI"
 local cache = require "commerce.base.cache"
+local core = require "commerce.core"
 local dialect = require "commerce.store.sqlite.dialect"
 local errors = require "commerce.base.errors"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
+
+local in_c_locale = core.in_c_locale
 
 local database = {}
 
@@ -92,7 +97,7 @@ end
 
 local function attempt(self, sql, ...)
   local statement = prepared(self, sql)
-  local ok, message = statement:execute(...)
+  local ok, message = in_c_locale(statement.execute, statement, ...)
   if ok then
     return statement
   end
@@ -100,6 +105,12 @@ local function attempt(self, sql, ...)
   self.statements:take(sql)
   statement:close()
   return nil, message
+end
+
+local function rows_of(statement, named)
+  return function()
+    return in_c_locale(statement.fetch, statement, named)
+  end
 end
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
@@ -153,14 +164,14 @@ function methods:once(sql)
   if not statement then
     failed(self, message)
   end
-  local ok, reason = statement:execute()
+  local ok, reason = in_c_locale(statement.execute, statement)
   if not ok then
     statement:close()
     failed(self, reason)
   end
   local rows = {}
   if #(statement:columns() or {}) > 0 then
-    for row in statement:rows(false) do
+    for row in rows_of(statement, false) do
       rows[#rows + 1] = { unpack(row) }
     end
   end
@@ -174,7 +185,7 @@ end
 ---@return table[] rows by column name
 function methods:all(sql, ...)
   local rows = {}
-  for row in execute(self, sql, ...):rows(true) do
+  for row in rows_of(execute(self, sql, ...), true) do
     local copy = {}
     for name, value in pairs(row) do
       copy[name] = value
@@ -194,7 +205,7 @@ function methods:each(sql, values, columns)
   if not statement then
     failed(self, message)
   end
-  local ok, reason = statement:execute(unpack(values))
+  local ok, reason = in_c_locale(statement.execute, statement, unpack(values))
   if not ok then
     statement:close()
     failed(self, reason)
@@ -202,7 +213,7 @@ function methods:each(sql, values, columns)
   self.loops[statement] = true
   return function()
     -- closed by the end of the rows, or by the database's
-    local row = self.loops[statement] and statement:fetch(false)
+    local row = self.loops[statement] and in_c_locale(statement.fetch, statement, false)
     if row then
       return unpack(row, 1, columns)
     elseif self.loops[statement] then

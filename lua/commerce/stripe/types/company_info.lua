@@ -1,5 +1,6 @@
 -- Company info: GET /v1/account with GET /v1/balance.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
@@ -36,7 +37,7 @@ local function account_balances(...)
   local lists, by_currency, result = { ... }, {}, {}
   for i, names in ipairs(BALANCES) do
     for _, part in ipairs(lists[i] or {}) do
-      local code = part.currency:upper()
+      local code = ascii.upper(part.currency)
       local entry = by_currency[code]
       if not entry then
         entry = { currency = code }
@@ -46,7 +47,7 @@ local function account_balances(...)
     end
   end
   table.sort(result, function(a, b)
-    return a.currency < b.currency
+    return ascii.before(a.currency, b.currency)
   end)
   return result
 end

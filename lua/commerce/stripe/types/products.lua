@@ -1,5 +1,6 @@
 -- Products: GET /v1/products, each with its prices from GET /v1/prices as variants.
 
+local ascii = require "commerce.base.ascii"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 
@@ -15,7 +16,7 @@ local function price_in(code, amounts)
     amount = amounts.unit_amount
   end
   local known = type(amount) == "string" or type(amount) == "number"
-  return { currency = code:upper(), unitPrice = known and v.major(amount, code) or nil }
+  return { currency = ascii.upper(code), unitPrice = known and v.major(amount, code) or nil }
 end
 
 -- The price's own currency first, then its currency options in the order of their codes; Stripe
@@ -33,7 +34,7 @@ local function prices(code, unit_amount_decimal, unit_amount, options)
       codes[#codes + 1] = option
     end
   end
-  table.sort(codes)
+  ascii.sort(codes)
   for _, option in ipairs(codes) do
     result[#result + 1] = price_in(option, options[option])
   end

@@ -1,0 +1,12 @@
+/*
+** locale.h: the host program's locale: what its decimal point is, and calls without it.
+*/
+#ifndef CM_LOCALE_H
+#define CM_LOCALE_H
+
+#include "bind/compat.h"
+
+int cm_locale_call(lua_State *L);
+int cm_locale_point(lua_State *L);
+
+#endif

@@ -1,0 +1,102 @@
+-- A host program that calls os.setlocale: data must not depend on its decimal point, its letters
+-- and its order of letters.
+
+local emulator = require "spec.support.emulator"
+local locales = require "spec.support.locales"
+local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
+
+-- Under test in the locale, each in the process of one run.
+local SPECS = { "ascii", "core_request", "decimal", "json", "mapping", "mapping_language",
+  "mapping_set", "mapping_values", "query", "record", "store_memory", "store_sqlite",
+  "verify_compare" }
+
+local SCRIPT = [[
+local categories = { ... }
+local commerce = require "commerce"
+local cjson = require "cjson"
+for _, category in ipairs(categories) do
+  assert(os.setlocale(os.getenv "LOCALE", category))
+end
+local app = assert(commerce.open {})
+local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
+local report = assert(shop:sync { types = { "payments", "transactions", "company_info" } })
+assert(report.complete)
+print(tostring(report):match "%d+[.,]%d s$")
+local count, above = 0, 0
+for payment in shop:records "payments" do
+  count = count + 1
+  above = above + (payment.amount > 10.5 and 1 or 0)
+end
+for _ in shop:records("payments", { query = "amount>10.5" }) do
+  above = above - 1
+end
+for change in shop:changes { limit = 3 } do
+  assert(type(change.record) == "table")
+end
+print(count, above)
+print(assert(shop:verify { deep = true }).agrees, cjson.decode "[2.5]"[1] * 2)
+]]
+
+describe("a host program's locale", function()
+  local folder, environment
+
+  setup(function()
+    folder = shell.temporary_folder()
+    environment = locales.environment(folder)
+    environment.COMMERCE_TEST_LOCALE = locales.TURKISH
+  end)
+
+  teardown(function()
+    shell.remove_folder(folder)
+  end)
+
+  it("changes nothing in records, queries, mappings and stores", function()
+    local words = {}
+    for name, value in pairs(environment) do
+      words[#words + 1] = name .. "=" .. shell.quote(value)
+    end
+    words[#words + 1] = ("busted --lua=%s --cpath='build/%s/?.so' --output=plainTerminal")
+      :format(shell.quote(sandbox.lua), sandbox.runtime)
+    for _, name in ipairs(SPECS) do
+      words[#words + 1] = name == "mapping" and "spec/unit/mapping"
+        or ("spec/unit/%s_spec.lua"):format(name)
+    end
+    local status, output, errors = shell.run(table.concat(words, " "))
+    assert.equal(0, status, output .. errors)
+    assert.matches("%d%d%d successes / 0 failures / 0 errors", output)
+  end)
+
+  describe("with an account to sync", function()
+    local e, box
+
+    setup(function()
+      e = emulator.start { charges = 40, compact = true }
+      box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator",
+        LOCALE = locales.TURKISH, LOCPATH = environment.LOCPATH }
+      box:write("shop.lua", SCRIPT)
+    end)
+
+    teardown(function()
+      e:stop()
+      box:close()
+    end)
+
+    -- One process writes the columns, the next one reads them.
+    for _, case in ipairs { "numeric", "all", "" } do
+      it(("gives the same in the categories '%s'"):format(case), function()
+        box.environment.COMMERCE_STORE = "sqlite:" .. box:path(case .. ".db")
+        local status, output, errors = box:run(box:script(box:path "shop.lua") .. " " .. case)
+        assert.equal("", errors)
+        assert.equal(0, status)
+        local seconds, rest = output:match "^([^\n]+)\n(.*)$"
+        assert.matches("^%d+%.%d s$", seconds)
+        assert.matches("^%d+\t0\ntrue\t5[.,]0\n$", (rest:gsub("\t5\n", "\t5.0\n")))
+        local _, sums = box:run(([[sqlite3 %s 'SELECT sum(amount - json_extract(data, "$.amount")),
+          count(*) > 30, group_concat(DISTINCT upper(currency) = currency) FROM payments']])
+          :format(box:path(case .. ".db")))
+        assert.equal("0.0|1|1\n", sums)
+      end)
+    end
+  end)
+end)
