@@ -1,5 +1,6 @@
 -- Requests: what a server receives, and the context in which a route's handler answers.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local links = require "commerce.codat.links"
@@ -57,7 +58,7 @@ local context_mt = { __name = "commerce.http.Context", __index = methods }
 local LOOPBACK = { "^localhost$", "^127%.%d+%.%d+%.%d+$", "^%[::1%]$" }
 
 local function is_loopback(host)
-  local name = host:lower():gsub(":%d+$", "")
+  local name = ascii.lower(host):gsub(":%d+$", "")
   for _, pattern in ipairs(LOOPBACK) do
     if name:find(pattern) then
       return true

@@ -1,6 +1,6 @@
 -- The database handle over LuaDBI: statements, transactions, and errors with a cause and a cure.
--- Failures are raised. SQLite is called in the C locale: Debian's SQLite reads the numbers of a JSON
--- text by the locale, so that columns and queries would have 12 for 12.5 in a host program with a
+-- Failures are raised. SQLite is called in the C locale: Debian's SQLite reads the numbers of a
+-- JSON text by the locale, so that columns and queries would have 12 for 12.5 in a program with a
 -- decimal comma.
 
 local DBI = require "DBI"
