@@ -175,6 +175,14 @@ function methods:source_of(type_name)
   return whole, paths
 end
 
+--- Whether a hook may change or leave out records of a data type before they are written.
+---@param type_name string
+---@return boolean
+function methods:may_alter(type_name)
+  return #hooks_of(self, "before_record", type_name) > 0
+    or #hooks_of(self, "before_page", type_name) > 0
+end
+
 -- Let the before_record hooks change a record. False: it is left out; nil with a message and the
 -- hook: it failed.
 local function alter_record(self, list, draft)
@@ -284,10 +292,12 @@ end
 function methods:alter(page, counts)
   self._context.resource = page.resource
   for type_name, drafts in pairs(page.records or {}) do
-    self._context.type = type_name
-    drafts = alter_records(self, counts, type_name, drafts)
-    drafts = alter_page(self, counts, type_name, drafts)
-    page.records[type_name] = valid_drafts(self, counts, type_name, drafts)
+    if self:may_alter(type_name) then
+      self._context.type = type_name
+      drafts = alter_records(self, counts, type_name, drafts)
+      drafts = alter_page(self, counts, type_name, drafts)
+      page.records[type_name] = valid_drafts(self, counts, type_name, drafts)
+    end
   end
 end
 

@@ -275,12 +275,14 @@ function record.renewed(data, body, modified, remade)
   if data and remade then
     body, marked_before = keep_mark(body, data)
   end
-  if data and not record.same(data, body) then
-    body = record.keep_newest(body, data)
-  end
   if data and record.same(data, body) then
     return nil, marked_before
   end
+  local dated = data and record.keep_newest(body, data) or body
+  if dated ~= body and record.same(data, dated) then
+    return nil, marked_before
+  end
+  body = dated
   return record.stamp(body, modified), marked_before
 end
 

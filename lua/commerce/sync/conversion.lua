@@ -16,14 +16,19 @@ local function draft_of(record, object)
   return { id = id, record = record, source = object }
 end
 
---- Encode a record, which is the last step before it is stored: hooks have seen it.
+--- Encode a record, which is the last step before it is stored: hooks have seen it. The draft
+--- becomes the record, and the values and the source object are let go.
 ---@param data_type commerce.DataType
 ---@param draft commerce.Draft
----@return commerce.Record? record nil if it is not valid
+---@return boolean? ok nil if it is not valid
 ---@return string? message
 function conversion.encode(data_type, draft)
   local body, message = model.encode(data_type, draft.record)
-  return body and { id = draft.id, body = body }, message
+  if not body then
+    return nil, message
+  end
+  draft.body, draft.record, draft.source = body, nil, nil
+  return true
 end
 
 --- Put the object's name before what is wrong with its record.

@@ -131,6 +131,17 @@ function methods:count_read(type_name, failure)
   end
 end
 
+--- A source object could not be read: it fails alone, for each data type that is made of it.
+---@param task commerce.Task
+---@param message string names the object
+function methods:fail_object(task, message)
+  for _, consumers in ipairs { task.consumers, task.joined } do
+    for _, consumer in ipairs(consumers) do
+      self:count_read(consumer.type, message)
+    end
+  end
+end
+
 --- Some of a data type's records failed, which fails the type.
 ---@param type_name string
 ---@param message string

@@ -216,7 +216,9 @@ local function build_join(run, consumer)
   for read in source.joined(run, consumer) do
     local page = { resource = name, records = {}, deleted = {},
       sweep = sweep.of_join(run, consumer) }
-    for _, object in ipairs(read.objects) do
+    for object in read:each(function(message)
+      run.progress:count_read(consumer.type, message)
+    end) do
       writer.map(run, { consumer }, object, page)
     end
     writer.write(run, page)

@@ -36,9 +36,21 @@ end
 -- The objects that an inlined object belongs to.
 local function search(run, task, change)
   for page in source.pages(run, task, source.part(task, change.find)) do
-    for i, object in ipairs(page.objects) do
-      writer.changed_object(run, task, object, page.texts[i])
+    for object, text in page:each(function(message)
+      run.progress:fail_object(task, message)
+    end) do
+      writer.changed_object(run, task, object, text)
     end
+  end
+end
+
+-- Store an object as it is now. Without one it was deleted since the event (another event tells,
+-- or will), or cannot be read.
+local function store(run, task, change, object, text)
+  if object then
+    writer.changed_object(run, task, object, text, change.dated)
+  elseif text then
+    run.progress:fail_object(task, text)
   end
 end
 
@@ -51,13 +63,9 @@ local function apply(run, task, change)
     run.changes:reread(change.resource)
   elseif is_snapshot_enough(run, task, change) then
     run.changes:recheck(change) -- another event of that second may still come
-    local object, text = source.decode(run, task, change.snapshot)
-    writer.changed_object(run, task, object, text, change.dated)
+    store(run, task, change, source.snapshot(run, task, change.snapshot))
   else
-    local object, text = source.object(run, task, change.id)
-    if object then -- else deleted since the event: another event tells, or will
-      writer.changed_object(run, task, object, text, change.dated)
-    end
+    store(run, task, change, source.object(run, task, change.id))
   end
 end
 

@@ -82,17 +82,21 @@ local function able(run, consumers, object)
   return list
 end
 
-local function remap_page(run, task, consumers, objects)
-  local page = { resource = task.name, records = {}, deleted = {}, remade = true }
-  for _, object in ipairs(objects) do
-    writer.map(run, able(run, consumers, object), object, page)
-  end
-  writer.write(run, page)
+local function new_page(task)
+  return { resource = task.name, records = {}, deleted = {}, remade = true }
 end
 
 local function remap_pages(run, task, consumers, pages)
-  for page in pages do
-    remap_page(run, task, consumers, page.objects)
+  for read in pages do
+    local page = new_page(task)
+    for object in read:each(function(message)
+      for _, consumer in ipairs(consumers) do
+        run.progress:count_read(consumer.type, message)
+      end
+    end) do
+      writer.map(run, able(run, consumers, object), object, page)
+    end
+    writer.write(run, page)
     run.progress:advance(task.name)
   end
 end
@@ -103,7 +107,9 @@ local function remap_single(run, task)
   if object and source.join_singles(task.consumers, object, function(name)
     return source.kept_single(run, name)
   end) then
-    remap_page(run, task, task.consumers, { object })
+    local page = new_page(task)
+    writer.map(run, able(run, task.consumers, object), object, page)
+    writer.write(run, page)
   end
 end
 

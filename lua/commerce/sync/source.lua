@@ -20,9 +20,47 @@ local source = {}
 local PAGE = 100
 local GONE = 404
 
+--- A page of source objects. Each is decoded when its turn comes, so that one decoded object is in
+--- memory and not a page of them. A page can be read once.
 ---@class commerce.SourcePage
----@field objects table[] decoded, with what the task reads of each
----@field texts string[] their JSON; whole, if the task keeps objects
+---@field _count integer
+---@field _read fun(i: integer): table?, string? the object and its JSON; nil and the reason; nil
+---  if it is left out
+---@field _close function?
+local page_methods = {}
+local page_mt = { __name = "commerce.SourcePage", __index = page_methods }
+
+local function new_page(count, read, close)
+  return setmetatable({ _count = count, _read = read, _close = close }, page_mt)
+end
+
+--- Iterate over the objects of the page. An object that cannot be read does not stop the others.
+---@param failed fun(message: string) is told of such an object: which one, and why
+---@return fun(): table?, string? next the object, with what the task reads of it; its JSON, whole
+---  if the task keeps objects
+function page_methods:each(failed)
+  local i, count, read = 0, self._count, self._read
+  return function()
+    while i < count do
+      i = i + 1
+      local object, text = read(i)
+      if object then
+        return object, text
+      elseif text then
+        failed(text)
+      end
+    end
+    self:close()
+  end
+end
+
+--- Give the page's memory back early.
+function page_methods:close()
+  if self._close then
+    self._close()
+    self._close = nil
+  end
+end
 
 -- Unless the task needs whole objects, only what it reads of them is decoded.
 local function projection_of(task)
@@ -32,40 +70,36 @@ local function projection_of(task)
   return not task.whole and task.projection or nil
 end
 
+-- An object of the connection's mode; nil and the reason for any other text.
 local function decode(run, text)
   jobs.breathe() -- nothing of this page is written yet
-  local object, wrong = objects.decode(text, run.livemode)
-  if not object then
-    errors.throw("mapping", wrong)
-  end
-  return object
+  return objects.decode(text, run.livemode)
 end
 
---- Read an object from its JSON.
----@param run table
----@param task commerce.Task
----@param text string JSON, of what the task reads of the object
----@param whole string? JSON of all of it, if the task keeps objects
----@return table object
----@return string text as it is kept
-function source.decode(run, task, text, whole)
-  local object = decode(run, text)
+-- Read an object from its JSON, with its nested lists; `whole`: JSON of all of it, if the task keeps
+-- objects. Gives the object and its text; nil and the reason if it cannot be read.
+local function read_object(run, task, text, whole)
+  local object, wrong = decode(run, text)
+  if not object then
+    return nil, wrong
+  end
   local changed = nested_lists.complete(task, object, function(pager)
     return jobs.await(run.transport, pager)
   end)
   return object, changed and task.keep and json.encode(object) or whole or text
 end
 
-local function decode_page(run, task, listed)
-  local page, projection = { objects = {}, texts = {} }, projection_of(task)
-  for i = 1, #listed do
-    page.objects[i], page.texts[i] = source.decode(run, task, listed:element(i, projection),
-      task.keep and projection and listed:element(i) or nil)
-  end
-  return page
-end
-
 -- ---------------------------------------------------------------- lists
+
+local function listed_page(run, task, listed)
+  local projection = projection_of(task)
+  local both = task.keep and projection
+  return new_page(#listed, function(i)
+    return read_object(run, task, listed:element(i, projection), both and listed:element(i))
+  end, function()
+    listed:close() -- now: the collector sees the handle of a page, not how many bytes it holds
+  end)
+end
 
 --- A part of a task's list, for `source.pages`.
 ---@param task commerce.Task
@@ -87,18 +121,19 @@ end
 ---@return fun(): commerce.SourcePage? next
 function source.pages(run, task, list)
   list = list or backfill.start(task, nil, { page_size = PAGE })
+  local page
   return function()
+    if page then
+      page:close()
+    end
     local listed, message, failure = jobs.await(run.transport, list)
     if not listed then
       list:close()
       errors.must(nil, message, failure)
       return nil
     end
-    return errors.finally(function()
-      return decode_page(run, task, listed)
-    end, function()
-      listed:close() -- now: the collector sees the handle of a page, not how many bytes it holds
-    end)
+    page = listed_page(run, task, listed)
+    return page
   end
 end
 
@@ -110,7 +145,7 @@ end
 ---@param id string one that `stripe.object.has_path`
 ---@return table? object nil if Stripe does not have it; of a deleted object, Stripe may still give
 ---  an object that is `deleted`
----@return string? text
+---@return string? text; the reason if there is no object, but Stripe has one that cannot be read
 function source.object(run, task, id)
   local response, message, failure = jobs.await(run.transport, task.session:request {
     path = task.resource.path .. "/" .. id, query = plan.expansions(task.expand, true),
@@ -119,7 +154,17 @@ function source.object(run, task, id)
     return nil
   end
   errors.must(response, message, failure)
-  return source.decode(run, task, response.body)
+  return read_object(run, task, response.body)
+end
+
+--- Read an object from the JSON that an event has of it.
+---@param run table
+---@param task commerce.Task
+---@param text string
+---@return table? object
+---@return string text; the reason if it cannot be read
+function source.snapshot(run, task, text)
+  return read_object(run, task, text)
 end
 
 --- Fetch a resource that is one object.
@@ -148,11 +193,10 @@ local function kept_pages(query, object_of)
       return nil
     end
     after, at_end = kept[#kept].id, #kept < PAGE
-    local page = { objects = {}, texts = {} }
-    for i, each in ipairs(kept) do
-      page.objects[i], page.texts[i] = object_of(each), each.data
-    end
-    return page
+    return new_page(#kept, function(i)
+      local object, wrong = object_of(kept[i])
+      return object, object and kept[i].data or wrong
+    end)
   end
 end
 
@@ -188,7 +232,7 @@ end
 ---@return table? object nil if it is not kept
 function source.kept_single(run, name)
   local kept = run.store:kept_sources(run.id, name, "", 1)[1]
-  return kept and decode(run, kept.data)
+  return kept and (decode(run, kept.data))
 end
 
 -- ---------------------------------------------------------------- singles in an object

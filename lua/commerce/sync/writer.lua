@@ -1,6 +1,6 @@
 -- From source objects to stored records: maps objects, counts them, and writes pages. Every page
--- passes `writer.write`: filtering hooks, then encoding, then the store, then the hooks that are
--- notified.
+-- passes `writer.write`: filtering hooks, then the encoding of what they may have changed, then the
+-- store, then the hooks that are notified.
 
 local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"
@@ -13,7 +13,8 @@ local writer = {}
 --- The data that one transaction writes.
 ---@class commerce.Page
 ---@field resource string? the resource of its objects
----@field records table<string, commerce.Draft[]>? by data type
+---@field records table<string, commerce.Draft[]>? by data type; encoded already, unless a hook may
+---  change them
 ---@field deleted table<string, string[]>? ids of records that Stripe deleted, by data type
 ---@field sources table[]? objects to keep: { id, parent_id, data }
 ---@field dropped string[]? ids of kept objects to drop
@@ -32,54 +33,67 @@ local function note_gone(gone, consumer, object)
   end
 end
 
+-- The record of a draft; nil if it is not valid, which fails it alone.
+local function encode(run, type_name, draft)
+  local source = draft.source
+  local encoded, wrong = conversion.encode(run.types[type_name], draft)
+  if encoded then
+    return draft
+  elseif draft.hook then
+    run.hooks:fail_record(run.progress, type_name, draft, wrong)
+  else
+    run.progress:count_failed(type_name, conversion.failure(source, wrong), { kind = "mapping" })
+  end
+end
+
+-- Encode the drafts of a list from a place on. Records that hooks send to other stores instead
+-- leave the list.
+local function encode_from(run, type_name, drafts, first)
+  local last = first - 1
+  for i = first, #drafts do
+    local draft = drafts[i]
+    local destination, record = draft.destination, encode(run, type_name, draft)
+    drafts[i] = nil
+    if record and destination then
+      run.hooks:send(destination, type_name, record)
+    end
+    if destination and destination.instead then
+      run.progress:count_skipped(type_name)
+    elseif record then
+      last = last + 1
+      drafts[last] = record
+    end
+  end
+end
+
 --- Map one object for all consumers of its resource. An object that cannot be mapped does not stop
---- the others.
+--- the others. A record that no hook may change is encoded at once: a page in memory holds the
+--- bytes of its records, not their values and their objects.
 ---@param run commerce.sync.Run
 ---@param consumers commerce.Consumer[]
 ---@param object table
 ---@param page commerce.Page receives records, and the ids of deleted ones
 ---@param dated integer? unix seconds: when the object changed, by its newest event
 function writer.map(run, consumers, object, page, dated)
-  jobs.breathe() -- nothing of this page is written yet
   -- a resource that dates its own changes needs no event's date
   local changed_at = not object.updated and dated or nil
   local records = page.records
   for _, consumer in ipairs(consumers) do
-    local list = records[consumer.type] or {}
-    records[consumer.type] = list
+    local type_name = consumer.type
+    local list = records[type_name] or {}
+    records[type_name] = list
     local before = #list
     local _, message = conversion.map(consumer, object, list, changed_at)
-    run.progress:count_read(consumer.type, message)
+    run.progress:count_read(type_name, message)
     if #list == before and not message then
       note_gone(page.deleted, consumer, object)
+    elseif not (run.hooks and run.hooks:may_alter(type_name)) then
+      encode_from(run, type_name, list, before + 1)
     end
   end
 end
 
 -- ---------------------------------------------------------------- writing
-
--- The records of drafts, encoded. A record that is not valid fails alone.
-local function encode(run, type_name, drafts)
-  local data_type, records = run.types[type_name], {}
-  for _, draft in ipairs(drafts) do
-    jobs.breathe()
-    local record, wrong = conversion.encode(data_type, draft)
-    if record and draft.destination then
-      run.hooks:send(draft.destination, type_name, record)
-    elseif not record and draft.hook then
-      run.hooks:fail_record(run.progress, type_name, draft, wrong)
-    elseif not record then
-      run.progress:count_failed(type_name, conversion.failure(draft.source, wrong),
-        { kind = "mapping" })
-    end
-    if draft.destination and draft.destination.instead then
-      run.progress:count_skipped(type_name)
-    else
-      records[#records + 1] = record
-    end
-  end
-  return records
-end
 
 -- The ids of records and of kept objects, by data type; kept objects have none.
 local function ids_of(page)
@@ -111,7 +125,10 @@ function writer.write(run, page)
     run.hooks:alter(page, run.progress)
   end
   for type_name, drafts in pairs(page.records or {}) do
-    stored.records[type_name] = encode(run, type_name, drafts)
+    if run.hooks and run.hooks:may_alter(type_name) then
+      encode_from(run, type_name, drafts, 1)
+    end
+    stored.records[type_name] = drafts
   end
   if run.hooks then
     run.hooks:write_sent()
@@ -127,13 +144,15 @@ end
 
 -- ---------------------------------------------------------------- pages of objects
 
--- Lists are read side by side, and a hook may wait: pages are mapped and written one by one.
-local function in_turn(run, work)
+-- Lists are read side by side, and a hook may wait: pages are written one by one.
+local function write_in_turn(run, page)
   while run.is_writing do
     jobs.wait(run.transport)
   end
   run.is_writing = true
-  errors.finally(work, function()
+  errors.finally(function()
+    writer.write(run, page)
+  end, function()
     run.is_writing = nil
   end)
 end
@@ -153,17 +172,17 @@ end
 ---@param list table see `commerce.sync.backfill`
 function writer.list_page(run, task, read, list)
   local unsettled, dates = task.resource.unsettled, run.changes:dates(task.name)
-  in_turn(run, function()
-    local page = { resource = task.name, records = {}, sources = {}, deleted = {},
-      sweep = list.state.sweep, states = { [task.key] = list.state } }
-    for i, object in ipairs(read.objects) do
-      add_object(run, task, page, object, read.texts[i], dates[object.id])
-      if unsettled and unsettled(object, list.state.newest) then
-        list:unsettled(object.created)
-      end
+  local page = { resource = task.name, records = {}, sources = {}, deleted = {},
+    sweep = list.state.sweep, states = { [task.key] = list.state } }
+  for object, text in read:each(function(message)
+    run.progress:fail_object(task, message)
+  end) do
+    add_object(run, task, page, object, text, dates[object.id])
+    if unsettled and unsettled(object, list.state.newest) then
+      list:unsettled(object.created)
     end
-    writer.write(run, page)
-  end)
+  end
+  write_in_turn(run, page)
 end
 
 --- Mark the records of an object that Stripe deleted.
@@ -177,10 +196,8 @@ function writer.deleted_object(run, task, id)
       deleted[consumer.type] = { id }
     end
   end
-  in_turn(run, function()
-    writer.write(run, { resource = task.name, deleted = deleted,
-      dropped = task.keep and { id } or nil })
-  end)
+  write_in_turn(run, { resource = task.name, deleted = deleted,
+    dropped = task.keep and { id } or nil })
 end
 
 --- Store an object that was fetched because it changed.
@@ -194,12 +211,10 @@ function writer.changed_object(run, task, object, text, dated)
     return writer.deleted_object(run, task, object.id)
   end
   local state = run.checkpoints:held(task.name)
-  in_turn(run, function()
-    local page = { resource = task.name, records = {}, sources = {}, deleted = {},
-      sweep = state and state.sweep }
-    add_object(run, task, page, object, text, dated)
-    writer.write(run, page)
-  end)
+  local page = { resource = task.name, records = {}, sources = {}, deleted = {},
+    sweep = state and state.sweep }
+  add_object(run, task, page, object, text, dated)
+  write_in_turn(run, page)
 end
 
 return writer

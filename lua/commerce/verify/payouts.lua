@@ -47,7 +47,9 @@ end
 
 local function add_page(run, state, payout, page, sums)
   local entries = {}
-  for _, object in ipairs(page.objects) do
+  for object in page:each(function(message)
+    errors.throw("mapping", message)
+  end) do
     if object.source ~= payout.id then -- the payout's own transaction takes the money out
       local ok, wrong = records.entries({ deep = false }, state.consumer, object, entries)
       if not ok then
@@ -113,7 +115,9 @@ end
 local function check_all(run, state)
   for page in source.pages(run, state.list) do
     local settled = {}
-    for _, payout in ipairs(page.objects) do
+    for payout in page:each(function(message)
+      state.found:fail(message)
+    end) do
       settled[#settled + 1] = is_settled(payout) and payout or nil
     end
     jobs.each(settled, AT_ONCE, function(payout)

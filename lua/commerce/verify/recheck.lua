@@ -2,6 +2,7 @@
 -- changed, came in or went while the lists were read are not reported.
 
 local conversion = require "commerce.sync.conversion"
+local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local objects = require "commerce.stripe.object"
@@ -29,10 +30,14 @@ local function fetch_single(run, consumer)
   return object
 end
 
+local function unreadable(message)
+  errors.throw("mapping", message)
+end
+
 local function with_children(run, parent, join)
   local task, children = task_of(run, join.resource, join.expand or {}, {}), {}
   for page in source.pages(run, task, source.part(task, { { join.on, parent.id } })) do
-    for _, text in ipairs(page.texts) do
+    for _, text in page:each(unreadable) do
       children[#children + 1] = text
     end
   end
@@ -41,9 +46,11 @@ end
 
 local function fetch_listed(run, consumer, id)
   local made_of = consumer.source
-  local object = source.object(run,
+  local object, wrong = source.object(run,
     task_of(run, made_of.resource, made_of.expand, made_of.complete), id)
-  if not object or object.deleted == true then
+  if not object and wrong then
+    unreadable(wrong)
+  elseif not object or object.deleted == true then
     return GONE
   end
   return made_of.join and with_children(run, object, made_of.join) or object

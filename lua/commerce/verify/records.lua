@@ -6,6 +6,7 @@
 local compare = require "commerce.verify.compare"
 local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"
+local model = require "commerce.model"
 local source = require "commerce.sync.source"
 local stripe = require "commerce.stripe"
 
@@ -84,15 +85,15 @@ function records.entries(run, consumer, object, entries)
   local drafts = {}
   local ok, message = conversion.map(consumer, object, drafts)
   for _, draft in ipairs(drafts) do
-    local encoded, wrong = nil, nil
+    local body, wrong = nil, nil
     if run.deep then
-      encoded, wrong = conversion.encode(consumer.data_type, draft)
+      body, wrong = model.encode(consumer.data_type, draft.record)
     end
     if wrong then
       ok, message = nil, message or conversion.failure(object, wrong)
     else
       entries[#entries + 1] = { id = draft.id, object_id = object.id, record = draft.record,
-        body = encoded and encoded.body }
+        body = body }
     end
   end
   return ok, message
@@ -149,37 +150,55 @@ local function take(run, consumer, entries)
 end
 
 -- An object that cannot be mapped fails its type's check.
-local function take_objects(run, consumer, objects)
-  local entries = {}
-  for _, object in ipairs(objects) do
-    local ok, message = records.entries(run, consumer, object, entries)
-    if not ok then
-      run.findings[consumer.type]:fail(message)
-    end
+local function add_entries(run, consumer, object, entries)
+  local ok, message = records.entries(run, consumer, object, entries)
+  if not ok then
+    run.findings[consumer.type]:fail(message)
   end
+end
+
+local function take_object(run, consumer, object)
+  local entries = {}
+  add_entries(run, consumer, object, entries)
   take(run, consumer, entries)
 end
 
 -- ---------------------------------------------------------------- reading
 
--- The objects that joins need are kept until all lists have been read.
-local function keep(run, task, page)
-  local kept = {}
-  for i, object in ipairs(page.objects) do
-    local id, parent_id = task.keep(object)
-    kept[i] = { id = id, parent_id = parent_id, data = page.texts[i] }
+-- An object that cannot be read fails the checks of the types that it is a part of.
+local function fail_users(run, task)
+  return function(message)
+    for _, type_name in ipairs(run.users[task.name]) do
+      run.findings[type_name]:fail(message)
+    end
   end
-  run.store:add_listed(listing(run, "objects", task.name), kept)
+end
+
+local function read_page(run, task, page)
+  local kept, entries = {}, {}
+  for i = 1, #task.consumers do
+    entries[i] = {}
+  end
+  for object, text in page:each(fail_users(run, task)) do
+    if task.keep then -- the objects that joins need are kept until all lists have been read
+      local id, parent_id = task.keep(object)
+      kept[#kept + 1] = id and { id = id, parent_id = parent_id, data = text }
+    end
+    for i, consumer in ipairs(task.consumers) do
+      add_entries(run, consumer, object, entries[i])
+    end
+  end
+  if task.keep then
+    run.store:add_listed(listing(run, "objects", task.name), kept)
+  end
+  for i, consumer in ipairs(task.consumers) do
+    take(run, consumer, entries[i])
+  end
 end
 
 local function read_list(run, task)
   for page in source.pages(run, task) do
-    if task.keep then
-      keep(run, task, page)
-    end
-    for _, consumer in ipairs(task.consumers) do
-      take_objects(run, consumer, page.objects)
-    end
+    read_page(run, task, page)
   end
 end
 
@@ -195,7 +214,7 @@ local function read_singles(run, tasks)
       if source.join_singles({ consumer }, object, function(name)
         return objects[name]
       end) then
-        take_objects(run, consumer, { object })
+        take_object(run, consumer, object)
       end
     end
   end
@@ -229,12 +248,13 @@ local function compare_join(run, consumer)
   local children = listing(run, "objects", made_of.join.resource)
   repeat
     local batch = run.store:listed_families(parents, children, after, JOIN_BATCH)
-    local objects = {}
-    for i, parent in ipairs(batch) do
-      objects[i] = conversion.joined(parent.data, parent.children, made_of.join.key)
+    local entries = {}
+    for _, parent in ipairs(batch) do
+      add_entries(run, consumer, conversion.joined(parent.data, parent.children, made_of.join.key),
+        entries)
       after = parent.id
     end
-    take_objects(run, consumer, objects)
+    take(run, consumer, entries)
   until #batch < JOIN_BATCH
   run.store:drop_listing(parents)
   run.store:drop_listing(children)
