@@ -1,6 +1,7 @@
 -- Reads charges, or everything, with the server's own limits and latency on: how much of the
 -- ceiling that the limits set is reached, in ranges and with one page after the other.
---   limits.lua DATABASE RANGES payment_methods|all
+--   limits.lua DATABASE RANGES payment_methods|all [ACCOUNT]
+-- ACCOUNT: a connected one, whose `created` is the day of connecting and tells nothing
 -- prints: objects, seconds, requests, requests a page of data, share of the ceiling, 429s
 
 local cjson = require "cjson"
@@ -14,12 +15,13 @@ local PAGE = 100
 local LISTS = { payment_methods = { "charges" }, all = { "balance_transactions", "charges",
   "customers", "disputes", "prices", "products", "refunds", "tax_rates" } }
 
-local database, ranges, what = arg[1], tonumber(arg[2]), arg[3]
+local database, ranges, what, account = arg[1], tonumber(arg[2]), arg[3], arg[4]
 local base = os.getenv "BENCH_BASE"
 
 -- Pages of data, and the seconds that they take at least.
 local function ceiling()
-  local counts = cjson.decode((assert(http.request(base .. "/_emulator/counts"))))
+  local of = account and "?livemode=true&account=" .. account or ""
+  local counts = cjson.decode((assert(http.request(base .. "/_emulator/counts" .. of))))
   local pages, longest = 0, 0
   for _, list in ipairs(LISTS[what]) do
     local number = math.ceil(counts[list] / PAGE)
@@ -29,7 +31,8 @@ local function ceiling()
 end
 
 local app = assert(commerce.open { store = "sqlite:" .. database })
-local shop = assert(app:connect { secret_key = "sk_live_emulator", base_url = base })
+local shop = assert(app:connect { secret_key = "sk_live_emulator", base_url = base,
+  account = account })
 local report = assert(shop:sync { types = what ~= "all" and { what } or nil, ranges = ranges })
 assert(report.complete, tostring(report))
 local objects = 0

@@ -5,23 +5,48 @@ local backfill = require "commerce.sync.backfill"
 
 local function reader(...)
   local task = { resource = { path = "/v1/charges" } }
-  return backfill.start(task, { ranges = { ... }, at = 5000 }, { at = 6000, ranges = 8,
-    page_size = 100 })
+  return backfill.start(task, { ranges = { ... }, at = 5000, newest = 5000 },
+    { at = 6000, ranges = 8, page_size = 100 })
 end
 
 describe("what is left of a list", function()
-  it("is as dense as what has been read of each range", function()
-    local half = { gte = 0, top = 1000, created = 500, read = 50 }
-    local tenth = { gte = 1000, top = 2000, created = 1900, read = 10 }
+  it("is as dense as the end of the last page of each range", function()
+    local half = { gte = 0, created = 500, pace = 10 }
+    local tenth = { gte = 1000, lt = 2000, created = 1900, pace = 10 }
     local objects, ranges = reader(half, tenth):rest()
     assert.equal(140, objects)
     assert.equal(2, ranges)
   end)
 
+  it("is at least as much as has been seen if its oldest object is not known", function()
+    local objects = reader({ created = 3000, pace = 0.25 }):rest()
+    assert.equal(2000 / 0.25, objects)
+    -- but not less than the next step back, nor older than the first second of 1970
+    assert.equal(2 * 4 * 100, (reader({ created = 4900, pace = 1 }):rest()))
+    assert.equal(700, (reader({ created = 700, pace = 1 }):rest()))
+  end)
+
   it("is not known while nothing has been read of a range", function()
-    local objects, ranges = reader({ gte = 0, top = 9, created = 5, read = 4 },
+    local objects, ranges = reader({ gte = 0, created = 5, pace = 2 },
       { gte = 10, lt = 20 }):rest()
     assert.is_nil(objects)
     assert.equal(2, ranges)
+  end)
+end)
+
+describe("how much of a list has been read", function()
+  it("is known once its oldest object is", function()
+    assert.is_nil(backfill.fraction({ ranges = { { created = 900 } }, at = 1000 }))
+    assert.equal(0.25, backfill.fraction { ranges = { { gte = 800, created = 900 },
+      { gte = 200, lt = 700 } }, at = 1000, bottom = 200 })
+    assert.equal(0.75, backfill.fraction { ranges = { { gte = 500, lt = 750 } }, at = 1000,
+      bottom = 0 })
+  end)
+
+  it("is not known below the day on which an account is said to have been created", function()
+    local state = { ranges = { { created = 600 } }, at = 1000, floor = 200 }
+    assert.equal(0.5, backfill.fraction(state))
+    state.ranges[1].created = 100
+    assert.is_nil(backfill.fraction(state))
   end)
 end)

@@ -96,9 +96,10 @@ end
 ---@param who table account: the id that must answer; header: true to ask on its behalf
 ---  (Stripe-Account)
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
----@return table parts { session, transport, limiter, account = Stripe's object, or its id alone,
----  at = when it was read (core.now), ask = a function that asks once more, stripe_now = a function
----  that gives the present by Stripe's clock (unix seconds); nil if that is not known }
+---@return table parts { session, transport, limiter, acting_for = a connected account's id,
+---  account = Stripe's object, or its id alone, at = when it was read (core.now), ask = a function
+---  that asks once more, stripe_now = a function that gives the present by Stripe's clock (unix seconds); nil
+---  if that is not known }
 function session.open(app, key, integration, who, options)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
@@ -121,7 +122,8 @@ function session.open(app, key, integration, who, options)
     transport:close()
     return refuse(first, options)
   end
-  local parts = { transport = transport, limiter = limiter, session = make(options.retries) }
+  local parts = { transport = transport, limiter = limiter, session = make(options.retries),
+    acting_for = acting_for }
   function parts.ask()
     return identify(first, transport, who.account)
   end

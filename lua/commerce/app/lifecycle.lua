@@ -18,7 +18,9 @@ local methods = lifecycle.methods
 local function attach(self, parts, key)
   local account = parts.account
   self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
-  self.account_created, self.ask = tonumber(account.created), parts.ask
+  -- of a connected account it is the day of connecting, and most objects are older
+  self.account_created = not parts.acting_for and tonumber(account.created) or nil
+  self.ask = parts.ask
   self.stripe_now = parts.stripe_now
   self.restricted = stripe.is_restricted(key)
   self.known = { account = account.object and account or nil, at = parts.at }

@@ -2,8 +2,8 @@
 --
 -- The checkpoint is a list of the ranges that are still to be read, newest first, each with the
 -- cursor after its last stored page; it is empty when the list has been read. It starts as one
--- range; while there is room for more requests the largest range is halved, so that latency is not
--- the limit. A run that was killed is continued.
+-- range that is open at its older end; while there is room for more requests the largest range is
+-- divided, so that latency is not the limit. A run that was killed is continued.
 
 local plan = require "commerce.sync.plan"
 
@@ -42,7 +42,8 @@ local function starting_state(saved, options)
     look_again(saved.ranges, options.again, options)
   end
   return { newest = saved.newest, ranges = saved.ranges, at = saved.at, sweep = saved.sweep,
-    events_since = saved.events_since, unsettled_since = saved.unsettled_since }
+    events_since = saved.events_since, unsettled_since = saved.unsettled_since,
+    bottom = saved.bottom }
 end
 
 --- Begin or continue to read a list.
@@ -50,20 +51,21 @@ end
 ---@param saved commerce.Checkpoint? of an earlier run
 ---@param options table since, before (unix seconds: only objects created from then on, before
 ---  then), full (ignore the checkpoint), page_size; floor (unix seconds): where to expect the
----  oldest object when ranges are halved; ranges: how many at most; from (unix seconds): read no
----  further back; again (unix seconds): from when on a continued list is read once more;
+---  oldest object, for displays; ranges: how many at most; from (unix seconds): read no further
+---  back; again (unix seconds): from when on a continued list is read once more;
 ---  events_since, at (unix seconds, now): kept in the checkpoint
 ---@return table reader `whole`: whether it begins to read the whole list
 function backfill.start(task, saved, options)
   local state, whole = starting_state(saved, options)
   state.floor = options.floor
   return setmetatable({
-    task = task, page_size = options.page_size, floor = options.floor or 0,
+    task = task, page_size = options.page_size,
     most_ranges = options.ranges or 1,
     state = state, whole = whole,
     now = options.at or math.huge,
     pagers = {}, -- by range: what of a range lives only in this process
     turn = 0, -- the range that was polled last
+    pages = 0,
   }, backfill_mt)
 end
 
@@ -85,11 +87,24 @@ end
 
 local function finish_range(self, range)
   close_pager(self, range)
-  for i, other in ipairs(self.state.ranges) do
+  local ranges = self.state.ranges
+  if range == ranges[#ranges] and not self.state.bottom then
+    self.state.bottom = range.gte or range.created or range.lt
+  end
+  for i, other in ipairs(ranges) do
     if other == range then
-      table.remove(self.state.ranges, i)
+      table.remove(ranges, i)
     end
   end
+end
+
+-- How dense a list is at the end of a page, in seconds an object: by the later half of it, since
+-- the first objects may lie years before the others.
+local function pace_of(page)
+  local count = #page
+  local half = math.max(math.floor(count / 2), 1)
+  local from, to = page:created(half), page:created(count)
+  return from and to and math.max(from - to, 1) / math.max(count - half, 1) or nil
 end
 
 -- Objects of a test clock are created later than now; later runs go on from those that are not.
@@ -104,12 +119,12 @@ local function note_newest(self, page)
 end
 
 local function advance(self, range, page)
-  local state, count = self.state, #page
+  local count = #page
+  self.pages = self.pages + 1
   if count > 0 then
     note_newest(self, page)
-    range.top = range.top or page:created(1)
     range.cursor, range.created = page:last_id(), page:created(count)
-    range.read = (range.read or 0) + count
+    range.pace = range.created and pace_of(page)
   end
   if not page:has_more() then
     finish_range(self, range)
@@ -165,21 +180,32 @@ function methods:poll()
   return nil
 end
 
--- ---------------------------------------------------------------- halving
+-- ---------------------------------------------------------------- dividing
 
--- Pages: each half ends with a page that is not full, so a small range is better read as it is.
+-- Pages: each part ends with a page that is not full, so a small range is better read as it is.
 local WORTH_HALVING = 3
+-- Where the oldest object lies is found out by going back in growing steps: `account.created` is
+-- the day on which an account was connected, and its objects may be of any time. A step is measured
+-- in pages at first; the steps grow, so that a long history takes few of them.
+local FIRST_STEP, GROWTH = 4, 3
 
--- The rest of a range: from the end of its last page down to its lower bound.
-local function rest_of(self, range)
-  local lower = range.gte or math.min(self.floor, range.created or self.floor)
-  return lower, range.created and range.created - lower or 0
+-- A range that is open at its older end is cut this many seconds below its last object.
+local function step_of(self, range)
+  return math.max(range.step or 0,
+    math.ceil(FIRST_STEP * (self.bearable or self.page_size) * range.pace))
 end
 
--- Objects still expected in a range, if the rest is as dense as what has been read of it.
-local function expected(range, left)
-  local seen = math.max((range.top or range.created) - range.created, 1)
-  return range.read * left / seen
+-- The rest of a range: from the end of its last page down to its lower bound. Below an open one, as
+-- much is expected as the list is known to span so far.
+local function left_of(self, range)
+  local known = (self.state.newest or range.created) - range.created
+  return range.created - (range.gte
+    or math.max(0, range.created - math.max(2 * step_of(self, range), known)))
+end
+
+-- Objects still expected in a range, if the rest is as dense as the end of its last page.
+local function expected(self, range)
+  return left_of(self, range) / range.pace
 end
 
 --- How many objects are still to be read, and in how many ranges.
@@ -188,15 +214,29 @@ end
 function methods:rest()
   local objects, ranges = 0, self.state.ranges
   for _, range in ipairs(ranges) do
-    if not range.read then
+    if not range.pace then
       return nil, #ranges
     end
-    objects = objects + expected(range, select(2, rest_of(self, range)))
+    objects = objects + expected(self, range)
   end
   return objects, #ranges
 end
 
---- The range with the most objects expected, if halving it is worth a request.
+-- Where a range is divided. Nothing is older than the first second of 1970.
+local function cut_of(self, range)
+  local step = not range.gte and step_of(self, range) or math.huge
+  local lower = range.gte or 0
+  return math.max(range.created - step, math.floor(lower + (range.created - lower) / 2))
+end
+
+-- Whether dividing a range may be worth a request. Most lists end with their second page, which is
+-- on its way with the first one.
+local function divisible(self, range)
+  return self.pagers[range] and range.pace and (range.gte or self.pages > 1)
+    and left_of(self, range) >= 2 and cut_of(self, range) > 0
+end
+
+--- The range with the most objects expected, if dividing it is worth a request.
 ---@return table? range
 ---@return number objects expected in it; 0 without such a range
 function methods:largest()
@@ -205,43 +245,46 @@ function methods:largest()
     return nil, 0
   end
   for _, range in ipairs(self.state.ranges) do
-    local _, left = rest_of(self, range)
-    if self.pagers[range] and range.read and left >= 2 and expected(range, left) > most then
-      largest, most = range, expected(range, left)
+    local objects = divisible(self, range) and expected(self, range) or 0
+    if objects > most then
+      largest, most = range, objects
     end
   end
   return largest, largest and most or 0
 end
 
---- Halve a range in `created`: it keeps its newer half, a new range gets the older one, with an
---- open end if this one had one. Ranges are half-open and cut at whole seconds, so that no object
---- is in both.
+--- Divide a range in `created`: it keeps its newer part, a new range gets the older one. One with a
+--- lower bound is halved; of an open one, which stays open, a step is cut off. Ranges are half-open
+--- and cut at whole seconds, so that no object is in both.
 ---@param range table from `largest`
----@return boolean halved
+---@return boolean divided
 function methods:halve(range)
-  local lower, left = rest_of(self, range)
-  local middle = math.floor(lower + left / 2)
-  if not self.pagers[range]:split(middle) then
+  local cut = cut_of(self, range)
+  if not self.pagers[range]:split(cut) then
     return false
   end
   for i, other in ipairs(self.state.ranges) do
     if other == range then
-      table.insert(self.state.ranges, i + 1, { gte = range.gte, lt = middle, top = middle })
+      table.insert(self.state.ranges, i + 1, { gte = range.gte, lt = cut,
+        step = not range.gte and GROWTH * step_of(self, range) or nil })
     end
   end
-  range.gte = middle
+  range.gte, range.step = cut, nil
   return true
 end
 
 --- How much of a list has been read, by time: the part of its span that is in none of its ranges.
 ---@param state table a checkpoint
----@param now integer? unix seconds: the span goes from there back to the account's first day
----  (default: when the run began)
+---@param now integer? unix seconds: the span goes from there back to the oldest object, as far as
+---  that is known (default: when the run began)
 ---@return number? fraction 0 to 1; nil if the span is not known
 function backfill.fraction(state, now)
   now = now or state.at or 0
-  local from = state.ranges[#state.ranges]
-  local bottom = from and from.gte or state.floor or 0
+  local last = state.ranges[#state.ranges]
+  local bottom = state.bottom or last and last.gte or state.floor
+  if not bottom or last and not last.gte and bottom >= (last.created or now) then
+    return nil
+  end
   local span, left = now - bottom, 0
   for _, range in ipairs(state.ranges) do
     local top = range.created or range.lt or range.lte or now

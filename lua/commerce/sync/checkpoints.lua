@@ -26,7 +26,8 @@ local SOURCES_KEY = "sources" -- since when source objects are kept
 ---  than the run, whatever a test clock says
 ---@field unsettled_since integer? unix seconds: created of the oldest object that may still change
 ---@field at integer? unix seconds: when the run began
----@field floor integer? unix seconds: where the oldest object is expected
+---@field floor integer? unix seconds: where the oldest object is expected, for displays
+---@field bottom integer? unix seconds: where the oldest object was found
 ---@field events_since integer? unix seconds: where the next run goes on in the events feed
 ---@field latest_event integer? unix seconds of the newest event about the resource
 ---@field applied table<string, integer>? by object: events of the lookback that have been applied

@@ -86,6 +86,15 @@ function platforms.forget(account)
   for _, app in pairs(by_client_id) do platforms.revoke(app, account) end
 end
 
+--- Whether any platform has been let in by an account.
+---@param account string
+function platforms.is_connected(account)
+  for _, app in pairs(by_client_id) do
+    if app.grants[account] then return true end
+  end
+  return false
+end
+
 --- Whether a platform's keys reach an account in a mode.
 ---@param owner string the platform's account
 ---@param account string

@@ -1,6 +1,7 @@
 --- The account itself, and its balance.
 local template = require "emulator.template"
 local json = require "emulator.json"
+local platforms = require "emulator.platforms"
 
 local account = {}
 
@@ -67,7 +68,9 @@ function account.values(ds)
     tpl = account.template,
     id = '"' .. ds.account .. '"',
     name = json.quote(ds.name),
-    created = ds.curve.start - 40 * 86400,
+    -- "Time at which the account was connected" (API reference): the history of a connected account
+    -- is older
+    created = platforms.is_connected(ds.account) and ds.base_now or ds.curve.start - 40 * 86400,
     external = '"/v1/accounts/' .. ds.account .. '/external_accounts"',
     display = json.quote(ds.name),
     type = json.quote(ds.type), controller = { doc = CONTROLLERS[ds.type] },
