@@ -181,6 +181,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"sha256", cm_seal_sha256},
                                        {"sign", cm_seal_sign},
                                        {"sign_webhook", cm_webhook_sign},
+                                       {"text_width", cm_locale_width},
                                        {"transport", cm_transport_new},
                                        {"unseal", cm_seal_unseal},
                                        {"sleep", core_sleep},

@@ -85,6 +85,12 @@ function core.decimal_point() end
 ---@return any ... its results
 function core.in_c_locale(call, ...) end
 
+--- Count the columns of a terminal that a UTF-8 text takes: two for CJK and emoji, none for
+--- combining characters.
+---@param text string
+---@return integer? columns nil on a machine without the locale C.UTF-8
+function core.text_width(text) end
+
 --- Replace each escape of NUL and of half a surrogate pair in a JSON text by that of U+FFFD.
 ---@param text string
 ---@return string text the same one if there is none

@@ -79,6 +79,13 @@ describe("commerce", function()
     return output
   end
 
+  -- The same on a terminal.
+  local function shown(arguments, width, environment)
+    local status, output = box:terminal(arguments, width, environment)
+    assert.equal(0, status, output)
+    return output
+  end
+
   -- ---------------------------------------------------------------- help
 
   describe("help", function()
@@ -282,10 +289,9 @@ describe("commerce", function()
     for _, width in ipairs { 60, 80, 120 } do
       it(("fits %d columns with every type"):format(width), function()
         for _, name in ipairs(rows.TYPES) do
-          local list = lines_of(good("show " .. name, { COLUMNS = tostring(width) }))
-          local count = rows.number(path, "SELECT count(*) FROM " .. name)
-          local shown = math.min(count, 20)
-          assert.equal(shown + 2, #list, name)
+          local list = lines_of(shown("show " .. name, width))
+          local count = math.min(rows.number(path, "SELECT count(*) FROM " .. name), 20)
+          assert.equal(count + 2, #list, name)
           assert.matches("^%(live mode", list[#list])
           for _, line in ipairs(list) do
             assert.is_true(columns(line) <= width, ("%s: %d columns: %s"):format(name,
@@ -296,16 +302,21 @@ describe("commerce", function()
       end)
     end
 
-    it("says nothing but the table without a terminal and without COLUMNS", function()
-      local list = lines_of(good "show payments")
+    it("prints the whole table where there is no terminal, whatever COLUMNS says", function()
+      local list = lines_of(good("show payments", { COLUMNS = "40" }))
+      for i = 2, 21 do
+        assert.matches("^%S+  %d%d%d%d%-%d%d%-%d%d %d%d:%d%d +%-?[%d.]+ +%u%u%u  %a+", list[i])
+        assert.is_nil(list[i]:find("~", 1, true))
+      end
       assert.equal(22, #list)
       assert.matches("^id +", list[1])
       assert.equal("(live mode; the first 20; --limit shows more)", list[22])
     end)
 
     it("says so where there is nothing", function()
-      assert.equal("no payments in live mode\n",
+      assert.equal("no payments match the query in live mode\n",
         good "show payments --query 'amount>99999999999999'")
+      assert.equal("--limit 0 shows no records\n", good "show payments --limit 0")
       assert.equal("[]\n", good "show payments --query 'amount>99999999999999' --format json")
       assert.equal("", good "show payments --query 'amount>99999999999999' --format jsonl")
     end)
@@ -327,7 +338,7 @@ describe("commerce", function()
 
     it("gives CSV that reads back to what is stored", function()
       local records = rows.records(path, "customers")
-      local csv = parse_csv(good "show customers --format csv")
+      local csv = parse_csv(good "show customers --format csv --raw")
       local names, found = csv[1], 0
       for i = 2, #csv do
         assert.equal(#names, #csv[i])
@@ -346,6 +357,23 @@ describe("commerce", function()
       for _, name in ipairs(rows.TYPES) do
         local count = rows.number(path, "SELECT count(*) FROM " .. name)
         assert.equal(count + 1, #parse_csv(good("show " .. name .. " --format csv")))
+      end
+    end)
+
+    it("gives CSV without control characters and formulas, unless it is --raw", function()
+      assert.matches("tab\there,[31mred", good "show customers --format csv", 1, true)
+      assert.matches("tab\there,\27[31mred", good "show customers --format csv --raw", 1, true)
+      assert.same({ 2, "", "commerce: --raw is for --format csv: the other formats need no change "
+        .. "of texts\n" }, { box:commerce "show customers --raw" })
+      local status, output = box:terminal("show customers --format csv --raw", 80)
+      assert.equal(2, status)
+      assert.matches("redirect the output", output, 1, true)
+    end)
+
+    it("sends no command to a terminal, in any format", function()
+      for _, name in ipairs { "table", "json", "jsonl", "csv" } do
+        assert.is_nil(shown("show customers --limit 200 --format " .. name, 200)
+          :find("\27", 1, true))
       end
     end)
 
@@ -438,7 +466,7 @@ describe("commerce", function()
     box:commerce "sync --json"
     e:control("faults", { clear = true })
     for _, width in ipairs { 60, 80, 120 } do
-      local list = lines_of(good("status", { COLUMNS = tostring(width) }))
+      local list = lines_of(shown("status", width))
       local found
       for i = 2, #list do -- above the table stands whose it is
         assert.is_true(columns(list[i]) <= width, list[i])
@@ -466,12 +494,11 @@ describe("commerce", function()
 
   it("coverage tells every type with its permission, without a store or a key", function()
     local bare = { STRIPE_SECRET_KEY = false, COMMERCE_STORE = "sqlite:/nowhere/at/all.db" }
-    for _, width in ipairs { "60", "80", "120" } do
-      bare.COLUMNS = width
-      local list = lines_of(good("coverage", bare))
+    for _, width in ipairs { 60, 80, 120 } do
+      local list = lines_of(shown("coverage", width, bare))
       assert.equal(#rows.TYPES + 1, #list)
       for _, line in ipairs(list) do
-        assert.is_true(columns(line) <= tonumber(width), line)
+        assert.is_true(columns(line) <= width, line)
       end
     end
     for i, line in ipairs(lines_of(good("coverage --json", bare))) do

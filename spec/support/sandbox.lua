@@ -128,6 +128,22 @@ function methods:commerce(arguments, more)
   return self:run("build/commerce " .. arguments, more)
 end
 
+--- Run `commerce` on a terminal; what it writes to both streams comes as one text.
+---@param arguments string words of the shell
+---@param width integer the terminal's columns
+---@param more table<string, string|false>?
+---@return integer status
+---@return string output
+function methods:terminal(arguments, width, more)
+  local command = self:command("build/commerce " .. arguments, merged({ LANG = "C.UTF-8",
+    TERM = "xterm", COLUMNS = tostring(width) }, more or {}))
+  local status, output = shell.run(("script -qec %s /dev/null </dev/null")
+    :format(shell.quote(command)))
+  output = output:gsub("\r\n", "\n")
+  check_leaks(self, more, output)
+  return status, output
+end
+
 --- Start a command line beside the specs; what it gives is asked for later.
 ---@param command string
 ---@param more table<string, string|false>?

@@ -51,13 +51,19 @@ function files.jsonl(path, options)
   end)
 end
 
---- Write CSV with a line of headings.
+local CSV_OPTIONS = { raw = "boolean" }
+
+--- Write CSV with a line of headings. A text that a spreadsheet would take for a formula gets an
+--- apostrophe before it.
 ---@param path string
 ---@param columns string[] dotted paths into the records: { "id", "paymentMethodRef.name" }
+---@param options table? raw: true writes texts as they are, for programs
 ---@return commerce.File? file nil on failure
 ---@return string? message
 ---@return commerce.Details? details
-function files.csv(path, columns)
+function files.csv(path, columns, options)
+  options = options or {}
+  errors.check_options(options, CSV_OPTIONS)
   for i = 1, math.max(type(columns) == "table" and #columns or 0, 1) do
     if type(columns) ~= "table" or type(columns[i]) ~= "string" then
       errors.refuse("csv: a list of columns expected, such as { \"id\", \"amount\" }")
@@ -68,7 +74,7 @@ function files.csv(path, columns)
     for i, column in ipairs(columns) do
       values[i] = csv.at(record, column)
     end
-    return csv.line(values, #columns)
+    return csv.line(values, #columns, options.raw)
   end)
   if file then
     file:_put(csv.line(columns, #columns))

@@ -127,14 +127,29 @@ function report.summary(facts)
     or "it does not agree", facts.requests, decimal.fixed(facts.seconds, 1))
 end
 
+-- The sums of all checks as texts whose decimal points stand under each other when they are
+-- aligned right.
+local function aligned(checks, name)
+  local texts, most = {}, 0
+  for i, check in ipairs(checks) do
+    texts[i] = tostring(check[name] or "-")
+    most = math.max(most, #(texts[i]:match "^%-?%d+(%.%d+)$" or ""))
+  end
+  for i, text in ipairs(texts) do
+    texts[i] = text .. (" "):rep(most - #(text:match "^%-?%d+(%.%d+)$" or ""))
+  end
+  return texts
+end
+
 local ROW = "%-8s %-16s %22s %22s  %s"
 
 function report_mt:__tostring()
   local lines = { ("%s mode, account %s"):format(self.mode, self.account),
     ROW:format("check", "", "Stripe", "stored", "") }
-  for _, check in ipairs(self.checks) do
-    lines[#lines + 1] = ROW:format(check.check, report.subject(check),
-      tostring(check.expected or "-"), tostring(check.found or "-"), report.result(check))
+  local expected, found = aligned(self.checks, "expected"), aligned(self.checks, "found")
+  for i, check in ipairs(self.checks) do
+    lines[#lines + 1] = ROW:format(check.check, report.subject(check), expected[i], found[i],
+      report.result(check))
   end
   for _, check in ipairs(self.checks) do
     for _, line in ipairs(report.details(check)) do

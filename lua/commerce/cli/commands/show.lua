@@ -62,9 +62,9 @@ local writers = {}
 --- Print a table for people.
 ---@param data_type commerce.DataType
 ---@param next_record fun(): table?
----@param limit integer how many records were asked for
+---@param args table parsed arguments
 ---@param mode string "test" or "live"
-function writers.table(data_type, next_record, limit, mode)
+function writers.table(data_type, next_record, args, mode)
   local columns, headings, rows = table_columns(data_type), {}, {}
   for i, column in ipairs(columns) do
     headings[i] = column[1]
@@ -77,12 +77,13 @@ function writers.table(data_type, next_record, limit, mode)
     rows[#rows + 1] = row
   end
   if #rows == 0 then
-    console.line(("no %s in %s mode"):format(data_type.name, mode))
+    console.line(args.limit > 0 and ("no %s%s in %s mode"):format(data_type.name,
+      args.query and " match the query" or "", mode) or "--limit 0 shows no records")
     return
   end
   format.print(headings, rows)
-  console.line(#rows == limit
-    and ("(%s mode; the first %d; --limit shows more)"):format(mode, limit)
+  console.line(#rows == args.limit
+    and ("(%s mode; the first %d; --limit shows more)"):format(mode, args.limit)
     or ("(%s mode)"):format(mode))
 end
 
@@ -93,7 +94,7 @@ function writers.json(_, next_text)
   local first = true
   console.write("[")
   for text in next_text do
-    console.write(first and "\n" or ",\n", text)
+    console.json_text((first and "\n" or ",\n") .. text)
     first = false
   end
   console.write(first and "]\n" or "\n]\n")
@@ -104,14 +105,15 @@ end
 ---@param next_text fun(): string? the stored JSON of each record
 function writers.jsonl(_, next_text)
   for text in next_text do
-    console.write(text, "\n")
+    console.json_text(text .. "\n")
   end
 end
 
 --- Print CSV with a line of headings.
 ---@param data_type commerce.DataType
 ---@param next_record fun(): table?
-function writers.csv(data_type, next_record)
+---@param args table parsed arguments
+function writers.csv(data_type, next_record, args)
   local paths, headings = columns_of(data_type), {}
   for i, column in ipairs(stored.of(data_type)) do
     headings[i] = column.name
@@ -122,7 +124,7 @@ function writers.csv(data_type, next_record)
     for i, path in ipairs(paths) do
       values[i] = csv.at(record, path)
     end
-    console.write(csv.line(values, #paths))
+    console.write(csv.line(values, #paths, args.raw))
   end
 end
 
@@ -142,7 +144,7 @@ local function run(app, args)
     -- standard output contains records only; a person sees the mode beside them
     console.note(("commerce: %s mode"):format(mode))
   end
-  writers[args.format](data_type, next_record, args.limit, mode)
+  writers[args.format](data_type, next_record, args, mode)
 end
 
 local function arguments(sub)
@@ -158,11 +160,19 @@ local function arguments(sub)
     :argname "N"
   sub:option("--format", "table, json, jsonl or csv."):default "table"
     :choices { "table", "json", "jsonl", "csv" }
+  sub:flag("--raw", "CSV for programs: texts as they are. Without it, a text that a spreadsheet "
+    .. "would take for a formula begins with an apostrophe, and control characters are left out.")
   sub:option("--connection", "Only this connection's records."):argname "ID"
 end
 
 local function check(args)
   options.check_limit(args)
+  if args.raw and args.format ~= "csv" then
+    errors.throw("usage", "--raw is for --format csv: the other formats need no change of texts")
+  elseif args.raw and console.is_terminal(console.STDOUT) then
+    errors.throw("usage", "--raw is for files and programs: a text may contain commands to the "
+      .. "terminal; redirect the output")
+  end
   args.limit = args.limit or args.format == "table" and TABLE_LIMIT or nil
 end
 

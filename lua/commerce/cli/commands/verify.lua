@@ -1,6 +1,7 @@
 -- `commerce verify`: compares the stored records with Stripe.
 
 local console = require "commerce.cli.kit.console"
+local decimal = require "commerce.base.decimal"
 local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
@@ -43,12 +44,20 @@ local function print_json(result)
     seconds = result.seconds }
 end
 
+-- A sum as a number that keeps all its digits, so that the table aligns it.
+local function number_of(sum)
+  if type(sum) == "string" and sum:find "^%-?%d+%.?%d*$" then
+    return decimal.value(sum)
+  end
+  return sum or "-"
+end
+
 local function print_table(result)
   local rows = {}
   console.line(("%s mode, account %s"):format(result.mode, result.account))
   for i, check in ipairs(result.checks) do
-    rows[i] = { check.check, report.subject(check), check.expected or "-", check.found or "-",
-      report.result(check) }
+    rows[i] = { check.check, report.subject(check), number_of(check.expected),
+      number_of(check.found), report.result(check) }
   end
   format.print({ "check", "of", "Stripe", "stored", "result" }, rows)
   for _, check in ipairs(result.checks) do

@@ -19,6 +19,24 @@ local function check(ok, message)
   end
 end
 
+-- A merchant's text must not steer the terminal: ESC and U+009B begin commands to it. JSON escapes
+-- the ASCII control characters itself.
+local function replace_c1(text)
+  return (text:gsub("\194([\128-\159])", function(byte)
+    return ("\\u%04x"):format(byte:byte())
+  end))
+end
+
+--- A text without control characters except line breaks and TABs.
+---@param text string
+---@return string
+function console.clean(text)
+  if text:find "[%z\1-\31\127\194]" then
+    text = text:gsub("[%z\1-\8\11-\31\127]", " "):gsub("\194[\128-\159]", " ")
+  end
+  return text
+end
+
 --- Write texts to standard output. Raises if they cannot be written.
 ---@param ... string
 function console.write(...)
@@ -28,13 +46,19 @@ end
 --- Write a line to standard output. Raises if it cannot be written.
 ---@param text any
 function console.line(text)
-  console.write(tostring(text), "\n")
+  console.write(console.clean(tostring(text)), "\n")
+end
+
+--- Write a JSON text to standard output. Raises if it cannot be written.
+---@param text string
+function console.json_text(text)
+  console.write(replace_c1(text))
 end
 
 --- Write a value as one line of JSON to standard output. Raises if it cannot be written.
 ---@param value table
 function console.json(value)
-  console.line(json.encode(value))
+  console.json_text(json.encode(value) .. "\n")
 end
 
 --- Flush standard output. Raises if that fails.
@@ -45,13 +69,13 @@ end
 --- Write a line to standard error, for a person who reads along.
 ---@param text string
 function console.note(text)
-  io.stderr:write(text, "\n")
+  io.stderr:write(console.clean(text), "\n")
 end
 
 --- Ask a person on standard error; the answer follows on the same line.
 ---@param text string
 function console.prompt(text)
-  io.stderr:write(text)
+  io.stderr:write(console.clean(text))
   io.stderr:flush()
 end
 

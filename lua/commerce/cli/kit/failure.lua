@@ -1,5 +1,6 @@
 -- Reports a command's failure: one line with a hint on standard error, and the exit status.
 
+local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
@@ -31,8 +32,8 @@ function failure.line(message, details)
   local hint = HINTS[known.kind]
   local advice = known.hint or hint and hint(known)
   local line = tostring(message):gsub("%s*\n%s*", " ")
-  -- a message may quote an argument that contains a key
-  return core.scrub(advice and line .. "; " .. advice or line)
+  -- a message may quote an argument that contains a key, and a merchant's text
+  return core.scrub(console.clean(advice and line .. "; " .. advice or line))
 end
 
 --- Print a failure.

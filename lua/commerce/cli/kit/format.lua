@@ -1,16 +1,34 @@
 -- Numbers, dates and tables as text for people.
 
 local console = require "commerce.cli.kit.console"
+local core = require "commerce.core"
+local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 
 local format = {}
 
---- How many columns a UTF-8 text takes (one column a character).
+--- How many columns of a terminal a UTF-8 text takes.
 ---@param text string
 ---@return integer
 function format.width(text)
-  local _, count = text:gsub("[^\128-\191]", "")
-  return count
+  if not text:find "[\128-\255]" then
+    return #text
+  end
+  return core.text_width(text) or select(2, text:gsub("[^\128-\191]", ""))
+end
+
+-- A character with the combining ones that follow it, so that no cut parts them.
+local function each_sign(text)
+  local chars, at = {}, 0
+  for char in text:gmatch("[%z\1-\127\192-\255][\128-\191]*") do
+    if at > 0 and format.width(char) == 0 then
+      chars[at] = chars[at] .. char
+    else
+      at = at + 1
+      chars[at] = char
+    end
+  end
+  return chars
 end
 
 --- Cut a UTF-8 text to a width, marking the cut with "~".
@@ -21,13 +39,13 @@ function format.fit(text, width)
   if format.width(text) <= width then
     return text
   end
-  local kept, count = {}, 0
-  for char in text:gmatch("[%z\1-\127\192-\255][\128-\191]*") do
-    if count == width - 1 then
+  local kept, used = {}, 0
+  for _, sign in ipairs(each_sign(text)) do
+    used = used + format.width(sign)
+    if used > width - 1 then
       break
     end
-    count = count + 1
-    kept[count] = char
+    kept[#kept + 1] = sign
   end
   return table.concat(kept) .. "~"
 end
@@ -48,7 +66,7 @@ function format.plural(count, noun)
   return ("%s %s%s"):format(format.count(count), noun, count == 1 and "" or "s")
 end
 
---- A scalar as text without control characters; "" for nil.
+--- A scalar as text of one line without control characters; "" for nil.
 ---@param value any
 ---@return string
 function format.cell(value)
@@ -57,7 +75,7 @@ function format.cell(value)
   elseif value == nil or value == json.null then
     return ""
   end
-  return (tostring(value):gsub("%c", " "))
+  return (console.clean(tostring(value)):gsub("[\t\n]", " "))
 end
 
 --- A date to the minute: "2026-01-31 12:00". Returns any other value unchanged.
@@ -77,6 +95,7 @@ end
 
 local ID_WIDTH = 28 -- columns that a Stripe id needs; ids are for copying, so they shrink last
 local DATE_WIDTH = 10 -- of "2026-01-31"; the time behind it may go
+local NONE = "-" -- in a column of numbers: there is no number
 local LEAST = 4 -- columns that a cut text needs to remain readable
 
 -- Narrows the widest texts until the table fits; a number is never cut.
@@ -113,16 +132,37 @@ local function is_date(text)
   return text == "" or text:find("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d$") ~= nil
 end
 
--- Each column's width, and the width that it may shrink to.
+local function is_numeric(value)
+  return type(value) == "number" or decimal.is_decimal(value) or value == nil or value == NONE
+end
+
+-- Puts the decimal points of a column of numbers under each other.
+local function align_points(cells, i)
+  local most = 0
+  for _, row in ipairs(cells) do
+    most = math.max(most, #(row[i]:match "%.%d*$" or ""))
+  end
+  for _, row in ipairs(cells) do
+    row[i] = row[i] .. (" "):rep(most - #(row[i]:match "%.%d*$" or ""))
+  end
+end
+
+-- Each column's width, and the width that it may shrink to. The points of numbers are aligned.
 local function measure(headings, rows, cells)
   local widths, least, numeric = {}, {}, {}
   for i, heading in ipairs(headings) do
     local dates
-    widths[i], numeric[i], dates = format.width(heading), #rows > 0, #rows > 0
+    numeric[i], dates = #rows > 0, #rows > 0
     for r, row in ipairs(rows) do
-      widths[i] = math.max(widths[i], format.width(cells[r][i]))
-      numeric[i] = numeric[i] and (type(row[i]) == "number" or row[i] == nil)
+      numeric[i] = numeric[i] and is_numeric(row[i])
       dates = dates and is_date(cells[r][i])
+    end
+    if numeric[i] then
+      align_points(cells, i)
+    end
+    widths[i] = format.width(heading)
+    for _, row in ipairs(cells) do
+      widths[i] = math.max(widths[i], format.width(row[i]))
     end
     least[i] = numeric[i] and widths[i] or dates and DATE_WIDTH or LEAST
   end
@@ -130,7 +170,7 @@ local function measure(headings, rows, cells)
   return widths, least, numeric
 end
 
---- A table that fits a width. Numbers are aligned right; long texts are cut and marked with "~".
+--- A table that fits a width. Numbers are aligned by their decimal points; long texts are cut and marked with "~".
 ---@param headings string[]
 ---@param rows any[][]
 ---@param width integer columns of the terminal
@@ -159,11 +199,12 @@ function format.table(headings, rows, width)
   return table.concat(lines, "\n")
 end
 
---- Print a table that fits the terminal. Raises if it cannot be written.
+--- Print a table that fits the terminal; in a file or a pipe it is whole. Raises if it cannot be written.
 ---@param headings string[]
 ---@param rows any[][]
 function format.print(headings, rows)
-  console.line(format.table(headings, rows, console.width()))
+  console.line(format.table(headings, rows,
+    console.is_terminal(console.STDOUT) and console.width() or math.huge))
 end
 
 return format

@@ -29,14 +29,14 @@ function progress.plain(of)
   return function(event)
     local now = core.now()
     if event.event == "start" then
-      io.stderr:write(("reading account %s in %s mode\n"):format(event.account, event.mode))
+      console.note(("reading account %s in %s mode"):format(event.account, event.mode))
     elseif event.event == "progress" and now - (last[event.type] or began) >= LOG_INTERVAL then
       last[event.type] = now
-      io.stderr:write(("%s%s: %s read\n"):format(label, event.type, format.count(event.read)))
+      console.note(("%s%s: %s read"):format(label, event.type, format.count(event.read)))
     elseif event.event == "skipped" then
-      io.stderr:write(("%s%s: skipped: %s\n"):format(label, event.type, event.error))
+      console.note(("%s%s: skipped: %s"):format(label, event.type, event.error))
     elseif event.event == "type" and event.status ~= "skipped" then
-      io.stderr:write(("%s%s: %s, %s read\n"):format(label, event.type, event.status,
+      console.note(("%s%s: %s, %s read"):format(label, event.type, event.status,
         format.count(event.read)))
     end
   end
@@ -76,7 +76,7 @@ function progress.bars()
   return function(event)
     local now = core.now()
     if event.event == "start" then
-      io.stderr:write(("Reading account %s in %s mode\n"):format(event.account, event.mode))
+      console.note(("Reading account %s in %s mode"):format(event.account, event.mode))
       for i, name in ipairs(event.types) do
         order[i] = { type = name, began = now, read = 0 }
         states[name] = order[i]
