@@ -18,6 +18,7 @@
 #include "bind/transport.h"
 #include "bind/version.h"
 #include "bind/webhook.h"
+#include "crypto/private.h"
 #include "net/address.h"
 #include "net/interrupt.h"
 
@@ -134,6 +135,27 @@ static int core_process_exists(lua_State *L) {
 }
 
 /*
+** core.private_process()
+** For programs: only the owner may read the files that this process and its children create, and
+** none of them dumps core.
+*/
+static int core_private_process(lua_State *L) {
+  (void)L;
+  cm_private_process();
+  return 0;
+}
+
+/*
+** core.private_file(path) -> boolean
+** Creates an empty file that only its owner may read and write. False if it exists or cannot be
+** created.
+*/
+static int core_private_file(lua_State *L) {
+  lua_pushboolean(L, cm_private_file(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/*
 ** core.is_public_address(text) -> boolean or nil, boolean
 ** Whether an IP address is public, and whether no webhook is ever sent there
 ** (cm_address_forbidden);
@@ -169,6 +191,8 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"process_exists", core_process_exists},
                                        {"percent_decode", cm_text_percent_decode},
                                        {"percent_encode", cm_text_percent_encode},
+                                       {"private_file", core_private_file},
+                                       {"private_process", core_private_process},
                                        {"projection", cm_projection_make},
                                        {"random_id", cm_seal_random_id},
                                        {"release_interrupts", core_release_interrupts},

@@ -70,28 +70,9 @@ int cm_secret_new(lua_State *L) {
   return push_secret(L, "secret", text, n);
 }
 
-/*
-** core.secret_from_env(name) -> secret | nil (unset or empty) | nil, message, details
-** Reads the variable in C: its value never becomes a Lua string.
-*/
-int cm_secret_from_env(lua_State *L) {
-  const char *name = luaL_checkstring(L, 1);
-  const char *text = getenv(name);
-  if (!text || !*text) {
-    lua_pushnil(L);
-    return 1;
-  }
-  return push_secret(L, name, text, strlen(text));
-}
-
-/*
-** core.secret_from_file(path) -> secret | nil, message, details
-** Reads a file in C, or standard input if the path is "-": of a terminal, a line that it does not
-** show. One line end is left out.
-*/
-int cm_secret_from_file(lua_State *L) {
-  const char *path = luaL_checkstring(L, 1);
-  const char *what = strcmp(path, "-") == 0 ? "standard input" : path, *wrong;
+/* The secret in a file, or nil, message, details. `what` names it in the message. */
+static int push_from_file(lua_State *L, const char *path, const char *what) {
+  const char *wrong;
   cm_secret *s = cm_new_secret(L);
   char message[512];
   switch (cm_input_read(path, &s->bytes)) {
@@ -111,6 +92,43 @@ int cm_secret_from_file(lua_State *L) {
   snprintf(message, sizeof message, "%s: %s", what, wrong);
   cm_scrub(message); /* the "path" may be the key itself, given by mistake */
   return cm_push_fault(L, CM_AUTH, message);
+}
+
+/*
+** core.secret_from_file(path) -> secret | nil, message, details
+** Reads a file in C, or standard input if the path is "-": of a terminal, a line that it does not
+** show. One line end is left out.
+*/
+int cm_secret_from_file(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  return push_from_file(L, path, strcmp(path, "-") == 0 ? "standard input" : path);
+}
+
+static const char *variable(const char *name) {
+  const char *text = getenv(name);
+  return text && *text ? text : NULL;
+}
+
+/*
+** core.secret_from_env(name) -> secret | nil (unset or empty) | nil, message, details
+** Reads the variable, or the file that the variable NAME_FILE names, in C: the value never becomes
+** a Lua string.
+*/
+int cm_secret_from_env(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1), *text = variable(name), *file_name, *path;
+  lua_settop(L, 1);
+  file_name = lua_pushfstring(L, "%s_FILE", name);
+  path = variable(file_name);
+  if (text && path) {
+    lua_pushfstring(L, "%s and %s are both set: unset one of them", name, file_name);
+    return cm_push_fault(L, CM_AUTH, lua_tostring(L, -1));
+  }
+  if (path)
+    return push_from_file(L, path, lua_pushfstring(L, "%s: %s", file_name, path));
+  if (text)
+    return push_secret(L, name, text, strlen(text));
+  lua_pushnil(L);
+  return 1;
 }
 
 /* secret:has_prefix(text) -> boolean */

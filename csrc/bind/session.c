@@ -100,16 +100,17 @@ static bool set_headers(cm_client *c, const options *o) {
   cm_buf bearer;
   bool ok;
   if (o->foreign) /* Stripe and the key must not show */
-    return cm_client_header(c, "Content-Type", "application/json", 16) &&
-           cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent));
+    return cm_client_header(c, "Content-Type", "application/json", 16, false) &&
+           cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent), false);
   cm_buf_init(&bearer, 0, true);
   ok =
       cm_buf_adds(&bearer, "Bearer ") && cm_buf_add(&bearer, o->key->bytes.data, o->key->bytes.len);
-  ok = ok && cm_client_header(c, "Authorization", bearer.data, bearer.len);
+  ok = ok && cm_client_header(c, "Authorization", bearer.data, bearer.len, true);
   cm_buf_free(&bearer);
-  return ok && cm_client_header(c, "Stripe-Version", o->version, strlen(o->version)) &&
-         cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent)) &&
-         (!o->account || cm_client_header(c, "Stripe-Account", o->account, strlen(o->account)));
+  return ok && cm_client_header(c, "Stripe-Version", o->version, strlen(o->version), false) &&
+         cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent), false) &&
+         (!o->account ||
+          cm_client_header(c, "Stripe-Account", o->account, strlen(o->account), false));
 }
 
 /* Adds the headers that the caller wants, an array of {name, value}. */
@@ -141,7 +142,7 @@ static void add_headers(lua_State *L, cm_client *c) {
     for (at = 0; at < length; at++)
       if (value[at] < ' ' || value[at] > '~')
         cm_opt_error(L, "headers", "a value holds a control character or one outside ASCII");
-    if (!cm_client_header(c, name, value, length))
+    if (!cm_client_header(c, name, value, length, true))
       cm_opt_error(L, "headers", "too many");
     lua_pop(L, 3);
   }

@@ -35,13 +35,13 @@ static void link_line(cm_client *c) {
 
 /*
 ** Adds a header line to every request of this client; the value must hold no control characters.
-** Returns false when memory is short, or all lines are taken.
+** secret: it may hold one. Returns false when memory is short, or all lines are taken.
 */
-bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n) {
+bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n, bool secret) {
   cm_buf *line = &c->lines[c->n_headers];
   if (c->n_headers == CM_HEADERS)
     return false;
-  cm_buf_init(line, 0, true);
+  cm_buf_init(line, 0, secret);
   if (!cm_buf_adds(line, name) || !cm_buf_adds(line, ": ") || !cm_buf_add(line, value, n))
     return false;
   link_line(c);
@@ -67,7 +67,7 @@ cm_client *cm_client_child(cm_client *parent) {
   c->reach = parent->reach;
   while (c->n_headers < parent->n_headers) {
     const cm_buf *line = &parent->lines[c->n_headers];
-    cm_buf_init(&c->lines[c->n_headers], 0, true);
+    cm_buf_init(&c->lines[c->n_headers], 0, line->secret);
     if (!cm_buf_add(&c->lines[c->n_headers], line->data, line->len)) {
       cm_client_release(c);
       return NULL;

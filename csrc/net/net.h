@@ -97,7 +97,7 @@ struct cm_client {
 };
 
 cm_client *cm_client_new(cm_queue *queue, cm_limiter *account, cm_limiter *platform);
-bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n);
+bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n, bool secret);
 cm_client *cm_client_child(cm_client *parent);
 void cm_client_count(cm_client *c, const cm_counts *more);
 void cm_client_release(cm_client *c);

@@ -1,5 +1,7 @@
 #include "text/buf.h"
 
+#include "text/guarded.h"
+
 #include <openssl/crypto.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -7,7 +9,9 @@
 #include <string.h>
 
 /*
-** Prepares an empty buffer. max: upper bound in bytes, 0 for no bound. secret: wipe before freeing.
+** Prepares an empty buffer. max: upper bound in bytes, 0 for no bound. secret: keep the bytes out
+*of
+** core dumps, and wipe them before freeing.
 ** Takes no memory; cannot fail.
 */
 void cm_buf_init(cm_buf *b, size_t max, bool secret) {
@@ -35,13 +39,12 @@ static bool reserve(cm_buf *b, size_t need) {
     if (!data)
       return false;
   } else {
-    data = malloc(room);
+    data = cm_guarded_alloc(room, &room);
     if (!data)
       return false;
     if (b->data) {
       memcpy(data, b->data, b->len + 1);
-      OPENSSL_cleanse(b->data, b->room);
-      free(b->data);
+      cm_guarded_free(b->data, b->room);
     }
   }
   b->data = data;
@@ -128,9 +131,10 @@ void cm_buf_move(cm_buf *to, cm_buf *from) {
 ** Gives the memory back, wiped if secret. Harmless on an empty buffer and when repeated.
 */
 void cm_buf_free(cm_buf *b) {
-  if (b->data && b->secret)
-    OPENSSL_cleanse(b->data, b->room);
-  free(b->data);
+  if (b->secret)
+    cm_guarded_free(b->data, b->room);
+  else
+    free(b->data);
   b->data = NULL;
   b->len = b->room = 0;
 }

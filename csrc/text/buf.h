@@ -14,7 +14,7 @@ typedef struct cm_buf {
   size_t len;  /* bytes held */
   size_t room; /* bytes allocated */
   size_t max;  /* upper bound of len; 0 = none */
-  bool secret; /* wipe memory before giving it back */
+  bool secret; /* not in core dumps, wiped before it is given back */
 } cm_buf;
 
 void cm_buf_init(cm_buf *b, size_t max, bool secret);

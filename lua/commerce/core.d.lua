@@ -138,10 +138,12 @@ local secret = {}
 ---@return commerce.Failure? details
 function core.secret(text) end
 
---- Read an environment variable; its value never becomes a Lua string.
+--- Read an environment variable, or the file that the variable NAME_FILE names; the value never
+--- becomes a Lua string. One final line end of a file is removed.
 ---@param name string
----@return commerce.core.Secret? secret nil, alone, if the variable is unset or empty
----@return string? message if its value cannot be a key, for example because of a line end
+---@return commerce.core.Secret? secret nil, alone, if both variables are unset or empty
+---@return string? message if the value cannot be a key, for example because of a line end, if the
+---  file cannot be read, or if both variables are set
 ---@return commerce.Failure? details
 function core.secret_from_env(name) end
 
@@ -264,6 +266,15 @@ function core.verify_signature(webhook) end
 ---@return string? message
 ---@return commerce.Failure? details code "bad_secret"
 function core.sign_webhook(key, id, time, body) end
+
+--- Make this process a private one, for programs and not for libraries: only the owner may read the
+--- files that it and its children create (umask 077), and none of them dumps core.
+function core.private_process() end
+
+--- Create an empty file that only its owner may read and write, whatever the umask is.
+---@param path string
+---@return boolean created false if the file exists, or cannot be created
+function core.private_file(path) end
 
 --- Check that an IP address is public: not loopback, of a private network, link-local, multicast or
 --- reserved (IANA's special-purpose registries).

@@ -5,6 +5,7 @@ local commerce = require "commerce"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
 local master_key = require "spec.support.master_key"
+local memory = require "spec.support.memory"
 local shell = require "spec.support.shell"
 
 local MAIN, SHOP = "acct_1CommerceShop001", "acct_1MerchantShop"
@@ -111,6 +112,25 @@ describe("linking", function()
     local opened = assert(assert(app:connection(shop.id, network())):open())
     assert.equal(SHOP, opened.account)
     opened:close()
+  end)
+
+  it("leaves no key in memory when the connection is closed", function()
+    local answer = come_back(new_connection())
+    collectgarbage()
+    collectgarbage()
+    local before = memory.undumped()
+    local shop = assert(finish(answer)).connection
+    assert(shop:open())
+    assert.is_true(memory.undumped() > before)
+    shop:close()
+    local closed = memory.undumped()
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, memory.undumped())
+    assert.equal(before, closed)
+    shop = assert(app:connect { secret_key = "sk_test_emulator", base_url = e.base })
+    shop:close()
+    assert.equal(before, memory.undumped())
   end)
 
   it("asks for what the integration says, and remembers what was given", function()

@@ -79,7 +79,7 @@ describe("credentials", function()
       .. "variable to it",
       message)
     assert.is_nil(db:secret "connection:1")
-    assert.equal(message, fails(nil, credentials.master()))
+    assert.equal(message, fails(nil, credentials.check_master()))
     assert.equal(message, fails(nil, credentials.rekey(db)))
   end)
 

@@ -26,15 +26,31 @@ local function key_in(variable)
   return key, id
 end
 
---- The master key of COMMERCE_MASTER_KEY. Raises if it is not set, or is not a master key.
----@return commerce.core.Secret master
----@return string id the key's id
-function credentials.master()
+-- What a function gives for the key of a variable, which is closed afterwards.
+local function with(key, work, ...)
+  local results = { pcall(work, key, ...) }
+  key:close()
+  if not results[1] then
+    error(results[2], 0)
+  end
+  return results[2], results[3], results[4]
+end
+
+--- Work with the master key of COMMERCE_MASTER_KEY. Raises if it is not set, or is not a master key.
+---@param work fun(master: commerce.core.Secret, id: string): any id: the key's; the key is closed
+---  afterwards
+---@return any result
+function credentials.with_master(work)
   local key, id = key_in(MASTER)
   if not key then
     errors.throw("usage", MISSING)
   end
-  return key, id
+  return (with(key, work, id))
+end
+
+--- Raise if there is no master key.
+function credentials.check_master()
+  credentials.with_master(function() end)
 end
 
 local function sealed(master, key_id, owner, secret)
@@ -47,8 +63,9 @@ end
 ---@param secret commerce.core.Secret
 ---@return table row for the store's `save_secret`
 function credentials.seal(owner, secret)
-  local master, id = credentials.master()
-  return sealed(master, id, owner, secret)
+  return credentials.with_master(function(master, id)
+    return sealed(master, id, owner, secret)
+  end)
 end
 
 --- Seal and store a secret. It replaces the owner's earlier one.
@@ -69,7 +86,7 @@ local function unsealed_by_old(row, id, failure)
       .. "%s to the last one and run `commerce rekey`"):format(row.key_id, MASTER, id, OLD_MASTER),
       { code = "other_key" })
   end
-  local secret, message, details = core.unseal(old, row.envelope, row.owner)
+  local secret, message, details = with(old, core.unseal, row.envelope, row.owner)
   if not secret and details.code == "other_key" then
     errors.throw("auth", ("sealed with master key %s, but %s is %s and %s is %s"):format(row.key_id,
       MASTER, id, OLD_MASTER, old_id), { code = failure.code })
@@ -83,7 +100,7 @@ local function unsealed(row)
     errors.throw("usage", ("sealed with master key %s, and %s is not set"):format(row.key_id,
       MASTER))
   end
-  local secret, message, details = core.unseal(master, row.envelope, row.owner)
+  local secret, message, details = with(master, core.unseal, row.envelope, row.owner)
   if not secret and details.code == "other_key" then
     return unsealed_by_old(row, id, details)
   end
@@ -116,16 +133,19 @@ end
 ---@param store commerce.Store
 ---@return table result { key_id, changed, unchanged = how many secrets }
 function credentials.rekey(store)
-  local master, id = credentials.master()
-  local unchanged = 0
-  local changed = store:reseal(errors.protect(function(row) -- a store's callback returns failures
-    if row.key_id == id then
-      unchanged = unchanged + 1
-      return false
-    end
-    return sealed(master, id, row.owner, credentials.open_row(row))
-  end))
-  return { key_id = id, changed = changed, unchanged = unchanged }
+  return credentials.with_master(function(master, id)
+    local unchanged = 0
+    local changed = store:reseal(errors.protect(function(row) -- a store's callback returns failures
+      if row.key_id == id then
+        unchanged = unchanged + 1
+        return false
+      end
+      return with(credentials.open_row(row), function(secret)
+        return sealed(master, id, row.owner, secret)
+      end)
+    end))
+    return { key_id = id, changed = changed, unchanged = unchanged }
+  end)
 end
 
 return credentials

@@ -186,7 +186,7 @@ function keys.check_keeping(options)
     errors.throw("usage", "a platform's key is not kept with one of its accounts: keep it "
       .. "with `commerce integrations set`")
   end
-  credentials.master()
+  credentials.check_master()
 end
 
 --- Seal and store a connection's own key.

@@ -97,9 +97,9 @@ end
 ---  (Stripe-Account)
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
 ---@return table parts { session, transport, limiter, acting_for = a connected account's id,
----  account = Stripe's object, or its id alone, at = when it was read (core.now), ask = a function
----  that asks once more, stripe_now = a function that gives the present by Stripe's clock (unix seconds); nil
----  if that is not known }
+---  close = a function that closes them and wipes the key, account = Stripe's object, or its id
+---  alone, at = when it was read (core.now), ask = a function that asks once more, stripe_now = a
+---  function that gives the present by Stripe's clock (unix seconds); nil if that is not known }
 function session.open(app, key, integration, who, options)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
@@ -124,12 +124,17 @@ function session.open(app, key, integration, who, options)
   end
   local parts = { transport = transport, limiter = limiter, session = make(options.retries),
     acting_for = acting_for }
+  function parts.close()
+    transport:close()
+    parts.session:close()
+    first:close()
+  end
   function parts.ask()
     return identify(first, transport, who.account)
   end
   local account, clock, failure = errors.catch(parts.ask)
   if failure then
-    transport:close()
+    parts.close()
     errors.rethrow(failure)
   end
   parts.account, parts.at, parts.stripe_now = account, core.now(), clock or nil

@@ -19,8 +19,8 @@ local MAPPINGS = stripe.mappings()
 
 --- Refuse what would store a secret, unless the master key is there to seal it.
 function scope.check_master_key()
-  local master, missing = errors.catch(credentials.master)
-  if not master then
+  local _, missing = errors.catch(credentials.check_master)
+  if missing then
     response.refuse(409, missing)
   end
 end

@@ -18,6 +18,7 @@ local methods = lifecycle.methods
 local function attach(self, parts, key)
   local account = parts.account
   self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
+  self.close_session = parts.close
   -- of a connected account it is the day of connecting, and most objects are older
   self.account_created = not parts.acting_for and tonumber(account.created) or nil
   self.ask = parts.ask
@@ -42,6 +43,24 @@ local function stored_row(app, integration, account, key, options)
   return row
 end
 
+local function connect(wrap, app, options, key)
+  local integration = stripe.integration_of(key, options.integration)
+  local parts, message, failure = errors.catch(sessions.open, app, key, integration,
+    { account = options.account, header = options.account ~= nil }, options)
+  if failure then
+    keys.refused(app, integration, options, message, failure)
+    errors.rethrow(failure)
+  end
+  local row, _, not_stored = errors.catch(stored_row, app, integration, parts.account, key, options)
+  if not_stored then
+    parts.close()
+    errors.rethrow(not_stored)
+  end
+  local opened = attach(wrap(app, row), parts, key)
+  opened.keep_source = options.keep_source
+  return opened
+end
+
 --- Connect an account by its own key, or by a platform's key that acts for it. The account is asked
 --- for its id; a connection that the store already has for it is taken up again, and "Linked" if it
 --- was "Deauthorized".
@@ -62,21 +81,13 @@ function lifecycle.connect(wrap, app, options)
   errors.check_options(options, CONNECT_OPTIONS)
   keys.check_keeping(options)
   local key = sessions.secret(options.secret_key)
-  local integration = stripe.integration_of(key, options.integration)
-  local parts, message, failure = errors.catch(sessions.open, app, key, integration,
-    { account = options.account, header = options.account ~= nil }, options)
-  if failure then
-    keys.refused(app, integration, options, message, failure)
-    errors.rethrow(failure)
-  end
-  local row, _, not_stored = errors.catch(stored_row, app, integration, parts.account, key, options)
-  if not_stored then
-    parts.transport:close()
-    errors.rethrow(not_stored)
-  end
-  local opened = attach(wrap(app, row), parts, key)
-  opened.keep_source = options.keep_source
-  return opened
+  return errors.finally(function()
+    return connect(wrap, app, options, key)
+  end, function()
+    if key ~= options.secret_key then
+      key:close() -- it was made here, and the session has a copy
+    end
+  end)
 end
 
 local function check_linked(self)
@@ -106,16 +117,7 @@ local function advise(self, failure)
   end
 end
 
---- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
---- the account answers.
----@param self commerce.Connection
----@return commerce.Connection self
-function lifecycle.open(self)
-  check_linked(self)
-  if self.session then
-    return self
-  end
-  local key = keys.stored(self.app, self.row)
+local function open_with(self, key)
   local parts, message, failure = errors.catch(open_session, self, key)
   if failure and stripe.is_revoked(failure, self.auth) then
     parts, message, failure = errors.catch(open_session, self, key) -- a stray answer ends nothing
@@ -128,10 +130,27 @@ function lifecycle.open(self)
   return attach(self, parts, key)
 end
 
+--- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
+--- the account answers.
+---@param self commerce.Connection
+---@return commerce.Connection self
+function lifecycle.open(self)
+  check_linked(self)
+  if self.session then
+    return self
+  end
+  local key = keys.stored(self.app, self.row)
+  return errors.finally(function()
+    return open_with(self, key)
+  end, function()
+    key:close()
+  end)
+end
+
 local function close(self)
   if self.transport then
-    self.transport:close()
-    self.session, self.transport, self.limiter = nil, nil, nil
+    self.close_session()
+    self.session, self.transport, self.limiter, self.ask = nil, nil, nil, nil
   end
   self.mappings:close()
 end

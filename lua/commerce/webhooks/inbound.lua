@@ -141,6 +141,24 @@ local function signer(endpoints, body, signature, options)
   return errors.must(nil, message, details)
 end
 
+-- Secrets that were opened or made here are closed here.
+local function close(endpoints, given)
+  for i, endpoint in ipairs(endpoints) do
+    if type(endpoint.secret) == "userdata" and endpoint.secret ~= (given or {})[i] then
+      endpoint.secret:close()
+    end
+  end
+end
+
+local function verified(app, body, signature, options)
+  local endpoints = endpoints_of(app, options)
+  return errors.finally(function()
+    return signer(endpoints, body, signature, options)
+  end, function()
+    close(endpoints, options.secrets)
+  end)
+end
+
 local REFUSALS = { empty_body = true, no_signature = true, no_timestamp = true, mismatch = true,
   stale = true, future = true } -- codes of core.verify_signature
 
@@ -171,7 +189,7 @@ function webhook.receive(app, body, signature, options)
   if not integration then
     errors.refuse("bad option 'integration': stripe or stripe-test expected")
   end
-  local endpoint = signer(endpoints_of(app, options), body, signature, options)
+  local endpoint = verified(app, body, signature, options)
   local event = json.decode(body)
   local reason = unusable(event)
   if reason then

@@ -39,7 +39,7 @@ function exchange.platform_account(app, key, facts, options)
     end
     errors.rethrow(failure, ("%s's secret key"):format(facts.title))
   end
-  parts.transport:close()
+  parts.close()
   return parts.account.id
 end
 
@@ -70,7 +70,7 @@ local KINDS = { express = "an Express account", custom = "a Custom account" }
 ---@return table account Stripe's object
 function exchange.prove(app, key, facts, id, options)
   local parts = sessions.open(app, key, facts, { account = id, header = true }, options)
-  parts.transport:close()
+  parts.close()
   if parts.account.type ~= "standard" then
     refuse("not_standard", ("%s is %s: only Standard accounts can be linked, which their owners "
       .. "control themselves"):format(id, KINDS[parts.account.type] or "not a Standard account"))

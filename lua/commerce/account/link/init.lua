@@ -33,7 +33,6 @@ end
 ---@param name string the integration's
 ---@param options table? see `link.begin`
 ---@return commerce.Integration integration raises code "not_enabled" if it is not enabled
----@return commerce.core.Secret master the master key
 function link.usable(app, name, options)
   local integration = integrations.find(app.store, name)
   if not integration.enabled then
@@ -47,7 +46,8 @@ function link.usable(app, name, options)
   end
   local client = grant.client(app, name, { connect_base = options.connect_base })
   client:close()
-  return integration, (credentials.master())
+  credentials.check_master()
+  return integration
 end
 
 -- ---------------------------------------------------------------- begin
@@ -83,12 +83,12 @@ function link.begin(app, row, options)
   options = options or {}
   errors.check_options(options, BEGIN_OPTIONS)
   check_parameters(options.parameters)
-  local integration, master = link.usable(app, row.integration, options)
+  local integration = link.usable(app, row.integration, options)
   local now = os.time()
   local expires = now + math.floor(options.lifetime or LIFETIME)
-  local text, made = link_state.make(master, row, expires, options.parameters, options.browser)
+  local text, nonce = link_state.make(row, expires, options.parameters, options.browser)
   app.store:take_link_state(DECLINED .. row.id)
-  app.store:add_link_state({ id = made.nonce, connection_id = row.id, expires = expires }, now,
+  app.store:add_link_state({ id = nonce, connection_id = row.id, expires = expires }, now,
     MOST_OPEN)
   return { connection_id = row.id, integration = integration, expires = expires,
     url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
@@ -143,7 +143,7 @@ end
 
 -- The returned state, and its connection.
 local function recognise(app, parameters, options)
-  local state = link_state.read(credentials.master(), parameters.state, os.time())
+  local state = link_state.read(parameters.state, os.time())
   if options.connection and options.connection ~= state.connection_id then
     refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
       :format(state.connection_id, options.connection))

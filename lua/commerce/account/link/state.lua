@@ -4,6 +4,7 @@
 
 local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
+local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 
 local state = {}
@@ -62,15 +63,13 @@ function state.browser(token)
 end
 
 --- Make a state.
----@param master commerce.core.Secret the master key
 ---@param connection table { id, company_id, integration = its name } of the connection
 ---@param expires integer Unix seconds
 ---@param parameters table<string, string>? texts that are to come back with it
 ---@param token string? the secret in the cookie of the browser in which the link is begun
 ---@return string text needs no encoding in a URL
----@return commerce.LinkState|string state or the message
----@return commerce.Details? details
-function state.make(master, connection, expires, parameters, token)
+---@return string nonce
+function state.make(connection, expires, parameters, token)
   local made = { integration = connection.integration, company_id = connection.company_id,
     connection_id = connection.id, expires = expires, nonce = core.random_id(NONCE_BYTES),
     parameters = parameters or {}, browser = token and state.browser(token) }
@@ -79,24 +78,26 @@ function state.make(master, connection, expires, parameters, token)
   if next(made.parameters) then
     text = text .. "." .. packed(made.parameters)
   end
-  local mac = errors.must(core.sign(master, PURPOSE, text))
-  return text .. "." .. mac, made
+  local mac = credentials.with_master(function(master)
+    return errors.must(core.sign(master, PURPOSE, text))
+  end)
+  return text .. "." .. mac, made.nonce
 end
 
 --- Read a returned state. It must be signed by us and must not have expired.
----@param master userdata the master key
 ---@param text string?
 ---@param now integer Unix seconds
 ---@return commerce.LinkState? state nil on failure, with details.code "no_state", "forged_state" or
 ---  "expired_state"
-function state.read(master, text, now)
+function state.read(text, now)
   if not text or text == "" then
     errors.throw("auth", "the address has no state: it is not the one that Stripe sent the "
       .. "browser to, or its end is missing", { code = "no_state" })
   end
   local signed, mac = text:match(SIGNED)
-  local genuine = signed and #text <= LONGEST
-    and errors.must(core.verify(master, PURPOSE, signed, mac))
+  local genuine = credentials.with_master(function(master)
+    return signed and #text <= LONGEST and errors.must(core.verify(master, PURPOSE, signed, mac))
+  end)
   if not genuine then
     errors.throw("auth", "the state was not made here, with this master key",
       { code = "forged_state" })

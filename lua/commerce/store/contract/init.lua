@@ -67,6 +67,17 @@ contract.PARTS = {
       "take_delivery" }, server = true },
 }
 
+--- The methods that write what cannot be fetched again: when one returns, what it wrote survives a
+--- power failure.
+---@type table<string, true>
+contract.LASTING = {}
+for name in ([[add_api_key add_connection add_link_state add_webhook_consumer change_connection
+  delete_api_key delete_webhook_consumer disable_webhook_consumer drop_secret keep_events
+  remove_company remove_connection reseal save_checkpoint save_company save_integration save_secret
+  save_setting save_sync_settings spend_code take_link_state tell_failed_link]]):gmatch "%S+" do
+  contract.LASTING[name] = true
+end
+
 --- Every method, with its kind: it reads, it writes, or it is about this process alone.
 ---@return table<string, "reads"|"writes"|"here"> kinds by method
 function contract.methods()

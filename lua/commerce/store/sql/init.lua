@@ -31,11 +31,17 @@ local store_mt = { __name = "commerce.store.sql", __index = methods }
 
 local in_contract = contract.methods()
 
+local function durable(method)
+  return function(self, ...)
+    return self.db:durably(method, self, ...)
+  end
+end
+
 -- Other functions of a subject are for other subjects, in a transaction.
 for _, subject in ipairs(SUBJECTS) do
   for name, method in pairs(require(subject)) do
     if in_contract[name] then
-      methods[name] = errors.protect(method)
+      methods[name] = errors.protect(contract.LASTING[name] and durable(method) or method)
     end
   end
 end

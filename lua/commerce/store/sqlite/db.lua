@@ -78,6 +78,7 @@ function database.open(path)
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
   return setmetatable({
     handle = handle, name = path, statements = cache.new(MOST_STATEMENTS, close), pause = function() end,
+    lasting_works = 0,
     loops = setmetatable({}, { __mode = "k" }), -- statements of `each`; a collected one is closed
   }, database_mt)
 end
@@ -278,6 +279,40 @@ function methods:atomic(work)
     return work()
   end
   return self:transaction(work)
+end
+
+--- Set whether a power failure may lose the last commits. Must not be called in a transaction.
+---@param lasting boolean true: each commit waits for the disk; false: only a checkpoint does, so
+---  that the last commits may be lost together, but nothing is damaged
+function methods:lasting(lasting)
+  self:once("PRAGMA synchronous = " .. (lasting and "FULL" or "NORMAL"))
+end
+
+local function settled(self, ok, ...)
+  self.lasting_works = self.lasting_works - 1
+  if self.lasting_works == 0 and self.handle then
+    self:lasting(false)
+  end
+  if not ok then
+    error(..., 0)
+  end
+  return ...
+end
+
+--- Run work whose commits must survive a power failure: it writes what cannot be fetched again.
+--- Within an open transaction the work becomes a part of it.
+---@param work function
+---@param ... any its arguments
+---@return any ... results of the function
+function methods:durably(work, ...)
+  if self.in_transaction then
+    return work(...)
+  end
+  if self.lasting_works == 0 then
+    self:lasting(true)
+  end
+  self.lasting_works = self.lasting_works + 1
+  return settled(self, pcall(work, ...))
 end
 
 local BATCH = 200 -- rows: some milliseconds

@@ -1,6 +1,7 @@
 -- The SQLite store: opens a database file, and makes or migrates it if needed. Its methods are
 -- those of store/sql.
 
+local core = require "commerce.core"
 local database = require "commerce.store.sqlite.db"
 local errors = require "commerce.base.errors"
 local migrations = require "commerce.store.sqlite.migrations"
@@ -64,7 +65,7 @@ local function prepare(db, path, options)
   db:once(("PRAGMA busy_timeout = %d"):format((options.wait or LONGEST_WAIT) * 1000))
   check_owner(db)
   db:once("PRAGMA journal_mode = WAL") -- readers never wait for the writer
-  db:once("PRAGMA synchronous = NORMAL") -- with WAL, a crash loses nothing that matters here
+  db:lasting(false)
   db:once("PRAGMA cache_size = -8000") -- KB
   make_current(db)
   types.reconcile(db)
@@ -101,6 +102,9 @@ sqlite.open = errors.protect(function(path, options)
   if options.create == false and not exists(path) then
     errors.throw("store", path .. ": there is no such database; run `commerce sync` first",
       { code = "no_database" })
+  end
+  if path ~= ":memory:" then
+    core.private_file(path) -- SQLite gives the log beside it the same mode
   end
   local db = database.open(path)
   local ok, failure = pcall(prepare, db, path, options)
