@@ -494,21 +494,85 @@ describe("verify", function()
     assert.is_true(check_of(report, "balance", "EUR").agrees)
   end)
 
-  it("counts money that is held beside the balance", function()
-    synced()
-    finally(close)
-    local body = e:json "/v1/balance"
-    for _, part in ipairs(body.available) do
-      if part.currency == "usd" then
-        part.amount = part.amount - 700
+  describe("the balances beside that of payments", function()
+    local BESIDE = { issuing = 700, refund_and_dispute_prefunding = -300, risk_reserved = 1250 }
+
+    local function beside(report, kind)
+      for _, check in ipairs(report.checks) do
+        if check.balance_type == kind then
+          return check
+        end
       end
     end
-    body.issuing.available = { { amount = 700, currency = "usd" } }
-    e:control("faults", { { match = { path = "/v1/balanc[e]" },
-      action = { type = "status", status = 200, body = cjson.encode(body) } } })
-    local check = check_of(assert(shop:verify { types = { "transactions" } }), "balance", "USD")
-    assert.is_true(check.agrees)
-    assert.matches("7 USD for issuing", check.note, 1, true)
+
+    before_each(function()
+      synced()
+      for kind, amount in pairs(BESIDE) do
+        e:mutate { op = "insert", type = "balance_transaction", key = "sk_test_emulator",
+          fields = { amount = amount, balance_type = kind } }
+      end
+      assert(shop:sync { types = { "transactions" } })
+    end)
+
+    it("are each compared with what Stripe tells of them", function()
+      finally(close)
+      local report = agrees { types = { "transactions" } }
+      for kind, amount in pairs(BESIDE) do
+        local check = beside(report, kind)
+        assert.equal(amount, rows.minor(check.expected, "USD"), kind)
+        assert.equal(check.expected, check.found, kind)
+      end
+      assert.matches("USD issuing", tostring(report), 1, true)
+      local ledger = e:control "ledger"
+      assert.equal(ledger.usd.sum_net,
+        rows.minor(check_of(report, "balance", "USD").found, "USD"))
+    end)
+
+    it("differ where a transaction is counted for another one", function()
+      finally(close)
+      local id = stored("transactions", "data LIKE '%\"balance_type\":\"risk_reserved\"%'")
+      replace("transactions", id, '"balance_type":"risk_reserved"', '"balance_type":"payments"')
+      local report = assert(shop:verify { types = { "transactions" } })
+      assert.is_false(report.agrees)
+      assert.same({ "balance USD different " .. id .. " supplementalData",
+        "balance USD different " .. id .. " supplementalData",
+        "count transactions different " .. id .. " supplementalData" }, differences(report))
+      assert.equal("0", beside(report, "risk_reserved").found)
+      repair(report)
+      agrees { types = { "transactions" } }
+    end)
+
+    it("are said not to be checked where Stripe does not tell of them", function()
+      finally(close)
+      local body = e:json "/v1/balance"
+      body.risk_reserved = nil
+      e:control("faults", { { match = { path = "/v1/balanc[e]" },
+        action = { type = "status", status = 200, body = cjson.encode(body) } } })
+      local report = assert(shop:verify { types = { "transactions" } })
+      assert.is_true(report.agrees, tostring(report))
+      assert.matches("balance USD risk_reserved: not checked: GET /v1/balance does not tell of the "
+        .. "balance 'risk_reserved'", tostring(report), 1, true)
+      assert.is_nil(beside(report, "risk_reserved").expected)
+    end)
+  end)
+
+  it("takes a payout whose amount is no number for a difference", function()
+    synced()
+    finally(close)
+    local payout
+    for _, each in ipairs(rows.fetch(e, "payouts")) do
+      payout = each.automatic and each.status == "paid" and each or payout
+    end
+    for _, amount in ipairs { "12.50", cjson.null } do
+      e:mutate { op = "update", id = payout.id, fields = { amount = amount }, events = false,
+        key = "sk_test_emulator" }
+      local report = assert(shop:verify { types = { "transactions" } })
+      local check = check_of(report, "payouts")
+      assert.is_nil(check.error)
+      assert.equal(1, check.differing)
+      assert.equal(payout.id, check.differences[1].id)
+      assert.equal("no amount", check.differences[1].expected)
+    end
   end)
 
   it("does not agree where Stripe's answer is no balance", function()
@@ -516,7 +580,12 @@ describe("verify", function()
     finally(close)
     for _, case in ipairs { { { type = "truncate" }, "ends too early" },
       { { type = "status", status = 200, body = "7" }, "the answer is not a balance" },
-      { { type = "status", status = 200, body = "{}" }, "the answer is not a balance" } } do
+      { { type = "status", status = 200, body = "{}" }, "the answer is not a balance" },
+      { { type = "status", status = 200,
+        body = '{"available":[{"amount":"7","currency":"usd"}],"pending":[]}' },
+        "an amount is not a number" },
+      { { type = "status", status = 200, body = '{"available":[{"amount":7}],"pending":[]}' },
+        "an amount is not a number" } } do
       e:control("faults", { { match = { path = "/v1/balanc[e]" }, action = case[1] } })
       local report = assert(shop:verify { types = { "transactions" } })
       assert.is_false(report.agrees)

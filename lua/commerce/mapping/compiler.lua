@@ -56,12 +56,13 @@ local function split_ids()
   end
 end
 
--- A path inside a split, as seen from the whole object.
+-- A path inside a split, as seen from the whole object. A computed array is read whole.
 local function outer_path(split, path)
   if path:sub(1, 1) == "^" then
     return path:sub(2)
+  elseif type(split.each) == "string" then
+    return path == value.WHOLE and split.each or split.each .. "." .. path
   end
-  return path == value.WHOLE and split.each or split.each .. "." .. path
 end
 
 -- The shared fields are read from the object itself, not from the element that is split off.
@@ -84,13 +85,14 @@ local function compile_split(data_type, split, shared, paths)
   fields.id = nil
   local compiled, read = value.compile(fields)
   check.fields(data_type, compiled)
-  local array, suffix = value.field(split.each), value.of(split.suffix)
+  local array, suffix = value.of(split.each, "split: each"), value.of(split.suffix)
   local where = split.where and value.of(split.where)
   add_all(read, suffix.paths)
   add_all(read, where and where.paths or {})
   for _, path in ipairs(read) do
     paths[#paths + 1] = outer_path(split, path)
   end
+  add_all(paths, type(split.each) ~= "string" and array.paths or {})
   local function run(object, records)
     local id_of = split_ids()
     local main = records[1]
@@ -102,7 +104,7 @@ local function compile_split(data_type, split, shared, paths)
       end
     end
   end
-  return run, ("split(%s,%s,%s){%s}"):format(split.each, suffix.sign, where and where.sign or "",
+  return run, ("split(%s,%s,%s){%s}"):format(array.sign, suffix.sign, where and where.sign or "",
     value.sign_of(compiled))
 end
 

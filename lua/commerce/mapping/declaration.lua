@@ -143,8 +143,8 @@ function declared.entry(resources, what, entry)
   if entry.where then
     table.insert(paths, value.of(entry.where).paths[1])
   end
-  if entry.split then
-    table.insert(paths, entry.split.each)
+  for _, path in ipairs(entry.split and value.of(entry.split.each).paths or {}) do
+    table.insert(paths, path)
   end
   declared.paths(what, { entry }, paths)
   declared.expansions(resources, what, entry, entry.expand or {})

@@ -34,7 +34,7 @@ local FROM_OPTIONS = {
   resource = "string", expand = "table", fields = "table", where = "any", with = "table",
   join = "table", complete = "table", distinct = "boolean", split = "table",
 }
-local SPLIT_OPTIONS = { each = "string", suffix = "any", where = "any", fields = "table" }
+local SPLIT_OPTIONS = { each = "any", suffix = "any", where = "any", fields = "table" }
 local JOIN_OPTIONS = { key = "string", resource = "string", on = "string", expand = "table" }
 
 local REQUIRED = { from = { "resource" }, split = { "each", "suffix", "fields" },

@@ -30,7 +30,7 @@ end
 ---@return integer?
 function charge.amount(status, captured, amount, amount_captured)
   if status == "succeeded" and captured then
-    return amount_captured
+    return amount_captured or amount -- Stripe always gives the first; copies of its API may not
   end
   return amount
 end

@@ -1,5 +1,6 @@
 -- Per currency: the sum of the stored transactions against the money that the account holds by
--- Stripe's own balance.
+-- Stripe's own balance. A transaction moves one of several balances (its `balance_type`): that of
+-- payments, which is Stripe's `available` and `pending`, or one beside it.
 
 local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
@@ -14,6 +15,7 @@ local records = require "commerce.verify.records"
 
 local balance = {}
 
+local PAYMENTS = "payments" -- also of a transaction that does not say
 local BREATH = 500 -- rows added up before the other jobs get their turn
 
 local function sum_in(sums, currency)
@@ -21,47 +23,56 @@ local function sum_in(sums, currency)
   return sums[currency]
 end
 
+-- A balance whose parts are not amounts is not a balance: nothing can be compared with it.
 local function add_parts(sums, parts)
   for _, part in ipairs(type(parts) == "table" and parts or {}) do
+    if not compare.is_money(part) then
+      errors.throw("decode", "GET /v1/balance: the answer is not a balance: an amount is not a "
+        .. "number, or has no currency")
+    end
     local code = ascii.upper(part.currency)
     local amount = decimal.from_minor(part.amount, v.exponent(code))
     sum_in(sums, code):add(decimal.tostring(amount))
   end
 end
 
--- The money by Stripe's balance: available and pending, and the separate holdings whose movements
--- are in the same list of transactions. Money that is reserved for connected accounts left the
--- available part by a transaction of its own, so it is in neither sum.
+-- What the account holds by Stripe's balance, by `balance_type` of the transactions that move it,
+-- as far as Stripe tells. Money that is reserved for connected accounts left the available part by
+-- a transaction of its own, so it is in no sum.
 local function held(text)
   local object = json.decode(text)
   if type(object) ~= "table" or type(object.available) ~= "table" then
     errors.throw("decode", "GET /v1/balance: the answer is not a balance")
   end
-  local main, beside = {}, {}
-  add_parts(main, object.available)
-  add_parts(main, object.pending)
-  for _, name in ipairs { "issuing", "refund_and_dispute_prefunding" } do
-    local part = type(object[name]) == "table" and object[name] or {}
-    add_parts(beside, part.available)
-    add_parts(beside, part.pending)
+  local money = { [PAYMENTS] = {} }
+  add_parts(money[PAYMENTS], object.available)
+  add_parts(money[PAYMENTS], object.pending)
+  for _, name in ipairs { "issuing", "refund_and_dispute_prefunding", "risk_reserved" } do
+    local part = type(object[name]) == "table" and object[name]
+    if part then
+      money[name] = {}
+      add_parts(money[name], part.available)
+      add_parts(money[name], part.pending)
+    end
   end
-  return main, beside
+  return money
 end
 
 local function ask(run, resource)
   local response = errors.must(jobs.await(run.transport,
     run.session:request { path = resource.path }))
-  local main, beside = held(response.body)
-  return { main = main, beside = beside }
+  return held(response.body)
 end
 
 -- Row by row, from the text: SQL's REAL and a double would both round.
 local function stored_sums(run)
-  local sums, count = {}, 0
+  local sums, count = { [PAYMENTS] = {} }, 0
   for _, data in run.store:records(model.find "transactions",
     { connection_id = run.connection.id }) do
     local amount, currency = compare.money(data)
-    sum_in(sums, currency):add(amount)
+    local kind = compare.balance_type(data) or PAYMENTS
+    sums[kind] = sums[kind] or {}
+    sum_in(sums[kind], currency):add(amount)
     count = count + 1
     if count % BREATH == 0 then
       jobs.pause()
@@ -70,34 +81,55 @@ local function stored_sums(run)
   return sums
 end
 
-local function both(main, beside)
-  local sum = decimal.sum()
-  sum:add(tostring(main or "0"))
-  sum:add(tostring(beside or "0"))
-  return tostring(sum)
+-- The check of one balance in one currency; nil if there is no money in a balance beside the main
+-- one.
+local function check_of(kind, currency, expected, found)
+  local check = { check = "balance", type = "transactions", currency = currency,
+    expected = expected or "0", found = found or "0", differences = {}, differing = 0 }
+  check.balance_type = kind ~= PAYMENTS and kind or nil
+  check.agrees = check.expected == check.found
+  if kind ~= PAYMENTS and check.agrees and check.expected == "0" then
+    return nil
+  end
+  return check
 end
 
-local function compared(stored, main, beside)
-  local checks, seen = {}, {}
-  for _, part in ipairs { main, stored } do
+-- A balance of which Stripe's answer does not tell is not checked.
+local function unchecked(kind, currency, found)
+  return { check = "balance", type = "transactions", currency = currency, balance_type = kind,
+    found = found, differences = {}, differing = 0, agrees = true,
+    note = ("not checked: GET /v1/balance does not tell of the balance '%s'"):format(kind) }
+end
+
+local function add_checks(checks, kind, money, stored)
+  local currencies = {}
+  for _, part in ipairs { money or {}, stored } do
     for currency in pairs(part) do
-      if not seen[currency] then
-        seen[currency] = true
-        local check = { check = "balance", type = "transactions", currency = currency,
-          expected = tostring(main[currency] or "0"), found = tostring(stored[currency] or "0"),
-          differences = {}, differing = 0 }
-        check.agrees = check.expected == check.found
-        local other = tostring(beside[currency] or "0")
-        if not check.agrees and other ~= "0" then
-          check.note = ("besides, Stripe holds %s %s for issuing or prefunding"):format(other,
-            currency)
-          check.agrees = both(main[currency], beside[currency]) == check.found
-        end
-        checks[#checks + 1] = check
-      end
+      currencies[currency] = true
     end
   end
+  for currency in pairs(currencies) do
+    local found = stored[currency] and tostring(stored[currency])
+    checks[#checks + 1] = not money and unchecked(kind, currency, found)
+      or money and check_of(kind, currency, money[currency] and tostring(money[currency]), found)
+      or nil
+  end
+end
+
+local function compared(stored, money)
+  local checks, kinds = {}, {}
+  for _, part in ipairs { money, stored } do
+    for kind in pairs(part) do
+      kinds[kind] = true
+    end
+  end
+  for kind in pairs(kinds) do
+    add_checks(checks, kind, money[kind], stored[kind] or {})
+  end
   table.sort(checks, function(a, b)
+    if a.balance_type ~= b.balance_type then
+      return ascii.before(a.balance_type or "", b.balance_type or "")
+    end
     return ascii.before(a.currency, b.currency)
   end)
   return checks
@@ -115,7 +147,7 @@ function balance.compare(run)
     check:fail(records.reason(resource, failure))
     return { check:close() }
   end
-  return compared(stored_sums(run), money.main, money.beside)
+  return compared(stored_sums(run), money)
 end
 
 --- Whether all of them agree.
@@ -130,6 +162,10 @@ function balance.agrees(checks)
   return true
 end
 
+local function name_of(check)
+  return ("%s %s"):format(check.balance_type or PAYMENTS, check.currency)
+end
+
 --- Take over from an earlier comparison what agreed then.
 ---@param checks table[]
 ---@param earlier table[]
@@ -137,12 +173,12 @@ function balance.merge(checks, earlier)
   local before = {}
   for _, check in ipairs(earlier) do
     if check.agrees then
-      before[check.currency] = check
+      before[name_of(check)] = check
     end
   end
   for i, check in ipairs(checks) do
-    if not check.agrees and check.currency and before[check.currency] then
-      checks[i] = before[check.currency]
+    if not check.agrees and check.currency and before[name_of(check)] then
+      checks[i] = before[name_of(check)]
     end
   end
 end

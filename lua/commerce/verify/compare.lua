@@ -83,6 +83,14 @@ end
 
 -- ---------------------------------------------------------------- money
 
+--- Whether an object of Stripe's has an amount that can be compared.
+---@param object any
+---@return boolean
+function compare.is_money(object)
+  return type(object) == "table" and type(object.amount) == "number"
+    and type(object.currency) == "string"
+end
+
 --- A transaction's amount, digit by digit, and its currency.
 ---@param text string as it is stored, or a body
 ---@return string amount in major units
@@ -97,6 +105,21 @@ function compare.money(text)
   return amount, tostring(currency and json.decode(currency))
 end
 
+local function member_of(supplemental, name)
+  local content = type(supplemental) == "table" and supplemental.content
+  local stripe = type(content) == "table" and content.stripe
+  return type(stripe) == "table" and stripe[name] or nil
+end
+
+--- The balance that a transaction moves.
+---@param text string as it is stored, or a body
+---@return string? balance_type nil if it does not say
+function compare.balance_type(text)
+  local supplemental = text:find('"balance_type"', 1, true)
+    and record.member(text, "supplementalData")
+  return supplemental and member_of(json.decode(supplemental), "balance_type") or nil
+end
+
 local function money_fields(entry, data)
   local amount, currency = compare.money(data)
   local names = {}
@@ -105,6 +128,11 @@ local function money_fields(entry, data)
   end
   if currency ~= entry.record.currency then
     names[#names + 1] = "currency"
+  end
+  -- one that does not say is of the balance of payments
+  if (compare.balance_type(data) or "payments")
+    ~= (member_of(entry.record.supplementalData, "balance_type") or "payments") then
+    names[#names + 1] = "supplementalData"
   end
   return #names > 0 and names or nil
 end
@@ -140,11 +168,13 @@ end
 
 -- ---------------------------------------------------------------- what is compared
 
---- The fields that are compared when not everything is: money where sums are made of it, and the
+--- The fields that are compared when not everything is: money where sums are made of it (of a
+--- transaction's supplemental data only the balance that it moves), and the
 --- parts that Stripe lists by themselves. All else is known by its id.
 ---@type table<string, { fields: string[], differing: function? }>
 local PLAIN = {
-  transactions = { fields = { "id", "totalAmount", "currency" }, differing = money_fields },
+  transactions = { fields = { "id", "totalAmount", "currency", "supplementalData" },
+    differing = money_fields },
   products = { fields = { "id", "variants" }, differing = variant_fields },
 }
 local BY_ID = { fields = { "id" } }

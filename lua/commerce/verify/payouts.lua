@@ -71,8 +71,12 @@ local function add_page(run, state, payout, page, sums)
   end
 end
 
+-- As a text; a payout whose amount is no number differs from whatever is stored.
 local function amount_of(payout)
-  local code = ascii.upper(payout.currency)
+  local code = type(payout.currency) == "string" and ascii.upper(payout.currency) or "XXX"
+  if type(payout.amount) ~= "number" then
+    return "no amount", code
+  end
   return decimal.tostring(decimal.from_minor(payout.amount, v.exponent(code))), code
 end
 

@@ -20,6 +20,8 @@ local report_mt = { __name = "commerce.VerifyReport" }
 ---@field check "balance"|"payouts"|"count"|"records"
 ---@field type string the data type it is about
 ---@field currency string? of a balance
+---@field balance_type string? of a balance beside that of payments: issuing,
+---  refund_and_dispute_prefunding, risk_reserved
 ---@field expected string|integer? an exact amount in major units, or how many; nil: not known
 ---@field found string|integer?
 ---@field agrees boolean
@@ -48,11 +50,16 @@ function report.new(facts)
   return setmetatable(facts, report_mt)
 end
 
+-- The names of balances, short enough for a column.
+local BALANCES = { refund_and_dispute_prefunding = "prefunding" }
+
 --- The subject of a check: a currency or a data type.
 ---@param check commerce.Check
 ---@return string
 function report.subject(check)
-  return check.currency or check.type
+  local kind = check.balance_type
+  return kind and ("%s %s"):format(check.currency, BALANCES[kind] or kind)
+    or check.currency or check.type
 end
 
 --- A check's result in a few words.
@@ -100,6 +107,8 @@ function report.details(check)
     lines[1] = ("%s: %d marked as deleted"):format(check.type, check.marked)
   end
   if check.agrees then
+    lines[#lines + 1] = check.note and ("%s %s: %s"):format(check.check, report.subject(check),
+      check.note) or nil
     return lines
   end
   lines[#lines + 1] = ("%s %s: %s"):format(check.check, report.subject(check),

@@ -52,6 +52,7 @@ describe("disputes", function()
       { "warning_needs_response", "InquiryEvidenceRequired" },
       { "warning_under_review", "InquiryProcessing" }, { "warning_closed", "InquiryClosed" },
       { "charge_refunded", "ChargeRefunded" },
+      { "appeal_needs_response", "EvidenceRequired" }, { "appeal_under_review", "Processing" },
       { "escalated", "Unknown" }, { null, "Unknown" }, { ABSENT, "Unknown" },
     } do
       local shown = type(case[1]) == "string" and case[1] or case[1] == null and "null" or "absent"
@@ -76,6 +77,13 @@ describe("disputes", function()
 
     it("prevented is Unknown when nothing is known of the charge", function()
       assert.equal("Unknown", mapped({ status = "prevented", charge = "ch_1" }).status)
+    end)
+
+    it("prevented keeps its raw word, whatever it is mapped to", function()
+      assert.equal("prevented", stripe_of(mapped { status = "prevented" }).status)
+      local charge = builders.charge { refunded = true }
+      assert.equal("prevented", stripe_of(mapped { status = "prevented", charge = charge }).status)
+      assert.is_nil(stripe_of(mapped { status = "won" }).status)
     end)
 
     it("keeps an unknown status readable", function()

@@ -87,6 +87,15 @@ describe("payments from charges", function()
         end)
     end
 
+    it("has the amount where a captured charge does not say how much was captured", function()
+      for _, captured in ipairs { null, ABSENT } do
+        local record = charge { amount_captured = captured, captured = true, status = "succeeded" }
+        assert.equal(AUTHORISED, record.amount)
+        assert.equal("Paid", record.status)
+      end
+      assert.equal(0, charge({ amount_captured = 0, captured = true }).amount)
+    end)
+
     it("stays Paid when disputed", function()
       assert.equal("Paid", charge({ disputed = true }).status)
     end)
@@ -187,7 +196,9 @@ describe("payments from refunds", function()
       createdDate = builders.CREATED_TEXT, sourceModifiedDate = builders.CREATED_TEXT,
       supplementalData = { content = { stripe = {
         charge = "ch_3TqLampSale0001", reason = "requested_by_customer",
-        metadata = { ticket = "88" },
+        metadata = { ticket = "88" }, payment_intent = "pi_3TqLampSale0001",
+        balance_transaction = "txn_3TqLampBack0001",
+        destination_details = { type = "card", card = { type = "refund" } },
       } } },
     }, refund())
   end)
@@ -225,6 +236,14 @@ describe("payments from refunds", function()
     assert.equal(-7, record.amount)
   end)
 
+  it("keeps what else links it, for one without a charge", function()
+    local record = refund { charge = null, balance_transaction = null, status = "failed",
+      failure_balance_transaction = "txn_1TqLampFail0001" }
+    assert.equal("pi_3TqLampSale0001", stripe_of(record).payment_intent)
+    assert.equal("txn_1TqLampFail0001", stripe_of(record).failure_balance_transaction)
+    assert.is_nil(stripe_of(record).balance_transaction)
+  end)
+
   it("has its charge's id when only that came", function()
     local record = refund { charge = "ch_3TqLampSale0001" }
     assert.equal("ch_3TqLampSale0001", stripe_of(record).charge)
@@ -236,7 +255,9 @@ describe("payments from refunds", function()
   end)
 
   it("leaves out a reason of null and empty metadata", function()
-    assert.same({ charge = "ch_3TqLampSale0001" },
+    assert.same({ charge = "ch_3TqLampSale0001", payment_intent = "pi_3TqLampSale0001",
+      balance_transaction = "txn_3TqLampBack0001",
+      destination_details = { type = "card", card = { type = "refund" } } },
       stripe_of(refund { reason = null, metadata = {} }))
   end)
 

@@ -31,6 +31,7 @@ describe("transactions", function()
   local SUPPLEMENTAL = { content = { stripe = {
     net = 4054, fee = 146, exchange_rate = 0.86125, available_on = 1773964800,
     status = "available", reporting_category = "charge", description = "Order 1047",
+    balance_type = "payments",
   } } }
 
   it("maps a charge to a gross row and a fee row", function()
@@ -58,11 +59,33 @@ describe("transactions", function()
       exchange_rate = null, description = null, available_on = ABSENT, fee_details = {}, fee = 0,
       net = 4200, created = 0,
     })[1]
-    assert.same({ net = 4200, fee = 0, status = "available", reporting_category = "charge" },
+    assert.same({ net = 4200, fee = 0, status = "available", reporting_category = "charge",
+      balance_type = "payments" },
       record.supplementalData.content.stripe)
     assert.is_nil(record.createdDate)
     assert.is_nil(record.sourceCreatedDate)
     assert.is_nil(record.sourceModifiedDate)
+  end)
+
+  it("makes a row of a fee without details, so that the rows add up to net", function()
+    for _, details in ipairs { ABSENT, null, {} } do
+      local records = rows { fee_details = details }
+      assert.same({ "txn_3TqLampSale0001", "txn_3TqLampSale0001:fee" }, ids(records))
+      local one = records[2]
+      assert.equal(-1.46, one.totalAmount)
+      assert.equal("PaymentFee", one.type)
+      assert.is_nil(one.subType)
+      assert.same(records[1].transactionSourceRef, one.transactionSourceRef)
+    end
+    assert.equal("PaymentFeeRefund", rows({ fee_details = {}, fee = -146 })[2].type)
+    assert.equal(1, #rows { fee_details = {}, fee = 0 })
+    assert.equal(1, #rows { fee_details = ABSENT, fee = null })
+  end)
+
+  it("keeps which balance it moves, of its fees as well", function()
+    for _, record in ipairs(rows { balance_type = "issuing" }) do
+      assert.equal("issuing", record.supplementalData.content.stripe.balance_type)
+    end
   end)
 
   it("keeps a whole unix time in the supplemental data", function()

@@ -8,12 +8,9 @@ local STATUS = {
   warning_needs_response = "InquiryEvidenceRequired",
   warning_under_review = "InquiryProcessing", warning_closed = "InquiryClosed",
   charge_refunded = "ChargeRefunded",
+  -- a closed dispute may open again
+  appeal_needs_response = "EvidenceRequired", appeal_under_review = "Processing",
 }
-
-local KNOWN = { prevented = true }
-for word in pairs(STATUS) do
-  KNOWN[word] = true
-end
 
 local function status(word, charge_refunded)
   if word == "prevented" and charge_refunded then
@@ -60,6 +57,6 @@ return mapping "disputes" {
     -- newer API versions have it in the payment method's details
     network_reason_code = v.first("network_reason_code",
       "payment_method_details.card.network_reason_code"),
-    status = v.unlisted("status", KNOWN),
+    status = v.unlisted("status", STATUS),
   },
 }

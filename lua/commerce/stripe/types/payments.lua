@@ -60,6 +60,9 @@ return mapping "payments" {
       paymentMethodRef = payment_method "charge.payment_method_details.type",
       supplementalData = v.supplemental {
         charge = v.id "charge", "reason", "failure_reason", "metadata",
+        -- what is left to link a refund by that has no charge
+        "payment_intent", "failure_balance_transaction", "destination_details",
+        balance_transaction = v.id "balance_transaction",
         status = v.unlisted("status", REFUND_STATUSES),
       },
     },

@@ -58,6 +58,14 @@ local function source_type(source, kind, category)
   return SOURCE_TYPES[source and source:match("^(%a+)_")] or "Unknown"
 end
 
+-- The details of the fee, each of which gives a row; a fee without them gives one row.
+local function fees(fee, details)
+  if type(fee) == "number" and fee ~= 0 and (type(details) ~= "table" or #details == 0) then
+    return { { amount = fee, description = "fee" } }
+  end
+  return details
+end
+
 -- The rows of a transaction's fees have the reference of its gross row.
 local source_ref = v.ref {
   id = "source", type = v.with("source", "type", "reporting_category", source_type),
@@ -71,6 +79,7 @@ return mapping "transactions" {
   sourceModifiedDate = v.timestamp "created",
   supplementalData = v.supplemental {
     "net", "fee", "exchange_rate", "available_on", "status", "reporting_category", "description",
+    "balance_type", -- whose sum is part of which balance: payments, issuing, ...
   },
 
   mapping.from {
@@ -82,12 +91,12 @@ return mapping "transactions" {
       subType = v.with("type", "reporting_category", sub_type),
     },
     split = {
-      each = "fee_details",
+      each = v.with("fee", "fee_details", fees),
       suffix = v.first("description", "type"),
       fields = {
         totalAmount = v.negated(v.money("amount", "^currency")),
         type = v.with("amount", function(amount)
-          return amount < 0 and "PaymentFeeRefund" or "PaymentFee"
+          return (amount or 0) < 0 and "PaymentFeeRefund" or "PaymentFee"
         end),
         subType = "type",
       },

@@ -100,7 +100,8 @@ function change.post(c, t)
   end
   change.insert(c, transactions, change.decoded {
     tpl = transactions.template, id = json.quote(id), amount = t.amount,
-    available_on = available_on, balance_type = '"payments"', created = c.at,
+    available_on = available_on, balance_type = json.quote(t.balance_type or "payments"),
+    created = c.at,
     currency = json.quote(t.currency), description = json.text(t.description),
     exchange_rate = t.rate or "null", fee = fee, fee_details = transactions.lines(ds, lines),
     net = t.amount - fee, category = json.quote(t.category), source = json.text(t.source),

@@ -81,7 +81,7 @@ function dataset.new(options)
     ledger = ledger.new(seed, c:series(sizes.charges, 1, true, options.tie_size), options.now,
       options.pending_days), application = '"ca_' .. ids.text(32, seed, 7) .. '"',
     descriptor = '"EXAMPLE SHOP"', next_midnight = options.now, settled_until = options.now,
-    overlay = { inserted = {}, patched = {}, deleted = {}, extras = {}, moved = {},
+    overlay = { inserted = {}, patched = {}, deleted = {}, extras = {}, moved = {}, beside = {},
       watched = {}, due = math.huge, next = 900000000,
       events = {}, event_numbers = {}, event_count = 0 },
   }, Dataset)

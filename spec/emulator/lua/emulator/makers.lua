@@ -143,7 +143,8 @@ function new.balance_transactions(c, _, fields, op)
   return nil, change.post(c, { amount = tonumber(fields.amount) or 100,
     fee = tonumber(fields.fee) or 0, currency = fields.currency or "usd",
     type = fields.type or "adjustment", category = fields.reporting_category or "other_adjustment",
-    source = fields.source, status = fields.status or op.transaction_status })
+    source = fields.source, status = fields.status or op.transaction_status,
+    balance_type = fields.balance_type })
 end
 
 -- Customers, products, prices and tax rates: as the generator would make one more.

@@ -8,7 +8,21 @@ local settle = {}
 --- Add (sign 1) or take away (-1) the effect of a balance transaction's document on the balance.
 function settle.move(ds, doc, sign)
   local status = doc.map.status == "pending" and "pending" or "available"
-  settle.add(ds, doc.map.currency, status, sign * json.to_lua(doc.map.net), sign)
+  local net = sign * json.to_lua(doc.map.net)
+  if doc.map.balance_type == "payments" then
+    return settle.add(ds, doc.map.currency, status, net, sign)
+  end
+  settle.add(ds, doc.map.currency, status, 0, sign)
+  -- `issuing` has no pending part
+  settle.add_beside(ds, doc, doc.map.balance_type == "issuing" and "available" or status, net)
+end
+
+--- Add to what is held beside the payments balance.
+function settle.add_beside(ds, doc, status, net)
+  local beside = ds.overlay.beside
+  local kind = beside[doc.map.balance_type] or { available = {}, pending = {} }
+  beside[doc.map.balance_type] = kind
+  kind[status][doc.map.currency] = (kind[status][doc.map.currency] or 0) + net
 end
 
 --- Add to the balance of a currency.

@@ -38,9 +38,10 @@ account.template = template.new([[{
   "tos_acceptance":{"date":null,"ip":null,"user_agent":null},"type":$type}]])
 
 local BALANCE = template.new [[{"object":"balance","available":@available,
-  "connect_reserved":@reserved,"instant_available":@instant,"issuing":{"available":[{"amount":0,
-  "currency":"usd","source_types":{"card":0}}]},"livemode":$livemode,"pending":@pending,
-  "refund_and_dispute_prefunding":{"available":[],"pending":[]}}]]
+  "connect_reserved":@reserved,"instant_available":@instant,"issuing":{"available":@issuing},
+  "livemode":$livemode,"pending":@pending,"refund_and_dispute_prefunding":
+  {"available":@prefunding,"pending":@prefunding_pending},"risk_reserved":
+  {"available":@risk,"pending":@risk_pending}}]]
 local AMOUNT = template.new [[{"amount":$amount,"currency":$currency,
   "source_types":{"card":$amount}}]]
 local RESERVED = template.new [[{"amount":0,"currency":$currency}]]
@@ -77,6 +78,14 @@ function account.values(ds)
   }
 end
 
+-- What is held beside the payments balance, by a balance type.
+local function beside(ds, kind, status, list)
+  for currency, amount in pairs((ds.overlay.beside[kind] or {})[status] or {}) do
+    list[#list + 1] = { tpl = AMOUNT, amount = amount, currency = '"' .. currency .. '"' }
+  end
+  return { list = list }
+end
+
 --- The balance node of a data set.
 function account.balance(ds)
   local totals = ds:totals()
@@ -95,7 +104,13 @@ function account.balance(ds)
     if currency == "usd" then instant[1] = available[k] end
   end
   return { tpl = BALANCE, available = { list = available }, pending = { list = pending },
-    reserved = { list = reserved }, instant = { list = instant }, livemode = ds.livemode }
+    reserved = { list = reserved }, instant = { list = instant }, livemode = ds.livemode,
+    issuing = beside(ds, "issuing", "available", ds.overlay.beside.issuing and {}
+      or { { tpl = AMOUNT, amount = 0, currency = '"usd"' } }),
+    prefunding = beside(ds, "refund_and_dispute_prefunding", "available", {}),
+    prefunding_pending = beside(ds, "refund_and_dispute_prefunding", "pending", {}),
+    risk = beside(ds, "risk_reserved", "available", {}),
+    risk_pending = beside(ds, "risk_reserved", "pending", {}) }
 end
 
 return account
