@@ -20,7 +20,8 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes -Wmissi
 HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(CFLAGS)
-ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(LDFLAGS)
+# nodelete: a process that ends does not unmap libcurl's 30 libraries one by one
+ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete,--as-needed $(LDFLAGS)
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
 LIBS = -lcurl -lcrypto
@@ -85,7 +86,10 @@ build/commerce: Makefile
 	  '  link=$$(readlink "$$self")' \
 	  '  case $$link in /*) self=$$link;; *) self=$${self%/*}/$$link;; esac' \
 	  'done' \
-	  'root=$$(cd "$${self%/*}/.." && pwd)' \
+	  'case $$self in' \
+	  '  build/commerce) root=$$PWD;;' \
+	  '  *) root=$$(cd "$${self%/*}/.." && pwd);;' \
+	  'esac' \
 	  'if [ -z "$$LUA" ]; then' \
 	  '  if [ -e "$$root/build/lua5.4/commerce/core.so" ]; then LUA=lua5.4; else LUA=luajit; fi' \
 	  'fi' \
