@@ -11,6 +11,7 @@
 #include "bind/lua_page.h"
 #include "bind/lua_projection.h"
 #include "bind/pager.h"
+#include "bind/process.h"
 #include "bind/seal.h"
 #include "bind/secret.h"
 #include "bind/session.h"
@@ -22,11 +23,7 @@
 #include "net/address.h"
 #include "net/interrupt.h"
 
-#include <errno.h>
 #include <openssl/crypto.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -108,33 +105,6 @@ static int core_now(lua_State *L) {
 }
 
 /*
-** core.pid_namespace() -> string or nil
-** The number of the PID namespace that this process is in; nil where there are none (not Linux, or
-** /proc is not mounted). stat() follows the link, whose inode is the namespace (namespaces(7)).
-*/
-static int core_pid_namespace(lua_State *L) {
-  struct stat space;
-  char text[24];
-  if (stat("/proc/self/ns/pid", &space) != 0)
-    return 0;
-  snprintf(text, sizeof text, "%llu", (unsigned long long)space.st_ino);
-  lua_pushstring(L, text);
-  return 1;
-}
-
-/*
-** core.process_exists(pid) -> boolean
-** Whether the system has a process of this number, also one that this user may not see in /proc. A
-** zombie exists.
-*/
-static int core_process_exists(lua_State *L) {
-  lua_Integer pid = luaL_checkinteger(L, 1);
-  luaL_argcheck(L, pid > 0 && pid <= 0x7fffffff, 1, "the number of a process expected");
-  lua_pushboolean(L, kill((pid_t)pid, 0) == 0 || errno == EPERM);
-  return 1;
-}
-
-/*
 ** core.private_process()
 ** For programs: only the owner may read the files that this process and its children create, and
 ** none of them dumps core.
@@ -178,6 +148,13 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 EXPORT int luaopen_commerce_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"base64_decode", cm_text_base64_decode},
                                        {"decimal_point", cm_locale_point},
+                                       {"child_status", cm_process_child_status},
+                                       {"file_id", cm_process_file_id},
+                                       {"log_line", cm_process_log_line},
+                                       {"own_output", cm_process_own_output},
+                                       {"port_fault", cm_process_port_fault},
+                                       {"signal_group", cm_process_signal_group},
+                                       {"spawn", cm_process_spawn},
                                        {"hold_interrupts", core_hold_interrupts},
                                        {"in_c_locale", cm_locale_call},
                                        {"interrupted", core_interrupted},
@@ -187,8 +164,8 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
                                        {"now", core_now},
-                                       {"pid_namespace", core_pid_namespace},
-                                       {"process_exists", core_process_exists},
+                                       {"pid_namespace", cm_process_pid_namespace},
+                                       {"process_exists", cm_process_exists},
                                        {"percent_decode", cm_text_percent_decode},
                                        {"percent_encode", cm_text_percent_encode},
                                        {"private_file", core_private_file},

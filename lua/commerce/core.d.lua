@@ -60,6 +60,46 @@ function core.pid_namespace() end
 ---@return boolean
 function core.process_exists(pid) end
 
+--- Get what tells a file from every other one, also from one that has taken its name.
+---@param path string
+---@return string? id nil if there is no such file
+function core.file_id(path) end
+
+--- Start a program in a group of its own, with this process's environment and output. It gets
+--- SIGTERM if this process dies (on Linux).
+---@param words string[] the program and its arguments
+---@param user string? whose rights it has; only root can name another user
+---@return integer? pid nil on failure
+---@return string? message
+function core.spawn(words, user) end
+
+--- Get what a child ended with: its exit status, or 128 and the signal.
+---@param pid integer from `core.spawn`
+---@return integer? status nil while it runs
+function core.child_status(pid) end
+
+--- Send a signal to a child's group: the child, and what it has left behind.
+---@param pid integer from `core.spawn`
+---@param name "TERM"|"KILL"
+---@return boolean sent false if none of them is there any more
+function core.signal_group(pid, name) end
+
+--- Get why nobody can listen on an address.
+---@param address string a numeric one
+---@param port string
+---@return string? fault nil if that is possible
+function core.port_fault(address, port) end
+
+--- Make standard output and standard error this process's own, and never wait for their readers. For
+--- programs that own their process; they must write with `core.log_line`.
+function core.own_output() end
+
+--- Write a line at once, or not at all if the reader is too far behind.
+---@param descriptor integer 1 or 2
+---@param text string without the line's end
+---@return boolean written
+function core.log_line(descriptor, text) end
+
 --- Make a random UUID (version 4), in lower case.
 ---@return string
 function core.uuid() end

@@ -1,7 +1,7 @@
 -- The work on one connection: its queued pulls, and the events that webhooks have brought.
 --
--- A failure that may pass (a locked store, a full disk) is raised: the worker tries again later. One
--- that will not pass ends the pulls that it concerns and no other ones.
+-- A failure that may pass (a locked store, a full disk) is raised: the worker tries again later.
+-- One that will not pass ends the pulls that it concerns and no other ones.
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"

@@ -39,8 +39,8 @@ local worker_mt = { __name = "commerce.Worker", __index = methods }
 ---@param app commerce.App
 ---@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
 ---  ("sync", "failed", "internal_error", "retried", "lost", "stopped", and those of
----  `webhooks.delivery`), connection_id and further facts, without secrets; connection: how to talk to Stripe, see `app:connection`;
----  public_url: see `webhooks.delivery`
+---  `webhooks.delivery`), connection_id and further facts, without secrets; connection: how to talk
+---  to Stripe, see `app:connection`; public_url: see `webhooks.delivery`
 ---@return commerce.Worker raises "usage" if other processes cannot open the store
 function worker.new(app, options)
   options = options or {}
@@ -79,10 +79,10 @@ end
 
 -- Gives the connection back with what was not finished, unless another worker has it by now.
 local function give_back(self, taken)
-  local store, id = self.store, taken.connection_id
-  if store:lease(id, self.id, os.time(), self.lease) then
-    work.requeue(store, taken.pulls)
-    store:release(id, self.id)
+  local id = taken.connection_id
+  if self.store:lease(id, self.id, os.time(), self.lease) then
+    work.requeue(self.store, taken.pulls)
+    self.store:release(id, self.id)
   end
   return true
 end

@@ -7,8 +7,8 @@ local value = require "commerce.mapping.value"
 
 local values = {}
 
--- Stripe's codes are lower case. A cache, because there are few of them and many records. Texts that
--- a merchant made up (metadata) must not fill the memory, so only the first are kept.
+-- Stripe's codes are lower case. A cache, because there are few of them and many records. Texts
+-- that a merchant made up (metadata) must not fill the memory, so only the first are kept.
 local MOST_CODES, kept_codes = 500, 0
 local upper_codes = setmetatable({}, {
   __index = function(cache, code)
