@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-static const int SIGNALS[] = {SIGINT, SIGTERM};
+static const int SIGNALS[] = {SIGINT, SIGTERM, SIGHUP};
 #define N_SIGNALS (sizeof SIGNALS / sizeof *SIGNALS)
 
 static struct sigaction before[N_SIGNALS];
@@ -30,7 +30,7 @@ static void note(int number) {
 }
 
 /*
-** From now on SIGINT and SIGTERM are only noted, the first time. What is ignored stays ignored.
+** From now on SIGINT, SIGTERM and SIGHUP are only noted, the first time. What is ignored stays ignored.
 ** Holds count: each is released by itself.
 */
 void cm_interrupt_hold(void) {

@@ -19,7 +19,7 @@ local function read_line(path)
 end
 
 local function stat_of(pid)
-  return read_line("/proc/" .. pid .. "/stat")
+  return read_line(("/proc/%s/stat"):format(pid))
 end
 
 -- "PID:START" from a line of Linux (proc(5)), so that a reused PID is told apart. Nil for a process
@@ -60,11 +60,12 @@ local function host()
   return read_line("/proc/sys/kernel/hostname") or "?"
 end
 
---- The name of this process, which no other process has.
+--- The name of a process, which no other process has.
+---@param pid integer? this process if left out
 ---@return string name "HOST:BOOT/NAMESPACE:PID:START", or "?:" and a random id where the system
 ---  does not tell
-function process.name()
-  local here, stat = space(), stat_of "self"
+function process.name(pid)
+  local here, stat = space(), stat_of(pid or "self")
   local me = here and stat and running(stat)
   return me and ("%s:%s:%s"):format(host(), here, me) or "?:" .. core.uuid()
 end

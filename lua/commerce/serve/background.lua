@@ -6,6 +6,7 @@
 -- (ngx_process_cycle.h). Without one it runs in a timer, between the requests.
 
 local commerce = require "commerce"
+local core = require "commerce.core"
 local json = require "commerce.base.json"
 local threads = require "commerce.serve.threads"
 local worker = require "commerce.serve.worker"
@@ -33,7 +34,7 @@ local function thread_logger(verbose)
   return function(event)
     local done = event.event == "sync"
     if verbose or not done then
-      io.stderr:write(("%s [%s] commerce: %s\n"):format(os.date "%Y/%m/%d %H:%M:%S",
+      core.log_line(2, ("%s [%s] commerce: %s"):format(os.date "%Y/%m/%d %H:%M:%S",
         done and "notice" or "warn", json.encode(event)))
     end
   end

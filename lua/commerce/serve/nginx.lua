@@ -1,18 +1,16 @@
 -- The nginx of `commerce serve`: its configuration and its child processes.
 
+local child = require "commerce.serve.child"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local leftovers = require "commerce.serve.leftovers"
 
 local nginx = {}
 
---- Quote a text as one word of the shell.
----@param text string
----@return string
-function nginx.quote(text)
+-- A text as one word of the shell.
+local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
-
-local quote = nginx.quote
 
 local function output_of(line)
   local pipe = io.popen(line)
@@ -37,68 +35,17 @@ function nginx.absolute(url)
   return path and "sqlite:" .. output_of "pwd" .. "/" .. path or url
 end
 
---- The command line that this process was started with, without its arguments.
----@return string
-function nginx.own_command()
+--- The words of the command line that this process was started with, without its arguments.
+---@return string[]
+function nginx.own_words()
   local words, first = {}, 0
   while arg[first - 1] do
     first = first - 1
   end
   for i = first, 0 do
-    words[#words + 1] = quote(arg[i])
+    words[#words + 1] = arg[i]
   end
-  return table.concat(words, " ")
-end
-
--- ---------------------------------------------------------------- children
-
-local child_methods = {}
-local child_mt = { __index = child_methods }
-
---- Start a process in the background, with the standard output and standard error of this one.
----@param name string for messages
----@param line string of the shell
----@param folder string for the file with its process id
----@return table child
-function nginx.child(name, line, folder)
-  local file = folder .. "/child.pid"
-  os.execute(("%s </dev/null & echo $! >%s"):format(line, quote(file)))
-  local opened = assert(io.open(file))
-  local pid = opened:read "*n"
-  opened:close()
-  return setmetatable({ name = name, pid = ("%d"):format(pid) }, child_mt)
-end
-
--- A process that has ended stays listed as a zombie until its parent waits for it, which may never
--- happen in a container.
-local function ended(pid)
-  local file = io.open("/proc/" .. pid .. "/stat")
-  if not file then
-    return not succeeded("kill -0 " .. pid .. " 2>/dev/null") -- not Linux, or gone
-  end
-  local state = file:read("*a"):match "%) (%a)"
-  file:close()
-  return state == "Z"
-end
-
---- Whether the process runs.
----@return boolean
-function child_methods:alive()
-  return not ended(self.pid)
-end
-
-local PATIENCE = 10 -- seconds until a child that does not end is killed
-
---- Ask it to end, and wait until it has.
-function child_methods:stop()
-  os.execute("kill -TERM " .. self.pid .. " 2>/dev/null")
-  local deadline = core.now() + PATIENCE
-  while self:alive() and core.now() < deadline do
-    core.sleep(0.05)
-  end
-  if self:alive() then
-    os.execute("kill -KILL " .. self.pid .. " 2>/dev/null")
-  end
+  return words
 end
 
 -- ---------------------------------------------------------------- nginx
@@ -107,6 +54,8 @@ local TEMPLATE = [[
 @MODULES@
 daemon off;
 worker_processes 2;
+worker_rlimit_nofile @FILES@;
+worker_shutdown_timeout 10s;
 pid @DIR@/nginx.pid;
 error_log stderr warn;
 thread_pool commerce threads=4;
@@ -117,6 +66,7 @@ env STRIPE_API_BASE;
 env STRIPE_CONNECT_BASE;
 
 events {
+  worker_connections @CONNECTIONS@;
 }
 
 http {
@@ -137,13 +87,18 @@ http {
   }
   init_worker_by_lua_block {
     require("commerce.openresty").init_worker()
+    ngx.timer.at(0, function() -- this worker has begun to accept connections
+      io.open("@DIR@/run/ready", "w"):close()
+    end)
   }
 
   server {
     listen @LISTEN@;
 @TRUSTED@
     client_max_body_size 1m;
-    client_header_timeout 15s;
+    client_header_timeout 10s;
+    keepalive_timeout 30s;
+    reset_timedout_connection on;
     client_body_timeout 15s;
     send_timeout 30s;
 
@@ -210,76 +165,166 @@ end
 local methods = {}
 local nginx_mt = { __index = methods }
 
+local function read(path)
+  local file = io.open(path, "rb")
+  local text = file and file:read "*a" or ""
+  if file then
+    file:close()
+  end
+  return text
+end
+
 local function write(path, text)
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
 end
 
--- nginx's message without its prefix.
-local function complaint(text)
-  local line = text:match "%[emerg%] [^\n]*" or text:match "%[error%] [^\n]*" or text
+-- What nginx complained of, with the cure.
+local function complaint(text, listen)
+  local line = text:match "%[emerg%] [^\n]*" or text:match "%[alert%] [^\n]*"
+    or text:match "%[error%] [^\n]*" or text
   if text:find("module 'commerce.core' not found", 1, true) then
     return "the core is not built for LuaJIT, which nginx runs: `make` builds it where luajit is "
       .. "installed"
   elseif text:find('unknown directive "lua_', 1, true) then
     return "this nginx has no Lua module: install libnginx-mod-http-lua (Debian), or OpenResty"
+  elseif text:find("Address already in use", 1, true) then
+    return ("%s: Address already in use: another program listens there; stop that one, or name "
+      .. "another port with --listen"):format(listen)
+  elseif text:find("Permission denied", 1, true) and line:find("bind() to", 1, true) then
+    return ("%s: Permission denied: ports below 1024 need root; name another one with --listen")
+      :format(listen)
   end
   return (line:gsub("^%[%w+%] [%d#]*:? ?", ""):gsub("%s+", " "))
 end
 
---- Make an nginx, ready to be started.
----@param options table listen: ADDRESS:PORT; store: URL; public_url?; trusted: addresses or networks
----  of proxies whose X-Forwarded-For is believed
----@return table? server nil on failure
----@return string? message
----@return commerce.Details? details
-function nginx.new(options)
-  local binary = output_of "command -v openresty || command -v nginx || echo /usr/sbin/nginx"
-  if not exists(binary) then
-    return errors.fail("usage", "nginx is not installed: install nginx and libnginx-mod-http-lua "
-      .. "(Debian), or OpenResty")
+local MOST_FILES, SPARE = 10000, 200 -- open files of a worker; those that are no connections
+
+-- As many connections as this process may have open files. Beyond that nginx closes those first
+-- that are idle.
+local function limits()
+  local hard = tonumber((output_of "ulimit -Hn")) or MOST_FILES
+  local files = math.min(hard, MOST_FILES)
+  return ("%d"):format(files), ("%d"):format(math.max(files - SPARE, 64))
+end
+
+local function user_of(options)
+  if options.user then
+    return ("\nuser %s %s;"):format(options.user, output_of("id -gn " .. quote(options.user)))
   end
-  local folder = output_of "mktemp -d"
+  return nginx.is_root() and "\nuser root;" or ""
+end
+
+--- Whether this process is root's.
+---@return boolean
+function nginx.is_root()
+  return output_of "id -u" == "0"
+end
+
+local function configuration(folder, binary, options)
   local lua, cpath = module_folders()
   for _, text in ipairs { folder, lua, cpath } do
     if text:find "[\"'{}$\\%c]" then
-      return errors.fail("usage", "nginx.conf cannot contain a path like " .. text)
+      return errors.throw("usage", "nginx.conf cannot contain a path like " .. text)
     end
   end
+  local files, connections = limits()
   local values = { DIR = folder, LUA = lua, CPATH = cpath, LISTEN = options.listen,
-    TRUSTED = trust(options.trusted),
-    MODULES = modules(binary) .. (output_of "id -u" == "0" and "\nuser root;" or ""),
+    TRUSTED = trust(options.trusted), FILES = files, CONNECTIONS = connections,
+    MODULES = modules(binary) .. user_of(options),
     PUBLIC = options.public_url and (", public_url = %q"):format(options.public_url) or "" }
-  write(folder .. "/nginx.conf", (TEMPLATE:gsub("@(%u+)@", values)))
-  local self = setmetatable({ folder = folder,
-    command = ("env COMMERCE_STORE=%s %s -q -p %s -c %s/nginx.conf -e stderr"):format(
-      quote(options.store), quote(binary), quote(folder), folder) }, nginx_mt)
-  local said = output_of(self.command .. " -t 2>&1")
-  if not succeeded(self.command .. " -t >/dev/null 2>&1") then
+  return (TEMPLATE:gsub("@(%u+)@", values))
+end
+
+-- The workers may write there. The folder itself stays root's, which reads the configuration.
+local function make_run_folder(folder, user)
+  local line = ("mkdir %s/run"):format(folder)
+  if user then
+    line = ("%s && chown %s %s/run && chmod 711 %s"):format(line, quote(user), folder, folder)
+  end
+  if not succeeded(line) then
+    errors.throw("output", ("%s/run cannot be made"):format(folder))
+  end
+end
+
+--- Make an nginx, ready to be started. Raises what nginx complains of.
+---@param options table listen: ADDRESS:PORT; store: URL; public_url?; trusted?: proxies; user?: who
+---  its workers run as
+---@return table server
+function nginx.new(options)
+  local binary = output_of "command -v openresty || command -v nginx || echo /usr/sbin/nginx"
+  if not exists(binary) then
+    errors.throw("usage", "nginx is not installed: install nginx and libnginx-mod-http-lua "
+      .. "(Debian), or OpenResty")
+  end
+  local folder = leftovers.folder()
+  local self = setmetatable({ folder = folder, listen = options.listen }, nginx_mt)
+  local ok, raised = pcall(function()
+    write(folder .. "/nginx.conf", configuration(folder, binary, options))
+    make_run_folder(folder, options.user)
+    self.words = { "env", "COMMERCE_STORE=" .. options.store, binary, "-q", "-p", folder, "-c",
+      folder .. "/nginx.conf", "-e", folder .. "/start.log" }
+    local line = ("env COMMERCE_STORE=%s %s -q -p %s -c %s/nginx.conf -e stderr -t"):format(
+      quote(options.store), quote(binary), quote(folder), folder)
+    if not succeeded(line .. (" >%s/said 2>&1"):format(folder)) then
+      errors.throw("usage", "nginx: " .. complaint(read(folder .. "/said"), options.listen))
+    end
+  end)
+  if not ok then
     self:remove()
-    return errors.fail("usage", "nginx: " .. complaint(said))
+    error(raised, 0)
   end
   return self
 end
 
---- Start it.
----@return table child
-function methods:start()
-  return nginx.child("nginx", "exec " .. self.command, self.folder)
+local PATIENCE = 15 -- seconds until it must have begun to serve
+local LEAVING = 3 -- seconds: a server that was killed frees its port when its children have ended
+
+-- Raises if the port is taken.
+local function check_port(listen)
+  local address, port = listen:match "^%[?([^%]]+)%]?:(%d+)$"
+  local deadline = core.now() + LEAVING
+  local fault = core.port_fault(address, port)
+  while fault and fault:find "in use" and core.now() < deadline and not core.interrupted() do
+    core.sleep(0.1)
+    fault = core.port_fault(address, port)
+  end
+  if fault then
+    errors.throw("output", "nginx: " .. complaint(("[emerg] bind() to %s failed: %s"):format(listen,
+      fault), listen))
+  end
 end
 
---- Whether it has begun to listen: it writes its process id when it has.
----@return boolean
-function methods:listens()
-  return exists(self.folder .. "/nginx.pid")
+--- Start it, and wait until it accepts connections. Raises what nginx said if it does not.
+---@param stopping fun(): any true ends the wait
+---@return commerce.serve.Child child
+function methods:start(stopping)
+  check_port(self.listen)
+  local nginx_child = child.new("nginx", self.words)
+  local pid, message = nginx_child:start()
+  if not pid then
+    errors.throw("output", "nginx: " .. tostring(message))
+  end
+  leftovers.note(self.folder, pid)
+  local deadline = core.now() + PATIENCE
+  while not exists(self.folder .. "/run/ready") and not stopping() do
+    local status = nginx_child:ended()
+    if status or core.now() > deadline then
+      nginx_child:stop()
+      local said = read(self.folder .. "/start.log")
+      errors.throw("output", "nginx does not serve: " .. (said:find "%S"
+        and complaint(said, self.listen) or status and ("it ended with status %d"):format(status)
+        or ("its workers have not begun within %d s"):format(PATIENCE)))
+    end
+    core.sleep(0.02)
+  end
+  return nginx_child
 end
 
 --- Remove its folder.
 function methods:remove()
-  if self.folder:find "^/%w+/" then
-    os.execute("rm -rf " .. quote(self.folder))
-  end
+  leftovers.remove(self.folder)
 end
 
 return nginx

@@ -20,8 +20,8 @@ local commerce = require "commerce"
 local errors = require "commerce.base.errors"
 local http_response = require "commerce.http.response"
 local jobs = require "commerce.runtime.jobs"
-local json = require "commerce.base.json"
 local link = require "commerce.link"
+local logger = require "commerce.serve.log"
 local metrics = require "commerce.serve.metrics"
 local store = require "commerce.store"
 local stripe_webhooks = require "commerce.api.stripe_webhooks"
@@ -213,12 +213,11 @@ end
 
 --- Write a line about the request to standard output: one JSON object, without secrets. nginx's own
 --- access_log cannot do this: it opens /dev/stdout anew, which fails if that is a socket, and
---- overwrites what others write if it is a file.
+--- overwrites what others write if it is a file. A request does not wait for the log's reader.
 ---
 --- **context:** log_by_lua*
 function openresty.log()
-  io.stdout:write(json.encode(adapter.log_entry()) .. "\n")
-  io.stdout:flush()
+  logger.write(adapter.log_entry())
 end
 
 --- Answer with the metrics, for Prometheus. They need no key: restrict the location in nginx.conf.

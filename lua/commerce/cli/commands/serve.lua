@@ -1,12 +1,16 @@
 -- `commerce serve`: nginx with the API, and one worker, on this machine until Ctrl-C.
 
 local auth = require "commerce.http.auth"
+local commerce = require "commerce"
 local console = require "commerce.cli.kit.console"
+local child = require "commerce.serve.child"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local leftovers = require "commerce.serve.leftovers"
 local nginx = require "commerce.serve.nginx"
 local opener = require "commerce.cli.kit.opener"
 local options = require "commerce.cli.kit.options"
+local ownership = require "commerce.serve.ownership"
 
 local must = errors.must
 
@@ -16,6 +20,8 @@ local function arguments(sub)
     :argname "URL"
   sub:option("--trust-proxy", "Address or network of a proxy in front, whose X-Forwarded-For tells "
     .. "the client's address. May be given several times."):argname "ADDRESS":count "*"
+  sub:option("--user", "Give nginx, the worker and the store's files to this user (as root).")
+    :argname "NAME"
   sub:flag("--no-worker", "Do not start a worker; `commerce worker` runs elsewhere.")
 end
 
@@ -29,22 +35,36 @@ local function check(args)
       :format(args.listen))
   end
   options.check_public_url(args)
+  if args.user then
+    ownership.check(args.user)
+  end
   for _, proxy in ipairs(args.trust_proxy) do
-    local address = proxy:match "^([%x%.:]+)/?%d*$"
-    if not address or core.is_public_address(address) == nil then
+    local network = proxy:match "^([%x%.:]+)/?%d*$"
+    if not network or core.is_public_address(network) == nil then
       errors.throw("usage", ("--trust-proxy %s: expected an address or a network, such as "
         .. "10.0.0.0/8"):format(proxy))
     end
   end
 end
 
--- Creates the store if it is missing, and a first key if there is no key.
-local function prepare(app)
-  local key
+-- A first key if there is no key. It is made when it can be shown.
+local function first_key(app)
   if #must(app.store:api_keys()) == 0 then
-    key = must(auth.create(app.store, { name = "made by commerce serve" })).key
+    return must(auth.create(app.store, { name = "made by commerce serve" })).key
   end
-  return { store = nginx.absolute(app.url), key = key }
+end
+
+-- The address of the store, which is created if it is missing.
+local function prepare(args)
+  local url = nginx.absolute(args.store or commerce.store_url())
+  if args.user then
+    ownership.check_folder(url, args.user)
+  end
+  opener.with(args, "create", function() end)
+  if args.user then
+    ownership.give(url, args.user)
+  end
+  return { store = url }
 end
 
 local function shown_host(listen)
@@ -55,65 +75,84 @@ local function base_of(args)
   return args.public_url or "http://" .. shown_host(args.listen)
 end
 
+-- Its reader may have ended: the server serves none the less.
+local function tell(text)
+  core.log_line(console.STDOUT, text)
+end
+
 local function print_welcome(args, prepared)
   local base = base_of(args)
-  console.line(("serving %s on %s"):format(prepared.store, base))
-  console.line(("  API         %s/companies (and what %s/openapi.json says)"):format(base, base))
-  console.line(("  Stripe      %s/oauth/callback is a redirect URI for linking,"):format(base))
-  console.line(("              %s/webhooks/stripe-test (or stripe) takes webhooks"):format(base))
-  console.line(("  state       %s/health  %s/ready  %s/metrics"):format(base, base, base))
+  tell(("serving %s on %s"):format(prepared.store, base))
+  tell(("  API         %s/companies (and what %s/openapi.json says)"):format(base, base))
+  tell(("  Stripe      %s/oauth/callback is a redirect URI for linking,"):format(base))
+  tell(("              %s/webhooks/stripe-test (or stripe) takes webhooks"):format(base))
+  tell(("  state       %s/health  %s/ready  %s/metrics"):format(base, base, base))
   if prepared.key then
-    console.line(("  first key   %s"):format(prepared.key))
-    console.line "              shown this once; `commerce keys create` makes others"
-    console.line(('  try         curl -H "Authorization: Basic $(printf %%s %s | base64)" '
+    tell(("  first key   %s"):format(prepared.key))
+    tell "              shown this once; `commerce keys create` makes others"
+    tell(('  try         curl -H "Authorization: Basic $(printf %%s %s | base64)" '
       .. "%s/companies"):format(prepared.key, base))
   else
-    console.line "  keys        `commerce keys list` shows them, `commerce keys create` makes one"
+    tell "  keys        `commerce keys list` shows them, `commerce keys create` makes one"
   end
-  console.line "Ctrl-C stops it."
-  console.flush()
+  tell "Ctrl-C stops it."
 end
 
--- Waits for Ctrl-C, a supervisor's SIGTERM or the condition; raises if a child ends.
-local function watch(children, condition)
-  while not core.interrupted() and not (condition and condition()) do
-    for _, child in ipairs(children) do
-      if not child:alive() and not core.interrupted() then
-        errors.throw("output", child.name .. " ended unexpectedly; its messages stand above")
-      end
+local function say(text)
+  core.log_line(console.STDERR, "commerce: " .. text)
+end
+
+-- The worker's rights are those of nginx's workers. A terminal's Ctrl-C reaches neither: this
+-- process ends them.
+local function worker_child(args, prepared)
+  local words = nginx.own_words()
+  for _, word in ipairs { "worker", "--store", prepared.store, "--public-url", base_of(args) } do
+    words[#words + 1] = word
+  end
+  return child.new("the worker", words, args.user)
+end
+
+-- Until Ctrl-C, a supervisor's SIGTERM or the end of the terminal.
+local function watch(children)
+  while not core.interrupted() do
+    for _, each in ipairs(children) do
+      each:keep_running(say)
     end
-    core.sleep(condition and 0.05 or 0.5)
+    core.sleep(0.5)
   end
-end
-
-local function run_children(children, args, prepared, server)
-  watch(children, function()
-    return server:listens()
-  end)
-  if not args.no_worker then
-    children[2] = nginx.child("the worker", nginx.own_command() .. " worker --store "
-      .. nginx.quote(prepared.store) .. " --public-url " .. nginx.quote(base_of(args)),
-      server.folder)
-  end
-  print_welcome(args, prepared)
-  watch(children)
 end
 
 local function serve(args, prepared, server)
-  local children = { server:start() }
+  local children = { server:start(core.interrupted) }
   errors.finally(function()
-    run_children(children, args, prepared, server)
+    if core.interrupted() then
+      return
+    end
+    if not args.no_worker then
+      children[2] = worker_child(args, prepared)
+      must(children[2]:start())
+    end
+    prepared.key = opener.with(args, "existing", first_key)
+    print_welcome(args, prepared)
+    watch(children)
   end, function()
-    for _, child in ipairs(children) do
-      child:stop()
+    for i = #children, 1, -1 do
+      children[i]:stop()
     end
   end)
 end
 
 local function run(_, args)
-  local prepared = opener.with(args, "create", prepare)
-  local server = must(nginx.new { listen = args.listen, store = prepared.store,
-    public_url = args.public_url, trusted = args.trust_proxy })
+  if not args.user and nginx.is_root() then
+    say "warning: this runs as root; --user NAME gives nginx, the worker and the store to NAME"
+  end
+  if leftovers.take_over() > 0 then
+    say "an nginx of a server that was killed was still there, and has been ended"
+  end
+  local prepared = prepare(args)
+  local server = nginx.new { listen = args.listen, store = prepared.store, user = args.user,
+    public_url = args.public_url, trusted = args.trust_proxy }
+  core.own_output()
   core.hold_interrupts()
   errors.finally(function()
     serve(args, prepared, server)

@@ -1,8 +1,8 @@
 -- `commerce worker`: the background process that syncs and delivers webhooks.
 
-local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local logger = require "commerce.serve.log"
 local options = require "commerce.cli.kit.options"
 local time = require "commerce.base.time"
 local worker = require "commerce.serve.worker"
@@ -18,8 +18,7 @@ end
 -- One JSON object a line, as log collectors read it.
 local function log(event)
   event.time = time.now()
-  console.json(event)
-  console.flush()
+  logger.write(event)
 end
 
 local function work_once(it)
@@ -40,6 +39,7 @@ end
 
 local function run(app, args)
   local it = worker.new(app, { log = log, public_url = args.public_url })
+  core.own_output() -- a reader that stalls or ends must not stop the work
   core.hold_interrupts() -- after Ctrl-C or SIGTERM, unfinished work goes back to the queue
   errors.finally(function()
     work(it, args.once)

@@ -77,8 +77,8 @@ function database.open(path)
   end
   handle:autocommit(true) -- transactions are begun by hand, where a page begins
   return setmetatable({
-    handle = handle, name = path, statements = cache.new(MOST_STATEMENTS, close), pause = function() end,
-    lasting_works = 0,
+    handle = handle, name = path, pause = function() end, lasting_works = 0,
+    statements = cache.new(MOST_STATEMENTS, close),
     loops = setmetatable({}, { __mode = "k" }), -- statements of `each`; a collected one is closed
   }, database_mt)
 end

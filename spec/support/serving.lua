@@ -1,0 +1,103 @@
+-- `commerce serve` in a sandbox, for specs.
+
+local client = require "spec.support.api_client"
+local emulator = require "spec.support.emulator"
+local http = require "socket.http"
+local ltn12 = require "ltn12"
+local sandbox = require "spec.support.sandbox"
+local shell = require "spec.support.shell"
+local socket = require "socket"
+
+local serving = {}
+
+local methods = {}
+local serving_mt = { __index = methods }
+
+local PATIENCE = 20 -- seconds
+
+--- A sandbox with a store and a free port, in which nothing runs yet.
+function serving.new()
+  local box = sandbox.new {}
+  box.environment = { COMMERCE_STORE = "sqlite:" .. box:path "commerce.db" }
+  return setmetatable({ box = box, port = emulator.free_port() }, serving_mt)
+end
+
+function methods:close()
+  if self.pid then
+    self:stop()
+  end
+  self.box:close()
+end
+
+function methods:request(path, key)
+  local chunks = {}
+  local _, status = http.request { url = ("http://127.0.0.1:%d%s"):format(self.port, path),
+    headers = { authorization = key and "Basic " .. client.base64(key) },
+    sink = ltn12.sink.table(chunks) }
+  return status, table.concat(chunks)
+end
+
+--- Wait for something.
+function methods:until_true(what, check)
+  local deadline = socket.gettime() + PATIENCE
+  local result = check()
+  while not result do
+    if socket.gettime() > deadline then
+      error(what .. "\n" .. self.box:read "err", 2)
+    end
+    socket.sleep(0.05)
+    result = check()
+  end
+  return result
+end
+
+--- Start it and wait until it answers; gives its process id.
+---@param more string? arguments
+---@param output string? where its output goes, as the shell writes it
+function methods:start(more, output)
+  local box = self.box
+  shell.run(("%s %s 2>%s </dev/null & echo $! >%s"):format(box:command(
+    ("build/commerce serve --listen 127.0.0.1:%d %s"):format(self.port, more or "")),
+    output or ">" .. box:path "out", box:path "err", box:path "pid"))
+  self:until_true("it does not answer", function()
+    return self:request "/ready" == 200
+  end)
+  if not output then
+    self:until_true("it says nothing", function()
+      return box:read("out"):find "Ctrl%-C stops it"
+    end)
+  end
+  self.pid = box:read("pid"):match "%d+"
+  return self.pid
+end
+
+--- Send it a signal, and wait until it has ended.
+function methods:stop(signal)
+  local pid = self.pid
+  self.pid = nil
+  shell.run(("kill -%s %s"):format(signal or "TERM", pid))
+  shell.wait_for_end(pid)
+end
+
+--- The processes that have the store in their command line, and whose command line has the words;
+--- the pattern is not found in its own.
+function methods:left(words)
+  local _, found = shell.run(("pgrep -f %s"):format(shell.quote((words or "") .. ".*"
+    .. self.box.folder .. "/[c]ommerce.db")))
+  return (found:gsub("%s+$", ""))
+end
+
+--- The processes of its nginx, and the master among them.
+function methods:nginx()
+  local _, line = shell.run(("pgrep -P %s nginx"):format(self.pid))
+  local master = line:match "%d+"
+  local _, workers = shell.run(("pgrep -P %s"):format(master))
+  return master, (workers:gsub("%s+", " "))
+end
+
+--- What it said on standard error, without the warning that it runs as root.
+function methods:errors()
+  return (self.box:read("err"):gsub("commerce: warning: this runs as root[^\n]*\n", ""))
+end
+
+return serving
