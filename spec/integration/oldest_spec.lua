@@ -9,7 +9,7 @@ local shops_at = require("spec.support.shops").new
 local NOW = 1790000000
 local DAY, WEEK, YEAR = 86400, 7 * 86400, 365 * 86400
 local PAGE, MANY = 10, 400
-local EXTRA = 12 -- requests beside the pages of a list: its ranges' last pages, and what lies in none
+local EXTRA = 12 -- requests beside the pages of a list: last pages of ranges, and empty ones
 
 -- Dates of objects: evenly from one time to another.
 local function spread(count, from, to)

@@ -144,10 +144,10 @@ end
 local function read_everything(run, mappings, tasks, joins)
   reader.objects(run, tasks)
   local changes = run.changes:find(tasks) -- before the lists, which show what is newer
-  reader.lists(run, tasks)
+  local joins_left = reader.lists(run, tasks, joins, changes)
   refetch.run(run, tasks, changes)
   sweep.sources(run, tasks)
-  reader.joins(run, joins)
+  reader.joins(run, joins_left)
   sweep.records(run, mappings)
 end
 

@@ -13,11 +13,22 @@ local progress = {}
 local methods = {}
 local progress_mt = { __name = "commerce.sync.progress", __index = methods }
 
+local OTHERS = "excluded by `where`"
+
 local TRAFFIC = { "requests", "retries", "rate_limited" }
 
 -- Zero without a session: nothing is asked of Stripe then.
 local function traffic_of(session)
   return session and session:stats() or { requests = 0, retries = 0, rate_limited = 0 }
+end
+
+-- How the objects that a data type reads relate to its records, unless each object gives one.
+local function relation_of(mapping)
+  for _, source in ipairs(mapping.sources) do
+    if source.split or source.distinct then
+      return source.split and "1:n" or "n:1"
+    end
+  end
 end
 
 --- Make the progress of a run.
@@ -35,12 +46,14 @@ function progress.new(run, mappings)
     _entries = {}, _order = {}, -- the report's entry of each data type
     _details = {}, -- by data type: the failure of its entry
     _readers = {}, -- resource -> set of the data types that read it
+    _listed = {}, -- by joined data type: objects of its lists, before they are put together
     _fractions = {}, -- resource -> the part of its time span that has been read, 0 to 1
   }, progress_mt)
   for i, mapping in ipairs(mappings) do
     local entry = { type = mapping.type.name, status = "complete", read = 0, created = 0,
-      changed = 0, unchanged = 0, deleted = 0, skipped = 0, failed = 0, seconds = 0,
+      changed = 0, unchanged = 0, deleted = 0, left_out = 0, skipped = 0, failed = 0, seconds = 0,
       requests = 0, retries = 0, rate_limited = 0 }
+    entry.relation = relation_of(mapping)
     self._entries[entry.type], self._order[i] = entry, entry
     for _, name in ipairs(stripe.resources_of(mapping)) do
       self._readers[name] = self._readers[name] or {}
@@ -131,6 +144,20 @@ function methods:count_read(type_name, failure)
   end
 end
 
+--- An object gave a data type no record: `where` leaves it out. Of a distinct source, most objects
+--- give a record that another one gave already.
+---@param type_name string
+---@param source commerce.Source
+function methods:count_left_out(type_name, source)
+  if source.distinct then
+    return
+  end
+  local entry, why = self._entries[type_name], source.left_out or OTHERS
+  entry.left_out = entry.left_out + 1
+  entry.reasons = entry.reasons or {}
+  entry.reasons[why] = (entry.reasons[why] or 0) + 1
+end
+
 --- A source object could not be read: it fails alone, for each data type that is made of it.
 ---@param task commerce.Task
 ---@param message string names the object
@@ -217,6 +244,21 @@ local function fraction_of(self, type_name)
   return lowest
 end
 
+--- Objects of a list were stored of which joined data types will be made.
+---@param task commerce.Task
+---@param count integer
+function methods:count_listed(task, count)
+  local mapped = {}
+  for _, consumer in ipairs(task.consumers) do
+    mapped[consumer.type] = true
+  end
+  for type_name in pairs(self._readers[task.name]) do
+    if not mapped[type_name] then
+      self._listed[type_name] = (self._listed[type_name] or 0) + count
+    end
+  end
+end
+
 --- A part of a resource was read and stored.
 ---@param resource string
 ---@param fraction number? how much of the resource has been read, 0 to 1
@@ -228,7 +270,8 @@ function methods:advance(resource, fraction)
   for type_name in pairs(self._readers[resource]) do
     local entry = self._entries[type_name]
     entry.seconds = core.now() - self._began
-    emit(self, { event = "progress", type = type_name, read = entry.read, created = entry.created,
+    emit(self, { event = "progress", type = type_name, created = entry.created,
+      read = math.max(entry.read, self._listed[type_name] or 0),
       changed = entry.changed, unchanged = entry.unchanged,
       fraction = fraction_of(self, type_name) })
   end

@@ -9,6 +9,8 @@ local source = require "commerce.sync.source"
 local sweep = require "commerce.sync.sweep"
 local writer = require "commerce.sync.writer"
 
+local unpack = require("commerce.base.compat").unpack
+
 local reader = {}
 
 local PATIENCE = 0.02 -- seconds of waiting for a page that are not worth one more range
@@ -73,6 +75,65 @@ function reader.objects(run, tasks)
       writer.write(run, page)
     end
     run.progress:advance(task.name, 1)
+  end
+end
+
+-- ---------------------------------------------------------------- joined objects
+
+local function build_join(run, consumer)
+  local name = consumer.source.resource
+  for read in source.joined(run, consumer) do
+    local page = { resource = name, records = {}, deleted = {},
+      sweep = sweep.of_join(run, consumer) }
+    for object in read:each(function(message)
+      run.progress:count_read(consumer.type, message)
+    end) do
+      writer.map(run, { consumer }, object, page)
+    end
+    writer.joined_page(run, page)
+    run.progress:advance(name)
+  end
+end
+
+local function are_read(run, consumer)
+  local made_of = consumer.source
+  return run.checkpoints:is_finished(made_of.resource)
+    and run.checkpoints:is_finished(made_of.join.resource)
+end
+
+--- Build the records of joined types from the kept objects, if both lists have been read.
+---@param run commerce.sync.Run
+---@param consumers commerce.Consumer[] with a join
+function reader.joins(run, consumers)
+  for _, consumer in ipairs(consumers) do
+    if are_read(run, consumer) then
+      build_join(run, consumer)
+    end
+  end
+end
+
+-- The tasks of a joined type's two lists.
+local function tasks_of(tasks, consumer)
+  local list, made_of = {}, consumer.source
+  for _, task in ipairs(tasks) do
+    if task.name == made_of.resource or task.name == made_of.join.resource then
+      list[#list + 1] = task
+    end
+  end
+  return list
+end
+
+-- Build the joined types whose two lists have ended, while other lists are being read. One whose
+-- objects have changes that are still to be fetched waits for them.
+local function build_ready(run, tasks, joins, changed)
+  for i = #joins, 1, -1 do
+    local consumer = joins[i]
+    if are_read(run, consumer) and not changed[consumer.source.resource]
+      and not changed[consumer.source.join.resource] then
+      table.remove(joins, i)
+      sweep.sources(run, tasks_of(tasks, consumer))
+      build_join(run, consumer)
+    end
   end
 end
 
@@ -183,11 +244,18 @@ local function balance(run, lists)
   end
 end
 
---- Read all lists at once: while one page is being stored, the next ones travel.
+--- Read all lists at once: while one page is being stored, the next ones travel. Joined types are
+--- built as soon as their two lists have ended.
 ---@param run commerce.sync.Run
 ---@param tasks commerce.Task[] all of the run
-function reader.lists(run, tasks)
-  local lists = {}
+---@param joins commerce.Consumer[] with a join
+---@param changes commerce.Change[] that are fetched when the lists have been read
+---@return commerce.Consumer[] left the joined types that are still to be built
+function reader.lists(run, tasks, joins, changes)
+  local lists, left, changed = {}, { unpack(joins) }, {}
+  for _, change in ipairs(changes) do
+    changed[change.resource] = true
+  end
   for _, task in ipairs(tasks) do
     lists[#lists + 1] = task.resource.list and start_list(run, task) or nil
   end
@@ -196,6 +264,7 @@ function reader.lists(run, tasks)
       for _, list in ipairs(lists) do
         group:add(function()
           read_list(run, list, lists)
+          build_ready(run, tasks, left, changed)
         end)
       end
       group:add(function()
@@ -207,36 +276,7 @@ function reader.lists(run, tasks)
       list:close()
     end
   end)
-end
-
--- ---------------------------------------------------------------- joined objects
-
-local function build_join(run, consumer)
-  local name = consumer.source.resource
-  for read in source.joined(run, consumer) do
-    local page = { resource = name, records = {}, deleted = {},
-      sweep = sweep.of_join(run, consumer) }
-    for object in read:each(function(message)
-      run.progress:count_read(consumer.type, message)
-    end) do
-      writer.map(run, { consumer }, object, page)
-    end
-    writer.write(run, page)
-    run.progress:advance(name)
-  end
-end
-
---- Build the records of joined types from the kept objects, if both lists have been read.
----@param run commerce.sync.Run
----@param consumers commerce.Consumer[] with a join
-function reader.joins(run, consumers)
-  for _, consumer in ipairs(consumers) do
-    local made_of = consumer.source
-    if run.checkpoints:is_finished(made_of.resource)
-      and run.checkpoints:is_finished(made_of.join.resource) then
-      build_join(run, consumer)
-    end
-  end
+  return left
 end
 
 return reader

@@ -1,5 +1,6 @@
 -- The report of a sync: a plain table that prints itself as a table of its data types.
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 
 local report = {}
@@ -10,11 +11,16 @@ local report_mt = { __name = "commerce.Report", __index = methods }
 ---@class commerce.TypeReport
 ---@field type string
 ---@field status "complete"|"failed"|"skipped" skipped: the key has no permission to read it
----@field read integer source objects
+---@field read integer source objects: created + changed + unchanged + left_out + skipped + failed,
+---  unless there is a `relation`
 ---@field created integer records
 ---@field changed integer
 ---@field unchanged integer
 ---@field deleted integer records that Stripe deleted; they stay stored, marked
+---@field left_out integer source objects that give no record, such as released authorisations
+---@field reasons table<string, integer>? why they were left out: how many by each reason
+---@field relation "1:n"|"n:1"|nil 1:n: an object may give several records; n:1: many objects give
+---  one
 ---@field skipped integer records that a hook left out
 ---@field failed integer source objects that could not be mapped, and records that hooks failed
 ---@field requests integer attempts for the resources that the type reads, shared ones included
@@ -61,7 +67,8 @@ end
 
 -- The columns of the table; a rare one is shown only if it has a value above 0.
 local COLUMNS = { { "read" }, { "created" }, { "changed" }, { "unchanged" }, { "deleted" },
-  { "skipped", rare = true }, { "failed", rare = true }, { "requests" },
+  { "left_out", title = "left out", rare = true }, { "skipped", rare = true },
+  { "failed", rare = true }, { "requests" },
   { "retries", rare = true }, { "rate_limited", title = "429s", rare = true } }
 
 local function shown_columns(entries)
@@ -85,6 +92,23 @@ local function row(columns, name, status, value_of, seconds)
   return table.concat(cells) .. (" %7s"):format(seconds)
 end
 
+local RELATIONS = { ["1:n"] = "an object may give several", ["n:1"] = "many objects give one" }
+
+-- What makes the numbers of an entry add up.
+local function explanations(entry)
+  local lines = {}
+  for why, count in pairs(entry.reasons or {}) do
+    lines[#lines + 1] = ("%s: %d left out: %s"):format(entry.type, count, why)
+  end
+  ascii.sort(lines)
+  local records = entry.created + entry.changed + entry.unchanged
+  if entry.relation and records ~= entry.read then
+    lines[#lines + 1] = ("%s: %d objects gave %d records: %s"):format(entry.type, entry.read,
+      records, RELATIONS[entry.relation])
+  end
+  return lines
+end
+
 function report_mt:__tostring()
   local lines = { ("%s mode, account %s"):format(self.mode, self.account) }
   local columns = shown_columns(self.types)
@@ -97,6 +121,11 @@ function report_mt:__tostring()
     end, decimal.fixed(entry.seconds, 1))
     if entry.error then
       lines[#lines + 1] = "  " .. entry.error
+    end
+  end
+  for _, entry in ipairs(self.types) do
+    for _, line in ipairs(explanations(entry)) do
+      lines[#lines + 1] = line
     end
   end
   for _, note in ipairs(self.notes) do

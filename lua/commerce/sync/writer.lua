@@ -86,6 +86,7 @@ function writer.map(run, consumers, object, page, dated)
     local _, message = conversion.map(consumer, object, list, changed_at)
     run.progress:count_read(type_name, message)
     if #list == before and not message then
+      run.progress:count_left_out(type_name, consumer.source)
       note_gone(page.deleted, consumer, object)
     elseif not (run.hooks and run.hooks:may_alter(type_name)) then
       encode_from(run, type_name, list, before + 1)
@@ -182,6 +183,14 @@ function writer.list_page(run, task, read, list)
       list:unsettled(object.created)
     end
   end
+  run.progress:count_listed(task, #page.sources)
+  write_in_turn(run, page)
+end
+
+--- Store a page of records that are made of kept objects.
+---@param run commerce.sync.Run
+---@param page commerce.Page
+function writer.joined_page(run, page)
   write_in_turn(run, page)
 end
 
