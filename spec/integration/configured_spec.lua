@@ -84,6 +84,127 @@ describe("data that is configured over the API", function()
     assert.equal(200, (api:call("PUT", CUSTOM, given)))
   end)
 
+  local function custom(identifier)
+    return "/integrations/yzth/dataTypes/custom/" .. identifier
+  end
+
+  local PLAIN = { dataSource = "subscriptions", requiredData = { state = "status" } }
+
+  local function many(count)
+    local fields = {}
+    for i = 1, count do
+      fields["field" .. i] = "metadata.f" .. i
+    end
+    return { dataSource = "subscriptions", requiredData = fields }
+  end
+
+  it("is refused if it has the table of another one", function()
+    assert.equal(200, (api:call("PUT", custom "my-subs", PLAIN)))
+    local status, answer = api:call("PUT", custom "My_Subs", PLAIN)
+    assert.equal(409, status)
+    assert.is_truthy(answer.error:find("my-subs has the same table", 1, true), answer.error)
+    assert.equal(200, (api:call("PUT", custom "MY-SUBS", PLAIN))) -- the same one again
+    assert.equal(204, (api:call("DELETE", custom "my-subs")))
+    assert.equal(200, (api:call("PUT", custom "my_subs", PLAIN)))
+  end)
+
+  it("may have 500 fields and no more, of a custom type and of supplemental data", function()
+    local given = many(500)
+    assert.equal(200, (api:call("PUT", custom "wide", given)))
+    local code, pull = api:call("POST", path "/queue/custom/wide")
+    assert.equal(200, code, pull.error)
+    work()
+    assert.equal("Complete", api.store:pull(pull.id).status, api.store:pull(pull.id).error_message)
+    for _, case in ipairs { { custom "wide", many(501), "requiredData: 501 fields; 500 at most" },
+      { custom "wide", many(2500), "requiredData: 2500 fields; 500 at most" },
+      { PAYMENTS, { supplementalDataConfig = { x = { dataSource = "charges",
+        pullData = many(501).requiredData } } }, "x: pullData: 501 fields; 500 at most" } } do
+      local status, answer = api:call("PUT", case[1], case[2])
+      assert.equal(400, status)
+      assert.equal(case[3], answer.error)
+    end
+    assert.same(given, select(2, api:get(custom "wide")))
+  end)
+
+  it("may be one of 100 and no more", function()
+    for i = 1, 100 do
+      assert.equal(200, (api:call("PUT", custom("t" .. i), PLAIN)))
+    end
+    local status, answer = api:call("PUT", custom "t101", PLAIN)
+    assert.equal(409, status)
+    assert.is_truthy(answer.error:find("There are 100 custom data types already", 1, true))
+    assert.equal(200, (api:call("PUT", custom "t1", PLAIN)))
+  end)
+
+  it("can be deleted; the records stay", function()
+    assert.equal(404, (api:call("DELETE", custom "my-subs")))
+    assert.equal(200, (api:call("PUT", custom "my-subs", PLAIN)))
+    api:call("POST", path "/queue/custom/my-subs")
+    work()
+    assert.equal(204, (api:call("DELETE", custom "my-subs")))
+    assert.equal(404, (api:get(custom "my-subs")))
+    assert.equal(404, (api:call("POST", path "/queue/custom/my-subs")))
+    assert.is_true(api.store:count(api.store:find_type "custom_my_subs", id) > 0)
+    local given = { order = { dataSource = "charges", pullData = { number = "id" } } }
+    assert.equal(200, (api:call("PUT", PAYMENTS, { supplementalDataConfig = given })))
+    assert.equal(204, (api:call("DELETE", PAYMENTS)))
+    assert.same({ supplementalDataConfig = {} }, select(2, api:get(PAYMENTS)))
+  end)
+
+  -- What an older version let in: each fails alone.
+  it("fails alone where it cannot be used", function()
+    local configured = require "commerce.mapping.configured"
+    assert(configured.save(api.store, "stripe-test", {
+      supplemental = { disputes = { x = { dataSource = "charges",
+        pullData = { a = "no.such" } } } },
+      custom = { ["a-b"] = PLAIN, a_b = PLAIN, wide = many(2500), ["a.b"] = PLAIN,
+        slashes = { dataSource = "a//b", requiredData = { a = "id" } },
+        twice = { dataSource = "subscriptions", requiredData = { fooBar = "id",
+          foo_bar = "id" } } },
+    }))
+    local asked = {}
+    for _, name in ipairs { "a-b", "wide", "slashes", "twice" } do
+      local _, pull = api:call("POST", path("/queue/custom/" .. name))
+      asked[name] = pull.id
+    end
+    local status, answer = api:call("POST", path "/queue/custom/a_b")
+    assert.equal(409, status)
+    assert.is_truthy(answer.error:find("the same table as a-b", 1, true), answer.error)
+    work()
+    for name, words in pairs { wide = "requiredData: 2500 fields; 500 at most",
+      slashes = "a path such as '/v1/quotes' expected", twice = "would both be the column" } do
+      local pull = api.store:pull(asked[name])
+      assert.equal("MapError", pull.status, name)
+      assert.is_truthy(pull.error_message:find(words, 1, true), pull.error_message)
+      assert.is_nil(pull.error_message:find ".lua:", pull.error_message)
+    end
+    assert.equal("Complete", api.store:pull(asked["a-b"]).status)
+    for name, pull in pairs(api.store:latest_pulls(id)) do
+      if not name:find "^custom_" then
+        assert.equal(name == "disputes" and "MapError" or "Complete", pull.status, name)
+      end
+    end
+    assert.is_true(next(api.store:latest_pulls(id)) ~= nil)
+    local shop = assert(api.app:connection(id, { base_url = e.base }))
+    local report = assert(shop:sync())
+    local failed = {}
+    for _, entry in ipairs(report.types) do
+      failed[#failed + 1] = entry.status ~= "complete" and entry.type or nil
+    end
+    shop:close()
+    table.sort(failed)
+    assert.same({ "custom_slashes", "custom_twice", "custom_wide", "disputes" }, failed)
+  end)
+
+  it("is refused if its source is no path of a list", function()
+    for _, source in ipairs { "a//b", "//", "../x", "charges?limit=1", "a b", "", "a/", "ä" } do
+      local status, answer = api:call("PUT", custom "odd", { dataSource = source,
+        requiredData = { a = "id" } })
+      assert.equal(400, status, source)
+      assert.is_nil(answer.error:find ".lua:", answer.error)
+    end
+  end)
+
   for name, case in pairs {
     ["of an unknown integration"] = { PAYMENTS:gsub("yzth", "gbol"), 404 },
     ["of an unknown type"] = { PAYMENTS:gsub("payments", "orders"), 404 },

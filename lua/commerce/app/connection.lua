@@ -148,13 +148,10 @@ local function configure(self)
   if self.is_configured then
     return
   end
-  self.is_configured = true
-  local ran, ok, message, failure = pcall(errors.catch, configured.apply, self.store,
-    self.integration.name, self.mappings)
-  if not ran then
-    errors.throw("mapping", "the configured data types: " .. tostring(ok))
+  for name, failure in pairs(configured.apply(self.store, self.integration.name, self.mappings)) do
+    self.mappings:fail(name, failure)
   end
-  errors.must(ok, message, failure)
+  self.is_configured = true
 end
 
 --- Apply the data types that were configured over the API to the connection's mappings.

@@ -34,7 +34,7 @@ end
 local function own_resource(resources, what, given)
   errors.check_options(given, RESOURCE_OPTIONS, what .. ": resource")
   local path = given.path
-  if not path or not path:find("^/v%d+/[%w_%-/]*[%w_]$") then
+  if not path or not path:find("^/v%d+/[%w_%-/]*[%w_]$") or path:find("//", 1, true) then
     errors.refuse("%s: resource: a path such as '/v1/quotes' expected, got '%s'", what,
       tostring(path))
   end

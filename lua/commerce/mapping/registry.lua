@@ -31,6 +31,7 @@ function set.new(built_in, parent)
     layers = {}, -- by data type: the extensions declared here
     made = {}, -- by data type: the extended mapping, and the mapping that it was made from
     own = {}, order = {}, -- the mappings of types that were defined here
+    failed = {}, -- by data type: why its configuration cannot be used
     children = setmetatable({}, { __mode = "k" }), -- the sets whose parent this is
   }, set_mt)
   if parent then
@@ -99,6 +100,25 @@ function methods:own_types()
     types[#types + 1] = self.own[name].type
   end
   return types
+end
+
+--- Note that a data type cannot be read: it fails alone in every run.
+---@param name string
+---@param failure commerce.Failure
+function methods:fail(name, failure)
+  self.failed[name] = failure
+  self.own[name] = nil
+  for i = #self.order, 1, -1 do
+    if self.order[i] == name then
+      table.remove(self.order, i)
+    end
+  end
+end
+
+--- Why each data type that cannot be read cannot.
+---@return table<string, commerce.Failure> failures by data type
+function methods:failures()
+  return self.failed
 end
 
 --- Every data type: the model's, then the user-defined ones.

@@ -149,7 +149,7 @@ local function sync_all(worker, connection, taken)
   end
   must(connection:configure()) -- the types that are left have no settings: they were configured
   for name in pairs(asked) do
-    if connection.mappings:find(name) then
+    if connection.mappings:find(name) or connection.mappings:failures()[name] then
       sync_types(worker, connection, taken, { name })
     end
   end

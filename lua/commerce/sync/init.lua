@@ -65,10 +65,10 @@ end
 
 -- ---------------------------------------------------------------- what is read
 
--- The mappings of the types that no hook leaves out, and the failures of the types whose hook
+-- The mappings of the types that no hook leaves out. Adds the failures of the types whose hook
 -- failed.
-local function ask_hooks(hooks, mappings)
-  local list, failures = {}, {}
+local function ask_hooks(hooks, mappings, failures)
+  local list = {}
   hooks:before_sync()
   for _, mapping in ipairs(mappings) do
     local name = mapping.type.name
@@ -80,7 +80,7 @@ local function ask_hooks(hooks, mappings)
     end
     list[#list + 1] = wanted ~= false and mapping or nil
   end
-  return list, failures
+  return list
 end
 
 -- The mappings of the types that no hook failed for.
@@ -178,10 +178,10 @@ local function read(run, connection, mappings, failures)
   return mappings, tasks
 end
 
-local function conduct(connection, mappings, given, options, lease)
-  local hooks, failures = dispatcher.new(connection, given), {}
+local function conduct(connection, mappings, failures, given, options, lease)
+  local hooks = dispatcher.new(connection, given)
   if hooks then
-    mappings, failures = ask_hooks(hooks, mappings)
+    mappings = ask_hooks(hooks, mappings, failures)
   end
   local run = runs.new(connection, lease, mappings, options, hooks)
   selection.start_tallies(mappings)
@@ -216,10 +216,10 @@ end
 function sync.run(connection, options)
   local given = options or {}
   local run_options = options_of(given)
-  local mappings = selection.mappings(connection, given.types)
+  local mappings, failures = selection.readable(connection, given.types)
   errors.must(connection.mappings:tell(connection.store))
   return runs.alone(connection, given.worker, function(lease)
-    return conduct(connection, mappings, given, run_options, lease)
+    return conduct(connection, mappings, failures, given, run_options, lease)
   end)
 end
 

@@ -19,15 +19,15 @@ local FIRST = "sync it with keep_source first: shop:sync { keep_source = true },
 
 -- ---------------------------------------------------------------- what to make anew
 
--- Without a choice: all types that have been synced, except those made by a script's own mapping.
--- Gives the names of these, too.
+-- Without a choice: all types that have been synced, except those made by a script's own mapping,
+-- and those whose configuration cannot be used. Gives the names of these, too.
 local function select_mappings(connection, names)
   if names then
     return selection.mappings(connection, names), {}
   end
-  local list, scripted = {}, {}
+  local list, scripted, failures = {}, {}, connection.mappings:failures()
   for name in pairs(connection.store:latest_pulls(connection.id)) do
-    local mapping = connection.mappings:find(name)
+    local mapping = not failures[name] and connection.mappings:find(name)
     local into = mapping and checkpoints.are_ours(connection.store, connection.id, mapping)
       and list or scripted
     into[#into + 1] = name
@@ -172,8 +172,10 @@ function remap.run(connection, options)
     local run = runs.new(connection, lease, mappings, { progress = options.progress },
       dispatcher.new(connection, options))
     for _, name in ipairs(scripted) do
-      run.progress:note(("%s: made by a script's own mappings, left as they are; call shop:remap() "
-        .. "in that script"):format(name))
+      local failure = connection.mappings:failures()[name]
+      run.progress:note(failure and ("%s: left as they are: %s"):format(name, failure.message)
+        or ("%s: made by a script's own mappings, left as they are; call shop:remap() in that "
+        .. "script"):format(name))
     end
     return conduct(run, mappings)
   end)

@@ -12,7 +12,10 @@ local function is_of_script(connection, name)
   return connection.store:find_type(name) ~= nil
 end
 
-local function find(connection, name)
+local function find(connection, name, failures)
+  if failures[name] then
+    return name
+  end
   local data_type, message = connection.mappings:find_type(name)
   if not data_type then
     errors.throw("usage", is_of_script(connection, name) and ("data type '%s' is defined by a "
@@ -23,23 +26,57 @@ local function find(connection, name)
   return data_type.name
 end
 
+-- In place of the mapping of a data type whose configuration cannot be used.
+local function nothing(name)
+  return { type = { name = name }, sources = {}, entries = {} }
+end
+
+local function sorted_names(set)
+  local names = {}
+  for name in pairs(set) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
 --- The mappings of the data types that are asked for, in the model's order, then those that users
 --- defined. Raises if a name is unknown, or the list is empty.
 ---@param connection commerce.Connection
 ---@param names string[]? all if left out
 ---@return commerce.Mapping[]
-function selection.mappings(connection, names)
-  local asked, chosen = {}, {}
+---@return table<string, commerce.Failure> failures of those types that cannot be read
+function selection.readable(connection, names)
+  local failures = connection.mappings:failures()
+  local asked, chosen, failed = {}, {}, {}
   for _, name in ipairs(names or {}) do
-    asked[find(connection, name)] = true
+    asked[find(connection, name, failures)] = true
   end
   for _, mapping in ipairs(connection.mappings:all()) do
     if not names or asked[mapping.type.name] then
       chosen[#chosen + 1] = mapping
+      failed[mapping.type.name] = failures[mapping.type.name]
+    end
+  end
+  for _, name in ipairs(sorted_names(failures)) do
+    if not failed[name] and (not names or asked[name]) then
+      chosen[#chosen + 1], failed[name] = nothing(name), failures[name]
     end
   end
   if #chosen == 0 then
     errors.throw("usage", 'types: none given; a list is expected, such as { "payments" }')
+  end
+  return chosen, failed
+end
+
+--- The same, for work that needs every one of them: raises if one cannot be read.
+---@param connection commerce.Connection
+---@param names string[]? all if left out
+---@return commerce.Mapping[]
+function selection.mappings(connection, names)
+  local chosen, failed = selection.readable(connection, names)
+  for _, name in ipairs(sorted_names(failed)) do
+    errors.rethrow(failed[name])
   end
   return chosen
 end

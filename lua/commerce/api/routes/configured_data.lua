@@ -3,7 +3,6 @@
 
 local ascii = require "commerce.base.ascii"
 local configured = require "commerce.mapping.configured"
-local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local mappings = require "commerce.mapping.registry"
 local page = require "commerce.api.page"
@@ -29,18 +28,13 @@ local CUSTOM = { type = "object", fields = {
     max = 200 } },
 } }
 
--- Tries a configuration on mappings of no connection. The mapping language names the place of the
--- code that called it, which must not be in an answer.
+-- Tries a configuration on mappings of no connection.
 local function try(work)
-  local place
-  local ok, raised = pcall(function()
-    place = errors.place()
+  local ok, message = configured.try(function()
     work(mappings.new(stripe.mappings))
   end)
   if not ok then
-    local message = errors.is_failure(raised) and raised.message or tostring(raised)
-    local prefix = (place or "") .. ": "
-    response.refuse(400, message:sub(1, #prefix) == prefix and message:sub(#prefix + 1) or message)
+    response.refuse(400, message)
   end
 end
 
@@ -70,6 +64,13 @@ local function put_supplemental(context)
   return response.nothing(200)
 end
 
+local function delete_supplemental(context)
+  local name = scope.integration(context).name
+  local data_type = scope.data_type(context, context.values.dataType, name)
+  change(context, name, "supplemental", data_type.name, nil)
+  return response.nothing()
+end
+
 -- ---------------------------------------------------------------- custom data types
 
 local function type_name(context)
@@ -90,14 +91,48 @@ local function get_custom(context)
   return response.value(given or refuse_custom(context))
 end
 
+-- Refuses an identifier that has the table of another one, and one too many.
+local function check_custom(context, name, identifier)
+  local all = configured.get(context.store, name)
+  local other = configured.namesake(all, identifier)
+  if other then
+    response.refuse(409, ("The custom data type %s has the same table, since the identifiers "
+      .. "differ in - and _ only: choose another identifier, or delete that one."):format(other))
+  elseif not all.custom[identifier] and #configured.custom_types(all) >= configured.MOST_TYPES then
+    response.refuse(409, ("There are %d custom data types already: delete one first."):format(
+      configured.MOST_TYPES))
+  end
+end
+
 local function put_custom(context)
   local name, own = scope.integration(context).name, type_name(context)
-  local given = context:body(CUSTOM)
+  local given, identifier = context:body(CUSTOM), context.values.customDataIdentifier:lower()
+  check_custom(context, name, identifier)
   try(function(set)
-    configured.define(set, own, given)
+    configured.define(set, own, given, context.store)
   end)
-  change(context, name, "custom", ascii.lower(context.values.customDataIdentifier), given)
+  change(context, name, "custom", identifier, given)
   return response.value(given)
+end
+
+-- The records that were read stay.
+local function delete_custom(context)
+  local name = scope.integration(context).name
+  local identifier = context.values.customDataIdentifier:lower()
+  if not configured.get(context.store, name).custom[identifier] then
+    refuse_custom(context)
+  end
+  change(context, name, "custom", identifier, nil)
+  return response.nothing()
+end
+
+-- Refuses a type that cannot be read.
+local function check_usable(configuration, identifier)
+  for _, entry in ipairs(configured.custom_types(configuration)) do
+    if entry.identifier == identifier and entry.problem then
+      response.refuse(409, ("The custom data type cannot be read: %s."):format(entry.problem))
+    end
+  end
 end
 
 -- The connection of the path, and the name of the data type: one that its integration has
@@ -105,7 +140,9 @@ end
 local function configured_of(context)
   local connection = scope.connection(context)
   local identifier = ascii.lower(context.values.customDataIdentifier)
-  if configured.get(context.store, connection.integration).custom[identifier] then
+  local configuration = configured.get(context.store, connection.integration)
+  if configuration.custom[identifier] then
+    check_usable(configuration, identifier)
     return connection, type_name(context)
   end
   local own = context.store:find_type((identifier:gsub("%-", "_")))
@@ -169,12 +206,18 @@ return {
   { method = "PUT", path = SUPPLEMENTAL_PATH, id = "configure-supplemental-data",
     run = put_supplemental, tag = "Supplemental data", summary = "Configure",
     body = SUPPLEMENTAL, answer = { status = 200 }, errors = { 404 } },
+  { method = "DELETE", path = SUPPLEMENTAL_PATH, id = "delete-supplemental-data-configuration",
+    run = delete_supplemental, tag = "Supplemental data", summary = "Delete configuration",
+    answer = { status = 204 }, errors = { 404 } },
   { method = "GET", path = CUSTOM_PATH, id = "get-custom-data-type-configuration",
     run = get_custom, tag = "Custom data type", summary = "Get custom data configuration",
     answer = { status = 200, schema = "CustomDataTypeConfiguration" }, errors = { 404 } },
   { method = "PUT", path = CUSTOM_PATH, id = "configure-custom-data-type", run = put_custom,
     tag = "Custom data type", summary = "Configure custom data type", body = CUSTOM,
-    answer = { status = 200, schema = "CustomDataTypeConfiguration" }, errors = { 404 } },
+    answer = { status = 200, schema = "CustomDataTypeConfiguration" }, errors = { 404, 409 } },
+  { method = "DELETE", path = CUSTOM_PATH, id = "delete-custom-data-type", run = delete_custom,
+    tag = "Custom data type", summary = "Delete custom data type", answer = { status = 204 },
+    errors = { 404 } },
   { method = "POST", path = DATA .. "queue/custom/{customDataIdentifier}",
     id = "refresh-custom-data-type", run = queue, tag = "Custom data type",
     summary = "Refresh custom data type", answer = { status = 200, schema = "PullOperation" },

@@ -1,5 +1,6 @@
 -- `commerce integrations`: how merchants link with Stripe and Stripe Test.
 
+local configured = require "commerce.mapping.configured"
 local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
@@ -91,6 +92,49 @@ local function remove_webhook_secret(app, args)
   show(app, args)
 end
 
+-- ---------------------------------------------------------------- configured data types
+
+-- One line for each custom data type, and for each data type with supplemental data.
+local function configured_types(app, integration)
+  local all, list = configured.get(app.store, integration), {}
+  for _, entry in ipairs(configured.custom_types(all)) do
+    list[#list + 1] = { kind = "custom", id = entry.identifier, problem = entry.problem,
+      source = entry.given.dataSource }
+  end
+  for name in pairs(all.supplemental) do
+    list[#list + 1] = { kind = "supplemental", id = name }
+  end
+  table.sort(list, function(a, b)
+    return a.kind .. a.id < b.kind .. b.id
+  end)
+  return list
+end
+
+local function list_data_types(app, args)
+  local rows = {}
+  for i, entry in ipairs(configured_types(app, must(app:integration(args.integration)).name)) do
+    if args.json then
+      console.json(entry)
+    end
+    rows[i] = { entry.kind, entry.id, entry.source or "-", entry.problem or "-" }
+  end
+  if not args.json then
+    format.print({ "kind", "id", "source", "problem" }, rows)
+  end
+end
+
+local function remove_data_type(app, args)
+  local integration = must(app:integration(args.integration)).name
+  local all = configured.get(app.store, integration)
+  local kind = args.supplemental and "supplemental" or "custom"
+  if not all[kind][args.id] then
+    errors.throw("missing", ("no %s data type '%s' is configured; `commerce integrations "
+      .. "data-types %s` lists them"):format(kind, args.id, integration))
+  end
+  all[kind][args.id] = nil
+  must(configured.save(app.store, integration, all))
+end
+
 -- ---------------------------------------------------------------- the actions
 
 local function name_argument(sub)
@@ -148,6 +192,17 @@ return {
         sub:argument("id", "The secret's id, as `integrations list` shows it.")
       end,
       json = JSON, store = "create", run = remove_webhook_secret },
+    { name = "data-types", help = "List the data types that are configured over the API.",
+      arguments = name_argument, json = "One JSON object per data type.", store = "existing",
+      run = list_data_types },
+    { name = "remove-data-type",
+      help = "Remove a data type that is configured over the API; its records stay.",
+      arguments = function(sub)
+        name_argument(sub)
+        sub:argument("id", "Its identifier, as `integrations data-types` shows it.")
+        sub:flag("--supplemental", "Remove the supplemental data of a data type instead.")
+      end,
+      store = "existing", run = remove_data_type },
     switch("enable", "Allow merchants to link with it.", true),
     switch("disable", "Do not allow merchants to link with it; linked connections stay linked.",
       false),
