@@ -193,6 +193,7 @@ static cm_net on_accept(void *owner, cm_request *r, char *why, size_t room) {
   char fault[80];
   cm_scan scan;
   cm_buf_move(&w->incoming.body, &r->body);
+  cm_buf_fit(&w->incoming.body); /* pages wait here, several of each list */
   snprintf(w->incoming.request_id, sizeof w->incoming.request_id, "%s", id ? id : "");
   scan = cm_page_scan(&w->incoming, fault, sizeof fault);
   if (scan == CM_SCAN_OK)

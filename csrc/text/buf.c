@@ -116,6 +116,17 @@ void cm_buf_clear(cm_buf *b) {
 }
 
 /*
+** Gives back the room that the bytes do not need: buffers grow by doubling. Not for a secret.
+*/
+void cm_buf_fit(cm_buf *b) {
+  char *data = b->secret || !b->data ? NULL : realloc(b->data, b->len + 1);
+  if (data) {
+    b->data = data;
+    b->room = b->len + 1;
+  }
+}
+
+/*
 ** Hands the bytes of `from` over to `to`, whose own are freed. `from` stays usable, empty and
 ** with its bound.
 */

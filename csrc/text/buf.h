@@ -24,6 +24,7 @@ bool cm_buf_addint(cm_buf *b, long long n);
 void cm_buf_cut(cm_buf *b, size_t len);
 const char *cm_buf_str(const cm_buf *b);
 void cm_buf_clear(cm_buf *b);
+void cm_buf_fit(cm_buf *b);
 void cm_buf_move(cm_buf *to, cm_buf *from);
 void cm_buf_free(cm_buf *b);
 

@@ -22,6 +22,19 @@ static void grows_and_stays_terminated(void) {
   cm_buf_free(&b);
 }
 
+static void fits_its_bytes(void) {
+  cm_buf b, none;
+  cm_buf_init(&b, 0, false);
+  cm_buf_init(&none, 0, false);
+  CHECK(cm_buf_adds(&b, "a text of more than sixty-four bytes, so that its room was doubled once"));
+  cm_buf_fit(&b);
+  CHECK(b.room == b.len + 1 && b.data[b.len] == '\0');
+  CHECK(cm_buf_adds(&b, "!") && b.data[b.len - 1] == '!');
+  cm_buf_fit(&none);
+  CHECK_TEXT(cm_buf_str(&none), "");
+  cm_buf_free(&b);
+}
+
 static void keeps_its_bound(void) {
   cm_buf b;
   cm_buf_init(&b, 5, false);

@@ -229,7 +229,16 @@ local function halve_slowest(lists)
   return range and lists[slowest]:halve(range)
 end
 
--- Divides ranges while lists are being read.
+local function pages_given(lists)
+  local count = 0
+  for _, list in ipairs(lists) do
+    count = count + list.pages
+  end
+  return count
+end
+
+-- Divides ranges while lists are being read. A page that comes meanwhile shows that the wait is
+-- over: each further range would only hold pages that nobody takes yet.
 local function balance(run, lists)
   local evened = core.now()
   while #lists > 0 do
@@ -238,7 +247,8 @@ local function balance(run, lists)
       evened = core.now()
       halve_slowest(lists)
     end
-    while waited > PATIENCE and halve_largest(run, lists) do
+    local given = pages_given(lists)
+    while waited > PATIENCE and pages_given(lists) == given and halve_largest(run, lists) do
       jobs.pause(run.transport) -- the new range is requested
     end
   end
