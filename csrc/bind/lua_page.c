@@ -46,10 +46,18 @@ static int page_has_more(lua_State *L) {
   return 1;
 }
 
-/* page:element(i, projection?) -> the JSON text of element i, or of what the projection keeps */
+/*
+** page:element(i, projection?) -> the JSON text of element i, or of what the projection keeps; nil
+** and the reason if it is not an object of valid JSON
+*/
 static int page_element(lua_State *L) {
   const cm_page *p = check(L);
   const cm_element *e = check_element(L, p);
+  if (e->fault) {
+    lua_pushnil(L);
+    lua_pushstring(L, e->fault);
+    return 2;
+  }
   cm_push_projected(L, 3, p->body.data + e->at, e->len);
   return 1;
 }

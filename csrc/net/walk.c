@@ -142,6 +142,16 @@ static const char *pass_gap(cm_walk *w) {
   return NULL;
 }
 
+/*
+** Leaves objects without an id at the end of a page to the next page, which goes on after the last
+** object that has one. Returns false if the page would be empty.
+*/
+static bool drop_unnamed(cm_page *p) {
+  while (p->count > 0 && p->list[p->count - 1].id_len == 0)
+    p->count--;
+  return p->count > 0;
+}
+
 /* Takes the page that just came in and goes on from it. Returns its fault, or NULL. */
 static const char *take_in(cm_walk *w) {
   cm_page *p = &w->incoming;
@@ -162,11 +172,12 @@ static const char *take_in(cm_walk *w) {
   w->complete = !p->has_more;
   if (count == 0)
     return NULL;
+  if (p->has_more && !drop_unnamed(p))
+    return "no object of a page has an id to go on from";
+  count = p->count;
   last = cm_page_id(p, count - 1, &len);
   if (len > 0 && len == w->cursor.len && memcmp(last, w->cursor.data, len) == 0)
     return "page ends with the object it should start after";
-  if (p->has_more && len == 0)
-    return "last object of a page has no id to go on from";
   if (!set_cursor(w, last, len))
     return "out of memory";
   if (w->recovering) {

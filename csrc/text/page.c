@@ -47,11 +47,9 @@ static bool take_id(cm_page *p, const cm_json *j, cm_element *e, cm_span s) {
   return cm_buf_add(&p->ids, text, e->id_len);
 }
 
-static bool scan_element(cm_page *p, cm_json *j, cm_element *e, cm_scan *result) {
+static bool scan_members(cm_page *p, cm_json *j, cm_element *e, cm_scan *result) {
   cm_span key, id;
   int more, found;
-  cm_json_peek(j);
-  e->at = (uint32_t)j->at;
   if (!cm_json_open(j, '{'))
     return false;
   while ((more = cm_json_member(j, &key)) > 0) {
@@ -69,8 +67,82 @@ static bool scan_element(cm_page *p, cm_json *j, cm_element *e, cm_scan *result)
       return false;
     }
   }
-  e->len = (uint32_t)(j->at - e->at);
   return more == 0;
+}
+
+/* The place after the string that begins at `at`; the end of the text if it does not end. */
+static size_t after_string(const cm_json *j, size_t at) {
+  for (at++; at < j->len && j->text[at] != '"'; at++)
+    if (j->text[at] == '\\')
+      at++;
+  return at < j->len ? at + 1 : j->len;
+}
+
+/* Takes the id that a member at `from` (its name's quote) may be. It must be plain ASCII here. */
+static void guess_id(const cm_json *j, cm_element *e, size_t from) {
+  static const char name[] = "\"id\"";
+  size_t at = from + sizeof name - 1, end, i;
+  if (e->id_len || j->len - from < sizeof name ||
+      memcmp(j->text + from, name, sizeof name - 1) != 0)
+    return;
+  while (at < j->len && (j->text[at] == ' ' || j->text[at] == ':'))
+    at++;
+  if (at >= j->len || j->text[at] != '"')
+    return;
+  end = after_string(j, at) - 1;
+  for (i = at + 1; i < end; i++)
+    if (j->text[i] < ' ' || j->text[i] > '~' || j->text[i] == '\\')
+      return;
+  if (end > at && end - at - 1 <= CM_ELEMENT_ID) {
+    e->id_at = (uint32_t)at + 1;
+    e->id_len = (uint32_t)(end - at - 1);
+  }
+}
+
+/*
+** Passes over an element that is not an object of valid JSON, to where its brackets close: one bad
+** object must not make the others of its page unreadable. Returns false if the text ends first.
+*/
+static bool pass_over(cm_json *j, cm_element *e) {
+  size_t at = j->at, depth = 0;
+  while (at < j->len) {
+    char c = j->text[at];
+    if (depth == 0 && at > j->at && (c == ',' || c == ']' || c == '}'))
+      break;
+    if (c == '"') {
+      if (depth == 1)
+        guess_id(j, e, at);
+      at = after_string(j, at);
+    } else {
+      depth += c == '{' || c == '[';
+      depth -= depth > 0 && (c == '}' || c == ']');
+      at++;
+    }
+  }
+  if (at >= j->len)
+    return false;
+  j->at = at;
+  return true;
+}
+
+static bool scan_element(cm_page *p, cm_json *j, cm_element *e, cm_scan *result) {
+  cm_json start;
+  bool scanned;
+  cm_json_peek(j);
+  start = *j;
+  e->at = (uint32_t)j->at;
+  j->depth = 0; /* an object may be nested as deep inside a list as alone */
+  scanned = scan_members(p, j, e, result);
+  if (!scanned) {
+    if (*result == CM_SCAN_FOREIGN || !pass_over(&start, e))
+      return false;
+    e->fault = j->error;
+    *j = start;
+  }
+  j->depth = start.depth;
+  j->fresh = false;
+  e->len = (uint32_t)(j->at - e->at);
+  return true;
 }
 
 static bool scan_data(cm_page *p, cm_json *j, cm_scan *result) {
@@ -127,7 +199,7 @@ static bool scan_list(cm_page *p, cm_json *j, cm_scan *result) {
 /*
 ** Scans p->body as a list envelope {object:"list", data:[...], has_more:...} (Stripe docs,
 ** Pagination) and fills in everything but request_id. Unless it is one, the page holds no elements
-** and `why` the reason with its byte offset.
+** and `why` the reason with its byte offset. An element that cannot be read alone has a `fault`.
 */
 cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
   cm_scan result = CM_SCAN_DAMAGED;

@@ -18,6 +18,7 @@ typedef struct cm_element {
   bool id_apart;          /* the id had escapes: it stands in `ids`, not in `body` */
   int64_t created;        /* its "created", Unix seconds */
   bool has_created;
+  const char *fault; /* why the element cannot be read alone; NULL if it can */
 } cm_element;
 
 typedef enum cm_scan {

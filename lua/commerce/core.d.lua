@@ -544,7 +544,8 @@ function page:has_more() end
 --- Get an element's JSON text, or the part of it that the projection keeps.
 ---@param i integer
 ---@param projection commerce.core.Projection?
----@return string json
+---@return string? json nil if the element is not an object of valid JSON, nested 64 deep at most
+---@return string? reason
 function page:element(i, projection) end
 
 --- Iterate: for i, json in page:elements() do … end

@@ -97,6 +97,7 @@ static void drops_an_end(void) {
 int main(void) {
   RUN(starts_empty);
   RUN(grows_and_stays_terminated);
+  RUN(fits_its_bytes);
   RUN(keeps_its_bound);
   RUN(refuses_impossible_sizes);
   RUN(wipes_a_secret_when_cleared);

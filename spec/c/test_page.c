@@ -102,7 +102,8 @@ static void refuses_damage(void) {
   CHECK(scan("{\"object\":\"list\",\"data\":[{\"id\":\"ch_1\"},{\"id\":\"ch") == CM_SCAN_DAMAGED);
   CHECK_TEXT(why, "ends too early at byte 48");
   CHECK(page.count == 0);
-  CHECK(scan("{\"object\":\"list\",\"data\":[1],\"has_more\":false}") == CM_SCAN_DAMAGED);
+  CHECK(scan("{\"object\":\"list\",\"data\":[{\"id\":\"ch_1\"],\"has_more\":false}") ==
+        CM_SCAN_DAMAGED);
   CHECK(scan("{\"object\":\"list\",\"data\":{},\"has_more\":false}") == CM_SCAN_DAMAGED);
   CHECK(scan("{\"object\":\"list\",\"data\":[],\"has_more\":\"no\"}") == CM_SCAN_DAMAGED);
   CHECK(scan("{\"object\":\"list\",\"data\":[],\"has_more\":false}{}") == CM_SCAN_DAMAGED);
@@ -124,6 +125,51 @@ static void bounds_depth_and_count(void) {
   CHECK(scan(text.data) == CM_SCAN_FOREIGN);
   CHECK(strstr(why, "too many elements"));
   cm_buf_free(&text);
+}
+
+/* Scans a page of one element between two whole ones, and returns its fault. */
+static const char *fault_of(const char *element) {
+  cm_buf text = {0};
+  cm_scan result;
+  cm_buf_adds(&text, "{\"object\":\"list\",\"data\":[{\"id\":\"ch_1\"}, ");
+  cm_buf_adds(&text, element);
+  cm_buf_adds(&text, " ,{\"id\":\"ch_3\",\"created\":3}],\"has_more\":false}");
+  result = scan(text.data);
+  cm_buf_free(&text);
+  if (result != CM_SCAN_OK || page.count != 3 || !id_is(0, "ch_1") || !id_is(2, "ch_3") ||
+      !page.list[2].has_created)
+    return "the others are lost";
+  return page.list[1].fault;
+}
+
+static void a_bad_element_fails_alone(void) {
+  cm_buf deep = {0};
+  int i, levels;
+  CHECK_TEXT(fault_of("{\"id\":\"ch_2\",\"x\":\"\xFF]\"}"), "invalid UTF-8");
+  CHECK(id_is(1, "ch_2"));
+  CHECK_TEXT(fault_of("{\"x\":01,\"y\":{\"id\":\"no\"},\"id\" : \"ch_2\"}"),
+             "number with a leading zero");
+  CHECK(id_is(1, "ch_2"));
+  CHECK_TEXT(fault_of("{\"x\":01,\"id\":\"a\\u0041\"}"), "number with a leading zero");
+  CHECK(id_is(1, ""));
+  CHECK_TEXT(fault_of("null"), "object expected");
+  CHECK_TEXT(fault_of("[{\"id\":\"no\"}]"), "object expected");
+  CHECK_TEXT(fault_of("\"a,]}\""), "object expected");
+  for (levels = CM_JSON_DEPTH; levels <= CM_JSON_DEPTH + 1; levels++) {
+    cm_buf_clear(&deep);
+    cm_buf_adds(&deep, "{\"x\":");
+    for (i = 1; i < levels; i++)
+      cm_buf_adds(&deep, "[");
+    for (i = 1; i < levels; i++)
+      cm_buf_adds(&deep, "]");
+    cm_buf_adds(&deep, ",\"id\":\"ch_2\"}");
+    if (levels == CM_JSON_DEPTH)
+      CHECK(fault_of(deep.data) == NULL);
+    else
+      CHECK_TEXT(fault_of(deep.data), "nested too deep");
+    CHECK(id_is(1, "ch_2"));
+  }
+  cm_buf_free(&deep);
 }
 
 static void every_cut_is_noticed(void) {
@@ -156,6 +202,7 @@ int main(void) {
   RUN(refuses_other_json);
   RUN(refuses_damage);
   RUN(bounds_depth_and_count);
+  RUN(a_bad_element_fails_alone);
   RUN(every_cut_is_noticed);
   RUN(moves);
   cm_page_free(&page);

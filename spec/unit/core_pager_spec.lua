@@ -285,7 +285,7 @@ describe("a pager", function()
     it("on objects without id", function()
       local pager, transport = open({ { body = list({ "{}" }, true) } }, {})
       local _, _, message = read(pager, transport)
-      assert.equal("GET /v1/charges: last object of a page has no id to go on from", message)
+      assert.equal("GET /v1/charges: no object of a page has an id to go on from", message)
     end)
   end)
 

@@ -23,6 +23,10 @@ cjson.new() -- it may have been loaded before, under another locale
 
 local json = { null = cjson.null }
 
+local DEPTH = 64 -- as csrc/text/json.h
+local bounded = cjson.new()
+bounded.decode_max_depth(DEPTH)
+
 local concat, find = table.concat, string.find
 local null = cjson.null
 
@@ -48,11 +52,13 @@ end
 --- same. U+FFFD stands for NUL, which databases refuse or cut off, and for half of a surrogate pair
 --- (a text that was cut inside an emoji): neither may make a whole object unreadable.
 ---@param text string
+---@param foreign boolean? whether the text is another program's: it fails if it is nested deeper
+---  than 64, which stores and other readers refuse
 ---@return any? value nil on failure
 ---@return string? message
-function json.decode(text)
+function json.decode(text, foreign)
   follow_locale()
-  local value, message = cjson.decode(core.json_mend(text))
+  local value, message = (foreign and bounded or cjson).decode(core.json_mend(text))
   if value == nil and errors.is_interrupt(message) then
     error(message, 0) -- lua-cjson decodes under protection, and Ctrl-C fell into it
   end

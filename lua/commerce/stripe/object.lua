@@ -12,9 +12,9 @@ local MODES = { [true] = "live", [false] = "test" }
 ---@return table? object nil on failure
 ---@return string? message
 function object.decode(text, livemode)
-  local decoded, message = json.decode(text)
+  local decoded, message = json.decode(text, true)
   if type(decoded) ~= "table" then
-    return nil, "not a JSON object: " .. tostring(message)
+    return nil, message or "object expected"
   end
   if type(decoded.livemode) == "boolean" and decoded.livemode ~= livemode then
     return nil, ("%s %s is a %s mode object, this connection is in %s mode"):format(

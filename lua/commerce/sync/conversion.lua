@@ -73,9 +73,14 @@ function conversion.map(consumer, object, drafts, changed_at)
   return true
 end
 
+local function created_of(object)
+  return type(object.created) == "number" and object.created or 0
+end
+
 local function newest_first(a, b)
-  if a.created ~= b.created then
-    return (a.created or 0) > (b.created or 0)
+  local of_a, of_b = created_of(a), created_of(b)
+  if of_a ~= of_b then
+    return of_a > of_b
   end
   return ascii.before(tostring(b.id), tostring(a.id))
 end
@@ -84,11 +89,20 @@ end
 ---@param data string the parent's JSON
 ---@param texts string[] the children's
 ---@param key string where they go
----@return table object
+---@return table? object nil if one of them cannot be read
+---@return string? reason
 function conversion.joined(data, texts, key)
-  local object, children = json.stored(data), {}
+  local object, wrong = json.decode(data, true)
+  if type(object) ~= "table" then
+    return nil, wrong or "object expected"
+  end
+  local children = {}
   for i, text in ipairs(texts) do
-    children[i] = json.stored(text)
+    local child, why = json.decode(text, true)
+    if type(child) ~= "table" then
+      return nil, ("%s, number %d: %s"):format(key, i, why or "object expected")
+    end
+    children[i] = child
   end
   table.sort(children, newest_first)
   object[key] = children

@@ -52,7 +52,11 @@ local function read_rest(task, list, path, await)
   errors.finally(function()
     for page in function() return errors.must(await(pager)) end do
       for i = 1, #page do
-        local entry, wrong = json.decode(page:element(i))
+        local text, wrong = page:element(i)
+        local entry
+        if text then
+          entry, wrong = json.decode(text, true)
+        end
         if not entry then
           errors.throw("decode", ("%s of the list '%s': %s"):format(page:id(i) or "an object", path,
             wrong))
@@ -77,10 +81,7 @@ function nested_lists.complete(task, object, await)
   for _, path in ipairs(task.complete) do
     local list = list_at(object, path)
     if list and list.has_more == true then
-      local _, message, failure = errors.catch(read_rest, task, list, path, await)
-      if message then
-        errors.rethrow(failure, tostring(object.id))
-      end
+      read_rest(task, list, path, await)
       changed = true
     end
   end

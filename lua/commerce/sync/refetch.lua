@@ -63,7 +63,8 @@ local function apply(run, task, change)
     run.changes:reread(change.resource)
   elseif is_snapshot_enough(run, task, change) then
     run.changes:recheck(change) -- another event of that second may still come
-    store(run, task, change, source.snapshot(run, task, change.snapshot))
+    store(run, task, change, source.snapshot(run, task, change.id,
+      change.snapshot))
   else
     store(run, task, change, source.object(run, task, change.id))
   end

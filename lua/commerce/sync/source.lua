@@ -70,23 +70,51 @@ local function projection_of(task)
   return not task.whole and task.projection or nil
 end
 
+-- Why an object cannot be read, which names it.
+local function unreadable(name, id, reason)
+  return ("%s: %s cannot be read: %s"):format(name, id or "an object without an id", reason)
+end
+
 -- An object of the connection's mode; nil and the reason for any other text.
-local function decode(run, text)
+local function decode(run, name, id, text)
   jobs.breathe() -- nothing of this page is written yet
-  return objects.decode(text, run.livemode)
+  local object, wrong = objects.decode(text, run.livemode)
+  if not object then
+    return nil, unreadable(name, id, wrong)
+  end
+  return object
+end
+
+-- A failure to read an object's nested lists: it is the object's own, unless it concerns all
+-- requests.
+local function is_of_object(failure)
+  local status = failure.status
+  return failure.kind == "decode" or status and status >= 400 and status < 500 and status ~= 401
+    and status ~= 403 and status ~= 408 and status ~= 429
 end
 
 -- Read an object from its JSON, with its nested lists; `whole`: JSON of all of it, if the task keeps
--- objects. Gives the object and its text; nil and the reason if it cannot be read.
-local function read_object(run, task, text, whole)
-  local object, wrong = decode(run, text)
+-- objects. Gives the object and its text; nil and the reason if it cannot be read; nil if it is
+-- gone.
+local function read_object(run, task, id, text, whole)
+  local object, wrong = decode(run, task.name, id, text)
   if not object then
     return nil, wrong
+  elseif #task.complete == 0 then
+    return object, whole or text
   end
-  local changed = nested_lists.complete(task, object, function(pager)
-    return jobs.await(run.transport, pager)
-  end)
-  return object, changed and task.keep and json.encode(object) or whole or text
+  local changed, message, failure = errors.catch(nested_lists.complete, task, object,
+    function(pager)
+      return jobs.await(run.transport, pager)
+    end)
+  if not message then
+    return object, changed and task.keep and json.encode(object) or whole or text
+  elseif failure.status == GONE then
+    return nil
+  elseif is_of_object(failure) then
+    return nil, unreadable(task.name, id, message)
+  end
+  errors.rethrow(failure)
 end
 
 -- ---------------------------------------------------------------- lists
@@ -95,7 +123,11 @@ local function listed_page(run, task, listed)
   local projection = projection_of(task)
   local both = task.keep and projection
   return new_page(#listed, function(i)
-    return read_object(run, task, listed:element(i, projection), both and listed:element(i))
+    local text, fault = listed:element(i, projection)
+    if not text then
+      return nil, unreadable(task.name, listed:id(i), fault)
+    end
+    return read_object(run, task, listed:id(i), text, both and listed:element(i))
   end, function()
     listed:close() -- now: the collector sees the handle of a page, not how many bytes it holds
   end)
@@ -154,17 +186,18 @@ function source.object(run, task, id)
     return nil
   end
   errors.must(response, message, failure)
-  return read_object(run, task, response.body)
+  return read_object(run, task, id, response.body)
 end
 
 --- Read an object from the JSON that an event has of it.
 ---@param run table
 ---@param task commerce.Task
+---@param id string
 ---@param text string
 ---@return table? object
----@return string text; the reason if it cannot be read
-function source.snapshot(run, task, text)
-  return read_object(run, task, text)
+---@return string? text; the reason if it cannot be read
+function source.snapshot(run, task, id, text)
+  return read_object(run, task, id, text)
 end
 
 --- Fetch a resource that is one object.
@@ -208,7 +241,7 @@ function source.kept(run, task)
   return kept_pages(function(after)
     return run.store:kept_sources(run.id, task.name, after, PAGE)
   end, function(kept)
-    return decode(run, kept.data)
+    return decode(run, task.name, kept.id, kept.data)
   end)
 end
 
@@ -222,7 +255,8 @@ function source.joined(run, consumer)
     return run.store:joined_sources(run.id, name, join.resource, after, PAGE)
   end, function(parent)
     jobs.breathe() -- nothing of this page is written yet
-    return conversion.joined(parent.data, parent.children, join.key)
+    local object, wrong = conversion.joined(parent.data, parent.children, join.key)
+    return object, not object and unreadable(name, parent.id, wrong) or nil
   end)
 end
 
@@ -232,7 +266,7 @@ end
 ---@return table? object nil if it is not kept
 function source.kept_single(run, name)
   local kept = run.store:kept_sources(run.id, name, "", 1)[1]
-  return kept and (decode(run, kept.data))
+  return kept and (decode(run, name, kept.id, kept.data))
 end
 
 -- ---------------------------------------------------------------- singles in an object

@@ -74,10 +74,11 @@ end
 ---@param object table
 ---@param page commerce.Page receives records, and the ids of deleted ones
 ---@param dated integer? unix seconds: when the object changed, by its newest event
+---@return boolean ok false if a record of it failed
 function writer.map(run, consumers, object, page, dated)
   -- a resource that dates its own changes needs no event's date
   local changed_at = not object.updated and dated or nil
-  local records = page.records
+  local records, failed = page.records, false
   for _, consumer in ipairs(consumers) do
     local type_name = consumer.type
     local list = records[type_name] or {}
@@ -89,9 +90,13 @@ function writer.map(run, consumers, object, page, dated)
       run.progress:count_left_out(type_name, consumer.source)
       note_gone(page.deleted, consumer, object)
     elseif not (run.hooks and run.hooks:may_alter(type_name)) then
+      local made = #list
       encode_from(run, type_name, list, before + 1)
+      failed = failed or #list < made
     end
+    failed = failed or message ~= nil
   end
+  return not failed
 end
 
 -- ---------------------------------------------------------------- writing
@@ -159,11 +164,18 @@ local function write_in_turn(run, page)
 end
 
 local function add_object(run, task, page, object, text, dated)
-  writer.map(run, task.consumers, object, page, dated)
+  local ok = writer.map(run, task.consumers, object, page, dated)
   if task.keep then
     local id, parent_id = task.keep(object)
     page.sources[#page.sources + 1] = id and { id = id, parent_id = parent_id, data = text }
   end
+  return ok
+end
+
+-- The record of an object that failed must not count as unseen: neither in this run nor in a later
+-- one, which would go on with the same sweep.
+local function end_sweep(page, list)
+  page.sweep, list.state.sweep = nil, nil
 end
 
 --- Store a page of a list with the checkpoint after it.
@@ -177,8 +189,11 @@ function writer.list_page(run, task, read, list)
     sweep = list.state.sweep, states = { [task.key] = list.state } }
   for object, text in read:each(function(message)
     run.progress:fail_object(task, message)
+    end_sweep(page, list)
   end) do
-    add_object(run, task, page, object, text, dates[object.id])
+    if not add_object(run, task, page, object, text, dates[object.id]) then
+      end_sweep(page, list)
+    end
     if unsettled and unsettled(object, list.state.newest) then
       list:unsettled(object.created)
     end

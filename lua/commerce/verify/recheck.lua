@@ -41,7 +41,8 @@ local function with_children(run, parent, join)
       children[#children + 1] = text
     end
   end
-  return conversion.joined(json.encode(parent), children, join.key)
+  local object, wrong = conversion.joined(json.encode(parent), children, join.key)
+  return object or unreadable(wrong)
 end
 
 local function fetch_listed(run, consumer, id)

@@ -250,8 +250,13 @@ local function compare_join(run, consumer)
     local batch = run.store:listed_families(parents, children, after, JOIN_BATCH)
     local entries = {}
     for _, parent in ipairs(batch) do
-      add_entries(run, consumer, conversion.joined(parent.data, parent.children, made_of.join.key),
-        entries)
+      local object, wrong = conversion.joined(parent.data, parent.children, made_of.join.key)
+      if object then
+        add_entries(run, consumer, object, entries)
+      else
+        run.findings[consumer.type]:fail(("%s: %s cannot be read: %s"):format(made_of.resource,
+          parent.id, wrong))
+      end
       after = parent.id
     end
     take(run, consumer, entries)
