@@ -93,7 +93,7 @@ describe("an object", function()
       assert.match(name, entry.error, 1, true)
       assert.match(reason, entry.error, 1, true)
       assert.equal("cus_1 cus_3", stored "customers")
-      assert.is_true(shop:sync({ types = { "customers" } }).types[1].requests < 4) -- it was finished
+      assert.is_true(sync.reached(shop.store, shop.id)[1].finished)
     end)
 
     it(title .. " fails its type's verification, with its name", function()
