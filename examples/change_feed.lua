@@ -16,7 +16,7 @@ for change in shop:changes { consumer = "queue" } do
     id = change.id, record = change.record })
 end
 assert(out:close())
-print(("%d changes in %s"):format(out.count, path))
+commerce.print(("%d changes in %s"):format(out.count, path))
 
 shop:close()
 app:close()

@@ -32,7 +32,7 @@ for dispute in shop:records("disputes", { query = "dueDate>=" .. now .. "&&dueDa
     count = count + 1
   end
 end
-print(("%d disputes told, due before %s"):format(count, soon))
+commerce.print(("%d disputes told, due before %s"):format(count, soon))
 
 shop:close()
 app:close()

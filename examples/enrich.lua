@@ -20,15 +20,21 @@ shop:on("payments", function(payment, source)
   payment.paymentProvider = "Stripe, " .. payment.currency -- a record may be changed in place
 end)
 
+local customers = {} -- by path; each is fetched once, not once a page
+
 -- An enrichment: a page at a time, so that what it needs is fetched at once, within the limits.
 shop:on("payments:before_page", function(payments, context)
   local paths = {}
   for _, payment in ipairs(payments) do
-    paths[#paths + 1] = customer_of(payment) and "/v1/customers/" .. customer_of(payment)
+    local path = "/v1/customers/" .. tostring(customer_of(payment))
+    paths[#paths + 1] = customer_of(payment) and not customers[path] and path or nil
   end
-  local customers, failures = context:get_all(paths)
+  local fetched, failures = context:get_all(paths)
   local _, failure = next(failures)
   assert(not failure, failure) -- rather no payment than one without its customer: see the report
+  for path, customer in pairs(fetched) do
+    customers[path] = customer
+  end
   for _, payment in ipairs(payments) do
     local customer = customers["/v1/customers/" .. tostring(customer_of(payment))]
     if customer and not customer.deleted then
@@ -39,10 +45,10 @@ shop:on("payments:before_page", function(payments, context)
 end)
 
 local report = assert(shop:sync { types = { "payments" }, strict = true })
-print(report)
+commerce.print(report)
 for payment in shop:records("payments", { limit = 5 }) do
   local own = payment.supplementalData and payment.supplementalData.content.shop or {}
-  print(payment.id, payment.amount, payment.currency, own.customerName or "-")
+  commerce.print(payment.id, payment.amount, payment.currency, own.customerName or "-")
 end
 
 shop:close()

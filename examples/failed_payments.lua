@@ -17,7 +17,7 @@ for payment in shop:records("payments", { query = "status=Failed&&createdDate>="
   out:write(payment)
 end
 assert(out:close())
-print(("%d failed payments since %s in %s"):format(out.count, since, path))
+commerce.print(("%d failed payments since %s in %s"):format(out.count, since, path))
 
 shop:close()
 app:close()

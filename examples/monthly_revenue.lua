@@ -1,5 +1,5 @@
 -- Revenue, refunds and Stripe's fees by month and currency, from the transactions that make up the
--- balance. Sums are made in whole cents, so that they are exact.
+-- balance. Sums are made in whole minor units (cents, yen, fils), so that they are exact.
 
 local commerce = require "commerce"
 
@@ -11,22 +11,28 @@ local COLUMN = { Payment = "revenue", Refund = "refunds", PaymentFee = "fees",
   PaymentFeeRefund = "fees" }
 local months, order = {}, {}
 for transaction in shop:records("transactions", { orderBy = "createdDate" }) do
-  local column = COLUMN[transaction.type]
-  local key = transaction.createdDate:sub(1, 7) .. " " .. transaction.currency
+  local column, currency = COLUMN[transaction.type], transaction.currency
+  local key = transaction.createdDate:sub(1, 7) .. " " .. currency
   if column and not months[key] then
-    months[key] = { revenue = 0, refunds = 0, fees = 0 }
+    months[key] = { revenue = 0, refunds = 0, fees = 0,
+      decimals = commerce.values.exponent(currency:lower()) } -- JPY has none, KWD three
     order[#order + 1] = key
   end
   if column then
-    months[key][column] = months[key][column] + math.floor(transaction.totalAmount * 1000 + 0.5)
+    local sums = months[key]
+    sums[column] = sums[column] + math.floor(transaction.totalAmount * 10 ^ sums.decimals + 0.5)
   end
 end
 
-print("month   currency      revenue      refunds         fees          net")
+commerce.print "month   currency      revenue      refunds         fees          net"
 for _, key in ipairs(order) do
   local sums = months[key]
-  print(("%-15s %13.2f %12.2f %12.2f %12.2f"):format(key, sums.revenue / 1000,
-    sums.refunds / 1000, sums.fees / 1000, (sums.revenue + sums.refunds + sums.fees) / 1000))
+  local function shown(minor, width)
+    return ("%" .. width .. "." .. sums.decimals .. "f"):format(minor / 10 ^ sums.decimals)
+  end
+  commerce.print(("%-15s %s %s %s %s"):format(key, shown(sums.revenue, 13),
+    shown(sums.refunds, 12), shown(sums.fees, 12),
+    shown(sums.revenue + sums.refunds + sums.fees, 12)))
 end
 
 shop:close()

@@ -9,7 +9,7 @@ local app = assert(commerce.open()) -- COMMERCE_STORE, or sqlite:commerce.db
 local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 
 local report = assert(shop:sync())
-print(report)
+commerce.print(report)
 
 shop:close()
 app:close()

@@ -28,11 +28,11 @@ assert(shop:sync { types = { "subscriptions" }, strict = true })
 
 local count = 0
 for subscription in shop:records("subscriptions", { query = "status=active", limit = 10 }) do
-  print(subscription.id, subscription.customer, subscription.amount, subscription.currency,
+  commerce.print(subscription.id, subscription.customer, subscription.amount, subscription.currency,
     subscription.cancelAtPeriodEnd and "ends" or "goes on")
   count = count + 1
 end
-print(count .. " active subscriptions")
+commerce.print(count .. " active subscriptions")
 
 shop:close()
 app:close()

@@ -16,13 +16,13 @@ end
 
 local failed = false
 for i, report in ipairs(commerce.together(steps)) do
-  print(report)
+  commerce.print(report)
   failed = failed or not report.complete
   local count = 0
   for _ in shops[i]:records("payments", { query = "status=Paid" }) do
     count = count + 1
   end
-  print(("%s: %d payments were paid\n"):format(shops[i].account, count))
+  commerce.print(("%s: %d payments were paid\n"):format(shops[i].account, count))
 end
 
 for _, shop in ipairs(shops) do

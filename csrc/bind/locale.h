@@ -1,5 +1,6 @@
 /*
-** locale.h: the host program's locale: what its decimal point is, and calls without it; the width of texts.
+** locale.h: the host program's locale: what its decimal point is, and calls without it; the width
+** of texts.
 */
 #ifndef CM_LOCALE_H
 #define CM_LOCALE_H

@@ -25,6 +25,8 @@ local commerce = {
   jsonl = files.jsonl,
   --- Send JSON to another server: `commerce.post(url, value)`.
   post = require "commerce.app.post",
+  --- Print, in nginx into the answer of the request: `commerce.print(report)`.
+  print = require "commerce.app.print",
 }
 
 local DEFAULT_STORE = "sqlite:commerce.db"

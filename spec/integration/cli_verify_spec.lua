@@ -38,6 +38,7 @@ describe("commerce verify", function()
       .. [[INSERT INTO tax_components (connection_id, id, data) SELECT connection_id, 'txr_no',
         '{"id":"txr_no"}' FROM tax_components LIMIT 1]])
     local arguments = "verify --type tax_components --store " .. url
+    local errors
     status, output, errors = box:commerce(arguments)
     assert.same({ 1, "" }, { status, errors })
     assert.matches("count +tax_components +12 +12 +2 differ\n", output)

@@ -26,6 +26,17 @@ function ascii.upper(value)
   return (value:gsub("[a-z]", UPPER))
 end
 
+--- A text that a terminal does not obey: without control characters except line breaks and TABs. ESC
+--- and U+009B begin commands to a terminal.
+---@param value string
+---@return string
+function ascii.printable(value)
+  if value:find "[%z\1-\31\127\194]" then
+    value = value:gsub("[%z\1-\8\11-\31\127]", " "):gsub("\194[\128-\159]", " ")
+  end
+  return value
+end
+
 -- Whether `<` compares bytes at present: no language has a capital B before a.
 local function in_byte_order()
   return "B" < "a"

@@ -27,16 +27,6 @@ local function replace_c1(text)
   end))
 end
 
---- A text without control characters except line breaks and TABs.
----@param text string
----@return string
-function console.clean(text)
-  if text:find "[%z\1-\31\127\194]" then
-    text = text:gsub("[%z\1-\8\11-\31\127]", " "):gsub("\194[\128-\159]", " ")
-  end
-  return text
-end
-
 --- Write texts to standard output. Raises if they cannot be written.
 ---@param ... string
 function console.write(...)
@@ -46,7 +36,7 @@ end
 --- Write a line to standard output. Raises if it cannot be written.
 ---@param text any
 function console.line(text)
-  console.write(console.clean(tostring(text)), "\n")
+  console.write(ascii.printable(tostring(text)), "\n")
 end
 
 --- Write a JSON text to standard output. Raises if it cannot be written.
@@ -69,13 +59,13 @@ end
 --- Write a line to standard error, for a person who reads along.
 ---@param text string
 function console.note(text)
-  io.stderr:write(console.clean(text), "\n")
+  io.stderr:write(ascii.printable(text), "\n")
 end
 
 --- Ask a person on standard error; the answer follows on the same line.
 ---@param text string
 function console.prompt(text)
-  io.stderr:write(console.clean(text))
+  io.stderr:write(ascii.printable(text))
   io.stderr:flush()
 end
 

@@ -1,6 +1,6 @@
 -- Reports a command's failure: one line with a hint on standard error, and the exit status.
 
-local console = require "commerce.cli.kit.console"
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 
@@ -33,7 +33,7 @@ function failure.line(message, details)
   local advice = known.hint or hint and hint(known)
   local line = tostring(message):gsub("%s*\n%s*", " ")
   -- a message may quote an argument that contains a key, and a merchant's text
-  return core.scrub(console.clean(advice and line .. "; " .. advice or line))
+  return core.scrub(ascii.printable(advice and line .. "; " .. advice or line))
 end
 
 --- Print a failure.

@@ -1,5 +1,6 @@
 -- Numbers, dates and tables as text for people.
 
+local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
@@ -75,7 +76,7 @@ function format.cell(value)
   elseif value == nil or value == json.null then
     return ""
   end
-  return (console.clean(tostring(value)):gsub("[\t\n]", " "))
+  return (ascii.printable(tostring(value)):gsub("[\t\n]", " "))
 end
 
 --- A date to the minute: "2026-01-31 12:00". Returns any other value unchanged.
@@ -199,7 +200,8 @@ function format.table(headings, rows, width)
   return table.concat(lines, "\n")
 end
 
---- Print a table that fits the terminal; in a file or a pipe it is whole. Raises if it cannot be written.
+--- Print a table that fits the terminal; in a file or a pipe it is whole. Raises if it cannot be
+--- written.
 ---@param headings string[]
 ---@param rows any[][]
 function format.print(headings, rows)
