@@ -4,6 +4,7 @@ self = false
 max_line_length = 100
 cache = false
 files["lua/commerce/runtime/wait.lua"] = { read_globals = { "ngx" } }
+files["lua/commerce/app/print.lua"] = { read_globals = { "ngx" } }
 files["lua/commerce/base/files.lua"] = { globals = { "jit" } }
 files["lua/commerce/store.d.lua"] = { ignore = { "211", "212", "631" } }
 files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "431", "631" } }

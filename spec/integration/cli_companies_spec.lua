@@ -40,6 +40,11 @@ describe("commerce", function()
     return { STRIPE_SECRET_KEY = key }
   end
 
+  local function linked()
+    ok("connections add --keep-key", with(FIRST_KEY))
+    ok("connections add --keep-key", with(SECOND_KEY))
+  end
+
   local function sql(text)
     return (rows.sql(path, text):gsub("\n$", ""))
   end
@@ -225,11 +230,6 @@ describe("commerce", function()
   end)
 
   describe("sync without a key in the environment", function()
-    local function linked()
-      ok("connections add --keep-key", with(FIRST_KEY))
-      ok("connections add --keep-key", with(SECOND_KEY))
-    end
-
     it("reads all that are linked; one that fails does not keep the others from it", function()
       linked()
       e:control("keys", { key = FIRST_KEY, account = FIRST, revoked = true })
@@ -261,6 +261,38 @@ describe("commerce", function()
     end)
   end)
 
+  describe("verify without a key", function()
+    it("compares every linked connection that has a stored key", function()
+      ok "companies create Empty"
+      fails("no key: set STRIPE_SECRET_KEY", "verify")
+      linked()
+      ok "sync --type customers"
+      local output = ok "verify --type customers"
+      for _, account in ipairs { FIRST, SECOND } do
+        assert.is_truthy(output:find("test mode, account " .. account, 1, true), output)
+      end
+      local ends = 0
+      for line in ok("verify --type customers --json"):gmatch "[^\n]+" do
+        local event = cjson.decode(line)
+        ends = ends + (event.event == "end" and event.agrees and 1 or 0)
+      end
+      assert.equal(2, ends)
+      sql(("UPDATE customers SET data = json_set(data, '$.customerName', 'x') WHERE "
+        .. "connection_id = (SELECT id FROM connections WHERE account = '%s')"):format(FIRST))
+      local status
+      status, output = commerce:run "verify --deep --type customers"
+      assert.equal(1, status)
+      assert.is_truthy(output:find("account " .. SECOND, 1, true), output)
+      assert.is_truthy(output:find "everything agrees")
+      assert.is_truthy(output:find "it does not agree")
+    end)
+
+    it("says that no connection has a key", function()
+      ok("connections add", with(FIRST_KEY))
+      assert.equal(2, fails("nothing to verify in test mode: no connection is Linked", "verify"))
+    end)
+  end)
+
   describe("settings and sync --due", function()
     local function line_of(type_name, arguments)
       return ok("settings show " .. (arguments or "")):match("\n(" .. type_name .. "[^\n]*)")
@@ -283,9 +315,23 @@ describe("commerce", function()
       assert.equal("payments yes weekly 0 12 months", line_of("payments", "--company Shop"))
     end)
 
+    it("take every word that the help names and the table shows", function()
+      for word, shown in pairs { hourly = "hourly", daily = "daily", Weekly = "weekly",
+        monthly = "monthly", none = "never again", never = "never again", ["24"] = "daily",
+        ["'never again'"] = "never again", ["'every 6 hours'"] = "every 6 hours" } do
+        ok("settings set --schedule " .. word)
+        assert.equal(("payments yes %s 0 everything"):format(shown), (line_of "payments"))
+      end
+      for word, shown in pairs { ["'12 months'"] = "12 months", everything = "everything" } do
+        ok("settings set --schedule daily --window " .. word)
+        assert.equal("payments yes daily 0 " .. shown, (line_of "payments"))
+      end
+      assert.equal(2, fails("--order: expected a whole number", "settings set --order 0x10"))
+    end)
+
     for what, case in pairs {
       ["nothing"] = { "set", "nothing to set" },
-      ["a schedule that is none"] = { "set --schedule often", "--schedule: expected a number" },
+      ["a schedule that is none"] = { "set --schedule often", "expected hours, or hourly" },
       ["half an hour"] = { "set --schedule 0.5", "whole hours" },
       ["a day that there is not"] = { "set --from 2026-02-30", "expected YYYY-MM-DD" },
       ["a day and a window"] = { "set --from 2026-01-01 --window 3", "not both" },

@@ -119,6 +119,18 @@ describe("commerce, when something is wrong,", function()
 
   -- ---------------------------------------------------------------- usage
 
+  it("lists the commands, or the actions of a command, where none is named", function()
+    local errors = fails(2, "", { "a command is required" })
+    for _, name in ipairs { "sync", "show", "verify", "companies", "serve" } do
+      assert.matches("\n   " .. name .. " +%u", errors)
+    end
+    errors = fails(2, "companies", { "a command is required" })
+    assert.matches("\n   create +Create a company%.", errors)
+    for line in errors:gmatch "[^\n]+" do
+      assert.is_true(#line <= 80, line)
+    end
+  end)
+
   describe("with its arguments", function()
     for arguments, words in pairs {
       [""] = { "a command is required" },

@@ -223,6 +223,18 @@ describe("a company's life", function()
       assert.is_truthy(err:find("used already", 1, true), err)
     end)
 
+    it("is finished for the company or the connection that is named, and no other", function()
+      ok "companies create Other"
+      local begun = json_of "link Merchant --no-wait"
+      local address = e:consent(begun.url, "allow", SHOP)
+      local status, _, err = paste(address, "Other")
+      assert.equal(1, status)
+      assert.is_truthy(err:find("a link of another company", 1, true), err)
+      assert.equal("PendingAuth", connection_of("Merchant").status)
+      assert.equal(0, (paste(address, "Merchant --connection " .. begun.connection)))
+      assert.equal("Linked", connection_of("Merchant").status)
+    end)
+
     it("leaves nothing half done when it is killed, wherever it is", function()
       e:control("faults", { { match = { path = "/oauth/token", times = 1 },
         action = { type = "delay", seconds = 1 } } })
@@ -283,7 +295,8 @@ describe("a company's life", function()
       fails("does not belong to Other", "link Other --connection " .. waiting.id)
       fails("no company 'Nobody'", "link Nobody")
       fails("which company?", "link")
-      fails("takes no company", "link Merchant --finish")
+      fails("leave out --new", "link Merchant --finish --new")
+      fails("no company", "link Nobody --finish")
       fails("not both", "link Merchant --new --connection x")
     end)
 

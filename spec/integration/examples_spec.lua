@@ -155,6 +155,23 @@ describe("the example", function()
       WHERE type = 'Payment' AND currency = 'USD']]) < 0.005)
   end)
 
+  it("monthly_revenue is exact in every currency, with its decimals", function()
+    local output = good "monthly_revenue"
+    local decimals = {}
+    for month, currency, revenue, refunds, fees, net in output:gmatch
+      "(%d+%-%d+) (%u+) +(%S+) +(%S+) +(%S+) +(%S+)" do
+      decimals[currency] = #(revenue:match "%.(%d+)$" or "")
+      for column, shown in pairs { Payment = revenue, Refund = refunds } do
+        assert.equal(shown, (rows.sql(box:path "shop.db", ([[SELECT printf('%%.%df', coalesce(
+          sum(total_amount), 0)) FROM transactions WHERE type = '%s' AND currency = '%s'
+          AND created_date LIKE '%s%%']]):format(decimals[currency], column, currency, month))
+          :gsub("%s", "")), month .. currency)
+      end
+      assert.is_true(math.abs(revenue + refunds + fees - net) < 1e-4)
+    end
+    assert.same({ 2, 0, 3 }, { decimals.USD, decimals.JPY, decimals.KWD })
+  end)
+
   it("two_merchants reads both into one database", function()
     local output = good "two_merchants"
     assert.matches("test mode, account", output, 1, true)

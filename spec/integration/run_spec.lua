@@ -121,7 +121,9 @@ describe("a script", function()
     end
     -- nothing is new now: one page each
     assert.matches("^test live ", box:read "out")
-    assert.equal(200, (server:request("GET", "/example")), server:log())
+    status, body = server:request("GET", "/example")
+    assert.equal(200, status, server:log())
+    assert.matches("mode, account acct_1CommerceShop001\n.*payments +complete", body)
     assert.is_true(rows.number(box:path "nginx.db", "SELECT count(*) FROM payments") > 50)
     assert.is_nil(server:log():find("[error]", 1, true), server:log())
     server:stop()

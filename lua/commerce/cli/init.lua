@@ -33,10 +33,10 @@ local COMMANDS = {
 
 local EPILOG = [[
 Environment:
-  STRIPE_SECRET_KEY    the key to read with (sk_..., rk_...); never given as an argument
+  STRIPE_SECRET_KEY    the key to read with (sk_..., rk_...); never an argument
   STRIPE_ACCOUNT       act on this connected account (acct_...)
-  STRIPE_API_BASE      another server for Stripe's API: an emulator, a proxy
-  STRIPE_CONNECT_BASE  another server for linking, in place of connect.stripe.com
+  STRIPE_API_BASE      another server for Stripe's API, such as an emulator
+  STRIPE_CONNECT_BASE  another server for connect.stripe.com (linking)
   COMMERCE_STORE       the database (default sqlite:commerce.db)
   COMMERCE_MASTER_KEY  seals the stored secrets (openssl rand -base64 32)
   NO_COLOR             no colours
@@ -54,9 +54,22 @@ local function needed(arguments)
   return COMMANDS
 end
 
-local function new_parser(names)
+local MOST_HELP_COLUMNS = 100
+
+-- The terminal is asked for its width only where help is wanted.
+local function help_width(arguments)
+  for _, argument in ipairs(arguments) do
+    if argument == "-h" or argument == "--help" then
+      return math.min(console.width(), MOST_HELP_COLUMNS)
+    end
+  end
+  return console.FALLBACK_WIDTH
+end
+
+local function new_parser(names, arguments)
+  local width = help_width(arguments)
   local parser = argparse("commerce", "A Stripe account's commerce data in your own database.")
-    :epilog(EPILOG)
+    :epilog(EPILOG):help_max_width(width):usage_max_width(width)
   parser:command_target "command"
   parser:flag("--version", "Print the version and exit."):action(function()
     print("lua-commerce " .. core.version)
@@ -70,8 +83,9 @@ local function new_parser(names)
   return parser, entries
 end
 
--- The usage of the deepest command that was named.
-local function usage_of(parser, arguments)
+-- What to show after a mistake: the usage of the deepest command that was named; if its action is
+-- missing, its help, which lists the actions.
+local function usage_of(parser, arguments, message)
   local deepest = parser
   for _, argument in ipairs(arguments) do
     for _, sub in ipairs(deepest._commands) do
@@ -81,7 +95,7 @@ local function usage_of(parser, arguments)
       end
     end
   end
-  return deepest:get_usage()
+  return message:find("command is required", 1, true) and deepest:get_help() or deepest:get_usage()
 end
 
 -- Options whose value may begin with a dash ("--order-by -amount", "--order -1"), which argparse
@@ -116,10 +130,10 @@ end
 ---@param arguments string[]
 ---@return integer status 0 success, 1 something failed or differs, 2 wrong usage
 function cli.main(arguments)
-  local parser, entries = new_parser(needed(arguments))
+  local parser, entries = new_parser(needed(arguments), arguments)
   local ok, parsed = parser:pparse(join_dashed(arguments))
   if not ok then
-    io.stderr:write(usage_of(parser, arguments), "\n\n")
+    io.stderr:write(usage_of(parser, arguments, tostring(parsed)), "\n\n")
     return failure.report_usage(tostring(parsed))
   end
   local entry = entries[parsed.command]

@@ -148,6 +148,9 @@ local function recognise(app, parameters, options)
     refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
       :format(state.connection_id, options.connection))
   end
+  if options.company and options.company ~= state.company_id then
+    refuse("other_connection", "this is the answer to a link of another company")
+  end
   check_browser(state, options.browser)
   local waits = app.store:has_link_state(state.nonce)
   local row = app.store:connections({ id = state.connection_id })[1]
@@ -199,7 +202,7 @@ end
 
 -- ---------------------------------------------------------------- finish
 
-local FINISH_OPTIONS = { connection = "string", browser = "string" }
+local FINISH_OPTIONS = { connection = "string", company = "string", browser = "string" }
 for name, kind in pairs(sessions.OPTIONS) do
   FINISH_OPTIONS[name] = kind
 end
@@ -246,7 +249,7 @@ end
 ---@param app commerce.App
 ---@param answer string|table the address that Stripe sent the browser to, its query string, or its
 ---  decoded parameters
----@param options table? connection: the id of the connection that it must be for; browser: the
+---@param options table? connection, company: the id of the one that it must be for; browser: the
 ---  secret in the browser's cookie, if the link was begun with one; and those of
 ---  `commerce.account.session`: connect_base, base_url (default: STRIPE_CONNECT_BASE,
 ---  STRIPE_API_BASE, then Stripe), timeout, ...

@@ -19,12 +19,13 @@ local function arguments(sub)
     .. "platform's settings (default: the integration's)."):argname "URI"
   sub:flag("--no-wait", "Print the address and end; --finish finishes the link.")
   sub:flag("--finish", "Finish a link that was begun before: the address is read from standard "
-    .. "input.")
+    .. "input. With a company or --connection, only a link of theirs.")
 end
 
 local function check(args)
-  if args.finish and (args.company or args.connection or args.new) then
-    errors.throw("usage", "--finish takes no company and no connection: the address names them")
+  if args.finish and (args.new or args.no_wait or args.redirect_uri or args.integration) then
+    errors.throw("usage", "--finish finishes a link that was begun before: leave out --new, "
+      .. "--no-wait, --redirect-uri and --integration")
   elseif not args.finish and not args.company then
     errors.throw("usage", "which company? `commerce companies list` lists them")
   elseif args.new and args.connection then
@@ -90,10 +91,11 @@ local function connection_for(app, company, args)
 end
 
 local function run(app, args)
+  local company = args.company and lookup.company(app, args.company)
   if args.finish then
-    return linking.finish(app, args)
+    return linking.finish(app, args, { company = company and company.id,
+      connection = args.connection and lookup.connection(app, args.connection).id })
   end
-  local company = lookup.company(app, args.company)
   linking.walk(app, company, connection_for(app, company, args), args)
 end
 

@@ -1,5 +1,6 @@
 -- `commerce settings`: which data types are synced, when, in which order, and how far back.
 
+local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
@@ -9,7 +10,10 @@ local settings = require "commerce.account.settings"
 
 local must = errors.must
 
-local SCHEDULES = { none = 0, hourly = 1, daily = 24, weekly = 168, monthly = 720 }
+-- What the table shows is accepted, too.
+local SCHEDULES = { none = 0, never = 0, ["never again"] = 0, hourly = 1, daily = 24, weekly = 168,
+  monthly = 720 }
+local ALL = { all = 0, everything = 0 }
 local NAMES = { [0] = "never again", [1] = "hourly", [24] = "daily", [168] = "weekly",
   [720] = "monthly" }
 
@@ -49,27 +53,31 @@ local function show(app, args)
   end
 end
 
-local function number_of(option, text, words)
-  local number = words and words[text] or tonumber(text)
+local function number_of(option, text, expected, words)
+  local number = words and words[ascii.lower(text)]
+    or text:find "^%-?%d+%.?%d*$" and tonumber(text)
+    or words == SCHEDULES and tonumber(text:match "^every (%d+) hours$")
+    or words == ALL and tonumber(text:match "^(%d+) months$")
   if not number then
-    errors.throw("usage", ("%s: expected a number, got '%s'"):format(option, text))
+    errors.throw("usage", ("%s: expected %s, got '%s'"):format(option, expected, text))
   end
   return number
 end
 
 local YES = { yes = true, no = false }
-local ALL = { all = 0 }
 
 local function fields_of(args)
   local fields = { sync_from_utc = args.from }
   if args.first_link then
     fields.fetch_on_first_link = YES[args.first_link]
   end
-  for _, option in ipairs { { "schedule", "sync_schedule", SCHEDULES }, { "order", "sync_order" },
-    { "window", "sync_from_window", ALL } } do
+  for _, option in ipairs {
+    { "schedule", "sync_schedule", "hours, or hourly, daily, weekly, monthly or none", SCHEDULES },
+    { "order", "sync_order", "a whole number" },
+    { "window", "sync_from_window", "months, or all", ALL } } do
     local text = args[option[1]]
     if text then
-      fields[option[2]] = number_of("--" .. option[1], text, option[3])
+      fields[option[2]] = number_of("--" .. option[1], text, option[3], option[4])
     end
   end
   if next(fields) == nil then

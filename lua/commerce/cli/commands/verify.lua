@@ -1,5 +1,6 @@
 -- `commerce verify`: compares the stored records with Stripe.
 
+local batch = require "commerce.cli.kit.batch"
 local console = require "commerce.cli.kit.console"
 local decimal = require "commerce.base.decimal"
 local environment = require "commerce.cli.kit.environment"
@@ -68,13 +69,11 @@ local function print_table(result)
   console.line(report.summary(result))
 end
 
-local function run(app, args)
-  local shop = environment.open(app, args.connection and lookup.connection(app, args.connection))
+local function verify_one(shop, args)
   local counter = progress.counter()
   local result, message, details = shop:verify { deep = args.deep,
     types = options.names(args.type), mark_deleted = args.mark_deleted, progress = counter }
   counter { event = "end" }
-  shop:close()
   errors.must(result, message, details)
   if args.store then
     name_store(result.checks, args.store)
@@ -87,11 +86,26 @@ local function run(app, args)
   return result.agrees and 0 or 1
 end
 
+local function run(app, args)
+  if not args.connection and not environment.key() then
+    return batch.each(app, "verify", nil, function(shop)
+      return verify_one(shop, args)
+    end)
+  end
+  local shop = environment.open(app, args.connection and lookup.connection(app, args.connection))
+  return errors.finally(function()
+    return verify_one(shop, args)
+  end, function()
+    shop:close()
+  end)
+end
+
 ---@type commerce.cli.Command
 return {
   name = "verify",
   help = "Compare the stored records with Stripe: the balance, payouts, and the records of every "
-    .. "type. Exit status 1 if anything differs.",
+    .. "type. Exit status 1 if anything differs. Without a key in the environment: all linked "
+    .. "connections of the present mode that have a stored key.",
   arguments = arguments, json = "One JSON object per line: checks, then the result.",
   store = "existing", run = run,
 }

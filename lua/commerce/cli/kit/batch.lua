@@ -28,24 +28,42 @@ function batch.once(shop, args, options)
   return finish(must(shop:sync(options)), args)
 end
 
--- Prints a failure instead of raising it, so that the other connections are synced, too.
-local function attempt(shop, args, options)
-  local report, message, details = shop:sync(options)
-  if report then
-    return finish(report, args)
+-- Prints a failure instead of raising it, so that the other connections have their turn, too.
+local function attempt(shop, work)
+  local status, message, details = errors.catch(work, shop)
+  if not status then
+    failure.print(("connection %s: %s"):format(shop.id, message), details)
   end
-  failure.print(("connection %s: %s"):format(shop.id, message), details)
+  return status
 end
 
 -- ---------------------------------------------------------------- all
 
-local function nothing_to_sync(app, company_id)
+local function nothing_to(what, app, company_id)
   if not company_id and #lookup.connections(app) == 0 then
     environment.no_key()
   end
-  errors.throw("usage", ("nothing to sync in %s mode: no connection%s is Linked and has a stored "
+  errors.throw("usage", ("nothing to %s in %s mode: no connection%s is Linked and has a stored "
     .. "key; `commerce connections list` lists them, and STRIPE_SECRET_KEY may contain a key")
-    :format(must(app:mode()), company_id and " of this company" or ""))
+    :format(what, must(app:mode()), company_id and " of this company" or ""))
+end
+
+--- Do something with every linked connection that has a stored key.
+---@param app commerce.App
+---@param what string the verb, for the message that there is no such connection
+---@param company_id string? only this company's
+---@param work fun(shop: commerce.Connection): integer gives an exit status; may raise a failure
+---@return integer status exit status
+function batch.each(app, what, company_id, work)
+  local worst
+  for _, shop in ipairs(lookup.connections(app, { status = "Linked", company_id = company_id })) do
+    if must(shop:has_key()) then
+      local status = attempt(shop, work)
+      shop:close()
+      worst = math.max(worst or 0, status or 1)
+    end
+  end
+  return worst or nothing_to(what, app, company_id)
 end
 
 --- Sync every linked connection that has a stored key.
@@ -55,15 +73,9 @@ end
 ---@param options_of fun(args: table): table options of `shop:sync`
 ---@return integer status exit status
 function batch.all(app, args, company_id, options_of)
-  local worst
-  for _, shop in ipairs(lookup.connections(app, { status = "Linked", company_id = company_id })) do
-    if must(shop:has_key()) then
-      local status = attempt(shop, args, options_of(args))
-      shop:close()
-      worst = math.max(worst or 0, status or 1)
-    end
-  end
-  return worst or nothing_to_sync(app, company_id)
+  return batch.each(app, "sync", company_id, function(shop)
+    return batch.once(shop, args, options_of(args))
+  end)
 end
 
 -- ---------------------------------------------------------------- due
@@ -71,8 +83,10 @@ end
 local function sync_parts(shop, parts, args, worker)
   local worst = 0
   for _, part in ipairs(parts) do
-    local status = attempt(shop, args, { types = part.types, since = part.since,
-      progress = progress.choose(args.json), worker = worker })
+    local status = attempt(shop, function()
+      return batch.once(shop, args, { types = part.types, since = part.since,
+        progress = progress.choose(args.json), worker = worker })
+    end)
     if not status then
       return 1
     end

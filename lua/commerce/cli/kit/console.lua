@@ -11,7 +11,8 @@ local console = {}
 --- Descriptors of the standard streams, for `console.is_terminal`.
 console.STDIN, console.STDOUT, console.STDERR = 0, 1, 2
 
-local FALLBACK_WIDTH = 80
+--- The width where no terminal tells it.
+console.FALLBACK_WIDTH = 80
 
 local function check(ok, message)
   if not ok then
@@ -92,7 +93,7 @@ function console.width()
       pipe:close()
     end
   end
-  return columns and columns >= 20 and columns or FALLBACK_WIDTH
+  return columns and columns >= 20 and columns or console.FALLBACK_WIDTH
 end
 
 --- Whether the terminal shows UTF-8.

@@ -171,7 +171,8 @@ local function measure(headings, rows, cells)
   return widths, least, numeric
 end
 
---- A table that fits a width. Numbers are aligned by their decimal points; long texts are cut and marked with "~".
+--- A table that fits a width. Numbers are aligned by their decimal points; long texts are cut and
+--- marked with "~".
 ---@param headings string[]
 ---@param rows any[][]
 ---@param width integer columns of the terminal

@@ -67,12 +67,11 @@ end
 --- Finish a link with the address that a person pastes. Raises on failure.
 ---@param app commerce.App
 ---@param args table parsed arguments: json
----@param connection_id string? the connection that the address must be of
-function linking.finish(app, args, connection_id)
+---@param expected table? connection, company: the id of the one that the address must be of
+function linking.finish(app, args, expected)
   local asks = console.is_terminal(console.STDIN)
   while true do
-    local done, message, details = app:finish_link(pasted_line(asks),
-      { connection = connection_id })
+    local done, message, details = app:finish_link(pasted_line(asks), expected)
     if done or not asks or not AGAIN[details.code] then
       must(done, message, details).connection:close()
       return print_finished(done, args)
@@ -89,7 +88,7 @@ end
 function linking.walk(app, company, shop, args)
   local begun = linking.begin(app, company, shop, args)
   if not args.no_wait then
-    linking.finish(app, args, begun.connection_id)
+    linking.finish(app, args, { connection = begun.connection_id })
   end
 end
 

@@ -7,11 +7,11 @@ local options = {}
 --- Check --limit if it was given, and turn it into a number. Raises on failure.
 ---@param args table parsed arguments; changed
 function options.check_limit(args)
-  local limit = args.limit and tonumber(args.limit)
-  if args.limit and (not limit or limit < 0 or limit % 1 ~= 0) then
+  local limit = args.limit and args.limit:find "^%d+$" and tonumber(args.limit)
+  if args.limit and (not limit or limit > 2 ^ 53) then
     errors.throw("usage", ("--limit: expected a whole number, got '%s'"):format(args.limit))
   end
-  args.limit = limit
+  args.limit = limit or nil
 end
 
 --- Check --public-url if it was given. Raises on failure.
