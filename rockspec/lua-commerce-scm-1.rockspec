@@ -92,6 +92,7 @@ build = {
     ["commerce.app"] = "lua/commerce/app/init.lua",
     ["commerce.app.lifecycle"] = "lua/commerce/app/lifecycle.lua",
     ["commerce.app.post"] = "lua/commerce/app/post.lua",
+    ["commerce.app.print"] = "lua/commerce/app/print.lua",
     ["commerce.app.records"] = "lua/commerce/app/records.lua",
     ["commerce.base.ascii"] = "lua/commerce/base/ascii.lua",
     ["commerce.base.cache"] = "lua/commerce/base/cache.lua",
