@@ -202,6 +202,7 @@ build = {
     ["commerce.serve.nginx"] = "lua/commerce/serve/nginx.lua",
     ["commerce.serve.openresty"] = "lua/commerce/serve/openresty.lua",
     ["commerce.serve.ownership"] = "lua/commerce/serve/ownership.lua",
+    ["commerce.serve.refusals"] = "lua/commerce/serve/refusals.lua",
     ["commerce.serve.schedule"] = "lua/commerce/serve/schedule.lua",
     ["commerce.serve.threads"] = "lua/commerce/serve/threads.lua",
     ["commerce.serve.work"] = "lua/commerce/serve/work.lua",

@@ -156,6 +156,39 @@ describe("errors.check_options", function()
   end)
 end)
 
+describe("errors.public", function()
+  for said, shown in pairs {
+    ["shop.lua:4: extend 'payments': no"] = "extend 'payments': no",
+    ["/srv/my app/shop.lua:4: no"] = "(file) no",
+    ["content_by_lua(nginx.conf:52):1: bad"] = "bad",
+    ['[string "return 1"]:1: bad'] = "bad",
+    ["hook on payments: [string \"a b\"]:12: boom"] = "hook on payments: boom",
+    ["hook: ./lua/x.lua:3: attempt to index a nil value"] = "hook: attempt to index a nil value",
+    ["(command line):1: bad"] = "bad", ["stdin:1: bad"] = "bad",
+    ["CAfile: /etc/ssl/own.pem CRLfile: none"] = "CAfile: (file) CRLfile: none",
+    ["/var/lib/x.db: it is locked"] = "(file): it is locked",
+    ["a key in '/run/secrets/key' is short"] = "a key in '(file)' is short",
+    ["GET /v1/charges: HTTP 500: no"] = "GET /v1/charges: HTTP 500: no",
+    ["POST /oauth/token: no 'scope'"] = "POST /oauth/token: no 'scope'",
+    ["at https://a.example/x/y: no"] = "at https://a.example/x/y: no",
+    ["could not connect to 127.0.0.1:80: no"] = "could not connect to 127.0.0.1:80: no",
+    ["one\nstack traceback: x"] = "one",
+    ["1/2 and a/b/c"] = "1/2 and a/b/c",
+  } do
+    it("makes of: " .. said, function()
+      assert.equal(shown, errors.public(said))
+      assert.equal(shown, errors.public(select(3, errors.fail("auth", said))))
+    end)
+  end
+
+  it("tells nothing of a failure of the store or of a file", function()
+    assert.equal("the database could not be read or written",
+      errors.public(select(3, errors.fail("store", "commerce.db: no such column: c.status"))))
+    assert.equal("a file could not be read or written",
+      errors.public(select(3, errors.fail("output", "x.csv: no space left"))))
+  end)
+end)
+
 describe("suggest.nearest", function()
   for _, case in ipairs {
     { "amonut", "amount" }, { "staus", "status" }, { "curency", "currency" },

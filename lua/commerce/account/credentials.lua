@@ -36,7 +36,8 @@ local function with(key, work, ...)
   return results[2], results[3], results[4]
 end
 
---- Work with the master key of COMMERCE_MASTER_KEY. Raises if it is not set, or is not a master key.
+--- Work with the master key of COMMERCE_MASTER_KEY. Raises if it is not set, or is not a master
+--- key.
 ---@param work fun(master: commerce.core.Secret, id: string): any id: the key's; the key is closed
 ---  afterwards
 ---@return any result

@@ -21,7 +21,9 @@ session.OPTIONS = {
 ---@param key string|userdata? a text or a `commerce.core` secret
 ---@return userdata secret
 function session.secret(key)
-  if key == nil or key == "" then -- a variable that is set to nothing
+  if (key == nil or key == "") and (os.getenv "STRIPE_SECRET_KEY_FILE" or "") ~= "" then
+    return (errors.must(core.secret_from_env "STRIPE_SECRET_KEY"))
+  elseif key == nil or key == "" then -- a variable that is set to nothing
     errors.throw("auth", "no secret key given: set STRIPE_SECRET_KEY")
   end
   return type(key) == "string" and errors.must(core.secret(key)) or key

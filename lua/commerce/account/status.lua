@@ -1,6 +1,7 @@
 -- The status machine of a connection: the statuses, the allowed changes between them, and the only
 -- functions that change them.
 
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local time = require "commerce.base.time"
 
@@ -109,6 +110,7 @@ end
 ---@param details commerce.Details?
 ---@return boolean ok
 function status.note_error(store, row, message, details)
+  message = errors.public(errors.is_failure(details) and details or message)
   details = type(details) == "table" and details or {}
   return store:add_connection_error(row.id, { at = time.now(),
     status_code = tostring(details.status or 0), status_text = details.code or details.kind or "",
@@ -123,7 +125,7 @@ local CANCELLED = { status_code = "403", status_text = "User cancelled linking",
 --- is "Linked" keeps its status, and no event is made.
 ---@param store commerce.Store
 ---@param row table as the store gives it
----@param message string? why not, without secrets; nil: the merchant declined
+---@param message commerce.Failure|string|nil why not, without secrets; nil: the merchant declined
 function status.link_failed(store, row, message)
   if row.status == "Linked" then
     return
@@ -131,7 +133,7 @@ function status.link_failed(store, row, message)
   store:tell_failed_link(row.id, {
     at = time.now(), status_code = message and "500" or CANCELLED.status_code,
     status_text = message and "Unknown error occurred" or CANCELLED.status_text,
-    message = message or CANCELLED.message })
+    message = message and core.scrub(errors.public(message)) or CANCELLED.message })
 end
 
 return status

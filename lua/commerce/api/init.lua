@@ -73,10 +73,10 @@ end
 --- Make the API of an application.
 ---@param app commerce.App
 ---@param options table? prefix: the path that the API is served under ("" or "/codat"); public_url:
----  the address of this path as merchants reach it, for links (default: the address
----  that the client has used if it is a loopback one, else links are paths); daily_limit: requests a day for each key; counter: counts them (default:
----  `auth.memory_counter`); log: a function that gets unexpected failures, as (message, correlation
----  id)
+---  the address of this path as merchants reach it, for links (default: the address that the
+---  client has used if it is a loopback one, else links are paths); daily_limit: requests a day for
+---  each key; counter: counts them (default: `auth.memory_counter`); log: a function that gets
+---  unexpected failures, as (message, correlation id)
 ---@return commerce.Api
 function api.new(app, options)
   options = options or {}

@@ -205,6 +205,47 @@ function errors.lacking(message, permission)
     permission)
 end
 
+-- ---------------------------------------------------------------- what strangers may read
+
+-- The messages of these kinds name files and SQL.
+local INSTEAD = { store = "the database could not be read or written",
+  output = "a file could not be read or written" }
+
+-- Positions in Lua code, as Lua, LuaJIT and nginx write them.
+local POSITIONS = { "%[string \"[^\n]-\"%]:%d+:%s*", "[%w_]*%([^()%s]*:%d+%):%d+:%s*",
+  "%(command line%):%d+:%s*", "[^%s'\"(]*%.lua:%d+:?%s*" }
+
+-- Paths of HTTP servers, which messages may name; every other absolute path is taken for a file's.
+local SERVED = { "^/v%d+/", "^/oauth/", "^/webhooks?/", "^/link/" }
+
+local function without_file(before, path)
+  for _, pattern in ipairs(SERVED) do
+    if path:find(pattern) then
+      return nil
+    end
+  end
+  return before .. "(file)"
+end
+
+--- What strangers may read of an error: an HTTP answer, a page, a webhook, a stored message. It has
+--- no file's path, SQL or position in Lua code; the CLI and Lua name the user's own file and line.
+---@param raised any a failure, or a text
+---@return string message one line
+function errors.public(raised)
+  local failure = errors.is_failure(raised) and raised or nil
+  local text = failure and (INSTEAD[failure.kind] or failure.message) or tostring(raised)
+  text = text:gsub("\n.*", "")
+  for _, pattern in ipairs(POSITIONS) do
+    text = text:gsub(pattern, "")
+  end
+  text = text:gsub("^[^%s:/]+:%d+:%s+", "")
+  return (text:gsub("([%s'\"(=]?)%f[/](/[%w%._%-~+@]+/[^%s'\",;:()]*)", function(before, path)
+    return before ~= "" and without_file(before, path) or nil
+  end):gsub("^(/[%w%._%-~+@]+/[^%s'\",;:()]*)", function(path)
+    return without_file("", path)
+  end))
+end
+
 -- ---------------------------------------------------------------- mistakes of a program
 
 local LIBRARY = debug.getinfo(1, "S").source:match("^(@.*)base/errors%.lua$") or "@"

@@ -39,6 +39,7 @@ Environment:
   STRIPE_CONNECT_BASE  another server for connect.stripe.com (linking)
   COMMERCE_STORE       the database (default sqlite:commerce.db)
   COMMERCE_MASTER_KEY  seals the stored secrets (openssl rand -base64 32)
+  STRIPE_SECRET_KEY_FILE, COMMERCE_MASTER_KEY_FILE  the same in files
   NO_COLOR             no colours
 
 Exit status: 0 success, 1 something failed or differs, 2 wrong usage.]]

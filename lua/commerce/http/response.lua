@@ -19,7 +19,8 @@ response.JSON = "application/json; charset=utf-8"
 ---@param text string
 ---@return commerce.http.Response
 function response.text(status, text)
-  return { status = status, headers = { ["Content-Type"] = response.JSON }, body = text }
+  return { status = status, body = text,
+    headers = { ["Content-Type"] = response.JSON, ["Cache-Control"] = "no-store" } }
 end
 
 --- A response with a value as its JSON body.
@@ -34,7 +35,7 @@ end
 ---@param status integer? 204 if left out
 ---@return commerce.http.Response
 function response.nothing(status)
-  return { status = status or 204, headers = {}, body = "" }
+  return { status = status or 204, headers = { ["Cache-Control"] = "no-store" }, body = "" }
 end
 
 -- ---------------------------------------------------------------- refusals
@@ -72,16 +73,17 @@ local function clean(message)
   end))
 end
 
--- Texts of unexpected failures may hold a file's path, SQL or a Lua position. They are logged, and
--- never sent.
+-- Texts of unexpected failures are logged, and never sent.
 local HIDDEN = {
   [500] = "An unexpected error occurred.",
   [503] = "The database is not available now. Send the request again.",
 }
 
 local function shown(failure, status)
-  return failure and failure.kind == "api" and failure.message or HIDDEN[status]
-    or failure.message
+  if not failure or failure.kind ~= "api" and HIDDEN[status] then
+    return HIDDEN[status]
+  end
+  return errors.public(failure)
 end
 
 --- Turn what a handler raised into Codat's error body.

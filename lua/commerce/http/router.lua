@@ -84,15 +84,13 @@ local function parameters_of(names, values)
   return parameters
 end
 
+-- "//" has an empty segment, which no route has.
 local function segments_of(path)
   local segments = {}
-  for segment in (path .. "/"):gmatch "/?([^/]*)/" do
+  for segment in (path:gsub("^/", "") .. "/"):gmatch "([^/]*)/" do
     segments[#segments + 1] = segment
   end
-  if segments[1] == "" then
-    table.remove(segments, 1)
-  end
-  return segments
+  return path == "/" and {} or segments
 end
 
 --- Find the route of a request. HEAD finds the route of GET.

@@ -73,6 +73,23 @@ local function queues(store, now)
   return waiting, ages
 end
 
+-- What proxies add (RFC 7239, RFC 9110, 7.6.3): the request may come from anywhere.
+local FORWARDED = { "forwarded", "x-forwarded-for", "via" }
+
+--- Whether a request for the metrics needs an API key. One of this machine does not, unless it came
+--- through a proxy.
+---@param request commerce.http.Request
+---@return boolean
+function metrics.needs_key(request)
+  for _, name in ipairs(FORWARDED) do
+    if request.headers[name] then
+      return true
+    end
+  end
+  local address = request.address or ""
+  return not (address:find "^127%." or address == "::1" or address == "unix:")
+end
+
 --- All metrics.
 ---@param store commerce.Store
 ---@param requests table<string, number> the number of answered requests, by HTTP status

@@ -4,6 +4,7 @@ local child = require "commerce.serve.child"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local leftovers = require "commerce.serve.leftovers"
+local refusals = require "commerce.serve.refusals"
 
 local nginx = {}
 
@@ -57,11 +58,13 @@ worker_processes 2;
 worker_rlimit_nofile @FILES@;
 worker_shutdown_timeout 10s;
 pid @DIR@/nginx.pid;
-error_log stderr warn;
+error_log stderr error;
 thread_pool commerce threads=4;
 env COMMERCE_STORE;
 env COMMERCE_MASTER_KEY;
+env COMMERCE_MASTER_KEY_FILE;
 env COMMERCE_OLD_MASTER_KEY;
+env COMMERCE_OLD_MASTER_KEY_FILE;
 env STRIPE_API_BASE;
 env STRIPE_CONNECT_BASE;
 
@@ -92,10 +95,27 @@ http {
     end)
   }
 
+  # What nginx itself refuses is answered as the API answers. nginx logs a body that is too long
+  # with the request's query, which may hold a code: such requests are refused before.
+  map $content_length $commerce_too_long {
+    "~^0*([2-9]\d{6}|1[1-9]\d{5}|10[5-9]\d{4}|\d{8,})$" 1;
+  }
+  map "$http_transfer_encoding$is_args" $commerce_unbounded {
+    "~.\?$" 1;
+  }
+
   server {
     listen @LISTEN@;
+    default_type "application/json; charset=utf-8";
+    if ($commerce_too_long) {
+      return 413 '@413@';
+    }
+    if ($commerce_unbounded) {
+      return 411 '@411@';
+    }
+@REFUSALS@
 @TRUSTED@
-    client_max_body_size 1m;
+    client_max_body_size 1050k; # a little more than the servers take, which say so better
     client_header_timeout 10s;
     keepalive_timeout 30s;
     reset_timedout_connection on;
@@ -103,9 +123,6 @@ http {
     send_timeout 30s;
 
     location = /metrics {
-      allow 127.0.0.1;
-      allow ::1;
-      deny all;
       content_by_lua_block { require("commerce.openresty").metrics() }
     }
     location / {
@@ -230,11 +247,13 @@ local function configuration(folder, binary, options)
     end
   end
   local files, connections = limits()
+  local bodies, locations = refusals()
   local values = { DIR = folder, LUA = lua, CPATH = cpath, LISTEN = options.listen,
-    TRUSTED = trust(options.trusted), FILES = files, CONNECTIONS = connections,
+    TRUSTED = trust(options.trusted), REFUSALS = locations, ["411"] = bodies[411],
+    ["413"] = bodies[413], FILES = files, CONNECTIONS = connections,
     MODULES = modules(binary) .. user_of(options),
     PUBLIC = options.public_url and (", public_url = %q"):format(options.public_url) or "" }
-  return (TEMPLATE:gsub("@(%u+)@", values))
+  return (TEMPLATE:gsub("@([%u%d]+)@", values))
 end
 
 -- The workers may write there. The folder itself stays root's, which reads the configuration.
@@ -249,7 +268,8 @@ local function make_run_folder(folder, user)
 end
 
 --- Make an nginx, ready to be started. Raises what nginx complains of.
----@param options table listen: ADDRESS:PORT; store: URL; public_url?; trusted?: proxies; user?: who
+---@param options table listen: ADDRESS:PORT; store: URL; public_url?; trusted?: addresses or
+---  networks of proxies whose X-Forwarded-For is believed; user?: who
 ---  its workers run as
 ---@return table server
 function nginx.new(options)

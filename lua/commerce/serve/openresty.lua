@@ -15,8 +15,10 @@
 
 local adapter = require "commerce.serve.adapter"
 local api = require "commerce.api"
+local auth = require "commerce.http.auth"
 local background = require "commerce.serve.background"
 local commerce = require "commerce"
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local http_response = require "commerce.http.response"
 local jobs = require "commerce.runtime.jobs"
@@ -174,7 +176,7 @@ local UNAVAILABLE = '{"statusCode":503,"service":"PublicApi",'
   .. '"error":"The store cannot be opened.","canBeRetried":"True","detailedErrorCode":0}'
 
 local function unavailable(message)
-  ngx.log(ngx.ERR, "commerce: ", message)
+  log(message, "none")
   local response = http_response.text(503, UNAVAILABLE)
   response.headers["Retry-After"] = "5"
   return send(response)
@@ -220,20 +222,31 @@ function openresty.log()
   logger.write(adapter.log_entry())
 end
 
---- Answer with the metrics, for Prometheus. They need no key: restrict the location in nginx.conf.
+local function metrics_for(found, request)
+  if metrics.needs_key(request) then
+    auth.check(found.app.store, request.headers)
+  end
+  local text = errors.must(metrics.text(found.app.store, counted(), ngx.time()))
+  return { status = 200, body = text,
+    headers = { ["Content-Type"] = "text/plain; version=0.0.4", ["Cache-Control"] = "no-store" } }
+end
+
+--- Answer with the metrics, for Prometheus. A request that is not of this machine, or that came
+--- through a proxy, needs an API key.
 ---
 --- **context:** content_by_lua*
 function openresty.metrics()
   local found, message = servers()
-  local text
-  if found then
-    text, message = metrics.text(found.app.store, counted(), ngx.time())
-  end
-  if not text then
+  if not found then
     return unavailable(message)
   end
-  return send { status = 200, body = text,
-    headers = { ["Content-Type"] = "text/plain; version=0.0.4" } }
+  local ok, result = errors.try(metrics_for, found, adapter.request("/metrics", ""))
+  if not ok and errors.is_failure(result) and result.kind == "api" then
+    result = http_response.failure(result, core.uuid())
+  elseif not ok then
+    return unavailable(errors.is_failure(result) and result.message or tostring(result))
+  end
+  return send(result)
 end
 
 return openresty

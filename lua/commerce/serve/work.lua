@@ -60,7 +60,7 @@ local function end_left(worker, taken, status, message, types)
     local current = (not types or types[pull.data_type]) and worker.store:pull(pull.id)
     if current and (current.status == "Queued" or current.status == "Fetching") then
       current.status, current.completed = status, time.now()
-      current.error_message = message and core.scrub(message)
+      current.error_message = message and core.scrub(errors.public(message))
       reads[#reads + 1] = { data_type = current.data_type, status = status,
         message = current.error_message, modified = false, pull = current }
     end

@@ -73,10 +73,15 @@ function methods:save_progress(fraction_of)
   end
 end
 
-local function close(pull, entry, status)
+-- The message of a data type's failure, as it is stored.
+local function message_of(entry, details)
+  return entry.error and errors.public(details or entry.error)
+end
+
+local function close(pull, entry, status, message)
   pull.status, pull.completed = status, time.now()
   pull.progress = status == "Complete" and 100 or pull.progress
-  pull.error_message = entry.error
+  pull.error_message = message
   for _, name in ipairs(COUNTS) do
     pull[name] = entry[name]
   end
@@ -92,11 +97,11 @@ function methods:close(entries, details)
     local pull, status = self._pulls[entry.type], pulls.status(entry, details[entry.type])
     local modified = entry.created + entry.changed + entry.deleted > 0
     if pull then
-      close(pull, entry, status)
+      close(pull, entry, status, message_of(entry, details[entry.type]))
     end
     if pull or modified then
       reads[#reads + 1] = { data_type = entry.type, status = status, modified = modified,
-        message = entry.error, pull = pull }
+        message = message_of(entry, details[entry.type]), pull = pull }
     end
   end
   if #reads > 0 then

@@ -95,7 +95,7 @@ local function said(status, message)
   if status then
     return ("HTTP %d"):format(status)
   end
-  return core.scrub((tostring(message):gsub("^%u+ %S+: ", ""))):sub(1, 300)
+  return core.scrub(errors.public((tostring(message):gsub("^%u+ %S+: ", "")))):sub(1, 300)
 end
 
 local function outcome_of(self, taken, status, message)

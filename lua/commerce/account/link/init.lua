@@ -128,7 +128,7 @@ local function to_its_end(app, row, state, work, ...)
   local result, message, failure = errors.catch(work, ...)
   if failure and failure.code ~= "used_state" then
     errors.catch(status.link_failed, app.store, row,
-      failure.code ~= "access_denied" and core.scrub(message) or nil)
+      failure.code ~= "access_denied" and failure or nil)
   end
   return for_connection(row, state, errors.must, result, message, failure)
 end
