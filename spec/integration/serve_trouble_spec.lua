@@ -1,5 +1,9 @@
 -- `commerce serve` when something is killed, stalls or is full.
 
+local client = require "spec.support.api_client"
+local emulator = require "spec.support.emulator"
+local json = require "commerce.base.json"
+local master_key = require "spec.support.master_key"
 local serving = require "spec.support.serving"
 local shell = require "spec.support.shell"
 local socket = require "socket"
@@ -142,6 +146,27 @@ describe("commerce serve", function()
       box:path "commerce.db"))
     assert.equal("nobody\nnobody\n", owners)
     assert.equal("", box:read "err") -- and there is no warning
+  end)
+
+  it("answers 502 while Stripe is down, and serves what is stored", function()
+    server.box.environment.STRIPE_API_BASE = "http://127.0.0.1:" .. emulator.free_port()
+    server.box.environment.COMMERCE_MASTER_KEY = master_key.ONE
+    start "--no-worker"
+    local function call(method, path, body)
+      local _, text = shell.run(("curl -s -m 30 -w '\\n%%{http_code}' -X %s -H 'Authorization: Basic "
+        .. "%s' -H 'Content-Type: application/json' -d '%s' http://127.0.0.1:%d%s"):format(method,
+        client.base64(key), body, server.port, path))
+      local answer, status = text:match "^(.*)\n(%d+)$"
+      return status, json.decode(answer)
+    end
+    local _, company = call("POST", "/companies", '{"name":"Shop"}')
+    local path = "/companies/" .. company.id .. "/connections"
+    local _, connection = call("POST", path, '{"platformKey":"yzth"}')
+    local status, answer = call("PUT", path .. "/" .. connection.id .. "/authorization",
+      '{"secretKey":"sk_test_emulator"}')
+    assert.equal("502", status, answer.error)
+    assert.is_truthy(answer.error:find("Stripe cannot be reached", 1, true), answer.error)
+    answers()
   end)
 
   it("answers beside 1,100 idle connections", function()

@@ -1,6 +1,7 @@
 -- Companies, their connections and webhook consumers over the API.
 
 local client = require "spec.support.api_client"
+local errors = require "commerce.base.errors"
 local consumers = require "commerce.webhooks.consumers"
 local master_key = require "spec.support.master_key"
 
@@ -180,6 +181,27 @@ describe("over the API", function()
       local status, answer = api:call("PUT", path, { secretKey = "sk_test_abcdefghijkl" })
       assert.equal(409, status)
       assert.is_truthy(answer.error:find("COMMERCE_MASTER_KEY", 1, true), answer.error)
+    end)
+
+    it("cannot be unlinked while Stripe does not answer, which is no fault of ours", function()
+      local path = COMPANY .. "/connections/" .. client.CONNECTION
+      for _, case in ipairs { { "transport" }, { "tls" }, { "decode" }, { "http", 500 },
+        { "http", 429 }, { "http", 400 }, { "auth", 401 } } do
+        local found = assert(api.app:connection(client.CONNECTION))
+        api.app.connection = function()
+          return setmetatable({ unlink = function()
+            return errors.fail(case[1], "POST connect.stripe.com: " .. case[1],
+              { status = case[2] })
+          end }, { __index = found })
+        end
+        local status, answer, headers = api:call("PATCH", path, { status = "Unlinked" })
+        api.app.connection = nil
+        assert.equal(502, status, case[1])
+        assert.equal("Stripe cannot be reached now, or did not answer as expected. Send the "
+          .. "request again later.", answer.error)
+        assert.equal("30", headers["Retry-After"])
+      end
+      assert.equal("Linked", (select(2, api:get(path)).status))
     end)
 
     it("is of its own company only", function()

@@ -133,7 +133,7 @@ openapi.COMMON_ERRORS = { 400, 401, 429, 500, 503 }
 local TITLES = {
   [400] = "Malformed request", [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not found",
   [409] = "Conflict with the current state", [429] = "Too many requests",
-  [500] = "Internal error", [503] = "Temporarily unavailable",
+  [500] = "Internal error", [502] = "Stripe did not answer", [503] = "Temporarily unavailable",
 }
 
 local function responses_of(route)

@@ -53,8 +53,10 @@ function response.refuse(status, message, fields)
   errors.throw("api", message, all)
 end
 
--- The library's failures by kind. A failure of another kind is a fault of ours (500).
-local STATUS_OF_KIND = { usage = 400, missing = 404, conflict = 409, state = 409, store = 503 }
+-- The library's failures by kind; 502: Stripe did not do its part. A failure of another kind is a
+-- fault of ours (500).
+local STATUS_OF_KIND = { usage = 400, missing = 404, conflict = 409, state = 409, store = 503,
+  transport = 502, tls = 502, http = 502, auth = 502, decode = 502 }
 
 -- Stripe's own HTTP status never becomes ours: a 401 of Stripe is not a 401 for the client.
 local function status_of(failure)
@@ -76,6 +78,8 @@ end
 -- Texts of unexpected failures are logged, and never sent.
 local HIDDEN = {
   [500] = "An unexpected error occurred.",
+  [502] = "Stripe cannot be reached now, or did not answer as expected. Send the request again "
+    .. "later.",
   [503] = "The database is not available now. Send the request again.",
 }
 
@@ -84,6 +88,15 @@ local function shown(failure, status)
     return HIDDEN[status]
   end
   return errors.public(failure)
+end
+
+--- Whether a failure means that Stripe is out of reach or out of order, whatever was asked.
+---@param failure any
+---@return boolean
+function response.is_outage(failure)
+  return errors.is_failure(failure) and STATUS_OF_KIND[failure.kind] == 502
+    and (failure.kind ~= "http" or (failure.status or 500) >= 500 or failure.status == 429)
+    and failure.kind ~= "auth"
 end
 
 --- Turn what a handler raised into Codat's error body.
@@ -103,8 +116,8 @@ function response.failure(raised, correlation_id)
   for name, value in pairs(failure and failure.headers or {}) do
     result.headers[name] = value
   end
-  if status == 503 and not result.headers["Retry-After"] then
-    result.headers["Retry-After"] = "1" -- seconds
+  if (status == 502 or status == 503) and not result.headers["Retry-After"] then
+    result.headers["Retry-After"] = status == 502 and "30" or "1" -- seconds
   end
   return result, status >= 500 and (failure and failure.message or tostring(raised)) or nil
 end

@@ -104,5 +104,5 @@ return {
   { method = "PATCH", path = ONE, id = "update-company", run = update, tag = "Companies",
     summary = "Update company", body = PATCH, answer = COMPANY, errors = { 404 } },
   { method = "DELETE", path = ONE, id = "delete-company", run = delete, tag = "Companies",
-    summary = "Delete a company", answer = { status = 204 }, errors = { 404 } },
+    summary = "Delete a company", answer = { status = 204 }, errors = { 404, 502 } },
 }

@@ -91,7 +91,9 @@ local function authorize(context)
   scope.check_master_key()
   local opened, message, details = context.app:connect { secret_key = key, connection = row.id,
     integration = row.integration, relink = true }
-  if not opened then
+  if response.is_outage(details) then
+    errors.rethrow(details)
+  elseif not opened then
     -- Stripe refuses the key in the body, not the client's API key: never 401
     response.refuse(errors.is_failure(details) and details.kind == "state" and 409 or 400,
       tostring(message))
@@ -115,10 +117,11 @@ return {
   { method = "GET", path = ONE, id = "get-connection", run = one, tag = "Connections",
     summary = "Get connection", answer = CONNECTION, errors = { 404 } },
   { method = "PATCH", path = ONE, id = "unlink-connection", run = unlink, tag = "Connections",
-    summary = "Unlink connection", body = PATCH, answer = CONNECTION, errors = { 404, 409 } },
+    summary = "Unlink connection", body = PATCH, answer = CONNECTION,
+    errors = { 404, 409, 502 } },
   { method = "DELETE", path = ONE, id = "delete-connection", run = delete, tag = "Connections",
-    summary = "Delete connection", answer = { status = 200 }, errors = { 404 } },
+    summary = "Delete connection", answer = { status = 200 }, errors = { 404, 502 } },
   { method = "PUT", path = ONE .. "/authorization", id = "update-connection-authorization",
     run = authorize, tag = "Connections", summary = "Update authorization",
-    body = AUTHORIZATION, answer = CONNECTION, errors = { 404, 409 } },
+    body = AUTHORIZATION, answer = CONNECTION, errors = { 404, 409, 502 } },
 }
