@@ -148,6 +148,27 @@ describe("commerce serve", function()
     assert.equal("", box:read "err") -- and there is no warning
   end)
 
+  it("writes to no file that has lost its name, and takes the one that is there", function()
+    start()
+    local path = server.box:path "commerce.db"
+    local function status_of(method)
+      local _, text = shell.run(("curl -s -m 20 -o /dev/null -w '%%{http_code}' -X %s -d "
+        .. "'{\"name\":\"Shop\"}' -H 'Authorization: Basic %s' http://127.0.0.1:%d/companies")
+        :format(method, client.base64(key), server.port))
+      return text
+    end
+    shell.run(("mkdir %s.away; mv %s* %s.away 2>/dev/null"):format(path, path, path))
+    assert.equal("503", status_of "POST")
+    assert.equal("503", status_of "GET")
+    assert.equal(503, (server:request "/ready"))
+    assert.is_nil(io.open(path)) -- none was made in its place
+    shell.run(("cp %s.away/commerce.db* %s"):format(path, server.box.folder))
+    server:until_true("it does not answer", function()
+      return status_of "GET" == "200"
+    end)
+    assert.equal("200", status_of "POST")
+  end)
+
   it("answers 502 while Stripe is down, and serves what is stored", function()
     server.box.environment.STRIPE_API_BASE = "http://127.0.0.1:" .. emulator.free_port()
     server.box.environment.COMMERCE_MASTER_KEY = master_key.ONE

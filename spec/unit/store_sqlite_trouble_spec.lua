@@ -47,12 +47,30 @@ describe("a SQLite store in trouble", function()
     assert.same({ cursor = "before" }, db:state("c1", "charges"))
   end
 
+  local function fails_here(words)
+    local counts, message, details = write_new "x"
+    assert.is_nil(counts)
+    assert.is_truthy(message:find(words, 1, true), message)
+    assert.same({ "store", "file_gone" }, { details.kind, details.code })
+  end
+
   local function works_again()
     assert.same({ payments = { created = 1, changed = 1, unchanged = 0, deleted = 0 } },
       write_new "x")
     assert.same({ cursor = "after" }, db:state("c1", "charges"))
     assert.same({ { "ok" } }, sql_on(path, "PRAGMA integrity_check"))
   end
+
+  it("writes nothing to a file that was moved, deleted or replaced, and goes on when it is back",
+    function()
+    os.rename(path, path .. ".away")
+    fails_here("has been moved, deleted or replaced")
+    assert(io.open(path, "w")):close()
+    fails_here("has been moved, deleted or replaced")
+    os.remove(path)
+    os.rename(path .. ".away", path)
+    works_again()
+  end)
 
   it("says that another process has locked it, reads on, and works when it is free", function()
     db.db:once "PRAGMA busy_timeout = 20"

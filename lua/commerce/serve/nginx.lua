@@ -86,7 +86,8 @@ http {
   access_log off;
   log_by_lua_block { require("commerce.openresty").log() }
   init_by_lua_block {
-    require("commerce.openresty").init { shared = "commerce", thread_pool = "commerce"@PUBLIC@ }
+    require("commerce.openresty").init { shared = "commerce", thread_pool = "commerce",
+      create = false@PUBLIC@ }
   }
   init_worker_by_lua_block {
     require("commerce.openresty").init_worker()

@@ -32,7 +32,7 @@ local threads = require "commerce.serve.threads"
 local openresty = {}
 
 local OPTIONS = { store = "string", prefix = "string", public_url = "string",
-  daily_limit = "number", shared = "string", thread_pool = "string" }
+  daily_limit = "number", shared = "string", thread_pool = "string", create = "boolean" }
 
 local LONGEST_LOCK = 1 -- seconds that a request waits for a locked database before 503
 
@@ -55,7 +55,7 @@ end
 ---  a day for each API key; shared: the name of a `lua_shared_dict` in which all workers count
 ---  requests together (without one, each worker counts its own); thread_pool: the name of a
 ---  `thread_pool` for long work, which then does not delay other requests: reads of many records,
----  and the sync of `init_worker`
+---  and the sync of `init_worker`; create: false if a missing database is a failure (it is made)
 function openresty.init(options)
   options = options or {}
   errors.check_options(options, OPTIONS)
@@ -99,14 +99,24 @@ end
 
 local function open_store()
   -- other requests continue while it sleeps
-  return store.open(store_url(), { wait = LONGEST_LOCK, sleep = jobs.sleep, pause = jobs.sleep,
-    elsewhere = settings.thread_pool and in_thread })
+  return store.open(store_url(), { create = settings.create, wait = LONGEST_LOCK,
+    sleep = jobs.sleep, pause = jobs.sleep, elsewhere = settings.thread_pool and in_thread })
+end
+
+-- What tells the store's file from another one that has its name; nil if there is none.
+local function file_of_store()
+  local path = store_url():match "^sqlite:(.*)$"
+  return path and core.file_id(path)
 end
 
 -- This worker's servers, made for its first request. After a failure, the next request tries again.
+-- So it does with another file under the store's name; an empty one is not made in its place.
 local function servers()
-  if served then
+  local file = file_of_store()
+  if served and served.file == file then
     return served
+  elseif served and not file then
+    return nil, "the database file is gone: put it back"
   end
   local opened, message, details = open_store()
   if not opened then
@@ -114,7 +124,7 @@ local function servers()
   end
   local app = assert(commerce.open { store = opened })
   local counter = settings.shared and shared_counter(settings.shared)
-  served = { app = app, webhooks = stripe_webhooks.new(app, { log = log }),
+  served = { app = app, file = file_of_store(), webhooks = stripe_webhooks.new(app, { log = log }),
     link = link.new(app, { prefix = settings.prefix, public_url = settings.public_url,
       log = log, counter = counter }),
     api = api.new(app, { prefix = settings.prefix, public_url = settings.public_url, log = log,

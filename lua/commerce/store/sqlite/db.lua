@@ -6,6 +6,7 @@
 local DBI = require "DBI"
 local cache = require "commerce.base.cache"
 local core = require "commerce.core"
+local core = require "commerce.core"
 local dialect = require "commerce.store.sqlite.dialect"
 local errors = require "commerce.base.errors"
 
@@ -114,11 +115,26 @@ local function rows_of(statement, named)
   end
 end
 
+-- SQLite would go on with a file that nobody can open any more, and what is written there is lost.
+local function check_file(self)
+  if self.file and not self.in_transaction and core.file_id(self.name) ~= self.file then
+    errors.throw("store", self.name .. ": the file has been moved, deleted or replaced while it was "
+      .. "open, and nothing more is written to it: put it back, or start again with the new one",
+      { code = "file_gone" })
+  end
+end
+
+--- From now on, fail if the database's name is no longer that of its file.
+function methods:watch_file()
+  self.file = core.file_id(self.name)
+end
+
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
 
 -- If other jobs can run meanwhile, this function waits for a lock instead of SQLite. It does not
 -- within a transaction, which would keep its own lock while the other jobs use this handle.
 local function execute(self, sql, ...)
+  check_file(self)
   local statement, message = attempt(self, sql, ...)
   local waited, pause = 0, FIRST_PAUSE
   while not statement do

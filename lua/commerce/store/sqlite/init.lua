@@ -69,6 +69,7 @@ local function prepare(db, path, options)
   db:once("PRAGMA cache_size = -8000") -- KB
   make_current(db)
   types.reconcile(db)
+  db:watch_file()
   if options.sleep then
     db:once("PRAGMA busy_timeout = 0")
     db:wait_with(options.wait or LONGEST_WAIT, options.sleep)

@@ -1,6 +1,7 @@
 -- Reads a SQLite database in a thread, for a store of another Lua state: `store.open` names this
 -- module to the function `elsewhere`.
 
+local core = require "commerce.core"
 local database = require "commerce.store.sqlite.db"
 local errors = require "commerce.base.errors"
 
@@ -12,8 +13,19 @@ local function open(path)
   local db = database.open(path)
   db:once "PRAGMA query_only = ON"
   db:once "PRAGMA cache_size = -2000" -- KB: there may be as many as threads
+  db:watch_file()
   opened[path] = db
   return db
+end
+
+-- The database, anew if another file has its name now.
+local function current(path)
+  local db = opened[path]
+  if db and db.file ~= core.file_id(path) then
+    db:close()
+    opened[path] = nil
+  end
+  return opened[path] or open(path)
 end
 
 --- The rows of a query.
@@ -25,7 +37,7 @@ end
 ---@return string? message
 function reader.rows(path, sql, values, columns)
   return errors.catch(function()
-    return (opened[path] or open(path)):list(sql, values, columns)
+    return current(path):list(sql, values, columns)
   end)
 end
 
