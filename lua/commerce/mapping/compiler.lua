@@ -15,7 +15,7 @@ local source = {}
 ---@field with table<string, string>
 ---@field join table?
 ---@field complete string[] nested lists that are read to their end
----@field left_out string? what `where` leaves out, for the report
+---@field excluded string? what `where` leaves out, for the report
 ---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
 ---@field selective boolean whether an object may give no record, because of `where`
 ---@field paths string[] every source path that is read
@@ -205,7 +205,7 @@ function source.compile(data_type, entry)
   return {
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
-    split = entry.split ~= nil, selective = where ~= nil, left_out = entry.left_out,
+    split = entry.split ~= nil, selective = where ~= nil, excluded = entry.excluded,
     paths = paths,
     sign = sign_of(entry, compiled, where, split_sign),
     tallies = value.tallies_of(compiled),

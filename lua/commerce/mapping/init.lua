@@ -10,7 +10,7 @@
 -- Named entries are fields; positional entries are `from`: the source resources, each with options:
 --   resource  Stripe's name for it                  expand    what to ask the source to inline
 --   fields    fields of this source alone           where     a value; false or nil: not a record
---   left_out  what `where` leaves out, in a few words, for the report
+--   excluded  what `where` leaves out, in a few words, for the report
 --   with      { key = resource }: single objects fetched once and put into each source object
 --   join      { key =, resource =, on =, expand = }: child objects, newest first, put in as `key`
 --   complete  nested lists of which the source inlines a part, to be read to their end
@@ -33,7 +33,7 @@ local from_mt = {}
 
 local FROM_OPTIONS = {
   resource = "string", expand = "table", fields = "table", where = "any", with = "table",
-  join = "table", complete = "table", distinct = "boolean", split = "table", left_out = "string",
+  join = "table", complete = "table", distinct = "boolean", split = "table", excluded = "string",
 }
 local SPLIT_OPTIONS = { each = "any", suffix = "any", where = "any", fields = "table" }
 local JOIN_OPTIONS = { key = "string", resource = "string", on = "string", expand = "table" }

@@ -152,7 +152,7 @@ function methods:count_left_out(type_name, source)
   if source.distinct then
     return
   end
-  local entry, why = self._entries[type_name], source.left_out or OTHERS
+  local entry, why = self._entries[type_name], source.excluded or OTHERS
   entry.left_out = entry.left_out + 1
   entry.reasons = entry.reasons or {}
   entry.reasons[why] = (entry.reasons[why] or 0) + 1

@@ -54,7 +54,7 @@ return mapping "payments" {
     expand = { "data.charge", "data.balance_transaction" },
     where = v.with("charge.captured", "reason", "balance_transaction.reporting_category",
       is_payment),
-    left_out = "released authorisations, of which no money moved",
+    excluded = "released authorisations, of which no money moved",
     fields = {
       amount = v.negated(v.money("amount", "currency")),
       status = v.enum("status", REFUND_STATUSES, "Unknown"),
