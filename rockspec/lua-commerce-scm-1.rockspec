@@ -287,6 +287,7 @@ build = {
     ["commerce.testing.store"] = "lua/commerce/testing/store/init.lua",
     ["commerce.testing.store.links"] = "lua/commerce/testing/store/links.lua",
     ["commerce.testing.store.listings"] = "lua/commerce/testing/store/listings.lua",
+    ["commerce.testing.store.numbers"] = "lua/commerce/testing/store/numbers.lua",
     ["commerce.testing.store.outbox"] = "lua/commerce/testing/store/outbox.lua",
     ["commerce.testing.store.queue"] = "lua/commerce/testing/store/queue.lua",
     ["commerce.testing.store.records"] = "lua/commerce/testing/store/records.lua",

@@ -11,6 +11,8 @@ local types = require "commerce.store.sql.types"
 ---@class commerce.sql.Store
 local changes = {}
 
+local LAST = "SELECT %s FROM changes WHERE connection_id = ?"
+
 --- Log what a page did.
 ---@param db commerce.sql.Database in the page's transaction
 ---@param connection_id string
@@ -20,7 +22,7 @@ function changes.append(db, connection_id, list, now)
   local last
   for _, entry in ipairs(list) do
     if #entry.ids > 0 then
-      last = last or db:all("SELECT max(last) AS n FROM changes WHERE connection_id = ?",
+      last = last or db:all(LAST:format(db.dialect.whole("max(last)", "n")),
         connection_id)[1].n or 0
       last = last + #entry.ids
       db:run("INSERT INTO changes (connection_id, last, at, data_type, kind, ids) "
@@ -55,8 +57,9 @@ local ROWS = 20 -- of the log, read at once
 function changes:changes(connection_id, after, limit)
   local list, last = {}, after
   repeat
-    local rows = self.db:all("SELECT last, at, data_type, kind, ids FROM changes "
-      .. "WHERE connection_id = ? AND last > ? ORDER BY last LIMIT ?", connection_id, last, ROWS)
+    local rows = self.db:all(("SELECT %s, at, data_type, kind, ids FROM changes "
+      .. "WHERE connection_id = ? AND last > ? ORDER BY last LIMIT ?")
+      :format(self.db.dialect.whole("last", "last")), connection_id, last, ROWS)
     for _, row in ipairs(rows) do
       local part, ids = part_of(row, after, limit - #list), {}
       for i, change in ipairs(part) do
@@ -77,7 +80,7 @@ function changes:changes(connection_id, after, limit)
 end
 
 function changes:last_change(connection_id, before)
-  local sql = "SELECT max(last) AS n FROM changes WHERE connection_id = ?"
+  local sql = LAST:format(self.db.dialect.whole("max(last)", "n"))
   if before then
     return self.db:all(sql .. " AND at < ?", connection_id, before)[1].n or 0
   end
@@ -85,8 +88,8 @@ function changes:last_change(connection_id, before)
 end
 
 function changes:consumer(connection_id, name)
-  local row = self.db:all("SELECT position FROM consumers WHERE connection_id = ? AND name = ?",
-    connection_id, name)[1]
+  local row = self.db:all(("SELECT %s FROM consumers WHERE connection_id = ? AND name = ?")
+    :format(self.db.dialect.whole("position", "position")), connection_id, name)[1]
   return row and row.position
 end
 

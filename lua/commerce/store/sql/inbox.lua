@@ -16,8 +16,8 @@ function inbox:keep_events(events)
 end
 
 function inbox:waiting_events(connection_id, limit)
-  return self.db:all("SELECT id, at, body FROM inbox WHERE connection_id = ? "
-    .. "ORDER BY number LIMIT ?", connection_id, limit)
+  return self.db:all(("SELECT id, %s, body FROM inbox WHERE connection_id = ? "
+    .. "ORDER BY number LIMIT ?"):format(self.db.dialect.whole("at", "at")), connection_id, limit)
 end
 
 function inbox:drop_events(connection_id, ids)

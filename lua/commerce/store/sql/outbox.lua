@@ -64,8 +64,8 @@ function outbox.append(db, type_name, given)
   local now, seconds = time.now(), os.time()
   forget_old(db, seconds)
   local number = db:all("INSERT INTO webhook_events (id, type, at, tags, facts) "
-    .. "VALUES (?, ?, ?, ?, ?) RETURNING number", core.uuid(), type_name, now, json.encode(tags),
-    json.encode(facts))[1].number
+    .. "VALUES (?, ?, ?, ?, ?) RETURNING " .. db.dialect.whole("number", "number"), core.uuid(),
+    type_name, now, json.encode(tags), json.encode(facts))[1].number
   for _, consumer in ipairs(db:all("SELECT id, event_types, company_tags FROM webhook_consumers "
     .. "WHERE " .. db.dialect.not_true "disabled")) do
     consumer.event_types = json.stored(consumer.event_types)
@@ -80,7 +80,7 @@ end
 -- ---------------------------------------------------------------- delivery
 
 local NEXT = [[
-  SELECT d.event, d.consumer_id, d.attempts, c.url, e.id, e.type, e.at, e.facts
+  SELECT %s, d.consumer_id, d.attempts, c.url, e.id, e.type, e.at, e.facts
   FROM webhook_deliveries AS d
   JOIN webhook_consumers AS c ON c.id = d.consumer_id
   JOIN webhook_events AS e ON e.number = d.event
@@ -90,7 +90,7 @@ local NEXT = [[
 
 function outbox:take_delivery(worker, now, seconds)
   local db = self.db
-  local sql = NEXT:format(db.dialect.not_true "c.disabled")
+  local sql = NEXT:format(db.dialect.whole("d.event", "event"), db.dialect.not_true "c.disabled")
   local times = { now, now + event_rules.LONGEST_DELAY, now, now + 2 * seconds }
   if not db:all(sql, unpack(times))[1] then -- most polls find nothing and need no lock
     return nil
@@ -182,7 +182,8 @@ end
 
 function outbox:webhook_messages(consumer_id, options)
   options = options or {}
-  return self.db:all("SELECT e.number, e.id, e.type, e.at, d.status, d.attempts, d.due, "
+  return self.db:all("SELECT " .. self.db.dialect.whole("e.number", "number") .. ", e.id, e.type, "
+    .. "e.at, d.status, d.attempts, d.due, "
     .. "d.attempted, d.http_status, d.error FROM webhook_deliveries d "
     .. "JOIN webhook_events e ON e.number = d.event WHERE d.consumer_id = ? "
     .. "AND d.status = coalesce(?, d.status) ORDER BY d.event DESC LIMIT ?", consumer_id,
@@ -200,7 +201,7 @@ local function consumer_of(db, id)
 end
 
 -- The events that may be meant, each with what has become of it for the consumer.
-local FROM = "SELECT e.number, e.type, e.tags, d.status FROM webhook_events e "
+local FROM = "SELECT %s, e.type, e.tags, d.status FROM webhook_events e "
   .. "LEFT JOIN webhook_deliveries d ON d.event = e.number AND d.consumer_id = ? WHERE %s "
   .. "ORDER BY e.number"
 
@@ -211,8 +212,8 @@ function outbox:replay_webhooks(consumer_id, given, now)
     if not consumer then
       return false
     end
-    for _, event in ipairs(db:all(FROM:format(given.id and "e.id = ?" or "e.at >= ?"), consumer_id,
-      given.id or given.since)) do
+    for _, event in ipairs(db:all(FROM:format(db.dialect.whole("e.number", "number"),
+      given.id and "e.id = ?" or "e.at >= ?"), consumer_id, given.id or given.since)) do
       local missing = event.status ~= "delivered" and event.status ~= "waiting"
       if given.id or (missing or given.all and event.status ~= "waiting")
         and event_rules.wanted(consumer, event.type, json.stored(event.tags)) then

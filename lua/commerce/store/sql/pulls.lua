@@ -21,6 +21,18 @@ local FIELDS = { "id", "connection_id", "data_type", "status", "requested", "com
 local CHANGING = { "status", "completed", "read", "created", "changed", "unchanged", "progress",
   "error_message" }
 
+local COUNTS = { "read", "created", "changed", "unchanged" }
+
+-- The columns of a pull, as they are selected.
+local function row_of(db)
+  local columns = { "id", "connection_id", "data_type", "status", "requested", "completed",
+    "progress", "error_message" }
+  for _, name in ipairs(COUNTS) do
+    columns[#columns + 1] = db.dialect.whole(name, name)
+  end
+  return table.concat(columns, ", ")
+end
+
 function pulls:save_pull(pull)
   local values = {}
   for i, field in ipairs(FIELDS) do
@@ -49,11 +61,12 @@ end
 
 -- The index finds the row in constant time, independent of the history's length. The order of
 -- insertion decides between two runs within one second.
-local LATEST = "SELECT * FROM pulls WHERE connection_id = ? AND data_type = ?%s "
+local LATEST = "SELECT %s FROM pulls WHERE connection_id = ? AND data_type = ?%s "
   .. "ORDER BY requested DESC, %s DESC LIMIT 1"
 
 local function latest_of(self, connection_id, condition)
-  local latest, sql = {}, LATEST:format(condition, self.db.dialect.INSERTED)
+  local latest, sql = {}, LATEST:format(row_of(self.db), condition,
+    self.db.dialect.INSERTED)
   for _, row in ipairs(self.db:all("SELECT DISTINCT data_type FROM pulls WHERE connection_id = ?",
     connection_id)) do
     latest[row.data_type] = self.db:all(sql, connection_id, row.data_type)[1]
@@ -98,7 +111,7 @@ end
 local function selected(self, connection_ids, options)
   local db, column_of = self.db, columns_of(self)
   local order = select.order(options.order_by, column_of, "requested")
-  return { columns = "*", from = "pulls", query = options.query, column_of = column_of,
+  return { columns = row_of(db), from = "pulls", query = options.query, column_of = column_of,
     order = select.terms(db, order, db.dialect.INSERTED),
     where = { { db.dialect.in_list "connection_id", db.dialect.list(connection_ids) } },
     limit = options.limit, offset = options.offset }
@@ -115,7 +128,7 @@ function pulls:count_pulls(connection_ids, tree)
 end
 
 function pulls:pull(id)
-  return self.db:all("SELECT * FROM pulls WHERE id = ?", id)[1]
+  return self.db:all(("SELECT %s FROM pulls WHERE id = ?"):format(row_of(self.db)), id)[1]
 end
 
 -- ---------------------------------------------------------------- the queue and its workers
@@ -123,8 +136,8 @@ end
 -- A pull that waits already is the same request; one that is under way may have passed by what has
 -- changed meanwhile, so another one waits behind it.
 local function waiting(db, connection_id, data_type)
-  return db:all("SELECT * FROM pulls WHERE connection_id = ? AND data_type = ? "
-    .. "AND status = 'Queued'", connection_id, data_type)[1]
+  return db:all(("SELECT %s FROM pulls WHERE connection_id = ? AND data_type = ? "
+    .. "AND status = 'Queued'"):format(row_of(db)), connection_id, data_type)[1]
 end
 
 local AHEAD = 3600 -- seconds: later dates were written by a clock that was ahead
@@ -156,8 +169,8 @@ end
 
 function pulls:waiting_pulls(connection_id)
   local found = {}
-  for _, pull in ipairs(self.db:all("SELECT * FROM pulls WHERE connection_id = ? "
-    .. "AND status = 'Queued'", connection_id)) do
+  for _, pull in ipairs(self.db:all(("SELECT %s FROM pulls WHERE connection_id = ? "
+    .. "AND status = 'Queued'"):format(row_of(self.db)), connection_id)) do
     found[pull.data_type] = pull
   end
   return found
@@ -198,9 +211,9 @@ function pulls:take_pulls(worker, now, seconds)
     end
     db:run(keep_lease(db), free.id, worker, now + seconds, seconds)
     local taken, seen = {}, {}
-    for _, pull in ipairs(db:all("SELECT * FROM pulls WHERE connection_id = ? "
-      .. "AND status IN ('Queued', 'Fetching') ORDER BY requested DESC, "
-      .. db.dialect.INSERTED .. " DESC", free.id)) do
+    for _, pull in ipairs(db:all(("SELECT %s FROM pulls WHERE connection_id = ? "
+      .. "AND status IN ('Queued', 'Fetching') ORDER BY requested DESC, %s DESC"):format(row_of(db),
+      db.dialect.INSERTED), free.id)) do
       if seen[pull.data_type] then -- left by a dead worker, and asked for again: once is enough
         db:run("UPDATE pulls SET status = 'Cancelled', completed = requested, "
           .. "error_message = 'interrupted' WHERE id = ?", pull.id)

@@ -22,8 +22,8 @@ function sweeps:begin_sweep(connection_id, key, state)
     sources.check_linked(db, connection_id)
     forget(db, connection_id, key)
     db:run("INSERT INTO sweeps (connection_id, key) VALUES (?, ?)", connection_id, key)
-    state.sweep.id = db:all("SELECT id FROM sweeps WHERE connection_id = ? AND key = ?",
-      connection_id, key)[1].id
+    state.sweep.id = db:all(("SELECT %s FROM sweeps WHERE connection_id = ? AND key = ?")
+      :format(db.dialect.whole("id", "id")), connection_id, key)[1].id
     sources.write_state(db, connection_id, key, state)
     return true
   end)

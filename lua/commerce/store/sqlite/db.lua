@@ -196,6 +196,8 @@ function methods:once(sql)
   return rows
 end
 
+local WHOLE = ("#"):byte()
+
 --- All rows of a query.
 ---@param sql string
 ---@param ... any bound values
@@ -205,6 +207,9 @@ function methods:all(sql, ...)
   for row in rows_of(execute(self, sql, ...), true) do
     local copy = {}
     for name, value in pairs(row) do
+      if name:byte(-1) == WHOLE then -- see `dialect.whole`
+        name, value = name:sub(1, -2), tonumber(value)
+      end
       copy[name] = value
     end
     rows[#rows + 1] = copy

@@ -122,6 +122,15 @@ function dialect.upsert(name, columns, key, changed)
     table.concat(sets, ", "))
 end
 
+--- A selected whole number that may have more than 32 bits, under a name. LuaDBI cuts what SQLite
+--- stores as an integer to 32 bits: it comes as text, marked in its name for `db:all`.
+---@param sql string
+---@param name string
+---@return string
+function dialect.whole(sql, name)
+  return ('CAST(%s AS TEXT) AS "%s#"'):format(sql, name)
+end
+
 --- The column that orders the rows of a table as they were inserted.
 dialect.INSERTED = "rowid"
 

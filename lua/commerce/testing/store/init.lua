@@ -16,6 +16,7 @@ local link_cases = require "commerce.testing.store.links"
 local listing_cases = require "commerce.testing.store.listings"
 local model = require "commerce.model"
 local directory_cases = require "commerce.testing.store.directory"
+local number_cases = require "commerce.testing.store.numbers"
 local outbox_cases = require "commerce.testing.store.outbox"
 local queue_cases = require "commerce.testing.store.queue"
 local read_cases = require "commerce.testing.store.records"
@@ -363,6 +364,7 @@ return function(open, given)
   setting_cases(current)
   link_cases(current)
   queue_cases(current, { pull = pull })
+  number_cases(current, { pull = pull })
   directory_cases(current)
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })
