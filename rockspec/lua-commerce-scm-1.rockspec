@@ -265,6 +265,7 @@ build = {
     ["commerce.sync.conversion"] = "lua/commerce/sync/conversion.lua",
     ["commerce.sync.delivered"] = "lua/commerce/sync/delivered.lua",
     ["commerce.sync.feed"] = "lua/commerce/sync/feed.lua",
+    ["commerce.sync.gap"] = "lua/commerce/sync/gap.lua",
     ["commerce.sync.inbox"] = "lua/commerce/sync/inbox.lua",
     ["commerce.sync"] = "lua/commerce/sync/init.lua",
     ["commerce.sync.lease"] = "lua/commerce/sync/lease.lua",

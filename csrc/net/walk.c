@@ -235,6 +235,8 @@ static void on_ended(void *owner, cm_request *r) {
       if (w->gaps > 0 && is_given_cursor(w)) { /* nothing follows it: as if it were gone */
         strcpy(r->failure.code, "resource_missing");
         strcpy(r->failure.param, "starting_after");
+      } else if (w->gaps > 0) {
+        strcpy(r->failure.code, "empty_page");
       }
     }
   } else if (f->status == 400 && strcmp(f->code, "resource_missing") == 0 &&

@@ -499,7 +499,7 @@ function core.projection(paths) end
 
 -- ---------------------------------------------------------------- pager
 
----@class commerce.core.Pager one list. Pages get smaller (100, 50, 25), and stay so, after a 5xx or a timeout. If the object under the cursor was deleted, the pager goes back to the objects before it and, when the last page is used up, continues by `created`; no object comes twice or is missed. An empty page that says has_more is asked for again, then the pager continues by `created`. If the object of the option `cursor` was deleted or only such pages follow it, the failure has code "resource_missing" and param "starting_after".
+---@class commerce.core.Pager one list. Pages get smaller (100, 50, 25), and stay so, after a 5xx or a timeout. If the object under the cursor was deleted, the pager goes back to the objects before it and, when the last page is used up, continues by `created`; no object comes twice or is missed. An empty page that says has_more is asked for again, then the pager continues by `created`. If the object of the option `cursor` was deleted or only such pages follow it, the failure has code "resource_missing" and param "starting_after"; where no page can be passed by `created`, it has code "empty_page".
 local pager = {}
 
 --- Get the next page, which is never empty; nil alone at the end.

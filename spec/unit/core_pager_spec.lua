@@ -316,6 +316,15 @@ describe("a pager", function()
       assert.equal("9998", server.requests[4].query["created[lte]"])
     end)
 
+    it("says so where nothing can be passed by time", function()
+      local pager, transport = open(function()
+        return { body = list({}, true) }
+      end, {})
+      local _, _, message, details = read(pager, transport)
+      assert.equal("GET /v1/charges: empty page, yet has_more is true", message)
+      assert.equal("empty_page", details.code)
+    end)
+
     it("says so of a given cursor as if that were gone", function()
       local _, _, _, details = with_gap("c002", math.huge, { limit = 2, cursor = "c002" })
       assert.same({ "resource_missing", "starting_after" }, { details.code, details.param })

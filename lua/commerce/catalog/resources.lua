@@ -53,7 +53,8 @@ local resources = {
     permission = "Checkout Sessions", object = "checkout.session",
     watched = { expand = "data.payment_intent.latest_charge", events = { "charge.refunded" },
       find = function(charge)
-        return charge.payment_intent and { { "payment_intent", charge.payment_intent } }
+        return type(charge.payment_intent) == "string"
+          and { { "payment_intent", charge.payment_intent } }
       end },
     events = { "checkout.session.completed", "checkout.session.expired",
       "checkout.session.async_payment_succeeded", "checkout.session.async_payment_failed" } },
@@ -74,7 +75,7 @@ local resources = {
     watched = { expand = "data.payment.payment_intent.latest_charge",
       events = { "charge.refunded" },
       find = function(charge)
-        return charge.payment_intent and { { "payment[type]", "payment_intent" },
+        return type(charge.payment_intent) == "string" and { { "payment[type]", "payment_intent" },
           { "payment[payment_intent]", charge.payment_intent } }
       end } },
   -- a change of metadata alone has no event
@@ -124,7 +125,7 @@ local LONGEST_PENDING = 30 * 86400 -- seconds
 ---@param newest number? `created` of the newest object of its list; nil if all are ahead of now
 ---@return boolean
 function resources.balance_transactions.unsettled(object, newest)
-  return object.status == "pending"
+  return object.status == "pending" and type(object.created) == "number"
     and object.created > (newest or object.created) - LONGEST_PENDING
 end
 

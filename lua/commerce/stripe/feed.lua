@@ -57,8 +57,16 @@ function changes.ends_access(event)
   return event.type == "account.application.deauthorized"
 end
 
+local function is_id(value)
+  return type(value) == "string" and value ~= ""
+end
+
 local function id_of(value)
-  return type(value) == "table" and value.id or type(value) == "string" and value or nil
+  local id = value
+  if type(value) == "table" then
+    id = value.id
+  end
+  return is_id(id) and id or nil
 end
 
 --- The objects that an event reports as changed.
@@ -70,14 +78,15 @@ end
 ---  with the event's own object
 function changes.of(event, version, own)
   local object, list = type(event.data) == "table" and event.data.object, {}
-  if not object then
+  if type(object) ~= "table" or type(event.type) ~= "string" then
     return list
   elseif object.object == "fee_refund" and id_of(object.fee) then
     return { { resource = "application_fees", id = id_of(object.fee), related = true } }
   end
   local function add(resource)
-    list[#list + 1] = resource and object.id and { resource = resource, id = object.id,
-      created = tonumber(object.created),
+    local created = object.created
+    list[#list + 1] = resource and is_id(object.id) and { resource = resource, id = object.id,
+      created = type(created) == "number" and created % 1 == 0 and created or nil,
       deleted = event.type:find("%.deleted$") ~= nil and not STAYS[event.type],
       current = event.api_version == version } or nil
   end

@@ -5,6 +5,7 @@
 -- range that is open at its older end; while there is room for more requests the largest range is
 -- divided, so that latency is not the limit. A run that was killed is continued.
 
+local gap = require "commerce.sync.gap"
 local plan = require "commerce.sync.plan"
 
 local backfill = {}
@@ -124,6 +125,7 @@ local function advance(self, range, page)
   if count > 0 then
     note_newest(self, page)
     range.cursor, range.created = page:last_id(), page:created(count)
+    range.step_below = nil
     range.pace = range.created and pace_of(page)
   end
   if not page:has_more() then
@@ -135,6 +137,24 @@ end
 local function cursor_gone(range, details)
   return range.cursor and range.created and type(details) == "table"
     and details.code == "resource_missing" and details.param == "starting_after"
+end
+
+-- What a full read cannot see behind a gap must not count as deleted.
+local function pass_gap(self, range)
+  close_pager(self, range)
+  self.has_gap, self.state.sweep = true, nil
+  local at, step = range.created or range.lte or range.lt or math.min(self.now, os.time()), nil
+  if self.task.resource.created ~= false then
+    at, step = gap.below(at, range.step_below, range.gte)
+  else
+    at = nil
+  end
+  if at then
+    range.cursor, range.created, range.pace, range.lt = nil, nil, nil, nil
+    range.lte, range.step_below = at, step
+  else
+    finish_range(self, range)
+  end
 end
 
 -- Poll one range: a page, false while it is still coming, or nil with the failure.
@@ -153,6 +173,9 @@ local function poll_range(self, range)
   elseif cursor_gone(range, details) then
     close_pager(self, range)
     range.cursor, range.lt, range.lte = nil, nil, range.created
+    return false
+  elseif gap.is(details) then
+    pass_gap(self, range)
     return false
   end
   self:close()

@@ -7,6 +7,7 @@
 
 local errors = require "commerce.base.errors"
 local feed = require "commerce.sync.feed"
+local gap = require "commerce.sync.gap"
 local query = require "commerce.query"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
@@ -15,6 +16,7 @@ local changes = {}
 
 local LOOKBACK = feed.LOOKBACK
 local PAGE = 100 -- objects of a list that one request gives
+local MOST_NAMED = 5 -- events in a note
 local WORTH_LISTING = 2 -- as many requests of single objects for one of a list
 
 ---@class commerce.sync.Changes
@@ -263,6 +265,18 @@ local function take_dates(self, found)
   end
 end
 
+-- What could not be read of the feed does not end it: every later run would end there, too.
+local function note_trouble(run, found)
+  if found.has_gap then
+    run.progress:note(gap.note "events")
+  end
+  if #found.unread > 0 then
+    run.progress:note(("%d events cannot be read, so the changes that they tell of may be missing "
+      .. "until a full sync (commerce sync --full): %s"):format(#found.unread,
+      table.concat(found.unread, ", ", 1, math.min(#found.unread, MOST_NAMED))))
+  end
+end
+
 --- Decide how each list is read, and find the changes of the lists that were read before.
 ---@param tasks commerce.Task[]
 ---@return commerce.Change[] changes that no list will show
@@ -285,6 +299,7 @@ function methods:find(tasks)
     go_without_feed(self, lists, message, failure)
     return {}
   end
+  note_trouble(run, found)
   forget_unfollowed(run, lists)
   if since then
     check_gaps(self, lists, found, since)

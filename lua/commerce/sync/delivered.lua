@@ -58,7 +58,7 @@ local function conduct(connection, lease)
   refetch.run(run, tasks, changes_of_lists(tasks, changes))
   reader.joins(run, joins)
   inbox:finish(function(resource)
-    return not run.changes:is_lost(resource) and not run.changes:must_reread(resource)
+    return not run.changes:is_lost(resource) -- what has to be read again, the feed tells, too
   end)
   return run.progress:close()
 end

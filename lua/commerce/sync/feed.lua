@@ -3,6 +3,7 @@
 local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local gap = require "commerce.sync.gap"
 local json = require "commerce.base.json"
 local jobs = require "commerce.runtime.jobs"
 local stripe = require "commerce.stripe"
@@ -29,6 +30,8 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field by_key table<string, commerce.Change> the same, by resource and id
 ---@field newest integer unix seconds of the newest event, not counting those of a test clock, which
 ---  are ahead of now
+---@field has_gap boolean? whether some of it could not be read
+---@field unread string[] ids of events that cannot be read
 ---@field latest table<string, integer> by resource: of the newest event about it, in the same way
 
 -- The lists whose objects have an inlined object that changes without an event of the outer one.
@@ -126,7 +129,7 @@ end
 local function searched(watcher, event)
   local object = type(event.data) == "table" and event.data.object
   for _, event_type in ipairs(watcher.events) do
-    local query = event_type == event.type and object and watcher.find(object)
+    local query = event_type == event.type and type(object) == "table" and watcher.find(object)
     if query then
       return { resource = watcher.resource, id = "of " .. tostring(object.id), find = query,
         related = true, deleted = false }
@@ -135,7 +138,12 @@ local function searched(watcher, event)
 end
 
 local function take_event(found, page, i, projection)
-  local at, event = page:created(i), json.decode(page:element(i, projection))
+  local at, text = page:created(i), page:element(i, projection)
+  local event = text and json.decode(text, true)
+  if not at or type(event) ~= "table" then
+    found.unread[#found.unread + 1] = page:id(i) or "an event without an id"
+    return
+  end
   if at <= found.now then
     found.newest = math.max(found.newest, at)
     for _, resource in ipairs(stripe.feed.resources_of(event, found.own)) do
@@ -158,24 +166,43 @@ end
 -- Without a place to go on from, as much is read as the next run will look at again: so that it
 -- finds nothing there that this one did not know.
 local function reaches_back(page, found)
-  return #page > 0 and page:created(#page) < found.newest - feed.LOOKBACK
+  local last = page:created(#page)
+  return last ~= nil and last < found.newest - feed.LOOKBACK
 end
 
-local function read_group(run, types, since, found)
+-- Read the feed from a place on to its end. Gives whether it has a gap there.
+local function read_part(run, types, since, found, place)
   local projection = core.projection(stripe.feed.paths)
   local pager = run.session:pager { path = stripe.feed.path, query = types,
-    created_gte = since and math.max(0, since - feed.LOOKBACK) }
-  errors.finally(function()
-    local page
+    created_gte = since and math.max(0, since - feed.LOOKBACK), created_lte = place.at }
+  return errors.finally(function()
+    local page, message, failure
     repeat
-      page = errors.must(jobs.await(run.transport, pager))
+      page, message, failure = jobs.await(run.transport, pager)
+      if gap.is(failure) then
+        return true
+      end
+      errors.must(page, message, failure)
       for i = 1, page and #page or 0 do
         take_event(found, page, i, projection)
+        place.at, place.step = page:created(i) or place.at, nil
       end
     until not page or not since and reaches_back(page, found)
+    return false
   end, function()
     pager:close()
   end)
+end
+
+local function read_group(run, types, since, found)
+  local place, lower = {}, (since or run.started) - feed.LOOKBACK
+  while read_part(run, types, since, found, place) do
+    found.has_gap = true
+    place.at, place.step = gap.below(place.at or run.started, place.step, lower)
+    if not place.at then
+      break
+    end
+  end
   return found
 end
 
@@ -208,6 +235,10 @@ local function unite(groups)
       all.latest[resource] = math.max(all.latest[resource] or 0, at)
     end
     all.newest = math.max(all.newest, group.newest)
+    all.has_gap = all.has_gap or group.has_gap
+    for _, id in ipairs(group.unread) do
+      all.unread[#all.unread + 1] = id
+    end
   end
   if #groups > 1 then
     all.changes = {}
@@ -230,7 +261,7 @@ function feed.read(run, tasks, since)
   for i, types in ipairs(groups_of_types(tasks, watchers)) do
     groups[i] = read_group(run, types, since, { changes = {}, by_key = {}, latest = {},
       newest = since or 0, now = run.started, listed_since = (since or 0) - feed.LOOKBACK,
-      snapshots = 0, own = own, watchers = watchers })
+      snapshots = 0, own = own, watchers = watchers, unread = {} })
   end
   return unite(groups)
 end

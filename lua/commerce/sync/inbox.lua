@@ -1,6 +1,7 @@
 -- Events that webhooks brought and that wait to be applied, as changes. The way, order and number
 -- of deliveries do not matter: the object of an event is fetched again.
 
+local errors = require "commerce.base.errors"
 local feed = require "commerce.sync.feed"
 local json = require "commerce.base.json"
 local stripe = require "commerce.stripe"
@@ -25,13 +26,14 @@ end
 
 -- The changes that an event tells; none if it cannot be understood: its version may differ.
 local function changes_of(row, own)
-  local event = json.decode(row.body)
+  local event = json.decode(row.body, true)
   local list = type(event) == "table" and stripe.feed.of(event, stripe.version, own) or {}
   for _, change in ipairs(list) do
     change.at, change.dated = row.at, not change.related and row.at or nil
     change.delivered = true
     if change.current and not change.related and not change.deleted then
-      change.snapshot = json.encode(event.data.object)
+      local ok, text = errors.try(json.encode, event.data.object)
+      change.snapshot = ok and text or nil
     end
   end
   return list

@@ -69,18 +69,18 @@ local function sign(text)
   return ("%08x"):format(hash)
 end
 
-local function keep_parent(object)
-  return object.id
+local function text_of(given)
+  return type(given) == "string" and given or nil
 end
 
 local function keep_any(object)
-  return type(object.id) == "string" and object.id or nil
+  return text_of(object.id)
 end
 
 local function keep_child(key)
   return function(object)
     local parent = object[key]
-    return object.id, type(parent) == "table" and parent.id or parent
+    return text_of(object.id), text_of(type(parent) == "table" and parent.id or parent)
   end
 end
 
@@ -161,7 +161,7 @@ local function add_consumer(task, consumer, mapping)
 end
 
 local function add_join(parents, children, consumer)
-  parents.keep, children.keep = keep_parent, keep_child(consumer.source.join.on)
+  parents.keep, children.keep = keep_any, keep_child(consumer.source.join.on)
   parents.joined[#parents.joined + 1] = consumer
   for _, task in ipairs { parents, children } do
     task.types[#task.types + 1] = consumer.data_type

@@ -4,6 +4,7 @@
 local backfill = require "commerce.sync.backfill"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local gap = require "commerce.sync.gap"
 local jobs = require "commerce.runtime.jobs"
 local source = require "commerce.sync.source"
 local sweep = require "commerce.sync.sweep"
@@ -37,6 +38,8 @@ end
 local function fail(run, task, message, failure)
   if failure and (failure.kind == "store" or failure.fatal) then
     errors.rethrow(failure)
+  elseif failure.kind == "mapping" and #task.consumers > 0 then
+    return run.progress:fail_object(task, message)
   end
   run.progress:fail_resource(task, message, failure)
 end
@@ -145,6 +148,9 @@ local function read_pages(run, list)
     writer.list_page(run, task, page, list)
     run.progress:advance(task.name, list:fraction(run.options.before or run.started))
     jobs.pause(run.transport) -- the other lists, and other syncs, have their turn
+  end
+  if list.has_gap then
+    run.progress:note(gap.note(task.name))
   end
   run.checkpoints:finish(task.name)
   run.progress:advance(task.name, 1)

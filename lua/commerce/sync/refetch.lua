@@ -61,6 +61,8 @@ local function apply(run, task, change)
     search(run, task, change)
   elseif not objects.has_path(change.id) then
     run.changes:reread(change.resource)
+    run.progress:note(("%s: an event names an object that cannot be asked for by its id (%s): the "
+      .. "next sync reads the list again"):format(change.resource, change.id:sub(1, 80)))
   elseif is_snapshot_enough(run, task, change) then
     run.changes:recheck(change) -- another event of that second may still come
     store(run, task, change, source.snapshot(run, task, change.id,

@@ -9,6 +9,7 @@ local backfill = require "commerce.sync.backfill"
 local conversion = require "commerce.sync.conversion"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local gap = require "commerce.sync.gap"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local nested_lists = require "commerce.sync.nested_lists"
@@ -93,9 +94,9 @@ local function is_of_object(failure)
     and status ~= 403 and status ~= 408 and status ~= 429
 end
 
--- Read an object from its JSON, with its nested lists; `whole`: JSON of all of it, if the task keeps
--- objects. Gives the object and its text; nil and the reason if it cannot be read; nil if it is
--- gone.
+-- Read an object from its JSON, with its nested lists; `whole`: JSON of all of it, if the task
+-- keeps objects. Gives the object and its text; nil and the reason if it cannot be read; nil alone
+-- if it is gone.
 local function read_object(run, task, id, text, whole)
   local object, wrong = decode(run, task.name, id, text)
   if not object then
@@ -107,8 +108,11 @@ local function read_object(run, task, id, text, whole)
     function(pager)
       return jobs.await(run.transport, pager)
     end)
-  if not message then
-    return object, changed and task.keep and json.encode(object) or whole or text
+  if not message and changed and task.keep then
+    local ok, completed = errors.try(json.encode, object)
+    return ok and object or nil, ok and completed or unreadable(task.name, id, completed)
+  elseif not message then
+    return object, whole or text
   elseif failure.status == GONE then
     return nil
   elseif is_of_object(failure) then
@@ -152,7 +156,8 @@ end
 ---  whole list if left out
 ---@return fun(): commerce.SourcePage? next
 function source.pages(run, task, list)
-  list = list or backfill.start(task, nil, { page_size = PAGE })
+  local whole = not list and backfill.start(task, nil, { page_size = PAGE })
+  list = list or whole
   local page
   return function()
     if page then
@@ -162,6 +167,9 @@ function source.pages(run, task, list)
     if not listed then
       list:close()
       errors.must(nil, message, failure)
+      if whole and whole.has_gap then
+        errors.throw("decode", gap.note(task.name))
+      end
       return nil
     end
     page = listed_page(run, task, listed)
@@ -210,7 +218,7 @@ function source.single(run, task)
     task.session:request { path = task.resource.path }))
   local object, wrong = objects.decode(response.body, run.livemode)
   if not object then
-    errors.throw("decode", task.name .. ": " .. wrong)
+    errors.throw("mapping", ("%s cannot be read: %s"):format(task.name, wrong))
   end
   return object, response.body
 end

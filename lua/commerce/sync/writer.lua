@@ -77,7 +77,7 @@ end
 ---@return boolean ok false if a record of it failed
 function writer.map(run, consumers, object, page, dated)
   -- a resource that dates its own changes needs no event's date
-  local changed_at = not object.updated and dated or nil
+  local changed_at = type(object.updated) ~= "number" and dated or nil
   local records, failed = page.records, false
   for _, consumer in ipairs(consumers) do
     local type_name = consumer.type
