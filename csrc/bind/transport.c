@@ -5,11 +5,25 @@
 #include "bind/lua_failure.h"
 
 #include <math.h>
+#include <stdlib.h>
+
+/* The CA certificates that the environment names, as for curl and other programs; NULL if none. */
+static const char *ca_of_environment(void) {
+  static const char *const names[] = {"CURL_CA_BUNDLE", "SSL_CERT_FILE"};
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *path = getenv(names[i]);
+    if (path && *path)
+      return path;
+  }
+  return NULL;
+}
 
 /*
 ** core.transport{connect_timeout, max_connections, ca_file, http2} -> transport
 ** connect_timeout: seconds (10); max_connections: most requests on the wire at once (20); ca_file:
-** certificates to trust instead of the system's; http2: use it where the server does (true).
+** certificates to trust instead of the system's (CURL_CA_BUNDLE, SSL_CERT_FILE); http2: use it
+*where the server does (true).
 ** Opens nothing yet, but belongs to the process that made it.
 */
 int cm_transport_new(lua_State *L) {
@@ -28,7 +42,7 @@ int cm_transport_new(lua_State *L) {
   cm_opt_table(L, 1, names);
   connect_timeout = cm_opt_number(L, 1, "connect_timeout", 10, 0.001, 3600);
   cm_opt_int(L, 1, "max_connections", &max_connections, 1, 1000);
-  ca_file = cm_opt_string(L, 1, "ca_file", NULL, NULL);
+  ca_file = cm_opt_string(L, 1, "ca_file", ca_of_environment(), NULL);
   http2 = cm_opt_bool(L, 1, "http2", true);
   t = cm_new(L, CM_TRANSPORT_CLASS, sizeof *t);
   t->queue = cm_queue_new((int)max_connections);

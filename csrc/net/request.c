@@ -92,6 +92,12 @@ static cm_net explain(const cm_request *r, CURLcode code, cm_kind *kind, char *o
   *kind = code == CURLE_SSL_CONNECT_ERROR || is_certificate_fault(code) ? CM_TLS : CM_TRANSPORT;
   if (stopped_by_us(r, code, out, room))
     return CM_NET_FINAL;
+  if (code == CURLE_SSL_CACERT_BADFILE) { /* libcurl's text has the path, which no client may see */
+    snprintf(out, room,
+             "the file of CA certificates could not be read: check the option ca_file, "
+             "CURL_CA_BUNDLE and SSL_CERT_FILE");
+    return CM_NET_FINAL;
+  }
   if (is_certificate_fault(code)) {
     snprintf(out, room, "certificate of %s not accepted: %s", host, why);
     return CM_NET_FINAL;

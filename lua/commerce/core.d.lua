@@ -363,7 +363,7 @@ function limiter:room(endpoint) end
 ---@class commerce.core.TransportOptions
 ---@field connect_timeout number? seconds to connect in, TLS included (10)
 ---@field max_connections integer? most requests on the wire at once, hence most connections (20)
----@field ca_file string? PEM file of certificates to trust instead of the system's
+---@field ca_file string? PEM file of certificates to trust instead of the system's; default: CURL_CA_BUNDLE, then SSL_CERT_FILE
 ---@field http2 boolean? use HTTP/2 over TLS where the server has it (true)
 
 ---@class commerce.core.Transport connections, and the only call that waits. Belongs to the process that made it: after a fork it gives nil, "transport used after fork".

@@ -144,3 +144,40 @@ describe("the values", function()
     assert.equal(2, v.exponent(nil))
   end)
 end)
+
+describe("a path with a name in brackets", function()
+  local OBJECT = { metadata = { ["order.id"] = "o-1", ["feature id"] = "f", [""] = "e",
+    ["a.b"] = { c = { ["d.e"] = 5 } }, plain = "p", ["it's"] = "q" }, amount = 1 }
+
+  for path, expected in pairs {
+    ['metadata["order.id"]'] = "o-1", ["metadata['order.id']"] = "o-1",
+    ['metadata["feature id"]'] = "f", ["metadata.feature id"] = "f", ['metadata[""]'] = "e",
+    ['metadata["plain"]'] = "p", ['metadata["it\'s"]'] = "q",
+    ['metadata["a.b"].c["d.e"]'] = 5,
+  } do
+    it("reads " .. path, function()
+      local read = v.field(path)
+      assert.equal(expected, read.get(OBJECT))
+      assert.equal(path, read.sign)
+      assert.same({ path:match "^metadata%.[^%[]+$" or "metadata" }, read.paths)
+      assert.equal(expected, v.field("^" .. path).get({}, OBJECT))
+      assert.same({ "^" .. read.paths[1] }, v.field("^" .. path).paths)
+    end)
+  end
+
+  it("gives nothing where the name is missing", function()
+    assert.is_nil(v.field('metadata["no.no"]').get(OBJECT))
+    assert.is_nil(v.field('amount["no.no"]').get(OBJECT))
+    assert.is_nil(v.field('metadata["order.id"]').get { metadata = json.null })
+  end)
+
+  for _, path in ipairs { "metadata[order.id]", 'metadata["order.id', 'metadata["a"]b', '["id"]',
+    'metadata.["a"]', "lines[1]", 'metadata["a"].', 'metadata["a\']' } do
+    it("is refused as " .. path, function()
+      local ok, message = pcall(v.field, path)
+      assert.is_false(ok)
+      assert.is_truthy(tostring(message):find("a path expected, got '" .. path .. "'", 1, true),
+        message)
+    end)
+  end
+end)

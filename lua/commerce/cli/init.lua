@@ -40,6 +40,8 @@ Environment:
   COMMERCE_STORE       the database (default sqlite:commerce.db)
   COMMERCE_MASTER_KEY  seals the stored secrets (openssl rand -base64 32)
   STRIPE_SECRET_KEY_FILE, COMMERCE_MASTER_KEY_FILE  the same in files
+  SSL_CERT_FILE        PEM file of the CA certificates to trust
+  HTTPS_PROXY          the proxy to use; NO_PROXY: hosts without it
   NO_COLOR             no colours
 
 Exit status: 0 success, 1 something failed or differs, 2 wrong usage.]]

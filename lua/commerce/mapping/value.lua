@@ -2,7 +2,8 @@
 -- it from them. Every value function returns one.
 --
 -- A path is dotted ("evidence_details.due_by"); "^" in front of it means the object around the
--- current element inside `each` and `split`. A null of the source is nil here: a value that the
+-- current element inside `each` and `split`; a name with a dot in it, such as a key of metadata,
+-- stands in brackets (metadata["order.id"]). A null of the source is nil here: a value that the
 -- source does not give is left out of the record.
 
 local ascii = require "commerce.base.ascii"
@@ -53,12 +54,27 @@ value.is_value = is_value
 
 -- ---------------------------------------------------------------- paths
 
+local BRACKETS = "%[([\"'])(.-)%1%]"
+
+-- The names of a path; nil if it is not one.
 local function split_path(path)
-  local keys = {}
-  for key in path:gmatch("[^%.]+") do
-    keys[#keys + 1] = key
+  local keys, at = {}, 1
+  while at <= #path do
+    local key, after = path:match(#keys == 0 and "^([^%.%[]+)()" or "^%.([^%.%[]+)()", at)
+    if not key and #keys > 0 then
+      key, after = select(2, path:match("^" .. BRACKETS .. "()", at))
+    end
+    if not key then
+      return nil
+    end
+    keys[#keys + 1], at = key, after
   end
   return keys
+end
+
+-- What a sync decodes for a path: a name in brackets comes with the object around it.
+local function decoded(path)
+  return (path:gsub(BRACKETS .. ".*$", ""))
 end
 
 -- Most paths have one or two keys: those get straight-line code.
@@ -99,10 +115,14 @@ local function check_path(path, what)
   what = what and what .. ": " or ""
   if type(path) ~= "string" then
     errors.refuse("%sa path expected, got %s", what, type(path))
-  elseif path:find("%[") then
+  end
+  local dotted = path:gsub(BRACKETS, "")
+  if dotted:find "[%[%]]" then
     errors.refuse("%sa path expected, got '%s': for the elements of an array there is each(path, "
-      .. "fields)", what, path)
-  elseif path == "" or path:find("^%^?[%.%s]") or path:find("%.%.") or path:find("[%.%s]$") then
+      .. "fields), for a name with a dot in it brackets and quotes: metadata[\"order.id\"]", what,
+      path)
+  elseif dotted == "" or dotted:find("^%^?[%.%s]") or dotted:find("%.%.")
+    or dotted:find("[%.%s]$") or not split_path((path:gsub("^%^", ""))) then
     errors.refuse("%sa path expected, got '%s': names with dots between them, such as "
       .. "'customer.email'", what, path)
   end
@@ -116,7 +136,7 @@ function value.field(path, what)
   check_path(path, what)
   local outer = path:sub(1, 1) == "^"
   local get = getter(split_path(outer and path:sub(2) or path))
-  return value.new(path, "any", { path }, outer and function(_, parent)
+  return value.new(path, "any", { decoded(path) }, outer and function(_, parent)
     return get(parent)
   end or get)
 end

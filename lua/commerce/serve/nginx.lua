@@ -67,6 +67,14 @@ env COMMERCE_OLD_MASTER_KEY;
 env COMMERCE_OLD_MASTER_KEY_FILE;
 env STRIPE_API_BASE;
 env STRIPE_CONNECT_BASE;
+env CURL_CA_BUNDLE;
+env SSL_CERT_FILE;
+env HTTPS_PROXY;
+env https_proxy;
+env ALL_PROXY;
+env all_proxy;
+env NO_PROXY;
+env no_proxy;
 
 events {
   worker_connections @CONNECTIONS@;

@@ -116,8 +116,10 @@ function selection.empty_fields(mappings)
   local notes = {}
   each_tally(mappings, function(tally, mapping)
     if tally.seen >= ENOUGH and tally.given == 0 then
-      notes[#notes + 1] = ("%s: none of %d objects gave anything for %s (%s); is the path right?")
-        :format(mapping.type.name, tally.seen, tally.name, tally.of)
+      local key = tally.of:match "^metadata%.([^%[]+%.[^%[]+)$"
+      notes[#notes + 1] = ("%s: none of %d objects gave anything for %s (%s); is the path right?%s")
+        :format(mapping.type.name, tally.seen, tally.name, tally.of, key
+          and (" A name with a dot in it is written metadata[\"%s\"]"):format(key) or "")
     end
   end)
   return notes

@@ -19,7 +19,8 @@ local HINTS = {
     return "check the network, and STRIPE_API_BASE if it is set"
   end,
   tls = function()
-    return "the server's certificate could not be verified; check proxies and the CA certificates"
+    return "if a proxy or a CA of your own signs the certificate, name its PEM file in "
+      .. "SSL_CERT_FILE"
   end,
 }
 
