@@ -250,7 +250,15 @@ static void own(int fd) {
   struct stat file;
   char path[32];
   int fresh;
-  if (fstat(fd, &file) != 0 || S_ISREG(file.st_mode))
+  if (fstat(fd, &file) != 0) { /* closed: another file must not come to its place */
+    fresh = open("/dev/null", O_WRONLY);
+    if (fresh >= 0 && fresh != fd) {
+      dup2(fresh, fd);
+      close(fresh);
+    }
+    return;
+  }
+  if (S_ISREG(file.st_mode))
     return; /* a file never blocks, and opening it anew would lose its place */
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   fresh = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND);
@@ -264,13 +272,14 @@ static void own(int fd) {
 
 /*
 ** core.own_output()
-** From now on a reader of standard output or standard error that reads nothing, or has ended, does
-** not stop this process and the children that it starts. For programs that are in charge of their
+** From now on a reader of standard output or standard error that reads nothing, or has ended, and a
+** limit of file sizes do not stop this process and the children that it starts. For programs that are in charge of their
 ** process alone; they must write with core.log_line.
 */
 int cm_process_own_output(lua_State *L) {
   (void)L;
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* a write fails instead, as on a full disk */
   own(1);
   own(2);
   return 0;

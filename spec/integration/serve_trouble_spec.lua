@@ -169,14 +169,31 @@ describe("commerce serve", function()
     assert.equal("200", status_of "POST")
   end)
 
+  it("answers 503 where a file may not grow, loses nothing, and goes on reading", function()
+    server.before = "ulimit -f 1600;"
+    start "--no-worker"
+    local _, workers = server:nginx()
+    local _, text = shell.run(("for i in $(seq 200); do curl -s -o /dev/null -w '%%{http_code} ' -d "
+      .. "'{\"name\":\"Shop\",\"description\":\"%s\"}' -H 'Authorization: Basic %s' "
+      .. "http://127.0.0.1:%d/companies; done"):format(("d"):rep(800), client.base64(key),
+      server.port))
+    local _, made = text:gsub("200 ", "")
+    local _, refused = text:gsub("503 ", "")
+    assert.equal(200, made + refused, text)
+    assert.is_true(made > 0 and refused > 0, text)
+    local _, body = server:request("/companies?pageSize=1", key)
+    assert.equal(made, json.decode(body).totalResults)
+    assert.equal(workers, select(2, server:nginx())) -- none has died of it
+  end)
+
   it("answers 502 while Stripe is down, and serves what is stored", function()
     server.box.environment.STRIPE_API_BASE = "http://127.0.0.1:" .. emulator.free_port()
     server.box.environment.COMMERCE_MASTER_KEY = master_key.ONE
     start "--no-worker"
     local function call(method, path, body)
-      local _, text = shell.run(("curl -s -m 30 -w '\\n%%{http_code}' -X %s -H 'Authorization: Basic "
-        .. "%s' -H 'Content-Type: application/json' -d '%s' http://127.0.0.1:%d%s"):format(method,
-        client.base64(key), body, server.port, path))
+      local _, text = shell.run(("curl -s -m 30 -w '\\n%%{http_code}' -X %s -H "
+        .. "'Authorization: Basic %s' -H 'Content-Type: application/json' -d '%s' "
+        .. "http://127.0.0.1:%d%s"):format(method, client.base64(key), body, server.port, path))
       local answer, status = text:match "^(.*)\n(%d+)$"
       return status, json.decode(answer)
     end

@@ -15,7 +15,8 @@ local serving_mt = { __index = methods }
 
 local PATIENCE = 20 -- seconds
 
---- A sandbox with a store and a free port, in which nothing runs yet.
+--- A sandbox with a store and a free port, in which nothing runs yet. `before` is what the shell
+--- does before it starts.
 function serving.new()
   local box = sandbox.new {}
   box.environment = { COMMERCE_STORE = "sqlite:" .. box:path "commerce.db" }
@@ -56,7 +57,7 @@ end
 ---@param output string? where its output goes, as the shell writes it
 function methods:start(more, output)
   local box = self.box
-  shell.run(("%s %s 2>%s </dev/null & echo $! >%s"):format(box:command(
+  shell.run(("%s %s %s 2>%s </dev/null & echo $! >%s"):format(self.before or "", box:command(
     ("build/commerce serve --listen 127.0.0.1:%d %s"):format(self.port, more or "")),
     output or ">" .. box:path "out", box:path "err", box:path "pid"))
   self:until_true("it does not answer", function()

@@ -143,6 +143,7 @@ local function serve(args, prepared, server)
 end
 
 local function run(_, args)
+  core.own_output()
   if not args.user and nginx.is_root() then
     say "warning: this runs as root; --user NAME gives nginx, the worker and the store to NAME"
   end
@@ -152,7 +153,6 @@ local function run(_, args)
   local prepared = prepare(args)
   local server = nginx.new { listen = args.listen, store = prepared.store, user = args.user,
     public_url = args.public_url, trusted = args.trust_proxy }
-  core.own_output()
   core.hold_interrupts()
   errors.finally(function()
     serve(args, prepared, server)

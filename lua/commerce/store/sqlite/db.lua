@@ -6,7 +6,6 @@
 local DBI = require "DBI"
 local cache = require "commerce.base.cache"
 local core = require "commerce.core"
-local core = require "commerce.core"
 local dialect = require "commerce.store.sqlite.dialect"
 local errors = require "commerce.base.errors"
 
@@ -48,7 +47,7 @@ local CURES = {
 local function explain(message)
   for _, cure in ipairs(CURES) do
     if message:find(cure[1], 1, true) then
-      return cure[2]:format(message:match("[%w%s]+$") or message), cure[3]
+      return cure[2]:format(message:match("[%w%s/]+$") or message), cure[3]
     end
   end
   return message
@@ -118,8 +117,8 @@ end
 -- SQLite would go on with a file that nobody can open any more, and what is written there is lost.
 local function check_file(self)
   if self.file and not self.in_transaction and core.file_id(self.name) ~= self.file then
-    errors.throw("store", self.name .. ": the file has been moved, deleted or replaced while it was "
-      .. "open, and nothing more is written to it: put it back, or start again with the new one",
+    errors.throw("store", self.name .. ": the file has been moved, deleted or replaced while it "
+      .. "was open, and nothing more is written to it: put it back, or start again with the new one",
       { code = "file_gone" })
   end
 end
