@@ -186,6 +186,18 @@ describe("commerce serve", function()
     assert.equal(workers, select(2, server:nginx())) -- none has died of it
   end)
 
+  it("says that the core is not built for LuaJIT, which nginx runs", function()
+    local other = server.box:path "other"
+    shell.run(("mkdir -p %s/build && cp -r lua %s && cp -r build/commerce build/lua5.4 %s/build")
+      :format(other, other, other))
+    local status, _, said = shell.run(("env -u LUA_PATH -u LUA_CPATH LUA=lua5.4 %s/build/commerce "
+      .. "serve --listen 127.0.0.1:%d --store sqlite:%s"):format(other, server.port,
+      server.box:path "commerce.db"))
+    assert.equal(1, status)
+    assert.is_truthy(said:find("\ncommerce: nginx does not serve: the core is not built for LuaJIT, "
+      .. "which nginx runs: `make` builds it where luajit is installed\n", 1, true), said)
+  end)
+
   it("answers 502 while Stripe is down, and serves what is stored", function()
     server.box.environment.STRIPE_API_BASE = "http://127.0.0.1:" .. emulator.free_port()
     server.box.environment.COMMERCE_MASTER_KEY = master_key.ONE

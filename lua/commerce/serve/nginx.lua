@@ -210,7 +210,8 @@ end
 local function complaint(text, listen)
   local line = text:match "%[emerg%] [^\n]*" or text:match "%[alert%] [^\n]*"
     or text:match "%[error%] [^\n]*" or text
-  if text:find("module 'commerce.core' not found", 1, true) then
+  if text:find("module 'commerce.core' not found", 1, true)
+    or text:find("error loading module 'commerce.core'", 1, true) then
     return "the core is not built for LuaJIT, which nginx runs: `make` builds it where luajit is "
       .. "installed"
   elseif text:find('unknown directive "lua_', 1, true) then
@@ -325,6 +326,28 @@ local function check_port(listen)
   end
 end
 
+-- What nginx says when it is started: the log of its start, or what it writes when it is started
+-- once more, since the log of its configuration is standard error.
+local function said_by(self)
+  local log = read(self.folder .. "/start.log")
+  if log:find "%S" then
+    return log
+  end
+  local words = { "sh", "-c", 'exec "$@" >"$0" 2>&1', self.folder .. "/said" }
+  for _, word in ipairs(self.words) do
+    words[#words + 1] = word
+  end
+  local again = child.new("nginx", words)
+  if again:start() then
+    local deadline = core.now() + LEAVING
+    while not again:ended() and core.now() < deadline do
+      core.sleep(0.02)
+    end
+    again:stop()
+  end
+  return read(self.folder .. "/said")
+end
+
 --- Start it, and wait until it accepts connections. Raises what nginx said if it does not.
 ---@param stopping fun(): any true ends the wait
 ---@return commerce.serve.Child child
@@ -341,7 +364,7 @@ function methods:start(stopping)
     local status = nginx_child:ended()
     if status or core.now() > deadline then
       nginx_child:stop()
-      local said = read(self.folder .. "/start.log")
+      local said = said_by(self)
       errors.throw("output", "nginx does not serve: " .. (said:find "%S"
         and complaint(said, self.listen) or status and ("it ended with status %d"):format(status)
         or ("its workers have not begun within %d s"):format(PATIENCE)))
