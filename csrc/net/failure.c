@@ -100,16 +100,44 @@ size_t cm_secret_prefix(const char *s) {
 }
 
 /*
+** Returns the length of "user:password" before an '@' in the authority that s points to, or 0.
+*libcurl
+** repeats the address of a proxy that it cannot use. sure: s stands behind "://"; elsewhere only a
+** text with a colon counts, not the address of a mail.
+*/
+static size_t user_info(const char *s, bool sure) {
+  size_t at = strcspn(s, "/?#'\"<>() \t\r\n");
+  while (at > 0 && s[at - 1] != '@')
+    at--;
+  if (at < 4) /* none, or shorter than the ellipsis */
+    return 0;
+  return sure || memchr(s, ':', at - 1) ? at - 1 : 0;
+}
+
+/*
 ** Replaces everything that looks like a key, a webhook secret, an OAuth code or a refresh token by
-*its
-** first eight characters and an ellipsis, in place. Servers echo such things (OAuth repeats the
-** code, a 401 may repeat a malformed key).
+** its first eight characters and an ellipsis, and the user and password of an address by an
+** ellipsis, in place. Servers echo such things (OAuth repeats the code, a 401 may repeat a
+*malformed
+** key).
 */
 void cm_scrub(char *s) {
   char *out = s;
+  const char *start = s;
   char last = ' ';
   while (*s) {
-    size_t prefix = word_char(last) ? 0 : cm_secret_prefix(s), len = prefix, keep;
+    bool sure = out - start >= 3 && memcmp(out - 3, "://", 3) == 0;
+    size_t user = sure || strchr(" '\"(=", last) ? user_info(s, sure) : 0, prefix, len, keep;
+    if (user) {
+      memcpy(out, "\xE2\x80\xA6", 3);
+      out += 3;
+      s += user;
+      last = ' ';
+      if (*s == '@') /* or its own text would be taken for a name */
+        *out++ = *s++;
+      continue;
+    }
+    prefix = len = word_char(last) ? 0 : cm_secret_prefix(s);
     while (prefix && word_char(s[len]))
       len++;
     if (len < prefix + 4) { /* nothing, or too short to be a secret */

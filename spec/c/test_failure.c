@@ -75,6 +75,20 @@ static void scrubs_secrets(void) {
   CHECK_TEXT(scrub("whsec_abcd"), "whsec_" DOTS);
 }
 
+static void scrubs_users_and_passwords(void) {
+  CHECK_TEXT(scrub("Unsupported proxy scheme for 'foo://user:secret@proxy:3128'"),
+             "Unsupported proxy scheme for 'foo://" DOTS "@proxy:3128'");
+  CHECK_TEXT(scrub("syntax in 'user:secret@proxy:80:90': bad"),
+             "syntax in '" DOTS "@proxy:80:90': bad");
+  CHECK_TEXT(scrub("http://u:s@h/x@y http://tok@h https_proxy=us:pw@h"),
+             "http://" DOTS "@h/x@y http://" DOTS "@h " DOTS "@h");
+  CHECK_TEXT(scrub("http://user:a@b:c@h"), "http://" DOTS "@h");
+  CHECK_TEXT(scrub("http://user:sk_test_abcdef1234@h sk_test_abcdef1234"),
+             "http://" DOTS "@h sk_test_" DOTS);
+  CHECK_TEXT(scrub("mail a.b@example.com, http://h/a@b http://h?x=a:b@c, http://ab@h"),
+             "mail a.b@example.com, http://h/a@b http://h?x=" DOTS "@c, http://ab@h");
+}
+
 static void leaves_the_rest(void) {
   CHECK_TEXT(scrub("mac_address rt_ sk_test_ sk_test_***cdef"),
              "mac_address rt_ sk_test_ sk_test_***cdef");
@@ -116,6 +130,7 @@ int main(void) {
   RUN(makes_do_with_less);
   RUN(knows_its_kind);
   RUN(scrubs_secrets);
+  RUN(scrubs_users_and_passwords);
   RUN(leaves_the_rest);
   RUN(bounds_and_cleans_messages);
   RUN(cuts_between_characters);

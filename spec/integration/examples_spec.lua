@@ -300,6 +300,30 @@ end
     end)
   end
 
+  it("nginx.conf starts and answers with the command that its comment tells", function()
+    local file = assert(io.open "examples/nginx.conf")
+    local text = file:read "*a"
+    file:close()
+    local command = assert(text:match "#   (COMMERCE_STORE=[^\n]+nginx%.conf\")\n")
+    local port = emulator.free_port()
+    shell.run("chmod 777 " .. box.folder)
+    -- only the port differs, and where the file and the store are
+    local path = box:write("nginx.conf", (text:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)))
+    command = command:gsub("sqlite:%$PWD", "sqlite:" .. box.folder):gsub("%$PWD/examples/nginx.conf",
+      path):gsub("^(%S+) nginx", "%1 $(command -v nginx || echo /usr/sbin/nginx)")
+    local status, said = shell.run("env -u LD_PRELOAD " .. command .. " 2>&1")
+    assert.equal(0, status, said)
+    local http, answers = require "socket.http", {}
+    for i, where in ipairs { "/codat/health", "/codat/ready", "/codat/metrics", "/" } do
+      local deadline = socket.gettime() + 10
+      repeat
+        answers[i] = select(2, http.request(("http://127.0.0.1:%d%s"):format(port, where)))
+      until answers[i] == 200 or socket.gettime() > deadline
+    end
+    shell.run("kill $(cat build/nginx.pid)")
+    assert.same({ 200, 200, 200, 200 }, answers)
+  end)
+
   it("is named in a README", function()
     local text = ""
     for _, path in ipairs { "README.md", "lua/commerce/app/README.md" } do

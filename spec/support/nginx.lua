@@ -43,8 +43,9 @@ local PATHS = [[
 
 -- What a machine with other paths, another user and a taken port needs changed.
 local function adapted(text, port, root)
-  text = text:gsub("include /etc/nginx/modules%-enabled/[^\n]*", modules() .. (root
-    and "\nuser root;" or ""))
+  text = modules() .. (root and "\nuser root;\n" or "\n") .. text:gsub("load_module [^\n]*", "")
+    :gsub("\n *lua_package_c?path [^\n]*", ""):gsub("\n *%l+_temp_path [^\n]*", "")
+    :gsub("pid [^\n]*;", "pid nginx.pid;", 1)
   text = text:gsub("http {", function()
     return "http {" .. PATHS:format(HERE, HERE, HERE)
   end, 1)
