@@ -308,6 +308,7 @@ build = {
     ["commerce.webhooks.delivery"] = "lua/commerce/webhooks/delivery.lua",
     ["commerce.webhooks.inbound"] = "lua/commerce/webhooks/inbound.lua",
     ["commerce.webhooks.payload"] = "lua/commerce/webhooks/payload.lua",
+    ["commerce.webhooks.receipts"] = "lua/commerce/webhooks/receipts.lua",
   },
   install = {
     bin = { commerce = "lua/commerce/cli/main.lua" },

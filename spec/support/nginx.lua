@@ -44,7 +44,7 @@ local PATHS = [[
 -- What a machine with other paths, another user and a taken port needs changed.
 local function adapted(text, port, root)
   text = modules() .. (root and "\nuser root;\n" or "\n") .. text:gsub("load_module [^\n]*", "")
-    :gsub("\n *lua_package_c?path [^\n]*", ""):gsub("\n *%l+_temp_path [^\n]*", "")
+    :gsub("\n *lua_package_c?path [^\n]*", ""):gsub("\n *[%l_]+_temp_path [^\n]*", "")
     :gsub("pid [^\n]*;", "pid nginx.pid;", 1)
   text = text:gsub("http {", function()
     return "http {" .. PATHS:format(HERE, HERE, HERE)

@@ -14,6 +14,7 @@ local stripe_webhooks = {}
 
 ---@class commerce.StripeWebhooks
 ---@field private app commerce.App
+---@field private keep (fun(rows: commerce.InboxRow[]): integer)?
 ---@field private log fun(message: string, correlation_id: string)
 local methods = {}
 local endpoint_mt = { __name = "commerce.StripeWebhooks", __index = methods }
@@ -24,12 +25,14 @@ local RETRY_AFTER = "5" -- seconds; Stripe has a schedule of its own, other send
 
 --- Make the endpoints of an application.
 ---@param app commerce.App
----@param options table? log: a function that gets unexpected failures, as (message, correlation id)
+---@param options table? log: a function that gets unexpected failures, as (message, correlation
+---  id); keep: see `commerce.webhooks.inbound.receive`
 ---@return commerce.StripeWebhooks
 function stripe_webhooks.new(app, options)
   options = options or {}
-  errors.check_options(options, { log = "function" })
-  return setmetatable({ app = app, log = options.log or function() end }, endpoint_mt)
+  errors.check_options(options, { log = "function", keep = "function" })
+  return setmetatable({ app = app, keep = options.keep, log = options.log or function() end },
+    endpoint_mt)
 end
 
 local function integration_of(path)
@@ -62,7 +65,7 @@ end
 
 local function receive(self, name, request)
   local received, message, details = self.app:receive_webhook(request.body or "",
-    request.headers["stripe-signature"], { integration = name })
+    request.headers["stripe-signature"], { integration = name, keep = self.keep })
   if received then
     return response.value { received = true, ignored = received.ignored }
   elseif inbound.is_refusal(details) then

@@ -25,6 +25,7 @@ local jobs = require "commerce.runtime.jobs"
 local link = require "commerce.link"
 local logger = require "commerce.serve.log"
 local metrics = require "commerce.serve.metrics"
+local receipts = require "commerce.webhooks.receipts"
 local store = require "commerce.store"
 local stripe_webhooks = require "commerce.api.stripe_webhooks"
 local threads = require "commerce.serve.threads"
@@ -124,7 +125,8 @@ local function servers()
   end
   local app = assert(commerce.open { store = opened })
   local counter = settings.shared and shared_counter(settings.shared)
-  served = { app = app, file = file_of_store(), webhooks = stripe_webhooks.new(app, { log = log }),
+  served = { app = app, file = file_of_store(), webhooks = stripe_webhooks.new(app, { log = log,
+    keep = receipts.new(app.store, jobs.sleep) }),
     link = link.new(app, { prefix = settings.prefix, public_url = settings.public_url,
       log = log, counter = counter }),
     api = api.new(app, { prefix = settings.prefix, public_url = settings.public_url, log = log,

@@ -13,7 +13,7 @@ local webhook_secrets = require "commerce.account.webhook_secrets"
 local webhook = {}
 
 local OPTIONS = { integration = "string", secrets = "table", account = "string",
-  tolerance = "number", now = "number" }
+  tolerance = "number", now = "number", keep = "function" }
 
 ---@class commerce.Received
 ---@field event string? the event's id, if the body has one
@@ -91,14 +91,14 @@ local function end_access(app, rows, event)
     ignored = #ended == 0 and "it is older than the link" or nil }
 end
 
-local function keep(app, list, event, body)
+local function keep(app, list, event, body, store_rows)
   local rows, ids = {}, {}
   for i, shop in ipairs(list) do
     ids[i] = shop.id
     rows[i] = { connection_id = shop.id, id = event.id, at = event.created, body = body }
   end
   return { event = event.id, type = event.type, connections = ids,
-    kept = app.store:keep_events(rows) }
+    kept = (store_rows and store_rows(rows) or app.store:keep_events(rows)) }
 end
 
 -- Every secret that may have signed, each with its account.
@@ -180,7 +180,8 @@ end
 ---@param options table integration: "stripe" or "stripe-test", the endpoint's; secrets: the
 ---  endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones (default:
 ---  the stored ones, `app:add_webhook_secret`), and account: the account that the endpoint belongs
----  to, if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds)
+---  to, if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds); keep: stores the
+---  event in place of the store's `keep_events` (`commerce.webhooks.receipts`)
 ---@return commerce.Received received raises if it was refused (`webhook.is_refusal`), could not be
 ---  verified (no secrets, or they do not open) or could not be stored: do not acknowledge it then
 function webhook.receive(app, body, signature, options)
@@ -210,7 +211,7 @@ function webhook.receive(app, body, signature, options)
   elseif ends_access then
     return end_access(app, rows, event)
   end
-  return keep(app, rows, event, body)
+  return keep(app, rows, event, body, options.keep)
 end
 
 return webhook
