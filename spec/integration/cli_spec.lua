@@ -291,7 +291,12 @@ describe("commerce", function()
         for _, name in ipairs(rows.TYPES) do
           local list = lines_of(shown("show " .. name, width))
           local count = math.min(rows.number(path, "SELECT count(*) FROM " .. name), 20)
-          assert.equal(count + 2, #list, name)
+          local gaps = select(2, table.concat(list, "\n"):gsub("\n\n", ""))
+          if gaps == 0 then
+            assert.equal(count + 2, #list, name)
+          else -- too narrow: each record is a block of lines
+            assert.same({ 60, count - 1 }, { width, gaps }, name)
+          end
           assert.matches("^%(live mode", list[#list])
           for _, line in ipairs(list) do
             assert.is_true(columns(line) <= width, ("%s: %d columns: %s"):format(name,

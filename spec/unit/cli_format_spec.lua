@@ -74,3 +74,15 @@ describe("what a person reads", function()
       :find "[%z\1-\31\127\194]")
   end)
 end)
+
+describe("a table on a terminal that is too narrow for it", function()
+  it("is a block of lines for each row, without empty values", function()
+    local rows = { { "py_30000xNGxAHQ8wuHftcd5xfn", "2026-09-18 17:50", 181.03, "INR", "Paid" },
+      { "py_2", "2026-09-08 10:56", 5, "JPY", nil } }
+    assert.equal(table.concat({
+      "identifier  py_30000xNGxAHQ8~", "created     2026-09-18 17:50", "amount      181.03",
+      "cur         INR", "status      Paid", "",
+      "identifier  py_2", "created     2026-09-08 10:56", "amount      5", "cur         JPY",
+    }, "\n"), format.table({ "identifier", "created", "amount", "cur", "status" }, rows, 29))
+  end)
+end)

@@ -7,6 +7,7 @@ local format = require "commerce.cli.kit.format"
 local lookup = require "commerce.cli.kit.lookup"
 local options = require "commerce.cli.kit.options"
 local settings = require "commerce.account.settings"
+local time = require "commerce.base.time"
 
 local must = errors.must
 
@@ -68,6 +69,12 @@ local YES = { yes = true, no = false }
 
 local function fields_of(args)
   local fields = { sync_from_utc = args.from }
+  local seconds, wrong = time.parse(args.from or 0)
+  if not seconds then
+    errors.throw("usage", "--from: " .. wrong)
+  elseif args.from and args.window then
+    errors.throw("usage", "--from or --window, not both")
+  end
   if args.first_link then
     fields.fetch_on_first_link = YES[args.first_link]
   end

@@ -44,8 +44,8 @@ local function print_lists(view)
   local rows = {}
   for i, entry in ipairs(view.resources) do
     local share = entry.fraction and ("%d %%"):format(math.floor(entry.fraction * 100))
-    rows[i] = { entry.resource, entry.finished and "all" or share or "some", entry.newest,
-      entry.at }
+    rows[i] = { entry.resource, entry.finished and "all" or share or "some",
+      format.minutes(entry.newest), format.minutes(entry.at) }
   end
   if #rows > 0 then
     console.write("\n")
@@ -63,8 +63,8 @@ local function print_connection(view)
     view.status))
   local rows = {}
   for i, entry in ipairs(view.types) do
-    rows[i] = { entry.type, entry.records, entry.status, entry.completed or entry.requested,
-      entry.error }
+    rows[i] = { entry.type, entry.records, entry.status,
+      format.minutes(entry.completed or entry.requested), entry.error }
   end
   format.print({ "type", "records", "last sync", "at", "error" }, rows)
   print_lists(view)

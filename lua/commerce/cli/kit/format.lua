@@ -97,9 +97,11 @@ end
 local ID_WIDTH = 28 -- columns that a Stripe id needs; ids are for copying, so they shrink last
 local DATE_WIDTH = 10 -- of "2026-01-31"; the time behind it may go
 local NONE = "-" -- in a column of numbers: there is no number
-local LEAST = 4 -- columns that a cut text needs to remain readable
+local LEAST = 6 -- columns that a cut text needs to remain readable
+local LEAST_ID = 12 -- the same of an id
 
--- Narrows the widest texts until the table fits; a number is never cut.
+-- Narrows the widest texts until the table fits; a number is never cut. Returns false if it cannot
+-- fit.
 local function shrink(widths, least, available)
   local total = 2 * (#widths - 1)
   for _, width in ipairs(widths) do
@@ -115,12 +117,13 @@ local function shrink(widths, least, available)
     if widest then
       widths[widest] = widths[widest] - 1
       total = total - 1
-    elseif least[1] > LEAST then
-      least[1] = LEAST
+    elseif least[1] > LEAST_ID then
+      least[1] = LEAST_ID
     else
-      return
+      return false
     end
   end
+  return true
 end
 
 local function fit(text, width)
@@ -171,8 +174,24 @@ local function measure(headings, rows, cells)
   return widths, least, numeric
 end
 
+-- A row as lines of heading and value, for a terminal that is too narrow for a table.
+local function block(headings, row, width)
+  local lines, most = {}, 0
+  for _, heading in ipairs(headings) do
+    most = math.max(most, format.width(heading))
+  end
+  for i, heading in ipairs(headings) do
+    local text = row[i]:gsub("%s+$", "")
+    if text ~= "" then
+      lines[#lines + 1] = pad(heading, most) .. "  " .. format.fit(text, math.max(width - most - 2,
+        LEAST))
+    end
+  end
+  return table.concat(lines, "\n")
+end
+
 --- A table that fits a width. Numbers are aligned by their decimal points; long texts are cut and
---- marked with "~".
+--- marked with "~". If that would leave nothing readable, each row is a block of lines.
 ---@param headings string[]
 ---@param rows any[][]
 ---@param width integer columns of the terminal
@@ -186,7 +205,12 @@ function format.table(headings, rows, width)
     end
   end
   local widths, least, numeric = measure(headings, rows, cells)
-  shrink(widths, least, width)
+  if not shrink(widths, least, width) then
+    for r, row in ipairs(cells) do
+      lines[r] = block(headings, row, width)
+    end
+    return table.concat(lines, "\n\n")
+  end
   local function line(texts)
     local out = {}
     for i, text in ipairs(texts) do

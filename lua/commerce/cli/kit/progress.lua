@@ -7,7 +7,8 @@ local format = require "commerce.cli.kit.format"
 
 local progress = {}
 
-local BAR_WIDTH = 20
+local BAR_WIDTH = 20 -- columns, on a terminal that has them
+local BESIDE_BAR = 47 -- columns of the rest of a bar's line
 local REDRAW = 0.1 -- seconds between two drawings of the bars
 local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
 
@@ -44,14 +45,14 @@ end
 
 local STOPPED = { failed = true, skipped = true }
 
-local function bar_line(state, now, filled, empty)
+local function bar_line(state, now, filled, empty, columns)
   local fraction = state.status == "complete" and 1 or state.fraction or 0
-  local full = math.floor(fraction * BAR_WIDTH + 0.5)
+  local full = math.floor(fraction * columns + 0.5)
   local seconds = math.max((state.ended or now) - state.began, 0.001)
   local mark = STOPPED[state.status] and state.status
     or ("%3d %%"):format(math.floor(fraction * 100))
   return ("%-16s %s%s %7s %10s %8s/s"):format(state.type, filled:rep(full),
-    empty:rep(BAR_WIDTH - full), mark, format.count(state.read),
+    empty:rep(columns - full), mark, format.count(state.read),
     format.count(state.read / seconds))
 end
 
@@ -64,10 +65,12 @@ function progress.bars()
     filled, empty = "\226\150\136", "\226\150\145" -- full block, light shade
   end
   local width = console.width()
+  local columns = math.max(0, math.min(BAR_WIDTH, width - BESIDE_BAR))
   local function draw(now)
     local out = { drawn > 0 and ("\27[%dA"):format(drawn) or "" }
     for _, state in ipairs(order) do
-      out[#out + 1] = "\r\27[K" .. format.fit(bar_line(state, now, filled, empty), width) .. "\n"
+      out[#out + 1] = "\r\27[K" .. format.fit(bar_line(state, now, filled, empty, columns),
+        width) .. "\n"
     end
     drawn, last_draw = #order, now
     io.stderr:write(table.concat(out))
