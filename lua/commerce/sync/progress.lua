@@ -105,6 +105,7 @@ end
 function methods:fail_resource(task, message, details)
   if stripe.lacks_permission(details) then
     message = errors.lacking(message, task.resource.permission)
+    details = select(3, errors.fail(details.kind, message, details)) -- what a pull stores
   end
   for type_name in pairs(self._readers[task.name]) do
     self:fail(type_name, message, details)
