@@ -89,6 +89,23 @@ describe("dates ahead of now", function()
     shop:close()
   end)
 
+  it("of customers of a test clock, which no list shows, do not bring these by their events", function()
+    local shop, path = open()
+    sync(shop)
+    local id = e:mutate({ op = "insert", type = "customer", fields = { test_clock = "clock_1" },
+      key = KEY, created = os.time() - 200 * DAY, imported = true }).ids[1]
+    e:mutate { op = "update", id = id, fields = { name = "Ada" }, key = KEY }
+    for _, options in ipairs { {}, { full = true } } do
+      local report = sync(shop, options)
+      assert.equal(0, entry_of(report, "customers").deleted)
+      assert.equal(0, rows.number(path,
+        ("SELECT count(*) FROM customers WHERE id = '%s'"):format(id)))
+      assert_like_whole(path)
+    end
+    assert.is_true(assert(shop:verify()).agrees)
+    shop:close()
+  end)
+
   it("in a checkpoint are not believed", function()
     local shop, path = open()
     sync(shop)

@@ -8,6 +8,7 @@
 --               (always "Read")
 --   object      the objects' member `object`
 --   reads       members that are read even if the mapping does not read them
+--   unlisted    tells whether the list leaves an object out, which an event may name all the same
 --   watched     { expand =, events =, find = }: these events report a change of the object inlined
 --               at `expand`; `find` gives the list's query for the objects around it
 --   events      the event types that report changes; empty if changes have no events. Events of an
@@ -18,7 +19,8 @@ local resources = {
   account = { path = "/v1/account", permission = "Connect / Accounts" },
   balance = { path = "/v1/balance", permission = "Balance" },
   customers = { path = "/v1/customers", list = true, permission = "Customers",
-    object = "customer", events = { "customer.created", "customer.updated", "customer.deleted" } },
+    object = "customer", reads = { "test_clock" },
+    events = { "customer.created", "customer.updated", "customer.deleted" } },
   charges = { path = "/v1/charges", list = true, permission = "Charges and Refunds",
     object = "charge",
     -- a dispute changes its charge, but Stripe sends only events of the dispute
@@ -99,7 +101,7 @@ local resources = {
     object = "shipping_rate" },
   -- without a status the list leaves out canceled subscriptions
   subscriptions = { path = "/v1/subscriptions", list = true, permission = "Subscriptions",
-    object = "subscription", query = { status = "all" },
+    object = "subscription", query = { status = "all" }, reads = { "test_clock" },
     events = { "customer.subscription.created", "customer.subscription.updated",
       "customer.subscription.deleted", "customer.subscription.paused",
       "customer.subscription.resumed", "customer.subscription.pending_update_applied",
@@ -115,6 +117,14 @@ local resources = {
   transfers = { path = "/v1/transfers", list = true, permission = "Transfers",
     object = "transfer", events = { "transfer.created", "transfer.updated", "transfer.reversed" } },
 }
+
+-- Stripe lists customers and subscriptions of a test clock only if it is asked for that clock (its
+-- API reference). A full read does not see them, so they are not taken from events either.
+local function has_test_clock(object)
+  return type(object.test_clock) == "string" or type(object.test_clock) == "table"
+end
+
+resources.customers.unlisted, resources.subscriptions.unlisted = has_test_clock, has_test_clock
 
 -- A balance transaction becomes available without an event, so pending ones are read again. One
 -- that is pending for longer than any payment takes is left to the next full read.

@@ -47,7 +47,10 @@ end
 -- Store an object as it is now. Without one it was deleted since the event (another event tells,
 -- or will), or cannot be read.
 local function store(run, task, change, object, text)
-  if object then
+  local unlisted = task.resource.unlisted
+  if object and unlisted and unlisted(object) then
+    return -- the list leaves it out, too: a full read would mark its records as deleted
+  elseif object then
     writer.changed_object(run, task, object, text, change.dated)
   elseif text then
     run.progress:fail_object(task, text)
