@@ -63,6 +63,7 @@ build = {
     ["commerce.account.link.migrate"] = "lua/commerce/account/link/migrate.lua",
     ["commerce.account.link.state"] = "lua/commerce/account/link/state.lua",
     ["commerce.account.mode"] = "lua/commerce/account/mode.lua",
+    ["commerce.account.patience"] = "lua/commerce/account/patience.lua",
     ["commerce.account.probe"] = "lua/commerce/account/probe.lua",
     ["commerce.account.session"] = "lua/commerce/account/session.lua",
     ["commerce.account.settings"] = "lua/commerce/account/settings.lua",

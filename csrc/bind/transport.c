@@ -71,6 +71,38 @@ static int transport_run(lua_State *L) {
 }
 
 /*
+** transport:oldest() -> nil | {request, seconds, attempts, status, retry_after, retry_in}
+** The unfinished request that was sent first, and what became of its last attempt.
+*/
+static int transport_oldest(lua_State *L) {
+  const cm_transport *t = luaL_checkudata(L, 1, CM_TRANSPORT_CLASS);
+  const cm_request *r = t->queue ? cm_queue_oldest(t->queue) : NULL;
+  double now = cm_now();
+  if (!r)
+    return 0;
+  lua_createtable(L, 0, 6);
+  lua_pushfstring(L, "%s %s", r->method, cm_request_name(r));
+  lua_setfield(L, -2, "request");
+  lua_pushnumber(L, now - r->sent_at);
+  lua_setfield(L, -2, "seconds");
+  lua_pushinteger(L, r->attempts);
+  lua_setfield(L, -2, "attempts");
+  if (r->failure.status > 0) {
+    lua_pushinteger(L, r->failure.status);
+    lua_setfield(L, -2, "status");
+  }
+  if (r->state == CM_WAITING && r->failure.retry_after >= 0) {
+    lua_pushnumber(L, r->failure.retry_after);
+    lua_setfield(L, -2, "retry_after");
+  }
+  if (r->state == CM_WAITING && r->not_before > now) {
+    lua_pushnumber(L, r->not_before - now);
+    lua_setfield(L, -2, "retry_in");
+  }
+  return 1;
+}
+
+/*
 ** transport:close() ends all its requests with "transport closed" and closes the connections.
 */
 static int transport_close(lua_State *L) {
@@ -96,7 +128,9 @@ static int transport_gc(lua_State *L) {
 void cm_open_transport(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__gc", transport_gc}, {"__close", transport_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"run", transport_run}, {"close", transport_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"run", transport_run},
+                                     {"oldest", transport_oldest},
+                                     {"close", transport_close},
+                                     {NULL, NULL}};
   cm_class(L, CM_TRANSPORT_CLASS, meta, methods);
 }

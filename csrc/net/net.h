@@ -127,8 +127,8 @@ struct cm_request {
   const char *method; /* a string constant */
   char path[CM_PATH_MAX + 1];
   cm_buf query, form;
-  double timeout;               /* seconds an attempt may take */
-  double queued_at, not_before; /* monotonic, seconds */
+  double timeout;                        /* seconds an attempt may take */
+  double sent_at, queued_at, not_before; /* monotonic, seconds; sent_at: the first attempt's */
   int attempts;
   enum {
     CM_NONE,
@@ -152,6 +152,7 @@ bool cm_request_prepare(cm_request *r, CURL *easy);
 bool cm_request_finish(cm_request *r, CURLcode code, double now);
 void cm_request_fail(cm_request *r, cm_kind kind, const char *text);
 void cm_request_free(cm_request *r);
+const char *cm_request_name(const cm_request *r);
 
 /* ---------------------------------------------------------------- queue */
 
@@ -179,6 +180,7 @@ double cm_queue_random(cm_queue *q);
 void cm_queue_add(cm_queue *q, cm_request *r, double now);
 void cm_queue_remove(cm_queue *q, cm_request *r);
 int cm_queue_run(cm_queue *q, double timeout);
+const cm_request *cm_queue_oldest(const cm_queue *q);
 void cm_queue_close(cm_queue *q);
 void cm_queue_release(cm_queue *q);
 

@@ -253,6 +253,20 @@ int cm_queue_run(cm_queue *q, double timeout) {
 }
 
 /*
+** The request that was sent first of all that have not ended, or NULL. One that has only waited for
+** a rate limit so far does not count.
+*/
+const cm_request *cm_queue_oldest(const cm_queue *q) {
+  const cm_request *oldest = NULL, *r;
+  int i;
+  for (i = 0; i < 2; i++)
+    for (r = i ? q->waiting : q->running; r; r = r->next)
+      if (r->attempts > 0 && (!oldest || r->sent_at < oldest->sent_at))
+        oldest = r;
+  return oldest;
+}
+
+/*
 ** Ends every request ("transport closed") and closes all connections. Harmless when repeated. In a
 ** forked child the connections are left to the parent.
 */

@@ -36,15 +36,18 @@ void cm_request_send(cm_request *r) {
   cm_failure_init(&r->failure);
   r->attempts = 0;
   r->not_before = 0;
+  r->sent_at = cm_now();
   if (fault)
     cm_request_fail(r, CM_CANCELLED, fault);
   else
-    cm_queue_add(r->client->queue, r, cm_now());
+    cm_queue_add(r->client->queue, r, r->sent_at);
 }
 
-/* The name of the target in messages. A foreign server's path is kept out of them: many a webhook's
-   address is its password. */
-static const char *known_as(const cm_request *r) {
+/*
+** The name of the target in messages. A foreign server's path is kept out of them: many a webhook's
+** address is its password.
+*/
+const char *cm_request_name(const cm_request *r) {
   return r->client->foreign ? r->client->base.host : r->path;
 }
 
@@ -260,9 +263,9 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   if (react(r, &o, now))
     return false;
   if (o.net == CM_NET_OK)
-    cm_failure_http(&r->failure, r->method, known_as(r));
+    cm_failure_http(&r->failure, r->method, cm_request_name(r));
   else
-    cm_failure_say(&r->failure, r->method, known_as(r), words);
+    cm_failure_say(&r->failure, r->method, cm_request_name(r), words);
   deliver(r, CM_FAILED);
   return true;
 }
@@ -274,7 +277,7 @@ void cm_request_fail(cm_request *r, cm_kind kind, const char *text) {
   cm_failure_init(&r->failure);
   r->failure.kind = kind;
   r->failure.attempts = r->attempts;
-  cm_failure_say(&r->failure, r->method, known_as(r), text);
+  cm_failure_say(&r->failure, r->method, cm_request_name(r), text);
   deliver(r, CM_FAILED);
 }
 

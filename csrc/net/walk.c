@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define GAPS 2 /* empty pages in a row, before the list is read on by `created` */
+#define COPIES 3 /* of a page with an element that is no JSON, before that element is given up */
+#define GAPS 2   /* empty pages in a row, before the list is read on by `created` */
 
 static bool add_number(cm_buf *query, const char *name, long long n) {
   char text[32];
@@ -207,6 +208,11 @@ static cm_net on_accept(void *owner, cm_request *r, char *why, size_t room) {
   cm_buf_fit(&w->incoming.body); /* pages wait here, several of each list */
   snprintf(w->incoming.request_id, sizeof w->incoming.request_id, "%s", id ? id : "");
   scan = cm_page_scan(&w->incoming, fault, sizeof fault);
+  if (scan == CM_SCAN_OK && w->incoming.damaged && r->attempts < COPIES &&
+      r->attempts <= r->client->policy.retries) {
+    snprintf(why, room, "unusable answer: an object is not JSON");
+    return CM_NET_BROKEN;
+  }
   if (scan == CM_SCAN_OK)
     return CM_NET_OK;
   snprintf(why, room, "unusable answer: %s", fault);

@@ -48,9 +48,9 @@ static bool unexpected(cm_json *j, const char *wanted) {
 */
 bool cm_json_open(cm_json *j, char bracket) {
   if (cm_json_peek(j) != bracket)
-    return unexpected(j, bracket == '{' ? "object expected" : "array expected");
+    return unexpected(j, bracket == '{' ? CM_JSON_NO_OBJECT : "array expected");
   if (j->depth >= CM_JSON_DEPTH)
-    return fail(j, j->at, "nested too deep");
+    return fail(j, j->at, CM_JSON_TOO_DEEP);
   j->at++;
   j->depth++;
   j->fresh = true;

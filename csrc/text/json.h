@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 #define CM_JSON_DEPTH 64 /* deepest nesting accepted; Stripe's objects stay below 12 */
+#define CM_JSON_TOO_DEEP "nested too deep"
+#define CM_JSON_NO_OBJECT "object expected"
 
 typedef struct cm_span {
   size_t at, len; /* a range of bytes of the text */

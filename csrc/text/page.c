@@ -137,6 +137,8 @@ static bool scan_element(cm_page *p, cm_json *j, cm_element *e, cm_scan *result)
     if (*result == CM_SCAN_FOREIGN || !pass_over(&start, e))
       return false;
     e->fault = j->error;
+    p->damaged = p->damaged || (strcmp(e->fault, CM_JSON_TOO_DEEP) != 0 &&
+                                strcmp(e->fault, CM_JSON_NO_OBJECT) != 0);
     *j = start;
   }
   j->depth = start.depth;
@@ -205,7 +207,7 @@ cm_scan cm_page_scan(cm_page *p, char *why, size_t room) {
   cm_scan result = CM_SCAN_DAMAGED;
   cm_json j;
   p->count = 0;
-  p->has_more = false;
+  p->has_more = p->damaged = false;
   cm_buf_clear(&p->ids);
   if (p->body.len >= UINT32_MAX) {
     snprintf(why, room, "larger than 4 GB");

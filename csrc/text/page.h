@@ -33,6 +33,7 @@ typedef struct cm_page {
   cm_element *list;
   size_t count, room;
   bool has_more;
+  bool damaged; /* an element is no JSON, which another copy of the page may mend */
   char request_id[CM_REQUEST_ID];
 } cm_page;
 

@@ -382,6 +382,19 @@ function core.transport(options) end
 ---@return commerce.Failure? details
 function transport:run(timeout) end
 
+---@class commerce.core.Oldest
+---@field request string method and path
+---@field seconds number since it was sent first
+---@field attempts integer
+---@field status integer? HTTP status of the last attempt that failed
+---@field retry_after number? seconds that the server asked to wait, while it waits
+---@field retry_in number? seconds until the next attempt, while it waits
+
+--- Get the request that was sent first of all that have not ended. A request that has only waited
+--- for a rate limit does not count.
+---@return commerce.core.Oldest?
+function transport:oldest() end
+
 --- End all its requests with "transport closed" and closes the connections.
 function transport:close() end
 

@@ -145,14 +145,16 @@ static const char *fault_of(const char *element) {
 static void a_bad_element_fails_alone(void) {
   cm_buf deep = {0};
   int i, levels;
+  CHECK(fault_of("{}") == NULL && !page.damaged);
   CHECK_TEXT(fault_of("{\"id\":\"ch_2\",\"x\":\"\xFF]\"}"), "invalid UTF-8");
-  CHECK(id_is(1, "ch_2"));
+  CHECK(id_is(1, "ch_2") && page.damaged);
   CHECK_TEXT(fault_of("{\"x\":01,\"y\":{\"id\":\"no\"},\"id\" : \"ch_2\"}"),
              "number with a leading zero");
   CHECK(id_is(1, "ch_2"));
   CHECK_TEXT(fault_of("{\"x\":01,\"id\":\"a\\u0041\"}"), "number with a leading zero");
   CHECK(id_is(1, ""));
   CHECK_TEXT(fault_of("null"), "object expected");
+  CHECK(!page.damaged);
   CHECK_TEXT(fault_of("[{\"id\":\"no\"}]"), "object expected");
   CHECK_TEXT(fault_of("\"a,]}\""), "object expected");
   for (levels = CM_JSON_DEPTH; levels <= CM_JSON_DEPTH + 1; levels++) {
@@ -167,6 +169,7 @@ static void a_bad_element_fails_alone(void) {
       CHECK(fault_of(deep.data) == NULL);
     else
       CHECK_TEXT(fault_of(deep.data), "nested too deep");
+    CHECK(!page.damaged);
     CHECK(id_is(1, "ch_2"));
   }
   cm_buf_free(&deep);

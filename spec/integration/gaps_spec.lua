@@ -1,8 +1,9 @@
 -- What Stripe's lists and its feed should not hold, and a run must get past: empty pages that say
--- that more objects follow, and events that cannot be used.
+-- that more objects follow, events that cannot be used, and long waits.
 
 local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
+local patience = require "commerce.account.patience"
 local sandbox = require "spec.support.sandbox"
 local sync = require "commerce.sync"
 
@@ -131,5 +132,28 @@ describe("a run gets past", function()
     assert.match('products: an event names an object that cannot be asked for by its id (12" vinyl',
       tostring(report), 1, true)
     assert.equal(0, #app.store:waiting_events(shop.id, 10))
+  end)
+
+  it("a long wait, which its pull and its listener tell while it lasts", function()
+    local watch, tell, heard, message = patience.watch, nil, nil, nil
+    patience.watch = function(_, listener) -- luacheck: ignore (put back below)
+      tell = listener or tell
+      return function() end
+    end
+    local report = shop:sync { types = { "customers" }, progress = function(event)
+      if event.event == "start" then
+        tell "GET /v1/customers has been waiting for 10 s"
+        message = app.store:latest_pulls(shop.id).customers.error_message
+      elseif event.event == "waiting" then
+        heard = event.message
+      end
+    end }
+    patience.watch = watch -- luacheck: ignore
+    assert.is_true(report.complete)
+    assert.equal("GET /v1/customers has been waiting for 10 s", heard)
+    assert.equal(heard, message)
+    local pull = app.store:latest_pulls(shop.id).customers
+    assert.equal("Complete", pull.status)
+    assert.is_nil(pull.error_message)
   end)
 end)

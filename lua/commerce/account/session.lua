@@ -5,6 +5,7 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
+local patience = require "commerce.account.patience"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
@@ -64,7 +65,10 @@ end
 -- the account. Gives Stripe's clock, too.
 local function identify(asker, transport, wanted)
   local call = asker:request { path = stripe.resources.account.path }
-  local response, message, details = jobs.await(transport, call)
+  local stop = patience.watch(transport)
+  local response, message, details = errors.finally(function()
+    return jobs.await(transport, call)
+  end, stop)
   local account = {}
   if not response and stripe.account_in_refusal(details) then
     account.id = stripe.account_in_refusal(details)

@@ -6,6 +6,7 @@ local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local failure = require "commerce.cli.kit.failure"
 local interrupts = require "commerce.runtime.interrupts"
+local patience = require "commerce.account.patience"
 
 local cli = {}
 
@@ -143,6 +144,7 @@ function cli.main(arguments)
   if entry.stops_cleanly then
     interrupts.stop_cleanly(core)
   end
+  patience.tell = console.note
   local ran, status = pcall(run, entry, parsed)
   return ran and status or failure.report(status)
 end

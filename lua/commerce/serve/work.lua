@@ -121,7 +121,13 @@ end
 -- What goes wrong for good with one of several data types ends only that one.
 local function sync_types(worker, connection, taken, types, since)
   local ok, raised = pcall(function()
-    log_report(worker, must(connection:sync { types = types, since = since, worker = worker.id }))
+    log_report(worker, must(connection:sync { types = types, since = since, worker = worker.id,
+      progress = function(event)
+        if event.event == "waiting" then
+          worker.log { event = "waiting", connection_id = taken.connection_id,
+            message = event.message }
+        end
+      end }))
   end)
   if ok then
     return

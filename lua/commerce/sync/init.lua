@@ -5,6 +5,7 @@ local checkpoints = require "commerce.sync.checkpoints"
 local delivered = require "commerce.sync.delivered"
 local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
+local patience = require "commerce.account.patience"
 local plan = require "commerce.sync.plan"
 local probe = require "commerce.account.probe"
 local reader = require "commerce.sync.reader"
@@ -185,7 +186,12 @@ local function conduct(connection, mappings, failures, given, options, lease)
   end
   local run = runs.new(connection, lease, mappings, options, hooks)
   selection.start_tallies(mappings)
-  local read_mappings, tasks, failure = errors.catch(read, run, connection, mappings, failures)
+  local stop = patience.watch(run.transport, function(message)
+    run.progress:wait(message)
+  end)
+  local read_mappings, tasks, failure = errors.finally(function()
+    return errors.catch(read, run, connection, mappings, failures)
+  end, stop)
   for _, note in ipairs(selection.empty_fields(mappings)) do
     run.progress:note(note)
   end

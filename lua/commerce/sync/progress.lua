@@ -278,6 +278,13 @@ function methods:advance(resource, fraction)
   end
 end
 
+--- The run waits for Stripe: tell it while it lasts.
+---@param message string
+function methods:wait(message)
+  self._pulls:say(message)
+  emit(self, { event = "waiting", message = message })
+end
+
 -- ---------------------------------------------------------------- begin and end
 
 --- Begin: open a pull for each data type.

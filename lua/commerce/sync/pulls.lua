@@ -66,10 +66,19 @@ function methods:save_progress(fraction_of)
   self._saved = core.now()
   for name, pull in pairs(self._pulls) do
     local percent = math.floor(100 * fraction_of(name))
-    if pull.progress ~= percent then
-      pull.progress = percent
+    if pull.progress ~= percent or pull.error_message then
+      pull.progress, pull.error_message = percent, nil
       errors.catch(self._store.save_pull, self._store, pull)
     end
+  end
+end
+
+--- Say in the pulls what the run waits for, until it goes on. Failing to do so does not end it.
+---@param message string
+function methods:say(message)
+  for _, pull in pairs(self._pulls) do
+    pull.error_message = message
+    errors.catch(self._store.save_pull, self._store, pull)
   end
 end
 

@@ -31,6 +31,8 @@ function progress.plain(of)
     local now = core.now()
     if event.event == "start" then
       console.note(("reading account %s in %s mode"):format(event.account, event.mode))
+    elseif event.event == "waiting" then
+      console.note(label .. event.message)
     elseif event.event == "progress" and now - (last[event.type] or began) >= LOG_INTERVAL then
       last[event.type] = now
       console.note(("%s%s: %s read"):format(label, event.type, format.count(event.read)))
@@ -86,6 +88,10 @@ function progress.bars()
       end
       draw(now)
       return
+    elseif event.event == "waiting" then
+      console.note(event.message)
+      drawn = 0 -- the bars are drawn anew below the line
+      return draw(now)
     end
     local state = states[event.type]
     state.read, state.fraction = event.read or state.read, event.fraction or state.fraction
