@@ -62,12 +62,12 @@ end
 ---@return string
 function rows.contents(path, types)
   local parts = {}
-  for _, name in ipairs(types or rows.TYPES) do
-    parts[#parts + 1] = rows.sql(path, ([[
+  for i, name in ipairs(types or rows.TYPES) do
+    parts[i] = ([[
       SELECT '%s', id, json_remove(data, '$.modifiedDate', '$.sourceModifiedDate') FROM %s
-      WHERE metadata_is_deleted IS NOT 1 ORDER BY id]]):format(name, name))
+      WHERE metadata_is_deleted IS NOT 1 ORDER BY id;]]):format(name, name)
   end
-  return table.concat(parts, "\n")
+  return rows.sql(path, table.concat(parts))
 end
 
 --- Records by id: the JSON text and what it decodes to.
