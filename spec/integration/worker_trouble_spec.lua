@@ -7,6 +7,7 @@ local emulator = require "spec.support.emulator"
 local files = require "spec.support.sqlite_files"
 local keys = require "commerce.account.keys"
 local master_key = require "spec.support.master_key"
+local time_lapse = require "spec.support.time_lapse"
 local worker = require "commerce.serve.worker"
 local writer = require "commerce.sync.writer"
 
@@ -152,10 +153,8 @@ describe("the worker in trouble", function()
 
   it("ends when the store fails for good, for a new process to try", function()
     api.store.db:once "DROP TABLE leases"
-    local sleep = core.sleep
-    core.sleep = function() end
-    local ok, message = worker.new(api.app, { connection = { base_url = e.base } }):run()
-    core.sleep = sleep
+    local it_is = worker.new(api.app, { connection = { base_url = e.base } })
+    local ok, message = time_lapse.during(it_is.run, it_is)
     assert.is_nil(ok)
     assert.matches("no such table: leases", message)
   end)

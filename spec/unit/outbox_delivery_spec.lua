@@ -11,6 +11,7 @@ local process = require "commerce.runtime.process"
 local socket = require "socket"
 local store = require "commerce.store"
 local time = require "commerce.base.time"
+local time_lapse = require "spec.support.time_lapse"
 local webhook_sink = require "spec.support.webhook_sink"
 
 local NOW = "2026-03-01T08:00:00Z"
@@ -333,10 +334,7 @@ describe("webhooks", function()
     end))
     assert.equal("company.created", got.event.eventType)
     left = math.huge
-    local slept = core.sleep
-    core.sleep = function() end
-    local ok, message = found:run(function() end)
-    core.sleep = slept
+    local ok, message = time_lapse.during(found.run, found, function() end)
     assert.is_nil(ok)
     assert.equal("locked", message)
   end)
