@@ -122,6 +122,7 @@ describe("linking", function()
     local shop = assert(finish(answer)).connection
     assert(shop:open())
     assert.is_true(memory.undumped() > before)
+    assert.is_true(assert(shop:sync()).complete)
     shop:close()
     local closed = memory.undumped()
     collectgarbage()

@@ -32,7 +32,7 @@ return function()
     local status, message = refusal[1], refusal[2]
     bodies[status] = ('{"statusCode":%d,"service":"PublicApi","error":"%s",'
       .. '"correlationId":"$request_id","canBeRetried":"%s","detailedErrorCode":0}'):format(status,
-      message, status >= 500 and "True" or "Unknown")
+      message, status == 500 and "True" or "Unknown")
     locations[i] = REFUSAL:format(status, ALIASES[status] or "", status, status, status, status,
       bodies[status])
   end

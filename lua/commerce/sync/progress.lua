@@ -298,6 +298,14 @@ function methods:open()
     types = names })
 end
 
+-- Each session has a copy of the key.
+local function close_sessions(self)
+  for name, session in pairs(self._sessions) do
+    session:close()
+    self._sessions[name] = nil
+  end
+end
+
 --- The run ended for a reason that concerns all of it. If the store itself failed, the pulls stay
 --- open, and the next run closes them.
 ---@param failure commerce.Failure
@@ -308,6 +316,7 @@ function methods:abandon(failure)
   if failure.kind ~= "store" then
     errors.catch(self._pulls.close, self._pulls, self._order, self._details)
   end
+  close_sessions(self)
 end
 
 --- End: close the pulls and sum up.
@@ -320,6 +329,7 @@ function methods:close()
       entry.reason = pulls.status(entry, self._details[entry.type])
     end
   end
+  close_sessions(self)
   return self:sum_up()
 end
 
