@@ -173,9 +173,9 @@ describe("commerce serve", function()
     server.before = "ulimit -f 1600;"
     start "--no-worker"
     local _, workers = server:nginx()
-    local _, text = shell.run(("for i in $(seq 200); do curl -s -o /dev/null -w '%%{http_code} ' -d "
-      .. "'{\"name\":\"Shop\",\"description\":\"%s\"}' -H 'Authorization: Basic %s' "
-      .. "http://127.0.0.1:%d/companies; done"):format(("d"):rep(800), client.base64(key),
+    local _, text = shell.run(("for i in $(seq 200); do curl -s -o /dev/null -w "
+      .. "'%%{http_code} ' -d '{\"name\":\"Shop\",\"description\":\"%s\"}' -H 'Authorization: "
+      .. "Basic %s' http://127.0.0.1:%d/companies; done"):format(("d"):rep(800), client.base64(key),
       server.port))
     local _, made = text:gsub("200 ", "")
     local _, refused = text:gsub("503 ", "")
@@ -194,8 +194,8 @@ describe("commerce serve", function()
       .. "serve --listen 127.0.0.1:%d --store sqlite:%s"):format(other, server.port,
       server.box:path "commerce.db"))
     assert.equal(1, status)
-    assert.is_truthy(said:find("\ncommerce: nginx does not serve: the core is not built for LuaJIT, "
-      .. "which nginx runs: `make` builds it where luajit is installed\n", 1, true), said)
+    assert.is_truthy(said:find("\ncommerce: nginx does not serve: the core is not built for "
+      .. "LuaJIT, which nginx runs: `make` builds it where luajit is installed\n", 1, true), said)
   end)
 
   it("answers 502 while Stripe is down, and serves what is stored", function()

@@ -118,7 +118,8 @@ end
 local function check_file(self)
   if self.file and not self.in_transaction and core.file_id(self.name) ~= self.file then
     errors.throw("store", self.name .. ": the file has been moved, deleted or replaced while it "
-      .. "was open, and nothing more is written to it: put it back, or start again with the new one",
+      .. "was open, and nothing more is written to it: put it back, or start again with the new "
+      .. "one",
       { code = "file_gone" })
   end
 end
