@@ -1,5 +1,6 @@
 -- `commerce worker`: the background process that syncs and delivers webhooks.
 
+local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local logger = require "commerce.serve.log"
@@ -15,10 +16,18 @@ local function arguments(sub)
   sub:flag("--once", "Do what is due now, then end.")
 end
 
--- One JSON object a line, as log collectors read it.
-local function log(event)
-  event.time = time.now()
-  logger.write(event)
+-- One JSON object a line, as log collectors read it. The work waits for no reader, unless it is done
+-- once, by a person or a script that wants every line.
+local function log_to(once)
+  return function(event)
+    event.time = time.now()
+    if once then
+      console.json(event)
+      console.flush()
+    else
+      logger.write(event)
+    end
+  end
 end
 
 local function work_once(it)
@@ -33,13 +42,15 @@ local function work(it, once)
   if once then
     return work_once(it)
   end
-  log { event = "started", worker = it.id }
+  it.log { event = "started", worker = it.id }
   must(it:run(core.interrupted))
 end
 
 local function run(app, args)
-  local it = worker.new(app, { log = log, public_url = args.public_url })
-  core.own_output() -- a reader that stalls or ends must not stop the work
+  local it = worker.new(app, { log = log_to(args.once), public_url = args.public_url })
+  if not args.once then
+    core.own_output() -- a reader that stalls or ends must not stop the work
+  end
   core.hold_interrupts() -- after Ctrl-C or SIGTERM, unfinished work goes back to the queue
   errors.finally(function()
     work(it, args.once)
