@@ -89,7 +89,7 @@ describe("dates ahead of now", function()
     shop:close()
   end)
 
-  it("of customers of a test clock, which no list shows, do not bring these by their events", function()
+  it("of customers of a test clock, which no list shows, do not bring these by events", function()
     local shop, path = open()
     sync(shop)
     local id = e:mutate({ op = "insert", type = "customer", fields = { test_clock = "clock_1" },

@@ -79,26 +79,36 @@ describe("the oldest object of a list", function()
     end
   end
 
+  local function read(shape, since)
+    e:reset { charges = 0, compact = true, now = NOW }
+    customers(shape[2])
+    e:control("latency", { ms = 40 })
+    local shop, path = shops.open { account = "acct_1Connected" }
+    e:control("stats", { clear = true })
+    local report = shops.sync(shop, { types = { "customers" }, page_size = PAGE, since = since })
+    local stats = e:control "stats"
+    assert.equal(#shape[2], rows.number(path, "SELECT count(*) FROM customers"))
+    assert.equal(#shape[2], shops.entry_of(report, "customers").read)
+    local asked = stats.endpoints["GET /v1/customers"]
+    local pages = math.max(1, math.ceil(#shape[2] / PAGE))
+    assert.is_true(asked <= pages + (pages > 2 and EXTRA or 1),
+      ("%d requests for %d pages"):format(asked, pages))
+    assert.is_true(stats.max_in_flight >= (shape.ranges or 1),
+      ("%d in flight"):format(stats.max_in_flight))
+    shop:close()
+  end
+
   for _, shape in ipairs(SHAPES) do
     it("is found: " .. shape[1], function()
-      e:reset { charges = 0, compact = true, now = NOW }
-      customers(shape[2])
-      e:control("latency", { ms = 40 })
-      local shop, path = shops.open { account = "acct_1Connected" }
-      e:control("stats", { clear = true })
-      local report = shops.sync(shop, { types = { "customers" }, page_size = PAGE })
-      local stats = e:control "stats"
-      assert.equal(#shape[2], rows.number(path, "SELECT count(*) FROM customers"))
-      assert.equal(#shape[2], shops.entry_of(report, "customers").read)
-      local asked = stats.endpoints["GET /v1/customers"]
-      local pages = math.max(1, math.ceil(#shape[2] / PAGE))
-      assert.is_true(asked <= pages + (pages > 2 and EXTRA or 1),
-        ("%d requests for %d pages"):format(asked, pages))
-      assert.is_true(stats.max_in_flight >= (shape.ranges or 1),
-        ("%d in flight"):format(stats.max_in_flight))
-      shop:close()
+      read(shape)
     end)
   end
+
+  it("is found far above the day from which on objects are wanted", function()
+    for _, number in ipairs { 3, 5, 6, 9 } do
+      read(SHAPES[number], NOW - 30 * YEAR)
+    end
+  end)
 
   it("is not where the account's `created` is, which is the day of connecting", function()
     e:reset { charges = 0, now = NOW }

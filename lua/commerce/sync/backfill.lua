@@ -2,7 +2,8 @@
 --
 -- The checkpoint is a list of the ranges that are still to be read, newest first, each with the
 -- cursor after its last stored page; it is empty when the list has been read. It starts as one
--- range that is open at its older end; while there is room for more requests the largest range is
+-- range that is open at its older end: even if it has a lower bound, its oldest object may lie far
+-- above that; while there is room for more requests the largest range is
 -- divided, so that latency is not the limit. A run that was killed is continued.
 
 local gap = require "commerce.sync.gap"
@@ -14,7 +15,7 @@ local methods = {}
 local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
 local function new_state(saved, options)
-  return { ranges = { { gte = options.from or options.since, lt = options.before } },
+  return { ranges = { { gte = options.from or options.since, lt = options.before, open = true } },
     at = options.at, events_since = options.events_since,
     sweep = options.from and saved and saved.sweep or nil },
     not (options.from or options.since or options.before)
@@ -212,18 +213,25 @@ local WORTH_HALVING = 3
 -- in pages at first; the steps grow, so that a long history takes few of them.
 local FIRST_STEP, GROWTH = 4, 3
 
--- A range that is open at its older end is cut this many seconds below its last object.
+local function is_open(range)
+  return range.open or not range.gte
+end
+
+-- An open range is cut this many seconds below its last object.
 local function step_of(self, range)
   return math.max(range.step or 0,
     math.ceil(FIRST_STEP * (self.bearable or self.page_size) * range.pace))
 end
 
--- The rest of a range: from the end of its last page down to its lower bound. Below an open one, as
+-- The rest of a range: from the end of its last page down to its lower bound. Of an open one, as
 -- much is expected as the list is known to span so far.
 local function left_of(self, range)
-  local known = (self.state.newest or range.created) - range.created
-  return range.created - (range.gte
-    or math.max(0, range.created - math.max(2 * step_of(self, range), known)))
+  local lower = range.gte or 0
+  if is_open(range) then
+    local known = (self.state.newest or range.created) - range.created
+    lower = math.max(lower, range.created - math.max(2 * step_of(self, range), known))
+  end
+  return range.created - lower
 end
 
 -- Objects still expected in a range, if the rest is as dense as the end of its last page.
@@ -247,7 +255,7 @@ end
 
 -- Where a range is divided. Nothing is older than the first second of 1970.
 local function cut_of(self, range)
-  local step = not range.gte and step_of(self, range) or math.huge
+  local step = is_open(range) and step_of(self, range) or math.huge
   local lower = range.gte or 0
   return math.max(range.created - step, math.floor(lower + (range.created - lower) / 2))
 end
@@ -255,7 +263,7 @@ end
 -- Whether dividing a range may be worth a request. Most lists end with their second page, which is
 -- on its way with the first one.
 local function divisible(self, range)
-  return self.pagers[range] and range.pace and (range.gte or self.pages > 1)
+  return self.pagers[range] and range.pace and (not is_open(range) or self.pages > 1)
     and left_of(self, range) >= 2 and cut_of(self, range) > 0
 end
 
@@ -288,11 +296,11 @@ function methods:halve(range)
   end
   for i, other in ipairs(self.state.ranges) do
     if other == range then
-      table.insert(self.state.ranges, i + 1, { gte = range.gte, lt = cut,
-        step = not range.gte and GROWTH * step_of(self, range) or nil })
+      table.insert(self.state.ranges, i + 1, { gte = range.gte, lt = cut, open = range.open,
+        step = is_open(range) and GROWTH * step_of(self, range) or nil })
     end
   end
-  range.gte, range.step = cut, nil
+  range.gte, range.step, range.open = cut, nil, nil
   return true
 end
 
