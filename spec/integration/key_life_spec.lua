@@ -148,6 +148,24 @@ describe("the life of a connection by its own key", function()
     ok "companies delete Merchant --yes"
   end
 
+  it("may have its key and the master key in files, and not in variables as well", function()
+    local files = { STRIPE_SECRET_KEY_FILE = box:write("key", KEYS.test.own .. "\n"),
+      COMMERCE_MASTER_KEY = false, COMMERCE_MASTER_KEY_FILE = box:write("master",
+        master_key.ONE .. "\n") }
+    commerce:ok("sync --keep-key", files)
+    ok "sync" -- with the kept key, opened with the master key in its variable
+    local script = box:write("script.lua", [[
+      local app = assert(commerce.open())
+      print(assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" }).account)]])
+    assert.equal(SHOP .. "\n", (commerce:ok("run " .. script, files)))
+    for name, path in pairs { STRIPE_SECRET_KEY = "key", COMMERCE_MASTER_KEY = "master" } do
+      local both = { [name .. "_FILE"] = box:path(path), [name] = name:find "STRIPE"
+        and KEYS.test.own or master_key.ONE }
+      commerce:fails(name .. " and " .. name .. "_FILE are both set", name:find "STRIPE" and "sync"
+        or "connections add --keep-key --key-file " .. box:path "key", both)
+    end
+  end)
+
   it("is the same in test mode and in live, and leaks nothing", function()
     live_it "test"
     live_it "live"
