@@ -13,6 +13,7 @@ local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
 local handle = require "commerce.store.handle"
 local jobs = require "commerce.runtime.jobs"
+local json = require "commerce.base.json"
 local mode = require "commerce.account.mode"
 local store = require "commerce.store"
 
@@ -63,6 +64,7 @@ end
 
 local function open(options)
   errors.check_options(options, OPEN_OPTIONS)
+  json.follow_locale()
   local target = options.store or commerce.store_url()
   local settings = { url = type(target) == "string" and target or nil,
     mode = options.mode and mode.check(options.mode), keep_source = options.keep_source,

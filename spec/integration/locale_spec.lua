@@ -43,7 +43,7 @@ describe("a host program's locale", function()
 
   setup(function()
     folder = shell.temporary_folder()
-    environment = locales.environment(folder)
+    environment = locales.environment(folder, locales.TURKISH)
     environment.COMMERCE_TEST_LOCALE = locales.TURKISH
   end)
 
@@ -65,6 +65,36 @@ describe("a host program's locale", function()
     local status, output, errors = shell.run(table.concat(words, " "))
     assert.equal(0, status, output .. errors)
     assert.matches("%d%d%d successes / 0 failures / 0 errors", output)
+  end)
+
+  it("whose decimal point has several bytes is refused by name", function()
+    local box = sandbox.new(locales.environment(folder, locales.PASHTO))
+    local script = box:write("pashto.lua", ([[
+      local function refused(call, ...)
+        local ok, message = pcall(call, ...)
+        print(not ok and tostring(message):match "^the locale's decimal point .- has several bytes")
+      end
+      if arg[1] == "late" then require "commerce" end
+      assert(os.setlocale("%s", "numeric"))
+      if arg[1] ~= "late" then
+        return refused(require, "commerce")
+      end
+      local commerce = require "commerce"
+      refused(commerce.open, { store = "sqlite::memory:" })
+      refused(require("commerce.base.json").decode, "1.5")
+      os.setlocale("C", "numeric")
+      print((require("commerce.base.json").decode "1.5"),
+        (commerce.open { store = "sqlite::memory:" }))
+    ]])
+      :format(locales.PASHTO))
+    local refusal = "the locale's decimal point '\217\171' has several bytes\n"
+    local _, output, errors = box:run(box:script(script))
+    assert.same({ refusal, "" }, { output, errors })
+    _, output, errors = box:run(box:script(script) .. " late")
+    assert.equal("", errors)
+    assert.equal(refusal:rep(2), output:sub(1, 2 * #refusal))
+    assert.matches("^1%.5\t%S+: 0x", output:sub(2 * #refusal + 1))
+    box:close()
   end)
 
   describe("with an account to sync", function()

@@ -10,14 +10,14 @@ local errors = require "commerce.base.errors"
 -- `cjson.new`, for all its users in the process. It cannot read "1.5" after the locale has changed.
 local point = core.decimal_point()
 
-local function check_point()
-  if #point ~= 1 then -- lua-cjson would end the process
+local function check_point(now)
+  if #now ~= 1 then -- lua-cjson would end the process
     error(("the locale's decimal point '%s' has several bytes, which lua-cjson does not support: "
-      .. "call os.setlocale(\"C\", \"numeric\") first"):format(point), 0)
+      .. "call os.setlocale(\"C\", \"numeric\") first"):format(now), 0)
   end
 end
 
-check_point()
+check_point(point)
 local cjson = require "cjson.safe"
 cjson.new() -- it may have been loaded before, under another locale
 
@@ -39,11 +39,12 @@ local function escape(char)
   return ESCAPES[char] or ("\\u%04x"):format(char:byte())
 end
 
-local function follow_locale()
+--- Make lua-cjson read numbers by the present locale. Raises for a locale that it does not support.
+function json.follow_locale()
   local now = core.decimal_point()
   if now ~= point then
+    check_point(now)
     point = now
-    check_point()
     cjson.new()
   end
 end
@@ -57,7 +58,7 @@ end
 ---@return any? value nil on failure
 ---@return string? message
 function json.decode(text, foreign)
-  follow_locale()
+  json.follow_locale()
   local value, message = (foreign and bounded or cjson).decode(core.json_mend(text))
   if value == nil and errors.is_interrupt(message) then
     error(message, 0) -- lua-cjson decodes under protection, and Ctrl-C fell into it

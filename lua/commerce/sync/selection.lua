@@ -1,6 +1,7 @@
 -- The mappings of a run: those of the data types that it was asked for, and which of their fields
 -- came out empty.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 
 local selection = {}
@@ -36,7 +37,7 @@ local function sorted_names(set)
   for name in pairs(set) do
     names[#names + 1] = name
   end
-  table.sort(names)
+  ascii.sort(names)
   return names
 end
 

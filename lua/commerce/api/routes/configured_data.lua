@@ -106,7 +106,8 @@ end
 
 local function put_custom(context)
   local name, own = scope.integration(context).name, type_name(context)
-  local given, identifier = context:body(CUSTOM), context.values.customDataIdentifier:lower()
+  local given = context:body(CUSTOM)
+  local identifier = ascii.lower(context.values.customDataIdentifier)
   check_custom(context, name, identifier)
   try(function(set)
     configured.define(set, own, given, context.store)
@@ -118,7 +119,7 @@ end
 -- The records that were read stay.
 local function delete_custom(context)
   local name = scope.integration(context).name
-  local identifier = context.values.customDataIdentifier:lower()
+  local identifier = ascii.lower(context.values.customDataIdentifier)
   if not configured.get(context.store, name).custom[identifier] then
     refuse_custom(context)
   end
