@@ -181,3 +181,26 @@ describe("a path with a name in brackets", function()
     end)
   end
 end)
+
+describe("a mapping of an object with a value of an odd type", function()
+  it("says so without a position of the library's", function()
+    local products = require "commerce.stripe.types.products"
+    local _, message
+    for _, source in ipairs(products.sources) do
+      local mapped, wrong = source.map { id = "prod_1", object = "product", name = "x",
+        created = "soon", prices = { { id = "price_1", object = "price", currency = 5,
+          currency_options = 5, unit_amount = {}, active = true } } }
+      message = message or not mapped and wrong
+    end
+    assert.match("^a field has a value of a type that Stripe's reference does not give it",
+      message)
+    assert.is_nil(message:find("%.lua:%d"))
+  end)
+
+  it("names the line of a user's function", function()
+    local declared = mapping "payments" { mapping.from { resource = "things" }, id = "id",
+      supplementalData = v.with("a", function(given) return given.b.c end) }
+    local _, message = declared.sources[1].map { id = "x", a = {} }
+    assert.match("mapping_values_spec.lua:%d+: attempt to index", message)
+  end)
+end)

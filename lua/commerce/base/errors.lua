@@ -250,6 +250,19 @@ end
 
 local LIBRARY = debug.getinfo(1, "S").source:match("^(@.*)base/errors%.lua$") or "@"
 
+-- Lua shortens the path of a file that is installed far down: "...share/lua/5.4/commerce/x.lua".
+local SHORTENED = "^%.%.%.%S-commerce/%l+/[%w_/]+%.lua:%d+: (.*)$"
+
+--- What an error of Lua's own says that a function of this library ran into, without its position.
+---@param raised any
+---@return string? reason nil for an error of a user's function, which names the user's line
+function errors.in_library(raised)
+  local text = tostring(raised)
+  local prefix = LIBRARY:sub(2)
+  local rest = #prefix > 0 and text:sub(1, #prefix) == prefix and text:match("%.lua:%d+: (.*)$")
+  return rest or text:match(SHORTENED)
+end
+
 --- The place in the user's code that is running: the innermost function outside this library.
 ---@return string? place "script.lua:12"; nil if there is no such function, or it made a tail call
 function errors.place()

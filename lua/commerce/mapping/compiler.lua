@@ -174,6 +174,14 @@ local function sign_of(entry, compiled, where, split_sign)
     where and where.sign or "", value.sign_of(compiled), split_sign or "" }, ";")
 end
 
+-- A mapping of the library takes every value that Stripe's reference allows; a user's function names
+-- the user's line.
+local function reason_of(raised)
+  local wrong = errors.in_library(raised)
+  return wrong and ("a field has a value of a type that Stripe's reference does not give it (%s)")
+    :format((wrong:gsub(" %(.-%)$", ""))) or tostring(raised)
+end
+
 --- Compile an entry.
 ---@param data_type commerce.DataType
 ---@param entry table the options of `mapping.from`, and `shared`: the fields of all the sources
@@ -217,7 +225,7 @@ function source.compile(data_type, entry)
       if ok then
         return result
       end
-      return nil, tostring(result)
+      return nil, reason_of(result)
     end,
   }
 end

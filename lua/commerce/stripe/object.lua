@@ -6,6 +6,14 @@ local object = {}
 
 local MODES = { [true] = "live", [false] = "test" }
 
+--- What a source object is called in messages: "charge ch_1".
+---@param source table
+---@return string
+function object.title(source)
+  return ("%s %s"):format(type(source.object) == "string" and source.object or "object",
+    type(source.id) == "string" and source.id or "without an id")
+end
+
 --- Decode a source object. Fails for an object of the other mode: test and live data must not mix.
 ---@param text string JSON
 ---@param livemode boolean the connection's mode
@@ -17,8 +25,8 @@ function object.decode(text, livemode)
     return nil, message or "object expected"
   end
   if type(decoded.livemode) == "boolean" and decoded.livemode ~= livemode then
-    return nil, ("%s %s is a %s mode object, this connection is in %s mode"):format(
-      tostring(decoded.object), tostring(decoded.id), MODES[decoded.livemode], MODES[livemode])
+    return nil, ("%s is a %s mode object, this connection is in %s mode"):format(
+      object.title(decoded), MODES[decoded.livemode], MODES[livemode])
   end
   return decoded
 end

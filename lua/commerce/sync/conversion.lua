@@ -4,6 +4,7 @@ local ascii = require "commerce.base.ascii"
 local inlined = require "commerce.mapping.inlined"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local objects = require "commerce.stripe.object"
 local time = require "commerce.base.time"
 
 local conversion = {}
@@ -36,7 +37,7 @@ end
 ---@param message string
 ---@return string
 function conversion.failure(object, message)
-  return ("%s %s: %s"):format(tostring(object.object), tostring(object.id), message)
+  return ("%s: %s"):format(objects.title(object), message)
 end
 
 -- Dates of one form: the order of the texts is the order of the times.

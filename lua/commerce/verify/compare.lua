@@ -142,7 +142,9 @@ end
 local function ids_of(list)
   local ids = {}
   for _, element in ipairs(type(list) == "table" and list or {}) do
-    ids[element.id] = true
+    if type(element) == "table" and type(element.id) == "string" then
+      ids[element.id] = true
+    end
   end
   return ids
 end
