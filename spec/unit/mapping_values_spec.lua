@@ -185,7 +185,7 @@ end)
 describe("a mapping of an object with a value of an odd type", function()
   it("says so without a position of the library's", function()
     local products = require "commerce.stripe.types.products"
-    local _, message
+    local message
     for _, source in ipairs(products.sources) do
       local mapped, wrong = source.map { id = "prod_1", object = "product", name = "x",
         created = "soon", prices = { { id = "price_1", object = "price", currency = 5,

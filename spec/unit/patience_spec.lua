@@ -11,6 +11,9 @@ describe("a request that takes long", function()
     assert.equal("GET /v1/charges has been waiting for 20 s: HTTP 429, Stripe asks to wait "
       .. "999999 s; attempt 3 in 41 s", patience.describe { request = "GET /v1/charges",
       seconds = 20, attempts = 2, status = 429, retry_after = 999999, retry_in = 41 })
+    assert.equal("GET /v1/charges has been waiting for 30 s: an answer that cannot be used; "
+      .. "attempt 5 in 6 s", patience.describe { request = "GET /v1/charges", seconds = 30,
+      attempts = 4, status = 200, retry_after = -1, retry_in = 6 })
     assert.equal("GET /v1/charges has been waiting for 11 s: HTTP 500; attempt 2 in 4 s",
       patience.describe { request = "GET /v1/charges", seconds = 11, attempts = 1, status = 500,
         retry_after = -1, retry_in = 4 })

@@ -20,7 +20,11 @@ end
 ---@param oldest commerce.core.Oldest
 ---@return string
 function patience.describe(oldest)
-  local what = oldest.status and ("HTTP %d"):format(oldest.status) or "no complete answer"
+  local what = "no complete answer"
+  if oldest.status then
+    what = oldest.status < 300 and "an answer that cannot be used"
+      or ("HTTP %d"):format(oldest.status)
+  end
   if oldest.retry_in and (oldest.retry_after or 0) > 0 then
     what = ("%s, Stripe asks to wait %d s"):format(what, whole(oldest.retry_after))
   end

@@ -174,8 +174,8 @@ local function sign_of(entry, compiled, where, split_sign)
     where and where.sign or "", value.sign_of(compiled), split_sign or "" }, ";")
 end
 
--- A mapping of the library takes every value that Stripe's reference allows; a user's function names
--- the user's line.
+-- A mapping of the library takes every value that Stripe's reference allows; a user's function
+-- names the user's line.
 local function reason_of(raised)
   local wrong = errors.in_library(raised)
   return wrong and ("a field has a value of a type that Stripe's reference does not give it (%s)")
