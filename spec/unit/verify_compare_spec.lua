@@ -75,4 +75,21 @@ describe("compare.money", function()
       { id = id, totalAmount = 3, currency = "EUR" })) .. "}"
     assert.same({ "3", "EUR" }, { compare.money(data) })
   end)
+
+  it("takes a balance type of another kind than a text for none", function()
+    local data = '{"id":"t","supplementalData":{"content":{"stripe":{"balance_type":%s}}}}'
+    assert.equal("issuing", compare.balance_type(data:format '"issuing"'))
+    assert.is_nil(compare.balance_type(data:format "-1"))
+    assert.is_nil(compare.balance_type(data:format "null"))
+  end)
+end)
+
+describe("compare.differing", function()
+  it("passes over variants without a text for an id", function()
+    local products = model.find "products"
+    local stored = '{"id":"p","variants":[{"id":"a"},{"id":"b"}]}'
+    local fields, parts = compare.differing(products, { record = { id = "p",
+      variants = { { id = 5 }, { id = "a" }, false, { id = {} } } } }, stored)
+    assert.same({ { "variants" }, { "b" } }, { fields, parts })
+  end)
 end)

@@ -260,7 +260,7 @@ function errors.in_library(raised)
   local text = tostring(raised)
   local prefix = LIBRARY:sub(2)
   local rest = #prefix > 0 and text:sub(1, #prefix) == prefix and text:match("%.lua:%d+: (.*)$")
-  return rest or text:match(SHORTENED)
+  return rest or text:match(SHORTENED) or text:match "^attempt to .*"
 end
 
 --- The place in the user's code that is running: the innermost function outside this library.

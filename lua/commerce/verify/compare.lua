@@ -117,7 +117,8 @@ end
 function compare.balance_type(text)
   local supplemental = text:find('"balance_type"', 1, true)
     and record.member(text, "supplementalData")
-  return supplemental and member_of(json.decode(supplemental), "balance_type") or nil
+  local kind = supplemental and member_of(json.decode(supplemental), "balance_type")
+  return type(kind) == "string" and kind or nil
 end
 
 local function money_fields(entry, data)
