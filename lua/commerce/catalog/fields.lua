@@ -11,7 +11,7 @@ local NAMES = {
     individual metadata object payouts_enabled requirements settings tos_acceptance type]],
   balance = [[
     available connect_reserved instant_available issuing livemode object pending
-    refund_and_dispute_prefunding]],
+    refund_and_dispute_prefunding risk_reserved]],
   customers = [[
     address balance business_name cash_balance created currency customer_account default_source
     delinquent description discount email id individual_name invoice_credit_balance invoice_prefix
@@ -33,12 +33,12 @@ local NAMES = {
     receipt_number source_transfer_reversal status transfer_reversal]],
   disputes = [[
     amount balance_transactions charge created currency enhanced_eligibility_types evidence
-    evidence_details id is_charge_refundable livemode metadata network_reason_code object
-    payment_intent payment_method_details reason status]],
+    evidence_details id intended_submission_method is_charge_refundable livemode metadata
+    network_reason_code object payment_intent payment_method_details reason status]],
   products = [[
     active attributes caption created deactivate_on default_price description id identifiers
     images livemode marketing_features metadata name object package_dimensions provisioning
-    shippable statement_descriptor tax_code type unit_label updated url]],
+    shippable statement_descriptor tax_code tax_details type unit_label updated url]],
   prices = [[
     active billing_scheme created currency currency_options custom_unit_amount deleted id livemode
     lookup_key metadata nickname object product recurring tax_behavior tiers tiers_mode
@@ -62,59 +62,63 @@ local NAMES = {
     default_tax_rates description discounts ended_at id invoice_settings items latest_invoice
     livemode managed_payments metadata next_pending_invoice_item_invoice object on_behalf_of
     pause_collection payment_settings pending_invoice_item_interval pending_setup_intent
-    pending_update presentment_details schedule start_date status test_clock transfer_data
-    trial_end trial_settings trial_start]],
+    pending_update presentment_details schedule start_date status status_details test_clock
+    transfer_data trial_end trial_settings trial_start]],
   invoices = [[
     account_country account_name account_tax_ids amount_due amount_overpaid amount_paid
-    amount_remaining amount_shipping application attempt_count attempted auto_advance
-    automatic_tax automatically_finalizes_at billing_reason collection_method confirmation_secret
-    created currency custom_fields customer customer_account customer_address customer_email
-    customer_name customer_phone customer_shipping customer_tax_exempt customer_tax_ids
-    default_payment_method default_source default_tax_rates description discounts due_date
-    effective_at ending_balance footer from_invoice hosted_invoice_url id invoice_pdf issuer
-    last_finalization_error latest_revision lines livemode metadata next_payment_attempt number
-    object on_behalf_of parent payment_settings payments period_end period_start
+    amount_paid_off_stripe amount_remaining amount_shipping application attempt_count
+    attempted auto_advance automatic_tax automatically_finalizes_at billing_reason
+    collection_method confirmation_secret created currency custom_fields customer
+    customer_account customer_address customer_email customer_name customer_phone
+    customer_shipping customer_tax_exempt customer_tax_ids default_payment_method
+    default_source default_tax_rates description discounts due_date effective_at
+    ending_balance footer from_invoice hosted_invoice_url id invoice_pdf issuer
+    last_finalization_error latest_revision lines livemode metadata next_payment_attempt
+    number object on_behalf_of parent payment_settings payments period_end period_start
     post_payment_credit_notes_amount pre_payment_credit_notes_amount receipt_number rendering
-    shipping_cost shipping_details starting_balance statement_descriptor status status_transitions
-    subscription subscription_details subtotal subtotal_excluding_tax test_clock threshold_reason
-    total total_discount_amounts total_excluding_tax total_pretax_credit_amounts total_tax_amounts
-    total_taxes webhooks_delivered_at]],
+    shipping_cost shipping_details starting_balance statement_descriptor status status_details
+    status_transitions subscription subscription_details subtotal subtotal_excluding_tax
+    test_clock threshold_reason total total_discount_amounts total_excluding_tax
+    total_pretax_credit_amounts total_tax_amounts total_taxes webhooks_delivered_at]],
   invoice_items = [[
-    amount currency customer customer_account date description discountable discounts id invoice
-    livemode metadata net_amount object parent period pricing proration quantity quantity_decimal
-    tax_rates test_clock]],
+    amount currency customer customer_account date description discountable discounts id
+    invoice livemode metadata net_amount object parent period pricing proration
+    proration_details quantity quantity_decimal tax_rates test_clock]],
   invoice_payments = [[
     amount_paid amount_requested created currency id invoice is_default livemode object payment
     status status_transitions]],
   checkout_sessions = [[
-    adaptive_pricing after_expiration allow_promotion_codes amount_subtotal amount_total
-    automatic_tax billing_address_collection branding_settings cancel_url client_reference_id
-    client_secret collected_information consent consent_collection created currency
-    currency_conversion custom_fields custom_text customer customer_account customer_creation
-    customer_details customer_email discounts excluded_payment_method_types expires_at id
-    integration_identifier invoice invoice_creation line_items livemode locale managed_payments
-    metadata mode name_collection object optional_items origin_context payment_intent payment_link
-    payment_method_collection payment_method_configuration_details payment_method_options
-    payment_method_types payment_status permissions phone_number_collection presentment_details
-    recovered_from redirect_on_completion return_url saved_payment_method_options setup_intent
+    adaptive_pricing after_expiration allow_promotion_codes allowed_payment_method_types
+    amount_subtotal amount_total automatic_tax billing_address_collection branding_settings
+    cancel_url client_reference_id client_secret collected_information consent
+    consent_collection created currency currency_conversion custom_fields custom_text customer
+    customer_account customer_creation customer_details customer_email discounts
+    excluded_payment_method_types expires_at id integration_identifier invoice
+    invoice_creation line_items livemode locale managed_payments metadata mode name_collection
+    object optional_items origin_context payment_intent payment_link payment_method_collection
+    payment_method_configuration_details payment_method_options payment_method_types
+    payment_status permissions phone_number_collection presentment_details recovered_from
+    redirect_on_completion return_url saved_payment_method_options setup_intent
     shipping_address_collection shipping_cost shipping_options status submit_type subscription
-    success_url total_details ui_mode url wallet_options]],
+    success_url tax_id_collection total_details ui_mode url wallet_options]],
   application_fees = [[
     account amount amount_refunded application balance_transaction charge created currency
     fee_source id livemode object originating_transaction refunded refunds]],
   payment_intents = [[
-    allocated_funds amount amount_capturable amount_details amount_received application
-    application_fee_amount automatic_payment_methods canceled_at cancellation_reason
-    capture_method client_secret confirmation_method created currency customer customer_account
-    description excluded_payment_method_types hooks id last_payment_error latest_charge livemode
-    managed_payments metadata next_action object on_behalf_of payment_details payment_method
-    payment_method_configuration_details payment_method_options payment_method_types
-    presentment_details processing receipt_email review setup_future_usage shipping source
-    statement_descriptor statement_descriptor_suffix status transfer_data transfer_group]],
+    allocated_funds allowed_payment_method_types amount amount_capturable amount_details
+    amount_received application application_fee_amount automatic_payment_methods canceled_at
+    cancellation_reason capture_method client_secret confirmation_method created currency
+    customer customer_account description excluded_payment_method_types hooks id
+    last_payment_error latest_charge livemode managed_payments metadata next_action object
+    on_behalf_of payment_details payment_method payment_method_configuration_details
+    payment_method_options payment_method_types presentment_details processing receipt_email
+    review setup_future_usage shipping source statement_descriptor statement_descriptor_suffix
+    status transfer_data transfer_group]],
   setup_intents = [[
-    application automatic_payment_methods cancellation_reason client_secret created customer
-    description excluded_payment_method_types flow_directions id last_setup_error latest_attempt
-    livemode mandate metadata next_action object on_behalf_of payment_method
+    allowed_payment_method_types application attach_to_self automatic_payment_methods
+    cancellation_reason client_secret created customer customer_account description
+    excluded_payment_method_types flow_directions id last_setup_error latest_attempt livemode
+    managed_payments mandate metadata next_action object on_behalf_of payment_method
     payment_method_configuration_details payment_method_options payment_method_types
     single_use_mandate status usage]],
   transfers = [[
@@ -123,8 +127,8 @@ local NAMES = {
     source_type transfer_group]],
   topups = [[
     amount balance_transaction created currency description expected_availability_date
-    failure_code failure_message id initiated_by livemode metadata object source
-    statement_descriptor status transfer_group]],
+    failure_code failure_message id initiated_by livemode metadata object payment_method
+    payment_method_options source statement_descriptor status transfer_group]],
   coupons = [[
     amount_off applies_to created currency currency_options duration duration_in_months id
     livemode max_redemptions metadata name object percent_off redeem_by times_redeemed valid]],
@@ -143,7 +147,7 @@ local NAMES = {
     trial_period_days usage_type]],
   reviews = [[
     billing_zip charge closed_reason created id ip_address ip_address_location livemode object
-    open opened_reason reason session]],
+    open opened_reason payment_intent reason session]],
   shipping_rates = [[
     active created delivery_estimate display_name fixed_amount id livemode metadata object
     tax_behavior tax_code type]],

@@ -126,4 +126,16 @@ describe("the declared paths", function()
       end
     end)
   end
+
+  it("are known where Stripe added the members lately", function()
+    local fields = require "commerce.catalog.fields"
+    for resource, name in pairs { balance = "risk_reserved", reviews = "payment_intent",
+      checkout_sessions = "tax_id_collection", invoices = "amount_paid_off_stripe",
+      invoice_items = "proration_details", setup_intents = "attach_to_self",
+      payment_intents = "allowed_payment_method_types", topups = "payment_method_options",
+      disputes = "intended_submission_method", products = "tax_details",
+      subscriptions = "status_details" } do
+      assert.truthy(fields[resource][name], resource .. "." .. name)
+    end
+  end)
 end)
