@@ -1,12 +1,14 @@
 -- A long test of everything together: syncs of one account into two databases, by several processes
 -- and both runtimes, killed at random, while the source changes, the network fails, limits bite,
--- permissions come and go, and webhooks are lost, doubled and mixed up. It goes in rounds: after
--- each, everything works again, and the databases must say what the source says (verdict.lua).
+-- permissions come and go, the databases are locked or have no room, and webhooks are lost, doubled
+-- and mixed up. It goes in rounds: after each, everything works again, and the databases must say
+-- what the source says (verdict.lua).
 --
 -- Every choice follows from the seed; when things happen also depends on the machine.
 
 local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
+local machine = require "spec.soak.machine"
 local random = require "spec.soak.random"
 local runs = require "spec.soak.runs"
 local processes = require "spec.soak.processes"
@@ -126,7 +128,7 @@ end
 
 local function actors_of(self)
   local list = {}
-  for _, part in ipairs { source.ACTORS, trouble.ACTORS, runs.ACTORS,
+  for _, part in ipairs { source.ACTORS, trouble.ACTORS, machine.ACTORS, runs.ACTORS,
     { { name = "jump", every = 10, act = jump } } } do
     for _, actor in ipairs(part) do
       local draw = random.new(self.seed * 1000 + self.round, actor.name)
