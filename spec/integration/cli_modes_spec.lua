@@ -229,7 +229,7 @@ describe("commerce", function()
         ["stripe --client-id ca_1 --secret-key-env PLATFORM_KEY"] =
           "the key is a test mode key, integration 'stripe' needs a live mode key",
         ["paypal --client-id ca_1"] =
-          "there is no integration 'paypal'; there are stripe and stripe-test",
+          "integration 'paypal' does not exist; use stripe or stripe-test",
         ["stripe"] = "nothing to set: give --client-id, --secret-key-env or --secret-key-file, "
           .. "--redirect-uri, --scope or --sync-on-link",
         ["stripe --client-id ca_1 --secret-key-env NOT_SET"] =

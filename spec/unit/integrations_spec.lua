@@ -46,7 +46,7 @@ describe("integrations", function()
       assert.equal(name, app:integration(key).name)
     end
     local _, message, details = app:integration "paypal"
-    assert.equal("there is no integration 'paypal'; there are stripe and stripe-test", message)
+    assert.equal("integration 'paypal' does not exist; use stripe or stripe-test", message)
     assert.equal("usage", details.kind)
   end)
 
@@ -92,7 +92,7 @@ describe("integrations", function()
       refuses("stripe", { scope = LIVE_KEY }))
     assert.equal("sync_on_link 'never': expected continuous or once",
       refuses("stripe", { sync_on_link = "never" }))
-    assert.equal("there is no integration 'sk_live_…'; there are stripe and stripe-test",
+    assert.equal("integration 'sk_live_…' does not exist; use stripe or stripe-test",
       refuses(LIVE_KEY, {}))
     assert.error_matches(function() app:set_integration("stripe", { key = LIVE_KEY }) end,
       "unknown option 'key'")

@@ -234,7 +234,7 @@ describe("the webhook endpoint", function()
     for message, case in pairs {
       ["not a signing secret"] = { "stripe-test", "sk_test_plantedplantedplanted1234" },
       ["account 'x': expected"] = { "stripe-test", CONNECT, { account = "x" } },
-      ["there is no integration 'paypal'"] = { "paypal", CONNECT },
+      ["integration 'paypal' does not exist"] = { "paypal", CONNECT },
     } do
       local none, said, details = app:add_webhook_secret(case[1], case[2], case[3])
       assert.is_nil(none)

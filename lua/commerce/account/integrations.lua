@@ -77,8 +77,8 @@ function integrations.find(store, name)
       return integration
     end
   end
-  errors.throw("usage", ("there is no integration '%s'; there are %s")
-    :format(core.scrub(tostring(name)), table.concat(ORDER, " and ")))
+  errors.throw("usage", ("integration '%s' does not exist; use %s")
+    :format(core.scrub(tostring(name)), table.concat(ORDER, " or ")))
 end
 
 local function check_texts(options)

@@ -92,7 +92,10 @@ local function members_of(entry)
   return members
 end
 
-local function names_of(entries)
+--- The resources that a mapping's entries read, as words of an error.
+---@param entries table[] of a mapping
+---@return string names "charges and refunds"
+function declared.names_of(entries)
   local names = {}
   for i, entry in ipairs(entries) do
     names[i] = entry.resource
@@ -128,8 +131,8 @@ function declared.paths(what, entries, paths)
       end
       errors.refuse("%s: the path '%s' names nothing: %s have no '%s'%s. A fixed text is "
         .. "constant(\"%s\"); if Stripe does send it, read it with a function: function(object) "
-        .. "return object.%s end", what, path, names_of(entries), member, suggest.text(member, all),
-        path, path)
+        .. "return object.%s end", what, path, declared.names_of(entries), member,
+        suggest.text(member, all), path, path)
     end
   end
 end

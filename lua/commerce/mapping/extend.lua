@@ -1,6 +1,7 @@
 -- Extends a mapping: builds a new mapping with replaced fields, user-defined fields, further
 -- sources and expansions. The original mapping is not changed.
 
+local declared = require "commerce.mapping.declaration"
 local errors = require "commerce.base.errors"
 local inlined = require "commerce.mapping.inlined"
 local mapping = require "commerce.mapping"
@@ -161,14 +162,6 @@ local function with_expansions(entry, expand)
   return copy
 end
 
-local function names_of(entries)
-  local names = {}
-  for i, entry in ipairs(entries) do
-    names[i] = entry.resource
-  end
-  return table.concat(names, ", ")
-end
-
 --- The entries of a mapping that an extension is about.
 ---@param whole commerce.Mapping
 ---@param options table resource: one of its resources; expand
@@ -182,10 +175,10 @@ function layer.meant(whole, options)
   end
   if #meant == 0 then
     errors.refuse("extend '%s': it is not made from '%s' but from %s", whole.type.name,
-      options.resource, names_of(whole.entries))
+      options.resource, declared.names_of(whole.entries))
   elseif options.expand and not options.resource and #whole.entries > 1 then
     errors.refuse("extend '%s': it is made from %s: say with resource = which of them to expand",
-      whole.type.name, names_of(whole.entries))
+      whole.type.name, declared.names_of(whole.entries))
   end
   return meant
 end
