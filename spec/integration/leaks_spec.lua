@@ -312,7 +312,7 @@ describe("no secret comes out", function()
 
   it("of any command that is not among these", function()
     local commands = run(0, "--help"):match "Commands:\n(.-)\n\n"
-    for name in commands:gmatch "\n?   (%l+) " do
+    for name in ("\n" .. commands):gmatch "\n   (%l+) " do -- not the lines of a longer help
       assert.is_true(ran[name], "run `commerce " .. name .. "` here, with keys planted "
         .. "wherever it takes one")
     end
