@@ -175,7 +175,9 @@ local function write_object(out, n, value)
     count = count + 1
     names[count] = name
   end
-  ascii.sort(names)
+  if count > 1 then -- many an object has one member
+    ascii.sort(names)
+  end
   n = n + 1
   out[n] = "{"
   for i = 1, count do
