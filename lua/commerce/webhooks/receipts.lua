@@ -24,7 +24,8 @@ function receipts.new(store, sleep)
     if open == batch then
       open = nil
     end
-    batch.added = errors.catch(store.keep_events, store, batch.rows)
+    local added, _, failure = errors.catch(store.keep_events, store, batch.rows)
+    batch.added, batch.failure = added, failure
     batch.done = true
   end
 
@@ -46,7 +47,11 @@ function receipts.new(store, sleep)
         batch.done = true
       end)
     end
-    -- what fails together may fail because of another request's event
+    -- a lock or a full disk concerns each of them, and was waited for; other failures may be due to
+    -- another request's event
+    if batch.failure and batch.failure.retryable then
+      errors.rethrow(batch.failure)
+    end
     return batch.added and math.min(batch.added, #rows) or store:keep_events(rows)
   end
 end

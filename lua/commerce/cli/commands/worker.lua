@@ -16,8 +16,8 @@ local function arguments(sub)
   sub:flag("--once", "Do what is due now, then end.")
 end
 
--- One JSON object a line, as log collectors read it. The work waits for no reader, unless it is done
--- once, by a person or a script that wants every line.
+-- One JSON object a line, as log collectors read it. The work waits for no reader, unless it is
+-- done once, by a person or a script that wants every line.
 local function log_to(once)
   return function(event)
     event.time = time.now()
