@@ -24,7 +24,6 @@ describe("a private CA", function()
     assert.equal(0, status, errors)
     local port = emulator.free_port()
     server = nginx.start(box:write("nginx.conf", ([[
-      include /etc/nginx/modules-enabled/*.conf;
       pid nginx.pid;
       error_log stderr warn;
       events {}

@@ -83,7 +83,6 @@ describe("a script", function()
     use_store "nginx"
     local example = assert(io.open "examples/nightly_sync.lua")
     local configuration = box:write("nginx.conf", ([[
-      include /etc/nginx/modules-enabled/*.conf;
       worker_processes 1;
       pid nginx.pid;
       error_log stderr warn;
