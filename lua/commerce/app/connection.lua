@@ -16,8 +16,8 @@ local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
--- Rooms that only some scripts and commands need are loaded by the first method that needs them: they
--- take a third of the time that the whole library takes to load.
+-- Rooms that only some scripts and commands need are loaded by the first method that needs them:
+-- they take a third of the time that the whole library takes to load.
 local function sync()
   return require "commerce.sync"
 end
