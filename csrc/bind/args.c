@@ -128,8 +128,7 @@ bool cm_opt_bool(lua_State *L, int index, const char *name, bool def) {
 
 /*
 ** Returns option `name` as a string, or `def` (which may be NULL) if absent. Valid as long as the
-*table
-** holds it. len may be NULL.
+** table holds it. len may be NULL.
 */
 const char *cm_opt_string(lua_State *L, int index, const char *name, const char *def, size_t *len) {
   const char *text = def;
@@ -148,8 +147,7 @@ const char *cm_opt_string(lua_State *L, int index, const char *name, const char 
 
 /*
 ** Returns option `name` as a line of printable ASCII of 1 to `max` bytes, fit for a header or a
-*name; or
-** `def` if absent.
+** name; or `def` if absent.
 */
 const char *cm_opt_text(lua_State *L, int index, const char *name, const char *def, size_t max) {
   size_t n, i;

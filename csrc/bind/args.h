@@ -1,7 +1,6 @@
 /*
 ** args.h: reads option tables and numbers from Lua. Everything here raises on a value that does not
-*fit and
-** names the option: a wrong option is a mistake of the program.
+** fit and names the option: a wrong option is a mistake of the program.
 */
 #ifndef CM_ARGS_H
 #define CM_ARGS_H

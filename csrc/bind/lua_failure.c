@@ -93,8 +93,7 @@ int cm_push_fault(lua_State *L, cm_kind kind, const char *message) {
 
 /*
 ** Pushes nil, message, details of kind "auth" for something that is not genuine and returns 3.
-*code:
-** for programs.
+** code: for programs.
 */
 int cm_push_refusal(lua_State *L, const char *code, const char *message) {
   cm_failure f;

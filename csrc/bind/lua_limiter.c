@@ -44,7 +44,7 @@ static void count(lua_State *L, const char *name, lua_Integer n) {
 ** limiter:stats() -> {in_flight, waiting, limited, rate, concurrency, room,
 **   endpoints = {[name] = rate}}
 ** limited: 429s seen. room: as limiter:room(). Rates and concurrency are those of this moment, as
-*far as 429s have cut them.
+** far as 429s have cut them.
 */
 static int limiter_stats(lua_State *L) {
   cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);

@@ -108,8 +108,7 @@ static bool become(const struct passwd *user) {
 
 /*
 ** In the child: leads a group of its own, so that the terminal's Ctrl-C reaches the parent alone
-*and
-** the parent can end what the child leaves behind. If the parent dies, the child gets SIGTERM.
+** and the parent can end what the child leaves behind. If the parent dies, the child gets SIGTERM.
 */
 static void run_child(const char *const *argv, const struct passwd *user, pid_t parent,
                       int report) {
@@ -273,8 +272,8 @@ static void own(int fd) {
 /*
 ** core.own_output()
 ** From now on a reader of standard output or standard error that reads nothing, or has ended, and a
-** limit of file sizes do not stop this process and the children that it starts. For programs that are in charge of their
-** process alone; they must write with core.log_line.
+** limit of file sizes do not stop this process and the children that it starts. For programs that
+** are in charge of their process alone; they must write with core.log_line.
 */
 int cm_process_own_output(lua_State *L) {
   (void)L;
@@ -288,8 +287,7 @@ int cm_process_own_output(lua_State *L) {
 /*
 ** core.log_line(descriptor, text) -> boolean
 ** Writes a line at once, or not at all: false if the reader is too far behind. A text that is
-*longer
-** than what a pipe takes at once (PIPE_BUF) may lose its end.
+** longer than what a pipe takes at once (PIPE_BUF) may lose its end.
 */
 int cm_process_log_line(lua_State *L) {
   int fd = (int)luaL_checkinteger(L, 1);

@@ -23,8 +23,7 @@ static const char *ca_of_environment(void) {
 ** core.transport{connect_timeout, max_connections, ca_file, http2} -> transport
 ** connect_timeout: seconds (10); max_connections: most requests on the wire at once (20); ca_file:
 ** certificates to trust instead of the system's (CURL_CA_BUNDLE, SSL_CERT_FILE); http2: use it
-*where the server does (true).
-** Opens nothing yet, but belongs to the process that made it.
+** where the server does (true). Opens nothing yet, but belongs to the process that made it.
 */
 int cm_transport_new(lua_State *L) {
   static const char *const names[] = {"connect_timeout", "max_connections", "ca_file", "http2",

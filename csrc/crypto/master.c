@@ -5,8 +5,7 @@
 
 /*
 ** Derives the key of a use and a purpose. Every use and every purpose has its own key, which
-*reveals
-** neither another one nor the master key. use: a constant without a ':'. purpose: at most
+** reveals neither another one nor the master key. use: a constant without a ':'. purpose: at most
 ** CM_PURPOSE_MAX bytes. Returns false if OpenSSL fails.
 */
 bool cm_master_derive(const cm_master *m, const char *use, cm_part purpose,

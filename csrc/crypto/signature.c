@@ -41,8 +41,7 @@ static void take_item(cm_signature *s, const char *item, size_t n) {
 ** Reads "t=<Unix seconds>,v1=<hex>[,v1=<hex>...]": items between commas, each split at its first
 ** '='. Blanks around an item do not count: HTTP libraries and proxies join the lines of a repeated
 ** header with ", " (RFC 9110, 5.3). Skips other schemes, malformed items, a second time, a time
-*that is not a number, and any v1
-** after CM_SIGNATURES. The result points into the header.
+** that is not a number, and any v1 after CM_SIGNATURES. The result points into the header.
 */
 void cm_signature_parse(cm_signature *s, const char *header, size_t n) {
   const char *end = header + n;

@@ -52,7 +52,7 @@ static bool read_object(cm_failure *f, cm_json *j) {
 ** Reads an error body: Stripe's {"error":{type,code,message,param}} (API reference, Errors) or
 ** OAuth's flat {"error":"code","error_description":"text"} (RFC 6749 section 5.2). Anything else
 ** leaves is_json false; is_page says that it does not even begin as JSON object. Fields that do not
-*fit are cut off.
+** fit are cut off.
 */
 void cm_failure_read(cm_failure *f, const char *body, size_t n) {
   cm_json j;
@@ -101,9 +101,8 @@ size_t cm_secret_prefix(const char *s) {
 
 /*
 ** Returns the length of "user:password" before an '@' in the authority that s points to, or 0.
-*libcurl
-** repeats the address of a proxy that it cannot use. sure: s stands behind "://"; elsewhere only a
-** text with a colon counts, not the address of a mail.
+** libcurl repeats the address of a proxy that it cannot use. sure: s stands behind "://"; elsewhere
+** only a text with a colon counts, not the address of a mail.
 */
 static size_t user_info(const char *s, bool sure) {
   size_t at = strcspn(s, "/?#'\"<>() \t\r\n");
@@ -118,8 +117,7 @@ static size_t user_info(const char *s, bool sure) {
 ** Replaces everything that looks like a key, a webhook secret, an OAuth code or a refresh token by
 ** its first eight characters and an ellipsis, and the user and password of an address by an
 ** ellipsis, in place. Servers echo such things (OAuth repeats the code, a 401 may repeat a
-*malformed
-** key).
+** malformed key).
 */
 void cm_scrub(char *s) {
   char *out = s;

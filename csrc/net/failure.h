@@ -1,6 +1,6 @@
 /*
 ** failure.h: one failed request, described for a program (details) and for a person (message).
-*Lua-free.
+** Lua-free.
 */
 #ifndef CM_FAILURE_H
 #define CM_FAILURE_H

@@ -30,8 +30,8 @@ static void note(int number) {
 }
 
 /*
-** From now on SIGINT, SIGTERM and SIGHUP are only noted, the first time. What is ignored stays ignored.
-** Holds count: each is released by itself.
+** From now on SIGINT, SIGTERM and SIGHUP are only noted, the first time. What is ignored stays
+** ignored. Holds count: each is released by itself.
 */
 void cm_interrupt_hold(void) {
   struct sigaction ours = {.sa_handler = note}; /* no SA_RESTART: a waiting call must wake up */

@@ -8,12 +8,11 @@
 ** Who owns whom, from the socket up to the objects that Lua holds:
 **
 ** Queue (cm_queue): one libcurl multi handle and two lists, of the requests that wait for their
-*turn
-**   and of those on the wire. Reference-counted: the transport and every client hold it. Owns the
-**   multi handle and the idle easy handles; lends an easy handle to a request while that is on the
-**   wire. Borrows the requests in its lists: a request takes itself out before it is freed. Closing
-**   the queue fails every request; the struct stays until its last holder releases it, so that no
-**   pointer to it dangles.
+** turn   and of those on the wire. Reference-counted: the transport and every client hold it. Owns
+** the   multi handle and the idle easy handles; lends an easy handle to a request while that is on
+** the   wire. Borrows the requests in its lists: a request takes itself out before it is freed.
+** Closing   the queue fails every request; the struct stays until its last holder releases it, so
+** that no   pointer to it dangles.
 **
 ** Client (cm_client): what all requests of one session share, which is the server, the credentials
 **   (as header lines, wiped when freed), the limits, the retry policy and the counters.

@@ -77,8 +77,7 @@ void cm_pass_finish(cm_pass *p) {
 /*
 ** Reacts to a 429, as cm_limiter_punish. The account's limiter takes every one: Stripe counts by
 ** account (Stripe docs, Rate limits). The others only what names a global limit, since one
-*account's
-** trouble must not slow all of them down.
+** account's trouble must not slow all of them down.
 */
 void cm_pass_punish(cm_pass *p, const char *reason, double pause, double now) {
   bool global = reason && strncmp(reason, "global-", 7) == 0;

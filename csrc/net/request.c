@@ -182,8 +182,7 @@ static bool is_cut(const cm_request *r, char *words, size_t room) {
 
 /*
 ** Classifies the attempt. Returns true for an answer to keep; otherwise *o, r->failure and
-*`words`
-** (of an attempt without a usable answer) tell what went wrong.
+** `words` (of an attempt without a usable answer) tell what went wrong.
 */
 static bool classify(cm_request *r, CURLcode code, cm_outcome *o, char *words, size_t room) {
   cm_failure *f = &r->failure;

@@ -39,8 +39,7 @@ double cm_backoff(const cm_policy *p, int attempt, double random) {
 
 /*
 ** Returns the seconds to wait before the next attempt, or -1 to give up. A wait the server asked
-*for is kept,
-** up to CM_RETRY_AFTER_MAX; the jitter may only make it longer.
+** for is kept, up to CM_RETRY_AFTER_MAX; the jitter may only make it longer.
 */
 double cm_retry_delay(const cm_policy *p, const cm_outcome *o, int attempts, double random) {
   double wait, asked = o->retry_after;

@@ -69,8 +69,7 @@ static bool go_below(cm_walk *w) {
 /*
 ** The object under the cursor was deleted. Goes back to the ones before it, in growing steps, and
 ** when no object is left there starts over at the second where the last page ended. Returns false
-*if
-** that is impossible: no page was read yet, or the objects have no `created`.
+** if that is impossible: no page was read yet, or the objects have no `created`.
 */
 static bool step_back(cm_walk *w) {
   const cm_trail *t = &w->trail;

@@ -10,8 +10,7 @@
 
 /*
 ** Prepares an empty buffer. max: upper bound in bytes, 0 for no bound. secret: keep the bytes out
-*of
-** core dumps, and wipe them before freeing.
+** of core dumps, and wipe them before freeing.
 ** Takes no memory; cannot fail.
 */
 void cm_buf_init(cm_buf *b, size_t max, bool secret) {

@@ -1,8 +1,8 @@
 /*
 ** A list server that sends anything, and a reader that does anything. The input is a series of
-*steps
-** that end with '\0': "p<body>" a page arrives, "f" the attempt fails with a 500, "g" the object
-** under the cursor is gone, "t" the reader takes a page, "s<digits>" it splits the walk there.
+** steps that end with '\0': "p<body>" a page arrives, "f" the attempt fails with a 500, "g" the
+** object under the cursor is gone, "t" the reader takes a page, "s<digits>" it splits the walk
+** there.
 */
 #include "net/walk.h"
 

@@ -310,7 +310,8 @@ end
     -- only the port differs, and where the file and the store are
     local path = box:write("nginx.conf", (text:gsub("127%.0%.0%.1:8080", "127.0.0.1:" .. port)))
     command = command:gsub("sqlite:%$PWD", "sqlite:" .. box.folder)
-      :gsub("%$PWD/examples/nginx.conf", path):gsub("^(%S+) nginx", "%1 $(command -v nginx || echo /usr/sbin/nginx)")
+      :gsub("%$PWD/examples/nginx.conf", path)
+      :gsub("^(%S+) nginx", "%1 $(command -v nginx || echo /usr/sbin/nginx)")
     local status, said = shell.run("env -u LD_PRELOAD " .. command .. " 2>&1")
     assert.equal(0, status, said)
     local http, answers = require "socket.http", {}

@@ -213,7 +213,8 @@ describe("a webhook in nginx", function()
     keep_secret()
     for i, between in ipairs { ", ", "\r\nStripe-Signature: ", " ,\t" } do
       local body = ('{"id":"evt_%d","object":"event","type":"customer.updated","livemode":false,'
-        .. '"created":%d,"data":{"object":{"id":"cus_1","object":"customer"}}}'):format(i, os.time())
+        .. '"created":%d,"data":{"object":{"id":"cus_1","object":"customer"}}}')
+        :format(i, os.time())
       assert.equal(200, (post(body, (sign(body):gsub(",", between)))))
       assert.equal(i, waiting())
     end

@@ -66,6 +66,18 @@ describe("the Link pages", function()
     assert.equal(2, events())
   end)
 
+  it("use no state for a HEAD, which programs that check links send", function()
+    make()
+    local begun = answer("yes").headers
+    local query = "error=access_denied&state=" .. begun.Location:match "state=([^&]+)"
+    local headers = { host = "127.0.0.1:80", cookie = begun["Set-Cookie"]:match "^[^;]+" }
+    for _, step in ipairs { { "HEAD", 1 }, { "GET", 0 } } do
+      assert.equal(200, send(step[1], "/oauth/callback", nil,
+        { query = query, headers = headers }).status)
+      assert.equal(step[2], app.store.db:all("SELECT count(*) AS n FROM link_states")[1].n)
+    end
+  end)
+
   it("keep no more than so many open links of a connection", function()
     make { counter = function() return 1 end }
     for _ = 1, 60 do

@@ -26,8 +26,8 @@ function ascii.upper(value)
   return (value:gsub("[a-z]", UPPER))
 end
 
---- A text that a terminal does not obey: without control characters except line breaks and TABs. ESC
---- and U+009B begin commands to a terminal.
+--- A text that a terminal does not obey: without control characters except line breaks and TABs.
+--- ESC and U+009B begin commands to a terminal.
 ---@param value string
 ---@return string
 function ascii.printable(value)

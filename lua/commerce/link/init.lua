@@ -255,6 +255,9 @@ local FAILED = "Your account could not be connected. Please start again with the
 local OK = { status = 200, text = "OK" }
 
 local function callback(context)
+  if context.request.method == "HEAD" then -- of a program that checks links: no state is used
+    return { status = 200, body = "", headers = { ["Cache-Control"] = "no-store" } }
+  end
   local done, message, details = context.app:finish_link(context.request.query or "",
     { browser = browser.token(context) })
   local failure = errors.is_failure(details) and details or {}
