@@ -2,7 +2,6 @@
 -- receiver of webhooks beside them.
 
 local cjson = require "cjson"
-local machine = require "spec.soak.machine"
 local socket = require "socket"
 
 local runs = {}
@@ -142,10 +141,6 @@ local function start(soak, random)
     return
   end
   local command, name = random:weighted(COMMANDS)(soak, random, store, runtime)
-  if name:find "sync" and random:chance(0.15) then
-    command = machine.without_room(command, store, random)
-    soak:count "runs without room on the disk"
-  end
   soak.processes:start(command, { name = name, store = store, runtime = runtime,
     kill_after = kill_time(random) })
   soak:count("runs: " .. name:match "^%S+ ?%-?%-?%l*")

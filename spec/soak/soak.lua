@@ -1,6 +1,6 @@
 -- A long test of everything together: syncs of one account into two databases, by several processes
 -- and both runtimes, killed at random, while the source changes, the network fails, limits bite,
--- permissions come and go, the databases are locked or have no room, and webhooks are lost, doubled
+-- permissions come and go, the databases are locked, and webhooks are lost, doubled
 -- and mixed up. It goes in rounds: after each, everything works again, and the databases must say
 -- what the source says (verdict.lua).
 --
