@@ -26,7 +26,7 @@ typedef struct options {
   cm_limiter *limiter, *platform_limiter;
   cm_secret *key;
   cm_base_url base;
-  const char *version, *account, *user_agent;
+  const char *version, *account, *context, *user_agent;
   double timeout, backoff, backoff_cap;
   long long retries, low_speed_time, max_body;
   bool foreign;
@@ -53,11 +53,20 @@ static cm_reach read_reach(lua_State *L, bool foreign) {
   return (cm_reach)i;
 }
 
+/* The account that an option names, or NULL. */
+static const char *account(lua_State *L, const char *name) {
+  const char *id = cm_opt_text(L, 1, name, NULL, 255);
+  if (id && (strncmp(id, "acct_", 5) != 0 || !id[5] || !word_of(id + 5, "_")))
+    cm_opt_error(L, name, "not an account id (acct_...)");
+  return id;
+}
+
 static void read_options(lua_State *L, options *o) {
   static const char *const names[] = {
       "transport",        "key",        "base_url", "version",     "account", "limiter",
       "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
-      "max_body",         "user_agent", "foreign",  "headers",     "reach",   NULL};
+      "max_body",         "user_agent", "foreign",  "headers",     "reach",   "context",
+      NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);
@@ -80,10 +89,10 @@ static void read_options(lua_State *L, options *o) {
   o->version = cm_opt_text(L, 1, "version", CM_STRIPE_VERSION, 64);
   if (!word_of(o->version, ".-_"))
     cm_opt_error(L, "version", "not a Stripe version such as " CM_STRIPE_VERSION);
-  o->account = cm_opt_text(L, 1, "account", NULL, 255);
-  if (o->account &&
-      (strncmp(o->account, "acct_", 5) != 0 || !o->account[5] || !word_of(o->account + 5, "_")))
-    cm_opt_error(L, "account", "not an account id (acct_...)");
+  o->account = account(L, "account");
+  o->context = account(L, "context");
+  if (o->account && o->context)
+    cm_opt_error(L, "context", "takes the place of 'account': give one of them");
   o->user_agent = cm_opt_text(L, 1, "user_agent", "lua-commerce/" CM_VERSION, 256);
   o->timeout = cm_opt_number(L, 1, "timeout", 80, 0.001, LONGEST);
   o->backoff = cm_opt_number(L, 1, "backoff", 0.5, 0, LONGEST);
@@ -110,7 +119,9 @@ static bool set_headers(cm_client *c, const options *o) {
   return ok && cm_client_header(c, "Stripe-Version", o->version, strlen(o->version), false) &&
          cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent), false) &&
          (!o->account ||
-          cm_client_header(c, "Stripe-Account", o->account, strlen(o->account), false));
+          cm_client_header(c, "Stripe-Account", o->account, strlen(o->account), false)) &&
+         (!o->context ||
+          cm_client_header(c, "Stripe-Context", o->context, strlen(o->context), false));
 }
 
 /* Adds the headers that the caller wants, an array of {name, value}. */
@@ -150,9 +161,9 @@ static void add_headers(lua_State *L, cm_client *c) {
 }
 
 /*
-** core.session{transport, key, base_url, version, account, limiter, platform_limiter, retries,
-** backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign, headers, reach}
-** -> session
+** core.session{transport, key, base_url, version, account, context, limiter, platform_limiter,
+** retries, backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign, headers,
+** reach} -> session
 ** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
 ** its transport alive and its own wiped copy of the key. A foreign server gets JSON, and no key.
 */

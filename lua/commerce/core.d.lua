@@ -406,6 +406,7 @@ function transport:close() end
 ---@field base_url string? https, or http to a loopback host; no user, query or fragment (core.stripe_base_url)
 ---@field version string? Stripe-Version (core.stripe_version)
 ---@field account string? Stripe-Account: act on this connected account, "acct_…"
+---@field context string? Stripe-Context, which takes the place of Stripe-Account and which an organisation's key needs: "acct_…"; not together with account
 ---@field limiter commerce.core.Limiter? the account's; none: no limits
 ---@field platform_limiter commerce.core.Limiter? one that all sessions of a platform's key share: a request needs both to let it, and takes nothing from one while it waits for the other. Slowed by a 429 only if that names a global limit, or if the session has no other limiter
 ---@field retries integer? attempts after the first (8)

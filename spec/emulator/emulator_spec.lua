@@ -47,6 +47,34 @@ describe("the Stripe emulator", function()
       assert.equal(401, (e:get("/v1/disputes", "rk_test_mine")))
     end)
 
+    it("asks an organisation's key for a context and a version", function()
+      local KEY, OWN = "sk_org_test_emulator", "acct_1CommerceShop001"
+      local status, problem = error_of(e, "/v1/account", KEY,
+        { ["Stripe-Version"] = "2026-07-29.dahlia" })
+      assert.equal(400, status)
+      assert.matches("include the Stripe%-Context header", problem.message)
+      status, problem = error_of(e, "/v1/account", KEY, { ["Stripe-Context"] = OWN })
+      assert.equal(400, status)
+      assert.matches("include the Stripe%-Version header", problem.message)
+      local function context(path)
+        return { ["Stripe-Version"] = "2026-07-29.dahlia", ["Stripe-Context"] = path }
+      end
+      assert.equal(OWN, e:json("/v1/account", KEY, context(OWN)).id)
+      e:control("accounts", { { id = "acct_1Sister", connected = false },
+        { id = "acct_1Below" } })
+      e:control("keys", { key = "sk_org_test_two", organisation = { OWN, "acct_1Sister" } })
+      assert.equal("acct_1Sister",
+        e:json("/v1/account", "sk_org_test_two", context "acct_1Sister").id)
+      assert.equal("acct_1Below",
+        e:json("/v1/account", "sk_org_test_two", context(OWN .. "/acct_1Below")).id)
+      for _, path in ipairs { "acct_1Below", "acct_1Sister/acct_1Below", "acct_1None", "/" } do
+        status, problem = error_of(e, "/v1/account", "sk_org_test_two", context(path))
+        assert.same({ 403, "account_invalid" }, { status, problem.code })
+      end
+      assert.equal("acct_1Below", -- a platform's key takes it in place of Stripe-Account
+        e:json("/v1/account", nil, context "acct_1Below").id)
+    end)
+
     it("acts on connected accounts only, without telling which exist", function()
       local with = { ["Stripe-Account"] = "acct_1Stranger" }
       local status, problem = error_of(e, "/v1/account", nil, with)

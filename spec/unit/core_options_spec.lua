@@ -69,8 +69,12 @@ describe("option tables", function()
     raises("'version': empty", core.session, session_options { version = "" })
     for _, account in ipairs { "acct_", "x", "cus_1", "acct_1\n", "acct_1/..", "acct_1 " } do
       raises("'account'", core.session, session_options { account = account })
+      raises("'context'", core.session, session_options { context = account })
     end
     assert.is_truthy(core.session(session_options { account = "acct_1aB_2" }))
+    assert.is_truthy(core.session(session_options { context = "acct_1aB_2" }))
+    raises("'context'.* takes the place of 'account'", core.session,
+      session_options { account = "acct_1", context = "acct_1" })
   end)
 
   it("allow limits to be off", function()

@@ -60,6 +60,14 @@ describe("a request", function()
     assert.matches("gzip", headers["accept-encoding"])
   end)
 
+  it("names the account of an organisation's key in Stripe-Context", function()
+    ask({ { body = "{}" } }, { path = "/v1/account" }, { context = "acct_9" })
+    local headers = server.requests[1].headers
+    assert.same({ "acct_9", "2026-07-29.dahlia" },
+      { headers["stripe-context"], headers["stripe-version"] })
+    assert.is_nil(headers["stripe-account"])
+  end)
+
   it("says who it is unless told otherwise", function()
     ask { { body = "{}" } }
     assert.equal("lua-commerce/" .. core.version, server.requests[1].headers["user-agent"])

@@ -4,6 +4,7 @@
 local errors = require "commerce.base.errors"
 local integrations = require "commerce.account.integrations"
 local oauth = require "commerce.stripe.oauth"
+local stripe = require "commerce.stripe"
 
 local grant = {}
 
@@ -39,6 +40,11 @@ function grant.client(app, name, options)
   end
   local key = integrations.secret_key(app.store, name)
   local client = errors.finally(function()
+    if stripe.is_organisation(key) then
+      errors.throw("usage", ("%s's secret key is an organisation key, which cannot link merchants: "
+        .. "set the platform account's own key with `commerce integrations set %s`"):format(
+        integration.title, name), { code = "organisation_key" })
+    end
     return oauth.open(key, { base_url = options.connect_base, timeout = options.timeout,
       connect_timeout = options.connect_timeout, ca_file = options.ca_file })
   end, function()

@@ -67,7 +67,7 @@ local function new_connection(app, integration, account, grant, options)
   local added = app.store:add_connection(row,
     { company = company, new_account = company ~= nil })
   if not added then -- another process was faster
-    return keys.take_up(app, integration, { id = account }, options)
+    return keys.take_up(app, integration, { id = account }, options, grant.auth)
   end
   return row
 end
@@ -84,9 +84,11 @@ end
 ---@param integration table the key's
 ---@param account table Stripe's object, or only its id
 ---@param options table see `commerce.app.lifecycle.connect`
+---@param auth "connect"|"key" how the key is authorized: as a platform's, or as the account's own or
+---  its organisation's
 ---@return table row "Linked"
-function keys.take_up(app, integration, account, options)
-  local grant = { account = account.id, auth = options.account and "connect" or "key",
+function keys.take_up(app, integration, account, options, auth)
+  local grant = { account = account.id, auth = auth,
     name = options.name or stripe.account_name(account) }
   if options.company then
     check_company(app, options.company)
@@ -113,12 +115,13 @@ local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
 ---@param app commerce.App
 ---@param integration table
 ---@param options table see `commerce.app.lifecycle.connect`
+---@param auth "connect"|"key" as for `keys.take_up`
 ---@param message string
 ---@param details commerce.Details?
-local function refused(app, integration, options, message, details)
+local function refused(app, integration, options, auth, message, details)
   local filter
   if options.account and stripe.is_revoked(details, "connect") then
-    filter = { integration = integration.name, account = options.account, auth = "connect",
+    filter = { integration = integration.name, account = options.account, auth = auth,
       status = "Linked" }
   elseif options.connection and type(details) == "table" and EXPIRED[details.code] then
     filter = { id = options.connection, integration = integration.name, auth = "key",
@@ -143,7 +146,8 @@ local function owner_of(row)
   return "connection:" .. row.id
 end
 
---- The key that a connection is read with: the platform's for a Connect connection, else its own.
+--- The key that a connection is read with: the platform's for a Connect connection, else its own,
+--- else the organisation's key that is stored as the integration's.
 ---@param app commerce.App
 ---@param row table
 ---@return userdata key a `commerce.core` secret
@@ -152,6 +156,7 @@ function keys.stored(app, row)
     return integrations.secret_key(app.store, row.integration)
   end
   local key = credentials.open(app.store, owner_of(row))
+    or integrations.organisation_key(app.store, row.integration)
   if not key then
     errors.throw("usage", ("no key is kept for connection %s: set STRIPE_SECRET_KEY to its "
       .. "account's key, or keep that with `commerce connections add --keep-key`"):format(row.id),
@@ -168,21 +173,33 @@ function keys.platform_hint(integration)
     integration)
 end
 
---- Whether a key is stored for a connection. It is not opened.
+-- Whether the integration's key is an organisation's; false if it cannot be opened.
+local function has_organisation_key(app, row)
+  local key = errors.catch(integrations.organisation_key, app.store, row.integration)
+  if key then
+    key:close()
+  end
+  return key ~= nil
+end
+
+--- Whether a key is stored that a connection can be opened with.
 ---@param app commerce.App
 ---@param row table
 ---@return boolean kept
 function keys.is_kept(app, row)
-  local owner = row.auth == "connect" and "integration:" .. row.integration or owner_of(row)
-  return app.store:secret(owner) ~= nil
+  if row.auth == "connect" then
+    return app.store:secret("integration:" .. row.integration) ~= nil
+  end
+  return app.store:secret(owner_of(row)) ~= nil or has_organisation_key(app, row)
 end
 
 --- Raise if the key cannot be stored. Needs no request to Stripe.
 ---@param options table see `commerce.app.lifecycle.connect`
-function keys.check_keeping(options)
+---@param auth "connect"|"key" as for `keys.take_up`
+function keys.check_keeping(options, auth)
   if not options.keep_key then
     return
-  elseif options.account then
+  elseif auth == "connect" then
     errors.throw("usage", "a platform's key is not kept with one of its accounts: keep it "
       .. "with `commerce integrations set`")
   end

@@ -95,27 +95,41 @@ local function refuse(raised, options)
   errors.refuse("%s", (tostring(raised):gsub("^[^ ]*:%d+: ", "")))
 end
 
+-- Whom the key acts for: a connected account (Stripe-Account), or one of an organisation's accounts
+-- (Stripe-Context).
+local function acting(key, who)
+  if not stripe.is_organisation(key) then
+    return who.header and who.account or nil, nil
+  elseif not who.account then
+    errors.throw("usage", "an organisation key (sk_org_...) has no account of its own: name one "
+      .. "of the organisation's accounts with `--account acct_...` or STRIPE_ACCOUNT",
+      { code = "no_context" })
+  end
+  return nil, who.account
+end
+
 --- Open a session and read its account.
 ---@param app commerce.App
 ---@param key userdata a `commerce.core` secret
 ---@param integration table the key's
 ---@param who table account: the id that must answer; header: true to ask on its behalf
----  (Stripe-Account)
+---  (Stripe-Account). An organisation's key always asks on its behalf (Stripe-Context)
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
 ---@return table parts { session, transport, limiter, acting_for = a connected account's id,
 ---  close = a function that closes them and wipes the key, account = Stripe's object, or its id
 ---  alone, at = when it was read (core.now), ask = a function that asks once more, stripe_now = a
 ---  function that gives the present by Stripe's clock (unix seconds); nil if that is not known }
 function session.open(app, key, integration, who, options)
+  local acting_for, context = acting(key, who)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
     max_connections = options.concurrency or stripe.concurrency,
   }
   local limiter = new_limiter(options, integration)
-  local acting_for = who.header and who.account or nil
   local function make(retries)
     return core.session {
-      transport = transport, key = key, account = acting_for, version = stripe.version,
+      transport = transport, key = key, account = acting_for, context = context,
+      version = stripe.version,
       base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
       limiter = limiter, retries = retries, timeout = options.timeout,
       platform_limiter = platform_limiter(app, options, integration, acting_for),

@@ -42,6 +42,7 @@ end
 ---@field store commerce.Store its methods raise their failures
 ---@field mappings commerce.Mappings
 ---@field hooks commerce.hooks.Registry
+---@field shares_key boolean? whether it was opened with its organisation's key
 ---@field syncing boolean?
 local Connection = {}
 

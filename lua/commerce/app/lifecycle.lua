@@ -24,6 +24,7 @@ local function attach(self, parts, key)
   self.ask = parts.ask
   self.stripe_now = parts.stripe_now
   self.restricted = stripe.is_restricted(key)
+  self.shares_key = stripe.is_organisation(key)
   self.known = { account = account.object and account or nil, at = parts.at }
   return self
 end
@@ -35,23 +36,36 @@ for name, kind in pairs(sessions.OPTIONS) do
   CONNECT_OPTIONS[name] = kind
 end
 
-local function stored_row(app, integration, account, key, options)
-  local row = keys.take_up(app, integration, account, options)
+local function stored_row(app, integration, account, key, options, auth)
+  local row = keys.take_up(app, integration, account, options, auth)
   if options.keep_key then
     keys.keep(app, row, key)
   end
   return row
 end
 
+-- The account that is meant. An organisation's key does not tell it, a named connection does.
+local function account_meant(app, options, key)
+  if options.account or not options.connection or not stripe.is_organisation(key) then
+    return options.account
+  end
+  local named = app.store:connections({ id = options.connection })[1]
+  return named and named.account or nil
+end
+
 local function connect(wrap, app, options, key)
   local integration = stripe.integration_of(key, options.integration)
+  local account = account_meant(app, options, key)
+  local auth = options.account and not stripe.is_organisation(key) and "connect" or "key"
+  keys.check_keeping(options, auth)
   local parts, message, failure = errors.catch(sessions.open, app, key, integration,
-    { account = options.account, header = options.account ~= nil }, options)
+    { account = account, header = options.account ~= nil }, options)
   if failure then
-    keys.refused(app, integration, options, message, failure)
+    keys.refused(app, integration, options, auth, message, failure)
     errors.rethrow(failure)
   end
-  local row, _, not_stored = errors.catch(stored_row, app, integration, parts.account, key, options)
+  local row, _, not_stored = errors.catch(stored_row, app, integration, parts.account, key, options,
+    auth)
   if not_stored then
     parts.close()
     errors.rethrow(not_stored)
@@ -68,7 +82,7 @@ end
 ---@param app commerce.App
 ---@param options table secret_key: a string or a `commerce.core` secret; integration: "stripe" or
 ---  "stripe-test", to have the key's mode checked; account: act on this connected account with the
----  platform's key; company: the id of the company that it belongs to (default: the one that has
+---  platform's key, or on this account with its organisation's key; company: the id of the company that it belongs to (default: the one that has
 ---  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
 ---  an "Unlinked" one, too; keep_key: true keeps the key, sealed under the master key, so that the
 ---  connection can be opened by its id alone; keep_source: its syncs keep every source object, or
@@ -79,7 +93,6 @@ end
 ---@return commerce.Connection
 function lifecycle.connect(wrap, app, options)
   errors.check_options(options, CONNECT_OPTIONS)
-  keys.check_keeping(options)
   local key = sessions.secret(options.secret_key)
   return errors.finally(function()
     return connect(wrap, app, options, key)
@@ -111,15 +124,25 @@ local function advise(self, failure)
     failure.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
   elseif self.auth == "connect" and failure.status == 401 then
     failure.hint = keys.platform_hint(self.integration.name)
+  elseif self.shares_key and failure.status == 401 then
+    failure.hint = "give the organisation's key anew, with `commerce integrations set` or "
+      .. "`commerce connections add --account --keep-key`"
   elseif self.auth == "key" and failure.status == 401 then
     failure.hint = "link it again by another key with `commerce connections add --keep-key`; what "
       .. "is stored stays"
   end
 end
 
+-- A refusal of a key that other accounts share, the platform's or the organisation's, says nothing
+-- about this account.
+local function is_revoked(self, failure)
+  return stripe.is_revoked(failure, self.shares_key and "connect" or self.auth)
+end
+
 local function open_with(self, key)
+  self.shares_key = stripe.is_organisation(key)
   local parts, message, failure = errors.catch(open_session, self, key)
-  if failure and stripe.is_revoked(failure, self.auth) then
+  if failure and is_revoked(self, failure) then
     parts, message, failure = errors.catch(open_session, self, key) -- a stray answer ends nothing
   end
   if failure then
@@ -198,7 +221,7 @@ end
 ---@param failure commerce.Failure?
 function lifecycle.note_failure(self, message, failure)
   statuses.note_error(self.store, self.row, message, failure)
-  if self.status == "Linked" and stripe.is_revoked(failure, self.auth) then
+  if self.status == "Linked" and is_revoked(self, failure) then
     statuses.finish(self.store, self.row, "Deauthorized", message)
   end
 end

@@ -35,7 +35,8 @@ local COMMANDS = {
 local EPILOG = [[
 Environment:
   STRIPE_SECRET_KEY    the key to read with (sk_..., rk_...); never an argument
-  STRIPE_ACCOUNT       act on this connected account (acct_...)
+  STRIPE_ACCOUNT       act on this account (acct_...): one that is connected to the
+                       key's platform, or of the key's organisation (sk_org_...)
   STRIPE_API_BASE      another server for Stripe's API, such as an emulator
   STRIPE_CONNECT_BASE  another server for connect.stripe.com (linking)
   COMMERCE_STORE       the database (default sqlite:commerce.db)

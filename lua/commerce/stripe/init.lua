@@ -67,6 +67,7 @@ end
 local KEY_MODES = {
   { "sk_test_", "stripe-test" }, { "rk_test_", "stripe-test" }, { "rkcs_test_", "stripe-test" },
   { "sk_live_", "stripe" }, { "rk_live_", "stripe" },
+  { "sk_org_test_", "stripe-test" }, { "sk_org_live_", "stripe" },
 }
 
 --- The integration of a key, by its prefix.
@@ -100,15 +101,28 @@ function stripe.integration_of(key, wanted)
     errors.throw("auth", "this is a publishable key (pk_...), which cannot read data: "
       .. "take the secret key (sk_...) or a restricted key (rk_...)")
   end
+  if key:has_prefix "sk_org_" then
+    errors.throw("auth", "the mode of this organisation key is not known: one starts with "
+      .. "sk_org_test_ or sk_org_live_")
+  end
   errors.throw("auth", "not a Stripe secret key: one starts with sk_test_, sk_live_, "
     .. "rk_test_ or rk_live_")
 end
 
---- Whether a key may lack permissions: a secret key has them all.
+--- Whether a key is an organisation's. It has no account of its own: each request must name one of
+--- the organisation's accounts in Stripe-Context.
+---@param key userdata a `commerce.core` secret
+---@return boolean
+function stripe.is_organisation(key)
+  return key:has_prefix "sk_org_"
+end
+
+--- Whether a key may lack permissions. An account's secret key has them all; an organisation's key
+--- has the same prefix whether it is restricted or not.
 ---@param key userdata a `commerce.core` secret
 ---@return boolean
 function stripe.is_restricted(key)
-  return key:has_prefix("rk_") or key:has_prefix("rkcs_")
+  return key:has_prefix "rk_" or key:has_prefix "rkcs_" or stripe.is_organisation(key)
 end
 
 local NO_ACCESS = "account_invalid" -- 403 to the whole account: none, another's, or withdrawn

@@ -5,8 +5,10 @@ local deletion = require "commerce.cli.kit.deletion"
 local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
+local integrations = require "commerce.account.integrations"
 local linking = require "commerce.cli.kit.linking"
 local lookup = require "commerce.cli.kit.lookup"
+local mode = require "commerce.account.mode"
 local secret_option = require "commerce.cli.kit.secret_option"
 local views = require "commerce.cli.kit.views"
 
@@ -76,15 +78,34 @@ end
 
 -- ---------------------------------------------------------------- changing
 
+-- The key that was given; without one, an organisation's key that is stored as the integration's.
+local function key_to_add(app, args)
+  local key = secret_option.read(args, KEY, KEY_MEANING) or environment.key()
+  if key then
+    return key, args.keep_key
+  end
+  local integration = mode.integrations(must(app:mode()))[1]
+  return integrations.organisation_key(app.store, integration) or environment.no_key()
+end
+
+local function check_add(args)
+  if #args.account > 1 and (args.connection or args.name) then
+    errors.throw("usage", "several accounts: leave out --connection and --name, which are of one")
+  end
+end
+
 local function add(app, args)
-  local options = { relink = true, name = args.name, keep_key = args.keep_key,
+  check_add(args)
+  local key, keep = key_to_add(app, args)
+  local options = { relink = true, name = args.name, keep_key = keep,
     company = args.company and lookup.company(app, args.company).id,
     connection = args.connection and lookup.connection(app, args.connection).id }
-  local key = secret_option.read(args, KEY, KEY_MEANING) or environment.key()
-    or environment.no_key()
-  local shop = environment.connect(app, key, options)
-  shop:close()
-  print_connection(shop, args.json)
+  return environment.each_account(args.account, function(account)
+    options.account = account
+    local shop = environment.connect(app, key, options)
+    shop:close()
+    print_connection(shop, args.json)
+  end)
 end
 
 -- If the account's owner has not consented to Stripe Connect yet, a link asks for it; the end of
@@ -128,6 +149,7 @@ local function add_arguments(sub)
   secret_option.define(sub, KEY, KEY_MEANING)
   sub:flag("--keep-key", "Store the key, sealed under COMMERCE_MASTER_KEY, so that `commerce "
     .. "sync` needs none.")
+  environment.account_option(sub)
   sub:option("--company", "The company that owns the account (default: the company that has this "
     .. "account already, else a new one)."):argname "COMPANY"
   sub:option("--connection", "The connection to link."):argname "ID"

@@ -11,6 +11,7 @@ local progress = require "commerce.cli.kit.progress"
 local function arguments(sub)
   sub:option("--connection", "Only this connection."):argname "ID"
   sub:option("--company", "Only this company's connections."):argname "COMPANY"
+  environment.account_option(sub)
   sub:flag("--due", "What is due by the sync settings: see `commerce settings`.")
   sub:flag("--keep-key", "Store the key, sealed under COMMERCE_MASTER_KEY, so that the next sync "
     .. "needs none.")
@@ -31,6 +32,9 @@ local function check(args)
     errors.throw("usage", "--keep-source or --drop-source, not both")
   elseif args.company and args.connection then
     errors.throw("usage", "--company or --connection, not both")
+  elseif args.account[1] and (args.company or args.connection) then
+    errors.throw("usage", "--account names the accounts to sync: leave out --company and "
+      .. "--connection")
   end
 end
 
@@ -47,9 +51,15 @@ local function sync_options(args)
     full = args.full, keep_source = keep_source(args), progress = progress.choose(args.json) }
 end
 
-local function sync_one(app, args)
-  local named = args.connection and lookup.connection(app, args.connection)
-  local shop = environment.open(app, named, { keep_key = args.keep_key })
+-- A key in the environment may act for an account that has no connection yet; a stored key has one.
+local function opened(app, args, account)
+  local named = args.connection or not environment.key() and account
+  return environment.open(app, named and lookup.connection(app, named) or nil,
+    { keep_key = args.keep_key, account = account })
+end
+
+local function sync_one(app, args, account)
+  local shop = opened(app, args, account)
   if args.due then
     return batch.due(app, args, { id = shop.id }, shop)
   end
@@ -59,8 +69,10 @@ local function sync_one(app, args)
 end
 
 local function run(app, args)
-  if args.connection or environment.key() and not args.company then
-    return sync_one(app, args)
+  if args.connection or args.account[1] or environment.key() and not args.company then
+    return environment.each_account(args.account, function(account)
+      return sync_one(app, args, account)
+    end)
   end
   local company_id = args.company and lookup.company(app, args.company).id
   if args.due then

@@ -2,6 +2,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local failure = require "commerce.cli.kit.failure"
 local mode = require "commerce.account.mode"
 
 local must = errors.must
@@ -32,15 +33,16 @@ function environment.no_key()
     .. "(Stripe's dashboard, Developers, API keys)")
 end
 
--- A wrong option is a mistake of the program, except that this one comes from the environment.
-local VARIABLES = {
-  account = "STRIPE_ACCOUNT must be an account id (acct_...)",
-}
+-- A wrong option is a mistake of the program, except that this one comes from the environment or
+-- from the command line. With an organisation's key the account is the core's `context`.
+local GIVEN = "STRIPE_ACCOUNT and --account take an account id (acct_...)"
+local VARIABLES = { account = GIVEN, context = GIVEN }
 
 --- Connect the account of a key, and of STRIPE_ACCOUNT. Raises on failure.
 ---@param app commerce.App
 ---@param key commerce.core.Secret
----@param options table? further options of `app:connect`
+---@param options table? further options of `app:connect`; account is used in place of
+---  STRIPE_ACCOUNT
 ---@return commerce.Connection shop
 function environment.connect(app, key, options)
   local account = os.getenv "STRIPE_ACCOUNT"
@@ -57,6 +59,36 @@ function environment.connect(app, key, options)
     error(shop, 0)
   end
   errors.throw("usage", ("%s: %s"):format(VARIABLES[option], wrong))
+end
+
+--- Define the option that names accounts.
+---@param sub table an argparse command
+function environment.account_option(sub)
+  sub:option("--account", "An account to act on (acct_...), in place of STRIPE_ACCOUNT: one of the "
+    .. "key's organisation (sk_org_...), or one that is connected to the key's platform. May be "
+    .. "given several times."):argname "ACCT":count "*"
+end
+
+--- Do something for each account that --account names, or once if it names none. A failure is
+--- printed, and the other accounts have their turn.
+---@param accounts string[] parsed arguments
+---@param work fun(account: string?): integer? gives an exit status; may raise a failure
+---@return integer? status exit status
+function environment.each_account(accounts, work)
+  if #accounts <= 1 then
+    return work(accounts[1])
+  end
+  local worst = 0
+  for _, account in ipairs(accounts) do
+    local done, message, details = errors.catch(function()
+      return { status = work(account) or 0 }
+    end)
+    if not done then
+      failure.print(("account %s: %s"):format(account, message), details)
+    end
+    worst = math.max(worst, done and done.status or 1)
+  end
+  return worst
 end
 
 --- Open one connection: with the key in the environment, else with the stored key of the connection

@@ -28,6 +28,26 @@ function auth.key(header)
   return false
 end
 
+local function first(value)
+  if type(value) == "table" then return value[1] end
+  return value
+end
+
+-- The account of an organisation's request: the context names one of the organisation's accounts,
+-- or with a path "acct_a/acct_b" an account that is connected to it.
+local function of_organisation(key, headers)
+  local context = first(headers["Stripe-Context"])
+  if not context then return nil, errors.no_context() end
+  if not headers["Stripe-Version"] then return nil, errors.no_version() end
+  local own, connected = context:match "^([^/]+)/?([^/]*)$"
+  if not own or not key.organisation[own] then return nil, errors.no_account(key.key, context) end
+  if connected ~= "" and not platforms.reaches(own, connected, key.livemode) then
+    return nil, errors.no_account(key.key, context)
+  end
+  local account = connected ~= "" and connected or own
+  return { key = key, account = account, livemode = key.livemode, header_account = account }
+end
+
 --- Identify the caller from the request's headers.
 ---@return table? { key, account, livemode } or nil and an error
 function auth.identify(headers)
@@ -44,8 +64,9 @@ function auth.identify(headers)
   if key.revoked then return nil, errors.expired_key(text) end
   if text:find "^pk_" then return nil, errors.publishable_key() end
 
-  local account, wanted = key.account, headers["Stripe-Account"]
-  if type(wanted) == "table" then wanted = wanted[1] end
+  if key.organisation then return of_organisation(key, headers) end
+  local account = key.account
+  local wanted = first(headers["Stripe-Context"]) or first(headers["Stripe-Account"])
   if wanted and wanted ~= account then
     if not platforms.reaches(account, wanted, key.livemode) then
       return nil, errors.no_account(text, wanted)

@@ -101,6 +101,18 @@ function errors.no_account(key, account)
   return invalid(403, message:format(errors.mask(key), account), "account_invalid")
 end
 
+--- 400: an organisation's key without the account that it is to act on.
+function errors.no_context()
+  return invalid(400, [[Please include the Stripe-Context header with your target account when ]]
+    .. [[using an Organization API key.]])
+end
+
+--- 400: an organisation's key without a version: it has no default of its own.
+function errors.no_version()
+  return invalid(400, [[Please include the Stripe-Version header when using an Organization API ]]
+    .. [[key.]])
+end
+
 --- 400: a version that never was.
 function errors.bad_version(version)
   return invalid(400, "Invalid Stripe API version: " .. version)

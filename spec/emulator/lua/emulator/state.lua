@@ -46,6 +46,8 @@ local function default_keys(account)
     key("rk_test_emulator_charges", false, { permissions = { account = true, charges = true } }),
     key("sk_test_emulator_expired", false, { revoked = true }),
     key("pk_test_emulator", false), key("pk_live_emulator", true),
+    key("sk_org_test_emulator", false, { organisation = { [account] = true } }),
+    key("sk_org_live_emulator", true, { organisation = { [account] = true } }),
   }
   local map = {}
   for _, k in ipairs(keys) do map[k.key] = k end
@@ -115,18 +117,21 @@ function state.advance(seconds)
   end
 end
 
+local function set_of(list)
+  if not list then return nil end
+  local set = {}
+  for _, name in ipairs(list) do set[name] = true end
+  return set
+end
+
 --- Add keys: { key, account?, livemode?, permissions = {names}?, revoked? }; the mode follows from
 --- the key's prefix.
 function state.add_key(k)
-  local permissions
-  if k.permissions then
-    permissions = {}
-    for _, name in ipairs(k.permissions) do permissions[name] = true end
-  end
   local livemode = k.livemode
   if livemode == nil then livemode = k.key:find "_live_" ~= nil end
   state.keys[k.key] = { key = k.key, account = k.account or state.settings.account,
-    livemode = livemode, permissions = permissions, revoked = k.revoked }
+    livemode = livemode, permissions = set_of(k.permissions),
+    organisation = set_of(k.organisation), revoked = k.revoked }
 end
 
 return state
