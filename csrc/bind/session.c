@@ -62,11 +62,25 @@ static const char *account(lua_State *L, const char *name) {
 }
 
 static void read_options(lua_State *L, options *o) {
-  static const char *const names[] = {
-      "transport",        "key",        "base_url", "version",     "account", "limiter",
-      "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
-      "max_body",         "user_agent", "foreign",  "headers",     "reach",   "context",
-      NULL};
+  static const char *const names[] = {"transport",
+                                      "key",
+                                      "base_url",
+                                      "version",
+                                      "account",
+                                      "limiter",
+                                      "platform_limiter",
+                                      "retries",
+                                      "backoff",
+                                      "backoff_cap",
+                                      "timeout",
+                                      "low_speed_time",
+                                      "max_body",
+                                      "user_agent",
+                                      "foreign",
+                                      "headers",
+                                      "reach",
+                                      "context",
+                                      NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);

@@ -190,8 +190,8 @@ end
 --- The organisation's key that is stored as an integration's secret key.
 ---@param store commerce.Store
 ---@param name string the integration's name
----@return commerce.core.Secret? key nil if none is stored, or one that is not an organisation's; the
----  caller must close it
+---@return commerce.core.Secret? key nil if none is stored, or one that is not an organisation's;
+---  the caller must close it
 function integrations.organisation_key(store, name)
   local key = credentials.open(store, owner_of(name))
   if key and not stripe.is_organisation(key) then

@@ -84,8 +84,8 @@ end
 ---@param integration table the key's
 ---@param account table Stripe's object, or only its id
 ---@param options table see `commerce.app.lifecycle.connect`
----@param auth "connect"|"key" how the key is authorized: as a platform's, or as the account's own or
----  its organisation's
+---@param auth "connect"|"key" how the key is authorized: as a platform's, or as the account's own
+---  or its organisation's
 ---@return table row "Linked"
 function keys.take_up(app, integration, account, options, auth)
   local grant = { account = account.id, auth = auth,

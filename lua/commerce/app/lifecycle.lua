@@ -82,11 +82,12 @@ end
 ---@param app commerce.App
 ---@param options table secret_key: a string or a `commerce.core` secret; integration: "stripe" or
 ---  "stripe-test", to have the key's mode checked; account: act on this connected account with the
----  platform's key, or on this account with its organisation's key; company: the id of the company that it belongs to (default: the one that has
----  it, else a new one); connection: the id of the connection to authorize; relink: true takes up
----  an "Unlinked" one, too; keep_key: true keeps the key, sealed under the master key, so that the
----  connection can be opened by its id alone; keep_source: its syncs keep every source object, or
----  (false) no longer; name: of the account; and those of
+---  platform's key, or on this account with its organisation's key; company: the id of the company
+---  that it belongs to (default: the one that has it, else a new one); connection: the id of the
+---  connection to authorize; relink: true takes up an "Unlinked" one, too; keep_key: true keeps the
+---  key, sealed under the master key, so that the connection can be opened by its id alone;
+---  keep_source: its syncs keep every source object, or (false) no longer; name: of the account;
+---  and those of
 ---  `commerce.account.session`: base_url: another server (default: STRIPE_API_BASE, then
 ---  Stripe); rate, endpoint_rate (requests a second), concurrency (requests in flight), retries,
 ---  timeout, connect_timeout, backoff, backoff_cap (seconds), max_body (bytes), ca_file

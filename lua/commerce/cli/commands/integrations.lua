@@ -138,7 +138,7 @@ end
 -- ---------------------------------------------------------------- the actions
 
 local function name_argument(sub)
-  sub:argument("integration", "stripe (live mode) or stripe-test (test mode).")
+  sub:argument("integration", "stripe (live mode) or stripe-test (a sandbox, or test mode).")
 end
 
 local function set_arguments(sub)
