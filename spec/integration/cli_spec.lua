@@ -257,7 +257,7 @@ describe("commerce", function()
         assert.equal(0, status)
         assert.is_nil(sandbox.leak(output, KEY))
         assert.truthy(output:find("\r", 1, true))
-        assert.truthy(output:find("\27[8A", 1, true), "the eight lines are not drawn again")
+        assert.truthy(output:find("\27[9A", 1, true), "the nine lines are not drawn again")
         assert.truthy(output:find("\226\150\136", 1, true), "no bar")
         local done = {}
         for line in output:gmatch "\r\27%[K([^\r\n]*)" do

@@ -77,6 +77,10 @@ shop:extend("sent_back", { amount = commerce.values.money("amount", "currency") 
 shop:define("payments", { from = { resource = "charges" }, id = "id" })
 ]], line = 3, says = { "such a data type already", 'extend("payments", …)' } },
 
+  { "defines what has become built in", [[
+shop:define("payouts", { from = { resource = "payouts" }, id = "id" })
+]], line = 3, says = { "such a data type already", 'extend("payouts", …)' } },
+
   { "does not say where a type comes from", [[
 shop:define("subscriptions", { id = "id", status = "status" })
 ]], line = 3, says = { "'from' is missing", "from = { resource = … }" } },

@@ -376,7 +376,6 @@ describe("mappings of one's own", function()
       open(function(of)
         subscriptions(of)
         of:define("invoices", { from = { resource = "invoices" }, id = "id", status = "status" })
-        of:define("payouts", { from = { resource = "payouts" }, id = "id", status = "status" })
         of:define("platform_fees", { from = { resource = "application_fees" }, id = "id",
           amount = v.money("amount", "currency") })
       end)

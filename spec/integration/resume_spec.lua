@@ -49,6 +49,7 @@ local LISTS = {
   disputes = { "disputes", "1" },
   balance_transactions = { "transactions", "id NOT LIKE '%:%'" },
   tax_rates = { "tax_components", "1" },
+  payouts = { "payouts", "1" },
 }
 
 describe("a killed sync", function()
@@ -194,10 +195,10 @@ describe("a killed sync", function()
     assert.is_true(killed >= 4, "killed only " .. killed)
   end)
 
-  -- The last eight events close the types' books, the one before them tells the last join.
+  -- The last nine events close the types' books, the one before them tells the last join.
   for _, case in ipairs { { "at its first event", 1 }, { "after two pages", 10 },
     { "after a quarter", 0.25 }, { "in the middle", 0.5 }, { "after three quarters", 0.75 },
-    { "when all lists are read", -9 }, { "while it closes its books", -4 } } do
+    { "when all lists are read", -10 }, { "while it closes its books", -4 } } do
     it(case[1] .. " goes on with what is left", function()
       new_store "moment.db"
       kill_at(case[2])
@@ -231,9 +232,9 @@ describe("a killed sync", function()
   it("says so in its pulls once the next one has begun", function()
     new_store "pulls.db"
     kill_at(0.3)
-    assert.equal("Fetching|8\n", rows.sql(path, "SELECT status, count(*) FROM pulls GROUP BY 1"))
+    assert.equal("Fetching|9\n", rows.sql(path, "SELECT status, count(*) FROM pulls GROUP BY 1"))
     run()
-    assert.equal("Cancelled|interrupted|8\nComplete||8\n", rows.sql(path,
+    assert.equal("Cancelled|interrupted|9\nComplete||9\n", rows.sql(path,
       "SELECT status, error_message, count(*) FROM pulls GROUP BY 1, 2 ORDER BY 1"))
   end)
 
@@ -244,7 +245,7 @@ describe("a killed sync", function()
       .. "SELECT 'ahead ' || id, connection_id, data_type, 'Complete', '2100-01-01T00:00:00Z', "
       .. "'2100-01-01T00:00:00Z' FROM pulls")
     run()
-    assert.equal("Cancelled|8\nComplete|16\n", rows.sql(path,
+    assert.equal("Cancelled|9\nComplete|18\n", rows.sql(path,
       "SELECT status, count(*) FROM pulls GROUP BY 1 ORDER BY 1"))
   end)
 
@@ -417,7 +418,7 @@ describe("a sync that Ctrl-C stops", function()
         0.01, signal)
       assert.equal(status, got)
       assert.matches("^\n?commerce: interrupted; run the same command again to continue\n$", errors)
-      assert.equal("Cancelled|interrupted|8\n", rows.sql(path,
+      assert.equal("Cancelled|interrupted|9\n", rows.sql(path,
         "SELECT status, error_message, count(*) FROM pulls GROUP BY 1, 2"))
       local stored = rows.number(path, "SELECT count(*) FROM payments WHERE id LIKE 'ch\\_%' "
         .. "ESCAPE '\\'")

@@ -211,7 +211,14 @@ describe("the options of sync", function()
     for i = #rows.TYPES, 1, -1 do
       assert.is_true(assert(shop:sync { types = { rows.TYPES[i] } }).complete)
     end
-    local one_by_one = rows.dump(path)
+    -- A sync of payouts alone sees the newest event about them, which dates its payout. Among the
+    -- events of all types this one is too old to be looked at.
+    local exact, undated = {}, { "payouts" }
+    for _, name in ipairs(rows.TYPES) do
+      exact[#exact + 1] = name ~= "payouts" and name or nil
+    end
+    local one_by_one = rows.dump(path, { types = exact })
+    local payouts = rows.contents(path, undated)
     local other = box:path "at_once.db"
     local second = assert(commerce.open { store = "sqlite:" .. other })
     local again = assert(second:connect { secret_key = "sk_test_emulator", base_url = e.base,
@@ -219,7 +226,8 @@ describe("the options of sync", function()
     assert(again:sync())
     again:close()
     second:close()
-    assert.equal("", rows.difference(rows.dump(other), one_by_one))
+    assert.equal("", rows.difference(rows.dump(other, { types = exact }), one_by_one))
+    assert.equal("", rows.difference(rows.contents(other, undated), payouts))
   end)
 
   it("types: an unknown one is refused with the names of those there are", function()

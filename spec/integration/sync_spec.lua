@@ -650,7 +650,8 @@ describe("a sync", function()
       assert.is_false(report.complete)
       local missing = { company_info = "Balance", customers = "Customers",
         payments = "Charges and Refunds", disputes = "Disputes", products = "Pr%a+",
-        transactions = "Balance transaction sources", tax_components = "Tax Rates" }
+        transactions = "Balance transaction sources", tax_components = "Tax Rates",
+        payouts = "Payouts" }
       for _, entry in ipairs(report.types) do
         if missing[entry.type] then
           assert.equal("skipped", entry.status)

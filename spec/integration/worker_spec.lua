@@ -88,10 +88,10 @@ describe("the worker", function()
     assert.is_true(event.complete)
     assert.equal(connection, event.connection_id)
     assert.is_true(event.types.payments.created > 300)
-    assert.equal(8, #pulls())
+    assert.equal(9, #pulls())
     all_done()
     assert.equal(0, (box:commerce "worker --once"))
-    assert.equal(8, #pulls())
+    assert.equal(9, #pulls())
   end)
 
   it("does what is asked for, under the id that it was given", function()
@@ -150,7 +150,7 @@ describe("the worker", function()
     e:reset { charges = 300, compact = true }
     assert.equal(0, (box:commerce "worker --once"))
     all_done()
-    assert.equal(8, #pulls())
+    assert.equal(9, #pulls())
     for _, pull in ipairs(pulls()) do
       assert.equal(left[pull.data_type], pull.id)
     end
@@ -172,7 +172,7 @@ describe("the worker", function()
       e:reset { charges = 300, compact = true }
       assert.equal(0, (box:commerce "worker --once"))
       all_done()
-      assert.equal(8, #pulls())
+      assert.equal(9, #pulls())
     end)
   end
 
@@ -189,6 +189,6 @@ describe("the worker", function()
     end
     assert.equal(1, syncs)
     all_done()
-    assert.equal(8, #pulls())
+    assert.equal(9, #pulls())
   end)
 end)

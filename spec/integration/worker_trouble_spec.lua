@@ -73,7 +73,7 @@ describe("the worker in trouble", function()
       assert.equal(name == but and "InternalError" or "Complete", pull.status,
         name .. ": " .. tostring(pull.error_message))
     end
-    assert.equal(8, count)
+    assert.equal(9, count)
   end
 
   it("ends one pull where an error is raised, tells its place in its log only, and goes on",

@@ -11,7 +11,7 @@ local LONGEST = 25 -- seconds after which a command is killed in any case
 local ACCOUNT, SECRET = "acct_1CommerceShop001", "whsec_soak_0123456789abcdef"
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
-  "payment_methods", "tax_components" }
+  "payment_methods", "tax_components", "payouts" }
 
 -- ---------------------------------------------------------------- what a process needs
 

@@ -232,4 +232,17 @@ builders.tax_rate = builder {
   rate_type = "percentage", state = "NY", tax_type = "sales_tax",
 }
 
+--- GET /v1/payouts
+builders.payout = builder {
+  id = "po_1TqLampPayout01", object = "payout", amount = 123456, application_fee = null,
+  application_fee_amount = null, arrival_date = builders.CREATED + 86400, automatic = true,
+  balance_transaction = "txn_1TqLampPayout01", created = builders.CREATED, currency = "usd",
+  description = "STRIPE PAYOUT", destination = "ba_1TqLampBank0001",
+  failure_balance_transaction = null, failure_code = null, failure_message = null,
+  livemode = false, metadata = {}, method = "standard", original_payout = null,
+  payout_method = null, reconciliation_status = "completed", reversed_by = null,
+  source_type = "card", statement_descriptor = "LAMPS", status = "paid",
+  trace_id = { status = "supported", value = "000000000000017" }, type = "bank_account",
+}
+
 return builders

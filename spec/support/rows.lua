@@ -8,7 +8,7 @@ local rows = {}
 
 --- The data types by the names of their tables.
 rows.TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
-  "payment_methods", "tax_components" }
+  "payment_methods", "tax_components", "payouts" }
 
 local OLD = "2020-01-01T00:00:00Z"
 

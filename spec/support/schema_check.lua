@@ -109,6 +109,17 @@ schema_check.types = {
     subType = STRING, transactionSourceRef = SOURCE_REF, supplementalData = SUPPLEMENTAL,
     createdDate = DATE, sourceCreatedDate = DATE, modifiedDate = DATE, sourceModifiedDate = DATE,
   }, { "id" }),
+  -- not Codat's: served as a custom data type
+  payouts = object({
+    id = STRING, amount = NUMBER, currency = CURRENCY,
+    status = enum "Paid Pending InTransit Cancelled Failed Unknown",
+    arrivalDate = DATE, automatic = BOOLEAN, method = STRING, payoutType = STRING,
+    reconciliationStatus = STRING, traceId = STRING, statementDescriptor = STRING,
+    description = STRING, destination = STRING, balanceTransaction = STRING,
+    failureCode = STRING, failureMessage = STRING, originalPayout = STRING, reversedBy = STRING,
+    supplementalData = SUPPLEMENTAL,
+    createdDate = DATE, modifiedDate = DATE, sourceModifiedDate = DATE,
+  }, { "id" }),
 }
 
 --- What the mapping adds to the published schema, on purpose.

@@ -174,6 +174,39 @@ describe("commerce data", function()
     end
   end)
 
+  it("has payouts as a custom data type, which a client may refresh", function()
+    local own = "/companies/" .. client.COMPANY
+    local _, statuses = api:get(own .. "/dataStatus")
+    assert.is_nil(statuses["custom-payouts"])
+    assert.equal(409, (api:get(DATA .. "/custom/payouts")))
+    local code, pull = api:call("POST", own .. "/connections/" .. client.CONNECTION
+      .. "/data/queue/custom/payouts")
+    assert.equal(200, code, pull.error)
+    assert.equal("custom-payouts", pull.dataType)
+    api:give("payouts", { { id = "po_1", amount = 12.5, currency = "EUR", status = "Paid",
+      automatic = true, arrivalDate = "2026-03-02T00:00:00Z" } })
+    local status, body = api:get(DATA .. "/custom/payouts")
+    assert.equal(200, status, body.error)
+    assert.same({ id = "po_1", content = { amount = 12.5, currency = "EUR", status = "Paid",
+      automatic = true, arrivalDate = "2026-03-02T00:00:00Z" },
+      modifiedDate = { modifiedDate = "2026-03-01T00:00:00Z" } }, body.results[1])
+    assert.equal(404, (api:get(DATA .. "/custom/payments")))
+    assert.equal(404, (api:get(DATA .. "/custom-payouts")))
+    _, statuses = api:get(own .. "/dataStatus")
+    assert.equal("custom-payouts", statuses["custom-payouts"].dataType)
+  end)
+
+  it("lists Codat's keys alone where its clients know no others", function()
+    local _, settings = api:get("/profile/syncSettings")
+    local _, integration = api:get "/integrations/yzth"
+    for _, list in ipairs { settings.settings, integration.datatypeFeatures } do
+      assert.equal(8, #list)
+      for _, entry in ipairs(list) do
+        assert.truthy(entry.dataType:find "^commerce%-", entry.dataType)
+      end
+    end
+  end)
+
   it("is read only", function()
     for _, method in ipairs { "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "x" } do
       local status, _, headers = api:call(method, DATA .. "/commerce-payments")

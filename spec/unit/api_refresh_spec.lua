@@ -22,7 +22,7 @@ describe("refreshing", function()
       assert.equal("", body)
     end
     local pulls = assert(api.store:pulls({ client.CONNECTION }, {}))
-    assert.equal(8, #pulls)
+    assert.equal(9, #pulls)
     for _, pull in ipairs(pulls) do
       assert.equal("Queued", pull.status)
     end

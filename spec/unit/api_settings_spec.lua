@@ -66,6 +66,7 @@ describe("sync settings over the API", function()
       "paymentMethods", "taxComponents" } do
       list[#list + 1] = entry("commerce-" .. key, { fetchOnFirstLink = false })
     end
+    list[#list + 1] = entry("custom-payouts", { fetchOnFirstLink = false })
     assert.equal(204, (api:call("POST", COMPANY, { overridesDefaults = true, settings = list })))
     assert.equal(204, (api:call("POST", "/companies/" .. client.COMPANY .. "/data/all")))
     local pulls = assert(api.store:pulls({ client.CONNECTION }, {}))

@@ -8,13 +8,14 @@ local KEYS = {
   company_info = "commerce-companyInfo", customers = "commerce-customers",
   payments = "commerce-payments", disputes = "commerce-disputes", products = "commerce-products",
   transactions = "commerce-transactions", payment_methods = "commerce-paymentMethods",
-  tax_components = "commerce-taxComponents",
+  tax_components = "commerce-taxComponents", payouts = "custom-payouts",
 }
 
 local TITLES = {
   company_info = "CompanyInfo", customers = "Customer", payments = "Payment",
   disputes = "Dispute", products = "Product", transactions = "Transaction",
   payment_methods = "PaymentMethod", tax_components = "TaxComponent",
+  payouts = "Payout",
 }
 
 -- the schema's kind -> the model's

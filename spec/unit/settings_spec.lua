@@ -45,7 +45,7 @@ describe("sync settings", function()
   it("read everything at first link and daily, unless something is set", function()
     assert.equal("payments true 24 0 - -, disputes true 24 0 - -", of(COMPANY))
     assert.equal("payments true 24 0 - -, disputes true 24 0 - -", of {})
-    assert.equal(8, #settings.get(db, {}))
+    assert.equal(9, #settings.get(db, {}))
   end)
 
   it("apply for all, for an integration, for a company, the nearer before the wider", function()
@@ -136,13 +136,13 @@ describe("what is due", function()
     return table.concat(lines, "; ")
   end
 
-  local ALL = "c1: company_info customers disputes payments payment_methods products "
+  local ALL = "c1: company_info customers disputes payments payment_methods payouts products "
     .. "tax_components transactions"
 
   local ids = 0
   local function pulled(hours, status, types, connection_id)
     for _, name in ipairs(types or { "company_info", "customers", "disputes", "payments",
-      "payment_methods", "products", "tax_components", "transactions" }) do
+      "payment_methods", "payouts", "products", "tax_components", "transactions" }) do
       ids = ids + 1
       assert(db:save_pull { id = tostring(ids), connection_id = connection_id or "c1",
         data_type = name, status = status, requested = time.format(at(hours)),
@@ -257,8 +257,8 @@ describe("what is due", function()
     for _, name in ipairs { "payments", "disputes" } do
       queued[#queued + 1] = { id = "q" .. name, connection_id = "c1", data_type = name }
     end
-    for _, name in ipairs { "company_info", "customers", "payment_methods", "products",
-      "tax_components", "transactions" } do
+    for _, name in ipairs { "company_info", "customers", "payment_methods", "payouts",
+      "products", "tax_components", "transactions" } do
       assert(settings.set(db, {}, { name }, { fetch_on_first_link = false, sync_schedule = 0 }))
     end
     assert(db:queue_pulls(queued, LINKED))

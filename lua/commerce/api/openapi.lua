@@ -80,7 +80,8 @@ local function all_schemas()
   end
   local types = { model.optional "orders" }
   for _, data_type in ipairs(model.types()) do
-    types[#types + 1] = data_type
+    -- the record of a custom data type is a CustomDataTypeRecord
+    types[#types + 1] = not data_type.custom and data_type or nil
   end
   for _, data_type in ipairs(types) do
     all[data_type.title] = record_schema(data_type.shape)

@@ -51,7 +51,7 @@ end
 local function features()
   local mappings, list = stripe.mappings(), json.array {}
   for _, data_type in ipairs(model.types()) do
-    if mappings[data_type.name] then
+    if mappings[data_type.name] and not data_type.custom then
       list[#list + 1] = { dataType = data_type.key, supportedFeatures = {
         { featureType = "Get", featureState = "Release" } } }
     end

@@ -65,8 +65,8 @@ end
 
 local NAMES = { company_info = "Company details and balance", customers = "Customers",
   payments = "Payments and refunds", disputes = "Disputes", products = "Products and prices",
-  transactions = "Balance transactions and fees", payment_methods = "Payment methods",
-  tax_components = "Tax rates" }
+  transactions = "Balance transactions and fees", payouts = "Payouts",
+  payment_methods = "Payment methods", tax_components = "Tax rates" }
 
 local function list_of_types()
   local items, mappings = {}, stripe.mappings()

@@ -1,4 +1,4 @@
--- The data types: those of the Commerce model (model/standard.lua) and user-defined ones. They
+-- The data types: the built-in ones (model/standard.lua) and user-defined ones. They
 -- drive validation, the JSON of a stored record, a store's columns and the query language.
 
 local optional = require "commerce.model.optional"
@@ -28,6 +28,7 @@ local concat = table.concat
 ---@field own boolean? defined by a user, or an optional type of the model
 ---@field title string the schema's name: "Payment"
 ---@field key string Codat's data type key: "commerce-payments"
+---@field custom boolean? Codat's model does not have it; its key begins with "custom-"
 ---@field shape commerce.Shape
 ---@field scalars commerce.Scalar[] the fields with a single value, including those inside objects
 ---@field encode fun(record: table): string
@@ -42,7 +43,8 @@ local concat = table.concat
 local order, aliases = {}, {}
 
 local function new_type(name, title, key, fields)
-  local data_type = { name = name, title = title, key = key, shape = shape.new(fields) }
+  local data_type = { name = name, title = title, key = key, shape = shape.new(fields),
+    custom = key:find "^custom%-" ~= nil }
   data_type.scalars = shape.scalars(data_type.shape)
   data_type.encode = record.encoder(data_type.shape)
   return data_type

@@ -1,5 +1,6 @@
--- The types of the Commerce model that Stripe's integration provides (Codat Commerce 3.0.0), as
--- data: their fields, and the words of their enums.
+-- The built-in data types, as data: their fields, and the words of their enums. They are the types
+-- of the Commerce model that Stripe's integration provides (Codat Commerce 3.0.0), and `payouts`,
+-- an addition, which Codat's API serves as a custom data type.
 
 local shape = require "commerce.model.shape"
 
@@ -130,6 +131,20 @@ define("tax_components", "TaxComponent", "commerce-taxComponents", {
   ID,
   { "name", "string" }, { "rate", "decimal" }, { "isCompound", "boolean" },
   METADATA, SOURCE_MODIFIED, MODIFIED,
+})
+
+define("payouts", "Payout", "custom-payouts", {
+  ID,
+  { "amount", "decimal" }, { "currency", "currency" },
+  { "status", enum { "Paid", "Pending", "InTransit", "Cancelled", "Failed", "Unknown" } },
+  { "arrivalDate", "datetime" },
+  { "automatic", "boolean" }, { "method", "string" }, { "payoutType", "string" },
+  { "reconciliationStatus", "string" },
+  { "traceId", "string" }, { "statementDescriptor", "string" }, { "description", "string" },
+  { "destination", "string" }, { "balanceTransaction", "string" },
+  { "failureCode", "string" }, { "failureMessage", "string" },
+  { "originalPayout", "string" }, { "reversedBy", "string" },
+  SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
 })
 
 return standard

@@ -53,9 +53,10 @@ function rules.status_event(before, after)
   end
 end
 
--- A reader of Codat's webhooks does not know types of a user's own.
+-- A reader of Codat's webhooks does not know custom data types.
 local function is_known(name)
-  return model.find(name) ~= nil or model.optional(name) ~= nil
+  local data_type = model.find(name) or model.optional(name)
+  return data_type ~= nil and not data_type.custom
 end
 
 -- Consumers are not told of a read that was broken off or could not begin.

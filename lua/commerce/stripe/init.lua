@@ -29,7 +29,7 @@ stripe.resources = require "commerce.catalog.resources"
 stripe.feed = feed
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
-  "payment_methods", "tax_components" }
+  "payment_methods", "tax_components", "payouts" }
 
 --- The mapping of every data type that the integration gives.
 ---@return table<string, commerce.Mapping> by data type name

@@ -114,6 +114,11 @@ local CASES = {
     builders.tax_rate(), builders.tax_rate { effective_percentage = 7.25 },
     builders.tax_rate { rate_type = "flat_amount" },
   } },
+  { "payouts", "payouts", {
+    builders.payout(), builders.payout { status = "failed", trace_id = null,
+      failure_balance_transaction = "txn_2", failure_code = "account_closed" },
+    builders.payout { destination = { id = "ba_2" }, original_payout = "po_2" },
+  } },
 }
 
 describe("the declared paths", function()

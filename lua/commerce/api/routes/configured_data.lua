@@ -137,7 +137,7 @@ local function check_usable(configuration, identifier)
 end
 
 -- The connection of the path, and the name of the data type: one that its integration has
--- configured, or one that a script has defined, which is then the third result.
+-- configured; or one that is built in or that a script has defined, which is then the third result.
 local function configured_of(context)
   local connection = scope.connection(context)
   local identifier = ascii.lower(context.values.customDataIdentifier)
@@ -147,16 +147,16 @@ local function configured_of(context)
     return connection, type_name(context)
   end
   local own = context.store:find_type((identifier:gsub("%-", "_")))
-  if not own or not own.own then
+  if not own or not (own.own or own.custom) then
     refuse_custom(context)
   end
   return connection, own.name, own
 end
 
 local function queue(context)
-  local connection, name, by_script = configured_of(context)
-  if by_script then
-    pulls.check_mapped(by_script)
+  local connection, name, not_configured = configured_of(context)
+  if not_configured then
+    pulls.check_mapped(not_configured)
   end
   pulls.check_linked(connection)
   return response.value(pull.view(pulls.queue(context, { { connection_id = connection.id,

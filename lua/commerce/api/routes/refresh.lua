@@ -72,7 +72,8 @@ local function newest(context, connections, method)
   return result
 end
 
--- One status for each data type of the company. Of several connections, the latest pull counts.
+-- One status for each data type of the company. Of several connections, the latest pull counts. A
+-- custom data type is listed after it has been requested.
 local function data_status(context)
   local _, connections = scope.connections(context)
   local latest = newest(context, connections, "latest_pulls")
@@ -80,11 +81,11 @@ local function data_status(context)
   local result = {}
   for _, data_type in ipairs(context.store:types()) do
     local last, good = latest[data_type.name], complete[data_type.name]
-    result[data_type.key] = {
+    result[data_type.key] = (last or not data_type.custom) and {
       dataType = data_type.key, currentStatus = last and last.status or "Initial",
       latestSyncId = last and last.id, latestSuccessfulSyncId = good and good.id,
       lastSuccessfulSync = good and good.completed,
-    }
+    } or nil
   end
   return response.value(result)
 end

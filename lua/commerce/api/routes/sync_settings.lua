@@ -26,14 +26,16 @@ local function client_id(store)
   return id
 end
 
+-- Codat's clients do not accept keys of custom data types here.
 local function view(list)
   local result = json.array {}
-  for i, setting in ipairs(list) do
-    local entry = { dataType = model.find(setting.type).key }
+  for _, setting in ipairs(list) do
+    local data_type = model.find(setting.type)
+    local entry = { dataType = data_type.key }
     for name, ours in pairs(FIELDS) do
       entry[name] = setting[ours]
     end
-    result[i] = entry
+    result[#result + 1] = not data_type.custom and entry or nil
   end
   return result
 end

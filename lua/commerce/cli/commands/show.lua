@@ -32,6 +32,9 @@ local TABLE_COLUMNS = {
     { "country", "country" } },
   transactions = { { "id", "id" }, CREATED, { "amount", "totalAmount" }, { "cur", "currency" },
     { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" } },
+  payouts = { { "id", "id" }, CREATED, { "amount", "amount" }, { "cur", "currency" },
+    { "status", "status" }, { "arrives", "arrivalDate" }, { "automatic", "automatic" },
+    { "reconciliation", "reconciliationStatus" } },
 }
 
 -- The columns of a type without a list of its own: all but the deletion mark.

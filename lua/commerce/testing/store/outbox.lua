@@ -129,6 +129,14 @@ return function(db, with)
         last.facts.reads)
     end)
 
+    it("is nothing of a custom data type, which Codat's clients do not know", function()
+      local payouts = with.pull("1", { data_type = "payouts" })
+      assert(db():end_reads("c1", { { data_type = "payouts", status = "Complete",
+        modified = true, pull = payouts } }))
+      assert.equal("Complete", db():pull("1").status)
+      assert.equal("", told "all")
+    end)
+
     it("does not report cancelled reads, nor types that only one script knows", function()
       assert(db():end_reads("c1", { { data_type = "payments", status = "Cancelled",
         modified = false, pull = with.pull("1", { status = "Cancelled" }) } }))
