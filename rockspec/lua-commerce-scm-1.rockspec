@@ -257,6 +257,7 @@ build = {
     ["commerce.stripe.types.disputes"] = "lua/commerce/stripe/types/disputes.lua",
     ["commerce.stripe.types.payment_methods"] = "lua/commerce/stripe/types/payment_methods.lua",
     ["commerce.stripe.types.payments"] = "lua/commerce/stripe/types/payments.lua",
+    ["commerce.stripe.types.payouts"] = "lua/commerce/stripe/types/payouts.lua",
     ["commerce.stripe.types.products"] = "lua/commerce/stripe/types/products.lua",
     ["commerce.stripe.types.tax_components"] = "lua/commerce/stripe/types/tax_components.lua",
     ["commerce.stripe.types.transactions"] = "lua/commerce/stripe/types/transactions.lua",
