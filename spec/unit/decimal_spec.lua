@@ -68,6 +68,37 @@ describe("decimal.shift", function()
   end)
 end)
 
+describe("decimal.divide", function()
+  for _, case in ipairs {
+    { "1000", 100, "10" }, { "1000", 10, "100" }, { "1", 8, "0.125" }, { "0", 3, "0" },
+    { "9", 3, "3" }, { "-5", 2, "-2.5" }, { "1999.123456789012", 4, "499.780864197253" },
+    { "999999999999.999999999999", 3, "333333333333.333333333333" }, { "5", 1, "5" },
+    { "007", 7, "1" }, { "1", 2 ^ 40, "0.0000000000009094947017729282379150390625" },
+  } do
+    it(("%s by %.0f is %s"):format(case[1], case[2], case[3]), function()
+      assert.equal(case[3], decimal.divide(case[1], case[2]))
+    end)
+  end
+
+  for _, case in ipairs {
+    { "10", 3 }, { "1", 7 }, { "0.1", 6 }, -- without an end
+    { "10", 0 }, { "10", -2 }, { "10", 2.5 }, { "10", 0 / 0 }, { "10", math.huge }, { "10", 1e15 },
+    { "1e5", 2 }, { "", 2 },
+  } do
+    it(("gives nothing for '%s' by %s"):format(case[1], tostring(case[2])), function()
+      assert.is_nil(decimal.divide(case[1], case[2]))
+    end)
+  end
+
+  it("undoes a multiplication", function()
+    for _ = 1, 500 do
+      local divisor, quotient = math.random(1, 99999), math.random(0, 2 ^ 30)
+      assert.equal(("%.0f"):format(quotient),
+        decimal.divide(("%.0f"):format(quotient * divisor), divisor))
+    end
+  end)
+end)
+
 describe("decimal.value", function()
   it("is a number where a double is exact", function()
     assert.equal(19.99, decimal.value("19.99"))

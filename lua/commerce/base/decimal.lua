@@ -55,6 +55,34 @@ function decimal.shift(text, places)
   return canonical(sign, digits, scale + places)
 end
 
+-- Ten times a remainder must be exact in a double.
+local LARGEST_DIVISOR = 2 ^ 49
+-- A quotient that ends has at most as many further digits as the divisor has factors of two.
+local MOST_DIGITS = 49
+
+--- Divide a decimal string by a whole number, exactly.
+---@param text string such as "1999.5"
+---@param divisor number from 1 up to 2^49
+---@return string? text in its shortest form; nil if the quotient has no end (10 / 3), or if an
+---  argument is not such a number
+function decimal.divide(text, divisor)
+  local sign, digits, scale = parse(text)
+  if not sign or not (divisor >= 1 and divisor <= LARGEST_DIVISOR) or divisor % 1 ~= 0 then
+    return nil
+  end
+  local quotient, rest, at = {}, 0, 0
+  while at < #digits or rest ~= 0 do
+    if at == #digits + MOST_DIGITS then
+      return nil
+    end
+    at = at + 1
+    rest = rest * 10 + (at <= #digits and digits:byte(at) - 48 or 0)
+    local left = rest % divisor
+    quotient[at], rest = ("%.0f"):format((rest - left) / divisor), left
+  end
+  return canonical(sign, table.concat(quotient), scale + at - #digits)
+end
+
 --- The value of a decimal string: a number where a double is exact, else a decimal object.
 ---@param text string a decimal number without exponent
 ---@return number|table

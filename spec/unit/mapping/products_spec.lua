@@ -53,6 +53,7 @@ describe("products", function()
         url = "https://harbourlights.example/lantern",
         images = { "https://img.example/lantern.png" }, tax_code = "txcd_99999999",
         metadata = { shelf = "B4" },
+        prices = { price_1TqLampPrice01 = { type = "one_time", billing_scheme = "per_unit" } },
       } } },
     }, mapped())
   end)
@@ -61,6 +62,7 @@ describe("products", function()
     local record = mapped {
       description = null, default_price = null, url = null, images = {}, tax_code = null,
       metadata = {}, shippable = null, unit_label = null, updated = null, created = 0,
+      prices = { builders.price { type = ABSENT, billing_scheme = null } },
     }
     local one = record.variants[1]
     assert.is_nil(record.description)
@@ -133,6 +135,38 @@ describe("products", function()
 
   it("leaves out a price's date of 0", function()
     assert.is_nil(variant({ created = 0 }).createdDate)
+  end)
+
+  describe("what tells variants apart", function()
+    local function facts(...)
+      local prices = {}
+      for i, price in ipairs { ... } do
+        prices[i] = builders.price(price)
+      end
+      return mapped({ prices = prices }).supplementalData.content.stripe.prices
+    end
+
+    it("is kept by the price's id", function()
+      assert.same({
+        price_m = { type = "recurring", billing_scheme = "per_unit",
+          recurring = { interval = "month", interval_count = 1, usage_type = "licensed" } },
+        price_o = { type = "one_time", billing_scheme = "per_unit", lookup_key = "once" },
+        price_pkg = { type = "one_time", billing_scheme = "per_unit",
+          transform_quantity = { divide_by = 100, round = "up" } },
+        price_t = { type = "recurring", billing_scheme = "tiered",
+          recurring = { interval = "year", interval_count = 2, usage_type = "metered" } },
+      }, facts({ id = "price_m", type = "recurring", recurring = { interval = "month",
+          interval_count = 1, usage_type = "licensed", meter = null, trial_period_days = null } },
+        { id = "price_o", lookup_key = "once" },
+        { id = "price_pkg", transform_quantity = { divide_by = 100, round = "up" } },
+        { id = "price_t", type = "recurring", billing_scheme = "tiered", recurring = {
+          interval = "year", interval_count = 2, usage_type = "metered", meter = "mtr_1" } }))
+    end)
+
+    it("is left out where no price tells anything", function()
+      assert.is_nil(facts { type = ABSENT, billing_scheme = null, recurring = "odd" })
+      assert.is_nil(mapped({ prices = {} }).supplementalData.content.stripe.prices)
+    end)
   end)
 
   describe("a variant's prices", function()
@@ -217,6 +251,45 @@ describe("products", function()
       assert.same({ { currency = "EUR", unitPrice = 0 } }, variant({
         unit_amount = 0, unit_amount_decimal = "0", currency_options = ABSENT,
       }).prices)
+    end)
+
+    for _, case in ipairs {
+      { "usd", "1000", 100, "0.1" }, { "usd", "999", 8, "1.24875" }, { "jpy", "1", 4, "0.25" },
+      { "kwd", "1500", 1, "1.5" }, { "usd", "0", 7, "0" }, { "usd", "0.5", 10, "0.0005" },
+      { "usd", "1999.123456789012", 4, "4.99780864197253" },
+    } do
+      it(("are those of one unit: %s of %s for %d is %s each"):format(case[2], case[1], case[3],
+        case[4]), function()
+        assert.equal(('[{"currency":"%s","unitPrice":%s}]'):format(ascii.upper(case[1]), case[4]),
+          prices_text { currency = case[1], currency_options = ABSENT,
+            unit_amount_decimal = case[2],
+            transform_quantity = { divide_by = case[3], round = "up" } })
+      end)
+    end
+
+    it("are those of one unit in every currency, also of whole amounts", function()
+      assert.equal('[{"currency":"EUR","unitPrice":2.45},{"currency":"USD","unitPrice":2.601}]',
+        prices_text { unit_amount_decimal = ABSENT,
+          currency_options = { usd = { unit_amount = 2601 } },
+          transform_quantity = { divide_by = 10, round = "down" } })
+    end)
+
+    it("have no unit price where that of one unit is no decimal number", function()
+      assert.same({ { currency = "EUR" }, { currency = "USD", unitPrice = 3 } }, variant({
+        unit_amount_decimal = "1000", currency_options = { usd = { unit_amount = 900 } },
+        transform_quantity = { divide_by = 3, round = "up" },
+      }).prices)
+      for _, odd in ipairs { 0, -5, 2.5, "10", true } do
+        assert.same({ { currency = "EUR" } }, variant({ currency_options = ABSENT,
+          transform_quantity = { divide_by = odd } }).prices)
+      end
+    end)
+
+    it("are whole where nothing is transformed", function()
+      for _, none in ipairs { ABSENT, null, {}, { divide_by = null } } do
+        assert.same({ { currency = "EUR", unitPrice = 24.5 } },
+          variant({ transform_quantity = none }).prices)
+      end
     end)
 
     it("ignore options of null", function()
