@@ -125,6 +125,45 @@ describe("company_info", function()
       assert.equal("7 Quay Street", addresses[1].line1)
     end)
 
+    -- Stripe's Address of Japanese accounts: the town stands apart from the line with the block
+    local KANJI = { country = "JP", postal_code = "1500001", state = "東京都", city = "渋谷区",
+      town = "神宮前　３丁目", line1 = "27-15", line2 = "ビル 2F" }
+    local KANA = { country = "JP", postal_code = "1500001", state = "ﾄｳｷﾖｳﾄ", city = "ｼﾌﾞﾔ",
+      town = "ｼﾞﾝｸﾞｳﾏｴ 3-", line1 = "27-15", line2 = null }
+
+    it("are a Japanese account's in kanji", function()
+      assert.same({ type = "Unknown", country = "JP", postalCode = "1500001", region = "東京都",
+        city = "渋谷区", line1 = "神宮前　３丁目 27-15", line2 = "ビル 2F" },
+        mapped({ company = { address_kanji = KANJI, address_kana = KANA } }).addresses[1])
+    end)
+
+    it("are a Japanese account's in kana, if there is nothing else", function()
+      for _, none in ipairs { ABSENT, null, { town = null, line1 = null } } do
+        local company = { address_kana = KANA, address_kanji = none ~= ABSENT and none or nil }
+        assert.same({ type = "Unknown", country = "JP", postalCode = "1500001",
+          region = "ﾄｳｷﾖｳﾄ", city = "ｼﾌﾞﾔ", line1 = "ｼﾞﾝｸﾞｳﾏｴ 3- 27-15" },
+          mapped({ company = company }).addresses[1])
+      end
+    end)
+
+    it("are a Japanese account's without town or line as they are", function()
+      local function line(town, line1)
+        return mapped({ company = { address_kanji = { country = "JP", town = town,
+          line1 = line1 } } }).addresses[1].line1
+      end
+      assert.equal("27-15", line(null, "27-15"))
+      assert.equal("神宮前", line("神宮前", null))
+      assert.equal("27-15", line("", "27-15"))
+      assert.is_nil(line(null, null))
+      assert.equal("27-15", line(7, "27-15"))
+    end)
+
+    it("are the plain ones where an account has both", function()
+      local address = { line1 = "Unit 3", country = "GB" }
+      assert.same({ type = "Unknown", line1 = "Unit 3", country = "GB" },
+        mapped({ company = { address = address, address_kanji = KANJI } }).addresses[1])
+    end)
+
     it("hold nothing when not even the country is known", function()
       assert.same({}, blank({ country = ABSENT }).addresses or {})
     end)

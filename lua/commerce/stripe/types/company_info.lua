@@ -17,10 +17,24 @@ local legal_name = v.with("company.name", "individual.first_name", "individual.l
     return first or last
   end)
 
+-- A Japanese account has its company's address in kanji and in kana instead. The model has no place
+-- for the town: it is written before the block, as it is in Japan.
+local function japanese(path)
+  return v.with(v.address(path, "Unknown"), path .. ".town", function(address, town)
+    if type(town) == "string" and town ~= "" then
+      address = address or { type = "Unknown" }
+      address.line1 = address.line1 and town .. " " .. address.line1 or town
+    end
+    return address
+  end)
+end
+
+local company_address = v.first(v.address("company.address", "Unknown"),
+  japanese "company.address_kanji", japanese "company.address_kana")
+
 -- If there is no address, an address with only the account's country.
 local addresses = v.with(
-  v.list(v.address("company.address", "Unknown"),
-    v.address("business_profile.support_address", "Unknown")),
+  v.list(company_address, v.address("business_profile.support_address", "Unknown")),
   "country",
   function(list, country)
     if #list == 0 and country then
