@@ -1,7 +1,7 @@
 -- The members of Stripe's objects, by resource. Mappings are checked against them, so that a
 -- misspelt path raises when it is declared. Only the first name of a path is checked.
 --
--- Source: the objects of Stripe's OpenAPI fixtures and reference (version 2026-07-29.dahlia),
+-- Source: the objects of Stripe's OpenAPI fixtures and reference (version 2026-11-18.endive),
 -- including the members that exist only when expanded.
 
 local NAMES = {
@@ -81,9 +81,9 @@ local NAMES = {
     test_clock threshold_reason total total_discount_amounts total_excluding_tax
     total_pretax_credit_amounts total_tax_amounts total_taxes webhooks_delivered_at]],
   invoice_items = [[
-    amount currency customer customer_account date description discountable discounts id
-    invoice livemode metadata net_amount object parent period pricing proration
-    proration_details quantity quantity_decimal tax_rates test_clock]],
+    amount currency customer customer_account date description discountable discounts
+    frozen_fields id invoice invoicing_rules livemode metadata net_amount object parent period
+    pricing proration proration_details quantity quantity_decimal tax_rates test_clock]],
   invoice_payments = [[
     amount_paid amount_requested created currency id invoice is_default livemode object payment
     status status_transitions]],
@@ -111,9 +111,9 @@ local NAMES = {
     customer customer_account description excluded_payment_method_types hooks id
     last_payment_error latest_charge livemode managed_payments metadata next_action object
     on_behalf_of payment_details payment_method payment_method_configuration_details
-    payment_method_options payment_method_types presentment_details processing receipt_email
-    review setup_future_usage shipping source statement_descriptor statement_descriptor_suffix
-    status transfer_data transfer_group]],
+    payment_method_options payment_method_types payment_record presentment_details processing
+    receipt_email review setup_future_usage shipping source statement_descriptor
+    statement_descriptor_suffix status transfer_data transfer_group]],
   setup_intents = [[
     allowed_payment_method_types application attach_to_self automatic_payment_methods
     cancellation_reason client_secret created customer customer_account description
@@ -153,8 +153,8 @@ local NAMES = {
     tax_behavior tax_code type]],
   subscription_schedules = [[
     application billing_mode canceled_at completed_at created current_phase customer
-    customer_account default_settings end_behavior id livemode metadata object phases released_at
-    released_subscription status subscription test_clock]],
+    customer_account default_settings end_behavior id livemode metadata object pause_schedules
+    phases released_at released_subscription status subscription test_clock]],
 }
 
 local fields = {}

@@ -60,6 +60,8 @@ local CASES = {
     account { ["business_profile.name"] = null, company = builders.ABSENT,
       individual = { first_name = "Rosa", last_name = "Lindqvist" } },
     account { business_profile = null, company = builders.ABSENT, settings = builders.ABSENT },
+    account { company = { address_kanji = { city = "渋谷区", town = "神宮前", line1 = "27-15" },
+      address_kana = { city = "ｼﾌﾞﾔ", town = "ｼﾞﾝｸﾞｳﾏｴ" } } },
   } },
   { "customers", "customers", {
     builders.customer(),
@@ -99,6 +101,8 @@ local CASES = {
     builders.product { prices = { builders.price { nickname = null }, builders.price {
       unit_amount_decimal = null, currency_options = { usd = { unit_amount = 5 } },
     } } },
+    builders.product { prices = { builders.price { type = "recurring",
+      recurring = { interval = "month" }, transform_quantity = { divide_by = 10 } } } },
   } },
   { "transactions", "balance_transactions", {
     builders.balance_transaction(),
@@ -139,8 +143,10 @@ describe("the declared paths", function()
       invoice_items = "proration_details", setup_intents = "attach_to_self",
       payment_intents = "allowed_payment_method_types", topups = "payment_method_options",
       disputes = "intended_submission_method", products = "tax_details",
-      subscriptions = "status_details" } do
+      subscriptions = "status_details", subscription_schedules = "pause_schedules" } do
       assert.truthy(fields[resource][name], resource .. "." .. name)
     end
+    assert.is_true(fields.payment_intents.payment_record)
+    assert.is_true(fields.invoice_items.invoicing_rules and fields.invoice_items.frozen_fields)
   end)
 end)
