@@ -71,7 +71,7 @@ describe("a request", function()
   it("says who it is unless told otherwise", function()
     ask { { body = "{}" } }
     assert.equal("lua-commerce/" .. core.version, server.requests[1].headers["user-agent"])
-    assert.equal("2026-07-29.dahlia", server.requests[1].headers["stripe-version"])
+    assert.equal("2026-11-18.endive", server.requests[1].headers["stripe-version"])
     assert.is_nil(server.requests[1].headers["stripe-account"])
   end)
 

@@ -131,6 +131,23 @@ describe("the values", function()
     end
   end)
 
+  it("unlisted: has the words that are not known", function()
+    local unlisted = v.unlisted("s", { won = "Won" })
+    for _, case in ipairs { { "won", nil }, { "x", "x" }, { null, nil } } do
+      assert.equal(case[2], value_of(unlisted, { s = case[1] }))
+    end
+  end)
+
+  it("enum and unlisted: have another signature when their words change", function()
+    for _, name in ipairs { "enum", "unlisted" } do
+      local sign = v[name]("s", { won = "Won", lost = "Lost" }).sign
+      assert.equal(sign, v[name]("s", { lost = "Lost", won = "Won" }).sign)
+      assert.are_not.equal(sign, v[name]("s", { won = "Won" }).sign)
+      assert.are_not.equal(sign, v[name]("s", { won = "Won", lost = "Gone" }).sign)
+      assert.are_not.equal(sign, v[name]("t", { won = "Won", lost = "Lost" }).sign)
+    end
+  end)
+
   it("supplemental: leaves out nulls and what is empty, and itself when all is", function()
     local data = v.supplemental { "a", "b", "c", "d", e = "x.y" }
     assert.same({ content = { stripe = { a = false, d = 0, e = "z" } } },

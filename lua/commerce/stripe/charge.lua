@@ -1,4 +1,8 @@
--- The status and the amount of the payment that a charge stands for.
+-- The status, the amount and the payment method of the payment that a charge stands for.
+
+local NAMES = require "commerce.catalog.payment_method_names"
+local ascii = require "commerce.base.ascii"
+local v = require "commerce.mapping.values"
 
 local charge = {}
 
@@ -33,6 +37,19 @@ function charge.amount(status, captured, amount, amount_captured)
     return amount_captured or amount -- Stripe always gives the first; copies of its API may not
   end
   return amount
+end
+
+-- "new_pay" -> "New pay"
+local function readable(kind)
+  return kind and (kind:gsub("_", " "):gsub("^[a-z]", ascii.upper))
+end
+
+--- The name of a payment method type, also of one that is not known yet. The known names are part
+--- of the value's signature: records that were made with others are made again.
+---@param path string of the type
+---@return commerce.Value
+function charge.method_name(path)
+  return v.first(v.enum(path, NAMES), v.with(path, readable))
 end
 
 return charge

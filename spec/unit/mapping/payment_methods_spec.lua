@@ -14,9 +14,10 @@ local TYPES = [[
   acss_debit affirm afterpay_clearpay alipay alma amazon_pay au_becs_debit bacs_debit bancontact
   billie bizum blik boleto card card_present cashapp crypto custom customer_balance eps fpx giropay
   grabpay ideal interac_present kakao_pay klarna konbini kr_card link mb_way mobilepay multibanco
-  naver_pay nz_bank_account oxxo p24 pay_by_bank payco paynow paypal payto pix promptpay revolut_pay
-  samsung_pay satispay scalapay sepa_debit sofort sunbit swish twint upi us_bank_account wechat_pay
-  zip ach_debit ach_credit_transfer stripe_account wechat]]
+  naver_pay nz_bank_account oxxo p24 pay_by_bank payco paynow paypal paypay payto pix promptpay
+  revolut_pay samsung_pay satispay scalapay sepa_debit sequra sofort sunbit swish twint upi
+  us_bank_account wechat_pay zip ach_debit ach_credit_transfer sepa_credit_transfer stripe_account
+  wechat momo wero]]
 
 describe("payment_methods", function()
   it("are taken from the charges, each once", function()
@@ -59,6 +60,12 @@ describe("payment_methods", function()
       local name = mapped({ type = kind }).name
       assert.is_nil(seen[name], tostring(seen[name]) .. " and " .. kind .. " are both " .. name)
       seen[name] = kind
+    end
+  end)
+
+  it("has a signature that changes with the names", function()
+    for _, of in ipairs { "payment_methods", "payments" } do
+      assert.truthy(schema_check.source(of, "charges").sign:find("paypay:PayPay", 1, true))
     end
   end)
 

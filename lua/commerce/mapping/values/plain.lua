@@ -185,9 +185,11 @@ end
 ---@return commerce.Value
 function values.unlisted(of, known)
   check_words("unlisted", known)
-  return values.with(of, function(word)
+  local made = values.with(of, function(word)
     return word ~= nil and not known[word] and word or nil
   end)
+  made.sign = ("unlisted(%s;%s)"):format(made.sign, sign_of_words(known))
+  return made
 end
 
 return values

@@ -1,8 +1,8 @@
 -- Payment methods: the tender types that the account's charges were paid with. An addition to
 -- Codat's integration.
 
+local charge = require "commerce.stripe.charge"
 local mapping = require "commerce.mapping"
-local name_of = require "commerce.catalog.payment_method_names"
 local v = require "commerce.mapping.values"
 
 local KIND = "payment_method_details.type"
@@ -11,6 +11,6 @@ return mapping "payment_methods" {
   mapping.from { resource = "charges", distinct = true, where = KIND },
 
   id = KIND,
-  name = v.with(KIND, name_of),
+  name = charge.method_name(KIND),
   status = v.constant "Active",
 }

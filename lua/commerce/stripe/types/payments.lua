@@ -3,11 +3,10 @@
 
 local charge = require "commerce.stripe.charge"
 local mapping = require "commerce.mapping"
-local name_of = require "commerce.catalog.payment_method_names"
 local v = require "commerce.mapping.values"
 
 local function payment_method(path)
-  return v.ref { id = path, name = v.with(path, name_of) }
+  return v.ref { id = path, name = charge.method_name(path) }
 end
 
 local CHARGE_STATUSES = { succeeded = true, pending = true, failed = true }
