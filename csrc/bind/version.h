@@ -8,6 +8,6 @@
 #define CM_STRIPE_BASE_URL "https://api.stripe.com"
 /* Always sent: without it a key's owner decides the version, and with it the shape of every object.
  */
-#define CM_STRIPE_VERSION "2026-07-29.dahlia"
+#define CM_STRIPE_VERSION "2026-11-18.endive"
 
 #endif

@@ -95,11 +95,27 @@ describe("the Stripe emulator", function()
     end)
   end)
 
-  it("echoes the version and refuses one that never was", function()
-    local _, _, headers = e:get("/v1/balance", nil, { ["Stripe-Version"] = "2025-03-31.basil" })
-    assert.equal("2025-03-31.basil", headers["stripe-version"])
-    assert.matches("^req_%w+$", headers["request-id"])
-    assert.equal(400, (e:get("/v1/balance", nil, { ["Stripe-Version"] = "tomorrow" })))
+  it("answers the versions of the newest two majors, and refuses others", function()
+    for _, version in ipairs { "2026-03-25.dahlia", "2026-08-26.dahlia", "2026-09-30.endive",
+      "2026-10-28.endive", "2026-11-18.endive" } do
+      local status, _, headers = e:get("/v1/balance", nil, { ["Stripe-Version"] = version })
+      assert.same({ 200, version }, { status, headers["stripe-version"] })
+      assert.matches("^req_%w+$", headers["request-id"])
+    end
+    local _, _, newest = e:get "/v1/balance"
+    assert.equal("2026-11-18.endive", newest["stripe-version"])
+    for _, version in ipairs { "tomorrow", "2026-09-30", "2026-09-30.dahlia", "2026-09-31.endive",
+      "2026-02-25.clover", "2024-06-20" } do
+      local status, problem = error_of(e, "/v1/balance", nil, { ["Stripe-Version"] = version })
+      assert.same({ 400, "invalid_request_error", "Invalid Stripe API version: " .. version },
+        { status, problem.type, problem.message })
+    end
+  end)
+
+  it("answers what the library asks for", function()
+    local _, _, headers = e:get("/v1/balance", nil,
+      { ["Stripe-Version"] = require("commerce.core").stripe_version })
+    assert.equal("2026-11-18.endive", headers["stripe-version"])
   end)
 
   it("compresses when asked and prints as Stripe does", function()

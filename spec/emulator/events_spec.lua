@@ -32,7 +32,7 @@ describe("the emulator's events", function()
       seen[event.id] = true
       assert.is_true(not last or event.created <= last)
       last = event.created
-      assert.equal("2026-07-29.dahlia", event.api_version)
+      assert.equal("2026-11-18.endive", event.api_version)
       assert.is_false(event.livemode)
       assert.is_nil(event.account)
     end
@@ -182,8 +182,10 @@ describe("the emulator's events", function()
     assert.is_nil(charge.data.object.amount_captured)
     local product = e:control("mutate", { op = "insert", type = "product" }).events[1]
     assert.is_nil(e:json("/v1/events/" .. product).data.object.default_price)
-    local new = e:control("mutate",
-      { op = "insert", type = "product", api_version = "2026-07-29.dahlia" }).events[1]
-    assert.is_not_nil(e:json("/v1/events/" .. new).data.object.default_price)
+    for _, version in ipairs { "2026-11-18.endive", "2026-07-29.dahlia" } do
+      local new = e:control("mutate",
+        { op = "insert", type = "product", api_version = version }).events[1]
+      assert.is_not_nil(e:json("/v1/events/" .. new).data.object.default_price)
+    end
   end)
 end)

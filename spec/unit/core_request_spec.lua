@@ -63,7 +63,7 @@ describe("a request", function()
   it("names the account of an organisation's key in Stripe-Context", function()
     ask({ { body = "{}" } }, { path = "/v1/account" }, { context = "acct_9" })
     local headers = server.requests[1].headers
-    assert.same({ "acct_9", "2026-07-29.dahlia" },
+    assert.same({ "acct_9", "2026-11-18.endive" },
       { headers["stripe-context"], headers["stripe-version"] })
     assert.is_nil(headers["stripe-account"])
   end)

@@ -74,8 +74,8 @@ function dataset.new(options)
   return setmetatable({
     account = options.account, name = options.name, type = options.type or "standard",
     livemode = options.livemode and "true" or "false", seed = seed, base_now = options.now,
-    now = options.now + (options.advanced or 0), version = options.version,
-    events_api_version = options.events_api_version or options.version,
+    now = options.now + (options.advanced or 0),
+    events_api_version = options.events_api_version,
     future = options.future, sizes = sizes, curve = c, series = series,
     codec = ids.codec(seed, options.account),
     ledger = ledger.new(seed, c:series(sizes.charges, 1, true, options.tie_size), options.now,

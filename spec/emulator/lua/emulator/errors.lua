@@ -113,7 +113,7 @@ function errors.no_version()
     .. [[key.]])
 end
 
---- 400: a version that never was.
+--- 400: a version that is not answered.
 function errors.bad_version(version)
   return invalid(400, "Invalid Stripe API version: " .. version)
 end

@@ -7,6 +7,7 @@ local old_shape = require "emulator.old_shape"
 local params = require "emulator.params"
 local streams = require "emulator.data.event_streams"
 local template = require "emulator.template"
+local versions = require "emulator.versions"
 
 local events = {}
 
@@ -175,7 +176,7 @@ local function computed(ds, at)
   local what, view = stream.describe(ds, at.k)
   local object = ds.resources[what.resource].values(view, what.index)
   earlier(type, object)
-  if ds.events_api_version ~= ds.version then
+  if not versions.is_known(ds.events_api_version) then
     local doc = json.decode(template.render(object, PLAIN))
     object = { doc = old_shape.of(doc) }
   end
@@ -292,7 +293,7 @@ function events.write(ds, e)
   local number = WRITTEN + o.event_count
   o.event_count = o.event_count + 1
   local object = json.decode(json.encode(e.object))
-  if version ~= ds.version then object = old_shape.of(object) end
+  if not versions.is_known(version) then object = old_shape.of(object) end
   local event = {
     id = ds.codec:encode("event", number), number = number, created = e.created, type = e.type,
     object = { doc = object }, before = e.before and json.encode(e.before), pending = 0,

@@ -17,26 +17,15 @@ local respond = require "emulator.respond"
 local state = require "emulator.state"
 local stats = require "emulator.stats"
 local template = require "emulator.template"
+local versions = require "emulator.versions"
 
 local router = {}
-
-local VERSION = state.VERSION
-local NAMES = { acacia = true, basil = true, clover = true, dahlia = true, preview = true }
 
 -- path -> resource for permissions, and a function that makes the node
 local SINGLE = {
   ["/v1/account"] = { "account", account.node },
   ["/v1/balance"] = { "balance", account.balance },
 }
-
-local function known_version(version)
-  local year, month, day, name = version:match "^(%d%d%d%d)%-(%d%d)%-(%d%d)%.?(%l*)$"
-  if not year or tonumber(year) < 2011 or tonumber(month) > 12 or tonumber(day) > 31 then
-    return false
-  end
-  if version >= "2024-09-30" then return NAMES[name] == true end
-  return name == ""
-end
 
 local BY_URL = {}
 for _, resource in pairs(dataset.resources) do BY_URL[resource.url] = resource end
@@ -139,9 +128,9 @@ local function answer(ctx, headers, method, path)
   problem = limits.enter(ctx, caller, ctx.endpoint)
   if problem then return respond.error(ctx, problem) end
   if not found then return respond.error(ctx, errors.unknown_url(method, path)) end
-  if not known_version(ctx.version) then
+  if not versions.is_known(ctx.version) then
     local version = ctx.version
-    ctx.version = VERSION
+    ctx.version = versions.NEWEST
     return respond.error(ctx, errors.bad_version(version))
   end
   local permitted
@@ -163,7 +152,7 @@ function router.run()
   local method, path = ngx.req.get_method(), ngx.var.uri
   local version = headers["Stripe-Version"]
   if type(version) == "table" then version = version[1] end
-  ctx.request_id, ctx.version = respond.request_id(), version or VERSION
+  ctx.request_id, ctx.version = respond.request_id(), version or versions.NEWEST
   stats.enter()
   local fault = faults.find { method = method, path = path,
     query = ngx.unescape_uri(ngx.var.args or ""), account = headers["Stripe-Account"] }

@@ -4,14 +4,12 @@ local json = require "emulator.json"
 local dataset = require "emulator.dataset"
 local platforms = require "emulator.platforms"
 local settle = require "emulator.settle"
+local versions = require "emulator.versions"
 
 local state = {}
 
---- The API version that is spoken here.
-state.VERSION = "2026-07-29.dahlia"
-
 local DEFAULTS = {
-  events_api_version = state.VERSION, visibility_lag = 0, tick = 1,
+  events_api_version = versions.NEWEST, visibility_lag = 0, tick = 1,
   seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
   account = "acct_1CommerceShop001", name = "Example Shop",
 }
@@ -100,7 +98,7 @@ function state.dataset(account, livemode)
     local own = state.accounts[account]
     local options = merged(state.settings, own)
     options.account, options.livemode = account, livemode
-    options.version, options.advanced = state.VERSION, state.advanced
+    options.advanced = state.advanced
     ds = dataset.new(options)
     state.datasets[key] = ds
     settle.run(ds)
