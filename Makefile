@@ -151,7 +151,7 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 test: TOOLS = $(NODE)
 test: packages
 	@{ $(MAKE) --no-print-directory sdks || \
-	    echo "npm failed: only the spec that drives Codat's clients needs it" >&2; } & \
+	    echo "npm failed: only the specs that drive Codat's and Stripe's clients need it" >&2; } & \
 	  $(MAKE) --no-print-directory $(PARALLEL) all c-tests; status=$$?; wait; exit $$status
 	@spec/support/run-tests
 
@@ -168,7 +168,7 @@ build/c/test_%: spec/c/test_%.c spec/c/test.h build/asan/lua_free.a $(HEADERS)
 	@echo "CC $@"
 	@$(CC) -std=c11 -D_GNU_SOURCE $(SANITIZE) -Icsrc -o $@ $< build/asan/lua_free.a $(LIBS)
 
-# Codat's clients, for spec/sdk
+# Codat's clients and Stripe's, for spec/sdk
 SDKS = build/sdk/node_modules/.package-lock.json
 
 $(SDKS): spec/sdk/package.json spec/sdk/package-lock.json

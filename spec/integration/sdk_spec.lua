@@ -41,7 +41,7 @@ describe("Codat's SDKs", function()
 
   it("need another serverURL and nothing else", function()
     local status, output, errors = box:run("NODE_PATH=build/sdk/node_modules node "
-      .. "spec/sdk/drive.js", { SERVER_URL = server.base .. "/codat", API_KEY = key,
+      .. "spec/sdk/codat.js", { SERVER_URL = server.base .. "/codat", API_KEY = key,
       STRIPE_KEY = STRIPE_KEY })
     assert.equal(0, status, output .. errors .. server:log() .. box:read "worker.log")
     assert.is_truthy(output:find("\nok all\n", 1, true), output)
