@@ -246,6 +246,22 @@ describe("the Stripe emulator", function()
         assert.equal(p.billing_scheme == "tiered", p.tiers ~= nil)
       end
       assert.is_nil(e:json("/v1/prices?limit=1").data[1].currency_options)
+      local path_in = "payment_method_details.card.mandate"
+      local mandates = 0
+      local bare = e:json("/v1/charges?limit=100").data
+      for i, charge in ipairs(e:json("/v1/charges?limit=100&expand[]=data." .. path_in).data) do
+        local card = charge.payment_method_details.card
+        if card and card.mandate ~= cjson.null then
+          mandates = mandates + 1
+          assert.same({ "mandate", "active" }, { card.mandate.object, card.mandate.status })
+          assert.equal(bare[i].payment_method_details.card.mandate, card.mandate.id)
+          assert.same(card.mandate, e:json("/v1/mandates/" .. card.mandate.id))
+          assert.same(charge, e:json(("/v1/charges/%s?expand[]=%s"):format(charge.id, path_in)))
+        end
+      end
+      assert.is_true(mandates > 2)
+      assert.equal(400, (e:get "/v1/charges?expand[]=data.payment_method_details"))
+
       local charges = e:json("/v1/charges?limit=100&expand[]=data.refunds").data
       local some = 0
       for _, c in ipairs(charges) do

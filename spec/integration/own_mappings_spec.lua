@@ -180,6 +180,23 @@ describe("mappings of one's own", function()
       assert.is_true(verified.agrees, tostring(verified))
     end)
 
+    it("has objects expanded deep inside, and the others have ids", function()
+      local mandate = "payment_method_details.card.mandate"
+      open(function(of)
+        of:define("consents", { from = { resource = "charges", expand = { "data." .. mandate },
+          where = mandate .. ".id" }, id = "id", status = mandate .. ".status" })
+        of:define("sales", { from = { resource = "charges" }, id = "id", mandate = mandate })
+      end)
+      sync { types = { "consents", "sales" } }
+      local consents = rows.number(path, "SELECT count(*) FROM consents WHERE status = 'active'")
+      assert.is_true(consents > 2)
+      assert.equal(consents, rows.number(path, "SELECT count(*) FROM consents"))
+      assert.equal(consents, rows.number(path,
+        "SELECT count(*) FROM sales WHERE mandate LIKE 'mandate_%'"))
+      assert.equal(consents, rows.number(path,
+        "SELECT count(*) FROM sales WHERE mandate IS NOT NULL"))
+    end)
+
     it("says which field no object gave anything for", function()
       open(function(of)
         of:extend("payments", { supplementalData = { channel = "metadata.chanel",

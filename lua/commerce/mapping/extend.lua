@@ -25,11 +25,11 @@ end
 -- ---------------------------------------------------------------- views without expansions
 
 -- The same view of an object for all fields of a source.
-local function view_without(members)
+local function view_without(expansions)
   local last, view
   return function(object)
     if object ~= last then
-      last, view = object, inlined.without(object, members)
+      last, view = object, inlined.without(object, expansions)
     end
     return view
   end
@@ -55,11 +55,11 @@ end
 
 -- The existing fields do not see the objects that the new expansions inline.
 local function shielded(entry, expand)
-  local members = inlined.by_others(expand, entry.expand or {})
-  if #members == 0 then
+  local expansions = inlined.by_others(expand, entry.expand or {})
+  if #expansions == 0 then
     return entry
   end
-  local copy, view = merged(entry), view_without(members)
+  local copy, view = merged(entry), view_without(expansions)
   copy.fields, copy.shared = all_through(entry.fields, view), all_through(entry.shared, view)
   copy.where = entry.where and through(entry.where, view)
   for _, fields in ipairs { copy.fields, copy.shared } do

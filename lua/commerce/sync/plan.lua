@@ -14,7 +14,7 @@ local plan = {}
 ---@field data_type commerce.DataType
 ---@field source commerce.Source
 ---@field seen table<string, boolean> ids of records of a distinct source that have been made
----@field unasked table members that are inlined for other consumers only
+---@field unasked commerce.Expansion[] what is inlined for other consumers only
 
 ---@class commerce.Task
 ---@field name string the resource

@@ -23,6 +23,7 @@ dataset.resources = {
   prices = require "emulator.data.prices",
   tax_rates = require "emulator.data.tax_rates",
   payment_intents = require "emulator.data.payment_intents",
+  mandates = require "emulator.data.mandates",
   checkout_sessions = require "emulator.data.checkout_sessions",
   invoices = require "emulator.data.invoices",
   invoice_payments = require "emulator.data.invoice_payments",
@@ -110,10 +111,10 @@ function Dataset:doc_node(resource, doc, ex)
     local kind, value = resource.expand[key], doc.map[key]
     local wanted = ex and ex[key]
     local hidden = kind == "inline" or type(kind) == "string" and kind:find "^list:" ~= nil
-    if type(kind) == "table" and wanted then
+    if type(kind) == "table" and wanted and type(value) == "table" and value.keys then
       -- an object whose own members can be expanded
       value = self:doc_node({ expand = kind }, value, wanted).doc
-    elseif kind and wanted and type(value) == "string" and not hidden then
+    elseif type(kind) == "string" and wanted and type(value) == "string" and not hidden then
       local child = self:node_by_id(kind ~= "source" and kind or nil, value, wanted)
       if child then value = json.decode(template.render(child, PLAIN)) end
     end

@@ -55,6 +55,7 @@ function expand.parse(paths, name, in_list)
         count = count + 1
       end
     end
+    if type(at) == "table" then at = nil end -- an object that is inside anyway
     if not at or #keys < first then
       local hint = in_list and keys[1] ~= "data" and (" You may want to try expanding 'data.%s'"
         .. " instead."):format(path)

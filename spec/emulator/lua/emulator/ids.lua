@@ -44,6 +44,7 @@ local KINDS = {
   checkout_item = { prefix = { "li_" }, lead = "1", size = 24, salt = 2017 },
   discount = { prefix = { "di_" }, lead = "1", size = 24, salt = 2018 },
   setup_intent = { prefix = { "seti_" }, lead = "1", size = 24, salt = 2019 },
+  mandate = { prefix = { "mandate_" }, lead = "1", size = 24, salt = 2020 },
   webhook_endpoint = { prefix = { "we_" }, lead = "1", size = 24, salt = 2002 },
 }
 do

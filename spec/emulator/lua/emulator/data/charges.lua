@@ -10,7 +10,8 @@ local methods = require "emulator.data.payment_methods"
 local charges = {
   object = "charge", kind = "charge", url = "/v1/charges",
   expand = { customer = "customers", balance_transaction = "balance_transactions",
-    refunds = "list:refunds", failure_balance_transaction = "balance_transactions" },
+    refunds = "list:refunds", failure_balance_transaction = "balance_transactions",
+    payment_method_details = { card = { mandate = "mandates" } } },
   filters = { customer = "string", payment_intent = "string", transfer_group = "string" },
 }
 
@@ -118,6 +119,15 @@ local function outcome_node(fact, status)
   }
 end
 
+-- What some customers agreed to when their card was saved.
+local function mandate(ds, fact, i, customer, ex)
+  if not customer or fact.pm ~= "card" or random.hash(ds.seed, i, 44) % 12 > 0 then
+    return "null"
+  end
+  local details = ex and ex.payment_method_details
+  return ds:ref(details and details.card, "mandate", "mandates", i)
+end
+
 --- The values of a charge that follows `fact`, numbered `i`.
 function charges.fill(ds, fact, block, i, created, ex, id)
   local status, refunded, failed_later = state(ds, fact, block)
@@ -175,7 +185,8 @@ function charges.fill(ds, fact, block, i, created, ex, id)
     paid = text(status ~= "failed" and status ~= "pending"),
     payment_intent = fact.transferred and "null" or ds.codec:quoted("payment_intent", at),
     payment_method = fact.transferred and "null" or ds.codec:quoted("payment_method", i),
-    details = methods.details(fact, i, ds.seed, who, country and '"' .. country .. '"' or "null"),
+    details = methods.details(fact, i, ds.seed, who, country and '"' .. country .. '"' or "null",
+      mandate(ds, fact, i, ci, ex)),
     presentment = fact.presentment
       and { tpl = PRESENTMENT, amount = math.floor(fact.amount * 0.92),
         currency = '"' .. fact.presentment .. '"' } or "",

@@ -13,7 +13,7 @@ local BODIES = {
     "cvc_check":"pass"},"country":$country,"exp_month":$exp_month,"exp_year":$exp_year,
     "extended_authorization":{"status":"disabled"},"fingerprint":$fingerprint,"funding":$funding,
     "incremental_authorization":{"status":"unavailable"},"installments":null,"last4":$last4,
-    "mandate":null,"multicapture":{"status":"unavailable"},"network":$brand,
+    "mandate":@mandate,"multicapture":{"status":"unavailable"},"network":$brand,
     "network_token":{"used":false},"network_transaction_id":$network_transaction_id,
     "overcapture":{"maximum_amount_capturable":$amount,"status":"unavailable"},
     "regulated_status":"unregulated","three_d_secure":@three_d_secure,"transaction_link_id":null,
@@ -124,7 +124,8 @@ end
 ---@param seed number
 ---@param who table from people.person
 ---@param country string quoted
-function methods.details(fact, i, seed, who, country)
+---@param mandate string|table of a card: its quoted id, the node, or null
+function methods.details(fact, i, seed, who, country, mandate)
   local h = random.hash(seed, i, 51)
   local brand = random.pick(words.brands, h)
   return {
@@ -142,7 +143,7 @@ function methods.details(fact, i, seed, who, country)
     address_check = h % 2 == 0 and '"pass"' or "null",
     three_d_secure = h % 9 == 0 and THREE_D_SECURE or NO_3DS,
     wallet = fact.wallet and WALLETS[fact.wallet] or "null",
-    email = who.email, name = who.name,
+    email = who.email, name = who.name, mandate = mandate,
   }
 end
 
