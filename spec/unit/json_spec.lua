@@ -132,6 +132,25 @@ describe("json.encode", function()
     end
   end)
 
+  it("sorts the members of every object anew, however alike they are", function()
+    local sets = { { "a", "b" }, { "a", "c" }, { "b", "c" }, { "a", "b", "c" }, { "a" }, {} }
+    for _ = 1, 3 do -- what was written before does not matter
+      for _, names in ipairs(sets) do
+        for shift = 1, math.max(#names, 1) do
+          local object, pieces = {}, {}
+          for i = 1, #names do
+            object[names[(i + shift) % #names + 1]] = true
+            pieces[i] = ('"%s":true'):format(names[i])
+          end
+          assert.equal("{" .. table.concat(pieces, ",") .. "}", json.encode(object))
+        end
+      end
+    end
+    for i = 1, 3000 do -- more kinds of objects than are remembered
+      assert.equal(('{"a%d":1,"b":2}'):format(i), json.encode { b = 2, ["a" .. i] = 1 })
+    end
+  end)
+
   it("reads back as the same value", function()
     for _ = 1, 300 do
       local value = random_value(0)

@@ -169,15 +169,48 @@ local function quoted_name(name)
   return text
 end
 
-local function write_object(out, n, value)
-  local names, count = {}, 0
-  for name in next, value do
+-- Most objects have the names of an earlier one. Their order is kept by a name and their number, so
+-- that it is not made again.
+local orders, order_count = {}, 0
+
+local function keep_order(first, names)
+  if order_count == MOST_NAMES then
+    orders, order_count = {}, 0
+  end
+  orders[first] = orders[first] or {}
+  orders[first][#names], order_count = names, order_count + 1
+end
+
+-- The names of an object in the order of their bytes.
+local function order_of(value)
+  local count, first = 0, next(value)
+  for _ in next, value do
     count = count + 1
-    names[count] = name
   end
-  if count > 1 then -- many an object has one member
+  local names = orders[first] and orders[first][count]
+  for i = 1, names and count or 0 do
+    if value[names[i]] == nil then
+      names = nil
+      break
+    end
+  end
+  if not names then
+    names = {}
+    for name in next, value do
+      names[#names + 1] = name
+    end
     ascii.sort(names)
+    keep_order(first, names)
   end
+  return names, count
+end
+
+local function write_object(out, n, value)
+  if next(value) == nil then
+    out[n + 1] = "{}"
+    return n + 1
+  end
+  local names, count = order_of(value)
   n = n + 1
   out[n] = "{"
   for i = 1, count do

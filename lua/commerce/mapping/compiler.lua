@@ -44,17 +44,14 @@ end
 
 -- `<source id>:<suffix>`, a second one of the same name gets " (2)". Numbers that the source itself
 -- put into a name are stepped over: no two records of an object share an id.
-local function split_ids()
-  local taken = {}
-  return function(id, suffix)
-    local name, number = tostring(suffix), 1
-    while taken[name] do
-      number = number + 1
-      name = ("%s (%d)"):format(suffix, number)
-    end
-    taken[name] = true
-    return id .. ":" .. name
+local function split_id(taken, id, suffix)
+  local name, number = tostring(suffix), 1
+  while taken[name] do
+    number = number + 1
+    name = ("%s (%d)"):format(suffix, number)
   end
+  taken[name] = true
+  return id .. ":" .. name
 end
 
 -- A path inside a split, as seen from the whole object. A computed array is read whole.
@@ -95,12 +92,12 @@ local function compile_split(data_type, split, shared, paths)
   end
   add_all(paths, type(split.each) ~= "string" and array.paths or {})
   local function run(object, records)
-    local id_of = split_ids()
-    local main = records[1]
+    local main, taken = records[1], nil
     for _, element in ipairs(array.get(object) or {}) do
       if not where or where.get(element, object) then
         local record = value.build(compiled, element, object)
-        record.id = id_of(main and main.id or object.id, suffix.get(element, object))
+        taken = taken or {}
+        record.id = split_id(taken, main and main.id or object.id, suffix.get(element, object))
         records[#records + 1] = record
       end
     end

@@ -54,7 +54,8 @@ end
 ---@return string? message names the object and what was wrong
 function conversion.map(consumer, object, drafts, changed_at)
   local source = consumer.source
-  local mapped, message = source.map(inlined.without(object, consumer.unasked or {}))
+  local mapped, message = source.map(consumer.unasked
+    and inlined.without(object, consumer.unasked) or object)
   for _, record in ipairs(mapped or {}) do
     if changed_at and record.sourceModifiedDate then
       record.sourceModifiedDate = later(record.sourceModifiedDate, time.format(changed_at))

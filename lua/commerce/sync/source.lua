@@ -76,14 +76,15 @@ local function unreadable(name, id, reason)
   return ("%s: %s cannot be read: %s"):format(name, id or "an object without an id", reason)
 end
 
+-- An object that was read and its text as they are; of another one, a reason that names it.
+local function named(name, id, object, text)
+  return object, not object and text and unreadable(name, id, text) or text
+end
+
 -- An object of the connection's mode; nil and the reason for any other text.
-local function decode(run, name, id, text)
+local function decode(run, text)
   jobs.breathe() -- nothing of this page is written yet
-  local object, wrong = objects.decode(text, run.livemode)
-  if not object then
-    return nil, unreadable(name, id, wrong)
-  end
-  return object
+  return objects.decode(text, run.livemode)
 end
 
 -- A failure to read an object's nested lists: it is the object's own, unless it concerns all
@@ -97,8 +98,8 @@ end
 -- Read an object from its JSON, with its nested lists; `whole`: JSON of all of it, if the task
 -- keeps objects. Gives the object and its text; nil and the reason if it cannot be read; nil alone
 -- if it is gone.
-local function read_object(run, task, id, text, whole)
-  local object, wrong = decode(run, task.name, id, text)
+local function read_object(run, task, text, whole)
+  local object, wrong = decode(run, text)
   if not object then
     return nil, wrong
   elseif #task.complete == 0 then
@@ -110,13 +111,13 @@ local function read_object(run, task, id, text, whole)
     end)
   if not message and changed and task.keep then
     local ok, completed = errors.try(json.encode, object)
-    return ok and object or nil, ok and completed or unreadable(task.name, id, completed)
+    return ok and object or nil, completed
   elseif not message then
     return object, whole or text
   elseif failure.status == GONE then
     return nil
   elseif is_of_object(failure) then
-    return nil, unreadable(task.name, id, message)
+    return nil, message
   end
   errors.rethrow(failure)
 end
@@ -127,11 +128,17 @@ local function listed_page(run, task, listed)
   local projection = projection_of(task)
   local both = task.keep and projection
   return new_page(#listed, function(i)
+    local object
     local text, fault = listed:element(i, projection)
-    if not text then
-      return nil, unreadable(task.name, listed:id(i), fault)
+    if text then
+      object, text = read_object(run, task, text, both and listed:element(i))
+    else
+      text = fault
     end
-    return read_object(run, task, listed:id(i), text, both and listed:element(i))
+    if object then -- the id is asked for only if it is needed
+      return object, text
+    end
+    return named(task.name, listed:id(i), nil, text)
   end, function()
     listed:close() -- now: the collector sees the handle of a page, not how many bytes it holds
   end)
@@ -194,7 +201,7 @@ function source.object(run, task, id)
     return nil
   end
   errors.must(response, message, failure)
-  return read_object(run, task, id, response.body)
+  return named(task.name, id, read_object(run, task, response.body))
 end
 
 --- Read an object from the JSON that an event has of it.
@@ -205,7 +212,7 @@ end
 ---@return table? object
 ---@return string? text; the reason if it cannot be read
 function source.snapshot(run, task, id, text)
-  return read_object(run, task, id, text)
+  return named(task.name, id, read_object(run, task, text))
 end
 
 --- Fetch a resource that is one object.
@@ -249,7 +256,7 @@ function source.kept(run, task)
   return kept_pages(function(after)
     return run.store:kept_sources(run.id, task.name, after, PAGE)
   end, function(kept)
-    return decode(run, task.name, kept.id, kept.data)
+    return named(task.name, kept.id, decode(run, kept.data))
   end)
 end
 
@@ -274,7 +281,7 @@ end
 ---@return table? object nil if it is not kept
 function source.kept_single(run, name)
   local kept = run.store:kept_sources(run.id, name, "", 1)[1]
-  return kept and (decode(run, name, kept.id, kept.data))
+  return kept and (decode(run, kept.data))
 end
 
 -- ---------------------------------------------------------------- singles in an object
