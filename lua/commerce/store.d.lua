@@ -139,6 +139,7 @@ local Store = {}
 ---@field sync_on_link string
 ---@field redirect_uri string?
 ---@field enabled boolean
+---@field restricted_keys boolean
 ---@field has_secret_key boolean? given, not taken
 
 ---@class commerce.SyncSettingRow a field that is not set is nil

@@ -33,10 +33,10 @@ describe("integrations", function()
     assert.same({
       { name = "stripe", key = "exgd", title = "Stripe", mode = "live", scope = "read_only",
         sync_on_link = "continuous", enabled = false, has_secret_key = false,
-        webhook_secrets = {} },
+        restricted_keys = false, webhook_secrets = {} },
       { name = "stripe-test", key = "yzth", title = "Stripe Test", mode = "test",
         scope = "read_only", sync_on_link = "continuous", enabled = false,
-        has_secret_key = false, webhook_secrets = {} },
+        has_secret_key = false, restricted_keys = false, webhook_secrets = {} },
     }, app:integrations())
   end)
 
@@ -56,7 +56,8 @@ describe("integrations", function()
     assert(app:set_integration("stripe-test", { sync_on_link = "once", enabled = true }))
     local expected = { name = "stripe-test", key = "yzth", title = "Stripe Test", mode = "test",
       client_id = "ca_test1", scope = "read_write", sync_on_link = "once", enabled = true,
-      has_secret_key = true, webhook_secrets = {} }
+      has_secret_key = true, restricted_keys = true, webhook_secrets = {} }
+    assert(app:set_integration("stripe-test", { restricted_keys = true }))
     assert.same(expected, app:integration "stripe-test")
     assert.same(expected, app:set_integration("stripe-test", {}))
     assert.is_false(app:integration("stripe").enabled)

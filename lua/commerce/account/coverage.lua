@@ -42,6 +42,20 @@ function coverage.types(mappings)
   return list
 end
 
+--- The permissions that a restricted key needs to read all data types and to follow changes.
+---@param mappings commerce.Mappings
+---@return string[] permissions by their names in Stripe's dashboard
+function coverage.permissions(mappings)
+  local list = {}
+  for _, entry in ipairs(coverage.types(mappings)) do
+    for _, permission in ipairs(entry.permissions) do
+      add_new(list, permission)
+    end
+  end
+  add_new(list, stripe.feed.permission)
+  return list
+end
+
 local function judge(entry, resources, found)
   entry.readable, entry.lacking = true, {}
   for _, name in ipairs(entry.resources) do
@@ -58,7 +72,7 @@ end
 
 --- The data types that a connection may read. Its session must be open; sends one request for each
 --- resource.
----@param connection commerce.Connection
+---@param connection commerce.Connection|table its session, transport and mappings are used
 ---@return commerce.TypeCoverage[] list raises if Stripe could not be asked at all
 ---@return table changes whether its event feed can be read: { readable, lacking, error }
 function coverage.of(connection)

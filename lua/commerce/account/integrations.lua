@@ -21,14 +21,15 @@ local integrations = {}
 ---@field sync_on_link "once"|"continuous" whether the data is read once or continuously
 ---@field redirect_uri string? the address that Stripe sends merchants back to: one of those in the
 ---  platform's settings at Stripe (default: the first of them)
----@field enabled boolean whether merchants may link with it
+---@field enabled boolean whether merchants may link with it by Stripe Connect
+---@field restricted_keys boolean whether merchants may link by a restricted key on the Link pages
 ---@field webhook_secrets commerce.WebhookSecret[] its webhooks' signing secrets, by id only
 
 local ORDER = { "stripe", "stripe-test" }
 
 -- Codat's integration asks for read_only unless the operator changes it.
 local DEFAULTS = { scope = "read_only", sync_on_link = "continuous", enabled = false,
-  has_secret_key = false }
+  has_secret_key = false, restricted_keys = false }
 
 local CHOICES = {
   scope = { read_only = true, read_write = true },
@@ -36,7 +37,8 @@ local CHOICES = {
 }
 
 local OPTIONS = { client_id = "string", secret_key = "any", scope = "string",
-  sync_on_link = "string", redirect_uri = "string", enabled = "boolean" }
+  sync_on_link = "string", redirect_uri = "string", enabled = "boolean",
+  restricted_keys = "boolean" }
 
 local function owner_of(name)
   return "integration:" .. name
@@ -126,7 +128,7 @@ end
 ---@param options table client_id; secret_key: a string or a `commerce.core` secret, of the
 ---  integration's mode; scope: "read_only" or "read_write"; sync_on_link: "once" or "continuous";
 ---  redirect_uri: exactly as in the platform's settings at Stripe; enabled: needs client id and
----  secret key
+---  secret key; restricted_keys: whether the Link pages take a merchant's restricted key
 ---@return commerce.Integration integration as it is now
 function integrations.set(store, name, options)
   errors.check_options(options, OPTIONS, 4)
@@ -136,7 +138,8 @@ function integrations.set(store, name, options)
     integrations.check_redirect_uri(integration, options.redirect_uri)
   end
   local secret = options.secret_key and sealed_key(integration.name, options.secret_key) or nil
-  for _, field in ipairs { "client_id", "scope", "sync_on_link", "redirect_uri", "enabled" } do
+  for _, field in ipairs { "client_id", "scope", "sync_on_link", "redirect_uri", "enabled",
+    "restricted_keys" } do
     if options[field] ~= nil then
       integration[field] = options[field]
     end

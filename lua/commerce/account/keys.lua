@@ -219,6 +219,18 @@ function keys.keep(app, row, key)
   return credentials.keep(app.store, owner_of(row), key)
 end
 
+--- Seal and store a key that was proven to be the account's, and mark the connection as "Linked".
+--- The key is on disk first: a process that dies in between leaves a key of the right account.
+---@param app commerce.App
+---@param row table as the store gives it; changed with the store
+---@param key commerce.core.Secret
+---@param grant table see `commerce.account.status.link`
+function keys.link_by_key(app, row, key, grant)
+  status.check_account(app.store, row, grant.account)
+  credentials.keep(app.store, owner_of(row), key)
+  status.link(app.store, row, grant)
+end
+
 --- Delete the stored key of a connection.
 ---@param app commerce.App
 ---@param row table

@@ -63,8 +63,12 @@ function status.finish(store, row, ending, reason)
   return apply(store, row, { status = ending, at = time.now(), reason = reason })
 end
 
--- Data of two accounts must never mix, and one account is one connection of a company.
-local function check_account(store, row, account)
+--- Check that a connection can be of an account: data of two accounts must never mix, and one
+--- account is one connection of a company.
+---@param store commerce.Store
+---@param row table as the store gives it
+---@param account string "acct_..."; raises code "other_account" or "account_taken"
+function status.check_account(store, row, account)
   if row.account and row.account ~= account then
     errors.throw("auth", ("connection %s is account %s; what was authorized is %s: make "
       .. "another connection for that one"):format(row.id, row.account, account),
@@ -94,7 +98,7 @@ function status.link(store, row, grant)
   if row.status ~= "Linked" and not status.may_follow(row.status, "Linked") then
     refuse(row, "Linked")
   end
-  check_account(store, row, grant.account)
+  status.check_account(store, row, grant.account)
   local now = time.now()
   apply(store, row, { status = "Linked", at = now, linked = now,
     account = grant.account, auth = grant.auth, scope = grant.scope or false,

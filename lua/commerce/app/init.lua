@@ -3,6 +3,8 @@
 
 local Company = require "commerce.app.company"
 local Connection = require "commerce.app.connection"
+local core = require "commerce.core"
+local coverage = require "commerce.account.coverage"
 local errors = require "commerce.base.errors"
 local hooks = require "commerce.hooks.registry"
 local integrations = require "commerce.account.integrations"
@@ -11,7 +13,9 @@ local link = require "commerce.account.link"
 local mappings = require "commerce.mapping.registry"
 local migrate = require "commerce.account.link.migrate"
 local mode = require "commerce.account.mode"
+local own_key = require "commerce.account.link.own_key"
 local records = require "commerce.app.records"
+local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
 local webhook = require "commerce.webhooks.inbound"
 
@@ -226,6 +230,67 @@ function App:finish_link(answer, options)
   local done = link.finish(self, answer, options)
   return { connection = Connection.wrap(self, done.row, done.network), account = done.account,
     shared_with = done.shared_with, parameters = done.parameters }
+end
+
+-- The connection's mappings, with the data types that were configured over the API.
+local function mappings_of(shop)
+  errors.must(shop:configure())
+  return shop.mappings
+end
+
+---@class commerce.KeyLink
+---@field connection commerce.Connection "Linked"
+---@field account string "acct_..."
+---@field types commerce.TypeCoverage[] which data types the key may read, and why not
+---@field changes table whether the event feed can be read: { readable, lacking, error }
+
+--- Link a connection by a restricted key that its account's owner has made, or replace its key. The
+--- key is tried, and sealed under the master key.
+---@param shop commerce.Connection
+---@param key commerce.core.Secret|string "rk_..."
+---@param options table? see `commerce.account.session`: base_url, timeout, ...
+---@return commerce.KeyLink? found nil on failure, and nothing has changed; see
+---  `commerce.account.link.own_key.link` for the codes
+---@return string? message
+---@return commerce.Failure? failure
+function App:link_by_key(shop, key, options)
+  errors.check_options(options or {}, sessions.OPTIONS)
+  local secret = type(key) == "string" and errors.must(core.secret(key)) or key
+  local found = errors.finally(function()
+    return own_key.link(self, shop.row, secret, mappings_of(shop), options)
+  end, function()
+    if secret ~= key then
+      secret:close()
+    end
+  end)
+  shop:close() -- its session is with an earlier key
+  found.connection = shop
+  return found
+end
+
+--- Begin a link by a restricted key in a merchant's browser, if the integration allows it.
+---@param shop commerce.Connection
+---@param options table browser: a secret that the browser keeps in a cookie; parameters: texts by
+---  name that come back
+---@return table? begun { state: for `take_key_link`, permissions: the key's, by their names in
+---  Stripe's dashboard }; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:begin_key_link(shop, options)
+  errors.check_options(options, { browser = "string", parameters = "table" })
+  return { state = own_key.begin(self, shop.row, options),
+    permissions = coverage.permissions(mappings_of(shop)) }
+end
+
+--- Check and use up a link that `begin_key_link` has begun: it lets one key be tried.
+---@param shop commerce.Connection
+---@param state string?
+---@param browser string? the secret in the browser's cookie
+---@return table<string, string>? parameters nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:take_key_link(shop, state, browser)
+  return own_key.take(self, shop.row, state, browser)
 end
 
 --- Move a connection from its account's own key to Stripe Connect, with its id and its data.

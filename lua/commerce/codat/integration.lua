@@ -64,7 +64,8 @@ end
 ---@return table view Codat's Integration
 function integration.view(settings)
   local ids = integration.ids(settings.name)
-  return { key = ids.key, name = settings.title, enabled = settings.enabled,
+  return { key = ids.key, name = settings.title,
+    enabled = settings.enabled or settings.restricted_keys == true,
     integrationId = ids.integrationId, sourceId = ids.sourceId, sourceType = "Commerce",
     logoUrl = logo(settings.title), isOfflineConnector = false, isBeta = false,
     dataProvidedBy = "Stripe", datatypeFeatures = features() }

@@ -30,6 +30,13 @@ function methods:connection(link_id)
   return ("%s/link/start/%s"):format(self.base, link_id)
 end
 
+--- The address that a merchant's restricted key is sent to.
+---@param link_id string the connection's
+---@return string url
+function methods:key(link_id)
+  return ("%s/link/key/%s"):format(self.base, link_id)
+end
+
 --- The address of the page that tells the merchant that the connection is linked.
 ---@param link_id string the connection's
 ---@return string url
@@ -47,6 +54,20 @@ end
 ---@return boolean
 function methods:is_secure()
   return self.base:find "^https://" ~= nil
+end
+
+local LOOPBACK = { "^http://localhost[:/]", "^http://127%.%d+%.%d+%.%d+[:/]",
+  "^http://%[::1%][:/]" }
+
+--- Whether a secret that a merchant sends is read by nobody on the way: over https, or on this
+--- machine. Not known without the server's address.
+---@return boolean
+function methods:is_private()
+  local base, private = self.base .. "/", self:is_secure()
+  for _, pattern in ipairs(LOOPBACK) do
+    private = private or base:find(pattern) ~= nil
+  end
+  return private
 end
 
 return links

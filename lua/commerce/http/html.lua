@@ -17,11 +17,16 @@ html.STYLE = [[
 :root{color-scheme:light dark}
 body{font:1.0625rem/1.5 system-ui,sans-serif;margin:0 auto;max-width:34rem;padding:1.5rem}
 h1{font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}
+h2{font-size:1.125rem}
 ul{padding-left:1.25rem}
+label{display:block;font-weight:600}
+input{background:none;border:1px solid currentColor;border-radius:.5rem;box-sizing:border-box;
+color:inherit;font:inherit;min-height:3rem;padding:.75rem 1rem;width:100%}
 button,.button{background:#4f46c8;border:0;border-radius:.5rem;box-sizing:border-box;color:#fff;
 cursor:pointer;display:block;font:inherit;font-weight:600;margin:.75rem 0;min-height:3rem;
 padding:.75rem 1rem;text-align:center;text-decoration:none;width:100%}
-button:focus-visible,a:focus-visible{outline:3px solid #f0a020;outline-offset:2px}
+button:focus-visible,a:focus-visible,input:focus-visible{
+outline:3px solid #f0a020;outline-offset:2px}
 .quiet{background:none;border:1px solid currentColor;color:inherit;font-weight:400}
 .note{border-left:4px solid #f0a020;padding-left:1rem}
 ]]

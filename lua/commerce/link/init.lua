@@ -4,22 +4,20 @@
 -- Knowing a link's address is enough to link: the address is made for one merchant, and a
 -- connection's contains an id that cannot be guessed. Of a company, pages show only its name.
 
+local answer = require "commerce.link.answer"
 local auth = require "commerce.http.auth"
 local browser = require "commerce.link.browser"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
-local html = require "commerce.http.html"
 local input = require "commerce.http.input"
-local integration_view = require "commerce.codat.integration"
-local json = require "commerce.base.json"
-local linking = require "commerce.account.link"
-local redirect = require "commerce.link.redirect"
+local key_page = require "commerce.link.key"
+local pending = require "commerce.account.link.pending"
 local request = require "commerce.http.request"
 local router = require "commerce.http.router"
-local stripe = require "commerce.stripe"
 local view = require "commerce.link.view"
 
 local must = errors.must
+local show, go, finish, connection_of = answer.show, answer.go, answer.finish, answer.connection_of
 
 local link = {}
 
@@ -30,69 +28,12 @@ local link = {}
 local methods = {}
 local link_mt = { __name = "commerce.Link", __index = methods }
 
----@class commerce.link.Context: commerce.http.Context
----@field form table<string, string> the fields of a form that was sent
----@field carried table<string, string> the link's own parameters, which stay until the end
----@field query string the same as the end of an address, with its question mark, or ""
----@field log fun(message: string)
-
----@class commerce.link.Outcome how the flow ends, for the page and for the redirect address
----@field status integer Codat's statusCode: 200, 403, 500 or 501
----@field text string Codat's statusText
----@field message string? for the merchant
----@field shown integer? HTTP status of the page, if it is not 200
----@field connection_id string?
----@field company_id string?
----@field link_id string?
----@field ids commerce.codat.IntegrationIds?
----@field name string? the integration's title
----@field again string? the address to start again
----@field carried table<string, string>? the link's own parameters
-
--- Only the page's own style: no script, no picture, no frame. Forms are not restricted, since a
--- browser also checks where their answer redirects to: Stripe, or the operator's own address.
-local HEADERS = {
-  ["Content-Type"] = "text/html; charset=utf-8",
-  ["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; base-uri 'none'; "
-    .. "frame-ancestors 'none'",
-  ["Cache-Control"] = "no-store",
-  ["Referrer-Policy"] = "no-referrer",
-  ["X-Content-Type-Options"] = "nosniff",
-  ["X-Frame-Options"] = "DENY",
-}
-
-local STYLE = "/link/style.css"
-
-local function show(context, page)
-  local headers = {}
-  for name, value in pairs(HEADERS) do
-    headers[name] = value
-  end
-  return { status = page.status, headers = headers,
-    body = html.page(page.title, page.body, context.prefix .. STYLE) }
-end
-
-local function style()
-  return { status = 200, body = html.STYLE, headers = { ["Content-Type"] = "text/css",
-    ["Cache-Control"] = "max-age=3600", ["X-Content-Type-Options"] = "nosniff" } }
-end
-
-local function go(address, cookie)
-  return { status = 303, body = "", headers = { Location = address, ["Cache-Control"] = "no-store",
-    ["Referrer-Policy"] = "no-referrer", ["Set-Cookie"] = cookie } }
-end
-
-local function carry(context, parameters)
-  context.carried = redirect.carried(context.store:setting "profile", parameters)
-  context.query = redirect.query(context.carried)
-end
-
 -- ---------------------------------------------------------------- the choice
 
 local function enabled(context)
   local list = {}
   for _, integration in ipairs(must(context.app:integrations())) do
-    if integration.enabled then
+    if integration.enabled or integration.restricted_keys then
       list[#list + 1] = integration
     end
   end
@@ -143,17 +84,6 @@ end
 
 -- ---------------------------------------------------------------- the consent
 
-local function connection_of(context)
-  local id = context:uuid "linkId"
-  return id and context.store:connections { link_id = id }[1]
-end
-
--- The operator's name, if the profile has it.
-local function reader(context)
-  local profile = json.decode(context.store:setting "profile" or "{}") or {}
-  return type(profile.name) == "string" and profile.name or nil
-end
-
 local function consent(context)
   local row = connection_of(context)
   if not row then
@@ -163,35 +93,11 @@ local function consent(context)
   end
   local integration = must(context.app:integration(row.integration))
   local company = context.store:companies { id = row.company_id }[1]
-  return show(context, view.consent(company.name, integration, reader(context),
+  return show(context, view.consent(company.name, integration, answer.reader(context),
     context.path .. context.query))
 end
 
--- ---------------------------------------------------------------- the end
-
-local function outcome_of(context, row, fields)
-  local outcome = row and { connection_id = row.id, company_id = row.company_id,
-    link_id = row.link_id, ids = integration_view.ids(row.integration),
-    name = stripe.integrations[row.integration].title,
-    again = context.links:connection(row.link_id) .. context.query,
-    carried = context.carried } or {}
-  for name, value in pairs(fields) do
-    outcome[name] = value
-  end
-  return outcome
-end
-
--- `row` is the connection, if it is known; `fields` are those of the outcome that it does not give.
-local function finish(context, row, fields)
-  local outcome = outcome_of(context, row, fields)
-  local address = redirect.address(context.store:setting "profile", outcome)
-  if address then
-    return go(address)
-  elseif outcome.status == 200 then
-    return go(context.links:done(outcome.link_id)) -- an address without a code: safe to reload
-  end
-  return show(context, view.not_connected(outcome))
-end
+-- ---------------------------------------------------------------- to Stripe and back
 
 local UNKNOWN_ADDRESS = "linking: the server's public address is not known, so Stripe cannot send "
   .. "merchants back: set `public_url` (`commerce serve --public-url`), or the integration's "
@@ -217,10 +123,12 @@ local function answered(context)
   local row = connection_of(context)
   if not row then
     return show(context, view.not_found())
-  elseif row.status == "Linked" then
+  elseif row.status == "Linked" and not (context.form.answer == "key" and row.auth == "key") then
     return go(context.links:done(row.link_id))
+  elseif context.form.answer == "key" then
+    return key_page.ask(context, row)
   elseif context.form.answer ~= "yes" then
-    linking.decline(context.app, row)
+    pending.decline(context.app, row)
     return finish(context, row, { status = 403, text = "User cancelled",
       message = "You cancelled. Nothing was connected." })
   end
@@ -228,10 +136,7 @@ local function answered(context)
   if begun then
     return begun
   end
-  context.log(message)
-  return finish(context, row, { status = 501, text = "Not supported",
-    shown = not (errors.is_failure(details) and details.code == "not_enabled") and 503 or nil,
-    message = "Linking is not set up completely. Ask the sender of the link." })
+  return answer.not_set_up(context, row, message, details)
 end
 
 -- Failures that the merchant can do something about. The others are for the operator's log.
@@ -252,8 +157,6 @@ local MESSAGES = {
 local FAILED = "Your account could not be connected. Please start again with the link that you "
   .. "were given."
 
-local OK = { status = 200, text = "OK" }
-
 local function callback(context)
   if context.request.method == "HEAD" then -- of a program that checks links: no state is used
     return { status = 200, body = "", headers = { ["Cache-Control"] = "no-store" } }
@@ -261,14 +164,14 @@ local function callback(context)
   local done, message, details = context.app:finish_link(context.request.query or "",
     { browser = browser.token(context) })
   local failure = errors.is_failure(details) and details or {}
-  carry(context, (done or failure).parameters or {})
+  answer.carry(context, (done or failure).parameters or {})
   if done then
-    return finish(context, done.connection.row, OK)
+    return finish(context, done.connection.row, answer.OK)
   end
   -- the connection of the callback, if its state is authentic
   local row = failure.linking and context.store:connections { id = failure.linking }[1] or nil
   if failure.code == "used_state" and row and row.status == "Linked" then
-    return finish(context, row, OK) -- the merchant has reloaded the page
+    return finish(context, row, answer.OK) -- the merchant has reloaded the page
   end
   context.log(message)
   local cancelled = failure.code == "access_denied"
@@ -284,7 +187,10 @@ local function done_page(context)
   elseif row.status ~= "Linked" then
     return go(context.links:connection(row.link_id))
   end
-  return show(context, view.connected(stripe.integrations[row.integration].title))
+  local integration = must(context.app:integration(row.integration))
+  return show(context, view.connected(integration.title, row.auth == "key"
+    and integration.restricted_keys and context.prefix .. "/link/start/" .. row.link_id
+    .. context.query or nil))
 end
 
 -- ---------------------------------------------------------------- requests
@@ -296,8 +202,10 @@ local ROUTES = {
   { method = "GET", path = "/link/start/{linkId}", run = consent },
   { method = "POST", path = "/link/start/{linkId}", run = answered },
   { method = "GET", path = "/link/done/{linkId}", run = done_page },
+  { method = "GET", path = "/link/key/{linkId}", run = done_page }, -- a form's reload
+  { method = "POST", path = "/link/key/{linkId}", run = key_page.take },
   { method = "GET", path = "/oauth/callback", run = callback },
-  { method = "GET", path = STYLE, run = style },
+  { method = "GET", path = answer.STYLE, run = answer.style },
 }
 
 --- Make the pages of an application.
@@ -332,7 +240,7 @@ local function run(self, context)
   context.values = values
   context.form = received.method == "POST" and input.parameters(received.body or "") or {}
   if values.companyId or values.linkId then -- in a callback, the state carries the parameters
-    carry(context, input.parameters(received.query))
+    answer.carry(context, input.parameters(received.query))
   end
   return route.run(context)
 end

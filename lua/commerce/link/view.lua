@@ -68,33 +68,49 @@ local NAMES = { company_info = "Company details and balance", customers = "Custo
   transactions = "Balance transactions and fees", payouts = "Payouts",
   payment_methods = "Payment methods", tax_components = "Tax rates" }
 
+local function name_of(data_type)
+  return NAMES[data_type.name] or data_type.title
+end
+
 local function list_of_types()
   local items, mappings = {}, stripe.mappings()
   for _, data_type in ipairs(model.types()) do
     if mappings[data_type.name] then
-      items[#items + 1] = "<li>" .. html.escape(NAMES[data_type.name] or data_type.title) .. "</li>"
+      items[#items + 1] = "<li>" .. html.escape(name_of(data_type)) .. "</li>"
     end
   end
   return "<ul>\n" .. table.concat(items, "\n") .. "\n</ul>"
 end
 
+-- The ways to answer. Stripe's consent comes first, where both are allowed.
+local function ways(integration, action)
+  local by_stripe = integration.enabled or not integration.restricted_keys
+  local list = { by_stripe and button(action, "answer", "yes", "Continue to Stripe") or nil }
+  if integration.restricted_keys then
+    list[#list + 1] = button(action, "answer", "key", "Use a restricted key",
+      by_stripe and "quiet" or nil)
+  end
+  list[#list + 1] = button(action, "answer", "no", "Cancel", "quiet")
+  return table.concat(list, "\n"), by_stripe
+end
+
 --- The consent: which data will be read, how often, and by whom.
 ---@param company_name string
----@param integration table its settings
+---@param integration commerce.Integration
 ---@param reader string? the operator's name
 ---@param action string the address that the answer is sent to
 ---@return commerce.link.Page
 function view.consent(company_name, integration, reader, action)
+  local buttons, by_stripe = ways(integration, action)
   local often = integration.sync_on_link == "once" and "It is read once."
     or "It is read now, and again from time to time, until you disconnect."
-  local change = integration.scope == "read_write"
+  local change = by_stripe and integration.scope == "read_write"
     and "Stripe will also let it make changes; none are made."
     or "Nothing can be changed in your account."
   return page(("Connect %s to %s"):format(company_name, integration.title),
-    ("<p>%s from your Stripe account:</p>\n%s\n<p>%s %s</p>\n%s\n%s"):format(
+    ("<p>%s from your Stripe account:</p>\n%s\n<p>%s %s</p>\n%s"):format(
       reader and html.escape(reader) .. " will read this" or "This will be read",
-      list_of_types(), often, change, button(action, "answer", "yes", "Continue to Stripe"),
-      button(action, "answer", "no", "Cancel", "quiet")))
+      list_of_types(), often, change, buttons))
 end
 
 --- The end of the flow, if the account is not connected and the profile has no redirect address.
@@ -109,10 +125,105 @@ end
 
 --- The end of the flow, if the account is connected.
 ---@param title string the integration's
+---@param replace string? the address at which the account's restricted key can be replaced
 ---@return commerce.link.Page
-function view.connected(title)
-  return page("Connected", ("<p>Your account at %s is connected. You may close this page.</p>")
-    :format(html.escape(title)))
+function view.connected(title, replace)
+  return page("Connected", ("<p>Your account at %s is connected. You may close this page.</p>\n%s")
+    :format(html.escape(title), replace
+    and button(replace, "answer", "key", "Replace the restricted key", "quiet") or ""))
+end
+
+-- ---------------------------------------------------------------- a restricted key
+
+local function items(list)
+  local parts = {}
+  for i, text in ipairs(list) do
+    parts[i] = "<li>" .. html.escape(text) .. "</li>"
+  end
+  return "<ul>\n" .. table.concat(parts, "\n") .. "\n</ul>"
+end
+
+local FORM = [[
+<form method="post" action="%s" autocomplete="off">
+<input type="hidden" name="state" value="%s">
+<label for="key">Restricted key</label>
+<input id="key" name="key" type="password" placeholder="rk_%s_..." required autocomplete="off"
+autocapitalize="none" autocorrect="off" spellcheck="false">
+<button>Connect</button>
+</form>]]
+
+---@class commerce.link.KeyForm
+---@field action string the address that the key is sent to
+---@field cancel string the address that a cancellation is sent to
+---@field state string
+---@field permissions string[] that the key needs, by their names in Stripe's dashboard
+---@field create string the address of Stripe's page for a new key
+---@field mode "test"|"live"
+---@field reader string? the operator's name
+---@field wrong string? what was wrong with the key that was sent
+
+--- The form that takes a merchant's restricted key. The key that was sent is never shown again.
+---@param company_name string
+---@param form commerce.link.KeyForm
+---@return commerce.link.Page
+function view.key(company_name, form)
+  local wrong = form.wrong and ('<p class="note" role="alert">%s</p>\n'):format(
+    html.escape(form.wrong)) or ""
+  local which = form.mode == "test" and "in your sandbox or in test mode" or "in live mode"
+  return page("Connect " .. company_name .. " with a restricted key", ([[
+%s<p>A restricted key lets %s read your data, and nothing else. You can delete it in Stripe at any
+time.</p>
+<h2>1. Create the key</h2>
+<p>Open Stripe's page for a new restricted key, %s. The permissions should be filled in. Check that
+each of these is set to Read, and leave all others at None:</p>
+%s
+<p><a class="button quiet" href="%s" target="_blank" rel="noopener noreferrer">Open Stripe's
+page</a></p>
+<h2>2. Paste the key</h2>
+%s
+%s]]):format(wrong, form.reader and html.escape(form.reader) or "us", which,
+    items(form.permissions), html.escape(form.create),
+    FORM:format(html.escape(form.action), html.escape(form.state), form.mode),
+    button(form.cancel, "answer", "no", "Cancel", "quiet")), form.wrong and 400 or 200)
+end
+
+local function key_result(found)
+  local readable, lacking = {}, {}
+  for _, entry in ipairs(found.types) do
+    local name = NAMES[entry.type] or entry.type
+    if entry.readable then
+      readable[#readable + 1] = name
+    elseif entry.readable == false then
+      lacking[#lacking + 1] = name .. ": the key needs the permission "
+        .. table.concat(entry.lacking, ", ") .. " (Read)"
+    else
+      lacking[#lacking + 1] = name .. ": this could not be checked now"
+    end
+  end
+  if found.changes.readable == false then
+    lacking[#lacking + 1] = "Changes as they happen: the key needs the permission "
+      .. table.concat(found.changes.lacking, ", ") .. " (Read)"
+  end
+  return readable, lacking
+end
+
+--- What a restricted key that has been taken can and cannot read.
+---@param found commerce.KeyLink
+---@param replace string the address at which the key can be replaced
+---@param onward string the address at which the flow ends
+---@return commerce.link.Page
+function view.key_taken(found, replace, onward)
+  local readable, lacking = key_result(found)
+  local parts = { "<p>Your account is connected. The key can read:</p>", items(readable) }
+  if #lacking > 0 then
+    parts[#parts + 1] = '<p class="note">The key cannot read everything. You can add the '
+      .. "permissions to this key in Stripe, or send another key.</p>"
+    parts[#parts + 1] = items(lacking)
+    parts[#parts + 1] = button(replace, "answer", "key", "Use another key", "quiet")
+  end
+  parts[#parts + 1] = ('<p><a class="button" href="%s">Continue</a></p>'):format(
+    html.escape(onward))
+  return page("Connected", table.concat(parts, "\n"))
 end
 
 return view

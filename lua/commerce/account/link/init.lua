@@ -9,17 +9,12 @@ local errors = require "commerce.base.errors"
 local exchange = require "commerce.account.link.exchange"
 local grant = require "commerce.account.grant"
 local integrations = require "commerce.account.integrations"
-local link_state = require "commerce.account.link.state"
 local oauth = require "commerce.stripe.oauth"
+local pending = require "commerce.account.link.pending"
 local sessions = require "commerce.account.session"
 local status = require "commerce.account.status"
 
 local link = {}
-
-local LIFETIME = 24 * 3600 -- seconds; as long as Codat's own Link addresses live
-local MOST_OPEN = 50 -- links of one connection that wait; anybody with its address can begin one
-local CODE_KEPT = 24 * 3600 -- seconds that a spent code is known; Stripe's codes live 5 minutes
-local DECLINED = "declined:" -- and a connection's id: the nonce of a link that was never begun
 
 local function refuse(code, message, fields)
   fields = fields or {}
@@ -52,15 +47,6 @@ end
 
 -- ---------------------------------------------------------------- begin
 
-local function check_parameters(parameters)
-  for name, value in pairs(parameters or {}) do
-    if type(name) ~= "string" or type(value) ~= "string" then
-      errors.refuse("begin_link: parameters: texts by name expected, got [%s] = %s",
-        tostring(name), type(value))
-    end
-  end
-end
-
 local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string",
   parameters = "table", browser = "string" }
 
@@ -82,48 +68,20 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
 function link.begin(app, row, options)
   options = options or {}
   errors.check_options(options, BEGIN_OPTIONS)
-  check_parameters(options.parameters)
   local integration = link.usable(app, row.integration, options)
-  local now = os.time()
-  local expires = now + math.floor(options.lifetime or LIFETIME)
-  local text, nonce = link_state.make(row, expires, options.parameters, options.browser)
-  app.store:take_link_state(DECLINED .. row.id)
-  app.store:add_link_state({ id = nonce, connection_id = row.id, expires = expires }, now,
-    MOST_OPEN)
+  local text, expires = pending.begin(app, row, options)
   return { connection_id = row.id, integration = integration, expires = expires,
     url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
       state = text, redirect_uri = options.redirect_uri or integration.redirect_uri,
       base_url = options.connect_base } }
 end
 
---- Report that the merchant declined before Stripe was asked: once, until another link is begun.
----@param app commerce.App
----@param row table the connection's, as the store gives it
-function link.decline(app, row)
-  local mark, now = DECLINED .. row.id, os.time()
-  if not app.store:has_link_state(mark) then
-    app.store:add_link_state({ id = mark, connection_id = row.id, expires = now + LIFETIME }, now,
-      MOST_OPEN)
-    status.link_failed(app.store, row)
-  end
-end
-
 -- ---------------------------------------------------------------- the merchant comes back
 
-local USED = "the link has been used already: begin a new one"
+local for_connection = pending.for_connection
 
--- Call a function and add the connection to its failure, for a caller that offers to begin again.
-local function for_connection(row, state, work, ...)
-  local result, _, failure = errors.catch(work, ...)
-  if failure then
-    failure.linking, failure.parameters = row.id, state.parameters
-    errors.rethrow(failure)
-  end
-  return result
-end
-
--- The same; a failure ends the link and is reported to webhook consumers. If the report fails, that
--- failure is dropped.
+-- Like `for_connection`; a failure ends the link and is reported to webhook consumers. If that
+-- report fails, its failure is dropped.
 local function to_its_end(app, row, state, work, ...)
   local result, message, failure = errors.catch(work, ...)
   if failure and failure.code ~= "used_state" then
@@ -131,47 +89,6 @@ local function to_its_end(app, row, state, work, ...)
       failure.code ~= "access_denied" and failure or nil)
   end
   return for_connection(row, state, errors.must, result, message, failure)
-end
-
--- Otherwise a merchant could be sent to Stripe with the state of a link that somebody else began,
--- and their account would end up in the other one's connection.
-local function check_browser(state, token)
-  if state.browser and state.browser ~= (token and link_state.browser(token)) then
-    refuse("other_browser", "the link was begun in another browser: it can be finished only there")
-  end
-end
-
--- The returned state, and its connection.
-local function recognise(app, parameters, options)
-  local state = link_state.read(parameters.state, os.time())
-  if options.connection and options.connection ~= state.connection_id then
-    refuse("other_connection", ("this is the answer to a link of connection %s, not of %s")
-      :format(state.connection_id, options.connection))
-  end
-  if options.company and options.company ~= state.company_id then
-    refuse("other_connection", "this is the answer to a link of another company")
-  end
-  check_browser(state, options.browser)
-  local waits = app.store:has_link_state(state.nonce)
-  local row = app.store:connections({ id = state.connection_id })[1]
-  if not row or row.company_id ~= state.company_id or row.integration ~= state.integration then
-    refuse("connection_gone", ("the connection %s that this link was for has been deleted")
-      :format(state.connection_id))
-  elseif not waits then
-    for_connection(row, state, refuse, "used_state", USED)
-  end
-  return state, row
-end
-
--- Use up the state: from here on it is not accepted again, even if the link fails. Nor is the code:
--- sent to Stripe a second time, under whatever state, it would end the access that it gave.
-local function take(app, state, code)
-  local now = os.time()
-  if not app.store:take_link_state(state.nonce) then
-    refuse("used_state", USED)
-  elseif code and not app.store:spend_code(core.sha256(code), now + CODE_KEPT, now) then
-    refuse("used_code", "the code has been used already, in another link: begin a new one")
-  end
 end
 
 -- OAuth's errors in the redirect (Stripe's reference, "GET /oauth/authorize").
@@ -226,7 +143,7 @@ end
 
 local function finish_denied(app, state, row, parameters)
   local integration = integrations.find(app.store, row.integration)
-  take(app, state)
+  pending.take(app, state)
   denied(parameters, integration)
 end
 
@@ -236,7 +153,7 @@ local function finish_allowed(app, state, row, code, options)
   errors.finally(function()
     exchange.run(app, row, { code = code, key = key, integration = integration,
       take = function()
-        take(app, state, code)
+        pending.take(app, state, code)
       end }, options)
   end, function()
     key:close()
@@ -267,7 +184,7 @@ function link.finish(app, answer, options)
   options = options or {}
   errors.check_options(options, FINISH_OPTIONS)
   local parameters = callback.read(answer)
-  local state, row = recognise(app, parameters, options)
+  local state, row = pending.recognise(app, parameters.state, options)
   if parameters.error then
     to_its_end(app, row, state, finish_denied, app, state, row, parameters)
   elseif not (parameters.code or ""):find("^ac_[%w_]+$") then

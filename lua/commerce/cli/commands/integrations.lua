@@ -21,7 +21,8 @@ local function view_of(integration)
   return { webhookSecrets = secrets, integration = integration.name, key = integration.key,
     mode = integration.mode, enabled = integration.enabled, clientId = integration.client_id,
     hasSecretKey = integration.has_secret_key, scope = integration.scope,
-    syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri }
+    syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri,
+    restrictedKeys = integration.restricted_keys }
 end
 
 -- Facts that are too long for a column.
@@ -29,6 +30,10 @@ local function print_more(integration)
   if integration.redirect_uri then
     console.line(("%s: merchants come back to %s"):format(integration.name,
       integration.redirect_uri))
+  end
+  if integration.restricted_keys then
+    console.line(("%s: merchants may link by a restricted key on the Link pages"):format(
+      integration.name))
   end
   for _, secret in ipairs(integration.webhook_secrets) do
     console.line(("%s: accepts webhooks to /webhooks/%s that secret %s signs (%s, since %s)")
@@ -62,13 +67,16 @@ local function show(app, args)
   print_list({ must(app:integration(args.integration)) }, args.json)
 end
 
+local ANSWERS = { yes = true, no = false }
+
 local function options_of(args)
   local options = { client_id = args.client_id,
     secret_key = secret_option.read(args, KEY, KEY_MEANING), scope = args.scope,
-    sync_on_link = args.sync_on_link, redirect_uri = args.redirect_uri }
+    sync_on_link = args.sync_on_link, redirect_uri = args.redirect_uri,
+    restricted_keys = ANSWERS[args.restricted_keys] }
   if not next(options) then
     errors.throw("usage", "nothing to set: give --client-id, --secret-key-env or "
-      .. "--secret-key-file, --redirect-uri, --scope or --sync-on-link")
+      .. "--secret-key-file, --redirect-uri, --scope, --sync-on-link or --restricted-keys")
   end
   return options
 end
@@ -152,6 +160,8 @@ local function set_arguments(sub)
     :choices { "read_only", "read_write" }
   sub:option("--sync-on-link", "Whether merchants allow one read, or continuous reads (the "
     .. "default)."):choices { "once", "continuous" }
+  sub:option("--restricted-keys", "Whether merchants may link by a restricted key of theirs on the "
+    .. "Link pages: yes or no (the default)."):choices { "yes", "no" }
 end
 
 local function secret_arguments(sub)

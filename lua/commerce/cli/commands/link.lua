@@ -5,8 +5,12 @@ local link = require "commerce.account.link"
 local linking = require "commerce.cli.kit.linking"
 local lookup = require "commerce.cli.kit.lookup"
 local mode = require "commerce.account.mode"
+local secret_option = require "commerce.cli.kit.secret_option"
 
 local must = errors.must
+
+local KEY, KEY_MEANING = "--key", "a restricted key (rk_...) of the account, which links it at "
+  .. "once and is stored, sealed"
 
 local function arguments(sub)
   sub:argument("company", "Its id, the beginning of the id, or its name."):args "?"
@@ -17,15 +21,23 @@ local function arguments(sub)
   sub:flag("--new", "Create a new connection even if there is one.")
   sub:option("--redirect-uri", "Where Stripe sends the merchant back to: a URI from the "
     .. "platform's settings (default: the integration's)."):argname "URI"
+  secret_option.define(sub, KEY, KEY_MEANING)
   sub:flag("--no-wait", "Print the address and end; --finish finishes the link.")
   sub:flag("--finish", "Finish a link that was begun before: the address is read from standard "
     .. "input. With a company or --connection, only a link of theirs.")
+end
+
+local function by_key(args)
+  return args.key_env or args.key_file
 end
 
 local function check(args)
   if args.finish and (args.new or args.no_wait or args.redirect_uri or args.integration) then
     errors.throw("usage", "--finish finishes a link that was begun before: leave out --new, "
       .. "--no-wait, --redirect-uri and --integration")
+  elseif by_key(args) and (args.finish or args.no_wait or args.redirect_uri) then
+    errors.throw("usage", "a key links the account at once: leave out --finish, --no-wait and "
+      .. "--redirect-uri")
   elseif not args.finish and not args.company then
     errors.throw("usage", "which company? `commerce companies list` lists them")
   elseif args.new and args.connection then
@@ -85,9 +97,21 @@ local function connection_for(app, company, args)
   if open then
     return open
   end
-  -- checked first, so that no connection is created that cannot be linked
-  must(link.usable(app, integration, { redirect_uri = args.redirect_uri }))
-  return must(company:create_connection { integration = integration })
+  if not by_key(args) then
+    -- checked first, so that no connection is created that cannot be linked
+    must(link.usable(app, integration, { redirect_uri = args.redirect_uri }))
+  end
+  return must(company:create_connection { integration = integration }), true
+end
+
+local function link_by_key(app, company, args)
+  local key = secret_option.read(args, KEY, KEY_MEANING)
+  local shop, is_new = connection_for(app, company, args)
+  local _, _, failure = errors.catch(linking.by_key, app, shop, key, args)
+  if failure and is_new then
+    shop:delete()
+  end
+  return failure and errors.rethrow(failure)
 end
 
 local function run(app, args)
@@ -96,14 +120,18 @@ local function run(app, args)
     return linking.finish(app, args, { company = company and company.id,
       connection = args.connection and lookup.connection(app, args.connection).id })
   end
-  linking.walk(app, company, connection_for(app, company, args), args)
+  if by_key(args) then
+    return link_by_key(app, company, args)
+  end
+  linking.walk(app, company, (connection_for(app, company, args)), args)
 end
 
 ---@type commerce.cli.Command
 return {
   name = "link",
   help = "Link a company to its Stripe account (Connect): prints the address to send the merchant "
-    .. "to, then reads the address that their browser is sent to in the end, which you paste.",
+    .. "to, then reads the address that their browser is sent to in the end, which you paste. Or "
+    .. "link it by a restricted key of the merchant's; a newer key replaces it.",
   arguments = arguments, json = "One JSON object per line.", store = "existing", check = check,
   run = run,
 }

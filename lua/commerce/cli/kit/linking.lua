@@ -92,4 +92,35 @@ function linking.walk(app, company, shop, args)
   end
 end
 
+local READABLE = { [true] = "yes", [false] = "no" }
+
+local function print_coverage(types)
+  local rows = {}
+  for i, entry in ipairs(types) do
+    rows[i] = { entry.type, READABLE[entry.readable] or "not known",
+      #entry.lacking > 0 and table.concat(entry.lacking, ", ") or entry.error }
+  end
+  format.print({ "type", "readable", "missing permissions (read)" }, rows)
+end
+
+--- Link a connection by a restricted key and print what the key can read. Raises on failure.
+---@param app commerce.App
+---@param shop commerce.Connection
+---@param key commerce.core.Secret
+---@param args table parsed arguments: json
+function linking.by_key(app, shop, key, args)
+  local found = must(app:link_by_key(shop, key))
+  local view = views.connection(found.connection)
+  if args.json then
+    view.event, view.types = "end", found.types
+    for _, entry in ipairs(found.types) do
+      entry.lacking, entry.readable = json.array(entry.lacking), entry.readable or false
+    end
+    return console.json(view)
+  end
+  console.line(views.connection_line(view))
+  print_coverage(found.types)
+  console.note(("`commerce sync --connection %s` reads its data"):format(view.id))
+end
+
 return linking

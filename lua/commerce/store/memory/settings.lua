@@ -31,7 +31,7 @@ end
 function settings.save_integration(self, row, secret)
   self.db:table("integrations"):put(row.name, { name = row.name, client_id = row.client_id,
     scope = row.scope, sync_on_link = row.sync_on_link, redirect_uri = row.redirect_uri,
-    enabled = row.enabled == true })
+    enabled = row.enabled == true, restricted_keys = row.restricted_keys == true })
   if secret then
     settings.save_secret(self, secret)
   end

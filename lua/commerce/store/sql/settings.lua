@@ -27,6 +27,7 @@ function settings:integrations()
     .. "WHERE owner = 'integration:' || i.name) THEN 1 ELSE 0 END AS has_secret_key "
     .. "FROM integrations AS i")) do
     row.enabled, row.has_secret_key = to_boolean(row.enabled), row.has_secret_key == 1
+    row.restricted_keys = to_boolean(row.restricted_keys)
     rows[row.name] = row
   end
   return rows
@@ -36,8 +37,9 @@ function settings:save_integration(row, secret)
   local db = self.db
   return db:transaction(function()
     db:run(db.dialect.upsert("integrations", { "name", "client_id", "scope", "sync_on_link",
-      "redirect_uri", "enabled" }, { "name" }), row.name, row.client_id, row.scope,
-      row.sync_on_link, row.redirect_uri, db.dialect.boolean(row.enabled == true))
+      "redirect_uri", "enabled", "restricted_keys" }, { "name" }), row.name, row.client_id,
+      row.scope, row.sync_on_link, row.redirect_uri, db.dialect.boolean(row.enabled == true),
+      db.dialect.boolean(row.restricted_keys == true))
     if secret then
       secrets.save_secret(self, secret)
     end

@@ -10,6 +10,7 @@ local migrations = {}
 migrations.STEPS = {
   { "ALTER TABLE leases ADD COLUMN seconds REAL NOT NULL DEFAULT 60" },
   { "CREATE TABLE spent_codes (hash TEXT PRIMARY KEY, expires INTEGER NOT NULL)" },
+  { "ALTER TABLE integrations ADD COLUMN restricted_keys INTEGER NOT NULL DEFAULT 0" },
 }
 
 --- The present version.

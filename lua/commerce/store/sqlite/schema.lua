@@ -205,7 +205,8 @@ schema.STATEMENTS = {
       scope TEXT NOT NULL,
       sync_on_link TEXT NOT NULL,
       redirect_uri TEXT,
-      enabled INTEGER NOT NULL)]],
+      enabled INTEGER NOT NULL,
+      restricted_keys INTEGER NOT NULL DEFAULT 0)]],
 
   [[CREATE TABLE sync_settings (
       owner TEXT NOT NULL, -- "all", "integration:NAME" or "company:UUID"

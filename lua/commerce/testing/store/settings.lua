@@ -98,7 +98,7 @@ return function(db)
   describe("integrations", function()
     local function row(name, fields)
       local result = { name = name, client_id = "ca_1", scope = "read_only", sync_on_link = "once",
-        enabled = false, has_secret_key = false }
+        enabled = false, restricted_keys = false, has_secret_key = false }
       for field, value in pairs(fields or {}) do
         result[field] = value
       end
@@ -110,7 +110,7 @@ return function(db)
       assert.is_true(db():save_integration(row "stripe"))
       assert.is_true(db():save_integration(row "stripe-test"))
       local changed = row("stripe", { enabled = true, scope = "read_write",
-        sync_on_link = "continuous", client_id = "ca_2" })
+        sync_on_link = "continuous", client_id = "ca_2", restricted_keys = true })
       assert.is_true(db():save_integration(changed))
       assert.same({ stripe = changed, ["stripe-test"] = row "stripe-test" }, db():integrations())
     end)
