@@ -187,6 +187,11 @@ page</a></p>
     button(form.cancel, "answer", "no", "Cancel", "quiet")), form.wrong and 400 or 200)
 end
 
+local function needs(name, permissions)
+  return ("%s: the key needs the permission%s %s (Read)"):format(name,
+    #permissions > 1 and "s" or "", table.concat(permissions, " and "))
+end
+
 local function key_result(found)
   local readable, lacking = {}, {}
   for _, entry in ipairs(found.types) do
@@ -194,15 +199,13 @@ local function key_result(found)
     if entry.readable then
       readable[#readable + 1] = name
     elseif entry.readable == false then
-      lacking[#lacking + 1] = name .. ": the key needs the permission "
-        .. table.concat(entry.lacking, ", ") .. " (Read)"
+      lacking[#lacking + 1] = needs(name, entry.lacking)
     else
       lacking[#lacking + 1] = name .. ": this could not be checked now"
     end
   end
   if found.changes.readable == false then
-    lacking[#lacking + 1] = "Changes as they happen: the key needs the permission "
-      .. table.concat(found.changes.lacking, ", ") .. " (Read)"
+    lacking[#lacking + 1] = needs("Changes as they happen", found.changes.lacking)
   end
   return readable, lacking
 end
