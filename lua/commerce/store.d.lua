@@ -26,6 +26,21 @@ local Store = {}
 ---@class commerce.Family: commerce.Source
 ---@field children string[] JSON of the objects that belong to it
 
+---@class commerce.PayoutTotals what the transactions of a payout add up to, in major units
+---@field transaction_count integer
+---@field gross_amount string digits, before fees; the payout's amount is it without the fees
+---@field fees string
+
+---@class commerce.PayoutLinks a page of the transactions that an automatic payout consists of
+---@field payout string its id
+---@field transactions string[] Stripe's ids
+---@field anew boolean? the first page: the payout's earlier links and totals go
+---@field totals commerce.PayoutTotals? with the last page
+
+---@class commerce.PaidTransaction
+---@field id string Stripe's
+---@field records string[] JSON of its stored rows that are not deleted, those of its fees included
+
 ---@class commerce.Page what one page gave; every field may be left out
 ---@field records table<string, commerce.Record[]>? by data type name
 ---@field resource string? of the sources, and of the dropped ones
@@ -37,6 +52,7 @@ local Store = {}
 ---  saw
 ---@field sweep integer? the id of the full read, from `begin_sweep`
 ---@field states table<string, commerce.Checkpoint>? by resource
+---@field payout_links commerce.PayoutLinks?
 ---@field remade boolean? the records were made of kept sources: those marked as deleted stay
 ---  marked, and the counts tell how many (`marked`)
 
@@ -240,6 +256,44 @@ function Store:count(data_type, connection_id, tree) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:find(data_type, connection_id, ids, deleted) end
+
+-- ---------------------------------------------------------------- payouts
+
+--- The payouts that transactions were paid out in, as far as it is known.
+---@param connection_id string
+---@param transaction_ids string[] Stripe's
+---@return table<string, string>? payouts by transaction; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:payouts_of(connection_id, transaction_ids) end
+
+--- What the transactions of payouts add up to, of those whose transactions are all linked.
+---@param connection_id string
+---@param payout_ids string[]
+---@return table<string, commerce.PayoutTotals>? totals by payout; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:payout_totals(connection_id, payout_ids) end
+
+--- A batch of the automatic payouts that are reconciled and not deleted and have no totals.
+---@param connection_id string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@param all boolean? also those with totals
+---@return string[]? ids in their order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:linkable_payouts(connection_id, after, limit, all) end
+
+--- A batch of the transactions that are linked to a payout, in the order of their ids.
+---@param connection_id string
+---@param payout_id string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@return commerce.PaidTransaction[]? batch nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:paid_transactions(connection_id, payout_id, after, limit) end
 
 -- ---------------------------------------------------------------- types
 

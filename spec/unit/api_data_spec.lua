@@ -196,6 +196,32 @@ describe("commerce data", function()
     assert.equal("custom-payouts", statuses["custom-payouts"].dataType)
   end)
 
+  it("has the payout that a transaction was paid out in, and what a payout adds up to", function()
+    api:give("transactions", { { id = "txn_7", totalAmount = 10 },
+      { id = "txn_7:Stripe processing fees", totalAmount = -0.59 },
+      { id = "txn_8", totalAmount = 5 } })
+    api:give("payouts", { { id = "po_7", amount = 9.41, currency = "EUR", status = "Paid" } })
+    assert(api.store:write_page(client.CONNECTION, { payout_links = { payout = "po_7",
+      transactions = { "txn_7" }, anew = true, totals = { transaction_count = 1,
+        gross_amount = "10", fees = "0.59" } } }, "2026-03-01T00:00:00Z"))
+    local _, body = api:get(DATA .. "/commerce-transactions?orderBy=id")
+    local payouts = {}
+    for _, record in ipairs(body.results) do
+      payouts[record.id] = record.payout
+    end
+    assert.same({ txn_7 = "po_7", ["txn_7:Stripe processing fees"] = "po_7" }, payouts)
+    local _, fee = api:get(DATA .. "/commerce-transactions/txn_7:Stripe%20processing%20fees")
+    assert.same({ "po_7", -0.59 }, { fee.payout, fee.totalAmount })
+    assert.is_nil(select(2, api:get(DATA .. "/commerce-transactions/txn_8")).payout)
+    local _, custom = api:get(DATA .. "/custom/payouts")
+    for _, record in ipairs(custom.results) do
+      if record.id == "po_7" then
+        assert.same({ amount = 9.41, currency = "EUR", status = "Paid", transactionCount = 1,
+          grossAmount = 10, fees = 0.59 }, record.content)
+      end
+    end
+  end)
+
   it("lists Codat's keys alone where its clients know no others", function()
     local _, settings = api:get("/profile/syncSettings")
     local _, integration = api:get "/integrations/yzth"

@@ -84,7 +84,11 @@ local function all_schemas()
     types[#types + 1] = not data_type.custom and data_type or nil
   end
   for _, data_type in ipairs(types) do
-    all[data_type.title] = record_schema(data_type.shape)
+    local schema = record_schema(data_type.shape)
+    for name, property in pairs(record_schema(data_type.linked).properties) do
+      schema.properties[name] = property
+    end
+    all[data_type.title] = schema
   end
   return all
 end

@@ -2,6 +2,7 @@
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local linked = require "commerce.store.linked"
 local mode = require "commerce.account.mode"
 local query = require "commerce.query"
 
@@ -52,7 +53,8 @@ local function read(store, type_name, options, mappings)
   if not data_type then
     errors.refuse("%s", unknown)
   end
-  local next_row = store:records(data_type, request_of(data_type, options))
+  local next_row = linked.rows(store, data_type,
+    store:records(data_type, request_of(data_type, options)))
   return errors.placed(function()
     local _, data = next_row()
     if data == nil or options.raw then

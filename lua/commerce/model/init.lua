@@ -30,6 +30,7 @@ local concat = table.concat
 ---@field key string Codat's data type key: "commerce-payments"
 ---@field custom boolean? Codat's model does not have it; its key begins with "custom-"
 ---@field shape commerce.Shape
+---@field linked commerce.Shape fields that are not in the stored record; see store/linked.lua
 ---@field scalars commerce.Scalar[] the fields with a single value, including those inside objects
 ---@field encode fun(record: table): string
 
@@ -42,9 +43,9 @@ local concat = table.concat
 
 local order, aliases = {}, {}
 
-local function new_type(name, title, key, fields)
+local function new_type(name, title, key, fields, linked)
   local data_type = { name = name, title = title, key = key, shape = shape.new(fields),
-    custom = key:find "^custom%-" ~= nil }
+    linked = shape.new(linked or {}), custom = key:find "^custom%-" ~= nil }
   data_type.scalars = shape.scalars(data_type.shape)
   data_type.encode = record.encoder(data_type.shape)
   return data_type
@@ -52,7 +53,7 @@ end
 
 for _, declared in ipairs(standard) do
   local name, key = declared.name, declared.key
-  local data_type = new_type(name, declared.title, key, declared.fields)
+  local data_type = new_type(name, declared.title, key, declared.fields, declared.linked)
   local fields = data_type.shape.by_name
   assert(fields.metadata and fields.modifiedDate,
     name .. ": the shape must have METADATA and MODIFIED, which the store writes")

@@ -8,8 +8,10 @@ local enum, list, object = shape.enum, shape.list, shape.object
 
 local standard = {}
 
-local function define(name, title, key, fields)
-  standard[#standard + 1] = { name = name, title = title, key = key, fields = fields }
+-- linked: fields that a store keeps beside a record, not in its bytes; see store/linked.lua
+local function define(name, title, key, fields, linked)
+  standard[#standard + 1] = { name = name, title = title, key = key, fields = fields,
+    linked = linked }
 end
 
 local ADDRESS = {
@@ -119,7 +121,7 @@ define("transactions", "Transaction", "commerce-transactions", {
   SUPPLEMENTAL, METADATA, CREATED,
   { "sourceCreatedDate", "datetime" },
   SOURCE_MODIFIED, MODIFIED,
-})
+}, { { "payout", "string" } })
 
 define("payment_methods", "PaymentMethod", "commerce-paymentMethods", {
   ID,
@@ -145,6 +147,6 @@ define("payouts", "Payout", "custom-payouts", {
   { "failureCode", "string" }, { "failureMessage", "string" },
   { "originalPayout", "string" }, { "reversedBy", "string" },
   SUPPLEMENTAL, METADATA, CREATED, SOURCE_MODIFIED, MODIFIED,
-})
+}, { { "transactionCount", "integer" }, { "grossAmount", "decimal" }, { "fees", "decimal" } })
 
 return standard

@@ -3,6 +3,7 @@
 local checkpoints = require "commerce.sync.checkpoints"
 local dispatcher = require "commerce.hooks.dispatcher"
 local inboxes = require "commerce.sync.inbox"
+local payouts = require "commerce.sync.payouts"
 local plan = require "commerce.sync.plan"
 local reader = require "commerce.sync.reader"
 local refetch = require "commerce.sync.refetch"
@@ -57,6 +58,7 @@ local function conduct(connection, lease)
   run.checkpoints:resume(tasks)
   refetch.run(run, tasks, changes_of_lists(tasks, changes))
   reader.joins(run, joins)
+  payouts.run(run)
   inbox:finish(function(resource)
     return not run.changes:is_lost(resource) -- what has to be read again, the feed tells, too
   end)

@@ -6,6 +6,7 @@ local delivered = require "commerce.sync.delivered"
 local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
 local patience = require "commerce.account.patience"
+local payouts = require "commerce.sync.payouts"
 local plan = require "commerce.sync.plan"
 local probe = require "commerce.account.probe"
 local reader = require "commerce.sync.reader"
@@ -150,6 +151,7 @@ local function read_everything(run, mappings, tasks, joins)
   sweep.sources(run, tasks)
   reader.joins(run, joins_left)
   sweep.records(run, mappings)
+  payouts.run(run)
 end
 
 -- The next run begins anew instead of continuing this one. Lists that were not read to their end

@@ -21,6 +21,7 @@ local writer = {}
 ---@field states table<string, table>? checkpoints
 ---@field sweep table? that of the checkpoint, if a full read saw all of this page
 ---@field remade boolean? whether records were made anew, so that deleted ones stay marked
+---@field payout_links commerce.PayoutLinks?
 
 -- ---------------------------------------------------------------- mapping
 
@@ -125,6 +126,7 @@ function writer.write(run, page)
   run.lease:keep()
   local stored = { resource = page.resource, records = {}, deleted = page.deleted,
     sources = page.sources, dropped = page.dropped, states = page.states, remade = page.remade,
+    payout_links = page.payout_links,
     sweep = page.sweep and page.sweep.id,
     seen = page.sweep and ids_of(page) } -- also what hooks leave out
   if run.hooks then
@@ -207,6 +209,13 @@ end
 ---@param page commerce.Page
 function writer.joined_page(run, page)
   write_in_turn(run, page)
+end
+
+--- Store a page of a payout's transactions.
+---@param run commerce.sync.Run
+---@param links commerce.PayoutLinks
+function writer.linked_page(run, links)
+  write_in_turn(run, { resource = "payouts", payout_links = links })
 end
 
 --- Mark the records of an object that Stripe deleted.

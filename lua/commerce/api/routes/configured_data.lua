@@ -4,6 +4,7 @@
 local ascii = require "commerce.base.ascii"
 local configured = require "commerce.mapping.configured"
 local json = require "commerce.base.json"
+local linked = require "commerce.store.linked"
 local mappings = require "commerce.mapping.registry"
 local page = require "commerce.api.page"
 local pull = require "commerce.codat.pull"
@@ -186,8 +187,8 @@ local function list(context)
   pulls.check_complete(context, connection, name)
   local asked, texts = page.asked(context), {}
   local total = context.store:count(data_type, connection.id)
-  for _, text in context.store:records(data_type, { connection_id = connection.id,
-    limit = asked.size, offset = asked.offset }) do
+  for _, text in linked.rows(context.store, data_type, context.store:records(data_type, {
+    connection_id = connection.id, limit = asked.size, offset = asked.offset })) do
     texts[#texts + 1] = view(text)
   end
   return page.answer(context, asked, texts, total)

@@ -1,5 +1,6 @@
 -- Routes: a connection's commerce data, with one list and one record for each data type.
 
+local linked = require "commerce.store.linked"
 local model = require "commerce.model"
 local page = require "commerce.api.page"
 local pulls = require "commerce.api.pulls"
@@ -21,9 +22,9 @@ local function list(key)
     local connection, data_type = readable(context, key)
     local asked, texts = page.filtered(context, data_type), {}
     local total = context.store:count(data_type, connection.id, asked.query)
-    for _, text in context.store:records(data_type, { query = asked.query,
-      order_by = asked.order_by, connection_id = connection.id, limit = asked.size,
-      offset = asked.offset }) do
+    for _, text in linked.rows(context.store, data_type, context.store:records(data_type, {
+      query = asked.query, order_by = asked.order_by, connection_id = connection.id,
+      limit = asked.size, offset = asked.offset })) do
       texts[#texts + 1] = text
     end
     return page.answer(context, asked, texts, total)
@@ -39,7 +40,10 @@ local function one(key, parameter)
     local connection, data_type = readable(context, key)
     local id = context.values[parameter]
     local text = context.store:find(data_type, connection.id, { id })[id]
-    return text and response.text(200, text) or refuse_record(data_type, id)
+      or refuse_record(data_type, id)
+    local row = { id = id, data = text, connection_id = connection.id }
+    linked.add(context.store, data_type, { row })
+    return response.text(200, row.data)
   end
 end
 

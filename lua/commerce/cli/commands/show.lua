@@ -31,10 +31,11 @@ local TABLE_COLUMNS = {
     { "cur", "currency" }, { "refunded", "totalRefund" }, { "customer", "customerRef.name" },
     { "country", "country" } },
   transactions = { { "id", "id" }, CREATED, { "amount", "totalAmount" }, { "cur", "currency" },
-    { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" } },
+    { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" },
+    { "payout", "payout" } },
   payouts = { { "id", "id" }, CREATED, { "amount", "amount" }, { "cur", "currency" },
     { "status", "status" }, { "arrives", "arrivalDate" }, { "automatic", "automatic" },
-    { "reconciliation", "reconciliationStatus" } },
+    { "transactions", "transactionCount" }, { "gross", "grossAmount" }, { "fees", "fees" } },
 }
 
 -- The columns of a type without a list of its own: all but the deletion mark.
@@ -51,12 +52,16 @@ local function table_columns(data_type)
   return columns
 end
 
+-- The columns of a record in CSV: those of its table, and what lies beside the record.
 local function columns_of(data_type)
-  local paths = {}
+  local names, paths = {}, {}
   for i, column in ipairs(stored.of(data_type)) do
-    paths[i] = column.field
+    names[i], paths[i] = column.name, column.field
   end
-  return paths
+  for _, field in ipairs(data_type.linked.fields) do
+    names[#names + 1], paths[#paths + 1] = stored.name(field.name), field.name
+  end
+  return names, paths
 end
 
 -- By format. Each prints the records that an iterator gives.
@@ -117,10 +122,7 @@ end
 ---@param next_record fun(): table?
 ---@param args table parsed arguments
 function writers.csv(data_type, next_record, args)
-  local paths, headings = columns_of(data_type), {}
-  for i, column in ipairs(stored.of(data_type)) do
-    headings[i] = column.name
-  end
+  local headings, paths = columns_of(data_type)
   console.write(csv.line(headings, #headings))
   for record in next_record do
     local values = {}

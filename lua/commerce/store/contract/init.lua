@@ -25,6 +25,8 @@ local contract = {}
 contract.PARTS = {
   { name = "pages", reads = {}, writes = { "write_page" } },
   { name = "records", reads = { "count", "records" }, writes = {} },
+  { name = "payouts", reads = { "linkable_payouts", "paid_transactions", "payout_totals",
+    "payouts_of" }, writes = {} },
   { name = "types", reads = { "find_type", "type_problem", "types" }, writes = { "define_type" } },
   { name = "sources", reads = { "joined_sources", "kept_sources", "state", "states" },
     writes = { "drop_sources" } },

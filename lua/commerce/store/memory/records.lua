@@ -29,9 +29,10 @@ end
 local RESERVED = {}
 for name in ([[api_keys changes checkpoints companies connection_errors
   connection_history connections consumers counters data_types inbox
-  integrations leases link_states listed model_version pulls removals
-  resource_state secrets seen settings source_objects spent_codes sweeps
-  sync_settings webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do
+  integrations leases link_states listed model_version payout_links
+  payout_totals pulls removals resource_state secrets seen settings
+  source_objects spent_codes sweeps sync_settings transactions_with_payout
+  webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do
   RESERVED[name] = true
 end
 

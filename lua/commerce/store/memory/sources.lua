@@ -3,6 +3,7 @@
 
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local payouts = require "commerce.store.memory.payouts"
 local records = require "commerce.store.memory.records"
 
 local sources = {}
@@ -50,6 +51,9 @@ function sources.write_page(self, connection_id, page, now)
   end
   for resource, state in pairs(page.states or {}) do
     write_state(self, connection_id, resource, state)
+  end
+  if page.payout_links then
+    payouts.write(self, connection_id, page.payout_links)
   end
   return counts, done
 end

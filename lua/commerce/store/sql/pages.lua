@@ -2,6 +2,7 @@
 -- record whose content did not change is not written.
 
 local changes = require "commerce.store.sql.changes"
+local payouts = require "commerce.store.sql.payouts"
 local record = require "commerce.model.record"
 local sources = require "commerce.store.sql.sources"
 local types = require "commerce.store.sql.types"
@@ -122,6 +123,9 @@ function pages:write_page(connection_id, page, now)
         connection_id, page.resource, id)
     end
     write_seen(db, page.sweep, page.seen or {})
+    if page.payout_links then
+      payouts.write(db, connection_id, page.payout_links)
+    end
     for resource, state in pairs(page.states or {}) do
       sources.write_state(db, connection_id, resource, state)
     end

@@ -11,6 +11,27 @@ migrations.STEPS = {
   { "ALTER TABLE leases ADD COLUMN seconds REAL NOT NULL DEFAULT 60" },
   { "CREATE TABLE spent_codes (hash TEXT PRIMARY KEY, expires INTEGER NOT NULL)" },
   { "ALTER TABLE integrations ADD COLUMN restricted_keys INTEGER NOT NULL DEFAULT 0" },
+  {
+    [[CREATE TABLE payout_links (
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        transaction_id TEXT NOT NULL,
+        payout_id TEXT NOT NULL,
+        PRIMARY KEY (connection_id, transaction_id))]],
+    "CREATE INDEX payout_links_of ON payout_links (connection_id, payout_id, transaction_id)",
+    [[CREATE TABLE payout_totals (
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        payout_id TEXT NOT NULL,
+        transaction_count INTEGER NOT NULL,
+        gross_amount TEXT NOT NULL,
+        fees TEXT NOT NULL,
+        PRIMARY KEY (connection_id, payout_id))]],
+    [[CREATE VIEW transactions_with_payout AS
+        SELECT record.*, link.payout_id AS payout
+        FROM transactions AS record LEFT JOIN payout_links AS link
+        ON link.connection_id = record.connection_id AND link.transaction_id =
+          CASE instr(record.id, ':') WHEN 0 THEN record.id
+          ELSE substr(record.id, 1, instr(record.id, ':') - 1) END]],
+  },
 }
 
 --- The present version.

@@ -101,6 +101,31 @@ schema.STATEMENTS = {
       id TEXT NOT NULL,
       PRIMARY KEY (sweep, data_type, id)) WITHOUT ROWID]],
 
+  -- the automatic payout that a transaction was paid out in
+  [[CREATE TABLE payout_links (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      transaction_id TEXT NOT NULL, -- Stripe's: the rows of its fees belong to it
+      payout_id TEXT NOT NULL,
+      PRIMARY KEY (connection_id, transaction_id))]],
+  "CREATE INDEX payout_links_of ON payout_links (connection_id, payout_id, transaction_id)",
+
+  -- what the transactions of a payout add up to; written with the last link
+  [[CREATE TABLE payout_totals (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      payout_id TEXT NOT NULL,
+      transaction_count INTEGER NOT NULL,
+      gross_amount TEXT NOT NULL, -- exact, in major units
+      fees TEXT NOT NULL,
+      PRIMARY KEY (connection_id, payout_id))]],
+
+  -- for queries by hand: each row of a transaction with its payout
+  [[CREATE VIEW transactions_with_payout AS
+      SELECT record.*, link.payout_id AS payout
+      FROM transactions AS record LEFT JOIN payout_links AS link
+      ON link.connection_id = record.connection_id AND link.transaction_id =
+        CASE instr(record.id, ':') WHEN 0 THEN record.id
+        ELSE substr(record.id, 1, instr(record.id, ':') - 1) END]],
+
   -- the log of changes: what one page did to one data type
   [[CREATE TABLE changes (
       connection_id TEXT NOT NULL REFERENCES connections (id),

@@ -18,6 +18,7 @@ local model = require "commerce.model"
 local directory_cases = require "commerce.testing.store.directory"
 local number_cases = require "commerce.testing.store.numbers"
 local outbox_cases = require "commerce.testing.store.outbox"
+local payout_cases = require "commerce.testing.store.payouts"
 local queue_cases = require "commerce.testing.store.queue"
 local read_cases = require "commerce.testing.store.records"
 local setting_cases = require "commerce.testing.store.settings"
@@ -363,6 +364,7 @@ return function(open, given)
   read_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   setting_cases(current)
   link_cases(current)
+  payout_cases(current)
   queue_cases(current, { pull = pull })
   number_cases(current, { pull = pull })
   directory_cases(current)
