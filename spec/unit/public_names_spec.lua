@@ -2,7 +2,8 @@
 
 local sandbox = require "spec.support.sandbox"
 
-local NAMES = { "commerce", "commerce.core", "commerce.stripe.orders", "commerce.store.contract",
+local NAMES = { "commerce", "commerce.core", "commerce.stripe.orders",
+  "commerce.stripe.subscriptions", "commerce.stripe.invoices", "commerce.store.contract",
   "commerce.testing.store" }
 
 local MOVED = {
