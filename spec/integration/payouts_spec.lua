@@ -1,5 +1,6 @@
 -- Payouts against the emulator: read, followed, compared, and linked with their transactions.
 
+local cjson = require "cjson"
 local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
 local rows = require "spec.support.rows"
@@ -79,6 +80,20 @@ describe("payouts", function()
     assert.same({ "Failed", "account_closed" }, { stored[paid.id].status,
       stored[paid.id].failureCode })
     assert.is_string(stored[paid.id].supplementalData.content.stripe.failure_balance_transaction)
+  end)
+
+  it("get the trace id that the bank tells late, without an event", function()
+    local id = e:mutate { op = "payout", amount = 500, currency = "usd" }.id
+    e:control("clock", { advance = 86400 })
+    e:mutate { op = "payout", amount = 600, currency = "usd" } -- a later sync begins at the newest
+    e:mutate { op = "update", id = id, events = false, fields = { status = "paid",
+      trace_id = { status = "pending", value = cjson.null } } }
+    sync "payouts"
+    assert.is_nil(rows.records(path, "payouts")[id].traceId)
+    e:mutate { op = "update", id = id, events = false, fields = {
+      trace_id = { status = "supported", value = "traced" } } }
+    assert.equal(1, sync("payouts").types[1].changed)
+    assert.equal("traced", rows.records(path, "payouts")[id].traceId)
   end)
 
   it("are compared by verify, with --deep field by field", function()

@@ -703,7 +703,7 @@ describe("a sync", function()
     it("with a key that may not read the account itself finds it all the same", function()
       e:reset { charges = 120 }
       e:control("keys", { key = "rk_test_noaccount", permissions = { "balance", "customers",
-        "charges", "refunds", "disputes", "products", "prices", "tax_rates",
+        "charges", "refunds", "disputes", "products", "prices", "tax_rates", "payouts",
         "balance_transactions" } })
       shop = assert(connect { secret_key = "rk_test_noaccount" })
       assert.equal("acct_1CommerceShop001", shop.account)

@@ -41,6 +41,7 @@ local resources = {
     permission = "Balance transaction sources", object = "balance_transaction", events = {},
     reads = { "created", "status" } },
   payouts = { path = "/v1/payouts", list = true, permission = "Payouts", object = "payout",
+    reads = { "created", "status", "trace_id.status" },
     events = { "payout.created", "payout.updated", "payout.paid", "payout.failed",
       "payout.canceled", "payout.reconciliation_completed" } },
   tax_rates = { path = "/v1/tax_rates", list = true, permission = "Tax Rates",
@@ -137,6 +138,20 @@ local LONGEST_PENDING = 30 * 86400 -- seconds
 function resources.balance_transactions.unsettled(object, newest)
   return object.status == "pending" and type(object.created) == "number"
     and object.created > (newest or object.created) - LONGEST_PENDING
+end
+
+-- The bank tells a payout's trace id up to ten days after the payout was paid, without an event.
+local LONGEST_TRACE = 20 * 86400 -- seconds after the payout was created
+
+--- As for balance transactions.
+---@param object table
+---@param newest number?
+---@return boolean
+function resources.payouts.unsettled(object, newest)
+  local trace = type(object.trace_id) == "table" and object.trace_id.status
+  return trace == "pending" and object.status ~= "pending" and object.status ~= "in_transit"
+    and type(object.created) == "number"
+    and object.created > (newest or object.created) - LONGEST_TRACE
 end
 
 return resources
