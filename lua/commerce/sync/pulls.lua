@@ -82,9 +82,9 @@ function methods:say(message)
   end
 end
 
--- The message of a data type's failure, as it is stored.
+-- The message of a data type's failure, as it is stored. Details that are not a failure have none.
 local function message_of(entry, details)
-  return entry.error and errors.public(details or entry.error)
+  return entry.error and errors.public(errors.is_failure(details) and details or entry.error)
 end
 
 local function close(pull, entry, status, message)
