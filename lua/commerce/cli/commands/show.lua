@@ -33,9 +33,8 @@ local TABLE_COLUMNS = {
   transactions = { { "id", "id" }, CREATED, { "amount", "totalAmount" }, { "cur", "currency" },
     { "type", "type" }, { "sub-type", "subType" }, { "source", "transactionSourceRef.id" },
     { "payout", "payout" } },
-  payouts = { { "id", "id" }, CREATED, { "amount", "amount" }, { "cur", "currency" },
-    { "status", "status" }, { "arrives", "arrivalDate" }, { "automatic", "automatic" },
-    { "transactions", "transactionCount" }, { "gross", "grossAmount" }, { "fees", "fees" } },
+  payouts = { { "id", "id" }, { "arrives", "arrivalDate" }, { "amount", "amount" },
+    { "cur", "currency" }, { "status", "status" }, { "fees", "fees" } },
 }
 
 -- The columns of a type without a list of its own: all but the deletion mark.
