@@ -141,6 +141,15 @@ describe("the emulator's changes", function()
       { d.status, #d.balance_transactions, d.balance_transactions[2].net })
     local lost = e:mutate({ op = "dispute", charge = e:mutate({ op = "charge" }).id }).id
     assert.same({ "charge.dispute.closed" }, (written(e:mutate { op = "dispute_lost", id = lost })))
+    assert.has_error(function() e:mutate { op = "dispute_appeal", id = won.id } end)
+    types, list = written(e:mutate { op = "dispute_appeal", id = lost })
+    assert.same({ "charge.dispute.updated" }, types)
+    assert.same({ "lost", "appeal_needs_response" },
+      { list[1].data.previous_attributes.status, list[1].data.object.status })
+    e:mutate { op = "dispute_update", id = lost }
+    assert.equal("appeal_under_review", e:json("/v1/disputes/" .. lost).status)
+    e:mutate { op = "dispute_won", id = lost }
+    assert.equal("won", e:json("/v1/disputes/" .. lost).status)
     assert.same({}, e:json("/v1/events?types[]=charge.updated").data)
     assert_balanced()
   end)

@@ -166,14 +166,14 @@ describe("the emulator's data", function()
       return seen, n
     end
     local types, type_count = values(all.balance_transactions, "type")
-    assert.equal(51, type_count)
+    assert.equal(53, type_count)
     assert.is_true(types.brand_new_type and types.payout_cancel and types.payment_reversal)
     local categories = values(all.balance_transactions, "reporting_category")
     for _, c in ipairs { "partial_capture_reversal", "dispute", "dispute_reversal",
       "network_cost" } do
       assert.is_true(categories[c], c)
     end
-    assert.equal(8, (select(2, values(all.disputes, "status"))))
+    assert.equal(10, (select(2, values(all.disputes, "status"))))
     assert.equal(5, (select(2, values(all.refunds, "status"))))
     assert.equal(3, (select(2, values(all.charges, "status"))))
     local _, methods = values(all.charges, function(c) return c.payment_method_details.type end)

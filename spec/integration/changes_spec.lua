@@ -81,6 +81,19 @@ describe("changes", function()
     assert.same(expected, told)
   end)
 
+  it("tell of a lost dispute that opens again, is answered and is won", function()
+    local id = e:mutate({ op = "dispute", charge = e:mutate({ op = "charge" }).id }).id
+    local statuses = {}
+    for _, op in ipairs { "dispute_lost", "dispute_appeal", "dispute_update", "dispute_won" } do
+      e:mutate { op = op, id = id }
+      sync "disputes"
+      for change in shop:changes { consumer = "appeals" } do
+        statuses[#statuses + 1] = change.id == id and change.record.status or nil
+      end
+    end
+    assert.same({ "Lost", "EvidenceRequired", "Processing", "Won" }, statuses)
+  end)
+
   it("are told to each consumer, and to whom keeps no place, from the start", function()
     sync "tax_components"
     local all = read()

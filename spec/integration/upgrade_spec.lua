@@ -9,7 +9,6 @@ local sandbox = require "spec.support.sandbox"
 local shops_at = require("spec.support.shops").new
 
 local KEY = "sk_test_emulator"
-local PAYPAY = [[{"type":"paypay","paypay":{}}]]
 local KANJI = [[{"address_kanji":{"country":"JP","city":"渋谷区","town":"神宮前","line1":"27-15"}}]]
 local AGAIN = "the mapping of %s is not the one of the last sync"
 
@@ -29,11 +28,9 @@ describe("a database of an earlier version", function()
 
   before_each(function()
     e:reset { charges = 200, compact = true }
-    local dispute, charge = rows.fetch(e, "disputes")[2], rows.fetch(e, "charges")[150]
+    local dispute = rows.fetch(e, "disputes")[2]
     appealed = ("disputes WHERE id = '%s' AND status = '%%s'"):format(dispute.id)
     e:mutate { op = "update", id = dispute.id, fields = { status = "appeal_needs_response" } }
-    e:mutate { op = "update", id = charge.id,
-      fields = { payment_method_details = cjson.decode(PAYPAY) } }
     e:mutate { op = "account_update", fields = { company = cjson.decode(KANJI) } }
     e:advance(30 * 86400) -- no event tells of these any more
     shop, path, app = shops.open()

@@ -120,13 +120,28 @@ function transitions.refund_fail(c, op)
   refund_updated(c, doc, before)
 end
 
-local OPEN = { needs_response = true, under_review = true }
+local OPEN = { needs_response = true, under_review = true, appeal_needs_response = true,
+  appeal_under_review = true }
+local LOST = { lost = true }
+
+-- What a dispute is once evidence is submitted.
+local function reviewed(doc)
+  return doc.map.status:find "^appeal" and "appeal_under_review" or "under_review"
+end
+
+--- { op = "dispute_appeal", id }: the decision on a lost dispute may be appealed.
+function transitions.dispute_appeal(c, op)
+  local doc = expect(c, op, "dispute", LOST)
+  local patch = json.object("status", "appeal_needs_response", "evidence_details",
+    json.object("due_by", change.number(c.at + 14 * 86400)))
+  change.event(c, "charge.dispute.updated", doc, change.edit(c, doc, patch))
+end
 
 --- { op = "dispute_update", id, fields? }: evidence is submitted.
 function transitions.dispute_update(c, op, fields)
   local doc = expect(c, op, "dispute", OPEN)
-  local patch = json.object("status", "under_review", "evidence_details",
-    json.object("has_evidence", true, "submission_count",
+  local patch = json.object("status", reviewed(doc), "evidence_details",
+    json.object("has_evidence", true, "submission_method", "manual", "submission_count",
       change.number(json.to_lua(doc.map.evidence_details.map.submission_count) + 1)))
   json.merge(patch, fields)
   change.event(c, "charge.dispute.updated", doc, change.edit(c, doc, patch))

@@ -5,6 +5,7 @@
 -- What follows at once on a dispute's opening, by the status it has in the end.
 local FOLLOWS = {
   under_review = "charge.dispute.updated", warning_under_review = "charge.dispute.updated",
+  appeal_needs_response = "charge.dispute.updated", appeal_under_review = "charge.dispute.updated",
   lost = "charge.dispute.closed", warning_closed = "charge.dispute.closed",
   prevented = "charge.dispute.closed",
 }

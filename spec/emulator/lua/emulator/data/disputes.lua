@@ -11,7 +11,7 @@ local disputes = {
   filters = { charge = "string", payment_intent = "string" },
 }
 
-local EVIDENCE = {}
+local EVIDENCE = { '"appeal":null' }
 for field in ([[access_activity_log billing_address cancellation_policy
   cancellation_policy_disclosure cancellation_rebuttal customer_communication
   customer_email_address customer_name customer_purchase_ip customer_signature
@@ -30,7 +30,8 @@ disputes.template = template.new([[{
   "evidence":{]] .. table.concat(EVIDENCE, ",")
   .. [[},"evidence_details":{"due_by":$due_by,"enhanced_eligibility":{},
     "has_evidence":$has_evidence,
-  "past_due":$past_due,"submission_count":$submissions},"is_charge_refundable":$refundable,
+  "past_due":$past_due,"submission_count":$submissions,"submission_method":$method},
+  "intended_submission_method":null,"is_charge_refundable":$refundable,
   "livemode":$livemode,"metadata":{},"network_reason_code":$network_code,
   "payment_intent":$payment_intent,"payment_method_details":
   {"card":{"brand":$brand,"case_type":$case_type,"network":$brand,
@@ -39,7 +40,8 @@ disputes.template = template.new([[{
 local CODES = { fraudulent = "10.4", product_not_received = "13.1", credit_not_processed = "13.6",
   duplicate = "12.6", subscription_canceled = "13.2", product_unacceptable = "13.3",
   unrecognized = "10.4", general = "30" }
-local SUBMITTED = { under_review = true, won = true, lost = true, warning_under_review = true }
+local SUBMITTED = { under_review = true, won = true, lost = true, warning_under_review = true,
+  appeal_needs_response = true, appeal_under_review = true }
 local CLOSED = { won = true, lost = true, warning_closed = true, prevented = true }
 
 function disputes.count(ds) return ds.ledger.counts.disputes end
@@ -90,6 +92,7 @@ function disputes.values(ds, j, ex)
     has_evidence = SUBMITTED[status] and "true" or "false",
     past_due = not CLOSED[status] and due < ds.base_now and "true" or "false",
     submissions = SUBMITTED[status] and 1 or 0,
+    method = SUBMITTED[status] and '"manual"' or '"not_submitted"',
     refundable = inquiry and status ~= "warning_closed" and "true" or "false",
     livemode = ds.livemode,
     network_code = '"' .. (CODES[dispute.reason] or "10.4") .. '"',

@@ -75,6 +75,8 @@ local BODIES = {
   upi = [[{"vpa":null}]],
   revolut_pay = [[{"funding":{"card":{"brand":$brand,"country":"GB","exp_month":$exp_month,
     "exp_year":$exp_year,"funding":$funding,"last4":$last4},"type":"card"},"transaction_id":null}]],
+  paypay = "{}",
+  sequra = [[{"transaction_id":null}]],
   mobilepay = [[{"card":{"brand":$brand,"country":"DK","exp_month":$exp_month,"exp_year":$exp_year,
     "last4":$last4}}]],
   billie = [[{"transaction_id":null}]],

@@ -20,7 +20,7 @@ products.template = template.new [[{
   "id":$id,"object":"product","active":$active,"created":$created,"default_price":@default_price,
   "description":$description,"images":@images,"livemode":$livemode,"marketing_features":@features,
   "metadata":@metadata,"name":$name,"package_dimensions":@dimensions,"shippable":$shippable,
-  "statement_descriptor":$descriptor,"tax_code":$tax_code,"type":$type,"unit_label":$unit_label,
+  "statement_descriptor":$descriptor,"tax_code":$tax_code,"tax_details":null,"type":$type,"unit_label":$unit_label,
   "updated":$updated,"url":$url}]]
 
 local FEATURES = { list = { { tpl = template.new [[{"name":"Free shipping"}]] } } }

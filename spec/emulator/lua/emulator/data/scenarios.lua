@@ -178,6 +178,12 @@ scenarios.showcase = showcase
 
 local many = {}
 for slot = 83, 99 do showcase.charges[slot] = { amount = 200000 + slot * 1111 } end
+showcase.charges[83] = { dispute = { after = 5, status = "appeal_needs_response",
+  reason = "fraudulent" } }
+showcase.charges[84] = { dispute = { after = 5, status = "appeal_under_review",
+  reason = "duplicate" } }
+showcase.charges[85] = { pm = "paypay", cur = "jpy", settle = "jpy" }
+showcase.charges[86] = { pm = "sequra", cur = "eur", settle = "eur" }
 
 -- Every other balance transaction type of the API: {type, reporting category, amount, kind of
 -- source, text}.
@@ -232,6 +238,10 @@ issued(41, "issuing_authorization_hold", "issuing_authorization_hold", -5000, "o
 issued(42, "issuing_authorization_release", "issuing_authorization_release", 5000, "other", nil)
 issued(43, "issuing_transaction", "issuing_transaction", -2000, "other", nil)
 issued(44, "issuing_dispute", "issuing_dispute", 2000, "other", nil)
+issued(44, "issuing_dispute_provisional_credit", "issuing_dispute_provisional_credit", 1500,
+  "other", nil)
+issued(44, "issuing_dispute_provisional_credit_reversal",
+  "issuing_dispute_provisional_credit_reversal", -1500, "other", nil)
 entry(45, "obligation_outbound", "other_adjustment", -210, nil, "Obligation")
 entry(46, "obligation_reversal_inbound", "other_adjustment", 210, nil, "Obligation reversal")
 entry(47, "payment_network_reserve_hold", "payment_network_reserved_funds", -900, nil,
