@@ -89,6 +89,7 @@ describe("an organisation's key", function()
     ok(("sync --type payments --account %s --account %s"):format(NORTH, SOUTH))
     e:control("keys", { key = KEY, organisation = { NORTH, SOUTH }, revoked = true })
     fails("give the organisation's key anew", "sync --type payments")
+    fails("HTTP 401", "sync --type payments --connection " .. NORTH, WITH_KEY)
     assert.equal("Linked", sql "SELECT DISTINCT status FROM connections") -- it says nothing of them
     ok(("connections add --keep-key --account %s --account %s"):format(NORTH, SOUTH),
       { STRIPE_SECRET_KEY = NEXT })

@@ -61,7 +61,10 @@ local function connect(wrap, app, options, key)
   local parts, message, failure = errors.catch(sessions.open, app, key, integration,
     { account = account, header = options.account ~= nil }, options)
   if failure then
-    keys.refused(app, integration, options, auth, message, failure)
+    -- an organisation's key that is refused says nothing about one of its accounts
+    if not (stripe.is_organisation(key) and failure.status == 401) then
+      keys.refused(app, integration, options, auth, message, failure)
+    end
     errors.rethrow(failure)
   end
   local row, _, not_stored = errors.catch(stored_row, app, integration, parts.account, key, options,
