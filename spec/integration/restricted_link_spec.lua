@@ -306,6 +306,9 @@ describe("a restricted key from Lua and on the command line", function()
     assert.same({ "Linked", SHOP, "key" }, { linked.status, linked.account, linked.auth })
     e:control("keys", { key = PART, account = SHOP, revoked = true })
     commerce:ok "sync --type payments,disputes"
+    commerce:ok "companies create Twin" -- another company may have the same account
+    assert.matches(SHOP .. " is linked to another company, too: Shop",
+      (commerce:ok("link Twin --key-env KEY", { KEY = ALL })))
   end)
 
   it("is refused with the reason, and leaves no connection behind", function()

@@ -231,6 +231,23 @@ function keys.link_by_key(app, row, key, grant)
   status.link(app.store, row, grant)
 end
 
+--- The other connections that are "Linked" to a connection's account, however they are authorized.
+---@param app commerce.App
+---@param row table
+---@return table[] list { company = its name, company_id, connection_id }
+function keys.shared_with(app, row)
+  local list = {}
+  for _, user in ipairs(app.store:connections { integration = row.integration,
+    account = row.account, status = "Linked" }) do
+    if user.id ~= row.id then
+      local company = app.store:companies({ id = user.company_id })[1]
+      list[#list + 1] = { company_id = user.company_id, connection_id = user.id,
+        company = company and company.name }
+    end
+  end
+  return list
+end
+
 --- Delete the stored key of a connection.
 ---@param app commerce.App
 ---@param row table

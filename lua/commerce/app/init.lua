@@ -243,6 +243,8 @@ end
 ---@field account string "acct_..."
 ---@field types commerce.TypeCoverage[] which data types the key may read, and why not
 ---@field changes table whether the event feed can be read: { readable, lacking, error }
+---@field shared_with table[] { company, company_id, connection_id } of every other connection that
+---  is Linked to this account
 
 --- Link a connection by a restricted key that its account's owner has made, or replace its key. The
 --- key is tried, and sealed under the master key.

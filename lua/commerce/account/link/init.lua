@@ -9,6 +9,7 @@ local errors = require "commerce.base.errors"
 local exchange = require "commerce.account.link.exchange"
 local grant = require "commerce.account.grant"
 local integrations = require "commerce.account.integrations"
+local keys = require "commerce.account.keys"
 local oauth = require "commerce.stripe.oauth"
 local pending = require "commerce.account.link.pending"
 local sessions = require "commerce.account.session"
@@ -131,16 +132,6 @@ end
 ---  is Linked to this account
 ---@field parameters table<string, string> those that the link was begun with
 
-local function shared_with(app, row)
-  local list = {}
-  for i, user in ipairs(grant.users(app, row.integration, row.account, row.id)) do
-    local company = app.store:companies({ id = user.company_id })[1]
-    list[i] = { company_id = user.company_id, connection_id = user.id,
-      company = company and company.name }
-  end
-  return list
-end
-
 local function finish_denied(app, state, row, parameters)
   local integration = integrations.find(app.store, row.integration)
   pending.take(app, state)
@@ -197,7 +188,7 @@ function link.finish(app, answer, options)
   end
   to_its_end(app, row, state, finish_allowed, app, state, row, parameters.code, network)
   return { row = row, network = network, account = row.account, parameters = state.parameters,
-    shared_with = for_connection(row, state, shared_with, app, row) }
+    shared_with = for_connection(row, state, keys.shared_with, app, row) }
 end
 
 return link

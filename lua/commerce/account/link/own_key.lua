@@ -110,7 +110,8 @@ function own_key.link(app, row, key, mappings, options)
   keys.link_by_key(app, row, key, { account = id, auth = "key",
     name = stripe.account_name(found.account),
     sync_on_link = integrations.find(app.store, row.integration).sync_on_link })
-  return { account = id, types = found.types, changes = found.changes }
+  return { account = id, types = found.types, changes = found.changes,
+    shared_with = keys.shared_with(app, row) }
 end
 
 --- Begin a link by key in a merchant's browser.

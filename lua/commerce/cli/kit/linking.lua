@@ -34,23 +34,31 @@ function linking.begin(app, company, shop, args)
   return begun
 end
 
-local function print_finished(done, args)
+local function view_of(done)
   local view = views.connection(done.connection)
-  if args.json then
-    view.event, view.sharedWith = "end", json.array {}
-    for i, other in ipairs(done.shared_with) do
-      view.sharedWith[i] = { company = other.company, companyId = other.company_id,
-        connection = other.connection_id }
-    end
-    console.json(view)
-    return
+  view.event, view.sharedWith = "end", json.array {}
+  for i, other in ipairs(done.shared_with) do
+    view.sharedWith[i] = { company = other.company, companyId = other.company_id,
+      connection = other.connection_id }
   end
+  return view
+end
+
+local function print_lines(done, view)
   console.line(views.connection_line(view))
   for _, other in ipairs(done.shared_with) do
     console.line(("%s is linked to another company, too: %s (connection %s)"):format(done.account,
       format.cell(other.company), other.connection_id))
   end
   console.note(("`commerce sync --connection %s` reads its data"):format(view.id))
+end
+
+local function print_finished(done, args)
+  local view = view_of(done)
+  if args.json then
+    return console.json(view)
+  end
+  print_lines(done, view)
 end
 
 -- Mistakes in what a person pasted; they can try again, since the link is still valid.
@@ -110,17 +118,16 @@ end
 ---@param args table parsed arguments: json
 function linking.by_key(app, shop, key, args)
   local found = must(app:link_by_key(shop, key))
-  local view = views.connection(found.connection)
+  local view = view_of(found)
   if args.json then
-    view.event, view.types = "end", found.types
+    view.types = found.types
     for _, entry in ipairs(found.types) do
       entry.lacking, entry.readable = json.array(entry.lacking), entry.readable or false
     end
     return console.json(view)
   end
-  console.line(views.connection_line(view))
+  print_lines(found, view)
   print_coverage(found.types)
-  console.note(("`commerce sync --connection %s` reads its data"):format(view.id))
 end
 
 return linking
