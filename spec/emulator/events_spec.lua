@@ -82,6 +82,11 @@ describe("the emulator's events", function()
     assert.equal(refunds["refund.created"], both["refund.created"])
     assert.is_true(both["payout.paid"] > 0 and both["payout.created"] > 0)
     assert.is_true(both["payout.reconciliation_completed"] > 0)
+    -- the transactions are told before the money arrives
+    local payout = e:json("/v1/events?type=payout.reconciliation_completed&limit=1").data[1]
+      .data.object
+    assert.same({ "in_transit", "completed", "pending" }, { payout.status,
+      payout.reconciliation_status, payout.trace_id.status })
     assert.same({}, types_in "type=invoice.paid")
     assert.same({}, types_in "type=balance_transaction.*")
     refused "type=charge.*&types[]=refund.created"

@@ -135,7 +135,8 @@ function new.payouts(c, n, fields, op)
     destination = json.quote(ds.codec:encode("bank_account", 1)),
     failure_balance_transaction = "null", failure_code = "null", failure_message = "null",
     livemode = ds.livemode, method = '"standard"', reconciliation = '"not_applicable"',
-    status = '"pending"', trace = "null",
+    status = '"pending"',
+    trace = '{"status":"pending","value":null}',
   }
 end
 

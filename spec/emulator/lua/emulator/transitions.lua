@@ -176,9 +176,10 @@ function transitions.payout_paid(c, op)
   local doc = expect(c, op, "payout", MOVING)
   change.set(c, doc, "status", "paid", "arrival_date", c.at - c.at % 86400, "trace_id",
     json.object("status", "supported", "value", ("%015d"):format(c.at)))
-  if doc.map.automatic then change.set(c, doc, "reconciliation_status", "completed") end
+  local reconciles = doc.map.automatic and doc.map.reconciliation_status ~= "completed"
+  if reconciles then change.set(c, doc, "reconciliation_status", "completed") end
   change.event(c, "payout.paid", doc)
-  if doc.map.automatic then change.event(c, "payout.reconciliation_completed", doc) end
+  if reconciles then change.event(c, "payout.reconciliation_completed", doc) end
 end
 
 local function returned(c, op, status, type, states)

@@ -80,38 +80,38 @@ function debits.describe(ds, k)
   return { resource = "charges", index = (debit(ds, k)) }, view_at(ds, debits.time(ds, k))
 end
 
--- Standard payouts that end well: on their way after a while, then paid, and reconciled when
--- automatic.
+-- Standard payouts that end well: on their way after a while and then, when automatic, reconciled;
+-- paid days later.
 local function moving(ds, j, t)
   local payout = ds.ledger:find("payouts", j)
   if payout.ends or payout.method == "instant" then return nil end
   return not changed_before(ds, "payouts", j, t) and payout or nil
 end
 
-local sent = { types = { "payout.updated" }, automatic = true, count = payouts.count }
-function sent.first_from(ds, t) return payouts.first_from(ds, t - payouts.WAIT) end
-function sent.time(ds, k) return payouts.created(ds, k) + payouts.WAIT end
-function sent.peek(ds, k) return moving(ds, k, sent.time(ds, k)) and "payout.updated" or nil end
-function sent.describe(ds, k)
-  return { resource = "payouts", index = k, before = '{"status":"pending"}' },
-    view_at(ds, sent.time(ds, k))
-end
-
-local paid = { types = { "payout.paid", "payout.reconciliation_completed" }, automatic = true }
-function paid.count(ds) return 2 * payouts.count(ds) end
-function paid.first_from(ds, t)
-  local day = math.ceil(t / 86400) * 86400
-  return 2 * payouts.first_from(ds, day - 2 * 86400)
-end
-function paid.time(ds, k) return payouts.arrival(payouts.created(ds, math.floor(k / 2))) end
-function paid.peek(ds, k)
-  local payout = moving(ds, math.floor(k / 2), paid.time(ds, k))
+local sent = { types = { "payout.updated", "payout.reconciliation_completed" }, automatic = true }
+function sent.count(ds) return 2 * payouts.count(ds) end
+function sent.first_from(ds, t) return 2 * payouts.first_from(ds, t - payouts.WAIT) end
+function sent.time(ds, k) return payouts.created(ds, math.floor(k / 2)) + payouts.WAIT end
+function sent.peek(ds, k)
+  local payout = moving(ds, math.floor(k / 2), sent.time(ds, k))
   if not payout then return nil end
-  if k % 2 == 0 then return "payout.paid" end
+  if k % 2 == 0 then return "payout.updated" end
   return payout.automatic and "payout.reconciliation_completed" or nil
 end
+function sent.describe(ds, k)
+  return { resource = "payouts", index = math.floor(k / 2),
+    before = k % 2 == 0 and '{"status":"pending"}' or nil }, view_at(ds, sent.time(ds, k))
+end
+
+local paid = { types = { "payout.paid" }, automatic = true, count = payouts.count }
+function paid.first_from(ds, t)
+  local day = math.ceil(t / 86400) * 86400
+  return payouts.first_from(ds, day - 2 * 86400)
+end
+function paid.time(ds, k) return payouts.arrival(payouts.created(ds, k)) end
+function paid.peek(ds, k) return moving(ds, k, paid.time(ds, k)) and "payout.paid" or nil end
 function paid.describe(ds, k)
-  return { resource = "payouts", index = math.floor(k / 2) }, view_at(ds, paid.time(ds, k))
+  return { resource = "payouts", index = k }, view_at(ds, paid.time(ds, k))
 end
 
 -- The making of what has no course of its own.

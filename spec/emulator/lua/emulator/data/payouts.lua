@@ -8,7 +8,8 @@ local payouts = {
   filters = { status = "string", destination = "string" },
 }
 
--- Seconds until a pending payout is in transit.
+-- Seconds until a pending payout is in transit and, if it is automatic, reconciled: Stripe tells
+-- its transactions soon after it was created, not when it is paid.
 payouts.WAIT = 3600
 
 payouts.template = template.new [[{
@@ -21,7 +22,8 @@ payouts.template = template.new [[{
   "reversed_by":null,"source_type":"card","statement_descriptor":null,"status":$status,
   "trace_id":@trace,"type":"bank_account"}]]
 
-local TRACE = template.new [[{"status":"supported","value":$value}]]
+local TRACE = template.new [[{"status":$status,"value":$value}]]
+local TRACED = { paid = '"supported"', failed = '"unsupported"', canceled = '"unsupported"' }
 
 function payouts.count(ds) return ds.ledger.counts.payouts end
 
@@ -76,10 +78,12 @@ function payouts.values(ds, j, ex)
     failure_message = failed and '"The bank account has been closed"' or "null",
     livemode = ds.livemode,
     method = '"' .. payout.method .. '"',
-    reconciliation = payout.automatic and (status == "paid" and '"completed"' or '"in_progress"')
+    reconciliation = payout.automatic
+      and (created > ds.now - payouts.WAIT and '"in_progress"' or '"completed"')
       or '"not_applicable"',
     status = '"' .. status .. '"',
-    trace = status == "paid" and { tpl = TRACE, value = ('"%015d"'):format(j) } or "null",
+    trace = { tpl = TRACE, status = TRACED[status] or '"pending"',
+      value = status == "paid" and ('"%015d"'):format(j) or "null" },
   }
 end
 
