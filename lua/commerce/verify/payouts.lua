@@ -99,6 +99,7 @@ local function agrees_by_links(run, payout)
         sum:add((compare.money(data)))
       end
     end
+    jobs.breathe()
   until #batch < LINKS
   return stored == totals.transaction_count and tostring(sum) == (amount_of(payout))
 end
