@@ -4,6 +4,7 @@ local emulator = require "spec.support.emulator"
 local client = require "spec.support.api_client"
 local json = require "commerce.base.json"
 local nginx = require "spec.support.nginx"
+local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 
@@ -125,9 +126,8 @@ describe("in nginx", function()
   end)
 
   it("a store that is locked is 503 for who writes, and readers go on", function()
-    local lock = io.popen(("sqlite3 %s/commerce.db >/dev/null"):format(folder), "w")
-    lock:write ".timeout 5000\nBEGIN IMMEDIATE;\n"
-    lock:flush()
+    local release = rows.lock(folder .. "/commerce.db")
+    finally(release)
     local status, answered
     local deadline = os.time() + 10 -- until that program has come up and has the lock
     repeat
@@ -137,8 +137,7 @@ describe("in nginx", function()
     assert.equal(503, status)
     assert.equal("1", answered["retry-after"])
     assert.equal(200, (get "/companies"))
-    lock:write "ROLLBACK;\n"
-    lock:close()
+    release()
     assert.equal(200, (server:request("POST", "/codat/companies", headers, '{"name":"x"}')))
   end)
 

@@ -38,9 +38,9 @@ local function output(command)
   return (text:gsub("%s+$", ""))
 end
 
--- os.execute gives true in 5.4 and LuaJIT with 5.2 compatibility, else 0.
-local function succeeded(result)
-  return result == true or result == 0
+-- Not os.execute: its command would inherit every pipe of io.popen that is open.
+local function succeeds(command)
+  return output(command .. "; echo $?") == "0"
 end
 
 local Emulator = {}
@@ -74,7 +74,7 @@ function emulator.start(options)
     local quoted_dir = shell_quote(dir)
     local command = ("EMULATOR_PARENT=%s %s --daemon --dir %s --port %d --options %s >%s 2>&1")
       :format(parent, shell_quote(RUN), quoted_dir, port, shell_quote(json), dir .. "/start.log")
-    if succeeded(os.execute(command)) then
+    if succeeds(command) then
       local e = setmetatable({ base = "http://127.0.0.1:" .. port, port = port, dir = dir },
         Emulator)
       running[e] = true

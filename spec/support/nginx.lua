@@ -68,7 +68,7 @@ local function request(self, method, path, headers, body)
 end
 
 local function launch(self)
-  os.execute(("%s -g 'daemon on;' >>%s/start.log 2>&1"):format(self.command, self.folder))
+  shell.run(("%s -g 'daemon on;' >>%s/start.log 2>&1"):format(self.command, self.folder))
   local deadline = socket.gettime() + 10
   while type(request(self, "GET", "/")) ~= "number" do
     assert(socket.gettime() < deadline, "nginx does not start: " .. self:log())

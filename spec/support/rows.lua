@@ -28,6 +28,20 @@ function rows.sql(path, sql)
   return output
 end
 
+--- Let another program hold the write lock of a database, once it has come up.
+---@param path string
+---@return fun() release of the lock; it may be called again
+function rows.lock(path)
+  local pipe = assert(io.popen(("sqlite3 %s >/dev/null"):format(shell.quote(path)), "w"))
+  pipe:write ".timeout 5000\nBEGIN IMMEDIATE;\n"
+  pipe:flush()
+  return function()
+    if io.type(pipe) == "file" then
+      pipe:close() -- its end rolls back
+    end
+  end
+end
+
 --- A single number.
 ---@param path string
 ---@param sql string

@@ -16,7 +16,8 @@ end
 ---@return string errors
 function shell.run(command)
   local out, err, code = os.tmpname(), os.tmpname(), os.tmpname()
-  os.execute(("{ %s\n} >%s 2>%s; echo $? >%s"):format(command, out, err, code))
+  -- os.execute would let the command inherit every pipe of io.popen that is open
+  io.popen(("{ %s\n} >%s 2>%s; echo $? >%s"):format(command, out, err, code)):close()
   local texts = {}
   for i, name in ipairs { out, err, code } do
     local file = assert(io.open(name, "rb"))
