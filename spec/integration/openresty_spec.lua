@@ -280,7 +280,7 @@ print(shop.id)
       end
       return true
     end)
-    assert.equal(8, #pulls())
+    assert.equal(#rows.TYPES, #pulls())
     local _, payments = get(("/companies/%s/connections/%s/data/commerce-payments"):format(
       client.COMPANY, connection))
     assert.is_true(payments.totalResults >= 400)
