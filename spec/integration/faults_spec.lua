@@ -201,14 +201,16 @@ describe("a sync disturbed by", function()
       seconds = 2 })
     local report = assert(shop:sync { ranges = 1 })
     assert_whole(report)
-    assert.equal(2, fired()) -- one try each: the next is smaller
-    local sizes = {}
+    local sizes, tries = {}, 2 -- one try each: the next is smaller
     for _, line in ipairs(e:control("stats?lines=1").lines) do
       local name, size = line:match "^GET /v1/([%l_]+)%?.-limit=(%d+)"
-      if name == "charges" or name == "balance_transactions" then
+      if line:find("payout=po_", 1, true) then -- a list of its own, which hung at first
+        tries = tries + (line:find("starting_after", 1, true) and 0 or 1)
+      elseif name == "charges" or name == "balance_transactions" then
         sizes[name .. size] = (sizes[name .. size] or 0) + 1
       end
     end
+    assert.equal(tries, fired())
     assert.same({ charges100 = 1, charges50 = CHARGES / 50,
       balance_transactions50 = math.ceil(transactions / 50) },
       { charges100 = sizes.charges100, charges50 = sizes.charges50,
