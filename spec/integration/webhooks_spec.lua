@@ -91,7 +91,7 @@ describe("a webhook", function()
     assert.equal(0, waiting(path))
     shops.assert_like_whole(path, TOLD)
     -- a pull is what a sync does
-    assert.equal("8\n", rows.sql(path, "SELECT count(*) FROM pulls"))
+    assert.equal("9\n", rows.sql(path, "SELECT count(*) FROM pulls"))
     shop:close()
   end)
 
