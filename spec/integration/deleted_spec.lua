@@ -75,6 +75,26 @@ describe("a deletion", function()
     shops.assert_like_whole(path)
   end)
 
+  for _, name in ipairs { "prices", "products" } do
+    local other = name == "prices" and "products" or "prices"
+    it("after a run that was cut short, before there were records, is found: of " .. name,
+      function()
+        local first, first_path = shops.open()
+        -- neither could be followed, and one of the two lists of joined records was kept
+        e:control("faults", { { match = { path = "/v1/events" }, action = { status = 400 } },
+          { match = { path = "/v1/" .. other }, action = { status = 400 } } })
+        assert.is_false(assert(first:sync { types = { "products" } }).complete)
+        assert.equal(0, rows.number(first_path, "SELECT count(*) FROM products"))
+        assert.is_true(rows.number(first_path, "SELECT count(*) FROM source_objects") > 0)
+        e:control("faults", { clear = true })
+        local all = rows.fetch(e, name)
+        e:mutate { op = "delete", id = all[#all].id, key = KEY }
+        shops.sync(first)
+        shops.assert_like_whole(first_path)
+        first:close()
+      end)
+  end
+
   it("that no event tells is found by a full read though its record was just written", function()
     local id = rows.fetch(e, "tax_rates")[3].id
     e:mutate { op = "update", id = id, fields = { active = false }, key = KEY }

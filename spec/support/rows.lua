@@ -132,6 +132,27 @@ function rows.news(before, after)
   return news
 end
 
+-- Where two rows differ: what comes before it, and what each of them has there.
+local function where(expected, actual)
+  local at = 1
+  while at <= #expected and expected:byte(at) == actual:byte(at) do
+    at = at + 1
+  end
+  local from = math.max(1, at - 80)
+  return ("they differ from byte %d on\nactual:   %s\nexpected: %s"):format(at,
+    actual:sub(from, at + 400), expected:sub(from, at + 400))
+end
+
+-- The row of a list that is of the same record.
+local function same_record(list, row)
+  local id = row:match "^[^|]*|[^|]*|" or row:match "^%S+"
+  for _, other in ipairs(list) do
+    if other:sub(1, #id) == id then
+      return other
+    end
+  end
+end
+
 --- "" if two dumps are equal, else their first difference: short, where a whole dump fills screens.
 ---@param expected string
 ---@param actual string
@@ -141,8 +162,10 @@ function rows.difference(expected, actual)
     return ""
   end
   local more, less = rows.news(expected, actual), rows.news(actual, expected)
-  return ("%d rows differ or are too many, the first: %s\n%d are missing, the first: %s"):format(
-    #more, tostring(more[1]):sub(1, 400), #less, tostring(less[1]):sub(1, 400))
+  local text = ("%d rows differ or are too many, the first: %s\n%d are missing, the first: %s")
+    :format(#more, tostring(more[1]):sub(1, 400), #less, tostring(less[1]):sub(1, 400))
+  local other = more[1] and same_record(less, more[1])
+  return other and text .. "\n" .. where(other, more[1]) or text
 end
 
 --- A table of id -> value or list of values as sorted lines, for `difference`.

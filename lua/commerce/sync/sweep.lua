@@ -26,17 +26,25 @@ local function has_records(run, data_type)
   return found
 end
 
+-- Whether anything is stored that was made of a list. A run that was cut short may have kept
+-- objects of which joined records are made, but no record yet.
+local function has_stored(run, task)
+  for _, data_type in ipairs(task.types) do
+    if has_records(run, data_type) then
+      return true
+    end
+  end
+  return task.keep ~= nil and #run.store:kept_sources(run.id, task.name, "", 1) > 0
+end
+
 --- A list is going to be read from its beginning to its end: take down what it shows, if anything
 --- is stored that it might not show.
 ---@param run commerce.sync.Run
 ---@param task commerce.Task whose checkpoint is held
 function sweep.begin(run, task)
-  for _, data_type in ipairs(task.types) do
-    if has_records(run, data_type) then
-      -- by Stripe's clock, if this machine's is behind: the newest event was there already
-      return run.checkpoints:begin_sweep(task,
-        math.max(run.started, run.changes:newest_event() or 0))
-    end
+  if has_stored(run, task) then
+    -- by Stripe's clock, if this machine's is behind: the newest event was there already
+    run.checkpoints:begin_sweep(task, math.max(run.started, run.changes:newest_event() or 0))
   end
 end
 
