@@ -2,6 +2,7 @@
 -- the list of a payout's transactions, which is complete once the payout is reconciled, so each
 -- payout's list is read once (Stripe's documentation, "Payout reconciliation").
 
+local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -32,7 +33,7 @@ local function minor(object, name)
 end
 
 local function major(amount, currency)
-  local code = type(currency) == "string" and currency:upper() or "XXX"
+  local code = type(currency) == "string" and ascii.upper(currency) or "XXX"
   return decimal.tostring(decimal.from_minor(amount, values.exponent(code)))
 end
 
