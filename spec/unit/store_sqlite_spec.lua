@@ -1,6 +1,7 @@
 -- The SQLite store: the shared contract, its SQL columns, and databases that are not to be written.
 -- Failures while it runs: store_sqlite_trouble_spec.
 
+local ascii = require "commerce.base.ascii"
 local files = require "spec.support.sqlite_files"
 local lfs = require "lfs"
 local model = require "commerce.model"
@@ -69,7 +70,7 @@ describe("a SQLite store's tables", function()
 
   local function snake(name)
     return (name:gsub("%u", function(letter)
-      return "_" .. letter:lower()
+      return "_" .. ascii.lower(letter)
     end))
   end
 
