@@ -68,7 +68,7 @@ describe("a webhook", function()
   -- Hands on all that the emulator delivers.
   local function deliver(app, seconds)
     local kept = 0
-    for _, request in ipairs(sink:receive(1000, seconds or 0.5)) do
+    for _, request in ipairs(sink:receive(1000, seconds or 1.5)) do
       kept = kept + assert(receive(app, request.body, request.headers["stripe-signature"])).kept
     end
     return kept

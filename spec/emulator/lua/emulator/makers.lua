@@ -115,7 +115,8 @@ function new.disputes(c, n, fields, op)
     created = c.at, balance_transactions = { list = { ds:node_by_id("balance_transactions", t) } },
     charge = json.quote(charge.map.id), currency = json.quote(charge.map.currency),
     due_by = c.at + 14 * 86400, has_evidence = "false", past_due = "false", submissions = 0,
-    method = '"not_submitted"', refundable = "false", livemode = ds.livemode, network_code = '"10.4"',
+    method = '"not_submitted"', refundable = "false", livemode = ds.livemode,
+    network_code = '"10.4"',
     payment_intent = json.encode(charge.map.payment_intent), brand = '"visa"',
     case_type = '"chargeback"', reason = '"fraudulent"', status = '"needs_response"',
   }

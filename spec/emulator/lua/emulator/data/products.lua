@@ -20,8 +20,8 @@ products.template = template.new [[{
   "id":$id,"object":"product","active":$active,"created":$created,"default_price":@default_price,
   "description":$description,"images":@images,"livemode":$livemode,"marketing_features":@features,
   "metadata":@metadata,"name":$name,"package_dimensions":@dimensions,"shippable":$shippable,
-  "statement_descriptor":$descriptor,"tax_code":$tax_code,"tax_details":null,"type":$type,"unit_label":$unit_label,
-  "updated":$updated,"url":$url}]]
+  "statement_descriptor":$descriptor,"tax_code":$tax_code,"tax_details":null,"type":$type,
+  "unit_label":$unit_label,"updated":$updated,"url":$url}]]
 
 local FEATURES = { list = { { tpl = template.new [[{"name":"Free shipping"}]] } } }
 local DIMENSIONS = { tpl = template.new [[{"height":1.5,"length":30,"weight":12.25,"width":20}]] }
