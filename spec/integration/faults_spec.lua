@@ -350,11 +350,21 @@ describe("a sync disturbed by", function()
       silent = true },
     { "an object instead of a list", { status = 200, body = '{"object":"charge","id":"ch_1"}' },
       "GET /v1/charges", "FetchError", once = true },
-    -- asked for again, and then below the last object by its date
-    { "an empty page that says there is more",
-      { status = 200, body = '{"object":"list","data":[],"has_more":true}' }, "has_more",
-      "FetchError" },
   }
+
+  it("empty pages that say there is more are told of, and a full sync reads the rest", function()
+    start { retries = 2 }
+    fault({ path = "/v1/charges", after = 3 },
+      { status = 200, body = '{"object":"list","data":[],"has_more":true}' })
+    local report = assert(shop:sync { page_size = PAGE, ranges = 1 })
+    assert.is_true(report.complete, tostring(report))
+    assert.matches("charges: Stripe sent empty pages that say that more objects follow",
+      tostring(report), 1, true)
+    assert.equal(3 * PAGE, rows.number(path, "SELECT count(*) FROM payments "
+      .. "WHERE id LIKE 'ch\\_%' ESCAPE '\\' OR id LIKE 'py\\_%' ESCAPE '\\'"))
+    e:control("faults", { clear = true })
+    assert_whole(assert(shop:sync { page_size = PAGE, full = true }))
+  end)
 
   for _, case in ipairs(LASTING) do
     it(case[1] .. " fails what needs it, keeps the rest, goes on the next time", function()
