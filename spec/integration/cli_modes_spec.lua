@@ -186,7 +186,8 @@ describe("commerce", function()
       assert.matches("\nstripe +live +no +%- +%- +read_only +continuous\n", output)
       assert.matches("\nstripe%-test +test +no +%- +%- +read_only +continuous\n", output)
       assert.same({ integration = "stripe", key = "exgd", mode = "live", enabled = false,
-        hasSecretKey = false, scope = "read_only", syncOnLink = "continuous",
+        hasSecretKey = false, restrictedKeys = false, scope = "read_only",
+        syncOnLink = "continuous",
         webhookSecrets = {} }, list().stripe)
     end)
 
@@ -207,7 +208,8 @@ describe("commerce", function()
       assert.are_not.equal(envelope,
         rows.sql(box:path "integrations.db", "SELECT envelope FROM secrets"))
       assert.same({ integration = "stripe-test", key = "yzth", mode = "test", enabled = false,
-        clientId = "ca_1", hasSecretKey = true, scope = "read_write", syncOnLink = "once",
+        clientId = "ca_1", hasSecretKey = true, restrictedKeys = false, scope = "read_write",
+        syncOnLink = "once",
         redirectUri = "https://example.com/back", webhookSecrets = {} }, list()["stripe-test"])
       assert.truthy(good("integrations list", more):find("stored, sealed", 1, true))
       assert.is_nil(list().stripe.clientId)
@@ -231,7 +233,7 @@ describe("commerce", function()
         ["paypal --client-id ca_1"] =
           "integration 'paypal' does not exist; use stripe or stripe-test",
         ["stripe"] = "nothing to set: give --client-id, --secret-key-env or --secret-key-file, "
-          .. "--redirect-uri, --scope or --sync-on-link",
+          .. "--redirect-uri, --scope, --sync-on-link or --restricted-keys",
         ["stripe --client-id ca_1 --secret-key-env NOT_SET"] =
           "--secret-key-env: the variable NOT_SET is not set",
         ["stripe --client-id ca_1 --secret-key-env 'two words'"] =

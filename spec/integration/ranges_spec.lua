@@ -8,7 +8,7 @@ local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 
 local UNLIMITED = { rate = 0, endpoint_rate = 0, backoff = 0.005, backoff_cap = 0.02 }
-local LATENCY = 40 -- milliseconds: what makes it worth reading ranges side by side
+local LATENCY = 120 -- milliseconds: what makes it worth reading ranges side by side
 
 local random = 20261123
 local function next_random(from, to)
