@@ -210,6 +210,7 @@ build = {
     ["commerce.serve.ownership"] = "lua/commerce/serve/ownership.lua",
     ["commerce.serve.refusals"] = "lua/commerce/serve/refusals.lua",
     ["commerce.serve.schedule"] = "lua/commerce/serve/schedule.lua",
+    ["commerce.serve.shell"] = "lua/commerce/serve/shell.lua",
     ["commerce.serve.threads"] = "lua/commerce/serve/threads.lua",
     ["commerce.serve.work"] = "lua/commerce/serve/work.lua",
     ["commerce.serve.worker"] = "lua/commerce/serve/worker.lua",

@@ -3,17 +3,11 @@
 
 local core = require "commerce.core"
 local process = require "commerce.runtime.process"
+local shell = require "commerce.serve.shell"
 
 local leftovers = {}
 
-local function output_of(line)
-  local pipe = io.popen(line)
-  local text = pipe and pipe:read "*a" or ""
-  if pipe then
-    pipe:close()
-  end
-  return (text:gsub("%s+$", ""))
-end
+local output_of = shell.output_of
 
 local function append(path, line)
   local file = assert(io.open(path, "a"))
@@ -51,7 +45,7 @@ end
 ---@param folder string from `leftovers.folder`
 function leftovers.remove(folder)
   if folder:find "/commerce%-serve%.%w+$" then
-    os.execute("rm -rf '" .. folder:gsub("'", "'\\''") .. "'")
+    os.execute("rm -rf " .. shell.quote(folder))
   end
 end
 

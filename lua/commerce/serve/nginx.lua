@@ -5,28 +5,11 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local leftovers = require "commerce.serve.leftovers"
 local refusals = require "commerce.serve.refusals"
+local shell = require "commerce.serve.shell"
 
 local nginx = {}
 
--- A text as one word of the shell.
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function output_of(line)
-  local pipe = io.popen(line)
-  local text = pipe and pipe:read "*a" or ""
-  if pipe then
-    pipe:close()
-  end
-  return (text:gsub("%s+$", ""))
-end
-
--- os.execute gives true in Lua 5.4, 0 in LuaJIT.
-local function succeeded(line)
-  local result = os.execute(line)
-  return result == true or result == 0
-end
+local quote, output_of = shell.quote, shell.output_of
 
 --- A store's URL that means the same wherever it is opened from.
 ---@param url string
@@ -272,7 +255,7 @@ local function make_run_folder(folder, user)
   if user then
     line = ("%s && chown %s %s/run && chmod 711 %s"):format(line, quote(user), folder, folder)
   end
-  if not succeeded(line) then
+  if not shell.succeeds(line) then
     errors.throw("output", ("%s/run cannot be made"):format(folder))
   end
 end
@@ -297,7 +280,7 @@ function nginx.new(options)
       folder .. "/nginx.conf", "-e", folder .. "/start.log" }
     local line = ("env COMMERCE_STORE=%s %s -q -p %s -c %s/nginx.conf -e stderr -t"):format(
       quote(options.store), quote(binary), quote(folder), folder)
-    if not succeeded(line .. (" >%s/said 2>&1"):format(folder)) then
+    if not shell.succeeds(line .. (" >%s/said 2>&1"):format(folder)) then
       errors.throw("usage", "nginx: " .. complaint(read(folder .. "/said"), options.listen))
     end
   end)
