@@ -11,7 +11,7 @@
 
 /*
 ** core.decimal_point() -> string
-** What separates the decimals of a number in the locale of this thread.
+** Gives the decimal separator of this thread's locale.
 */
 int cm_locale_point(lua_State *L) {
   lua_pushstring(L, localeconv()->decimal_point);

@@ -34,12 +34,12 @@ static int failed(lua_State *L, const char *what, int error) {
   return 2;
 }
 
-/* --------------------------------------------------------------- who is there */
+/* --------------------------------------------------------------- processes and files */
 
 /*
 ** core.pid_namespace() -> string or nil
-** The number of the PID namespace that this process is in; nil where there are none (not Linux, or
-** /proc is not mounted). stat() follows the link, whose inode is the namespace (namespaces(7)).
+** Gives the number of this process's PID namespace; nil on a system without namespaces or without
+** /proc. stat() follows the link, whose inode is the namespace (namespaces(7)).
 */
 int cm_process_pid_namespace(lua_State *L) {
   struct stat space;
@@ -71,7 +71,7 @@ int cm_process_exists(lua_State *L) {
 
 /*
 ** core.file_id(path) -> string or nil
-** What tells a file from every other one, also from one that has taken its name.
+** Gives the device and inode of a file, by which it differs from a later file of the same name.
 */
 int cm_process_file_id(lua_State *L) {
   struct stat file;
@@ -178,7 +178,7 @@ int cm_process_spawn(lua_State *L) {
 
 /*
 ** core.child_status(pid) -> integer or nil
-** What a child ended with: its exit status, or 128 and the signal; nil while it runs. Once it has
+** Gives a child's exit status, or 128 and the signal that ended it; nil while it runs. Once it has
 ** ended, the next call gives 127.
 */
 int cm_process_child_status(lua_State *L) {

@@ -52,7 +52,7 @@ function core.release_interrupts() end
 function core.interrupted() end
 
 --- Get the number of the PID namespace that this process is in.
----@return string? number nil where there are none
+---@return string? number nil on a system without namespaces or without /proc
 function core.pid_namespace() end
 
 --- Whether the system has a process of this number, also one of another user. A zombie exists.
@@ -60,7 +60,7 @@ function core.pid_namespace() end
 ---@return boolean
 function core.process_exists(pid) end
 
---- Get what tells a file from every other one, also from one that has taken its name.
+--- Get the device and inode of a file, by which it differs from a later file of the same name.
 ---@param path string
 ---@return string? id nil if there is no such file
 function core.file_id(path) end
@@ -73,7 +73,7 @@ function core.file_id(path) end
 ---@return string? message
 function core.spawn(words, user) end
 
---- Get what a child ended with: its exit status, or 128 and the signal.
+--- Get a child's exit status, or 128 and the signal that ended it.
 ---@param pid integer from `core.spawn`
 ---@return integer? status nil while it runs
 function core.child_status(pid) end
@@ -114,7 +114,7 @@ function core.base64_decode(text) end
 ---@return boolean
 function core.is_utf8(text) end
 
---- What separates the decimals of a number in the locale of this thread: "." or ",". A host program
+--- Get the decimal separator of this thread's locale: "." or ",". A host program
 --- may set a locale; Lua 5.4 and lua-cjson read and write numbers by it.
 ---@return string point
 function core.decimal_point() end

@@ -26,7 +26,7 @@ local function key_in(variable)
   return key, id
 end
 
--- What a function gives for the key of a variable, which is closed afterwards.
+-- Calls a function with a key and further arguments, and closes the key afterwards.
 local function with(key, work, ...)
   local results = { pcall(work, key, ...) }
   key:close()
@@ -49,7 +49,7 @@ function credentials.with_master(work)
   return (with(key, work, id))
 end
 
---- Raise if there is no master key.
+--- Check that a master key is set. Raises if COMMERCE_MASTER_KEY is unset or is not a master key.
 function credentials.check_master()
   credentials.with_master(function() end)
 end

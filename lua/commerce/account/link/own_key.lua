@@ -77,7 +77,7 @@ local function check_readable(list, mappings)
     .. table.concat(coverage.permissions(mappings), ", "))
 end
 
--- What the key may read, and its account, which the connection may be of.
+-- Tries a key. Gives its account and the data types that it can read.
 local function proven(app, row, key, mappings, options)
   local facts = stripe.integrations[row.integration]
   check_key(key, facts)
