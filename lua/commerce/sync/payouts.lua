@@ -2,7 +2,6 @@
 -- the list of a payout's transactions, which is complete once the payout is reconciled, so each
 -- payout's list is read once (Stripe's documentation, "Payout reconciliation").
 
-local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
@@ -33,8 +32,7 @@ local function minor(object, name)
 end
 
 local function major(amount, currency)
-  local code = type(currency) == "string" and ascii.upper(currency) or "XXX"
-  return decimal.tostring(decimal.from_minor(amount, values.exponent(code)))
+  return decimal.tostring(values.major(amount, currency))
 end
 
 -- The ids of a page's transactions; adds them to the sums.

@@ -15,7 +15,7 @@ local records = require "commerce.verify.records"
 
 local balance = {}
 
-local PAYMENTS = "payments" -- also of a transaction that does not say
+local PAYMENTS = compare.PAYMENTS
 local BREATH = 500 -- rows added up before the other jobs get their turn
 
 local function sum_in(sums, currency)

@@ -111,6 +111,9 @@ local function member_of(supplemental, name)
   return type(stripe) == "table" and stripe[name] or nil
 end
 
+--- The balance that a transaction moves if it does not say.
+compare.PAYMENTS = "payments"
+
 --- The balance that a transaction moves.
 ---@param text string as it is stored, or a body
 ---@return string? balance_type nil if it does not say
@@ -130,9 +133,8 @@ local function money_fields(entry, data)
   if currency ~= entry.record.currency then
     names[#names + 1] = "currency"
   end
-  -- one that does not say is of the balance of payments
-  if (compare.balance_type(data) or "payments")
-    ~= (member_of(entry.record.supplementalData, "balance_type") or "payments") then
+  if (compare.balance_type(data) or compare.PAYMENTS)
+    ~= (member_of(entry.record.supplementalData, "balance_type") or compare.PAYMENTS) then
     names[#names + 1] = "supplementalData"
   end
   return #names > 0 and names or nil
@@ -172,8 +174,8 @@ end
 -- ---------------------------------------------------------------- what is compared
 
 --- The fields that are compared when not everything is: money where sums are made of it (of a
---- transaction's supplemental data only the balance that it moves), and the
---- parts that Stripe lists by themselves. All else is known by its id.
+--- transaction's supplemental data only the balance that it moves), and the parts that Stripe lists
+--- by themselves. All else is known by its id.
 ---@type table<string, { fields: string[], differing: function? }>
 local PLAIN = {
   transactions = { fields = { "id", "totalAmount", "currency", "supplementalData" },

@@ -79,7 +79,7 @@ local function amount_of(payout)
   if type(payout.amount) ~= "number" then
     return "no amount", code
   end
-  return decimal.tostring(decimal.from_minor(payout.amount, v.exponent(code))), code
+  return decimal.tostring(v.major(payout.amount, code)), code
 end
 
 -- Whether every linked transaction is stored, and all of them add up to the payout's amount. The
