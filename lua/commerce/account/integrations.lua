@@ -87,13 +87,8 @@ local function check_texts(options)
   for field, allowed in pairs(CHOICES) do
     local value = options[field]
     if value and not allowed[value] then
-      local names = {}
-      for choice in pairs(allowed) do
-        names[#names + 1] = choice
-      end
-      ascii.sort(names)
       errors.throw("usage", ("%s '%s': expected %s"):format(field, core.scrub(value),
-        table.concat(names, " or ")))
+        table.concat(ascii.keys(allowed), " or ")))
     end
   end
   -- the message must not repeat the value: it may be the secret key, put into the wrong field

@@ -14,12 +14,7 @@ local function ref(name)
 end
 
 local function sorted(set)
-  local names = json.array {}
-  for name in pairs(set) do
-    names[#names + 1] = name
-  end
-  ascii.sort(names)
-  return names
+  return json.array(ascii.keys(set))
 end
 
 -- ---------------------------------------------------------------- schemas

@@ -73,4 +73,16 @@ function ascii.sort(list)
   end
 end
 
+--- The keys of a table in the order of their bytes.
+---@param set table<string, any>
+---@return string[]
+function ascii.keys(set)
+  local keys = {}
+  for key in pairs(set) do
+    keys[#keys + 1] = key
+  end
+  ascii.sort(keys)
+  return keys
+end
+
 return ascii

@@ -195,11 +195,7 @@ local function order_of(value)
     end
   end
   if not names then
-    names = {}
-    for name in next, value do
-      names[#names + 1] = name
-    end
-    ascii.sort(names)
+    names = ascii.keys(value)
     keep_order(first, names)
   end
   return names, count

@@ -62,14 +62,11 @@ end
 ---@param known table<string, any> its keys are the names
 ---@return string text " (did you mean 'x'?)", or all of them if none is near
 function suggest.text_or_all(name, known)
-  local text, names = suggest.text(name, known), {}
+  local text = suggest.text(name, known)
   if text ~= "" then
     return text
   end
-  for each in pairs(known) do
-    names[#names + 1] = each
-  end
-  ascii.sort(names)
+  local names = ascii.keys(known)
   return names[1] and (" (known: %s)"):format(table.concat(names, ", ")) or ""
 end
 

@@ -111,12 +111,7 @@ function methods:find(method, path)
   if route then
     return parameters and route or nil, parameters or {}
   end
-  local allowed = {}
-  for name in pairs(node.routes) do
-    allowed[#allowed + 1] = name
-  end
-  ascii.sort(allowed)
-  return nil, allowed
+  return nil, ascii.keys(node.routes)
 end
 
 return router

@@ -72,7 +72,7 @@ function configured.custom_types(configuration)
       name = configured.type_name(identifier) }
   end
   table.sort(list, function(a, b)
-    return a.identifier < b.identifier
+    return ascii.before(a.identifier, b.identifier)
   end)
   for _, entry in ipairs(list) do
     local first = entry.name and taken[entry.name]

@@ -29,13 +29,8 @@ local function refuse(data_type, message, ...)
 end
 
 local function refuse_word(data_type, field, word, wanted)
-  local words = {}
-  for known in pairs(wanted.values) do
-    words[#words + 1] = known
-  end
-  ascii.sort(words)
   refuse(data_type, "field '%s' has no value '%s'%s; it has %s", field.name, tostring(word),
-    suggest.text(word, wanted.values), table.concat(words, ", "))
+    suggest.text(word, wanted.values), table.concat(ascii.keys(wanted.values), ", "))
 end
 
 local function check_words(data_type, field, wanted)

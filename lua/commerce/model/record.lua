@@ -46,12 +46,7 @@ function record.encoder(of_shape)
 end
 
 local function words_of(values)
-  local words = {}
-  for word in pairs(values) do
-    words[#words + 1] = word
-  end
-  ascii.sort(words)
-  return concat(words, ", ")
+  return concat(ascii.keys(values), ", ")
 end
 
 -- The message must not contain the value: a record's values are personal data.

@@ -60,12 +60,7 @@ end
 function shape.describe(of_shape)
   local fields = {}
   for i, field in ipairs(of_shape.fields) do
-    local values
-    for word in pairs(field.values or {}) do
-      values = values or {}
-      values[#values + 1] = word
-    end
-    ascii.sort(values or {})
+    local values = field.values and next(field.values) and ascii.keys(field.values)
     fields[i] = { name = field.name, kind = field.kind, required = field.required,
       values = values, fields = field.shape and shape.describe(field.shape) }
   end

@@ -3,8 +3,8 @@
 -- The checkpoint is a list of the ranges that are still to be read, newest first, each with the
 -- cursor after its last stored page; it is empty when the list has been read. It starts as one
 -- range that is open at its older end: even if it has a lower bound, its oldest object may lie far
--- above that; while there is room for more requests the largest range is
--- divided, so that latency is not the limit. A run that was killed is continued.
+-- above that. While there is room for more requests the largest range is divided, so that latency
+-- is not the limit. A run that was killed is continued.
 
 local gap = require "commerce.sync.gap"
 local plan = require "commerce.sync.plan"

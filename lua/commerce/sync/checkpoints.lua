@@ -164,11 +164,7 @@ end
 -- ---------------------------------------------------------------- of earlier runs
 
 local function notes_on(changed, lacking)
-  local names, notes = {}, {}
-  for name in pairs(changed) do
-    names[#names + 1] = name
-  end
-  ascii.sort(names)
+  local names, notes = ascii.keys(changed), {}
   if #names > 0 then
     notes[#notes + 1] = ("the mapping of %s is not the one of the last sync: all that they are "
       .. "made of is read again"):format(table.concat(names, ", "))

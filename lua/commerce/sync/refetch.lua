@@ -68,8 +68,7 @@ local function apply(run, task, change)
       .. "next sync reads the list again"):format(change.resource, change.id:sub(1, 80)))
   elseif is_snapshot_enough(run, task, change) then
     run.changes:recheck(change) -- another event of that second may still come
-    store(run, task, change, source.snapshot(run, task, change.id,
-      change.snapshot))
+    store(run, task, change, source.snapshot(run, task, change.id, change.snapshot))
   else
     store(run, task, change, source.object(run, task, change.id))
   end

@@ -32,15 +32,6 @@ local function nothing(name)
   return { type = { name = name }, sources = {}, entries = {} }
 end
 
-local function sorted_names(set)
-  local names = {}
-  for name in pairs(set) do
-    names[#names + 1] = name
-  end
-  ascii.sort(names)
-  return names
-end
-
 --- The mappings of the data types that are asked for, in the model's order, then those that users
 --- defined. Raises if a name is unknown, or the list is empty.
 ---@param connection commerce.Connection
@@ -59,7 +50,7 @@ function selection.readable(connection, names)
       failed[mapping.type.name] = failures[mapping.type.name]
     end
   end
-  for _, name in ipairs(sorted_names(failures)) do
+  for _, name in ipairs(ascii.keys(failures)) do
     if not failed[name] and (not names or asked[name]) then
       chosen[#chosen + 1], failed[name] = nothing(name), failures[name]
     end
@@ -76,8 +67,9 @@ end
 ---@return commerce.Mapping[]
 function selection.mappings(connection, names)
   local chosen, failed = selection.readable(connection, names)
-  for _, name in ipairs(sorted_names(failed)) do
-    errors.rethrow(failed[name])
+  local first = ascii.keys(failed)[1]
+  if first then
+    errors.rethrow(failed[first])
   end
   return chosen
 end

@@ -27,12 +27,8 @@ local LONGEST = 4096
 
 -- { a = "b c" } -> "a~b_20c"
 local function packed(parameters)
-  local names, parts = {}, {}
-  for name in pairs(parameters) do
-    names[#names + 1] = name
-  end
-  ascii.sort(names)
-  for _, name in ipairs(names) do
+  local parts = {}
+  for _, name in ipairs(ascii.keys(parameters)) do
     for _, text in ipairs { name, parameters[name] } do
       parts[#parts + 1] = text:gsub("[^%w%-]", function(char)
         return ("_%02X"):format(char:byte())
