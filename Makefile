@@ -64,6 +64,11 @@ build/$(1)/commerce/core.so: $(LUA_FREE:csrc/%.c=build/obj/%.o) $(BINDING:csrc/%
 	@echo "LD $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
 
+build/$(1)/programs.so build/asan/$(1)/programs.so: spec/support/programs.c
+	@mkdir -p $$(@D)
+	@echo "CC $$@"
+	@$(CC) $$(ALL_CFLAGS) $$(INCLUDE_$(1)) $$(ALL_LDFLAGS) -o $$@ $$<
+
 build/asan/$(1)/obj/%.o: csrc/%.c $(HEADERS)
 	@mkdir -p $$(@D)
 	@echo "CC $$@"
@@ -178,9 +183,12 @@ $(SDKS): spec/sdk/package.json spec/sdk/package-lock.json
 	@cd build/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
+# what specs, soak and benchmarks start programs with
+PROGRAMS = $(RUNTIMES:%=build/%/programs.so)
+
 .PHONY: c-tests sdks
 sdks: $(SDKS)
-c-tests: $(C_TESTS)
+c-tests: $(C_TESTS) $(PROGRAMS)
 
 build/asan/exit.so: spec/support/asan_exit.c
 	@mkdir -p $(@D)
@@ -189,7 +197,8 @@ build/asan/exit.so: spec/support/asan_exit.c
 asan: TOOLS = $(NODE)
 asan: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) all c-tests sdks build/asan/exit.so \
-	  build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so
+	  build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so \
+	  build/asan/lua5.4/programs.so build/asan/luajit/programs.so
 	@spec/support/run-tests --asan
 
 valgrind: TOOLS = valgrind $(NODE)
@@ -225,7 +234,7 @@ SEED ?=
 CHARGES ?= 2000
 
 soak: packages
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(PROGRAMS)
 	@$(firstword $(RUNTIMES)) spec/soak/main.lua "$(SECONDS)" "$(CHARGES)" $(SEED)
 
 lint: TOOLS = lua-check clang-format cppcheck
@@ -233,7 +242,8 @@ lint: packages
 	luacheck -q lua spec examples
 	@for lua in $(LUA54) $(LUAJIT); do for file in $(LUA_FILES); do \
 	  $$lua -e "assert(loadfile('$$file'))" || exit 1; done; done
-	clang-format --dry-run -Werror csrc/*/*.c csrc/*/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c
+	clang-format --dry-run -Werror csrc/*/*.c csrc/*/*.h spec/c/*.c spec/c/*.h spec/fuzz/*.c \
+	  spec/support/*.c
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	  --suppress=missingInclude -Icsrc $(INCLUDE_lua5.4) csrc
 	luarocks lint rockspec/lua-commerce-scm-1.rockspec
@@ -244,7 +254,7 @@ rockspec:
 
 bench: TOOLS = wrk
 bench: packages
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(PROGRAMS)
 	@spec/bench/run $(PARTS)
 
 emulator: packages

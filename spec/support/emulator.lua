@@ -9,6 +9,8 @@ local cjson = require "cjson"
 local http = require "socket.http"
 local socket_url = require "socket.url"
 local ltn12 = require "ltn12"
+local programs = require "programs"
+local shell = require "spec.support.shell"
 local socket = require "socket"
 
 local emulator = {}
@@ -27,38 +29,13 @@ end
 
 emulator.free_port = free_port
 
-local function shell_quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-local function output(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read "*a"
-  pipe:close()
-  return (text:gsub("%s+$", ""))
-end
-
--- Not os.execute: its command would inherit every pipe of io.popen that is open.
-local function succeeds(command)
-  return output(command .. "; echo $?") == "0"
-end
-
 local Emulator = {}
 Emulator.__index = Emulator
 
 local running = {}
 
--- A finalizer, for when a test forgets to stop its emulator: newproxy where tables have none.
-local function at_exit(f)
-  local make = rawget(_G, "newproxy")
-  if make then
-    local proxy = make(true)
-    getmetatable(proxy).__gc = f
-    return proxy
-  end
-  return setmetatable({}, { __gc = f })
-end
-emulator.guard = at_exit(function()
+-- for when a test forgets to stop its emulator
+emulator.guard = shell.at_exit(function()
   for e in pairs(running) do pcall(e.stop, e) end
 end)
 
@@ -66,15 +43,15 @@ end)
 ---@param options table? settings of `POST /_emulator/reset`
 ---@return table emulator with `base`, `port` and the methods below
 function emulator.start(options)
-  local dir = output "mktemp -d"
-  local parent = output "echo $PPID"
+  local dir = programs.make_folder()
   local json = next(options or {}) and cjson.encode(options) or "{}"
+  local errors
   for _ = 1, 5 do
     local port = free_port()
-    local quoted_dir = shell_quote(dir)
-    local command = ("EMULATOR_PARENT=%s %s --daemon --dir %s --port %d --options %s >%s 2>&1")
-      :format(parent, shell_quote(RUN), quoted_dir, port, shell_quote(json), dir .. "/start.log")
-    if succeeds(command) then
+    local status, _, message = shell.await(shell.start { RUN, "--daemon", "--dir", dir,
+      "--port", tostring(port), "--options", json, "--parent", tostring(programs.id()) })
+    errors = message
+    if status == 0 then
       local e = setmetatable({ base = "http://127.0.0.1:" .. port, port = port, dir = dir },
         Emulator)
       running[e] = true
@@ -82,14 +59,14 @@ function emulator.start(options)
         if http.request(e.base .. "/_emulator/ready") then return e end
         socket.sleep(0.02)
       end
-      local log = output("cat " .. shell_quote(dir) .. "/*.log")
+      errors = shell.read(dir .. "/error.log")
       e:stop()
-      error("the emulator does not answer: " .. log, 2)
+      error("the emulator does not answer: " .. errors, 2)
     end
   end
-  local log = output("cat " .. shell_quote(dir) .. "/*.log")
-  os.execute("rm -rf " .. shell_quote(dir))
-  error("the emulator does not start: " .. log, 2)
+  errors = errors .. shell.read(dir .. "/error.log")
+  programs.remove_folder(dir)
+  error("the emulator does not start: " .. errors, 2)
 end
 
 local function request(url, method, headers, body)
@@ -232,8 +209,8 @@ function Emulator:stop()
   local file = io.open(self.dir .. "/nginx.pid")
   local pid = file and file:read "*l"
   if file then file:close() end
-  if pid and pid:find "^%d+$" then os.execute("kill " .. pid .. " 2>/dev/null") end
-  os.execute("rm -rf " .. shell_quote(self.dir))
+  if pid and pid:find "^%d+$" then programs.signal(tonumber(pid), "TERM") end
+  programs.remove_folder(self.dir)
 end
 
 return emulator

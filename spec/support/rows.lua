@@ -2,6 +2,7 @@
 -- both without the library, so that specs can compare them.
 
 local cjson = require "cjson"
+local programs = require "programs"
 local shell = require "spec.support.shell"
 
 local rows = {}
@@ -14,15 +15,41 @@ local OLD = "2020-01-01T00:00:00Z"
 
 -- ---------------------------------------------------------------- the database
 
+-- One sqlite3 command for all statements of the spec: a process each would take longer than they do.
+local sqlite
+
+local function started()
+  local folder = shell.temporary_folder()
+  programs.make_pipe(folder .. "/rows")
+  local program = shell.start({ "sqlite3", "-batch", "-bail" }, "socket")
+  program.folder, program.rows = folder, folder .. "/rows"
+  program.guard = shell.at_exit(function() shell.remove_folder(folder) end)
+  return program
+end
+
 --- Run SQL with the sqlite3 command.
 ---@param path string
 ---@param sql string
 ---@return string output one row a line, "|" between columns
 function rows.sql(path, sql)
-  -- patient with who is at work there at the moment
-  local status, output, errors = shell.run(("sqlite3 -batch -bail -cmd '.timeout 10000' %s %s")
-    :format(shell.quote(path), shell.quote(sql)))
-  if status ~= 0 then
+  sqlite = sqlite or started()
+  -- Patient with who is at work there at the moment. The pipe ends when its writer closes it or, after
+  -- a first error (-bail), ends itself.
+  programs.send(sqlite.socket, ([[
+.output %s
+.open '%s'
+.timeout 10000
+%s;
+.open :memory:
+.output
+]]):format(sqlite.rows, path, sql))
+  local output = programs.read_pipe(sqlite.rows)
+  local errors = shell.read(sqlite.errors)
+  if errors ~= "" then
+    programs.close(sqlite.socket)
+    shell.await(sqlite)
+    shell.remove_folder(sqlite.folder)
+    sqlite = nil
     error(errors .. output, 2)
   end
   return output

@@ -2,6 +2,7 @@
 -- settings (keys, stores, terminal size) do not apply. The output of every run is searched for the
 -- keys that the run was given: a command must not print a secret.
 
+local programs = require "programs"
 local shell = require "spec.support.shell"
 local socket = require "socket"
 
@@ -190,19 +191,17 @@ end
 ---@return string output
 ---@return string errors
 function methods:kill_after(command, word, seconds, signal)
-  local out, err, code = self:path "killed.out", self:path "killed.err", self:path "killed.code"
-  os.remove(out) -- the word may stand in what the last one printed
-  -- the shell that waits for it tells killed from ended; its own notice of the kill is not wanted
-  shell.run(([[
-    %s >%s 2>%s </dev/null & pid=$!
-    while kill -0 $pid && ! grep -q %s %s; do sleep 0.005; done
-    sleep %.3f
-    kill -%s $pid
-    wait $pid
-    echo $? >%s]]):format(command, out, err, shell.quote(word), out, seconds, signal or "KILL",
-    code))
-  local texts = { self:read "killed.code", self:read "killed.out", self:read "killed.err" }
-  return tonumber(texts[1]), texts[2], texts[3]
+  local program = shell.start { "sh", "-c", "exec " .. command }
+  local status
+  repeat
+    socket.sleep(0.005)
+    status = programs.wait(program.pid, true)
+  until status or shell.read(program.output):find(word, 1, true)
+  if not status then
+    socket.sleep(seconds)
+    programs.signal(program.pid, signal or "KILL")
+  end
+  return shell.await(program, status)
 end
 
 --- The files of the folder that hold a text.
