@@ -155,6 +155,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"port_fault", cm_process_port_fault},
                                        {"signal_group", cm_process_signal_group},
                                        {"spawn", cm_process_spawn},
+                                       {"terminal_columns", cm_process_terminal_columns},
                                        {"hold_interrupts", core_hold_interrupts},
                                        {"in_c_locale", cm_locale_call},
                                        {"interrupted", core_interrupted},

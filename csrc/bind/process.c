@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -236,6 +237,22 @@ int cm_process_port_fault(lua_State *L) {
   if (error == 0)
     return 0;
   lua_pushstring(L, strerror(error));
+  return 1;
+}
+
+/* --------------------------------------------------------------- terminals */
+
+/*
+** core.terminal_columns(descriptor) -> integer or nil
+** How many columns the terminal has that a descriptor is open on: 0 if it does not say, nil if the
+** descriptor is not a terminal's.
+*/
+int cm_process_terminal_columns(lua_State *L) {
+  struct winsize size;
+  int fd = (int)luaL_checkinteger(L, 1);
+  if (!isatty(fd))
+    return 0;
+  lua_pushinteger(L, ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0);
   return 1;
 }
 

@@ -16,5 +16,6 @@ int cm_process_pid_namespace(lua_State *L);
 int cm_process_port_fault(lua_State *L);
 int cm_process_signal_group(lua_State *L);
 int cm_process_spawn(lua_State *L);
+int cm_process_terminal_columns(lua_State *L);
 
 #endif

@@ -100,6 +100,11 @@ function core.own_output() end
 ---@return boolean written
 function core.log_line(descriptor, text) end
 
+--- How wide the terminal is that a descriptor is open on.
+---@param descriptor integer 0 standard input, 1 standard output, 2 standard error
+---@return integer? columns 0 if the terminal does not say; nil if the descriptor is not a terminal's
+function core.terminal_columns(descriptor) end
+
 --- Make a random UUID (version 4), in lower case.
 ---@return string
 function core.uuid() end

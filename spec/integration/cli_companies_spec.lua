@@ -26,7 +26,8 @@ describe("commerce", function()
     e:control("keys", { { key = FIRST_KEY, account = FIRST },
       { key = SECOND_KEY, account = SECOND },
       { key = RESTRICTED, account = FIRST, permissions = { "charges", "refunds", "account" } } })
-    box = sandbox.new { STRIPE_API_BASE = e.base, COMMERCE_MASTER_KEY = master_key.ONE }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, COMMERCE_MASTER_KEY = master_key.ONE },
+      { in_process = true })
     path = box:path "shop.db"
     box.environment.COMMERCE_STORE = "sqlite:" .. path
     commerce = commands.new(box)

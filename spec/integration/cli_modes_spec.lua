@@ -15,7 +15,7 @@ describe("commerce", function()
 
   setup(function()
     e = emulator.start { charges = 20 }
-    box = sandbox.new { STRIPE_API_BASE = e.base, LANG = "C.UTF-8" }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, LANG = "C.UTF-8" }, { in_process = true })
   end)
 
   teardown(function()

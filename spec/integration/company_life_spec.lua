@@ -28,8 +28,8 @@ describe("a company's life", function()
     e:control("keys", { { key = PLATFORM_KEY.test }, { key = PLATFORM_KEY.live } })
     e:control("accounts", { { id = SHOP, name = "Merchant Shop", charges = 30, connected = false },
       { id = SECOND, name = "Second Shop", charges = 10, connected = false } })
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
-      COMMERCE_MASTER_KEY = master_key.ONE }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
+      COMMERCE_MASTER_KEY = master_key.ONE }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "life.db"
     commerce = commands.new(box)
   end)

@@ -32,8 +32,8 @@ describe("the life of a connection by its own key", function()
       e:control("keys", { { key = keys.own, account = SHOP }, { key = keys.next, account = SHOP },
         { key = keys.other, account = OTHER }, { key = keys.platform } })
     end
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
-      COMMERCE_MASTER_KEY = master_key.ONE }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
+      COMMERCE_MASTER_KEY = master_key.ONE }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "life.db"
     commerce = commands.new(box)
   end)

@@ -1,6 +1,6 @@
 -- What beginners get wrong in a script, and what they are told: where in their own file it is, what
--- is wrong, and what to write instead. Each case runs as `commerce run shop.lua`, in a process of
--- its own; `line` is that of the script, which begins with these two.
+-- is wrong, and what to write instead. Each case runs as `commerce run shop.lua`; `line` is that of
+-- the script, which begins with these two.
 
 local emulator = require "spec.support.emulator"
 local sandbox = require "spec.support.sandbox"
@@ -359,7 +359,8 @@ describe("a beginner", function()
 
   setup(function()
     e = emulator.start { charges = 20, customers = 25, compact = true }
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator" }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator" },
+      { in_process = true })
   end)
 
   teardown(function()

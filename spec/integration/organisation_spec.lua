@@ -24,8 +24,8 @@ describe("an organisation's key", function()
       { id = STRANGER, name = "Stranger", charges = 5, connected = false } })
     e:control("keys", { { key = KEY, organisation = { NORTH, SOUTH } },
       { key = NEXT, organisation = { NORTH, SOUTH } } })
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
-      COMMERCE_MASTER_KEY = master_key.ONE }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base,
+      COMMERCE_MASTER_KEY = master_key.ONE }, { in_process = true })
     path = box:path "organisation.db"
     box.environment.COMMERCE_STORE = "sqlite:" .. path
     commerce = commands.new(box)

@@ -24,7 +24,7 @@ describe("mappings of one's own", function()
 
   before_each(function()
     e:reset { charges = 200, customers = 100, compact = true }
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = KEY }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = KEY }, { in_process = true })
     path = box:path "shop.db"
     box.environment.COMMERCE_STORE = "sqlite:" .. path
   end)

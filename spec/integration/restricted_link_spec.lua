@@ -285,7 +285,8 @@ describe("a restricted key from Lua and on the command line", function()
 
   before_each(function()
     prepare(e)
-    box = sandbox.new { STRIPE_API_BASE = e.base, COMMERCE_MASTER_KEY = master_key.ONE }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, COMMERCE_MASTER_KEY = master_key.ONE },
+      { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "shop.db"
     commerce = commands.new(box)
     commerce:ok "companies create Shop"

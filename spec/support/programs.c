@@ -14,6 +14,7 @@
 #include <lua.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,32 @@ static int close_descriptor(lua_State *L) {
   return 0;
 }
 
+/*
+** programs.environment(variables) -> before
+** Replaces all variables of the environment, "NAME=value" each.
+*/
+static int environment(lua_State *L) {
+  extern char **environ;
+  char *variables[MAX_WORDS];
+  luaL_checktype(L, 1, LUA_TTABLE);
+  get_texts(L, 1, variables, MAX_WORDS);
+  lua_newtable(L);
+  for (int i = 0; environ && environ[i]; i++) {
+    lua_pushstring(L, environ[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  clearenv();
+  for (char **variable = variables; *variable; variable++) {
+    char *value = strchr(*variable, '=');
+    char name[256];
+    if (!value || value - *variable >= (ptrdiff_t)sizeof name)
+      return luaL_error(L, "NAME=value expected");
+    snprintf(name, sizeof name, "%.*s", (int)(value - *variable), *variable);
+    setenv(name, value + 1, 1);
+  }
+  return 1;
+}
+
 /* programs.id() -> the number of this process. */
 static int own_id(lua_State *L) {
   lua_pushinteger(L, getpid());
@@ -231,6 +258,7 @@ static const luaL_Reg functions[] = {
     {"send", send_text},
     {"read_pipe", read_pipe},
     {"close", close_descriptor},
+    {"environment", environment},
     {"id", own_id},
     {"folder", working_folder},
     {"make_pipe", make_pipe},

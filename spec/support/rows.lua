@@ -15,7 +15,7 @@ local OLD = "2020-01-01T00:00:00Z"
 
 -- ---------------------------------------------------------------- the database
 
--- One sqlite3 command for all statements of the spec: a process each would take longer than they do.
+-- One sqlite3 command for all statements of the spec: starting one takes longer than they do.
 local sqlite
 
 local function started()
@@ -33,8 +33,8 @@ end
 ---@return string output one row a line, "|" between columns
 function rows.sql(path, sql)
   sqlite = sqlite or started()
-  -- Patient with who is at work there at the moment. The pipe ends when its writer closes it or, after
-  -- a first error (-bail), ends itself.
+  -- Patient with who is at work there at the moment. The pipe ends when its writer closes it or,
+  -- after a first error (-bail), ends itself.
   programs.send(sqlite.socket, ([[
 .output %s
 .open '%s'

@@ -2,6 +2,7 @@
 -- settings (keys, stores, terminal size) do not apply. The output of every run is searched for the
 -- keys that the run was given: a command must not print a secret.
 
+local in_process = require "spec.support.in_process"
 local programs = require "programs"
 local shell = require "spec.support.shell"
 local socket = require "socket"
@@ -20,10 +21,11 @@ local LEAST_SECRET = 12 -- characters; shorter keys are no secrets but words of 
 
 --- Make a sandbox.
 ---@param environment table<string, string>? variables of all its commands
+---@param options table? in_process = true: `commerce` runs in the spec's process where it can
 ---@return table box { folder, environment }
-function sandbox.new(environment)
-  return setmetatable({ folder = shell.temporary_folder(), environment = environment or {} },
-    sandbox_mt)
+function sandbox.new(environment, options)
+  return setmetatable({ folder = shell.temporary_folder(), environment = environment or {},
+    in_process = options and options.in_process }, sandbox_mt)
 end
 
 --- A path inside the folder.
@@ -126,7 +128,14 @@ end
 ---@return string output
 ---@return string errors
 function methods:commerce(arguments, more)
-  return self:run("build/commerce " .. arguments, more)
+  local words, environment = self.in_process and in_process.words(arguments),
+    environment_of(self, more)
+  if not words or not in_process.suits(environment) then
+    return self:run("build/commerce " .. arguments, more)
+  end
+  local status, output, errors = in_process.run(words, environment)
+  check_leaks(self, more, output, errors)
+  return status, output, errors
 end
 
 --- Run `commerce` on a terminal; what it writes to both streams comes as one text.
@@ -182,21 +191,21 @@ function methods:script(path, more)
   }, more or {}))
 end
 
---- Start a command line and send it a signal, some time after its output holds a word.
+--- Start a command line and send it a signal, some time after a pattern was found in its output.
 ---@param command string from `command` or `script`
----@param word string
+---@param pattern string of Lua
 ---@param seconds number how long to let it go on
 ---@param signal string? KILL if left out
 ---@return integer status 137 if SIGKILL ended it, else the status with which it had ended before
 ---@return string output
 ---@return string errors
-function methods:kill_after(command, word, seconds, signal)
+function methods:kill_after(command, pattern, seconds, signal)
   local program = shell.start { "sh", "-c", "exec " .. command }
   local status
   repeat
     socket.sleep(0.005)
     status = programs.wait(program.pid, true)
-  until status or shell.read(program.output):find(word, 1, true)
+  until status or shell.read(program.output):find(pattern)
   if not status then
     socket.sleep(seconds)
     programs.signal(program.pid, signal or "KILL")

@@ -75,7 +75,8 @@ end
 ---@return string output
 ---@return string errors
 function shell.await(program, status)
-  return status or programs.wait(program.pid), shell.take(program.output), shell.take(program.errors)
+  status = status or programs.wait(program.pid)
+  return status, shell.take(program.output), shell.take(program.errors)
 end
 
 --- Run a command line; its standard output and error come back as one text each.

@@ -1,8 +1,8 @@
 -- Standard output, standard error and the terminal behind them. Output is checked: a full disk
--- behind a redirection is an error, not silence. The shell is asked about the terminal, since no
--- library that both Debian and LuaRocks carry does that for both runtimes.
+-- behind a redirection is an error, not silence.
 
 local ascii = require "commerce.base.ascii"
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
@@ -70,29 +70,18 @@ function console.prompt(text)
   io.stderr:flush()
 end
 
-local function succeeds(command)
-  local first = os.execute(command)
-  return first == true or first == 0 -- true in Lua 5.4, the status in LuaJIT
-end
-
 --- Whether a stream of this process is a terminal.
 ---@param descriptor integer `console.STDIN`, `console.STDOUT` or `console.STDERR`
 ---@return boolean
 function console.is_terminal(descriptor)
-  return succeeds(("test -t %d"):format(descriptor))
+  return core.terminal_columns(descriptor) ~= nil
 end
 
 --- The terminal's width in columns; 80 if there is no terminal.
 ---@return integer
 function console.width()
-  local columns = tonumber(os.getenv "COLUMNS")
-  if not columns then
-    local pipe = io.popen("stty size 2>/dev/null </dev/tty", "r")
-    if pipe then
-      columns = tonumber((pipe:read("*a") or ""):match("%d+%s+(%d+)"))
-      pipe:close()
-    end
-  end
+  local columns = tonumber(os.getenv "COLUMNS") or core.terminal_columns(console.STDOUT)
+    or core.terminal_columns(console.STDERR) or core.terminal_columns(console.STDIN)
   return columns and columns >= 20 and columns or console.FALLBACK_WIDTH
 end
 

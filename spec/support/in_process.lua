@@ -1,0 +1,116 @@
+-- Runs `commerce` in the process of the spec. A process of its own takes 60 ms, nearly all of it to
+-- load; where the process itself is not what a spec is about, this does the same in a few: the same
+-- command line, environment, output and exit status.
+
+local programs = require "programs"
+local shell = require "spec.support.shell"
+
+local in_process = {}
+
+-- Commands that are in charge of their process.
+local ALONE = { serve = true, worker = true }
+
+-- The next word of a line from a position on, and the position after it; nil if a shell is needed
+-- to read it.
+local function next_word(line, at)
+  local word = ""
+  repeat
+    local plain, after = line:match("^([%w_./:,=@%%+-]*)()", at)
+    word, at = word .. plain, after
+    local quoted = line:match("^'([^']*)'", at) or line:match('^"([^"$`\\]*)"', at)
+    if quoted then
+      word, at = word .. quoted, at + #quoted + 2
+    end
+  until not quoted
+  if line:find("^%S", at) then
+    return nil
+  end
+  return word, at
+end
+
+--- The words of a command line of `commerce` that can be run here.
+---@param line string
+---@return string[]? words nil if it wants a shell or a process
+function in_process.words(line)
+  local words, at = {}, line:find "%S"
+  while at do
+    words[#words + 1], at = next_word(line, at)
+    local word = words[#words]
+    if not at or word == "-h" or word == "--help" or word == "--version" then
+      return nil
+    end
+    at = line:find("%S", at)
+  end
+  return not ALONE[words[1]] and words or nil
+end
+
+--- Whether a running program can be given an environment: some variables are read at the start.
+---@param environment table<string, string|false>
+---@return boolean
+function in_process.suits(environment)
+  for name, value in pairs(environment) do
+    if value and (name:find "^LD_" or name:find "^LUA_" or name:find "SAN_OPTIONS$") then
+      return false
+    end
+  end
+  return true
+end
+
+local function replace(f)
+  local kept = { stdout = io.stdout, stderr = io.stderr, print = print, arg = arg, exit = os.exit,
+    input = io.input() }
+  f()
+  return function()
+    rawset(io, "stdout", kept.stdout)
+    rawset(io, "stderr", kept.stderr)
+    rawset(_G, "print", kept.print)
+    rawset(_G, "arg", kept.arg)
+    rawset(os, "exit", kept.exit)
+    io.input():close()
+    io.input(kept.input)
+  end
+end
+
+--- Run it.
+---@param words string[]
+---@param environment table<string, string|false> all its variables but PATH
+---@return integer status
+---@return string output
+---@return string errors
+function in_process.run(words, environment)
+  local output, errors = shell.new_file(), shell.new_file()
+  local variables = { "PATH=" .. os.getenv "PATH" }
+  for name, value in pairs(environment) do
+    if value then
+      variables[#variables + 1] = name .. "=" .. value
+    end
+  end
+  local cli = require "commerce.cli"
+  local before = programs.environment(variables)
+  local out, err = assert(io.open(output, "wb")), assert(io.open(errors, "wb"))
+  local restore = replace(function()
+    rawset(io, "stdout", out)
+    rawset(io, "stderr", err)
+    io.input "/dev/null"
+    rawset(_G, "arg", words)
+    rawset(os, "exit", function() error("os.exit was called: run it in a process", 2) end)
+    rawset(_G, "print", function(...)
+      local texts = {}
+      for i = 1, select("#", ...) do
+        texts[i] = tostring((select(i, ...)))
+      end
+      out:write(table.concat(texts, "\t"), "\n")
+    end)
+  end)
+  local ok, status = xpcall(cli.main, debug.traceback, words)
+  restore()
+  out:close()
+  err:close()
+  programs.environment(before)
+  if not ok then
+    error(status, 0)
+  end
+  return status, shell.take(output), shell.take(errors)
+end
+
+return in_process
