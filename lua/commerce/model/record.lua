@@ -138,6 +138,7 @@ end
 -- ---------------------------------------------------------------- one member
 
 local QUOTE, BACKSLASH = byte '"', byte "\\"
+local OPENING_BRACE, OPENING_BRACKET, CLOSING_BRACKET = byte "{", byte "[", byte "]"
 local OPENING, CLOSING = { [byte "{"] = true, [byte "["] = true },
   { [byte "}"] = true, [byte "]"] = true }
 
@@ -243,6 +244,62 @@ function record.is_deleted(data)
   end
   local metadata = record.member(data, "metadata")
   return metadata ~= nil and record.member(metadata, "isDeleted") == "true"
+end
+
+-- ---------------------------------------------------------------- editing one value
+
+local edited_value
+
+-- The elements of an array's text, each edited. Elements that are left out, or left empty, go.
+local function edited_elements(text, keys, at, change)
+  local out, from = {}, match(text, "^%[%s*()")
+  while from and byte(text, from) ~= CLOSING_BRACKET do
+    local to = value_end(text, from)
+    if not to then
+      return text -- not JSON that the library wrote
+    end
+    out[#out + 1] = edited_value(sub(text, from, to), keys, at, change)
+    from = match(text, "^%s*,?%s*()", to + 1)
+  end
+  return #out > 0 and "[" .. concat(out, ",") .. "]" or nil
+end
+
+function edited_value(text, keys, at, change)
+  if at > #keys then
+    return change(text)
+  elseif byte(text) == OPENING_BRACKET then
+    return edited_elements(text, keys, at, change)
+  elseif byte(text) ~= OPENING_BRACE then
+    return text
+  end
+  local _, from, to = place_of(text, keys[at])
+  if not from then
+    return text
+  end
+  local new = edited_value(sub(text, from, to), keys, at + 1, change)
+  if new then
+    return sub(text, 1, from - 1) .. new .. sub(text, to + 1)
+  end
+  local rest = without(text, keys[at])
+  return rest ~= "{}" and rest or nil
+end
+
+--- Change the values at a path of a JSON object, digit by digit as all else stands. The path leads
+--- into each element of an array. An object or array that is left without members goes as well.
+---@param text string JSON of an object
+---@param keys string[] the path
+---@param change fun(value: string): string? gets a value's JSON; nil removes the value
+---@return string text "{}" if nothing is left
+function record.edit(text, keys, change)
+  return edited_value(text, keys, 1, change) or "{}"
+end
+
+--- Change a body as a whole JSON object.
+---@param body string
+---@param change fun(text: string): string
+---@return string body
+function record.edit_body(body, change)
+  return sub(change(body .. "}"), 1, -2)
 end
 
 -- ---------------------------------------------------------------- a record that arrives again
