@@ -4,6 +4,7 @@
 local ascii = require "commerce.base.ascii"
 local check = require "commerce.mapping.validate"
 local errors = require "commerce.base.errors"
+local provenance = require "commerce.mapping.provenance"
 local value = require "commerce.mapping.value"
 
 local source = {}
@@ -19,6 +20,10 @@ local source = {}
 ---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
 ---@field selective boolean whether an object may give no record, because of `where`
 ---@field paths string[] every source path that is read
+---@field fields string[] the names of the records' fields
+---@field deciding string[] the source paths that decide which records there are, with which ids
+---@field paths_of fun(keys: string[]): string[] the source paths that a field is made of, by the
+---  field's path in the record
 ---@field sign string a signature that changes when the declaration does
 ---@field tallies commerce.Tally[] of the fields that a user declared
 ---@field map fun(object: table): table[]|nil, string|nil
@@ -179,6 +184,12 @@ local function reason_of(raised)
     :format((wrong:gsub(" %(.-%)$", ""))) or tostring(raised)
 end
 
+-- The fields that an entry gives its records.
+local function names_of(entry)
+  local split = entry.split
+  return ascii.keys(merged(entry.shared, entry.fields or {}, split and split.fields or {}))
+end
+
 --- Compile an entry.
 ---@param data_type commerce.DataType
 ---@param entry table the options of `mapping.from`, and `shared`: the fields of all the sources
@@ -211,7 +222,11 @@ function source.compile(data_type, entry)
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
     split = entry.split ~= nil, selective = where ~= nil, excluded = entry.excluded,
-    paths = paths,
+    paths = paths, fields = names_of(entry),
+    deciding = provenance.deciding(entry, outer_path),
+    paths_of = function(keys)
+      return provenance.of(entry, keys, outer_path)
+    end,
     sign = sign_of(entry, compiled, where, split_sign),
     tallies = value.tallies_of(compiled),
     only = function(names)

@@ -28,6 +28,7 @@ value.WHOLE = "*"
 ---@field words table<string, string>? of an enum
 ---@field default string? of an enum
 ---@field named table<string, commerce.Value>? of supplemental data: its members
+---@field items commerce.Value[]? of a list: what its elements are
 ---@field tallies commerce.Tally[]? counts of the objects that it gave a value for
 
 ---@class commerce.Tally
@@ -236,7 +237,8 @@ end
 
 -- ---------------------------------------------------------------- fields
 
-local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign", "tallies" }
+local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign", "tallies",
+  "paths", "items", "named" }
 
 --- Compile a table of field name -> path, value or function.
 ---@param fields table<string, any>

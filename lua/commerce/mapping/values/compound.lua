@@ -56,13 +56,15 @@ end
 ---@return commerce.Value
 function values.list(...)
   local items, paths, signs = value.collect("list", ...)
-  return value.new("list(" .. signs .. ")", "list", paths, function(source, parent)
+  local made = value.new("list(" .. signs .. ")", "list", paths, function(source, parent)
     local result = {}
     for i = 1, #items do
       result[#result + 1] = items[i].get(source, parent)
     end
     return result
   end)
+  made.items = items
+  return made
 end
 
 -- A path inside an element, as seen from the object around it.
@@ -71,6 +73,25 @@ local function path_in(array, path)
     return path:sub(2)
   end
   return path == value.WHOLE and array or array .. "." .. path
+end
+
+-- Compiled fields of an element, with their paths as seen from the object around the array.
+local function fields_in(array, compiled)
+  local list = {}
+  for i, field in ipairs(compiled) do
+    local copy = {}
+    for name, member in pairs(field) do
+      copy[name] = member
+    end
+    copy.paths = {}
+    for j, path in ipairs(field.paths or {}) do
+      copy.paths[j] = path_in(array, path)
+    end
+    copy.fields = field.fields and fields_in(array, field.fields)
+    copy.items, copy.named = nil, nil
+    list[i] = copy
+  end
+  return list
 end
 
 --- A list with one entry per element of a source array; "^path" reads from the outer object.
@@ -85,8 +106,8 @@ function values.each(path, fields)
   for _, inner in ipairs(paths) do
     read[#read + 1] = path_in(path, inner)
   end
-  return with_fields(compiled, value.new(("each(%s){%s}"):format(path, value.sign_of(compiled)),
-    "list", read, function(source, parent)
+  return with_fields(fields_in(path, compiled), value.new(("each(%s){%s}"):format(path,
+    value.sign_of(compiled)), "list", read, function(source, parent)
       local result = {}
       for i, element in ipairs(array.get(source, parent) or {}) do
         result[i] = value.build(compiled, element, source)
@@ -104,10 +125,11 @@ local function text_or_nil(text)
   return type(text) == "string" and text ~= "" and text or nil
 end
 
-local function address_fields(kind)
-  local fields = { { name = "type", kind = "enum", words = { kind }, sign = kind } }
+local function address_fields(path, kind)
+  local fields = { { name = "type", kind = "enum", words = { kind }, sign = kind, paths = {} } }
   for i, names in ipairs(ADDRESS) do
-    fields[i + 1] = { name = names[1], kind = "string", sign = names[2] }
+    fields[i + 1] = { name = names[1], kind = "string", sign = names[2],
+      paths = { path .. "." .. names[2] } }
   end
   return fields
 end
@@ -121,7 +143,7 @@ function values.address(path, kind)
     errors.refuse("address: its kind expected (Billing, Delivery, …), got %s", type(kind))
   end
   local get = value.field(path).get
-  return with_fields(address_fields(kind), value.new(("address(%s,%s)"):format(path, kind),
+  return with_fields(address_fields(path, kind), value.new(("address(%s,%s)"):format(path, kind),
     "object", { path }, function(source, parent)
       local from, to = get(source, parent), {}
       if type(from) ~= "table" then
