@@ -135,9 +135,10 @@ local function writer(name)
   end
 end
 
--- This store sends no webhooks: every opening makes their messages again, with other ids.
--- commerce.open adds methods that say that the store lacks them.
-local WITHOUT = { outbox = true }
+-- This store sends no webhooks: every opening makes their messages again, with other ids. It erases
+-- nothing: its journal keeps all that was ever written. commerce.open adds methods that say that
+-- the store lacks them.
+local WITHOUT = { outbox = true, erasure = true }
 
 for _, part in ipairs(contract.PARTS) do
   for _, kind in ipairs { "reads", "writes", "here" } do

@@ -56,6 +56,12 @@ local Store = {}
 ---@field remade boolean? the records were made of kept sources: those marked as deleted stay
 ---  marked, and the counts tell how many (`marked`)
 
+---@class commerce.Rewritten what the rewriting of a batch of rows did
+---@field last string? the id of the last row of the batch; nil if it was empty
+---@field seen integer rows of the batch
+---@field changed integer
+---@field removed integer
+
 ---@class commerce.Counts
 ---@field created integer
 ---@field changed integer
@@ -367,6 +373,62 @@ function Store:kept_sources(connection_id, resource, after, limit) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:drop_sources(connection_id, except) end
+
+-- ---------------------------------------------------------------- erasure
+
+-- Rewriting what is stored, so that no trace is left of what was there. A batch of rows and the
+-- checkpoints that `states` gives are one transaction, whatever the connection's status is.
+-- `edit(text, id)` gives the new text, nil for no change, or false to remove the row.
+
+--- Rewrite a batch of records, those marked as deleted included. The log of changes stays as it is.
+---@param connection_id string
+---@param data_type commerce.DataType
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@param edit fun(data: string, id: string): string|false|nil
+---@param states (fun(done: commerce.Rewritten): table<string, commerce.Checkpoint>)?
+---@return commerce.Rewritten? done nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:rewrite_records(connection_id, data_type, after, limit, edit, states) end
+
+--- Rewrite a batch of kept source objects.
+---@param connection_id string
+---@param resource string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@param edit fun(data: string, id: string): string|false|nil
+---@param states (fun(done: commerce.Rewritten): table<string, commerce.Checkpoint>)?
+---@return commerce.Rewritten? done nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:rewrite_sources(connection_id, resource, after, limit, edit, states) end
+
+--- Rewrite a batch of the events that wait to be applied.
+---@param connection_id string
+---@param after string the id after which to start, "" for the first
+---@param limit integer
+---@param edit fun(body: string, id: string): string|false|nil
+---@param states (fun(done: commerce.Rewritten): table<string, commerce.Checkpoint>)?
+---@return commerce.Rewritten? done nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:rewrite_events(connection_id, after, limit, edit, states) end
+
+--- The resources of which source objects are kept, by name.
+---@param connection_id string
+---@return string[]? names nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:kept_resources(connection_id) end
+
+--- Remove the traces that a file's log still has of what was rewritten.
+---@param compact boolean? also those in the unused space of the file, by writing all of it anew,
+---  which takes seconds for each gigabyte
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:finish_erasure(compact) end
 
 -- ---------------------------------------------------------------- sweeps
 

@@ -18,7 +18,8 @@ local contract = {}
 ---@field reads string[] methods that change nothing
 ---@field writes string[] methods that change what is stored
 ---@field here string[]? methods about what is kept for this process alone
----@field server boolean? only servers need it, neither scripts nor the command line's sync
+---@field server boolean? only servers and data protection need it, neither scripts nor the command
+---  line's sync
 
 --- The methods by subject.
 ---@type commerce.StorePart[]
@@ -53,6 +54,9 @@ contract.PARTS = {
     writes = { "drop_secret", "reseal", "save_secret" } },
   { name = "listings", reads = { "find", "listed_families", "unlisted" }, writes = {},
     here = { "add_listed", "drop_listing" } },
+  { name = "erasure", reads = { "kept_resources" },
+    writes = { "finish_erasure", "rewrite_events", "rewrite_records", "rewrite_sources" },
+    server = true },
   { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
     server = true },
   { name = "link_states", reads = { "has_link_state" },

@@ -22,6 +22,9 @@ local function table_of(self, data_type, connection_id)
   return self.db:table("records", connection_id, data_type.name)
 end
 
+--- The table of a connection's records of a data type.
+records.table_of = table_of
+
 -- ---------------------------------------------------------------- data types
 
 -- The names of a database's tables, which a data type must not have: a script that works in memory

@@ -45,8 +45,9 @@ end
 
 -- ---------------------------------------------------------------- one table
 
-local function new_table(database, kind, owner)
-  return setmetatable({ database = database, kind = kind, owner = owner, size = 0, version = 0,
+local function new_table(database, kind, owner, part)
+  return setmetatable({ database = database, kind = kind, owner = owner, part = part,
+    size = 0, version = 0,
     rows = {}, places = {} }, Table)
 end
 
@@ -247,7 +248,7 @@ function Database:table(kind, owner, part)
   local name = owner and ("%s\0%s\0%s"):format(kind, owner, part or "") or kind
   local found = self.tables[name]
   if not found then
-    found = new_table(self, kind, owner)
+    found = new_table(self, kind, owner, part)
     self.tables[name] = found
   end
   return found

@@ -16,6 +16,7 @@ local SUBJECTS = {
   "commerce.store.sql.payouts",
   "commerce.store.sql.types",
   "commerce.store.sql.sources",
+  "commerce.store.sql.erasure",
   "commerce.store.sql.sweeps",
   "commerce.store.sql.changes",
   "commerce.store.sql.listings",

@@ -359,20 +359,35 @@ function methods:version()
   return row.others .. "/" .. row.own
 end
 
---- Run work that overwrites or deletes secrets, so that the file keeps no trace of them: an
---- envelope of an old master key is worthless only as long as that key is.
+--- Run work that overwrites or deletes data of which the file is to keep no trace: what it frees is
+--- overwritten with zeros. The log keeps what was there until `erasing` empties it.
 ---@param work fun(): any
 ---@return any result of the function
-function methods:erasing(work)
+function methods:overwriting(work)
   self:once("PRAGMA secure_delete = ON")
   local ok, result = pcall(work)
   pcall(self.once, self, "PRAGMA secure_delete = OFF")
   if not ok then
     error(result, 0)
   end
+  return result
+end
+
+--- Run work that overwrites or deletes secrets, so that the file keeps no trace of them: an
+--- envelope of an old master key is worthless only as long as that key is.
+---@param work fun(): any
+---@return any result of the function
+function methods:erasing(work)
+  local result = self:overwriting(work)
   -- while a reader uses the log, it stays; the next checkpoint empties it
   pcall(self.once, self, "PRAGMA wal_checkpoint(TRUNCATE)")
   return result
+end
+
+--- Write the whole database anew, without the unused space. Takes seconds for each gigabyte, during
+--- which others cannot write, and as much space on the disk as the database has.
+function methods:compact()
+  self:once "VACUUM"
 end
 
 --- Close the database; a second close does nothing.

@@ -11,6 +11,7 @@ local assert = require "luassert"
 local busted = require "busted"
 local change_cases = require "commerce.testing.store.changes"
 local connection_cases = require "commerce.testing.store.connections"
+local erasure_cases = require "commerce.testing.store.erasure"
 local json = require "commerce.base.json"
 local link_cases = require "commerce.testing.store.links"
 local listing_cases = require "commerce.testing.store.listings"
@@ -58,7 +59,8 @@ end
 local function left_out(without)
   local names = {}
   for _, name in ipairs(without or {}) do
-    assert(name == "outbox", name .. ": only the cases of 'outbox' can be left out")
+    assert(name == "outbox" or name == "erasure",
+      name .. ": only the cases of 'outbox' and 'erasure' can be left out")
     names[name] = true
   end
   return names
@@ -67,7 +69,7 @@ end
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
----  only "outbox" so far
+---  "outbox", "erasure"
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -372,6 +374,9 @@ return function(open, given)
   change_cases(current, { write = write, payment = payment, entry = entry })
   type_cases(current)
   source_cases(current, { write = write, payment = payment })
+  if not without.erasure then
+    erasure_cases(current, { write = write, payment = payment })
+  end
   if not without.outbox then
     outbox_cases(current, { pull = pull })
   end

@@ -1,0 +1,58 @@
+-- Rewriting what is stored: fields that are not stored any more.
+
+local ascii = require "commerce.base.ascii"
+local json = require "commerce.base.json"
+local records = require "commerce.store.memory.records"
+
+local erasure = {}
+
+-- Rewrite a batch of a table's rows, whose text is the field `name`.
+local function rewrite(self, connection_id, rows, name, batch, edit, states)
+  local done = { seen = 0, changed = 0, removed = 0 }
+  for _, id in ipairs(rows:after(batch.after, batch.limit)) do
+    local text = rows:get(id)[name]
+    local new = edit(text, id)
+    done.last, done.seen = id, done.seen + 1
+    if new == false then
+      rows:remove(id)
+      done.removed = done.removed + 1
+    elseif new and new ~= text then
+      rows:change(id, { [name] = new })
+      done.changed = done.changed + 1
+    end
+  end
+  for key, state in pairs(states and states(done) or {}) do
+    self.db:table("states", connection_id):put(key, json.encode(state))
+  end
+  return done
+end
+
+function erasure.rewrite_records(self, connection_id, data_type, after, limit, edit, states)
+  return rewrite(self, connection_id, records.table_of(self, data_type, connection_id), "data",
+    { after = after, limit = limit }, edit, states)
+end
+
+function erasure.rewrite_sources(self, connection_id, resource, after, limit, edit, states)
+  return rewrite(self, connection_id, self.db:table("sources", connection_id, resource), "data",
+    { after = after, limit = limit }, edit, states)
+end
+
+function erasure.rewrite_events(self, connection_id, after, limit, edit, states)
+  return rewrite(self, connection_id, self.db:table("inbox", connection_id), "body",
+    { after = after, limit = limit }, edit, states)
+end
+
+function erasure.kept_resources(self, connection_id)
+  local names = {}
+  for _, kept in ipairs(self.db:tables_of("sources", connection_id)) do
+    names[#names + 1] = kept.size > 0 and kept.part or nil
+  end
+  ascii.sort(names)
+  return names
+end
+
+function erasure.finish_erasure()
+  return true
+end
+
+return erasure
