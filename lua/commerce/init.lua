@@ -39,7 +39,7 @@ function commerce.store_url()
 end
 
 local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table",
-  keep_source = "boolean" }
+  keep_source = "boolean", leave_out = "table", hash = "table" }
 local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
 
 -- The limiter that all connections share. Each account has its own limits as well.
@@ -69,7 +69,15 @@ local function open(options)
   local settings = { url = type(target) == "string" and target or nil,
     mode = options.mode and mode.check(options.mode), keep_source = options.keep_source,
     limiter = shared_limiter(options.limits) }
-  return App.new(open_store(target, options.create), settings)
+  local app = App.new(open_store(target, options.create), settings)
+  if options.leave_out or options.hash then
+    local ok, message, failure = app:protect { leave_out = options.leave_out, hash = options.hash }
+    if ok == nil then
+      app:close()
+      errors.must(nil, message, failure)
+    end
+  end
+  return app
 end
 
 --- Open a store and with it the application.
@@ -78,7 +86,8 @@ end
 ---  mode: "test" or "live", default: the mode that the store is switched to; limits: rate,
 ---  endpoint_rate (requests a second) and concurrency (requests in flight) of all connections
 ---  together, in addition to each account's own; keep_source: all syncs keep every source object
----  beside its records, or (false) no longer
+---  beside its records, or (false) no longer; leave_out, hash: lists of fields that are never
+---  stored ("customers.phone"), added to those of the store, see `app:protect`
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

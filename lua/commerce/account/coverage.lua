@@ -2,6 +2,7 @@
 -- a missing permission shows before the first sync.
 
 local errors = require "commerce.base.errors"
+local fields = require "commerce.account.fields"
 local probe = require "commerce.account.probe"
 local stripe = require "commerce.stripe"
 
@@ -15,6 +16,8 @@ local coverage = {}
 ---  Stripe's dashboard
 ---@field readable boolean? only of a connection: whether it may read all resources; nil if unknown
 ---@field lacking string[]? the missing permissions
+---@field left_out string[]? only of a connection: the fields that are never stored
+---@field hashed string[]? only of a connection: the fields of which a hash is stored
 ---@field error string? why the type is not readable, or why this is unknown
 
 local function add_new(list, item)
@@ -67,6 +70,31 @@ local function judge(entry, resources, found)
       entry.readable = nil
     end
     entry.error = entry.error or answer.message
+  end
+end
+
+-- The listed names that are about a data type, or about the objects that it is made of.
+local function about(entry, names)
+  local list, begins = {}, { entry.type .. "." }
+  for i, resource in ipairs(entry.resources) do
+    begins[i + 1] = "source:" .. resource .. "."
+  end
+  for _, name in ipairs(names) do
+    for _, begin in ipairs(begins) do
+      list[#list + 1] = name:sub(1, #begin) == begin and name or nil
+    end
+  end
+  return list
+end
+
+--- Add to each data type the fields of it that are not stored.
+---@param list commerce.TypeCoverage[] changed
+---@param store commerce.Store
+---@param connection_id string
+function coverage.add_fields(list, store, connection_id)
+  local lists = fields.of(store, connection_id)
+  for _, entry in ipairs(list) do
+    entry.left_out, entry.hashed = about(entry, lists.leave_out), about(entry, lists.hash)
   end
 end
 

@@ -4,6 +4,7 @@
 local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local field_lists = require "commerce.account.fields"
 local fetch = require "commerce.account.fetch"
 local hooks = require "commerce.hooks.registry"
 local jobs = require "commerce.runtime.jobs"
@@ -11,6 +12,7 @@ local keys = require "commerce.account.keys"
 local lifecycle = require "commerce.app.lifecycle"
 local mappings = require "commerce.mapping.registry"
 local read_changes = require "commerce.app.changes"
+local protections = require "commerce.account.protection"
 local records = require "commerce.app.records"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
@@ -221,6 +223,48 @@ end
 function Connection:verify(options)
   lifecycle.open(self)
   return require("commerce.verify").run(self, options)
+end
+
+-- ---------------------------------------------------------------- fields that are never stored
+
+--- Leave out or hash fields of this connection from now on. The next run scrubs what is stored;
+--- `scrub` does so at once.
+---@param given table leave_out, hash: lists of fields ("customers.phone") to add; keep: fields to
+---  take off both lists. See `commerce.account.fields`
+---@return boolean? changed nil on failure: a field is unknown, or must be stored
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:protect(given)
+  mappings.check_self(self, "protect")
+  configure(self)
+  return protections.change(self.store, self.mappings, self.id, given)
+end
+
+--- The fields that are left out and hashed of this connection, those for all connections included.
+---@return commerce.FieldLists? lists nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:fields()
+  return field_lists.of(self.store, self.id)
+end
+
+--- Make what is stored agree with the lists of fields now. Stripe is not asked. The database's file
+--- is written anew, so that no trace is left in its unused space.
+---@param options table? compact = false: the file is not written anew, as where several connections
+---  are scrubbed
+---@return commerce.Scrubbed? done nil on failure; code "busy": a run is under way, and the next one
+---  scrubs
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:scrub(options)
+  options = options or {}
+  errors.check_options(options, { compact = "boolean" })
+  configure(self)
+  return require("commerce.sync.run").alone(self, nil, function()
+    local _, done = require("commerce.sync.scrub").run(self.store, self.id, self.mappings,
+      options.compact ~= false)
+    return done
+  end)
 end
 
 --- Declare a hook: a function of yours that is called at a named place of each sync.

@@ -6,6 +6,7 @@ local Connection = require "commerce.app.connection"
 local core = require "commerce.core"
 local coverage = require "commerce.account.coverage"
 local errors = require "commerce.base.errors"
+local field_lists = require "commerce.account.fields"
 local hooks = require "commerce.hooks.registry"
 local integrations = require "commerce.account.integrations"
 local json = require "commerce.base.json"
@@ -14,6 +15,7 @@ local mappings = require "commerce.mapping.registry"
 local migrate = require "commerce.account.link.migrate"
 local mode = require "commerce.account.mode"
 local own_key = require "commerce.account.link.own_key"
+local protections = require "commerce.account.protection"
 local records = require "commerce.app.records"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
@@ -317,6 +319,28 @@ end
 ---@return commerce.Failure? failure
 function App:receive_webhook(body, signature, options)
   return webhook.receive(self, body, signature, options)
+end
+
+-- ---------------------------------------------------------------- fields that are never stored
+
+--- Leave out or hash fields of all connections from now on. The next run of each connection scrubs
+--- what is stored; `connection:scrub` does so at once.
+---@param given table leave_out, hash: lists of fields ("customers.phone") to add; keep: fields to
+---  take off both lists. See `commerce.account.fields`
+---@return boolean? changed nil on failure: a field is unknown, or must be stored
+---@return string? message
+---@return commerce.Failure? failure
+function App:protect(given)
+  mappings.check_self(self, "protect", "app")
+  return protections.change(self.store, self.mappings, nil, given)
+end
+
+--- The fields that are left out and hashed of all connections.
+---@return commerce.FieldLists? lists nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:fields()
+  return field_lists.get(self.store)
 end
 
 -- ---------------------------------------------------------------- records, mappings, hooks

@@ -4,6 +4,7 @@
 local errors = require "commerce.base.errors"
 local grants = require "commerce.account.grant"
 local keys = require "commerce.account.keys"
+local protections = require "commerce.account.protection"
 local sessions = require "commerce.account.session"
 local statuses = require "commerce.account.status"
 local stripe = require "commerce.stripe"
@@ -31,7 +32,7 @@ end
 
 local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
   name = "string", company = "string", connection = "string", relink = "boolean",
-  keep_key = "boolean", keep_source = "boolean" }
+  keep_key = "boolean", keep_source = "boolean", leave_out = "table", hash = "table" }
 for name, kind in pairs(sessions.OPTIONS) do
   CONNECT_OPTIONS[name] = kind
 end
@@ -51,6 +52,18 @@ local function account_meant(app, options, key)
   end
   local named = app.store:connections({ id = options.connection })[1]
   return named and named.account or nil
+end
+
+-- Fields of this connection that are never stored.
+local function protect(opened, options)
+  if options.leave_out or options.hash then
+    local ok, raised = errors.try(protections.change, opened.store, opened.mappings, opened.id,
+      { leave_out = options.leave_out, hash = options.hash })
+    if not ok then
+      opened:close()
+      errors.rethrow(raised)
+    end
+  end
 end
 
 local function connect(wrap, app, options, key)
@@ -75,6 +88,7 @@ local function connect(wrap, app, options, key)
   end
   local opened = attach(wrap(app, row), parts, key)
   opened.keep_source = options.keep_source
+  protect(opened, options)
   return opened
 end
 
@@ -89,8 +103,9 @@ end
 ---  that it belongs to (default: the one that has it, else a new one); connection: the id of the
 ---  connection to authorize; relink: true takes up an "Unlinked" one, too; keep_key: true keeps the
 ---  key, sealed under the master key, so that the connection can be opened by its id alone;
----  keep_source: its syncs keep every source object, or (false) no longer; name: of the account;
----  and those of
+---  keep_source: its syncs keep every source object, or (false) no longer; leave_out, hash: lists
+---  of its fields that are never stored (`commerce.account.fields`), added to those of the store;
+---  name: of the account; and those of
 ---  `commerce.account.session`: base_url: another server (default: STRIPE_API_BASE, then
 ---  Stripe); rate, endpoint_rate (requests a second), concurrency (requests in flight), retries,
 ---  timeout, connect_timeout, backoff, backoff_cap (seconds), max_body (bytes), ca_file

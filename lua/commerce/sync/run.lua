@@ -8,6 +8,8 @@ local errors = require "commerce.base.errors"
 local inboxes = require "commerce.sync.inbox"
 local leases = require "commerce.sync.lease"
 local progress = require "commerce.sync.progress"
+local protections = require "commerce.account.protection"
+local scrub = require "commerce.sync.scrub"
 
 local run = {}
 
@@ -41,6 +43,7 @@ local run = {}
 ---@field checkpoints commerce.sync.Checkpoints
 ---@field changes commerce.sync.Changes
 ---@field inbox commerce.sync.Inbox
+---@field protection commerce.Protection what is never stored
 ---@field take_known fun(resource: string): table? an object that was fetched a moment ago
 ---@field types table<string, commerce.DataType> the data types of this run, by name
 local methods = {}
@@ -94,6 +97,10 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
   self.checkpoints = checkpoints.new(self, keeps_source(options, connection))
   self.changes = changes.new(self)
   self.inbox = inbox or inboxes.new(connection)
+  self.protection = protections.of(self.store, self.id, self.mappings)
+  for _, note in ipairs(scrub.run(self.store, self.id, self.mappings)) do
+    self.progress:note(note)
+  end
   return self
 end
 

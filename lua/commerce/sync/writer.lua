@@ -1,11 +1,14 @@
 -- From source objects to stored records: maps objects, counts them, and writes pages. Every page
 -- passes `writer.write`: filtering hooks, then the encoding of what they may have changed, then the
--- store, then the hooks that are notified.
+-- store, then the hooks that are notified. Fields that are never stored leave a record when it is
+-- encoded, so no hook can put them back.
 
 local conversion = require "commerce.sync.conversion"
 local errors = require "commerce.base.errors"
 local interrupts = require "commerce.runtime.interrupts"
 local jobs = require "commerce.runtime.jobs"
+local json = require "commerce.base.json"
+local record = require "commerce.model.record"
 local time = require "commerce.base.time"
 
 local writer = {}
@@ -34,11 +37,27 @@ local function note_gone(gone, consumer, object)
   end
 end
 
+-- Fields that kept objects do not have are taken over from the stored record. Gives their names.
+local function take_over(run, type_name, draft)
+  local names = run.protection:not_made_of_kept(type_name)
+  if not names then
+    return nil
+  end
+  local data = run.store:find(run.types[type_name], run.id, { draft.id }, true)[draft.id]
+  for name in pairs(data and names or {}) do
+    local text = record.member(data, name)
+    draft.record[name] = text and json.stored("[" .. text .. "]")[1] or nil
+  end
+  return data and names or nil
+end
+
 -- The record of a draft; nil if it is not valid, which fails it alone.
-local function encode(run, type_name, draft)
+local function encode(run, type_name, draft, remade)
   local source = draft.source
+  local taken_over = remade and take_over(run, type_name, draft) or nil
   local encoded, wrong = conversion.encode(run.types[type_name], draft)
   if encoded then
+    draft.body = run.protection:body(type_name, draft.body, taken_over)
     return draft
   elseif draft.hook then
     run.hooks:fail_record(run.progress, type_name, draft, wrong)
@@ -49,20 +68,20 @@ end
 
 -- Encode the drafts of a list from a place on. Records that hooks send to other stores instead
 -- leave the list.
-local function encode_from(run, type_name, drafts, first)
+local function encode_from(run, type_name, drafts, first, remade)
   local last = first - 1
   for i = first, #drafts do
     local draft = drafts[i]
-    local destination, record = draft.destination, encode(run, type_name, draft)
+    local destination, encoded = draft.destination, encode(run, type_name, draft, remade)
     drafts[i] = nil
-    if record and destination then
-      run.hooks:send(destination, type_name, record)
+    if encoded and destination then
+      run.hooks:send(destination, type_name, encoded)
     end
     if destination and destination.instead then
       run.progress:count_skipped(type_name)
-    elseif record then
+    elseif encoded then
       last = last + 1
-      drafts[last] = record
+      drafts[last] = encoded
     end
   end
 end
@@ -92,7 +111,7 @@ function writer.map(run, consumers, object, page, dated)
       note_gone(page.deleted, consumer, object)
     elseif not (run.hooks and run.hooks:may_alter(type_name)) then
       local made = #list
-      encode_from(run, type_name, list, before + 1)
+      encode_from(run, type_name, list, before + 1, page.remade)
       failed = failed or #list < made
     end
     failed = failed or message ~= nil
@@ -110,11 +129,24 @@ local function ids_of(page)
   end
   for name, list in pairs(page.records or {}) do
     ids[name] = {}
-    for i, record in ipairs(list) do
-      ids[name][i] = record.id
+    for i, draft in ipairs(list) do
+      ids[name][i] = draft.id
     end
   end
   return ids
+end
+
+-- The objects of a page as they may be kept.
+local function protected(run, page)
+  if not page.sources or not run.protection:changes_sources() then
+    return page.sources
+  end
+  local list = {}
+  for _, object in ipairs(page.sources) do
+    local text = run.protection:source(page.resource, object.data)
+    list[#list + 1] = text and { id = object.id, parent_id = object.parent_id, data = text } or nil
+  end
+  return list
 end
 
 --- Write a page and count what became of its records. Raises if the store fails, if the lease is
@@ -125,8 +157,8 @@ function writer.write(run, page)
   jobs.breathe()
   run.lease:keep()
   local stored = { resource = page.resource, records = {}, deleted = page.deleted,
-    sources = page.sources, dropped = page.dropped, states = page.states, remade = page.remade,
-    payout_links = page.payout_links,
+    sources = protected(run, page), dropped = page.dropped, states = page.states,
+    remade = page.remade, payout_links = page.payout_links,
     sweep = page.sweep and page.sweep.id,
     seen = page.sweep and ids_of(page) } -- also what hooks leave out
   if run.hooks then
@@ -134,7 +166,7 @@ function writer.write(run, page)
   end
   for type_name, drafts in pairs(page.records or {}) do
     if run.hooks and run.hooks:may_alter(type_name) then
-      encode_from(run, type_name, drafts, 1)
+      encode_from(run, type_name, drafts, 1, page.remade)
     end
     stored.records[type_name] = drafts
   end

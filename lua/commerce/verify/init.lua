@@ -13,6 +13,7 @@ local jobs = require "commerce.runtime.jobs"
 local mapping = require "commerce.mapping"
 local payouts = require "commerce.verify.payouts"
 local plan = require "commerce.sync.plan"
+local protections = require "commerce.account.protection"
 local recheck = require "commerce.verify.recheck"
 local records = require "commerce.verify.records"
 local report = require "commerce.verify.report"
@@ -52,7 +53,9 @@ local function new_run(connection, mappings, chosen, options)
   local run = { connection = connection, session = connection.session, store = connection.store,
     livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
     transport = connection.transport, findings = {}, users = {}, consumers = {},
-    order = {} }
+    order = {},
+    protection = protections.of(connection.store, connection.id, connection.mappings,
+      not options.deep) }
   function run.session_for()
     return run.session
   end

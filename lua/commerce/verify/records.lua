@@ -22,6 +22,7 @@ local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 ---@field store commerce.Store
 ---@field livemode boolean
 ---@field deep boolean
+---@field protection commerce.Protection what is never stored: it is not compared
 ---@field id string of this run; its listings are named after it
 ---@field findings table<string, table> by data type
 ---@field users table<string, string[]> the data types that read a resource
@@ -89,6 +90,7 @@ function records.entries(run, consumer, object, entries)
     if run.deep then
       body, wrong = model.encode(consumer.data_type, draft.record)
     end
+    body = body and run.protection:body(consumer.type, body)
     if wrong then
       ok, message = nil, message or conversion.failure(object, wrong)
     else

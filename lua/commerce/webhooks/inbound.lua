@@ -4,6 +4,7 @@
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local integrations = require "commerce.account.integrations"
+local protections = require "commerce.account.protection"
 local json = require "commerce.base.json"
 local status = require "commerce.account.status"
 local stripe = require "commerce.stripe"
@@ -95,7 +96,9 @@ local function keep(app, list, event, body, store_rows)
   local rows, ids = {}, {}
   for i, shop in ipairs(list) do
     ids[i] = shop.id
-    rows[i] = { connection_id = shop.id, id = event.id, at = event.created, body = body }
+    local protection = protections.of(app.store, shop.id, app.mappings, true)
+    local kept = protection:changes_sources() and protection:event(json.decode(body), body) or body
+    rows[i] = { connection_id = shop.id, id = event.id, at = event.created, body = kept }
   end
   return { event = event.id, type = event.type, connections = ids,
     kept = (store_rows and store_rows(rows) or app.store:keep_events(rows)) }

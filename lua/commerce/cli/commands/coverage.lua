@@ -41,19 +41,35 @@ end
 local function print_as_json(list, changes)
   for _, entry in ipairs(list) do
     entry.lacking, entry.readable = json.array(entry.lacking), entry.readable or false
+    entry.leftOut, entry.hashed = json.array(entry.left_out), json.array(entry.hashed)
+    entry.left_out = nil
     console.json(entry)
   end
   console.json { type = "changes", readable = changes.readable or false,
     lacking = json.array(changes.lacking), error = changes.error }
 end
 
+-- The fields of a data type that are not stored, without the type's name.
+local function fields_of(entry)
+  local names = {}
+  for _, group in ipairs { { entry.left_out, "" }, { entry.hashed, " (hashed)" } } do
+    for _, name in ipairs(group[1]) do
+      names[#names + 1] = (name:find("^" .. entry.type .. "%.") and name:sub(#entry.type + 2)
+        or name) .. group[2]
+    end
+  end
+  return table.concat(names, ", ")
+end
+
 local function print_as_table(shop, list, changes)
-  local rows = {}
+  local rows, columns = {}, { "type", "readable", "missing permissions (read)" }
   for i, entry in ipairs(list) do
-    rows[i] = { entry.type, READABLE[entry.readable] or "not known", reason(entry) }
+    local fields = fields_of(entry)
+    columns[4] = columns[4] or fields ~= "" and "fields that are not stored" or nil
+    rows[i] = { entry.type, READABLE[entry.readable] or "not known", reason(entry) or "", fields }
   end
   console.line(views.connection_line(views.connection(shop)))
-  format.print({ "type", "readable", "missing permissions (read)" }, rows)
+  format.print(columns, rows)
   if not changes.readable then
     console.line(("changes cannot be followed, so every sync reads the lists completely: %s")
       :format(#changes.lacking > 0 and "the permission Events (read) is missing"
@@ -66,6 +82,7 @@ local function of_connection(app, args)
   local list, changes, details = coverage.of(shop)
   shop:close()
   errors.must(list, changes, details)
+  coverage.add_fields(list, app.store, shop.id)
   if args.json then
     print_as_json(list, changes)
   else

@@ -1,4 +1,5 @@
--- `commerce settings`: which data types are synced, when, in which order, and how far back.
+-- `commerce settings`: which data types are synced, when, in which order, and how far back; and
+-- which fields are never stored.
 
 local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
@@ -6,6 +7,7 @@ local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local lookup = require "commerce.cli.kit.lookup"
 local options = require "commerce.cli.kit.options"
+local protection = require "commerce.cli.kit.protection"
 local settings = require "commerce.account.settings"
 local time = require "commerce.base.time"
 
@@ -105,6 +107,40 @@ local function reset(app, args)
   show(app, args)
 end
 
+-- ---------------------------------------------------------------- fields that are never stored
+
+local function connection_of(app, args)
+  return args.connection and lookup.connection(app, args.connection) or nil
+end
+
+-- Connections of both modes: what is listed for all is to be nowhere.
+local function concerned(app, shop)
+  return shop and { shop } or must(app:connections())
+end
+
+local function show_fields(app, args)
+  protection.print(app, connection_of(app, args), args.json)
+end
+
+local function change_fields(list)
+  return function(app, args)
+    local shop = connection_of(app, args)
+    must((shop or app):protect { [list] = args.field })
+    protection.print(app, shop, args.json)
+    return protection.scrub(app, concerned(app, shop), args.json)
+  end
+end
+
+local function connection_option(sub)
+  sub:option("--connection", "Of this connection alone (default: of all)."):argname "ID"
+end
+
+local function field_arguments(sub)
+  sub:argument("field", "TYPE.FIELD, such as customers.emailAddress, or source:RESOURCE.MEMBER of "
+    .. "kept Stripe objects, such as source:charges.billing_details."):args "+"
+  connection_option(sub)
+end
+
 local function owner_options(sub)
   sub:option("--company", "Settings of this company."):argname "COMPANY"
   sub:option("--integration", "Settings of stripe (live) or stripe-test (default: of both).")
@@ -125,12 +161,13 @@ local function set_arguments(sub)
 end
 
 local JSON = "One JSON object per data type."
+local JSON_FIELDS = "The lists as a JSON object, then an object per connection that was scrubbed."
 
 ---@type commerce.cli.Command
 return {
   name = "settings",
   help = "When each data type is synced, and how far back: for all, for an integration, for a "
-    .. "company. The most specific setting applies.",
+    .. "company. The most specific setting applies. And which fields are never stored.",
   actions = {
     { name = "show", help = "Show the settings that apply.", arguments = owner_options,
       json = JSON, store = "create", run = show },
@@ -142,5 +179,18 @@ return {
         owner_options(sub)
       end,
       json = JSON, store = "create", run = reset },
+    { name = "fields", help = "Show the fields that are left out or hashed.",
+      arguments = connection_option, json = "As a JSON object.", store = "create",
+      run = show_fields },
+    { name = "leave-out", help = "Never store these fields again, and remove what is stored.",
+      arguments = field_arguments, json = JSON_FIELDS, store = "create",
+      run = change_fields "leave_out" },
+    { name = "hash", help = "Store only a keyed hash of these fields, also in place of what is "
+      .. "stored.",
+      arguments = field_arguments, json = JSON_FIELDS, store = "create",
+      run = change_fields "hash" },
+    { name = "keep", help = "Store these fields again; `commerce sync --full` reads them.",
+      arguments = field_arguments, json = JSON_FIELDS, store = "create",
+      run = change_fields "keep" },
   },
 }
