@@ -39,7 +39,8 @@ function commerce.store_url()
 end
 
 local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table",
-  keep_source = "boolean", leave_out = "table", hash = "table" }
+  keep_source = "boolean", leave_out = "table", hash = "table",
+  deleted_retention = "number" }
 local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
 
 -- The limiter that all connections share. Each account has its own limits as well.
@@ -77,6 +78,9 @@ local function open(options)
       errors.must(nil, message, failure)
     end
   end
+  if options.deleted_retention then
+    errors.must(app:set_deleted_retention(options.deleted_retention))
+  end
   return app
 end
 
@@ -87,7 +91,8 @@ end
 ---  endpoint_rate (requests a second) and concurrency (requests in flight) of all connections
 ---  together, in addition to each account's own; keep_source: all syncs keep every source object
 ---  beside its records, or (false) no longer; leave_out, hash: lists of fields that are never
----  stored ("customers.phone"), added to those of the store, see `app:protect`
+---  stored ("customers.phone"), added to those of the store, see `app:protect`; deleted_retention:
+---  for how many days records are kept that Stripe deleted, see `app:set_deleted_retention`
 ---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

@@ -57,10 +57,10 @@ local Store = {}
 ---  marked, and the counts tell how many (`marked`)
 
 ---@class commerce.Rewritten what the rewriting of a batch of rows did
----@field last string? the id of the last row of the batch; nil if it was empty
+---@field last string|integer|nil the id or number of the last row of the batch; nil if it was empty
 ---@field seen integer rows of the batch
 ---@field changed integer
----@field removed integer
+---@field removed integer?
 
 ---@class commerce.Counts
 ---@field created integer
@@ -75,7 +75,8 @@ local Store = {}
 ---@field ids string[]
 
 ---@class commerce.Change
----@field number integer one higher than that of the connection's change before
+---@field number integer one higher than that of the connection's change before; changes of erased
+---  records are left out, and leave gaps
 ---@field type string data type name
 ---@field kind "created"|"changed"|"deleted"
 ---@field id string
@@ -421,6 +422,59 @@ function Store:rewrite_events(connection_id, after, limit, edit, states) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:kept_resources(connection_id) end
+
+--- Remove records, their marks and columns, without a trace. The log of changes stays as it is.
+---@param connection_id string
+---@param data_type commerce.DataType
+---@param ids string[]
+---@return integer? count of removed records; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:remove_records(connection_id, data_type, ids) end
+
+--- Add to the log of changes what no page did.
+---@param connection_id string
+---@param list commerce.PageChange[]
+---@param now string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:note_changes(connection_id, list, now) end
+
+--- Forget the ids of records that are not there any more, in a batch of the log of changes. Their
+--- changes are not given any more; the numbers of the others stay.
+---@param connection_id string
+---@param after integer the number after which to start
+---@param upto integer the last number
+---@param limit integer rows of the log
+---@return commerce.Rewritten? done changed: how many ids; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:forget_gone(connection_id, after, upto, limit) end
+
+--- Keep hashes of what is not to be stored again.
+---@param connection_id string
+---@param hashes string[]
+---@param now string
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_erased(connection_id, hashes, now) end
+
+--- Those of some hashes that `add_erased` has kept.
+---@param connection_id string
+---@param hashes string[]
+---@return table<string, true>? found nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:erased(connection_id, hashes) end
+
+--- Whether `add_erased` has kept anything of a connection.
+---@param connection_id string
+---@return boolean? has nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:has_erased(connection_id) end
 
 --- Remove the traces that a file's log still has of what was rewritten.
 ---@param compact boolean? also those in the unused space of the file, by writing all of it anew,

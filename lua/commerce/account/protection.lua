@@ -394,8 +394,10 @@ function methods:source(resource, text)
   return json.encode(object)
 end
 
--- What may be kept of an object of which nothing else may be: ids, numbers and flags.
-local function identity(object)
+--- What may be kept of an object of which nothing else may be: ids, numbers and flags.
+---@param object table
+---@return table identity
+function protection.identity(object)
   local kept = {}
   for name, member in pairs(object) do
     if type(member) == "number" or type(member) == "boolean" or name == "object"
@@ -421,7 +423,7 @@ function methods:event(event, body)
     remove(data.previous_attributes, keys, 1)
   end
   if self._blocked_objects[object.object] then
-    data.object, data.previous_attributes = identity(object), nil
+    data.object, data.previous_attributes = protection.identity(object), nil
   end
   strip(self, data)
   return json.encode(event)

@@ -267,6 +267,26 @@ function Connection:scrub(options)
   end)
 end
 
+--- Erase what is stored of one customer, and keep it from being stored again. Payments, disputes
+--- and transactions stay with their amounts and dates, without what tells of the person. Stripe is
+--- not asked, and keeps its data.
+---@param customer_id string "cus_..."
+---@return commerce.Erased? done nil on failure; code "busy": a run is under way
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:erase_customer(customer_id)
+  mappings.check_self(self, "erase_customer")
+  if type(customer_id) ~= "string" or not customer_id:find "^[%w_]+$" then
+    errors.refuse("erase_customer: a customer's id expected, such as cus_123")
+  end
+  configure(self)
+  return require("commerce.sync.run").alone(self, nil, function()
+    local done = require("commerce.sync.erasure").customer(self.store, self.id, customer_id)
+    self.store:finish_erasure(true)
+    return done
+  end)
+end
+
 --- Declare a hook: a function of yours that is called at a named place of each sync.
 ---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
 ---@param run function

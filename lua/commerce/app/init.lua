@@ -17,6 +17,7 @@ local mode = require "commerce.account.mode"
 local own_key = require "commerce.account.link.own_key"
 local protections = require "commerce.account.protection"
 local records = require "commerce.app.records"
+local retention = require "commerce.account.retention"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
 local webhook = require "commerce.webhooks.inbound"
@@ -341,6 +342,26 @@ end
 ---@return commerce.Failure? failure
 function App:fields()
   return field_lists.get(self.store)
+end
+
+--- Set for how many days records are kept that Stripe deleted. Each sync removes those that were
+--- marked as deleted longer ago, with their entries in the log of changes.
+---@param days integer? nil: for ever
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_deleted_retention(days)
+  mappings.check_self(self, "set_deleted_retention", "app")
+  retention.set(self.store, days)
+  return true
+end
+
+--- For how many days records are kept that Stripe deleted.
+---@return integer? days nil: for ever; or on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:deleted_retention()
+  return retention.get(self.store)
 end
 
 -- ---------------------------------------------------------------- records, mappings, hooks

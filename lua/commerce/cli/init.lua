@@ -26,6 +26,7 @@ local COMMANDS = {
   "mode",
   "rekey",
   "settings",
+  "erase",
   "keys",
   "webhooks",
   "worker",

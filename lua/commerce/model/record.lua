@@ -246,6 +246,14 @@ function record.is_deleted(data)
   return metadata ~= nil and record.member(metadata, "isDeleted") == "true"
 end
 
+--- Stored data with another date of its last change.
+---@param data string
+---@param modified string YYYY-MM-DDTHH:MM:SSZ
+---@return string data
+function record.restamp(data, modified)
+  return record.stamp(body_of(data), modified)
+end
+
 -- ---------------------------------------------------------------- editing one value
 
 local edited_value

@@ -49,7 +49,7 @@ local function conduct(connection, lease)
   local run = runs.new(connection, lease, mappings, {}, dispatcher.new(connection, {}), inbox)
   run.checkpoints:load_sources()
   local tasks, joins = plan.make(run.mappings.resources, mappings, { hooks = run.hooks,
-    keep_all = run.checkpoints:keeps_sources(),
+    keep_all = run.checkpoints:keeps_sources(), paths = run.erasures and run.erasures.PATHS,
     session_for = function(resource)
       return run.progress:session_for(resource)
     end })

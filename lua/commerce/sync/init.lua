@@ -4,6 +4,7 @@
 local checkpoints = require "commerce.sync.checkpoints"
 local delivered = require "commerce.sync.delivered"
 local dispatcher = require "commerce.hooks.dispatcher"
+local erasure = require "commerce.sync.erasure"
 local errors = require "commerce.base.errors"
 local patience = require "commerce.account.patience"
 local payouts = require "commerce.sync.payouts"
@@ -102,7 +103,7 @@ end
 local function make_plan(run, mappings)
   return plan.make(run.mappings.resources, mappings, { since = run.options.since,
     before = run.options.before, hooks = run.hooks,
-    keep_all = run.checkpoints:keeps_sources(),
+    keep_all = run.checkpoints:keeps_sources(), paths = run.erasures and run.erasures.PATHS,
     session_for = function(resource)
       return run.progress:session_for(resource)
     end })
@@ -143,6 +144,15 @@ end
 
 -- ---------------------------------------------------------------- the pipeline
 
+-- Remove what Stripe deleted long ago.
+local function expire(run)
+  local removed, days = erasure.expire(run.store, run.id)
+  if removed > 0 then
+    run.progress:note(("%d records that Stripe deleted more than %d days ago have been removed")
+      :format(removed, days))
+  end
+end
+
 local function read_everything(run, mappings, tasks, joins)
   reader.objects(run, tasks)
   local changes = run.changes:find(tasks) -- before the lists, which show what is newer
@@ -152,6 +162,7 @@ local function read_everything(run, mappings, tasks, joins)
   reader.joins(run, joins_left)
   sweep.records(run, mappings)
   payouts.run(run)
+  expire(run)
 end
 
 -- The next run begins anew instead of continuing this one. Lists that were not read to their end

@@ -38,6 +38,7 @@ local plan = {}
 ---@field before integer? unix seconds: only objects created before are read
 ---@field hooks commerce.hooks.Dispatcher? what they read of an object is read, too
 ---@field keep_all boolean? whether every object is kept
+---@field paths string[]? more paths that are read of every object
 ---@field session_for (fun(resource: string): userdata?)? the session of each resource
 
 -- Read of every object, to identify it.
@@ -129,6 +130,7 @@ end
 local function finish(task, options)
   task.key = key_of(task, options.since, options.before)
   task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
+  add_unique(task.paths, options.paths or {})
   for _, path in ipairs(task.complete) do -- read to request the rest of a nested list
     add_unique(task.paths, { path .. ".has_more", path .. ".url", path .. ".data.id" })
   end

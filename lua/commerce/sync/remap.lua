@@ -132,7 +132,8 @@ end
 
 local function conduct(run, mappings)
   local rest = {} -- the types with records that stay as they are
-  local tasks = plan.make(run.mappings.resources, mappings, { hooks = run.hooks })
+  local tasks = plan.make(run.mappings.resources, mappings, { hooks = run.hooks,
+    paths = run.erasures and run.erasures.PATHS })
   for _, task in ipairs(tasks) do
     if #task.consumers > 0 and task.resource.list then
       remap_pages(run, task, task.consumers, source.kept(run, task))

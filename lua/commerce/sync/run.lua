@@ -4,6 +4,7 @@
 
 local changes = require "commerce.sync.changes"
 local checkpoints = require "commerce.sync.checkpoints"
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local inboxes = require "commerce.sync.inbox"
 local leases = require "commerce.sync.lease"
@@ -44,6 +45,7 @@ local run = {}
 ---@field changes commerce.sync.Changes
 ---@field inbox commerce.sync.Inbox
 ---@field protection commerce.Protection what is never stored
+---@field erasures commerce.Erasures? whose data is not stored again; nil if of nobody
 ---@field take_known fun(resource: string): table? an object that was fetched a moment ago
 ---@field types table<string, commerce.DataType> the data types of this run, by name
 local methods = {}
@@ -98,6 +100,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
   self.changes = changes.new(self)
   self.inbox = inbox or inboxes.new(connection)
   self.protection = protections.of(self.store, self.id, self.mappings)
+  self.erasures = erasures.of(self.store, self.id)
   for _, note in ipairs(scrub.run(self.store, self.id, self.mappings)) do
     self.progress:note(note)
   end

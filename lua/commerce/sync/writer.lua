@@ -4,6 +4,7 @@
 -- encoded, so no hook can put them back.
 
 local conversion = require "commerce.sync.conversion"
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local interrupts = require "commerce.runtime.interrupts"
 local jobs = require "commerce.runtime.jobs"
@@ -58,6 +59,9 @@ local function encode(run, type_name, draft, remade)
   local encoded, wrong = conversion.encode(run.types[type_name], draft)
   if encoded then
     draft.body = run.protection:body(type_name, draft.body, taken_over)
+    if draft.erased then
+      draft.body = run.erasures:body(type_name, draft.body)
+    end
     return draft
   elseif draft.hook then
     run.hooks:fail_record(run.progress, type_name, draft, wrong)
@@ -86,6 +90,20 @@ local function encode_from(run, type_name, drafts, first, remade)
   end
 end
 
+-- Mark the drafts of a customer that was erased, or take them off the list.
+local function note_erased(run, consumer, list, before)
+  local removed = erasures.fate(consumer.data_type) == "removed"
+  for i = #list, before + 1, -1 do
+    list[i].erased = true
+    if removed then
+      list[i] = nil
+    end
+  end
+  if removed then
+    run.progress:count_left_out(consumer.type, { excluded = erasures.EXCLUDED })
+  end
+end
+
 --- Map one object for all consumers of its resource. An object that cannot be mapped does not stop
 --- the others. A record that no hook may change is encoded at once: a page in memory holds the
 --- bytes of its records, not their values and their objects.
@@ -99,6 +117,7 @@ function writer.map(run, consumers, object, page, dated)
   -- a resource that dates its own changes needs no event's date
   local changed_at = type(object.updated) ~= "number" and dated or nil
   local records, failed = page.records, false
+  local erased = run.erasures and run.erasures:concerns(object)
   for _, consumer in ipairs(consumers) do
     local type_name = consumer.type
     local list = records[type_name] or {}
@@ -106,10 +125,13 @@ function writer.map(run, consumers, object, page, dated)
     local before = #list
     local _, message = conversion.map(consumer, object, list, changed_at)
     run.progress:count_read(type_name, message)
-    if #list == before and not message then
+    if erased and #list > before then
+      note_erased(run, consumer, list, before)
+    elseif #list == before and not message then
       run.progress:count_left_out(type_name, consumer.source)
       note_gone(page.deleted, consumer, object)
-    elseif not (run.hooks and run.hooks:may_alter(type_name)) then
+    end
+    if #list > before and not (run.hooks and run.hooks:may_alter(type_name)) then
       local made = #list
       encode_from(run, type_name, list, before + 1, page.remade)
       failed = failed or #list < made
@@ -199,7 +221,7 @@ end
 
 local function add_object(run, task, page, object, text, dated)
   local ok = writer.map(run, task.consumers, object, page, dated)
-  if task.keep then
+  if task.keep and not (run.erasures and run.erasures:concerns(object)) then
     local id, parent_id = task.keep(object)
     page.sources[#page.sources + 1] = id and { id = id, parent_id = parent_id, data = text }
   end

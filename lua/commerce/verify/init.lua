@@ -6,6 +6,7 @@ local balance = require "commerce.verify.balance"
 local choice = require "commerce.verify.choice"
 local compare = require "commerce.verify.compare"
 local core = require "commerce.core"
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local findings = require "commerce.verify.findings"
 local hooks = require "commerce.hooks.registry"
@@ -53,7 +54,7 @@ local function new_run(connection, mappings, chosen, options)
   local run = { connection = connection, session = connection.session, store = connection.store,
     livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
     transport = connection.transport, findings = {}, users = {}, consumers = {},
-    order = {},
+    order = {}, erasures = erasures.of(connection.store, connection.id),
     protection = protections.of(connection.store, connection.id, connection.mappings,
       not options.deep) }
   function run.session_for()
@@ -207,7 +208,7 @@ function verify.run(connection, options)
   local mappings = read_as(chosen.mappings, options.deep)
   local run = new_run(connection, mappings, chosen, options)
   local tasks, joins = plan.make(connection.mappings.resources, mappings,
-    { session_for = run.session_for })
+    { session_for = run.session_for, paths = run.erasures and run.erasures.PATHS })
   local checks = run_checks(run, tasks, joins, options.mark_deleted)
   return new_report(run, checks, started, before)
 end

@@ -5,6 +5,7 @@
 
 local compare = require "commerce.verify.compare"
 local conversion = require "commerce.sync.conversion"
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local model = require "commerce.model"
 local source = require "commerce.sync.source"
@@ -22,6 +23,7 @@ local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 ---@field store commerce.Store
 ---@field livemode boolean
 ---@field deep boolean
+---@field erasures commerce.Erasures? whose records are not stored
 ---@field protection commerce.Protection what is never stored: it is not compared
 ---@field id string of this run; its listings are named after it
 ---@field findings table<string, table> by data type
@@ -84,6 +86,10 @@ end
 ---@return string? message
 function records.entries(run, consumer, object, entries)
   local drafts = {}
+  local erased = run.erasures and run.erasures:concerns(object)
+  if erased and erasures.fate(consumer.data_type) == "removed" then
+    return true
+  end
   local ok, message = conversion.map(consumer, object, drafts)
   for _, draft in ipairs(drafts) do
     local body, wrong = nil, nil
@@ -91,6 +97,7 @@ function records.entries(run, consumer, object, entries)
       body, wrong = model.encode(consumer.data_type, draft.record)
     end
     body = body and run.protection:body(consumer.type, body)
+    body = body and erased and run.erasures:body(consumer.type, body) or body
     if wrong then
       ok, message = nil, message or conversion.failure(object, wrong)
     else

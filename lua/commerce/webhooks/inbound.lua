@@ -2,6 +2,7 @@
 -- stored and acknowledged; a sync or the worker applies it later.
 
 local core = require "commerce.core"
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local integrations = require "commerce.account.integrations"
 local protections = require "commerce.account.protection"
@@ -92,13 +93,22 @@ local function end_access(app, rows, event)
     ignored = #ended == 0 and "it is older than the link" or nil }
 end
 
+-- The body as it may be stored of a connection.
+local function body_for(app, connection_id, body)
+  local protection = protections.of(app.store, connection_id, app.mappings, true)
+  local erased = erasures.of(app.store, connection_id)
+  if protection:changes_sources() then
+    body = protection:event(json.decode(body), body)
+  end
+  return erased and erased:event(json.decode(body), body) or body
+end
+
 local function keep(app, list, event, body, store_rows)
   local rows, ids = {}, {}
   for i, shop in ipairs(list) do
     ids[i] = shop.id
-    local protection = protections.of(app.store, shop.id, app.mappings, true)
-    local kept = protection:changes_sources() and protection:event(json.decode(body), body) or body
-    rows[i] = { connection_id = shop.id, id = event.id, at = event.created, body = kept }
+    rows[i] = { connection_id = shop.id, id = event.id, at = event.created,
+      body = body_for(app, shop.id, body) }
   end
   return { event = event.id, type = event.type, connections = ids,
     kept = (store_rows and store_rows(rows) or app.store:keep_events(rows)) }

@@ -5,6 +5,7 @@ local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
+local json = require "commerce.base.json"
 local lookup = require "commerce.cli.kit.lookup"
 local options = require "commerce.cli.kit.options"
 local protection = require "commerce.cli.kit.protection"
@@ -141,6 +142,24 @@ local function field_arguments(sub)
   connection_option(sub)
 end
 
+local NEVER = { never = true, forever = true, none = true }
+
+local function set_retention(app, args)
+  local days = tonumber(args.days)
+  if args.days and not days and not NEVER[args.days] then
+    errors.throw("usage", ("expected whole days, or never, got '%s'"):format(args.days))
+  elseif args.days then
+    must(app:set_deleted_retention(days))
+  end
+  local now = app:deleted_retention()
+  if args.json then
+    console.json { deletedRetention = now or json.null }
+  else
+    console.line(now and ("records that Stripe deleted are removed after %d days"):format(now)
+      or "records that Stripe deleted are kept")
+  end
+end
+
 local function owner_options(sub)
   sub:option("--company", "Settings of this company."):argname "COMPANY"
   sub:option("--integration", "Settings of stripe (live) or stripe-test (default: of both).")
@@ -192,5 +211,11 @@ return {
     { name = "keep", help = "Store these fields again; `commerce sync --full` reads them.",
       arguments = field_arguments, json = JSON_FIELDS, store = "create",
       run = change_fields "keep" },
+    { name = "retention", help = "For how long records are kept that Stripe deleted.",
+      arguments = function(sub)
+        sub:argument("days", "Whole days, or never: they are not removed (default: show it).")
+          :args "?"
+      end,
+      json = "As a JSON object.", store = "create", run = set_retention },
   },
 }

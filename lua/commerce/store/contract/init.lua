@@ -54,8 +54,9 @@ contract.PARTS = {
     writes = { "drop_secret", "reseal", "save_secret" } },
   { name = "listings", reads = { "find", "listed_families", "unlisted" }, writes = {},
     here = { "add_listed", "drop_listing" } },
-  { name = "erasure", reads = { "kept_resources" },
-    writes = { "finish_erasure", "rewrite_events", "rewrite_records", "rewrite_sources" },
+  { name = "erasure", reads = { "erased", "has_erased", "kept_resources" },
+    writes = { "add_erased", "finish_erasure", "forget_gone", "note_changes", "remove_records",
+      "rewrite_events", "rewrite_records", "rewrite_sources" },
     server = true },
   { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
     server = true },
@@ -77,7 +78,8 @@ contract.PARTS = {
 --- power failure.
 ---@type table<string, true>
 contract.LASTING = {}
-for name in ([[add_api_key add_connection add_link_state add_webhook_consumer change_connection
+for name in ([[add_api_key add_connection add_erased
+  add_link_state add_webhook_consumer change_connection
   delete_api_key delete_webhook_consumer disable_webhook_consumer drop_secret keep_events
   remove_company remove_connection reseal save_checkpoint save_company save_integration save_secret
   save_setting save_sync_settings spend_code take_link_state tell_failed_link]]):gmatch "%S+" do

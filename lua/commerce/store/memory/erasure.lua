@@ -1,4 +1,4 @@
--- Rewriting what is stored: fields that are not stored any more.
+-- Rewriting what is stored: fields that are not stored any more, and what is known of a person.
 
 local ascii = require "commerce.base.ascii"
 local json = require "commerce.base.json"
@@ -49,6 +49,57 @@ function erasure.kept_resources(self, connection_id)
   end
   ascii.sort(names)
   return names
+end
+
+-- ---------------------------------------------------------------- records and their changes
+
+function erasure.remove_records(self, connection_id, data_type, ids)
+  local rows, removed = records.table_of(self, data_type, connection_id), 0
+  for _, id in ipairs(ids) do
+    removed = removed + (rows:remove(id) and 1 or 0)
+  end
+  return removed
+end
+
+function erasure.note_changes(self, connection_id, list, now)
+  records.log_changes(self, connection_id, list, now)
+  return true
+end
+
+function erasure.forget_gone(self, connection_id, after, upto, limit)
+  local log, done = self.db:table("changes", connection_id), { seen = 0, changed = 0 }
+  for number = after + 1, math.min(upto, log.size, after + limit) do
+    local change = log:get(number)
+    local data_type = change.id ~= "" and records.find_type(self, change.type)
+    done.last, done.seen = number, done.seen + 1
+    if data_type and not records.table_of(self, data_type, connection_id):get(change.id) then
+      log:change(number, { id = "" })
+      done.changed = done.changed + 1
+    end
+  end
+  return done
+end
+
+-- ---------------------------------------------------------------- what is not to be stored again
+
+function erasure.add_erased(self, connection_id, hashes, now)
+  local erased = self.db:table("erased", connection_id)
+  for _, hash in ipairs(hashes) do
+    erased:put(hash, erased:get(hash) or { at = now })
+  end
+  return true
+end
+
+function erasure.erased(self, connection_id, hashes)
+  local erased, found = self.db:table("erased", connection_id), {}
+  for _, hash in ipairs(hashes) do
+    found[hash] = erased:get(hash) and true or nil
+  end
+  return found
+end
+
+function erasure.has_erased(self, connection_id)
+  return self.db:table("erased", connection_id).size > 0
 end
 
 function erasure.finish_erasure()

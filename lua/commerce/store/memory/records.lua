@@ -31,7 +31,7 @@ records.table_of = table_of
 -- must also work with a database. A spec compares them.
 local RESERVED = {}
 for name in ([[api_keys changes checkpoints companies connection_errors
-  connection_history connections consumers counters data_types inbox
+  connection_history connections consumers counters data_types erased inbox
   integrations leases link_states listed model_version payout_links
   payout_totals pulls removals resource_state secrets seen settings
   source_objects spent_codes sweeps sync_settings transactions_with_payout
@@ -135,6 +135,11 @@ local function delete_records(into, ids, now)
   return deleted
 end
 
+--- Log changes.
+---@param self table the store
+---@param connection_id string
+---@param done table[] { type, kind, ids }
+---@param now string
 local function log_changes(self, connection_id, done, now)
   local log = self.db:table("changes", connection_id)
   for _, entry in ipairs(done) do
@@ -144,6 +149,8 @@ local function log_changes(self, connection_id, done, now)
     end
   end
 end
+
+records.log_changes = log_changes
 
 --- The records of a page, and their entries in the log of changes.
 ---@param self table the store
@@ -351,10 +358,14 @@ end
 
 function records.changes(self, connection_id, after, limit)
   local log, list = self.db:table("changes", connection_id), {}
-  for number = after + 1, math.min(log.size, after + limit) do
+  local number = after
+  while number < log.size and #list < limit do
+    number = number + 1
     local change = tables.copy(log:get(number))
-    change.number, change.data = number, data_of(self, connection_id, change.type, change.id)
-    list[#list + 1] = change
+    if change.id ~= "" then -- "" is left of an erased record
+      change.number, change.data = number, data_of(self, connection_id, change.type, change.id)
+      list[#list + 1] = change
+    end
   end
   return list
 end

@@ -46,8 +46,9 @@ local function part_of(row, after, most)
     if #part == most then
       break
     end
-    part[#part + 1] = { number = first + i - 1, type = row.data_type, kind = row.kind,
-      id = ids[i], at = row.at }
+    part[#part + 1] = ids[i] ~= "" and {
+      number = first + i - 1, type = row.data_type, kind = row.kind,
+      id = ids[i], at = row.at } or nil -- "" stands for an erased record
   end
   return part
 end

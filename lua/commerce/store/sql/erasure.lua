@@ -1,7 +1,11 @@
 -- Rewriting what is stored, so that a file keeps no trace of what was there: fields that are not
--- stored any more. Batches are short transactions, each with the place from which to go on.
+-- stored any more, and what is known of a person. Batches are short transactions, each with the
+-- place from which to go on.
 
+local changes = require "commerce.store.sql.changes"
+local json = require "commerce.base.json"
 local sources = require "commerce.store.sql.sources"
+local types = require "commerce.store.sql.types"
 
 ---@class commerce.sql.Store
 local erasure = {}
@@ -76,6 +80,87 @@ function erasure:kept_resources(connection_id)
     names[i] = row.resource
   end
   return names
+end
+
+-- ---------------------------------------------------------------- records and their changes
+
+function erasure:remove_records(connection_id, data_type, ids)
+  local db = self.db
+  return db:overwriting(function()
+    return db:run(("DELETE FROM %s WHERE connection_id = ? AND %s"):format(data_type.name,
+      db.dialect.in_list "id"), connection_id, db.dialect.list(ids))
+  end)
+end
+
+function erasure:note_changes(connection_id, list, now)
+  local db = self.db
+  db:transaction(function()
+    changes.append(db, connection_id, list, now)
+  end)
+  return true
+end
+
+-- The ids of a row of the log with "" for the records that are not there any more; nil if all are.
+local function without_gone(self, connection_id, row)
+  local data_type, ids = types.find_type(self, row.data_type), json.stored(row.ids)
+  if not data_type then
+    return nil
+  end
+  local there, forgotten = {}, 0
+  for _, found in ipairs(self.db:all(("SELECT id FROM %s WHERE connection_id = ? AND %s"):format(
+    data_type.name, self.db.dialect.in_list "id"), connection_id, self.db.dialect.list(ids))) do
+    there[found.id] = true
+  end
+  for i, id in ipairs(ids) do
+    if id ~= "" and not there[id] then
+      ids[i], forgotten = "", forgotten + 1
+    end
+  end
+  return forgotten > 0 and ids or nil, forgotten
+end
+
+function erasure:forget_gone(connection_id, after, upto, limit)
+  local db = self.db
+  return db:overwriting(function()
+    return db:transaction(function()
+      local done = { seen = 0, changed = 0 }
+      for _, row in ipairs(db:all(("SELECT %s, data_type, ids FROM changes WHERE connection_id = ? "
+        .. "AND last > ? AND last <= ? ORDER BY last LIMIT ?"):format(
+        db.dialect.whole("last", "last")), connection_id, after, upto, limit)) do
+        local ids, forgotten = without_gone(self, connection_id, row)
+        done.last, done.seen = row.last, done.seen + 1
+        if ids then
+          db:run("UPDATE changes SET ids = ? WHERE connection_id = ? AND last = ?",
+            json.encode(ids), connection_id, row.last)
+          done.changed = done.changed + forgotten
+        end
+      end
+      return done
+    end)
+  end)
+end
+
+-- ---------------------------------------------------------------- what is not to be stored again
+
+function erasure:add_erased(connection_id, hashes, now)
+  self.db:run(("INSERT INTO erased (connection_id, hash, at) SELECT ?, value, ? FROM %s WHERE true "
+    .. "ON CONFLICT DO NOTHING"):format(self.db.dialect.elements()), connection_id, now,
+    self.db.dialect.list(hashes))
+  return true
+end
+
+function erasure:erased(connection_id, hashes)
+  local found = {}
+  for _, row in ipairs(self.db:all("SELECT hash FROM erased WHERE connection_id = ? AND "
+    .. self.db.dialect.in_list "hash", connection_id, self.db.dialect.list(hashes))) do
+    found[row.hash] = true
+  end
+  return found
+end
+
+function erasure:has_erased(connection_id)
+  return #self.db:all("SELECT 1 AS found FROM erased WHERE connection_id = ? LIMIT 1",
+    connection_id) > 0
 end
 
 -- Rows that moved within the file while they were written have left copies in the unused space of

@@ -32,6 +32,13 @@ migrations.STEPS = {
           CASE instr(record.id, ':') WHEN 0 THEN record.id
           ELSE substr(record.id, 1, instr(record.id, ':') - 1) END]],
   },
+  {
+    [[CREATE TABLE erased (
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        hash TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (connection_id, hash)) WITHOUT ROWID]],
+  },
 }
 
 --- The present version.

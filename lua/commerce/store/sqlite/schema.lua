@@ -136,6 +136,13 @@ schema.STATEMENTS = {
       ids TEXT NOT NULL,
       PRIMARY KEY (connection_id, last))]],
 
+  -- hashes of the ids of persons and objects that were erased: they are not stored again
+  [[CREATE TABLE erased (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      hash TEXT NOT NULL,
+      at TEXT NOT NULL,
+      PRIMARY KEY (connection_id, hash)) WITHOUT ROWID]],
+
   -- how far each consumer of the log has come
   [[CREATE TABLE consumers (
       connection_id TEXT NOT NULL REFERENCES connections (id),

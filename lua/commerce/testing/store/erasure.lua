@@ -104,6 +104,49 @@ return function(db, with)
       assert.equal(2, #assert(db():kept_sources("c1", "refunds", "", 9)))
     end)
 
+    it("removes records, and forgets them in the log of changes", function()
+      write { payment "a", payment "b", payment "c" }
+      write({ payment "b" }, NOW, "c2")
+      write { payment("b", { amount = 99 }) }
+      assert.equal(1, db():remove_records("c1", PAYMENTS, { "b", "x" }))
+      assert.equal("a=Paid c=Paid", statuses "c1")
+      assert.equal("b=Paid", statuses "c2")
+      local last = assert(db():last_change "c1")
+      assert.equal(4, last)
+      local after, forgotten = 0, 0
+      repeat
+        local done = assert(db():forget_gone("c1", after, last, 2))
+        after, forgotten = done.last or last, forgotten + done.changed
+      until done.seen < 2
+      assert.equal(2, forgotten)
+      local numbers = {}
+      for i, change in ipairs(assert(db():changes("c1", 0, 100))) do
+        numbers[i] = change.number .. change.id
+      end
+      assert.same({ "1a", "3c" }, numbers)
+      assert.is_true(db():note_changes("c1", {
+        { type = "payments", kind = "deleted", ids = { "b" } } }, NOW))
+      local list = assert(db():changes("c1", 3, 100))
+      assert.same({ 1, 5, "b", "deleted" }, { #list, list[1].number, list[1].id, list[1].kind })
+      assert.is_nil(list[1].data)
+      assert.equal(0, db():forget_gone("c1", 0, last, 100).changed)
+      assert.equal(1, db():forget_gone("c1", 0, 5, 100).changed)
+      assert.same({ 3 }, { assert(db():changes("c1", 1, 1))[1].number })
+      assert.equal(1, #assert(db():changes("c2", 0, 100)))
+    end)
+
+    it("keeps hashes of what is not to be stored again, until its connection goes", function()
+      assert.is_false(db():has_erased "c1")
+      assert(db():add_erased("c1", { "h1", "h2" }, NOW))
+      assert(db():add_erased("c1", { "h2", "h3" }, NOW))
+      assert.is_true(db():has_erased "c1")
+      assert.is_false(db():has_erased "c2")
+      assert.same({ h1 = true, h3 = true }, db():erased("c1", { "h1", "h3", "h9" }))
+      assert.same({}, db():erased("c2", { "h1" }))
+      assert(db():remove_connection "c1")
+      assert.is_false(db():has_erased "c1")
+    end)
+
     it("changes and removes events that wait", function()
       local events = {}
       for i, id in ipairs { "e1", "e2", "e3" } do

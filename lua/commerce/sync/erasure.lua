@@ -1,0 +1,194 @@
+-- Erasing what is stored of one customer, and removing what Stripe deleted long ago. Both work in
+-- batches; what was erased first is noted, so that a killed erasure is repeated, not undone.
+
+local erasures = require "commerce.account.erasures"
+local json = require "commerce.base.json"
+local protection = require "commerce.account.protection"
+local query = require "commerce.query"
+local record = require "commerce.model.record"
+local retention = require "commerce.account.retention"
+local time = require "commerce.base.time"
+
+local erasure = {}
+
+local BATCH = 200 -- rows of one transaction
+local DAY = 86400
+
+---@class commerce.Erased
+---@field removed integer records that were removed
+---@field reduced integer records of which only the money stayed
+---@field objects integer kept objects of Stripe's that were removed
+---@field events integer waiting events that were reduced
+---@field changes integer entries of the log of changes that were emptied
+
+local function in_batches(rewrite)
+  local after = ""
+  repeat
+    local done = rewrite(after)
+    after = done.last or after
+  until done.seen < BATCH
+end
+
+-- Whether a text names one of the ids as a value.
+local function mentions(text, ids)
+  for token in text:gmatch '"([%w_]+)"' do
+    if ids[token] then
+      return true
+    end
+  end
+  return false
+end
+
+-- ---------------------------------------------------------------- the log of changes
+
+-- Empty the entries of records that are not there any more, up to a number.
+local function forget_changes(store, connection_id, upto)
+  local after, forgotten = 0, 0
+  repeat
+    local done = store:forget_gone(connection_id, after, upto, BATCH)
+    after, forgotten = done.last or after, forgotten + done.changed
+  until done.seen < BATCH
+  return forgotten
+end
+
+-- ---------------------------------------------------------------- one customer
+
+---@class commerce.sync.Erasure
+---@field store commerce.Store
+---@field id string the connection's
+---@field ids table<string, boolean> of the customer and of what belongs to it
+---@field now string
+---@field done commerce.Erased
+---@field changes commerce.PageChange[] for the log
+
+local function drop_objects(self)
+  for _, resource in ipairs(self.store:kept_resources(self.id)) do
+    in_batches(function(after)
+      local done = self.store:rewrite_sources(self.id, resource, after, BATCH, function(text, id)
+        if self.ids[id] or mentions(text, self.ids) then
+          self.ids[id] = true
+          return false
+        end
+      end)
+      self.done.objects = self.done.objects + done.removed
+      return done
+    end)
+  end
+end
+
+-- A record that names the customer, or what was found to belong to it, belongs to it as well.
+-- Charges (ch_, py_) come before the refunds that name them (pyr_, re_), since ids are in order.
+local function rewrite_records(self, data_type, fate)
+  local name = data_type.name
+  in_batches(function(after)
+    local removed, changed = {}, {}
+    local done = self.store:rewrite_records(self.id, data_type, after, BATCH, function(data, id)
+      if not self.ids[id] and not mentions(data, self.ids) then
+        return nil
+      elseif fate == "removed" then
+        removed[#removed + 1] = id
+        return false
+      end
+      self.ids[id] = name ~= "transactions" or nil
+      local text = erasures.reduced(name, data)
+      if text ~= data then
+        changed[#changed + 1] = id
+        return record.restamp(text, self.now)
+      end
+    end)
+    for kind, ids in pairs { deleted = removed, changed = changed } do
+      self.changes[#self.changes + 1] = #ids > 0 and { type = name, kind = kind, ids = ids } or nil
+    end
+    self.done.removed, self.done.reduced = self.done.removed + #removed,
+      self.done.reduced + #changed
+    return done
+  end)
+end
+
+local function reduce_events(self)
+  in_batches(function(after)
+    local done = self.store:rewrite_events(self.id, after, BATCH, function(body)
+      local event = mentions(body, self.ids) and json.decode(body)
+      local data = type(event) == "table" and event.data
+      if type(data) == "table" and type(data.object) == "table" then
+        data.object, data.previous_attributes = protection.identity(data.object), nil
+        return json.encode(event)
+      end
+    end)
+    self.done.events = self.done.events + done.changed
+    return done
+  end)
+end
+
+local function note_ids(self)
+  local hashes = {}
+  for id in pairs(self.ids) do
+    hashes[#hashes + 1] = erasures.hash(self.id, id)
+  end
+  self.store:add_erased(self.id, hashes, self.now)
+end
+
+--- Erase what is stored of a customer, and keep it from being stored again. The caller has the
+--- lease. The log of changes gets one entry for each record, "deleted" or "changed", so that its
+--- consumers can follow; the earlier entries of removed records go.
+---@param store commerce.Store
+---@param connection_id string
+---@param customer_id string "cus_..."
+---@return commerce.Erased done
+function erasure.customer(store, connection_id, customer_id)
+  local self = { store = store, id = connection_id, ids = { [customer_id] = true },
+    now = time.now(), changes = {},
+    done = { removed = 0, reduced = 0, objects = 0, events = 0, changes = 0 } }
+  note_ids(self) -- first: whatever is killed, it does not come back
+  drop_objects(self)
+  for _, data_type in ipairs(store:types()) do
+    local fate = erasures.fate(data_type)
+    if fate then
+      rewrite_records(self, data_type, fate)
+    end
+  end
+  note_ids(self)
+  reduce_events(self)
+  self.done.changes = forget_changes(store, connection_id, store:last_change(connection_id))
+  store:note_changes(connection_id, self.changes, self.now)
+  return self.done
+end
+
+-- ---------------------------------------------------------------- deleted records
+
+local function ids_of(store, data_type, connection_id, tree)
+  local ids = {}
+  for id in store:records(data_type, { connection_id = connection_id, query = tree,
+    limit = BATCH, deleted = true }) do
+    ids[#ids + 1] = id
+  end
+  return ids
+end
+
+--- Remove the records that Stripe deleted longer ago than they are kept, with their entries in the
+--- log of changes. The caller has the lease.
+---@param store commerce.Store
+---@param connection_id string
+---@return integer removed how many records
+---@return integer? days for how long they are kept; nil: for ever
+function erasure.expire(store, connection_id)
+  local days, removed = retention.get(store), 0
+  if not days then
+    return 0
+  end
+  local before = time.format(os.time() - days * DAY)
+  for _, data_type in ipairs(store:types()) do
+    local tree = query.parse(data_type, "metadata.isDeleted=true&&modifiedDate<" .. before)
+    local ids
+    repeat
+      ids = ids_of(store, data_type, connection_id, tree)
+      removed = removed + (#ids > 0 and store:remove_records(connection_id, data_type, ids) or 0)
+    until #ids < BATCH
+  end
+  if removed > 0 or erasures.of(store, connection_id) then
+    forget_changes(store, connection_id, store:last_change(connection_id, before))
+  end
+  return removed, days
+end
+
+return erasure
