@@ -185,6 +185,24 @@ describe("fields that are never stored", function()
     assert.is_nil(bytes():find("hook-was-here", 1, true))
   end)
 
+  it("obey the lists of the store that a hook sends a record to, too", function()
+    open { leave_out = { "customers.phone" } }
+    local other = assert(commerce.open { store = "memory:",
+      leave_out = { "customers.emailAddress" } })
+    shop:on("customers", function(_, _, context)
+      context:copy(other)
+    end)
+    sync { types = { "customers" } }
+    local count = 0
+    for customer in other:records "customers" do
+      count = count + 1
+      assert.same({}, { customer.emailAddress, customer.phone })
+    end
+    assert.is_true(count > 0)
+    assert.is_true(number "SELECT count(*) FROM customers WHERE email_address IS NOT NULL" > 0)
+    other:close()
+  end)
+
   it("are set by a command, which scrubs at once, and shown by coverage", function()
     open { leave_out = { "payments.supplementalData.content.stripe.last4" } }
     sync { types = { "customers" } }

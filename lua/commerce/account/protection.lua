@@ -24,7 +24,8 @@ local protection = {}
 ---@field _blocked table<string, string> resources whose objects are not kept, and why
 ---@field _objects table<string, string[][]> what objects lose, by their member `object`
 ---@field _blocked_objects table<string, boolean>
----@field _tainted table<string, table<string, boolean>> by data type: the fields that cannot be
+---@field _mappings commerce.Mappings
+---@field _tainted table<string, table<string, boolean>>? by data type: the fields that cannot be
 ---  made of kept objects
 local methods = {}
 local protection_mt = { __name = "commerce.Protection", __index = methods }
@@ -165,8 +166,10 @@ local function find_blocked(self, mappings)
   end)
 end
 
-local function find_tainted(self, mappings)
-  each_source(mappings, function(type_name, source)
+-- Only `remap` and `check` ask for them.
+local function find_tainted(self)
+  self._tainted = {}
+  each_source(self._mappings, function(type_name, source)
     for _, name in ipairs(source.fields) do
       for _, path in ipairs(source.paths_of { name }) do
         local resource, keys = place_of(source, path)
@@ -200,7 +203,7 @@ end
 ---@return commerce.Protection
 function protection.new(store, mappings, lists, without_hash)
   local self = setmetatable({ names = {}, _types = {}, _paths = {}, _blocked = {}, _objects = {},
-    _blocked_objects = {}, _tainted = {} }, protection_mt)
+    _blocked_objects = {}, _tainted = nil }, protection_mt)
   local hash = #lists.hash > 0 and not without_hash and hash_change(hasher(store)) or nil
   for _, list in ipairs { "hash", "leave_out" } do
     for _, text in ipairs(lists[list]) do
@@ -213,9 +216,11 @@ function protection.new(store, mappings, lists, without_hash)
       find_paths(self, rule, mappings)
     end
   end
-  find_blocked(self, mappings)
-  find_tainted(self, mappings)
-  by_objects(self, mappings.resources)
+  self._mappings = mappings
+  if #self.names > 0 then
+    find_blocked(self, mappings)
+    by_objects(self, mappings.resources)
+  end
   return self
 end
 
@@ -239,7 +244,7 @@ local function is_impossible(alone, rule, is_hash, type_name, source)
     or alone._blocked[join.resource] then
     return true
   end
-  for name in pairs(alone._tainted[type_name] or {}) do
+  for name in pairs(alone:not_made_of_kept(type_name) or {}) do
     if rule.type ~= type_name or name ~= rule.keys[1] then
       return true
     end
@@ -320,6 +325,9 @@ end
 ---@param type_name string
 ---@return table<string, boolean>? names nil if there are none
 function methods:not_made_of_kept(type_name)
+  if not self._tainted then
+    find_tainted(self)
+  end
   return self._tainted[type_name]
 end
 

@@ -41,7 +41,7 @@ function dispatcher.new(connection, options)
   if #all == 0 then
     return nil
   end
-  local router = routers.new(connection.store, connection.row)
+  local router = routers.new(connection.store, connection.row, connection.mappings)
   return setmetatable({
     _all = all, _lists = {}, _types = {}, -- by event and data type; by name
     _store = connection.store, _connection_id = connection.id, _router = router,

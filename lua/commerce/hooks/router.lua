@@ -2,7 +2,9 @@
 -- writes these records page by page. They are written before this store's checkpoint; if a page is
 -- read again after a kill, the same records are written twice, which changes nothing.
 
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
+local protections = require "commerce.account.protection"
 local time = require "commerce.base.time"
 
 local router = {}
@@ -18,13 +20,15 @@ local router_mt = { __name = "commerce.hooks.router", __index = methods }
 --- Make the router of a run.
 ---@param store commerce.Store the run's own
 ---@param connection table the row of the connection whose records are sent
+---@param mappings commerce.Mappings the connection's
 ---@return commerce.hooks.Router
-function router.new(store, connection)
+function router.new(store, connection, mappings)
   return setmetatable({
-    _store = store, _connection = connection,
+    _store = store, _connection = connection, _mappings = mappings,
     _destination = nil, -- of the record at hand; nil outside of before_record hooks
     _pages = {}, -- store -> data type name -> encoded records that wait to be written
     _introduced = {}, -- stores that know the connection
+    _rules = {}, -- store -> what is never stored in it
   }, router_mt)
 end
 
@@ -85,6 +89,30 @@ local function define(self, store, records)
   end
 end
 
+-- The records as a store may have them: it has lists of its own of what is never stored.
+local function allowed(self, store, records)
+  local id, rules = self._connection.id, self._rules[store]
+  if not rules then
+    rules = { protection = protections.of(store, id, self._mappings),
+      erasures = erasures.of(store, id) }
+    self._rules[store] = rules
+  end
+  local all = {}
+  for name, list in pairs(records) do
+    local fate = rules.erasures and erasures.fate(store:find_type(name))
+    all[name] = {}
+    for _, each in ipairs(list) do
+      local body = rules.protection:body(name, each.body)
+      local erased = fate and rules.erasures:concerns { id = each.id }
+      if not (erased and fate == "removed") then
+        body = erased and rules.erasures:body(name, body) or body
+        table.insert(all[name], { id = each.id, body = body })
+      end
+    end
+  end
+  return all
+end
+
 --- Write what is queued. Raises if a store fails.
 function methods:write()
   local pages = self._pages
@@ -94,7 +122,8 @@ function methods:write()
       introduce(self, store)
     end
     define(self, store, records)
-    errors.must(store:write_page(self._connection.id, { records = records }, time.now()))
+    errors.must(store:write_page(self._connection.id,
+      { records = allowed(self, store, records) }, time.now()))
   end
 end
 

@@ -24,7 +24,7 @@ end
 -- event of a test clock is dated ahead: it may have happened before the record was written.
 local function is_snapshot_enough(run, task, change)
   local consumer = task.consumers[1]
-  if run.protection:changes_sources() or not change.snapshot
+  if run.protection:changes_sources() or run.erasures or not change.snapshot
     or #task.expand > 0 or task.keep or #task.consumers > 1
     or consumer.source.distinct then
     return false
