@@ -632,7 +632,7 @@ function Store:add_connection(row, options) end
 
 --- Change a connection, unless another process was faster. A change of its status, or one that has
 --- a reason, goes into its history, and if it is not "Linked" any more, the pulls that wait or are
---- under way are closed as "Cancelled". A change of status makes an event.
+--- under way are closed as "Cancelled", or as "AuthError" if it became "Deauthorized". A change of status makes an event.
 ---@param id string
 ---@param changes table account, name, status, auth, scope, sync_on_link, linked, last_sync: those
 ---  that are named; false for none; at: when (needed with status); reason: for the history

@@ -91,9 +91,73 @@ describe("over the API", function()
       assert.equal(client.CONNECTION, body.results[1].dataConnections[1].id)
       assert.equal(3, body.totalResults)
       assert.equal("/companies?page=2&pageSize=1&orderBy=name", body._links.next.href)
-      for _, wrong in ipairs { "?query=colour%3Dred", "?tags=region", "?tags=a%22b%3Dc",
-        "?orderBy=tags" } do
+      for _, wrong in ipairs { "?query=colour%3Dred", "?tags=region", "?orderBy=tags" } do
         assert.equal(400, (api:get("/companies" .. wrong)), wrong)
+      end
+    end)
+
+    it("is found by having no connection, or none of a status", function()
+      local path = "/companies/" .. created({ name = "None" }).id
+      created { name = "Both" }
+      local both = select(2, api:get "/companies?query=name%3DBoth").results[1].id
+      for _, key in ipairs { "yzth", "exgd" } do
+        local _, row = api:call("POST", "/companies/" .. both .. "/connections",
+          { platformKey = key })
+        if key == "exgd" then
+          assert(api.store:change_connection(row.id, { status = "Linked", at = client.CREATED }))
+        end
+      end
+      -- the query of Codat's page on querying, for companies without connections
+      local clauses = {}
+      for _, status in ipairs { "PendingAuth", "Linked", "Deauthorized", "Unlinked" } do
+        clauses[#clauses + 1] = "dataConnections.status!%3D" .. status
+      end
+      assert.equal("None", (names("?query=" .. table.concat(clauses, "%26%26"))))
+      assert.equal("None", (names "?query=dataConnections.status!%3DLinked"))
+      assert.equal("None One Two", (names "?query=dataConnections.status!%3DPendingAuth"))
+      assert.equal("Both None", (names("?query=dataConnections.id!%3D" .. client.CONNECTION
+        .. "%26%26name!%3DTwo")))
+      for _, field in ipairs { "status", "id", "created", "lastSync" } do
+        local status, body = api:get("/companies?orderBy=-dataConnections." .. field)
+        assert.equal(400, status)
+        assert.is_truthy(body.error:find "^Error parsing orderBy")
+      end
+      assert.equal(204, (api:call("DELETE", path)))
+    end)
+
+    it("loses its tags where they are null, as at Codat, and keeps them unmentioned", function()
+      local path = "/companies/" .. created({ name = "x", tags = { a = "1" } }).id
+      assert.same({ a = "1" }, select(2, api:call("PATCH", path, { name = "y" })).tags)
+      assert.is_nil(select(2, api:call("PATCH", path, '{"tags":null}')).tags)
+      assert.equal("y", select(2, api:get(path)).name)
+      assert.same({ b = "2" }, select(2, api:call("PATCH", path, { tags = { b = "2" } })).tags)
+      assert.is_nil(select(2, api:call("PUT", path, '{"name":"z","tags":null}')).tags)
+      assert.equal(200, (api:call("POST", "/companies", '{"name":"w","tags":null}')))
+      assert.equal(400, (api:call("PATCH", path, '{"tags":{"a":null}}')))
+    end)
+
+    it("is found by tags whose names are of any characters", function()
+      created { name = "Odd", tags = { ["cust id"] = "1", ["ext:id"] = "2", ["Region-e"] = "x",
+        ["it's"] = "3", ["a.b"] = "4", ['q"q'] = "5", ["ü%"] = "6", ["?"] = "7", ["[0]"] = "8" } }
+      for _, tag in ipairs { "cust%20id%3D1", "ext:id%3D2", "Region-e%3DX", "it's%3D3", "a.b%3D4",
+        "q%22q%3D5", "%C3%BC%25%3D6", "%3F%3D7", "%5B0%5D%3D8", "cust%20id%20=%201%20",
+        "ext:id~2%26%26it's!%3D4" } do
+        assert.equal("Odd", (names("?tags=" .. tag)), tag)
+      end
+      assert.equal("", (names "?tags=cust%3D1"))
+      assert.equal("One Two", (names "?tags=cust%20id!%3D1"))
+      for _, wrong in ipairs { "region", "%3Dx", "a%3D" } do
+        assert.equal(400, (api:get("/companies?tags=" .. wrong)), wrong)
+      end
+    end)
+
+    it("has every member that Codat's has, in every answer", function()
+      local made = created { name = "Whole" }
+      for _, answer in ipairs { made, select(2, api:get("/companies/" .. made.id)),
+        select(2, api:get "/companies?query=name%3DWhole").results[1] } do
+        assert.same({}, answer.ownerUserIds)
+        assert.same({}, answer.referenceSubsidiaryCompanies)
+        assert.same({}, answer.products)
       end
     end)
 
@@ -222,6 +286,9 @@ describe("over the API", function()
       assert.equal("exgd", body.results[1].key)
       assert.is_false(body.results[1].enabled)
       assert.equal(8, #body.results[1].datatypeFeatures)
+      for _, feature in ipairs(body.results[1].datatypeFeatures) do
+        assert.equal(feature.dataType, feature.datatype)
+      end
       local _, found = api:get "/integrations?query=name~test%26%26sourceType%3Dcommerce"
       assert.equal(1, found.totalResults)
       assert.same(found.results[1], select(2, api:get "/integrations/yzth"))

@@ -72,6 +72,43 @@ describe("commerce data", function()
     assert.equal("ch_02 ch_01", next_found)
   end)
 
+  -- Codat's page on optimizing API calls writes "orderby", that on ordering results "orderBy".
+  for _, spelling in ipairs { "orderBy", "orderby", "ORDERBY" } do
+    it("is read whole, each record once, along the links of ?" .. spelling, function()
+      local target, seen, read = "/commerce-payments?pageSize=7&" .. spelling .. "=-amount", {}, 0
+      repeat
+        local _, body = ids(target)
+        for _, record in ipairs(body.results) do
+          assert.is_nil(seen[record.id])
+          seen[record.id], read = true, read + 1
+          assert.equal(("ch_%02d"):format(26 - read), record.id)
+        end
+        target = body._links.next and body._links.next.href:sub(#DATA + 1)
+      until not target
+      assert.equal(25, read)
+    end)
+  end
+
+  it("is found and asked about in any case, and with a slash at the end", function()
+    local path = DATA:gsub("/data$", "/Data") .. "/Commerce-Payments/"
+    local status, body = api:get(path .. "?Page=2&PAGESIZE=10&Query=amount%3E5.6")
+    assert.equal(200, status, body.error)
+    assert.same({ 2, 10, 20 }, { body.pageNumber, body.pageSize, body.totalResults })
+    assert.equal(path .. "?page=1&pageSize=10&query=amount%3E5.6", body._links.previous.href)
+    assert.equal("ch_01", select(2, api:get(path .. "ch_01")).id)
+    assert.equal(404, (api:get(path .. "CH_01"))) -- ids keep their case
+    assert.equal(2, select(2, api:get(path .. "?page=2&Page=1")).pageNumber)
+  end)
+
+  it("is not deleted unless it says so", function()
+    for query, total in pairs { ["metadata.isDeleted=false"] = 25,
+      ["metadata.isDeleted!=true"] = 25, ["metadata.isDeleted!=false"] = 0,
+      ["metadata.isDeleted=true"] = 0 } do
+      local _, body = ids("/commerce-payments?query=" .. query:gsub("=", "%%3D"))
+      assert.equal(total, body.totalResults, query)
+    end
+  end)
+
   it("is ordered as asked for", function()
     assert.equal("ch_01 ch_02", (ids "/commerce-payments?pageSize=2&orderBy=amount"))
     assert.equal("ch_25 ch_24", (ids "/commerce-payments?pageSize=2&orderBy=-amount"))
@@ -114,8 +151,9 @@ describe("commerce data", function()
     { DATA .. "/commerce-productCategories", 404,
       "Datatype [commerce-productCategories] not supported by platform(s)" },
     { DATA .. "/commerce-locations/1", 404, "[Stripe Test]" },
-    { DATA .. "/commerce-nothing", 404, "nothing at this path" },
-    { DATA .. "/Commerce-payments", 404, "nothing at this path" },
+    { DATA .. "/commerce-nothing", 404, "NotFound" },
+    { DATA .. "//commerce-payments", 404, "NotFound" },
+    { DATA .. "/commerce-payments//", 404, "NotFound" },
     { DATA .. "/commerce-customers", 409, "The data set has not been requested." },
     { DATA .. "/commerce-products", 409, "its last pull is Fetching" },
     { DATA .. "/commerce-taxComponents", 409, "its last pull is PermissionsError" },
@@ -177,12 +215,12 @@ describe("commerce data", function()
   it("has payouts as a custom data type, which a client may refresh", function()
     local own = "/companies/" .. client.COMPANY
     local _, statuses = api:get(own .. "/dataStatus")
-    assert.is_nil(statuses["custom-payouts"])
+    assert.is_nil(statuses["custom/payouts"])
     assert.equal(409, (api:get(DATA .. "/custom/payouts")))
     local code, pull = api:call("POST", own .. "/connections/" .. client.CONNECTION
       .. "/data/queue/custom/payouts")
     assert.equal(200, code, pull.error)
-    assert.equal("custom-payouts", pull.dataType)
+    assert.equal("custom/payouts", pull.dataType)
     api:give("payouts", { { id = "po_1", amount = 12.5, currency = "EUR", status = "Paid",
       automatic = true, arrivalDate = "2026-03-02T00:00:00Z" } })
     local status, body = api:get(DATA .. "/custom/payouts")
@@ -193,7 +231,7 @@ describe("commerce data", function()
     assert.equal(404, (api:get(DATA .. "/custom/payments")))
     assert.equal(404, (api:get(DATA .. "/custom-payouts")))
     _, statuses = api:get(own .. "/dataStatus")
-    assert.equal("custom-payouts", statuses["custom-payouts"].dataType)
+    assert.equal("custom/payouts", statuses["custom/payouts"].dataType)
   end)
 
   it("has the payout that a transaction was paid out in, and what a payout adds up to", function()

@@ -98,6 +98,22 @@ describe("refreshing", function()
     assert.equal(400, (api:get(COMPANY .. "/data/history?query=isCompleted%3Dtrue")))
   end)
 
+  it("ends with an error where the access ended, so that a client that waits goes on", function()
+    local _, pull = api:call("POST", COMPANY .. "/data/queue/commerce-payments")
+    assert(api.store:change_connection(client.CONNECTION, { status = "Deauthorized",
+      at = client.CREATED }))
+    local _, ended = api:get(COMPANY .. "/data/history/" .. pull.id)
+    assert.same({ "AuthError", true, false }, { ended.status, ended.isErrored, ended.isCompleted })
+    assert.equal("AuthError", select(2, api:get(COMPANY .. "/dataStatus"))["commerce-payments"]
+      .currentStatus)
+    for status, outcome in pairs { Complete = { true, false }, NotSupported = { true, false },
+      Cancelled = { false, true }, FetchError = { false, true }, PermissionsError = { false, true },
+      Fetching = { false, false }, Queued = { false, false } } do
+      local _, one = api:get(COMPANY .. "/data/history/" .. api:pulled("payments", status))
+      assert.same(outcome, { one.isCompleted, one.isErrored }, status)
+    end
+  end)
+
   it("has one pull by its id, of its own company only", function()
     local id = api:pulled("payments", "Complete")
     local theirs = api:pulled("payments", "Complete", client.OTHER_CONNECTION)

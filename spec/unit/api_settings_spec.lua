@@ -1,6 +1,7 @@
 -- Sync settings over the API: of everybody and of one company.
 
 local client = require "spec.support.api_client"
+local settings = require "commerce.account.settings"
 
 local COMPANY = "/companies/" .. client.COMPANY .. "/syncSettings"
 
@@ -79,8 +80,6 @@ describe("sync settings over the API", function()
       entry("commerce-disputes", { syncSchedule = -1 }) } },
     ["a wrong date"] = { settings = { entry("commerce-payments", { syncFromUtc = "soon" }) } },
     ["no number"] = { settings = { entry("commerce-payments", { syncSchedule = "daily" }) } },
-    ["two beginnings"] = { settings = { entry("commerce-payments", { syncFromUtc = "2022-01-01",
-      syncFromWindow = 3 }) } },
   } do
     it("with " .. name .. " change nothing", function()
       local status, answer = api:call("POST", COMPANY, body)
@@ -89,6 +88,35 @@ describe("sync settings over the API", function()
       assert.is_false(select(2, setting(COMPANY, "commerce-payments")).overridesDefaults)
     end)
   end
+
+  it("may have both dates, as Codat's examples do: both are kept, the window counts", function()
+    local given = entry("commerce-payments", { syncFromUtc = "2022-10-23T00:00:00.000Z",
+      syncFromWindow = 24, monthsToSync = 24, isLocked = true })
+    for _, path in ipairs { "/profile/syncSettings", COMPANY } do
+      assert.equal(204, (api:call("POST", path, { overridesDefaults = true,
+        settings = { given } })))
+      local payments = setting(path, "commerce-payments")
+      assert.same({ "2022-10-23T00:00:00Z", 24 },
+        { payments.syncFromUtc, payments.syncFromWindow })
+    end
+    local row = { company_id = client.COMPANY, integration = "stripe-test",
+      created = client.CREATED }
+    local groups = settings.groups(api.store, row)
+    for _, group in ipairs(groups) do
+      assert.equal(group.types[1] == "payments" and "2024-01-01" or nil, group.since)
+    end
+    assert.equal(2, #groups)
+    -- the default of a client in a typed language, where there is no window
+    given.syncFromWindow = 0
+    assert.equal(204, (api:call("POST", COMPANY, { overridesDefaults = true,
+      settings = { given } })))
+    assert.equal("2022-10-23T00:00:00Z", setting(COMPANY, "commerce-payments").syncFromUtc)
+    local since = {}
+    for _, group in ipairs(settings.groups(api.store, row)) do
+      since[group.types[1]] = group.since
+    end
+    assert.equal("2022-10-23T00:00:00Z", since.payments)
+  end)
 
   it("are of a company that is there", function()
     local path = "/companies/cccccccc-0000-4000-8000-000000000009/syncSettings"

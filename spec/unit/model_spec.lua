@@ -8,7 +8,7 @@ local KEYS = {
   company_info = "commerce-companyInfo", customers = "commerce-customers",
   payments = "commerce-payments", disputes = "commerce-disputes", products = "commerce-products",
   transactions = "commerce-transactions", payment_methods = "commerce-paymentMethods",
-  tax_components = "commerce-taxComponents", payouts = "custom-payouts",
+  tax_components = "commerce-taxComponents", payouts = "custom/payouts",
 }
 
 local TITLES = {

@@ -86,7 +86,8 @@ describe("a query", function()
     { "paymentMethodRef.id!=card", "bcdt" },
     -- booleans
     { "metadata.isDeleted=true", "d" }, { "metadata.isDeleted!=true", "abct" },
-    { "metadata.isDeleted=false", "t" }, { "metadata.isDeleted=TRUE", "d" },
+    { "metadata.isDeleted=false", "abct" },
+    { "metadata.isDeleted!=false", "d" }, { "metadata.isDeleted=TRUE", "d" },
     -- dates: midnight UTC where there is no time
     { "createdDate=2026-01-01", "a" }, { "createdDate>2026-01-01", "bc" },
     { "createdDate>=2026-01-01", "abc" }, { "createdDate<2026-01-02", "a" },
@@ -356,10 +357,11 @@ describe("a field of several values", function()
   local DATASET = query.dataset("Company", { name = "string", ["shops.size"] = "integer" },
     { "shops.size" })
 
-  it("matches if one of its values does", function()
+  it("matches if one of its values does; != if none is equal", function()
     for _, case in ipairs { { "shops.size>5", { 1, 9 }, true }, { "shops.size>5", { 1, 2 }, false },
-      { "shops.size!=1", { 1 }, false }, { "shops.size!=1", { 1, 2 }, true },
-      { "shops.size!=1", {}, false } } do
+      { "shops.size!=1", { 1 }, false }, { "shops.size!=1", { 1, 2 }, false },
+      { "shops.size!=1", { 2, 3 }, true }, { "shops.size!=1", {}, true },
+      { "shops.size=1", {}, false } } do
       local tree = assert(query.parse(DATASET, case[1]))
       case[2].n = #case[2]
       assert.equal(case[3], query.matches(tree, function()

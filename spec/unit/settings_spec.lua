@@ -218,6 +218,13 @@ describe("what is due", function()
     is_all(due(27))
   end)
 
+  it("is due at once when a merchant whose access had ended links again", function()
+    pulled(5, "AuthError")
+    assert.equal("", due(5.5))
+    assert(db:change_connection("c1", { linked = time.format(at(5.5)) }))
+    is_all(due(5.5), " first")
+  end)
+
   it("is due at once if it was killed, but not while somebody works on it", function()
     pulled(0, "Fetching")
     is_all(due(0.1), " first")

@@ -20,10 +20,8 @@ local RETRY = HOUR -- after a sync that failed, unless the schedule is shorter
 -- Counted from the day of the connection, so that the date is the same in every sync: another date
 -- makes another list, which is read from its start.
 local function since_of(setting, row)
-  if setting.sync_from_utc then
+  if not setting.sync_from_window then -- of both, the window counts
     return setting.sync_from_utc
-  elseif not setting.sync_from_window then
-    return nil
   end
   local year, month, day = row.created:match("^(%d+)%-(%d+)%-(%d+)")
   local months = year * 12 + month - 1 - setting.sync_from_window
@@ -100,7 +98,8 @@ local function due_of(group, row, latest, complete, now)
   end
   local failed = at and latest and not UNFINISHED[latest.status] and latest.status ~= "Complete"
     and latest.completed
-  if failed and not is_ahead(failed, now) then
+  -- what failed before the connection was linked again does not delay it
+  if failed and failed >= linked and not is_ahead(failed, now) then
     at = math.max(at, time.parse(failed) + (schedule > 0 and math.min(schedule, RETRY) or RETRY))
   end
   return at

@@ -17,9 +17,9 @@ local settings = {}
 ---@field fetch_on_first_link boolean whether it is read as soon as a connection is linked
 ---@field sync_schedule integer hours from one sync to the next; 0: not synced automatically again
 ---@field sync_order integer lower numbers are read first
----@field sync_from_utc string? date: only objects created from then on; or
+---@field sync_from_utc string? date: only objects created from then on
 ---@field sync_from_window integer? months: only objects created at most so long before the
----  connection; 0: all objects
+---  connection; 0: all objects. It counts if both are set, as Codat's API may set them
 ---@field is_locked boolean kept for Codat's API; it has no effect
 
 settings.DEFAULTS = { fetch_on_first_link = true, sync_schedule = 24, sync_order = 0,
@@ -63,7 +63,7 @@ end
 
 local function merge(into, values)
   if values.sync_from_utc ~= nil or values.sync_from_window ~= nil then
-    into.sync_from_utc, into.sync_from_window = nil, nil -- one of the two, from one place
+    into.sync_from_utc, into.sync_from_window = nil, nil -- both from one place
   end
   for field, value in pairs(values) do
     into[field] = value
@@ -134,8 +134,6 @@ local function check_values(fields)
     local seconds, wrong = time.parse(fields.sync_from_utc)
     if not seconds then
       errors.throw("usage", "sync_from_utc: " .. wrong)
-    elseif fields.sync_from_window then
-      errors.throw("usage", "sync_from_utc or sync_from_window, not both")
     end
   end
 end
@@ -166,6 +164,9 @@ end
 function settings.set(store, whose, types, fields)
   local owner = owner_of(whose)
   check_values(fields)
+  if fields.sync_from_utc and fields.sync_from_window then
+    errors.throw("usage", "sync_from_utc or sync_from_window, not both")
+  end
   local names = chosen_types(types)
   check_owner(store, whose)
   local present, changed = store:sync_settings(owner), {}

@@ -10,6 +10,7 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local openapi = require "commerce.api.openapi"
+local page = require "commerce.api.page"
 local request = require "commerce.http.request"
 local response = require "commerce.http.response"
 local router = require "commerce.http.router"
@@ -91,7 +92,7 @@ end
 local function find_route(self, received)
   local route, found = self.routes:find(received.method, received.path)
   if not route and #found == 0 then
-    response.refuse(404, "There is nothing at this path.")
+    response.refuse(404, "NotFound")
   elseif not route then
     response.refuse(405, "The method is not allowed here.",
       { headers = { Allow = table.concat(found, ", ") } })
@@ -102,7 +103,7 @@ end
 -- `headers` gets those of the key's limit, also if the request is refused afterwards.
 local function run(self, received, headers)
   local context = request.context(self.server, received)
-  context.parameters = input.parameters(received.query)
+  context.parameters = page.named(input.parameters(received.query))
   local key = auth.check(context.store, received.headers)
   for name, value in pairs(auth.count(key, self.daily_limit, self.counter)) do
     headers[name] = value

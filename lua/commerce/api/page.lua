@@ -1,5 +1,6 @@
 -- Lists in pages: the query parameters that lists take, and Codat's envelope of a page.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local json = require "commerce.base.json"
@@ -29,6 +30,26 @@ page.PARAMETERS = {
   { name = "connectionId", schema = { type = "string", format = "uuid" }, kept = true },
 }
 
+local SPELLINGS = {}
+for _, parameter in ipairs(page.PARAMETERS) do
+  SPELLINGS[ascii.lower(parameter.name)] = parameter.name
+end
+
+--- Query parameters under their names in `PARAMETERS`. The case of a name does not matter: Codat's
+--- documents write `orderBy` and `orderby`. The exact name comes before another spelling of it.
+---@param parameters table<string, string>
+---@return table<string, string>
+function page.named(parameters)
+  local named = {}
+  for name, value in pairs(parameters) do
+    local known = SPELLINGS[ascii.lower(name)] or name
+    if known == name or parameters[known] == nil then
+      named[known] = value
+    end
+  end
+  return named
+end
+
 --- The names of the parameters that every list takes.
 page.OF_LISTS = { "page", "pageSize", "query", "orderBy" }
 
@@ -54,7 +75,7 @@ end
 ---@return commerce.api.PageRequest
 function page.filtered(context, dataset)
   local asked, parameters = page.asked(context), context.parameters
-  local order = parameters.orderBy or parameters.orderby or "" -- Codat's pages use both spellings
+  local order = parameters.orderBy or ""
   if (parameters.query or "") ~= "" then
     asked.query = errors.must(query.parse(dataset, parameters.query))
   end

@@ -84,6 +84,7 @@ schemas.Company = object {
   id = required(UUID), name = required(TEXT), description = TEXT, created = DATE,
   redirect = required { type = "string", format = "uri" }, lastSync = DATE, products = list(TEXT),
   tags = { type = "object", each = TEXT }, dataConnections = list(schemas.Connection),
+  ownerUserIds = list(TEXT), referenceSubsidiaryCompanies = list(object { id = UUID }),
 }
 
 local FEATURES = list(object { featureType = required(TEXT), featureState = required(TEXT) })
@@ -92,7 +93,8 @@ schemas.Integration = object {
   key = required(TEXT), name = required(TEXT), enabled = required(FLAG),
   logoUrl = required { type = "string", format = "uri" }, integrationId = UUID, sourceId = UUID,
   sourceType = TEXT, isOfflineConnector = FLAG, isBeta = FLAG, dataProvidedBy = TEXT,
-  datatypeFeatures = list(object { dataType = TEXT, supportedFeatures = required(FEATURES) }),
+  datatypeFeatures = list(object { dataType = TEXT, datatype = TEXT,
+    supportedFeatures = required(FEATURES) }),
 }
 
 local IMAGE = object { image = object { src = TEXT, alt = TEXT } }

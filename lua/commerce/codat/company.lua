@@ -22,11 +22,14 @@ end
 ---@param connections commerce.ConnectionRow[] the company's, rows of the store
 ---@param views table[] Codat's views of the same connections
 ---@param links commerce.codat.Links
+---@param products string[]? the identifiers of the company's products
 ---@return table view Codat's Company
-function company.view(row, connections, views, links)
+function company.view(row, connections, views, links, products)
   return { id = row.id, name = row.name, description = row.description, created = row.created,
     redirect = links:company(row.id), lastSync = company.last_sync(connections),
-    dataConnections = json.array(views), products = json.array {},
+    dataConnections = json.array(views), products = json.array(products or {}),
+    -- there are no users here, and no companies of companies
+    ownerUserIds = json.array {}, referenceSubsidiaryCompanies = json.array {},
     tags = row.tags and json.stored(row.tags) or nil }
 end
 

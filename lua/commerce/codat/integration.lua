@@ -52,8 +52,9 @@ local function features()
   local mappings, list = stripe.mappings(), json.array {}
   for _, data_type in ipairs(model.types()) do
     if mappings[data_type.name] and not data_type.custom then
-      list[#list + 1] = { dataType = data_type.key, supportedFeatures = {
-        { featureType = "Get", featureState = "Release" } } }
+      -- Codat's answers have one name, its document the other
+      list[#list + 1] = { dataType = data_type.key, datatype = data_type.key,
+        supportedFeatures = { { featureType = "Get", featureState = "Release" } } }
     end
   end
   return list

@@ -5,7 +5,7 @@ local model = require "commerce.model"
 
 local pull = {}
 
-local DONE = { Complete = true, Cancelled = true, NotSupported = true }
+local COMPLETED = { Complete = true, NotSupported = true }
 local UNDER_WAY = { Initial = true, Queued = true, Fetching = true }
 
 --- Codat's key of a data type.
@@ -17,7 +17,7 @@ function pull.type_key(name)
 end
 
 local function progress_of(row)
-  if row.status == "Complete" then
+  if COMPLETED[row.status] then
     return 100
   end
   return math.floor(math.min(math.max(tonumber(row.progress) or 0, 0), 99))
@@ -32,8 +32,11 @@ function pull.view(row, company_id)
     id = row.id, companyId = company_id, connectionId = row.connection_id,
     dataType = pull.type_key(row.data_type), status = row.status,
     requested = row.requested, completed = row.completed, progress = progress_of(row),
-    isCompleted = row.status == "Complete",
-    isErrored = not DONE[row.status] and not UNDER_WAY[row.status],
+    -- A pull that has ended is one of the two, so that a client which waits for either goes on.
+    -- "NotSupported" is no failure: Codat's document finds failed pulls by
+    -- `status!=Complete&&status!=NotSupported`.
+    isCompleted = COMPLETED[row.status] == true,
+    isErrored = not COMPLETED[row.status] and not UNDER_WAY[row.status],
     errorMessage = row.error_message,
   }
 end

@@ -70,6 +70,7 @@ end
 ---@field values table<string, true>? the texts that are allowed
 ---@field fields table<string, commerce.http.Rule>? of an object
 ---@field each commerce.http.Rule? of an array's elements, or of an object's members
+---@field nullable boolean? of a field: a null is given to the caller as `json.null`
 ---@field format string? of an answer's text, such as "date-time"; bodies are not checked for it
 
 local CHECKS = {
@@ -157,7 +158,7 @@ local function copy(value, rule)
   local result = {}
   for key, member in pairs(value) do
     local inner = rule.fields and rule.fields[key] or rule.each or not rule.fields and ANYTHING
-    if inner and member ~= json.null then
+    if inner and (member ~= json.null or inner.nullable) then
       result[key] = copy(member, inner)
     end
   end
@@ -165,7 +166,7 @@ local function copy(value, rule)
 end
 
 --- The JSON body of a request, checked. A refusal names the field and the rule that it breaks.
---- Unknown members and members that are null are left out.
+--- Unknown members are left out, and so are members that are null, unless they are `nullable`.
 ---@param text string?
 ---@param rule commerce.http.Rule
 ---@return table body

@@ -1,8 +1,9 @@
 -- Finds the route of a method and a path.
 --
 -- A route's path is written as in Codat's documentation: "/companies/{companyId}". Segments are
--- compared as they were sent, percent-encoded. Only the value of a parameter is decoded, so that an
--- id may contain a slash.
+-- compared as they were sent, percent-encoded, and without case: Codat's own documents spell some
+-- of them in two ways ("dataTypes", "datatypes"). A slash at the end changes nothing. Only the
+-- value of a parameter is decoded, so that an id may contain a slash.
 
 local ascii = require "commerce.base.ascii"
 local url = require "commerce.base.url"
@@ -32,8 +33,9 @@ local function add(root, route)
       node.any = node.any or new_node()
       node = node.any
     else
-      node.literals[segment] = node.literals[segment] or new_node()
-      node = node.literals[segment]
+      local key = ascii.lower(segment)
+      node.literals[key] = node.literals[key] or new_node()
+      node = node.literals[key]
     end
   end
   if node.routes[route.method] then
@@ -59,7 +61,7 @@ local function find(node, segments, at, values)
   if not segment then
     return next(node.routes) and node or nil
   end
-  local literal = node.literals[segment]
+  local literal = node.literals[ascii.lower(segment)]
   local found = literal and find(literal, segments, at + 1, values)
   if not found and node.any and segment ~= "" then
     local depth = #values
@@ -87,10 +89,12 @@ end
 -- "//" has an empty segment, which no route has.
 local function segments_of(path)
   local segments = {}
-  for segment in (path:gsub("^/", "") .. "/"):gmatch "([^/]*)/" do
-    segments[#segments + 1] = segment
+  if path ~= "/" then
+    for segment in (path:gsub("^/", ""):gsub("/$", "") .. "/"):gmatch "([^/]*)/" do
+      segments[#segments + 1] = segment
+    end
   end
-  return path == "/" and {} or segments
+  return segments
 end
 
 --- Find the route of a request. HEAD finds the route of GET.

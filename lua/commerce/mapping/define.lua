@@ -74,8 +74,9 @@ end
 ---@param declaration table from, and fields
 ---@param entry_of fun(options: table): table from `mapping.from`, with the resource by its name
 ---@param store commerce.Store? the store that will hold the records
+---@param key string? of the data type; see `model.new`
 ---@return commerce.Mapping
-function define.mapping(what, name, declaration, entry_of, store)
+function define.mapping(what, name, declaration, entry_of, store, key)
   local fields = declared.fields(what, declaration)
   fields.from = nil
   for field, candidate in pairs(fields) do
@@ -91,7 +92,7 @@ function define.mapping(what, name, declaration, entry_of, store)
   end
   local data_type = model.optional(name)
   if not data_type then
-    data_type = model.new(name, infer.fields(entries))
+    data_type = model.new(name, infer.fields(entries), nil, key)
     check_names(what, data_type.shape, "")
   end
   local problem = store and store.type_problem and store:type_problem(data_type)

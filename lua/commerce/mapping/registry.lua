@@ -315,12 +315,13 @@ end
 ---@param declaration table from: { resource = …, … } or a list of such, see `mapping.from`; and its
 ---  fields: path, value function, or a Lua function of the source object
 ---@param store commerce.Store? the store that will hold the records
-function methods:define(name, declaration, store)
+---@param key string? of the data type, if it is not "custom/" and the name
+function methods:define(name, declaration, store, key)
   local what = define.check_name(name)
   check_new(self, what, name)
   local made = define.mapping(what, name, declaration, function(options)
     return normal_entry(self, what, options)
-  end, store)
+  end, store, key)
   declared.paths(what, made.entries,
     select(2, value.compile(made.entries[1].shared)))
   made.place = errors.place() or "another place"
@@ -334,9 +335,10 @@ end
 ---@param name string
 ---@param declaration table see `define`
 ---@param store commerce.Store?
-function methods:redefine(name, declaration, store)
+---@param key string? see `define`
+function methods:redefine(name, declaration, store, key)
   self.root.shapes[name] = nil
-  self:define(name, declaration, store)
+  self:define(name, declaration, store, key)
 end
 
 return set

@@ -28,7 +28,7 @@ local concat = table.concat
 ---@field own boolean? defined by a user, or an optional type of the model
 ---@field title string the schema's name: "Payment"
 ---@field key string Codat's data type key: "commerce-payments"
----@field custom boolean? Codat's model does not have it; its key begins with "custom-"
+---@field custom boolean? Codat's model does not have it; its key begins with "custom/"
 ---@field shape commerce.Shape
 ---@field linked commerce.Shape fields that are not in the stored record; see store/linked.lua
 ---@field scalars commerce.Scalar[] the fields with a single value, including those inside objects
@@ -45,7 +45,7 @@ local order, aliases = {}, {}
 
 local function new_type(name, title, key, fields, linked)
   local data_type = { name = name, title = title, key = key, shape = shape.new(fields),
-    linked = shape.new(linked or {}), custom = key:find "^custom%-" ~= nil }
+    linked = shape.new(linked or {}), custom = key:find "^custom/" ~= nil }
   data_type.scalars = shape.scalars(data_type.shape)
   data_type.encode = record.encoder(data_type.shape)
   return data_type
@@ -75,7 +75,7 @@ end
 ---@param name string
 ---@param fields table[] as `shape.new` takes them; the fields that end every record are added
 ---@param title string? default: the name
----@param key string? default: "custom-" and the name
+---@param key string? default: "custom/" and the name, as Codat calls custom data types
 ---@return commerce.DataType
 function model.new(name, fields, title, key)
   local all, ending = { { "id", "string", required = true } }, { id = true }
@@ -90,7 +90,7 @@ function model.new(name, fields, title, key)
   for _, field in ipairs(record.ENDING) do
     all[#all + 1] = field
   end
-  local data_type = new_type(name, title or name, key or "custom-" .. name, all)
+  local data_type = new_type(name, title or name, key or "custom/" .. name, all)
   data_type.own = true
   return data_type
 end
@@ -116,7 +116,9 @@ end
 ---@param described table
 ---@return commerce.DataType
 function model.restore(described)
-  local data_type = new_type(described.name, described.title, described.key,
+  -- the keys of older databases begin with "custom-", and "custom-custom_" if Codat's API made them
+  local key = described.key:gsub("^custom%-", "custom/"):gsub("^custom/custom_", "custom/")
+  local data_type = new_type(described.name, described.title, key,
     shape.declared(described.fields))
   data_type.own = true
   return data_type
@@ -125,7 +127,7 @@ end
 -- The names of a data type: its name, its key, and its key without the prefix.
 local function is_called(data_type, name)
   return data_type.name == name or data_type.key == name
-    or data_type.key:gsub("^%l+%-", "") == name
+    or data_type.key:gsub("^%l+[%-/]", "") == name
 end
 
 --- A data type by its name or by Codat's key: "payments", "commerce-payments", "paymentMethods".
@@ -134,7 +136,8 @@ end
 ---@return commerce.DataType? data_type nil if there is none
 ---@return string? message lists the existing data types
 function model.find(name, own)
-  local data_type = aliases[name] or aliases[tostring(name):gsub("%-", "_")]
+  name = tostring(name):gsub("^custom%-", "custom/") -- as they were called before
+  local data_type = aliases[name] or aliases[name:gsub("%-", "_")]
   if data_type then
     return data_type
   end
@@ -148,7 +151,7 @@ function model.find(name, own)
     end
     names[#names + 1] = each.name
   end
-  return nil, ("unknown data type '%s' (known: %s)%s"):format(tostring(name), concat(names, ", "),
+  return nil, ("unknown data type '%s' (known: %s)%s"):format(name, concat(names, ", "),
     suggest.text(name, names))
 end
 

@@ -135,7 +135,7 @@ define("tax_components", "TaxComponent", "commerce-taxComponents", {
   METADATA, SOURCE_MODIFIED, MODIFIED,
 })
 
-define("payouts", "Payout", "custom-payouts", {
+define("payouts", "Payout", "custom/payouts", {
   ID,
   { "amount", "decimal" }, { "currency", "currency" },
   { "status", enum { "Paid", "Pending", "InTransit", "Cancelled", "Failed", "Unknown" } },

@@ -9,7 +9,9 @@
 --   - Texts are compared without case (ASCII letters only); dates exactly.
 --   - `!=` also finds a record without the field; every other operator does not.
 --   - `~` finds a part of a text, without wildcards.
---   - A field of several values (a company's connections) matches if one of its values does.
+--   - A field of several values (a company's connections) matches if one of its values does. `!=`
+--     is the opposite of `=`: it finds what has no such value, also what has no values at all.
+--   - A record without `metadata.isDeleted` is not deleted: the field counts as false.
 --   - A field of kind `any` is compared as a text, and as a number or boolean if the value reads as
 --     one; true counts as 1 and false as 0 there, and every number is less than every text.
 
@@ -140,8 +142,11 @@ end
 
 local OPERATORS = { "!=", ">=", "<=", "=", "~", ">", "<" }
 
-local function split_clause(text)
-  local field, rest = text:match("^%s*([%w_%.%-]+)%s*(.-)%s*$")
+-- Where any name may be a field, everything up to the operator is its name.
+local function split_clause(dataset, text)
+  local field, rest = text:match(dataset.open and "^%s*(.-)%s*([!=<>~].*)$"
+    or "^%s*([%w_%.%-]+)%s*(.*)$")
+  field, rest = field ~= "" and field or nil, rest and rest:match "^(.-)%s*$"
   for _, operator in ipairs(OPERATORS) do
     if field and rest:sub(1, #operator) == operator then
       return field, operator, (rest:sub(#operator + 1):gsub("^%s+", ""))
@@ -149,8 +154,11 @@ local function split_clause(text)
   end
 end
 
+local IS_DELETED = "metadata.isDeleted" -- records that are not deleted do not have the field
+local OPPOSITES = { ["="] = "!=", ["!="] = "=" }
+
 local function parse_clause(dataset, text, position)
-  local field, operator, raw = split_clause(text)
+  local field, operator, raw = split_clause(dataset, text)
   if not field or raw == "" then
     return fail(("Malformed query. At character %d: '%s' is not 'field operator value'.")
       :format(position, text))
@@ -180,6 +188,8 @@ local function parse_clause(dataset, text, position)
       convert and convert[2] or "a text, and cannot be compared with null", raw)
   elseif any then
     return clause_of_any(scalar, operator, raw)
+  elseif scalar.field == IS_DELETED and value == false then
+    operator, value = OPPOSITES[operator], true
   end
   return { field = scalar.field, kind = scalar.kind, several = scalar.several,
     operator = operator, value = value }

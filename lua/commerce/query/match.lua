@@ -82,6 +82,17 @@ local function clause_matches(clause, value)
   return TESTS[operator](order)
 end
 
+-- Whether one of several values matches; for `!=`, whether none of them is equal.
+local function any_matches(clause, values)
+  local none = clause.operator == "!="
+  for i = 1, values.n do
+    if clause_matches(clause, values[i]) ~= none then
+      return not none
+    end
+  end
+  return none
+end
+
 --- Whether a query finds something.
 ---@param tree commerce.Query from `query.parse`
 ---@param get fun(field: string, several: boolean?): any gives a field's value by its dotted path,
@@ -97,13 +108,7 @@ function match.matches(tree, get)
     end
     return all
   elseif tree.several then
-    local values = get(tree.field, true)
-    for i = 1, values.n do
-      if clause_matches(tree, values[i]) then
-        return true
-      end
-    end
-    return false
+    return any_matches(tree, get(tree.field, true))
   end
   return clause_matches(tree, get(tree.field))
 end

@@ -5,6 +5,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local event_rules = require "commerce.store.event_rules"
 local settings = require "commerce.account.settings"
 local time = require "commerce.base.time"
 
@@ -53,12 +54,22 @@ function work.requeue(store, pulls)
   return true
 end
 
+local _, REVOKED = event_rules.closed_by "Deauthorized"
+
+-- Whether nobody has told consumers how a pull ended: it has not ended, or the store has closed it
+-- because the connection became "Deauthorized".
+local function is_left(pull)
+  return pull.status == "Queued" or pull.status == "Fetching"
+    or pull.status == "AuthError" and pull.error_message == REVOKED
+end
+
 -- Ends the pulls that no run has ended, of some data types.
 local function end_left(worker, taken, status, message, types)
   local reads = {}
   for _, pull in ipairs(taken.pulls) do
     local current = (not types or types[pull.data_type]) and worker.store:pull(pull.id)
-    if current and (current.status == "Queued" or current.status == "Fetching") then
+    if current and is_left(current) then
+      status = current.status == "AuthError" and "AuthError" or status
       current.status, current.completed = status, time.now()
       current.error_message = message and core.scrub(errors.public(message))
       reads[#reads + 1] = { data_type = current.data_type, status = status,

@@ -53,6 +53,14 @@ function rules.status_event(before, after)
   end
 end
 
+--- The status of the pulls that a connection's end closes.
+---@param status string the connection's
+---@return string status "AuthError" if Stripe or the merchant has ended the access
+---@return string message of the pulls
+function rules.closed_by(status)
+  return status == "Deauthorized" and "AuthError" or "Cancelled", "the connection became " .. status
+end
+
 -- A reader of Codat's webhooks does not know custom data types.
 local function is_known(name)
   local data_type = model.find(name) or model.optional(name)

@@ -29,7 +29,7 @@ local function list(context)
   return page.answer(context, asked, texts, found.total)
 end
 
-local TAGS = { type = "object", each = { type = "string", max = 100 } }
+local TAGS = { type = "object", nullable = true, each = { type = "string", max = 100 } }
 local TEXT = { type = "string", max = 5000 }
 
 local CREATE = { type = "object", fields = {
@@ -48,6 +48,11 @@ local function clean(name)
   return text
 end
 
+-- The tags of a body: false if they are to be removed, nil if they are not mentioned.
+local function tags_of(body)
+  return body.tags ~= json.null and body.tags
+end
+
 local function answer(context, id)
   return response.value(views.company(context, context.store:companies { id = id }[1]))
 end
@@ -55,7 +60,7 @@ end
 local function create(context)
   local body = context:body(CREATE)
   return answer(context, must(context.app:create_company { name = clean(body.name),
-    description = body.description, tags = body.tags }).id)
+    description = body.description, tags = tags_of(body) or nil }).id)
 end
 
 local function one(context)
@@ -73,13 +78,13 @@ end
 -- PUT removes what the body leaves out.
 local replace = change(CREATE, function(body)
   return { name = clean(body.name), description = body.description or false,
-    tags = body.tags or false }
+    tags = tags_of(body) or false }
 end)
 
--- PATCH keeps what the body leaves out.
+-- PATCH keeps what the body leaves out. Tags that are null are removed, as at Codat.
 local update = change(PATCH, function(body)
   return { name = body.name and clean(body.name), description = body.description,
-    tags = body.tags }
+    tags = tags_of(body) }
 end)
 
 local function delete(context)

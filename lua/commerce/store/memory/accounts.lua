@@ -173,10 +173,10 @@ local CHANGEABLE = { "account", "name", "status", "auth", "scope", "sync_on_link
 
 local function end_pulls(self, id, status, at)
   local pulls = self.db:table "pulls"
+  local ended, message = event_rules.closed_by(status)
   for _, pull in ipairs(pulls:where("connection_id", id)) do
     if pull.status == "Queued" or pull.status == "Fetching" then
-      pulls:change(pull.id, { status = "Cancelled", completed = at,
-        error_message = "the connection became " .. status })
+      pulls:change(pull.id, { status = ended, completed = at, error_message = message })
     end
   end
 end

@@ -131,7 +131,7 @@ function accounts:find_companies(options)
   if options.tags then
     local values = {}
     where[1] = { condition.compile(db.dialect, options.tags, function(tag)
-      return db.dialect.json_field("companies.tags", tag)
+      return db.dialect.json_member("companies.tags", tag)
     end, values), unpack(values) }
   end
   return page_of(db, { columns = "companies.*", from = "companies", where = where,
@@ -218,9 +218,10 @@ function accounts:change_connection(id, changes, from)
     if changed and changes.status and (changes.status ~= from or changes.reason) then
       note(db, id, changes.at, changes.status, changes.reason)
       if changes.status ~= "Linked" then
-        db:run("UPDATE pulls SET status = 'Cancelled', completed = ?, error_message = ? "
-          .. "WHERE connection_id = ? AND status IN ('Queued', 'Fetching')", changes.at,
-          "the connection became " .. changes.status, id)
+        local ended, message = event_rules.closed_by(changes.status)
+        db:run("UPDATE pulls SET status = ?, completed = ?, error_message = ? "
+          .. "WHERE connection_id = ? AND status IN ('Queued', 'Fetching')", ended, changes.at,
+          message, id)
       end
       tell(db, before, changes.reason)
     end

@@ -21,6 +21,11 @@ local function clause_to_sql(dialect, clause, name, values)
   return operator == "!=" and dialect.differs(name) or ("%s %s ?"):format(name, operator)
 end
 
+-- The clause that "!=" is the opposite of.
+local function equality(clause)
+  return { field = clause.field, kind = clause.kind, operator = "=", value = clause.value }
+end
+
 --- Compile a query to a condition.
 ---@param dialect commerce.sql.Dialect
 ---@param tree commerce.Query
@@ -37,6 +42,9 @@ function condition.compile(dialect, tree, column_of, values)
     return "(" .. table.concat(parts, tree.join == "and" and " AND " or " OR ") .. ")"
   end
   local name, exists = column_of(tree.field)
+  if exists and tree.operator == "!=" then -- the opposite of "=": none of the values is equal
+    return "NOT " .. exists:format(clause_to_sql(dialect, equality(tree), name, values))
+  end
   local sql = clause_to_sql(dialect, tree, name, values)
   return exists and exists:format(sql) or sql
 end

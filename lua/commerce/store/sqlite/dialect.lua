@@ -95,6 +95,15 @@ function dialect.json_field(sql, name)
   return ("json_extract(%s, '$.\"%s\"')"):format(sql, name)
 end
 
+--- A member of a JSON object, as text or number, whatever its name is made of. Slower than
+--- `json_field`.
+---@param sql string the JSON
+---@param name string without NUL
+---@return string
+function dialect.json_member(sql, name)
+  return ("(SELECT value FROM json_each(%s) WHERE key = '%s')"):format(sql, (name:gsub("'", "''")))
+end
+
 -- ---------------------------------------------------------------- rows
 
 --- The statement that inserts a row, or changes the one that has its key.

@@ -202,6 +202,10 @@ function cases.declare(db, with)
       assert.equal("the connection became Unlinked", latest.payments.error_message)
       assert.equal("Complete", latest.customers.status)
       assert.equal("Fetching", db():latest_pulls("c2").payments.status)
+      assert(db():change_connection("c2", { status = "Deauthorized", at = LATER }))
+      local revoked = db():latest_pulls("c2").payments
+      assert.same({ "AuthError", LATER, "the connection became Deauthorized" },
+        { revoked.status, revoked.completed, revoked.error_message })
     end)
 
     it("take no page when they are not linked", function()

@@ -47,12 +47,24 @@ return function(db)
       assert.equal("", (found { query = "name=x", tags = "tier=gold" }))
     end)
 
+    it("finds them by tags with any names", function()
+      assert(db():save_company { id = "k3", name = "Find 3", created = "2030-01-03T00:00:00Z",
+        tags = [[{"cust id":"1","it's":"2","a\"b":"3","c.d":"4"}]] })
+      for _, tags in ipairs { "cust id=1", "it's=2", 'a"b=3', "c.d=4" } do
+        assert.same({ "k3", 1 }, { found { tags = tags } })
+      end
+    end)
+
     it("finds them by one of their connections", function()
       assert.equal("", (found { query = "dataConnections.status=Linked&&name~find" }))
       assert(db():add_connection { id = "kc", company_id = "k2", integration = "stripe-test",
         status = "PendingAuth", created = NOW })
       assert.equal("k2", (found { query = "name~find&&dataConnections.status=pendingauth" }))
       assert.equal("k2", (found { query = "name~find&&dataConnections.id=kc" }))
+      assert.equal("k1", (found { query = "name~find&&dataConnections.status!=PendingAuth" }))
+      assert.equal("k2 k1", (found { query = "name~find&&dataConnections.status!=Linked" }))
+      assert.equal("k1", (found { query = "name~find&&{dataConnections.status!=PendingAuth&&"
+        .. "dataConnections.lastSync!=2030-01-01}" }))
     end)
   end)
 

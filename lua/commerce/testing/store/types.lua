@@ -54,7 +54,7 @@ return function(db)
       assert.equal(before .. " subscriptions", names())
       local found = assert(db():find_type "subscriptions")
       assert.same(model.describe(model.new("subscriptions", FIELDS)), model.describe(found))
-      assert.equal(found, assert(db():find_type "custom-subscriptions"))
+      assert.equal(found, assert(db():find_type "custom/subscriptions"))
       assert.equal("payments", assert(db():find_type "payments").name)
     end)
 
