@@ -148,7 +148,7 @@ local function configured_of(context)
     return connection, type_name(context)
   end
   local own = context.store:find_type((identifier:gsub("%-", "_")))
-  -- the name of a type that this API configured begins with "custom_": it is not configured any more
+  -- a type whose name begins with "custom_" was configured over this API, and is not any more
   if not own or not (own.own or own.custom) or own.name:find "^custom_" then
     refuse_custom(context)
   end
