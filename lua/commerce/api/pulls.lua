@@ -1,7 +1,10 @@
 -- Requests pulls, and checks whether a data type has been pulled.
 
+local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
+local pull = require "commerce.codat.pull"
 local response = require "commerce.http.response"
+local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
 local pulls = {}
@@ -11,10 +14,44 @@ local pulls = {}
 ---@param wanted table[] { connection_id, data_type }
 ---@return commerce.PullRow[]
 function pulls.queue(context, wanted)
-  for _, pull in ipairs(wanted) do
-    pull.id = core.uuid()
+  for _, row in ipairs(wanted) do
+    row.id = core.uuid()
   end
   return context.store:queue_pulls(wanted, time.now())
+end
+
+-- The key of a custom data type that has not been read yet, so that the store does not know it.
+local function configured_key(context, name)
+  for _, integration in pairs(stripe.integrations) do
+    for _, entry in ipairs(configured.custom_types(configured.get(context.store,
+      integration.name))) do
+      if entry.name == name then
+        return "custom/" .. entry.identifier
+      end
+    end
+  end
+end
+
+--- The key of a pull's data type, as Codat calls it.
+---@param context commerce.http.Context
+---@param name string as the store calls it
+---@return string key such as "commerce-payments" or "custom/refunds"
+function pulls.key_of(context, name)
+  local key = pull.type_key(name)
+  if key ~= name then
+    return key
+  end
+  local data_type = context.store:find_type(name)
+  return data_type and data_type.key or configured_key(context, name) or name
+end
+
+--- A pull as Codat's API gives it.
+---@param context commerce.http.Context
+---@param row commerce.PullRow
+---@param company_id string
+---@return table view Codat's PullOperation
+function pulls.view(context, row, company_id)
+  return pull.view(row, company_id, pulls.key_of(context, row.data_type))
 end
 
 --- Refuse unless a connection can be synced.
@@ -44,12 +81,12 @@ function pulls.check_complete(context, connection, name)
   if context.store:is_complete(connection.id, name) then
     return
   end
-  local pull = context.store:latest_pulls(connection.id)[name]
-  if not pull then
+  local last = context.store:latest_pulls(connection.id)[name]
+  if not last then
     response.refuse(409, "The data set has not been requested.")
   end
   response.refuse(409, ("The data set is not available yet: its last pull is %s.")
-    :format(pull.status))
+    :format(last.status))
 end
 
 return pulls

@@ -26,11 +26,12 @@ end
 --- A pull as Codat's API gives it.
 ---@param row commerce.PullRow a row of the store
 ---@param company_id string
+---@param key string? of its data type, if the model does not have it
 ---@return table view Codat's PullOperation
-function pull.view(row, company_id)
+function pull.view(row, company_id, key)
   return {
     id = row.id, companyId = company_id, connectionId = row.connection_id,
-    dataType = pull.type_key(row.data_type), status = row.status,
+    dataType = key or pull.type_key(row.data_type), status = row.status,
     requested = row.requested, completed = row.completed, progress = progress_of(row),
     -- A pull that has ended is one of the two, so that a client which waits for either goes on.
     -- "NotSupported" is no failure: Codat's document finds failed pulls by

@@ -2,9 +2,14 @@
 -- types, in the form of Codat's API.
 
 local ascii = require "commerce.base.ascii"
+local catalog_fields = require "commerce.catalog.fields"
 local compat = require "commerce.base.compat"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local json_path = require "commerce.mapping.json_path"
+local time = require "commerce.base.time"
+local url = require "commerce.base.url"
+local value = require "commerce.mapping.value"
 local values = require "commerce.mapping.values"
 
 local configured = {}
@@ -133,24 +138,76 @@ function configured.try(declare)
   return false, message:find "^%S*%.lua:%d+:" and "an unexpected error occurred" or message
 end
 
--- "charges", "v1/charges" and "/v1/charges" name the same resource. A resource that the catalog
--- does not have is read from its path.
-local function resource_of(mappings, source)
-  local name = tostring(source or ""):gsub("^/?v1/", ""):gsub("^/", "")
-  if mappings.resources[name] then
-    return name
+-- ---------------------------------------------------------------- sources and paths
+
+-- The parameters by which a list is read page by page are the library's own.
+local PAGING = { limit = true, starting_after = true, ending_before = true }
+
+-- The parameters of a dataSource, and what it has inlined: "status=all&expand[]=data.customer".
+local function query_of(text)
+  local query, expand = {}, {}
+  for part in (text or ""):gmatch "[^&]+" do
+    local name, given = part:match "^([^=]*)=?(.*)$"
+    name, given = url.decoded(name), url.decoded((given:gsub("%+", " ")))
+    if name and given and name:find "^expand%[" then
+      expand[#expand + 1] = given
+    elseif name and given and name ~= "" and not PAGING[name] then
+      query[name] = given
+    end
   end
-  return { path = "/v1/" .. name, list = true }
+  return query, expand
+end
+
+local function text_of(query)
+  local parts = {}
+  for i, name in ipairs(ascii.keys(query)) do
+    parts[i] = url.escaped(name) .. "=" .. url.escaped(query[name])
+  end
+  return table.concat(parts, "&")
+end
+
+-- "charges", "v1/charges" and "/v1/charges" name the same resource. A resource that the catalog
+-- does not have is read from its path. One with a query is read as a whole each time: what a change
+-- of an object means for the query is not known.
+local function resource_of(mappings, source)
+  local path, parameters = tostring(source or ""):match "^([^?]*)%??(.*)$"
+  local name = path:gsub("^https?://[^/]+", ""):gsub("^/?v1/", ""):gsub("^/", "")
+  local query, expand = query_of(parameters)
+  if next(query) then
+    return { path = "/v1/" .. name, list = true, created = false, query = query,
+      variant = text_of(query) }, expand
+  elseif mappings.resources[name] then
+    return name, expand
+  end
+  return { path = "/v1/" .. name, list = true }, expand
+end
+
+-- The value at a JSONPath. The catalog may not know a member that Stripe sends: it is looked for in
+-- the whole object, which costs more, and its absence is no mistake.
+local function value_at(text, resource)
+  local steps = json_path.parse(text)
+  local plain, known = json_path.plain(steps), {}
+  if resource then
+    known = catalog_fields[resource]
+  end
+  local first = type(steps[1]) == "string" and (not known or known[steps[1]]) and steps[1]
+  if plain and first then
+    return value.field(plain)
+  end
+  return value.new(("json_path(%s)"):format(text), "any",
+    { first and not first:find "[%.%[]" and first or value.WHOLE }, function(object)
+      return json_path.get(object, steps)
+    end)
 end
 
 -- The value of a record's id: one field of the source, or several joined by colons.
-local function key_of(paths)
+local function key_of(paths, resource)
   local arguments = {}
   for i, path in ipairs(paths) do
-    arguments[i] = path
+    arguments[i] = value_at(path, resource)
   end
-  if #arguments <= 1 then
-    return arguments[1] or "id"
+  if #arguments == 0 then
+    return "id"
   end
   arguments[#arguments + 1] = function(...)
     local parts = {}
@@ -162,38 +219,102 @@ local function key_of(paths)
   return values.with(compat.unpack(arguments))
 end
 
+-- Unix seconds, as Stripe dates its objects, or a date as text.
+local function date_at(path, resource)
+  return values.timestamp(values.with(value_at(path, resource), function(found)
+    return type(found) == "number" and found or type(found) == "string" and time.parse(found) or nil
+  end))
+end
+
+-- ---------------------------------------------------------------- what is declared
+
+--- Raise "mapping" for a custom data type with more fields than a table can have. As at Codat,
+--- nothing else is looked at before the type is read.
+---@param given table requiredData
+function configured.check_custom(given)
+  check_count("requiredData", given.requiredData)
+end
+
+--- Raise "mapping" for supplemental data with too many fields.
+---@param given table<string, table> { pullData } by key
+function configured.check_supplemental(given)
+  check_count("supplementalDataConfig", given)
+  for key, source in pairs(given) do
+    check_count(key .. ": pullData", source.pullData)
+  end
+end
+
 --- Define a custom data type. Raises for what `define` raises for.
 ---@param mappings commerce.Mappings
----@param name string from `configured.type_name`
----@param given table dataSource, requiredData, keyBy, sourceModifiedDate
+---@param entry commerce.ConfiguredType
 ---@param store commerce.Store?
-function configured.define(mappings, name, given, store)
-  check_count("requiredData", given.requiredData)
-  local declaration = { from = { resource = resource_of(mappings, given.dataSource) },
-    id = key_of(given.keyBy or {}) }
+function configured.define(mappings, entry, store)
+  local given = entry.given
+  configured.check_custom(given)
+  local resource, expand = resource_of(mappings, given.dataSource)
+  local declaration = { from = { resource = resource, expand = expand },
+    id = key_of(given.keyBy or {}, resource) }
   for field, path in pairs(given.requiredData or {}) do
     if field ~= "id" then
-      declaration[field] = path
+      declaration[field] = value_at(path, resource)
     end
   end
   local modified = (given.sourceModifiedDate or {})[1]
   if modified then
-    declaration.sourceModifiedDate = values.timestamp(modified)
+    declaration.sourceModifiedDate = date_at(modified, resource)
   end
-  mappings:redefine(name, declaration, store)
+  mappings:redefine(entry.name, declaration, store, "custom/" .. entry.identifier)
 end
 
---- Add supplemental data to a data type. Raises for what `extend` raises for.
+-- The members that a configuration adds to a record, each of them always there: null if the source
+-- does not give it, if its path cannot be read, or if the record is not made of the source.
+local function members_of(pull_data, resource, is_read)
+  local fields = {}
+  for name, path in pairs(is_read and pull_data or {}) do
+    local ok, found = errors.try(value_at, path, resource)
+    if ok then
+      fields[name] = found
+    end
+  end
+  local compiled, paths = value.compile(fields)
+  local made = value.new(("configured{%s}"):format(value.sign_of(compiled)), "map", paths,
+    function(source, parent)
+      local found = value.build(compiled, source, parent)
+      for name in pairs(pull_data) do
+        if found[name] == nil then
+          found[name] = json.null
+        end
+      end
+      return found
+    end)
+  made.beside = true
+  return made
+end
+
+-- Whether a data type is made of a resource.
+local function is_made_of(mappings, type_name, resource)
+  for _, entry in ipairs((mappings:find(type_name) or { entries = {} }).entries) do
+    if entry.resource == resource then
+      return true
+    end
+  end
+  return false
+end
+
+--- Add supplemental data to a data type, under `supplementalData.content.KEY` as at Codat. What the
+--- source does not have is null. Raises for what `extend` raises for.
 ---@param mappings commerce.Mappings
 ---@param type_name string
 ---@param given table<string, table> { dataSource, pullData } by key
 function configured.extend(mappings, type_name, given)
-  check_count("supplementalDataConfig", given)
+  configured.check_supplemental(given)
   for key, source in pairs(given) do
-    check_count(key .. ": pullData", source.pullData)
-    local options = source.dataSource and { resource = resource_of(mappings, source.dataSource) }
-    mappings:extend(type_name,
-      { supplementalData = { [key] = values.object(source.pullData or {}) } }, options)
+    local resource = source.dataSource
+      and resource_of(mappings, source.dataSource:match "^[^?]*") or nil
+    local is_read = resource == nil or is_made_of(mappings, type_name, resource)
+    mappings:extend(type_name, { supplementalData = {
+      [key] = members_of(source.pullData or {}, resource, is_read) } },
+      is_read and { resource = resource } or nil)
   end
 end
 
@@ -221,7 +342,7 @@ function configured.apply(store, integration, mappings)
     local ok, message = true, nil
     if not entry.problem then
       ok, message = configured.try(function()
-        configured.define(mappings, entry.name, entry.given, store)
+        configured.define(mappings, entry, store)
         errors.must(mappings:tell(store, entry.name))
       end)
     end

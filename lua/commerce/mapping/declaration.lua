@@ -13,7 +13,7 @@ local declared = {}
 local MOST_EXPANDED = 4 -- how deep Stripe inlines objects
 
 local RESOURCE_OPTIONS = { path = "string", list = "boolean", created = "boolean",
-  query = "table", events = "table", permission = "string" }
+  query = "table", events = "table", permission = "string", variant = "string" }
 
 -- ---------------------------------------------------------------- resources
 
@@ -38,7 +38,8 @@ local function own_resource(resources, what, given)
     errors.refuse("%s: resource: a path such as '/v1/quotes' expected, got '%s'", what,
       tostring(path))
   end
-  local name = name_of(path)
+  -- a variant is a resource of its own, beside the one that is read without its query
+  local name = name_of(path) .. (given.variant and "?" .. given.variant or "")
   local known = resources[name]
   if known and known.path ~= path then
     name = name .. "_list"
@@ -60,7 +61,7 @@ end
 --- The name of a resource that a user gave by its name, or by its path.
 ---@param resources table<string, table> of one connection: gets a resource that it does not know
 ---@param what string for messages
----@param given string|table { path, list, query, events, created, permission }
+---@param given string|table { path, list, query, events, created, permission, variant }
 ---@return string name
 function declared.resource(resources, what, given)
   if type(given) == "table" then

@@ -29,6 +29,7 @@ value.WHOLE = "*"
 ---@field default string? of an enum
 ---@field named table<string, commerce.Value>? of supplemental data: its members
 ---@field items commerce.Value[]? of a list: what its elements are
+---@field beside boolean? of a member of supplemental data: it stands beside `stripe`, not in it
 ---@field tallies commerce.Tally[]? counts of the objects that it gave a value for
 
 ---@class commerce.Tally

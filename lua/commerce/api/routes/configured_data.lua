@@ -3,15 +3,13 @@
 
 local ascii = require "commerce.base.ascii"
 local configured = require "commerce.mapping.configured"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local linked = require "commerce.store.linked"
-local mappings = require "commerce.mapping.registry"
 local page = require "commerce.api.page"
-local pull = require "commerce.codat.pull"
 local pulls = require "commerce.api.pulls"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
-local stripe = require "commerce.stripe"
 
 local PATHS = { type = "object", each = { type = "string", min = 1, max = 200 } }
 
@@ -29,12 +27,10 @@ local CUSTOM = { type = "object", fields = {
     max = 200 } },
 } }
 
--- Tries a configuration on mappings of no connection.
-local function try(work)
-  local ok, message = configured.try(function()
-    work(mappings.new(stripe.mappings))
-  end)
-  if not ok then
+-- Codat does not check what a configuration names: a pull that it makes impossible says so.
+local function check(work, given)
+  local _, message = errors.catch(work, given)
+  if message then
     response.refuse(400, message)
   end
 end
@@ -58,9 +54,7 @@ local function put_supplemental(context)
   local name = scope.integration(context).name
   local data_type = scope.data_type(context, context.values.dataType, name)
   local given = context:body(SUPPLEMENTAL).supplementalDataConfig
-  try(function(set)
-    configured.extend(set, data_type.name, given)
-  end)
+  check(configured.check_supplemental, given)
   change(context, name, "supplemental", data_type.name, given)
   return response.nothing(200)
 end
@@ -106,13 +100,12 @@ local function check_custom(context, name, identifier)
 end
 
 local function put_custom(context)
-  local name, own = scope.integration(context).name, type_name(context)
+  local name = scope.integration(context).name
+  type_name(context)
   local given = context:body(CUSTOM)
   local identifier = ascii.lower(context.values.customDataIdentifier)
   check_custom(context, name, identifier)
-  try(function(set)
-    configured.define(set, own, given, context.store)
-  end)
+  check(configured.check_custom, given)
   change(context, name, "custom", identifier, given)
   return response.value(given)
 end
@@ -138,38 +131,43 @@ local function check_usable(configuration, identifier)
 end
 
 -- The connection of the path, and the name of the data type: one that its integration has
--- configured; or one that is built in or that a script has defined, which is then the third result.
+-- configured, with its configuration; or one that is built in or that a script has defined, which
+-- is then the fourth result.
 local function configured_of(context)
   local connection = scope.connection(context)
   local identifier = ascii.lower(context.values.customDataIdentifier)
   local configuration = configured.get(context.store, connection.integration)
   if configuration.custom[identifier] then
     check_usable(configuration, identifier)
-    return connection, type_name(context)
+    return connection, type_name(context), configuration.custom[identifier]
   end
   local own = context.store:find_type((identifier:gsub("%-", "_")))
   -- a type whose name begins with "custom_" was configured over this API, and is not any more
   if not own or not (own.own or own.custom) or own.name:find "^custom_" then
     refuse_custom(context)
   end
-  return connection, own.name, own
+  return connection, own.name, nil, own
 end
 
 local function queue(context)
-  local connection, name, not_configured = configured_of(context)
+  local connection, name, _, not_configured = configured_of(context)
   if not_configured then
     pulls.check_mapped(not_configured)
   end
   pulls.check_linked(connection)
-  return response.value(pull.view(pulls.queue(context, { { connection_id = connection.id,
+  return response.value(pulls.view(context, pulls.queue(context, { { connection_id = connection.id,
     data_type = name } })[1], connection.company_id))
 end
 
 local DATES = { createdDate = true, modifiedDate = true, sourceModifiedDate = true,
   metadata = true }
 
-local function view(text)
+-- A record as Codat gives it. A configured field that the source did not give is null.
+local function view(text, given)
   local record, content = json.decode(text), {}
+  for name in pairs(given and given.requiredData or {}) do
+    content[name] = json.null
+  end
   for name, value in pairs(record) do
     if name ~= "id" and not DATES[name] then
       content[name] = value
@@ -180,7 +178,7 @@ local function view(text)
 end
 
 local function list(context)
-  local connection, name = configured_of(context)
+  local connection, name, given = configured_of(context)
   local data_type = context.store:find_type(name)
   if not data_type then
     response.refuse(409, "The data set has not been requested.")
@@ -190,7 +188,7 @@ local function list(context)
   local total = context.store:count(data_type, connection.id)
   for _, text in linked.rows(context.store, data_type, context.store:records(data_type, {
     connection_id = connection.id, limit = asked.size, offset = asked.offset })) do
-    texts[#texts + 1] = view(text)
+    texts[#texts + 1] = view(text, given)
   end
   return page.answer(context, asked, texts, total)
 end

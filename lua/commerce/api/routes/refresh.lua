@@ -54,7 +54,7 @@ local function refresh_one(context)
   local connection = first_linked(connections)
   local data_type = scope.data_type(context, context.values.dataType, connection.integration)
   pulls.check_mapped(data_type)
-  return response.value(pull.view(pulls.queue(context, { { connection_id = connection.id,
+  return response.value(pulls.view(context, pulls.queue(context, { { connection_id = connection.id,
     data_type = data_type.name } })[1], company.id))
 end
 
@@ -100,7 +100,7 @@ local function history(context)
   local total = store:count_pulls(ids, asked.query)
   for i, row in ipairs(store:pulls(ids, { query = asked.query, order_by = asked.order_by,
     limit = asked.size, offset = asked.offset })) do
-    texts[i] = json.encode(pull.view(row, company.id))
+    texts[i] = json.encode(pulls.view(context, row, company.id))
   end
   return page.answer(context, asked, texts, total)
 end
@@ -120,7 +120,7 @@ end
 
 local function operation(context)
   local row, company = pull_of(context)
-  return response.value(pull.view(row, company.id))
+  return response.value(pulls.view(context, row, company.id))
 end
 
 local function validation(context)

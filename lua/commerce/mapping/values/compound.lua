@@ -184,18 +184,28 @@ end
 ---@return commerce.Value
 function values.supplemental(fields)
   check_fields("supplemental", fields)
-  local named = {}
+  local named, beside = {}, {}
   for key, candidate in pairs(fields) do
-    named[type(key) == "number" and candidate or key] = candidate
+    key = type(key) == "number" and candidate or key
+    named[key], beside[key] = candidate, value.is_value(candidate) and candidate.beside
   end
   local compiled, paths = value.compile(named)
   local made = value.new(("supplemental{%s}"):format(value.sign_of(compiled)), "map", paths,
     function(source, parent)
-      local content = {}
+      local content, ours = {}, {}
       for i = 1, #compiled do
-        content[compiled[i].name] = given(compiled[i].get(source, parent))
+        local name, found = compiled[i].name, compiled[i].get(source, parent)
+        if beside[name] then
+          content[name] = found
+        else
+          ours[name] = given(found)
+        end
       end
-      return next(content) ~= nil and { content = { stripe = content } } or nil
+      for name, found in pairs(content.stripe or {}) do -- "stripe" may be one of those, too
+        ours[name] = found
+      end
+      content.stripe = next(ours) ~= nil and ours or nil
+      return next(content) ~= nil and { content = content } or nil
     end)
   made.named, made.tallies = named, value.tallies_of(compiled)
   return made
