@@ -98,6 +98,8 @@ local Store = {}
 ---@field name string
 ---@field description string?
 ---@field tags string? a JSON object of texts
+---@field products string|false|nil a JSON list of the company's products; of a row that is saved: nil
+---  keeps what is stored, false removes it
 ---@field created string
 
 ---@class commerce.ConnectionRow
@@ -185,6 +187,12 @@ local Store = {}
 ---@field hash string
 ---@field created string
 ---@field expires string?
+---@field read_only boolean? whether it may only read
+
+---@class commerce.AccessTokenRow what may manage one company's connections, until it expires
+---@field hash string the token's
+---@field company_id string
+---@field expires integer Unix seconds
 
 ---@class commerce.ConsumerRow
 ---@field id string
@@ -1077,6 +1085,23 @@ function Store:api_key_of(hash) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:delete_api_key(id, now) end
+
+-- ---------------------------------------------------------------- access_tokens
+
+--- Keep a company's access token, and drop the expired ones.
+---@param row commerce.AccessTokenRow
+---@param now integer Unix seconds
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_access_token(row, now) end
+
+--- The token with a hash, expired or not. A removed company's tokens are gone.
+---@param hash string
+---@return commerce.AccessTokenRow? row nil if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function Store:access_token_of(hash) end
 
 -- ---------------------------------------------------------------- directory
 

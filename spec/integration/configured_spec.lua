@@ -86,8 +86,8 @@ describe("data that is configured over the API", function()
   end)
 
   it("takes Codat's JSONPaths, and parameters of the source", function()
-    for name, keys in pairs { plain = { "$.id" }, list = { "$[*].id" }, bare = { "id" } } do
-      local given = { dataSource = "/v1/refunds", keyBy = keys, requiredData = {
+    for name, key_by in pairs { plain = { "$.id" }, list = { "$[*].id" }, bare = { "id" } } do
+      local given = { dataSource = "/v1/refunds", keyBy = key_by, requiredData = {
         amount = "$.amount", first = "$[*].payment_intent", gone = "$.no.such",
         order = "$.metadata['order.id']" }, sourceModifiedDate = { "$.created" } }
       local status, answer = api:call("PUT", "/integrations/yzth/datatypes/custom/" .. name, given)
@@ -174,7 +174,7 @@ describe("data that is configured over the API", function()
   it("is refused if it has the table of another one", function()
     assert.equal(200, (api:call("PUT", custom "my-subs", PLAIN)))
     local status, answer = api:call("PUT", custom "My_Subs", PLAIN)
-    assert.equal(409, status)
+    assert.equal(403, status)
     assert.is_truthy(answer.error:find("my-subs has the same table", 1, true), answer.error)
     assert.equal(200, (api:call("PUT", custom "MY-SUBS", PLAIN))) -- the same one again
     assert.equal(204, (api:call("DELETE", custom "my-subs")))
@@ -204,7 +204,7 @@ describe("data that is configured over the API", function()
       assert.equal(200, (api:call("PUT", custom("t" .. i), PLAIN)))
     end
     local status, answer = api:call("PUT", custom "t101", PLAIN)
-    assert.equal(409, status)
+    assert.equal(403, status)
     assert.is_truthy(answer.error:find("There are 100 custom data types already", 1, true))
     assert.equal(200, (api:call("PUT", custom "t1", PLAIN)))
   end)
@@ -241,7 +241,7 @@ describe("data that is configured over the API", function()
       asked[name] = pull.id
     end
     local status, answer = api:call("POST", path "/queue/custom/a_b")
-    assert.equal(409, status)
+    assert.equal(404, status)
     assert.is_truthy(answer.error:find("the same table as a-b", 1, true), answer.error)
     work()
     for name, words in pairs { wide = "requiredData: 2500 fields; 500 at most",

@@ -221,7 +221,8 @@ describe("over the API", function()
       local status, row = api:call("PATCH", path, { status = "Unlinked" })
       assert.equal(200, status, row.error)
       assert.equal("Unlinked", row.status)
-      assert.equal(409, (api:call("PATCH", path, { status = "Unlinked" })))
+      -- the status that Codat's clients know there
+      assert.equal(404, (api:call("PATCH", path, { status = "Unlinked" })))
       assert.equal(400, (api:call("PATCH", path, { status = "Linked" })))
       assert.equal(400, (api:call("PATCH", path, { status = "Paused" })))
       assert.equal(200, (api:get(client.DATA .. "/commerce-payments/ch_1")))
@@ -243,7 +244,7 @@ describe("over the API", function()
       end
       -- without a master key, no key is even tried
       local status, answer = api:call("PUT", path, { secretKey = "sk_test_abcdefghijkl" })
-      assert.equal(409, status)
+      assert.same({ 404, 404 }, { status, answer.statusCode })
       assert.is_truthy(answer.error:find("COMMERCE_MASTER_KEY", 1, true), answer.error)
     end)
 
@@ -341,6 +342,7 @@ describe("over the API", function()
       { url = "http://example.com" }, { url = "https://user:pw@example.com/" },
       { url = "https://" }, { url = "https://exa mple.com" }, { url = 5 },
       { url = "https://example.com", eventTypes = { "nothing" } },
+      { url = "https://example.com", eventTypes = { "read.completed", "company.renamed" } },
       { url = "https://example.com", eventTypes = "read.completed" },
       { url = "https://example.com", companyTags = { "region" } },
       { url = "https://example.com", companyTags = { "a:1", "a:2", "a:3", "a:4", "a:5", "a:6",
@@ -352,6 +354,25 @@ describe("over the API", function()
         assert.same({ results = {} }, select(2, api:get "/webhooks"))
       end)
     end
+
+    it("takes every event type of Codat's catalogue, also those that never happen here", function()
+      local types = {}
+      for name in ([[company.created company.deleted connection.created connection.connected
+        connection.disconnected connection.reconnected connection.failed connection.deleted
+        read.completed read.completed.initial invoices.write.successful
+        commerce-payments.write.unsuccessful client.rateLimit.reached client.rateLimit.reset
+        bankFeeds.sourceAccount.connected bankFeeds.sourceAccount.disconnected
+        expenses.sync.successful expenses.sync.unsuccessful
+        report.categorizedBankStatement.generate.successful AccountCategoriesUpdated
+        reports.spendAnalysis.generate.successful reports.spendAnalysis.generate.unsuccessful
+        reports.creditModel.generate.successful financialStatements.categorized]]):gmatch "%S+" do
+        types[#types + 1] = name
+      end
+      local status, made = api:call("POST", "/webhooks", { url = "https://example.com",
+        eventTypes = types })
+      assert.equal(201, status, made.error)
+      assert.same(types, made.eventTypes)
+    end)
 
     it("may be on this machine, without TLS, where the operator allows it", function()
       local urls = { "http://localhost:8080/x", "http://127.0.0.1/", "http://localhost" }
@@ -373,7 +394,7 @@ describe("over the API", function()
       assert.same({}, api.store:secrets_of "consumer:")
       set_key(nil)
       local status, answer = api:call("POST", "/webhooks", { url = "https://example.com" })
-      assert.equal(409, status)
+      assert.equal(400, status)
       assert.matches("COMMERCE_MASTER_KEY is not set", answer.error, 1, true)
     end)
 
@@ -381,7 +402,7 @@ describe("over the API", function()
       for _ = 1, 50 do
         assert.equal(201, (api:call("POST", "/webhooks", { url = "https://example.com" })))
       end
-      assert.equal(409, (api:call("POST", "/webhooks", { url = "https://example.com" })))
+      assert.equal(400, (api:call("POST", "/webhooks", { url = "https://example.com" })))
     end)
   end)
 end)

@@ -73,7 +73,7 @@ describe("an API key", function()
     for i = 2, 10 do
       assert.equal(204, (api:call("DELETE", "/apiKeys/" .. listed.results[i].id)))
     end
-    assert.equal(409, (api:call("DELETE", "/apiKeys/" .. listed.results[1].id)))
+    assert.equal(403, (api:call("DELETE", "/apiKeys/" .. listed.results[1].id)))
     assert.equal(200, (api:get "/apiKeys"))
   end)
 

@@ -44,7 +44,8 @@ describe("refreshing", function()
   end)
 
   for _, case in ipairs {
-    { "commerce-orders", 404, "not supported" }, { "invoices", 404, "not supported" },
+    { "commerce-nothing", 404, "not supported" }, { "orders", 404, "not supported" },
+    { "custom", 404, "not supported" },
     { "commerce-payments?connectionId=" .. client.OTHER_CONNECTION, 404, "not found" },
     { "commerce-payments?connectionId=x", 404, "not found" },
   } do
@@ -56,11 +57,42 @@ describe("refreshing", function()
     end)
   end
 
+  it("makes a data set of what the integration does not give, which is NotSupported", function()
+    for asked, key in pairs { ["commerce-orders"] = "commerce-orders",
+      ["Commerce-Locations"] = "commerce-locations", invoices = "invoices" } do
+      local status, pull = api:call("POST", COMPANY .. "/data/queue/" .. asked)
+      assert.equal(200, status, pull.error)
+      assert.same({ key, "NotSupported", true, false, 100 }, { pull.dataType, pull.status,
+        pull.isCompleted, pull.isErrored, pull.progress })
+      assert.same(pull, select(2, api:get(COMPANY .. "/data/history/" .. pull.id)))
+      local _, found = api:get(COMPANY .. "/data/history?query=dataType%3D" .. key)
+      assert.equal(1, found.totalResults)
+      if key:find "^commerce" then
+        assert.same({ dataType = key, currentStatus = "NotSupported", latestSyncId = pull.id },
+          select(2, api:get(COMPANY .. "/dataStatus"))[key])
+      end
+    end
+    assert.is_nil(api.store:take_pulls("w", 0, 60)) -- nothing is left to do
+  end)
+
+  it("has a status for each of Codat's commerce types, and no other", function()
+    local _, body = api:get(COMPANY .. "/dataStatus")
+    local keys = 0
+    for key, status in pairs(body) do
+      keys = keys + 1
+      assert.equal(key, status.dataType)
+      assert.equal((key == "commerce-orders" or key == "commerce-locations"
+        or key == "commerce-productCategories") and "NotSupported" or "Initial",
+        status.currentStatus)
+    end
+    assert.equal(11, keys)
+  end)
+
   it("does not queue for a connection that is not linked", function()
     assert(api.store:change_connection(client.CONNECTION, { status = "Unlinked",
       at = client.CREATED }))
     local status, body = api:call("POST", COMPANY .. "/data/queue/commerce-payments")
-    assert.equal(409, status)
+    assert.equal(404, status) -- Codat's clients do not know 409 there
     assert.is_truthy(body.error:find("is Unlinked", 1, true), body.error)
     assert.equal(204, (api:call("POST", COMPANY .. "/data/all")))
     assert.equal(0, api.store:count_pulls { client.CONNECTION })

@@ -37,7 +37,7 @@ describe("sync settings over the API", function()
   it("are the defaults to begin with, with an id of the client that stays", function()
     local payments, body = setting("/profile/syncSettings", "commerce-payments")
     assert.same(entry("commerce-payments", { isLocked = false }), payments)
-    assert.equal(8, #body.settings)
+    assert.equal(11, #body.settings)
     assert.is_false(body.overridesDefaults)
     local _, again = setting("/profile/syncSettings", "commerce-payments")
     assert.equal(body.clientId, again.clientId)
@@ -59,6 +59,31 @@ describe("sync settings over the API", function()
     assert.equal(204, (api:call("POST", COMPANY, { companyId = client.COMPANY,
       overridesDefaults = false, settings = {} })))
     assert.equal(1, setting(COMPANY, "commerce-payments").syncSchedule)
+  end)
+
+  it("are kept for Codat's types that Stripe does not give, without effect", function()
+    local orders = setting(COMPANY, "commerce-orders")
+    assert.same(entry("commerce-orders", { isLocked = false }), orders)
+    for _, key in ipairs { "commerce-locations", "commerce-productCategories" } do
+      assert.is_table(setting(COMPANY, key))
+    end
+    local given = entry("commerce-orders", { syncSchedule = 5, isLocked = false })
+    assert.equal(204, (api:call("POST", "/profile/syncSettings", { settings = { given } })))
+    assert.same(given, (setting(COMPANY, "commerce-orders")))
+    given.syncSchedule = 7
+    assert.equal(204, (api:call("POST", COMPANY, { overridesDefaults = true,
+      settings = { given } })))
+    assert.equal(7, setting(COMPANY, "commerce-orders").syncSchedule)
+    assert.equal(5, setting("/profile/syncSettings", "commerce-orders").syncSchedule)
+    given.syncSchedule = -1
+    assert.equal(400, (api:call("POST", COMPANY, { settings = { given } })))
+    assert.equal(204, (api:call("POST", "/companies/" .. client.COMPANY .. "/data/all")))
+    for _, pull in ipairs(api.store:pulls({ client.CONNECTION }, {})) do
+      assert.is_nil(pull.data_type:find "orders")
+    end
+    assert.equal(204, (api:call("POST", COMPANY, { overridesDefaults = false, settings = {} })))
+    local back, body = setting(COMPANY, "commerce-orders")
+    assert.same({ 5, false }, { back.syncSchedule, body.overridesDefaults })
   end)
 
   it("decide what is read with all", function()

@@ -4,7 +4,8 @@ local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local json_path = require "commerce.mapping.json_path"
 
-local OBJECT = json.decode [[{"id":"ch_1","amount":5,"gone":null,"metadata":{"order.id":"7","a":"b"},
+local OBJECT = json.decode [[{"id":"ch_1","amount":5,"gone":null,
+  "metadata":{"order.id":"7","a":"b"},
   "lines":{"data":[{"price":1},{"price":2,"tax":{"rate":3}}]},"empty":[]}]]
 
 describe("a JSONPath", function()

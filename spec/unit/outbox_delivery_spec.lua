@@ -146,7 +146,8 @@ describe("webhooks", function()
       "connection.connected", "read.completed", "read.completed.initial", "read.completed",
       "connection.disconnected", "connection.reconnected", "connection.disconnected",
       "connection.deleted", "company.deleted" }
-    local reference = { id = COMPANY, name = "Shop", tags = { region = "eu" } }
+    local reference = { id = COMPANY, name = "Shop", tags = { region = "eu" },
+      links = { portal = "https://data.example.com/codat/companies/" .. COMPANY } }
     assert.same({ referenceCompany = reference, connection = { id = CONNECTION,
       integrationId = "5c6f2ab0-3c1e-4d8e-9b77-0f3f1c1d9a21", integrationKey = "yzth",
       sourceId = "7d0c9e64-15b2-4f0a-8a5e-5be0c2f7a3d8", sourceType = "Commerce",

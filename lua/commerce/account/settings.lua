@@ -121,7 +121,9 @@ end
 
 -- ---------------------------------------------------------------- changing
 
-local function check_values(fields)
+--- Raise "usage" for a field that settings do not have, or a value that it cannot have.
+---@param fields table see `commerce.SyncSetting`
+function settings.check(fields)
   errors.check_options(fields, FIELDS, "settings")
   for field, range in pairs(NUMBERS) do
     local value = fields[field]
@@ -163,7 +165,7 @@ end
 ---@return boolean ok
 function settings.set(store, whose, types, fields)
   local owner = owner_of(whose)
-  check_values(fields)
+  settings.check(fields)
   if fields.sync_from_utc and fields.sync_from_window then
     errors.throw("usage", "sync_from_utc or sync_from_window, not both")
   end
@@ -186,7 +188,7 @@ function settings.replace(store, whose, by_type)
   local owner, all = owner_of(whose), {}
   check_owner(store, whose)
   for name, fields in pairs(by_type) do
-    check_values(fields)
+    settings.check(fields)
     all[chosen_types({ name })[1]] = fields
   end
   return store:save_sync_settings(owner, all)

@@ -7,6 +7,7 @@
 
 local auth = require "commerce.http.auth"
 local core = require "commerce.core"
+local cors = require "commerce.api.cors"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local openapi = require "commerce.api.openapi"
@@ -24,8 +25,13 @@ local api = {}
 ---@field paged boolean? whether the route answers with a page of a list
 ---@field parameters string[]? further query parameters, by name; see `api.page`
 ---@field body commerce.http.Rule? of the request
+---@field body_optional boolean? whether a request may come without a body
 ---@field answer commerce.api.Answer
 ---@field errors integer[]? status codes, beside those that every route may answer with
+---@field writes boolean? whether a GET grants something, so that a read-only key may not
+---@field embedded boolean? whether a company's access token admits to it, for its own company
+---@field conflict integer? the status in place of 409, where Codat's document has no 409: its
+---  clients can read a refusal only if they know the status
 
 ---@class commerce.api.Answer the status, and of which schema the body is, if there is one
 ---@field status integer
@@ -38,10 +44,13 @@ local GROUPS = {
   "commerce.api.routes.data",
   "commerce.api.routes.refresh",
   "commerce.api.routes.companies",
+  "commerce.api.routes.products",
   "commerce.api.routes.connections",
   "commerce.api.routes.integrations",
   "commerce.api.routes.configured_data",
+  "commerce.api.routes.push",
   "commerce.api.routes.profile",
+  "commerce.api.routes.browsers",
   "commerce.api.routes.sync_settings",
   "commerce.api.routes.api_keys",
   "commerce.api.routes.webhook_consumers",
@@ -100,20 +109,56 @@ local function find_route(self, received)
   return route, found
 end
 
--- `headers` gets those of the key's limit, also if the request is refused afterwards.
-local function run(self, received, headers)
+-- Who has sent a request: the row of an API key, or of a company's access token.
+local function caller_of(store, headers)
+  if auth.has_token(headers) then
+    return auth.check_token(store, headers)
+  end
+  local key = auth.check(store, headers)
+  cors.check_key(store, headers)
+  return key
+end
+
+local function is_reading(received, route)
+  return (received.method == "GET" or received.method == "HEAD") and not route.writes
+end
+
+-- Refuses what a read-only key or a company's access token must not do.
+local function check_allowed(context, caller, route)
+  if caller.read_only and not is_reading(context.request, route) then
+    response.refuse(403, "This API key is read-only.")
+  elseif caller.company_id and not (route.embedded and (context.values.companyId
+    and context:uuid "companyId" or caller.company_id) == caller.company_id) then
+    response.refuse(403, "This access token is for managing the connections of its own company.")
+  end
+end
+
+-- `found` gets the headers of the key's limit and the route, also if the request is refused
+-- afterwards.
+local function run(self, received, found)
   local context = request.context(self.server, received)
   context.parameters = page.named(input.parameters(received.query))
-  local key = auth.check(context.store, received.headers)
-  for name, value in pairs(auth.count(key, self.daily_limit, self.counter)) do
-    headers[name] = value
+  local caller = caller_of(context.store, received.headers)
+  for name, value in pairs(auth.count(caller.company_id or caller.id, self.daily_limit,
+    self.counter)) do
+    found.headers[name] = value
   end
   if #(received.body or "") > LARGEST_BODY then
     response.refuse(400, ("The request body is longer than %d bytes."):format(LARGEST_BODY))
   end
   local route
   route, context.values = find_route(self, received)
+  found.route = route
+  check_allowed(context, caller, route)
   return route.run(context)
+end
+
+-- The answer to a browser's question, and the permission to read an answer. Neither needs a key,
+-- and most requests have no Origin.
+local function preflight(self, received)
+  local wanted = received.headers["access-control-request-method"]
+  local route = wanted and self.routes:find(wanted, received.path)
+  return route and cors.preflight(self.server.app.store, received, route)
 end
 
 --- Answer a request.
@@ -123,19 +168,25 @@ function methods:handle(received)
   if received.method == "GET" and received.path == "/openapi.json" then
     return response.text(200, self.document)
   end
-  local correlation_id, headers = core.uuid(), {}
-  local ok, result = errors.try(run, self, received, headers)
+  local correlation_id, found = core.uuid(), { headers = {} }
+  local ok, result = errors.try(function()
+    return received.method == "OPTIONS" and preflight(self, received) or run(self, received, found)
+  end)
   if not ok then
     local logged
-    result, logged = response.failure(result, correlation_id)
+    result, logged = response.failure(result, correlation_id,
+      found.route and { [409] = found.route.conflict })
     if logged then
       self.server.log(logged, correlation_id)
     end
   end
-  for name, value in pairs(headers) do
+  for name, value in pairs(found.headers) do
     result.headers[name] = result.headers[name] or value
   end
   result.headers["X-Correlation-Id"] = correlation_id
+  if received.headers.origin then
+    errors.catch(cors.admit, self.server.app.store, received, result)
+  end
   if received.method == "HEAD" then
     result.body = ""
   end

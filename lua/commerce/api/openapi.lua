@@ -151,7 +151,7 @@ local function operation_of(route)
   return {
     operationId = route.id, summary = route.summary, tags = { route.tag },
     parameters = parameters_of(route), responses = responses_of(route),
-    requestBody = route.body and { required = true,
+    requestBody = route.body and { required = not route.body_optional,
       content = json_content(schema_of(route.body)) } or nil,
   }
 end

@@ -4,6 +4,7 @@ local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
 local pull = require "commerce.codat.pull"
 local response = require "commerce.http.response"
+local settings = require "commerce.account.settings"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
@@ -18,6 +19,34 @@ function pulls.queue(context, wanted)
     row.id = core.uuid()
   end
   return context.store:queue_pulls(wanted, time.now())
+end
+
+-- The data types of a connection that its settings fetch when it is linked.
+local function fetched_types(context, connection)
+  local names = {}
+  for _, setting in ipairs(settings.get(context.store, { company = connection.company_id,
+    integration = connection.integration })) do
+    if setting.fetch_on_first_link then
+      names[#names + 1] = setting.type
+    end
+  end
+  return names
+end
+
+--- The pulls of some connections, as far as these are linked.
+---@param context commerce.http.Context
+---@param connections commerce.ConnectionRow[]
+---@param names string[]? data types; those that each connection's settings fetch if left out
+---@return table[] wanted for `pulls.queue`
+function pulls.of_linked(context, connections, names)
+  local wanted = {}
+  for _, connection in ipairs(connections) do
+    for _, name in ipairs(connection.status == "Linked"
+      and (names or fetched_types(context, connection)) or {}) do
+      wanted[#wanted + 1] = { connection_id = connection.id, data_type = name }
+    end
+  end
+  return wanted
 end
 
 -- The key of a custom data type that has not been read yet, so that the store does not know it.
@@ -70,6 +99,21 @@ function pulls.check_mapped(data_type)
     response.refuse(409, ("Datatype [%s] is defined by a script, which has to read it.")
       :format(data_type.key))
   end
+end
+
+--- Store the pull of a data type that neither the integration nor a script provides: it has ended
+--- as "NotSupported".
+---@param context commerce.http.Context
+---@param connection commerce.ConnectionRow
+---@param key string Codat's, under which the pull is stored
+---@return commerce.PullRow
+function pulls.refuse(context, connection, key)
+  local now = time.now()
+  local row = { id = core.uuid(), connection_id = connection.id, data_type = key,
+    status = "NotSupported", requested = now, completed = now, read = 0, created = 0, changed = 0,
+    unchanged = 0, error_message = "the integration does not provide this data type" }
+  context.store:save_pull(row)
+  return row
 end
 
 --- Refuse unless a data type of a connection has been read completely once. A later pull that is

@@ -67,7 +67,7 @@ local RULES = list(object { ruleId = TEXT, itemId = TEXT, message = TEXT, valida
 schemas.DataIntegrity = object { errors = RULES, warnings = RULES }
 
 schemas.ApiKey = object { id = UUID, name = TEXT, apiKey = TEXT, createdDate = DATE,
-  expiresDate = DATE }
+  expiresDate = DATE, readOnly = FLAG }
 schemas.ApiKeys = object { results = list(schemas.ApiKey) }
 
 schemas.Connection = object {
@@ -116,6 +116,21 @@ schemas.SyncSetting = object {
 }
 schemas.SyncSettings = object { clientId = UUID, companyId = UUID, overridesDefaults = FLAG,
   settings = list(schemas.SyncSetting) }
+
+schemas.CompanyAccessToken = object { accessToken = required(TEXT), expiresIn = required(WHOLE),
+  tokenType = required(TEXT) }
+schemas.AllowedOrigins = object { allowedOrigins = list { type = "string", format = "uri" } }
+schemas.ZapierKey = object { key = TEXT }
+
+schemas.PushOperation = object {
+  pushOperationKey = required(UUID), companyId = required(UUID), dataConnectionKey = required(UUID),
+  dataType = TEXT, requestedOnUtc = required(DATE), completedOnUtc = DATE,
+  status = required(words("Pending", "Failed", "Success", "TimedOut")),
+  statusCode = required(WHOLE), errorMessage = TEXT,
+}
+schemas.PushOption = object { type = required(TEXT), displayName = required(TEXT),
+  description = TEXT, required = required(FLAG), properties = { type = "object" },
+  options = list(object {}) }
 
 local PATHS = { type = "object", each = TEXT }
 

@@ -3,6 +3,7 @@
 
 local ascii = require "commerce.base.ascii"
 local credentials = require "commerce.account.credentials"
+local data_types = require "commerce.codat.data_types"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local model = require "commerce.model"
@@ -118,20 +119,40 @@ local function defined(context, key)
   end
 end
 
+local function provided(context, key)
+  for _, data_type in ipairs(model.types()) do
+    if ascii.lower(data_type.key) == ascii.lower(key) and scope.is_mapped(data_type) then
+      return data_type
+    end
+  end
+  return defined(context, key)
+end
+
+local function refuse_type(key, integration)
+  response.refuse(404, ("Datatype [%s] not supported by platform(s) [%s]"):format(
+    key:sub(1, MOST_SHOWN), stripe.integrations[integration].title))
+end
+
 --- The data type with one of Codat's keys, if the integration or a script provides it.
 ---@param context commerce.http.Context
 ---@param key string such as "commerce-payments", in any case
 ---@param integration string the name of the integration
 ---@return commerce.DataType
 function scope.data_type(context, key, integration)
-  for _, data_type in ipairs(model.types()) do
-    if ascii.lower(data_type.key) == ascii.lower(key) and scope.is_mapped(data_type) then
-      return data_type
-    end
-  end
-  return defined(context, key) or response.refuse(404,
-    ("Datatype [%s] not supported by platform(s) [%s]"):format(key:sub(1, MOST_SHOWN),
-      stripe.integrations[integration].title))
+  return provided(context, key) or refuse_type(key, integration)
+end
+
+--- The data type with one of Codat's keys, or the key alone of one that is not provided. Any other
+--- key is refused.
+---@param context commerce.http.Context
+---@param key string in any case
+---@param integration string the name of the integration
+---@return commerce.DataType?
+---@return string? unsupported the key as Codat spells it
+function scope.known_type(context, key, integration)
+  local data_type = provided(context, key)
+  return data_type, not data_type
+    and (data_types.key(key) or refuse_type(key, integration)) or nil
 end
 
 return scope

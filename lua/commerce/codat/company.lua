@@ -17,28 +17,42 @@ function company.last_sync(connections)
   return latest
 end
 
+--- The identifiers of the products that are enabled for a company.
+---@param row commerce.CompanyRow
+---@return string[]
+function company.products(row)
+  return json.array(row.products and json.stored(row.products) or {})
+end
+
 --- A company as Codat's API gives it.
 ---@param row commerce.CompanyRow a row of the store
 ---@param connections commerce.ConnectionRow[] the company's, rows of the store
 ---@param views table[] Codat's views of the same connections
 ---@param links commerce.codat.Links
----@param products string[]? the identifiers of the company's products
 ---@return table view Codat's Company
-function company.view(row, connections, views, links, products)
+function company.view(row, connections, views, links)
   return { id = row.id, name = row.name, description = row.description, created = row.created,
     redirect = links:company(row.id), lastSync = company.last_sync(connections),
-    dataConnections = json.array(views), products = json.array(products or {}),
+    dataConnections = json.array(views), products = company.products(row),
     -- there are no users here, and no companies of companies
     ownerUserIds = json.array {}, referenceSubsidiaryCompanies = json.array {},
     tags = row.tags and json.stored(row.tags) or nil }
 end
 
---- A company as Codat's webhooks refer to it. Codat's `links` is left out: it leads to a portal.
----@param facts table the company's, as an event in the outbox holds them
----@return table view Codat's ClientReferenceCompany
-function company.reference(facts)
+local function plain_reference(facts)
   return { id = facts.id, name = facts.name, description = facts.description,
     tags = facts.tags }
+end
+
+--- A company as Codat's webhooks refer to it. At Codat, `links.portal` leads to the company in its
+--- portal; here, to the company in the API.
+---@param facts table the company's, as an event in the outbox holds them
+---@param links commerce.codat.Links
+---@return table view Codat's ClientReferenceCompany
+function company.reference(facts, links)
+  local view, portal = plain_reference(facts), links:portal(facts.id)
+  view.links = portal and { portal = portal }
+  return view
 end
 
 --- A company as the webhooks about companies give it.
@@ -46,7 +60,7 @@ end
 ---@param links commerce.codat.Links
 ---@return table view
 function company.event_view(facts, links)
-  local view = company.reference(facts)
+  local view = plain_reference(facts)
   view.redirect, view.lastSync, view.created = links:company(facts.id), facts.last_sync,
     facts.created
   return view

@@ -23,6 +23,13 @@ function methods:company(company_id)
   return ("%s/link/company/%s"):format(self.base, company_id)
 end
 
+--- The address of a company in the API, for the operator.
+---@param company_id string
+---@return string? url nil if the server's address is not known
+function methods:portal(company_id)
+  return self.base:find "^https?://" and ("%s/companies/%s"):format(self.base, company_id) or nil
+end
+
 --- The address at which a connection is authorized. Its link_id is the secret part of the address.
 ---@param link_id string
 ---@return string url

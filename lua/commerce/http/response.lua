@@ -102,11 +102,13 @@ end
 --- Turn what a handler raised into Codat's error body.
 ---@param raised any a failure, or the text of a mistake in the program
 ---@param correlation_id string
+---@param statuses table<integer, integer>? the status to answer with in place of another one
 ---@return commerce.http.Response
 ---@return string? logged what to write to the log, if it is not the client's doing
-function response.failure(raised, correlation_id)
+function response.failure(raised, correlation_id, statuses)
   local failure = errors.is_failure(raised) and raised or nil
   local status = status_of(failure)
+  status = statuses and statuses[status] or status
   local result = response.value({
     statusCode = status, service = failure and failure.service or "PublicApi",
     error = clean(shown(failure, status)), correlationId = correlation_id,

@@ -15,14 +15,27 @@ local consumers = {}
 consumers.MOST, consumers.MOST_TAGS, consumers.LONGEST_TAG = 50, 10, 128 -- Codat's limits
 consumers.LONGEST_URL = 2000
 
--- Codat's event types. Only those that can happen here are ever sent.
+-- Codat's event types (its page "Event types"). Only those that can happen here are ever sent.
 local EVENTS = {}
-for _, name in ipairs { "company.created", "company.deleted", "company.product.added",
-  "company.product.removed", "connection.created", "connection.connected",
-  "connection.disconnected", "connection.reconnected", "connection.failed", "connection.deleted",
-  "read.completed", "read.completed.initial", "client.rateLimit.reached",
-  "client.rateLimit.reset" } do
+for name in ([[company.created company.deleted company.product.added company.product.removed
+  connection.created connection.connected connection.disconnected connection.reconnected
+  connection.failed connection.deleted read.completed read.completed.initial
+  client.rateLimit.reached client.rateLimit.reset AccountCategoriesUpdated
+  bankFeeds.sourceAccount.connected bankFeeds.sourceAccount.disconnected]]):gmatch "%S+" do
   EVENTS[name] = true
+end
+
+-- Events of what this source does not have: writes, and the reports and syncs of other products.
+-- Codat accepts subscriptions to them, and so do we.
+local FAMILIES = { "^[%w%-%*]+%.write%.%a+$", "^financialStatements%.%a+$",
+  "^reports?%.%w+%.generate%.%a+$", "^%w+%.sync%.%a+$", "^%w+%.sync%.%w+%.%a+$" }
+
+local function is_event(name)
+  local known = EVENTS[name] == true
+  for _, pattern in ipairs(FAMILIES) do
+    known = known or name:find(pattern) ~= nil
+  end
+  return known
 end
 
 -- ---------------------------------------------------------------- reach
@@ -87,8 +100,7 @@ end
 
 local function check_events(types)
   for _, name in ipairs(types) do
-    -- Codat accepts subscriptions to writes, which this source does not have, and so do we
-    if not EVENTS[name] and not name:find "^[%w%-%*]+%.write%.%a+$" then
+    if not is_event(name) then
       errors.throw("usage", ("eventTypes: '%s' is not an event type; read.completed is one")
         :format(core.scrub(name)))
     end

@@ -22,7 +22,7 @@ local function connection_of(facts, addresses)
   if #view.dataConnectionErrors == 0 then
     view.dataConnectionErrors = nil
   end
-  return { referenceCompany = company.reference(facts.company), connection = view }
+  return { referenceCompany = company.reference(facts.company, addresses), connection = view }
 end
 
 -- Codat publishes only the type "warning.validation". This type is an extension.
@@ -30,14 +30,14 @@ local function issues_of(read)
   return read.message and json.array { { type = "error.read", message = read.message } } or nil
 end
 
-local function read_of(facts)
+local function read_of(facts, addresses)
   local types = json.array {}
   for i, read in ipairs(facts.reads) do
     types[i] = { connectionId = facts.connection.id, dataType = pull.type_key(read.data_type),
       recordsModified = read.modified, status = read.status, issues = issues_of(read) }
   end
-  return { referenceCompany = company.reference(facts.company), modifiedFromDate = facts.since,
-    dataTypes = types }
+  return { referenceCompany = company.reference(facts.company, addresses),
+    modifiedFromDate = facts.since, dataTypes = types }
 end
 
 local OF_FAMILY = { company = company_of, connection = connection_of, read = read_of }

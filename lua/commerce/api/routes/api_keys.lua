@@ -8,7 +8,7 @@ local time = require "commerce.base.time"
 -- `apiKey`, the key itself, is there only when the key has just been made.
 local function view(row)
   return { id = row.id, name = row.name, apiKey = row.key, createdDate = row.created,
-    expiresDate = row.expires }
+    expiresDate = row.expires, readOnly = row.read_only }
 end
 
 local function list(context)
@@ -22,6 +22,7 @@ end
 local BODY = { type = "object", fields = {
   name = { type = "string", max = 50 },
   expiresDate = { type = "string", max = 30 },
+  readOnly = { type = "boolean" },
 } }
 
 local function create(context)
@@ -31,7 +32,7 @@ local function create(context)
     response.refuse(400, "expiresDate must be a date in the future, as YYYY-MM-DDTHH:MM:SSZ.")
   end
   return response.value(view(auth.create(context.store, { name = body.name,
-    expires = time.format(expires) })), 201)
+    expires = time.format(expires), read_only = body.readOnly })), 201)
 end
 
 local function delete(context)
@@ -54,5 +55,5 @@ return {
     errors = { 400, 409 } },
   { method = "DELETE", path = "/apiKeys/{apiKeyId}", id = "delete-api-key", run = delete,
     tag = "Settings", summary = "Delete API key", answer = { status = 204 },
-    errors = { 404, 409 } },
+    errors = { 403, 404 }, conflict = 403 },
 }

@@ -103,7 +103,7 @@ return {
   { method = "POST", path = "/companies", id = "create-company", run = create,
     tag = "Companies", summary = "Create company", body = CREATE, answer = COMPANY },
   { method = "GET", path = ONE, id = "get-company", run = one, tag = "Companies",
-    summary = "Get company", answer = COMPANY, errors = { 404 } },
+    summary = "Get company", answer = COMPANY, errors = { 404 }, embedded = true },
   { method = "PUT", path = ONE, id = "replace-company", run = replace, tag = "Companies",
     summary = "Replace company", body = CREATE, answer = COMPANY, errors = { 404 } },
   { method = "PATCH", path = ONE, id = "update-company", run = update, tag = "Companies",

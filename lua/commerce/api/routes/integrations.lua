@@ -33,12 +33,13 @@ end
 return {
   { method = "GET", path = "/integrations", id = "list-integrations", run = list,
     tag = "Integrations", summary = "List integrations", paged = true,
-    answer = { status = 200, list = "Integration" }, errors = { 400 } },
+    answer = { status = 200, list = "Integration" }, errors = { 400 }, embedded = true },
   { method = "GET", path = "/integrations/{platformKey}", id = "get-integration", run = one,
     tag = "Integrations", summary = "Get integration",
-    answer = { status = 200, schema = "Integration" }, errors = { 404 } },
+    answer = { status = 200, schema = "Integration" }, errors = { 404 },
+    embedded = true },
   { method = "GET", path = "/integrations/{platformKey}/branding",
     id = "get-integrations-branding", run = branding, tag = "Integrations",
     summary = "Get branding for an integration", answer = { status = 200, schema = "Branding" },
-    errors = { 404 } },
+    errors = { 404 }, embedded = true },
 }

@@ -1,6 +1,7 @@
 -- Routes: refreshing data, the status of each data type, the history of pulls, and the rules that a
 -- pull's records broke.
 
+local data_types = require "commerce.codat.data_types"
 local datasets = require "commerce.store.datasets"
 local json = require "commerce.base.json"
 local page = require "commerce.api.page"
@@ -8,32 +9,12 @@ local pull = require "commerce.codat.pull"
 local pulls = require "commerce.api.pulls"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
-local settings = require "commerce.account.settings"
 
 -- ---------------------------------------------------------------- refreshing
 
--- The data types of a connection that its settings fetch when it is linked.
-local function fetched_types(context, connection)
-  local names = {}
-  for _, setting in ipairs(settings.get(context.store, { company = connection.company_id,
-    integration = connection.integration })) do
-    if setting.fetch_on_first_link then
-      names[#names + 1] = setting.type
-    end
-  end
-  return names
-end
-
 local function refresh_all(context)
   local _, connections = scope.connections(context)
-  local wanted = {}
-  for _, connection in ipairs(connections) do
-    for _, name in ipairs(connection.status == "Linked" and fetched_types(context, connection)
-      or {}) do
-      wanted[#wanted + 1] = { connection_id = connection.id, data_type = name }
-    end
-  end
-  pulls.queue(context, wanted)
+  pulls.queue(context, pulls.of_linked(context, connections))
   return response.nothing(204)
 end
 
@@ -52,7 +33,12 @@ end
 local function refresh_one(context)
   local company, connections = scope.connections(context)
   local connection = first_linked(connections)
-  local data_type = scope.data_type(context, context.values.dataType, connection.integration)
+  local data_type, unsupported = scope.known_type(context, context.values.dataType,
+    connection.integration)
+  if not data_type then
+    return response.value(pulls.view(context, pulls.refuse(context, connection, unsupported),
+      company.id))
+  end
   pulls.check_mapped(data_type)
   return response.value(pulls.view(context, pulls.queue(context, { { connection_id = connection.id,
     data_type = data_type.name } })[1], company.id))
@@ -72,8 +58,15 @@ local function newest(context, connections, method)
   return result
 end
 
+local function status_of(key, last, good, initial)
+  return { dataType = key, currentStatus = last and last.status or initial,
+    latestSyncId = last and last.id, latestSuccessfulSyncId = good and good.id,
+    lastSuccessfulSync = good and good.completed }
+end
+
 -- One status for each data type of the company. Of several connections, the latest pull counts. A
--- custom data type is listed after it has been requested.
+-- custom data type is listed after it has been requested; one of Codat's commerce types that is not
+-- provided is NotSupported.
 local function data_status(context)
   local _, connections = scope.connections(context)
   local latest = newest(context, connections, "latest_pulls")
@@ -81,11 +74,11 @@ local function data_status(context)
   local result = {}
   for _, data_type in ipairs(context.store:types()) do
     local last, good = latest[data_type.name], complete[data_type.name]
-    result[data_type.key] = (last or not data_type.custom) and {
-      dataType = data_type.key, currentStatus = last and last.status or "Initial",
-      latestSyncId = last and last.id, latestSuccessfulSyncId = good and good.id,
-      lastSuccessfulSync = good and good.completed,
-    } or nil
+    result[data_type.key] = (last or not data_type.custom)
+      and status_of(data_type.key, last, good, "Initial") or nil
+  end
+  for _, key in ipairs(data_types.COMMERCE) do
+    result[key] = result[key] or status_of(key, latest[key], nil, "NotSupported")
   end
   return response.value(result)
 end
@@ -141,7 +134,7 @@ return {
     answer = { status = 204 }, errors = { 404 } },
   { method = "POST", path = COMPANY .. "/data/queue/{dataType}", id = "refresh-data-type",
     run = refresh_one, tag = "Refresh data", summary = "Refresh one data type",
-    parameters = { "connectionId" }, answer = OPERATION, errors = { 404, 409 } },
+    parameters = { "connectionId" }, answer = OPERATION, errors = { 404 }, conflict = 404 },
   { method = "GET", path = COMPANY .. "/dataStatus", id = "get-company-data-status",
     run = data_status, tag = "Refresh data", summary = "Get data status",
     answer = { status = 200, map = "DataStatus" }, errors = { 404 } },

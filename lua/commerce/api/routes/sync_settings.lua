@@ -1,6 +1,8 @@
 -- Routes: the sync settings of all companies and of one company.
 
-local core = require "commerce.core"
+local ascii = require "commerce.base.ascii"
+local client = require "commerce.account.client"
+local data_types = require "commerce.codat.data_types"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
 local response = require "commerce.http.response"
@@ -14,43 +16,56 @@ local FIELDS = {
   isLocked = "is_locked",
 }
 
-local ID_SETTING = "client_id"
-
--- Codat's client is the operator of this server. The id is made once.
-local function client_id(store)
-  local id = store:setting(ID_SETTING)
-  if not id then
-    id = core.uuid()
-    store:save_setting(ID_SETTING, id)
+local function entry_of(key, setting)
+  local entry = { dataType = key }
+  for name, ours in pairs(FIELDS) do
+    entry[name] = setting[ours]
   end
-  return id
+  return entry
+end
+
+-- The keys of Codat's commerce types that no integration provides. Their settings are kept, so that
+-- a client finds what it has set, and have no effect.
+local IDLE = {}
+for _, key in ipairs(data_types.COMMERCE) do
+  local data_type = model.find(key)
+  IDLE[key] = not (data_type and scope.is_mapped(data_type)) or nil
+end
+
+-- The setting of an idle type: that of the last owner which has one.
+local function idle_setting(layers, key)
+  local setting = settings.DEFAULTS
+  for _, layer in ipairs(layers) do
+    setting = layer[key] or setting
+  end
+  return setting
 end
 
 -- Codat's clients do not accept keys of custom data types here.
-local function view(list)
+local function view(list, layers)
   local result = json.array {}
   for _, setting in ipairs(list) do
     local data_type = model.find(setting.type)
-    local entry = { dataType = data_type.key }
-    for name, ours in pairs(FIELDS) do
-      entry[name] = setting[ours]
-    end
-    result[#result + 1] = not data_type.custom and entry or nil
+    result[#result + 1] = not data_type.custom and entry_of(data_type.key, setting) or nil
+  end
+  for _, key in ipairs(ascii.keys(IDLE)) do
+    result[#result + 1] = entry_of(key, idle_setting(layers, key))
   end
   return result
 end
 
 local function get_all(context)
-  return response.value { clientId = client_id(context.store), overridesDefaults =
-    next(context.store:sync_settings "all") ~= nil,
-    settings = view(settings.get(context.store, {})) }
+  local all = context.store:sync_settings "all"
+  return response.value { clientId = client.id(context.store), overridesDefaults =
+    next(all) ~= nil, settings = view(settings.get(context.store, {}), { all }) }
 end
 
 local function get_company(context)
   local company = scope.company(context)
-  return response.value { companyId = company.id, overridesDefaults =
-    next(context.store:sync_settings("company:" .. company.id)) ~= nil,
-    settings = view(settings.get(context.store, { company = company.id })) }
+  local own = context.store:sync_settings("company:" .. company.id)
+  return response.value { companyId = company.id, overridesDefaults = next(own) ~= nil,
+    settings = view(settings.get(context.store, { company = company.id }),
+      { context.store:sync_settings "all", own }) }
 end
 
 local SETTING = { type = "object", fields = {
@@ -68,33 +83,51 @@ local BODY = { type = "object", fields = {
   settings = { type = "array", required = true, max = 100, each = SETTING },
 } }
 
--- Codat's list may have data types of other integrations. They are ignored.
+local function fields_of(entry)
+  local fields = {}
+  for name, ours in pairs(FIELDS) do
+    fields[ours] = entry[name]
+  end
+  if fields.sync_from_utc then -- a whole second is precise enough for Stripe
+    fields.sync_from_utc = fields.sync_from_utc:gsub("%.%d+", "")
+  end
+  return fields
+end
+
+-- The settings of a body by the names of data types, and those of idle ones by key. Codat's list
+-- may have data types of other sources, which are ignored.
 local function by_type(list)
-  local result = {}
+  local result, idle = {}, {}
   for _, entry in ipairs(list) do
-    local data_type = model.find(entry.dataType)
+    local key = data_types.key(entry.dataType)
+    local data_type = model.find(key or entry.dataType)
     if data_type and scope.is_mapped(data_type) then
-      local fields = {}
-      for name, ours in pairs(FIELDS) do
-        fields[ours] = entry[name]
-      end
-      if fields.sync_from_utc then -- a whole second is precise enough for Stripe
-        fields.sync_from_utc = fields.sync_from_utc:gsub("%.%d+", "")
-      end
-      result[data_type.name] = fields
+      result[data_type.name] = fields_of(entry)
+    elseif key and IDLE[key] then
+      idle[key] = fields_of(entry)
+      settings.check(idle[key])
     end
   end
-  return result
+  return result, idle
+end
+
+local NO_IDLE = {}
+for key in pairs(IDLE) do
+  NO_IDLE[key] = false
 end
 
 local function post(whose_of)
   return function(context)
     local whose = whose_of(context)
     local body = context:body(BODY)
+    local owner = whose.company and "company:" .. whose.company or "all"
     if whose.company and body.overridesDefaults == false then
       settings.reset(context.store, whose)
+      context.store:save_sync_settings(owner, NO_IDLE)
     else
-      settings.replace(context.store, whose, by_type(body.settings))
+      local given, idle = by_type(body.settings)
+      settings.replace(context.store, whose, given)
+      context.store:save_sync_settings(owner, idle)
     end
     return response.nothing(204)
   end

@@ -1,9 +1,11 @@
 -- Routes: webhook consumers, the addresses that webhooks are sent to.
 
+local auth = require "commerce.http.auth"
 local consumers = require "commerce.webhooks.consumers"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
+local time = require "commerce.base.time"
 
 local function view(row)
   return { id = row.id, url = row.url, disabled = row.disabled,
@@ -36,6 +38,19 @@ local function create(context)
   return response.value(view(row), 201)
 end
 
+local ZAPIER = "Zapier integration key"
+
+-- The key for Zapier is a read-only API key, of which there is one: another call replaces it.
+local function rotate_zapier_key(context)
+  for _, row in ipairs(context.store:api_keys()) do
+    if row.name == ZAPIER and row.read_only then
+      context.store:delete_api_key(row.id, time.now())
+    end
+  end
+  return response.value({ key = auth.create(context.store, { name = ZAPIER,
+    read_only = true }).key }, 201)
+end
+
 local function delete(context)
   local id = context:uuid "webhookId"
   if not (id and consumers.remove(context.store, id)) then
@@ -51,7 +66,10 @@ return {
     answer = { status = 200, schema = "WebhookConsumers" } },
   { method = "POST", path = "/webhooks", id = "create-webhook-consumer", run = create,
     tag = "Webhooks", summary = "Create webhook consumer", body = CREATE,
-    answer = { status = 201, schema = "WebhookConsumer" }, errors = { 409 } },
+    answer = { status = 201, schema = "WebhookConsumer" }, conflict = 400 },
+  { method = "POST", path = "/webhooks/integrationKeys/zapier", id = "rotate-zapier-key",
+    run = rotate_zapier_key, tag = "Webhooks", summary = "Create key for Zapier integration",
+    answer = { status = 201, schema = "ZapierKey" }, errors = { 403 }, conflict = 403 },
   { method = "DELETE", path = "/webhooks/{webhookId}", id = "delete-webhook-consumer",
     run = delete, tag = "Webhooks", summary = "Delete webhook consumer",
     answer = { status = 204 }, errors = { 404 } },

@@ -15,15 +15,17 @@ local function create(app, args)
       errors.throw("usage", "--expires: " .. wrong)
     end
   end
-  local row = must(auth.create(app.store, { name = args.name, expires = time.format(expires) }))
+  local row = must(auth.create(app.store, { name = args.name, expires = time.format(expires),
+    read_only = args.read_only }))
   console.note "this key is shown once; send it as `Authorization: Basic <base64 of the key>`"
   console.line(row.key)
 end
 
 local function list(app)
   for _, row in ipairs(must(app.store:api_keys())) do
-    console.line(("%s  created %s  %s  %s"):format(row.id, row.created,
-      row.expires and "expires " .. row.expires or "does not expire", row.name or ""))
+    console.line(("%s  created %s  %s%s  %s"):format(row.id, row.created,
+      row.expires and "expires " .. row.expires or "does not expire",
+      row.read_only and "  read-only" or "", row.name or ""))
   end
 end
 
@@ -49,6 +51,7 @@ return {
       arguments = function(sub)
         sub:option("--name", "A name for it.")
         sub:option("--expires", "The date from which the key is refused."):argname "DATE"
+        sub:flag("--read-only", "The key reads, and can change nothing.")
       end,
       store = "create", run = create },
     { name = "list", help = "List the keys.", store = "existing", run = list },

@@ -64,6 +64,8 @@ contract.PARTS = {
     writes = { "add_link_state", "spend_code", "take_link_state" }, server = true },
   { name = "api_keys", reads = { "api_key_of", "api_keys" },
     writes = { "add_api_key", "delete_api_key" }, server = true },
+  { name = "access_tokens", reads = { "access_token_of" }, writes = { "add_access_token" },
+    server = true },
   { name = "directory", reads = { "find_companies" },
     writes = {}, server = true },
   { name = "webhook_consumers", reads = { "webhook_consumers" },

@@ -51,7 +51,7 @@ end
 
 -- ---------------------------------------------------------------- companies
 
-local COMPANY = { "id", "name", "description", "tags", "created" }
+local COMPANY = { "id", "name", "description", "tags", "products", "created" }
 
 function accounts.companies(self, given)
   return filtered(companies(self), { id = true, name = true }, given)
@@ -64,6 +64,10 @@ function accounts.save_company(self, given)
     row[name] = given[name]
   end
   row.created = before and before.created or given.created
+  if given.products == nil then
+    row.products = before and before.products
+  end
+  row.products = row.products or nil
   companies(self):put(row.id, row)
   if not before then
     outbox.append(self, "company.created", { company = row })
@@ -249,6 +253,11 @@ function accounts.remove_company(self, id)
     outbox.append(self, "company.deleted", { company = company })
   end
   self.db:table("sync_settings", "company:" .. id):clear()
+  for hash, token in self.db:table("access_tokens"):each() do
+    if token.company_id == id then
+      self.db:table("access_tokens"):remove(hash)
+    end
+  end
   return companies(self):remove(id)
 end
 

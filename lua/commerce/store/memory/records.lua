@@ -30,7 +30,7 @@ records.table_of = table_of
 -- The names of a database's tables, which a data type must not have: a script that works in memory
 -- must also work with a database. A spec compares them.
 local RESERVED = {}
-for name in ([[api_keys changes checkpoints companies connection_errors
+for name in ([[access_tokens api_keys changes checkpoints companies connection_errors
   connection_history connections consumers counters data_types erased inbox
   integrations leases link_states listed model_version payout_links
   payout_totals pulls removals resource_state secrets seen settings

@@ -165,7 +165,7 @@ function settings.add_api_key(self, key, most)
     errors.throw("store", "there is such an API key already")
   end
   keys:put(key.id, { id = key.id, name = key.name, hash = key.hash, created = key.created,
-    expires = key.expires })
+    expires = key.expires, read_only = key.read_only == true or nil })
   return true
 end
 
@@ -199,6 +199,19 @@ function settings.delete_api_key(self, id, now)
     end
   end
   return "last"
+end
+
+-- ---------------------------------------------------------------- access tokens
+
+function settings.add_access_token(self, row, now)
+  local tokens = self.db:table "access_tokens"
+  drop_expired(tokens, now)
+  tokens:put(row.hash, { hash = row.hash, company_id = row.company_id, expires = row.expires })
+  return true
+end
+
+function settings.access_token_of(self, hash)
+  return copy(self.db:table("access_tokens"):get(hash))
 end
 
 return settings

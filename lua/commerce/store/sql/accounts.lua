@@ -76,9 +76,10 @@ function accounts:save_company(row)
   local db = self.db
   return db:atomic(function()
     local known = db:all("SELECT 1 AS found FROM companies WHERE id = ?", row.id)[1]
-    db:run(db.dialect.upsert("companies", { "id", "name", "description", "tags", "created" },
-      { "id" }, { "name", "description", "tags" }), row.id, row.name, row.description, row.tags,
-      row.created)
+    db:run(db.dialect.upsert("companies", { "id", "name", "description", "tags", "created",
+      "products" }, { "id" }, { "name", "description", "tags",
+      row.products ~= nil and "products" or nil }), row.id, row.name, row.description, row.tags,
+      row.created, row.products or nil)
     if not known then
       outbox.append(db, "company.created", { company = row })
     end
@@ -98,6 +99,7 @@ function accounts:remove_company(id)
       outbox.append(db, "company.deleted", { company = company })
     end
     db:run("DELETE FROM sync_settings WHERE owner = ?", "company:" .. id)
+    db:run("DELETE FROM access_tokens WHERE company_id = ?", id)
     return db:run("DELETE FROM companies WHERE id = ?", id) > 0
   end)
   try_to_finish(self)

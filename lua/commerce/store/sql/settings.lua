@@ -148,17 +148,27 @@ end
 -- ---------------------------------------------------------------- API keys
 
 function settings:add_api_key(key, most)
-  return self.db:run("INSERT INTO api_keys (id, name, hash, created, expires) "
-    .. "SELECT ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM api_keys) < ?", key.id, key.name, key.hash,
-    key.created, key.expires, most) > 0
+  local db = self.db
+  return db:run("INSERT INTO api_keys (id, name, hash, created, expires, read_only) "
+    .. "SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM api_keys) < ?", key.id, key.name,
+    key.hash, key.created, key.expires, db.dialect.boolean(key.read_only == true), most) > 0
+end
+
+-- A key that is not read-only has no such field.
+local function key_rows(db, rows)
+  for _, row in ipairs(rows) do
+    row.read_only = db.dialect.to_boolean(row.read_only) or nil
+  end
+  return rows
 end
 
 function settings:api_keys()
-  return self.db:all("SELECT * FROM api_keys ORDER BY created, " .. self.db.dialect.INSERTED)
+  return key_rows(self.db, self.db:all("SELECT * FROM api_keys ORDER BY created, "
+    .. self.db.dialect.INSERTED))
 end
 
 function settings:api_key_of(hash)
-  return self.db:all("SELECT * FROM api_keys WHERE hash = ?", hash)[1]
+  return key_rows(self.db, self.db:all("SELECT * FROM api_keys WHERE hash = ?", hash))[1]
 end
 
 function settings:delete_api_key(id, now)
@@ -170,6 +180,22 @@ function settings:delete_api_key(id, now)
       .. "FROM api_keys WHERE id <> ? AND (expires IS NULL OR expires > ?))", id, id, now)
     return deleted > 0 and "deleted" or "last"
   end)
+end
+
+-- ---------------------------------------------------------------- access tokens
+
+function settings:add_access_token(row, now)
+  local db = self.db
+  return db:transaction(function()
+    db:run("DELETE FROM access_tokens WHERE expires <= ?", now)
+    db:run("INSERT INTO access_tokens (hash, company_id, expires) VALUES (?, ?, ?)", row.hash,
+      row.company_id, row.expires)
+    return true
+  end)
+end
+
+function settings:access_token_of(hash)
+  return self.db:all("SELECT * FROM access_tokens WHERE hash = ?", hash)[1]
 end
 
 return settings

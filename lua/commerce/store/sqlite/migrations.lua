@@ -39,6 +39,14 @@ migrations.STEPS = {
         at TEXT NOT NULL,
         PRIMARY KEY (connection_id, hash)) WITHOUT ROWID]],
   },
+  {
+    "ALTER TABLE api_keys ADD COLUMN read_only INTEGER NOT NULL DEFAULT 0",
+    [[CREATE TABLE access_tokens (
+        hash TEXT PRIMARY KEY,
+        company_id TEXT NOT NULL,
+        expires INTEGER NOT NULL)]],
+    "ALTER TABLE companies ADD COLUMN products TEXT",
+  },
 }
 
 --- The present version.

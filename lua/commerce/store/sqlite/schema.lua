@@ -18,7 +18,8 @@ schema.STATEMENTS = {
       name TEXT NOT NULL,
       description TEXT,
       tags TEXT, -- a JSON object of texts
-      created TEXT NOT NULL)]],
+      created TEXT NOT NULL,
+      products TEXT)]],
 
   [[CREATE TABLE connections (
       id TEXT PRIMARY KEY,
@@ -262,7 +263,14 @@ schema.STATEMENTS = {
       name TEXT,
       hash TEXT NOT NULL UNIQUE,
       created TEXT NOT NULL,
-      expires TEXT)]],
+      expires TEXT,
+      read_only INTEGER NOT NULL DEFAULT 0)]],
+
+  -- what a company's merchant may do in an embedded page, for a day
+  [[CREATE TABLE access_tokens (
+      hash TEXT PRIMARY KEY,
+      company_id TEXT NOT NULL,
+      expires INTEGER NOT NULL)]], -- unix seconds
 
   -- links that merchants have not come back from yet
   [[CREATE TABLE link_states (

@@ -47,6 +47,22 @@ return function(db)
       assert.equal("", (found { query = "name=x", tags = "tier=gold" }))
     end)
 
+    it("gives their products, which stay unless they are named", function()
+      local row = { id = "k9", name = "Find 9", created = "2030-01-09T00:00:00Z",
+        products = '["lending"]' }
+      local function products()
+        return db():companies({ id = "k9" })[1].products
+      end
+      assert(db():save_company(row))
+      assert.equal('["lending"]', products())
+      row.products = nil
+      assert(db():save_company(row))
+      assert.equal('["lending"]', products())
+      row.products = false
+      assert(db():save_company(row))
+      assert.is_nil(products())
+    end)
+
     it("finds them by tags with any names", function()
       assert(db():save_company { id = "k3", name = "Find 3", created = "2030-01-03T00:00:00Z",
         tags = [[{"cust id":"1","it's":"2","a\"b":"3","c.d":"4"}]] })

@@ -287,6 +287,33 @@ return function(db, with)
       assert.equal("deleted", db():delete_api_key("old", LATER))
       assert.same({ key "k2" }, db():api_keys())
     end)
+
+    it("may be read-only", function()
+      local reader = key "k1"
+      reader.read_only = true
+      assert(db():add_api_key(reader, 10))
+      assert(db():add_api_key(key "k2", 10))
+      assert.same({ reader, key "k2" }, db():api_keys())
+      assert.is_true(db():api_key_of("hash of k1").read_only)
+    end)
+  end)
+
+  describe("access tokens", function()
+    it("are found by their hash until they are dropped, or their company is", function()
+      for i, company in ipairs { "co1", "co1", "co2" } do
+        assert.is_true(db():add_access_token({ hash = "h" .. i, company_id = company,
+          expires = 100 + i }, 50))
+      end
+      assert.same({ hash = "h2", company_id = "co1", expires = 102 }, db():access_token_of "h2")
+      assert.is_nil((db():access_token_of "h4"))
+      assert.is_true(db():add_access_token({ hash = "h4", company_id = "co1", expires = 200 }, 101))
+      assert.is_nil((db():access_token_of "h1"))
+      assert.equal(102, db():access_token_of("h2").expires)
+      assert(db():remove_company "co1")
+      assert.is_nil((db():access_token_of "h2"))
+      assert.is_nil((db():access_token_of "h4"))
+      assert.equal("co2", db():access_token_of("h3").company_id)
+    end)
   end)
 
   describe("count", function()
