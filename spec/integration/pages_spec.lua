@@ -204,8 +204,31 @@ describe("a merchant in the browser", function()
     assert.equal("https://lender.example/done?c=" .. client.COMPANY
       .. "&s=200&t=OK&m=&p=Stripe%20Test&x=", headers.location)
     _, _, headers = press(start_address(), "answer", "no")
-    assert.is_truthy(headers.location:find("&s=403&t=User%20cancelled&m=You%20cancelled", 1, true),
-      headers.location)
+    assert.is_truthy(headers.location:find("&s=403&t=You%20cancelled", 1, true), headers.location)
+    assert.is_truthy(headers.location:find("&m=User%20cancelled&p=", 1, true), headers.location)
+    -- a merchant whose account is connected already goes on without having done anything
+    local id
+    for _, connection in ipairs(connections "Linked") do
+      id = connection.company_id == client.COMPANY and connection.link_id or id
+    end
+    local _, body = get((start_address():gsub("/start/.*$", "/done/" .. id)))
+    assert.is_truthy(body:find('href="https://lender.example/done?c=' .. client.COMPANY
+      .. '&amp;s=201&amp;t=&amp;m=&amp;p=&amp;x=">Continue', 1, true), body)
+  end)
+
+  it("comes to the operator with what Stripe said, and with Codat's texts", function()
+    set_up()
+    assert(made.store:save_setting("profile", require("commerce.base.json").encode { name = "x",
+      redirectUrl = "https://{where}.lender.example/?s={statusCode}&m={errorMessage}&t={statusText}"
+        .. "&i={clientId}", whiteListUrls = { "https://uat.lender.example" } }))
+    local _, _, headers = press(start_address() .. "?where=uat", "answer", "yes")
+    local _, _, back = get((e:consent(headers.location, "deny")))
+    local text, id = back.location:match("^https://uat%.lender%.example/%?s=403"
+      .. "&m=User%%20cancelled&t=([^&]+)&i=(%x+%-[%x%-]+)$")
+    assert.is_truthy(text and text:find "denied", back.location)
+    assert.equal(made.store:setting "client_id", id)
+    -- another host than the allowed ones: the merchant stays
+    assert.equal(200, (press(start_address() .. "?where=evil", "answer", "no")))
   end)
 
   -- What a link was given, from the first page to the operator's.

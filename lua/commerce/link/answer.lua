@@ -1,6 +1,7 @@
 -- What every Link page shares: the answers to a browser, the link's own parameters, and the end of
 -- the flow.
 
+local client = require "commerce.account.client"
 local errors = require "commerce.base.errors"
 local html = require "commerce.http.html"
 local integration_view = require "commerce.codat.integration"
@@ -18,8 +19,8 @@ local answer = {}
 ---@field log fun(message: string)
 
 ---@class commerce.link.Outcome how the flow ends, for the page and for the redirect address
----@field status integer Codat's statusCode: 200, 403, 500 or 501
----@field text string Codat's statusText
+---@field status integer Codat's statusCode: 200; 201: nothing was done; 403, 500 or 501
+---@field text string? what Stripe said, Codat's statusText; the message if it said nothing
 ---@field message string? for the merchant
 ---@field shown integer? HTTP status of the page, if it is not 200
 ---@field connection_id string?
@@ -27,6 +28,8 @@ local answer = {}
 ---@field link_id string?
 ---@field ids commerce.codat.IntegrationIds?
 ---@field name string? the integration's title
+---@field client_id string? Codat's id of the operator
+---@field account_name string? of the account that was connected
 ---@field again string? the address to start again
 ---@field carried table<string, string>? the link's own parameters
 
@@ -105,17 +108,21 @@ end
 local function outcome_of(context, row, fields)
   local outcome = row and { connection_id = row.id, company_id = row.company_id,
     link_id = row.link_id, ids = integration_view.ids(row.integration),
-    name = stripe.integrations[row.integration].title,
+    name = stripe.integrations[row.integration].title, account_name = row.name,
     again = context.links:connection(row.link_id) .. context.query,
     carried = context.carried } or {}
   for name, value in pairs(fields) do
     outcome[name] = value
   end
+  outcome.client_id = client.id(context.store)
   return outcome
 end
 
 --- The outcome of a link that went well.
 answer.OK = { status = 200, text = "OK" }
+
+--- The outcome of a link that the merchant opened although the account was connected already.
+answer.NOTHING = { status = 201 }
 
 --- The address at which the flow ends: the profile's redirect address; without one, the page that
 --- says that the account is connected, which is safe to reload.
@@ -128,6 +135,15 @@ function answer.end_address(context, row, fields)
   local outcome = outcome_of(context, row, fields)
   return redirect.address(context.store:setting "profile", outcome)
     or outcome.status == 200 and context.links:done(outcome.link_id) or nil, outcome
+end
+
+--- The profile's redirect address for an outcome.
+---@param context commerce.link.Context
+---@param row table the connection's
+---@param fields table those of the outcome that the connection does not give
+---@return string? address nil if none is configured
+function answer.address(context, row, fields)
+  return redirect.address(context.store:setting "profile", outcome_of(context, row, fields))
 end
 
 --- End the flow.
@@ -148,7 +164,7 @@ end
 ---@return commerce.http.Response
 function answer.not_set_up(context, row, message, failure)
   context.log(message)
-  return answer.finish(context, row, { status = 501, text = "Not supported",
+  return answer.finish(context, row, { status = 501,
     shown = not (errors.is_failure(failure) and failure.code == "not_enabled") and 503 or nil,
     message = "Linking is not set up completely. Ask the sender of the link." })
 end

@@ -129,7 +129,7 @@ local function answered(context)
     return key_page.ask(context, row)
   elseif context.form.answer ~= "yes" then
     pending.decline(context.app, row)
-    return finish(context, row, { status = 403, text = "User cancelled",
+    return finish(context, row, { status = 403,
       message = "You cancelled. Nothing was connected." })
   end
   local begun, message, details = begin(context, row)
@@ -157,6 +157,15 @@ local MESSAGES = {
 local FAILED = "Your account could not be connected. Please start again with the link that you "
   .. "were given."
 
+local LONGEST_SAID = 200 -- bytes
+
+-- What Stripe told the merchant's browser about a failure.
+local function said_by_stripe(context)
+  local said = input.parameters(context.request.query).error_description
+  said = said and core.scrub((said:gsub("%c+", " "):sub(1, LONGEST_SAID)))
+  return said and core.is_utf8(said) and said or nil
+end
+
 local function callback(context)
   if context.request.method == "HEAD" then -- of a program that checks links: no state is used
     return { status = 200, body = "", headers = { ["Cache-Control"] = "no-store" } }
@@ -176,7 +185,7 @@ local function callback(context)
   context.log(message)
   local cancelled = failure.code == "access_denied"
   return finish(context, row, { status = cancelled and 403 or 500,
-    text = cancelled and "User cancelled" or "Unknown error occurred",
+    text = failure.linking and said_by_stripe(context) or nil,
     message = MESSAGES[failure.code] or FAILED })
 end
 
@@ -190,7 +199,7 @@ local function done_page(context)
   local integration = must(context.app:integration(row.integration))
   return show(context, view.connected(integration.title, row.auth == "key"
     and integration.restricted_keys and context.prefix .. "/link/start/" .. row.link_id
-    .. context.query or nil))
+    .. context.query or nil, answer.address(context, row, answer.NOTHING)))
 end
 
 -- ---------------------------------------------------------------- requests

@@ -7,33 +7,65 @@ local url = require "commerce.base.url"
 
 local redirect = {}
 
-local PLACEHOLDER = "{([%w_%-]+)}"
+local PLACEHOLDER = "{([^{}]+)}"
 local RESERVED = { connectionId = true, companyId = true, integrationId = true, sourceId = true,
   platform = true, platformName = true, sourceType = true, clientId = true, statusCode = true,
-  statusText = true, errorMessage = true }
+  statusText = true, errorMessage = true, ["data.company.companyName"] = true }
 local MOST_CARRIED = 500 -- bytes: addresses contain all of it
 
--- Codat's reserved placeholders. All others are parameters of the merchant's link, and empty if the
--- link does not have them.
+-- Codat's texts of its status codes (its page on redirects); statusText is the integration's own.
+local ERRORS = { [403] = "User cancelled", [500] = "Unknown error occurred",
+  [501] = "Not supported" }
+
+-- Codat's reserved placeholders. All others are parameters of the merchant's link, and empty if
+-- the link does not have them. Of a link that was not used (201), nothing about a connection is told.
 local function values_of(outcome)
-  local ids = outcome.ids or {}
+  local status = outcome.status
+  local about = status ~= 201 and outcome or {}
+  local ids = about.ids or {}
   return {
-    connectionId = outcome.connection_id, companyId = outcome.company_id,
-    integrationId = ids.integrationId, sourceId = ids.sourceId, platform = ids.key,
-    platformName = outcome.name, sourceType = outcome.name and "Commerce",
-    statusCode = outcome.status and ("%d"):format(outcome.status), statusText = outcome.text,
-    errorMessage = outcome.status ~= 200 and outcome.message or nil,
+    clientId = outcome.client_id, connectionId = about.connection_id,
+    companyId = outcome.company_id, integrationId = ids.integrationId, sourceId = ids.sourceId,
+    platform = ids.key, platformName = about.name, sourceType = about.name and "Commerce",
+    statusCode = status and ("%d"):format(status), errorMessage = ERRORS[status],
+    statusText = outcome.text or outcome.message,
+    ["data.company.companyName"] = status == 200 and outcome.account_name or nil,
   }
 end
 
--- The configured address: its origin, and the rest, which may contain placeholders.
+-- The configured address: its scheme, its host, and the rest. The latter two may have placeholders.
 local function template_of(profile)
-  local template = profile and (json.decode(profile) or {}).redirectUrl or ""
-  local origin, rest = template:match "^(https?://[^/%?#%s{}@\\]+)(.*)$"
-  if not origin or rest ~= "" and not rest:find "^[/%?#]" then
+  local settings = profile and json.decode(profile) or {}
+  local scheme, host, rest = (settings.redirectUrl or ""):match "^(https?://)([^/%?#]+)(.*)$"
+  if not scheme or host:gsub(PLACEHOLDER, ""):find "[%s{}@\\]" then
     return nil
   end
-  return origin, rest
+  return { scheme = scheme, host = host, rest = rest, allowed = settings.whiteListUrls or {} }
+end
+
+-- The address of a host in small letters, as a browser compares it.
+local function origin_of(address)
+  local scheme, host = address:match "^(https?://)([%w%-%.:%[%]]+)"
+  return host and scheme .. ascii.lower(host):gsub(scheme == "https://" and ":443$" or ":80$", "")
+end
+
+-- A host with placeholders is whatever the link says, so it must be one that the operator allows. A
+-- reserved placeholder is not for hosts.
+local function origin_for(template, carried)
+  local host, dynamic = template.host:gsub(PLACEHOLDER, function(name)
+    return not RESERVED[name] and carried[name] or ""
+  end)
+  if dynamic == 0 then
+    return template.scheme .. template.host
+  elseif not host:find "^[%w%-%.:]+$" then
+    return nil
+  end
+  local origin = origin_of(template.scheme .. host)
+  for _, allowed in ipairs(template.allowed) do
+    if origin and origin_of(allowed) == origin then
+      return origin
+    end
+  end
 end
 
 --- Of a link's parameters, those that the configured address has placeholders for.
@@ -41,9 +73,9 @@ end
 ---@param parameters table<string, string> of an opened link: untrusted
 ---@return table<string, string> carried at most some hundred bytes; longer parameters are left out
 function redirect.carried(profile, parameters)
-  local _, rest = template_of(profile)
+  local template = template_of(profile) or { host = "", rest = "" }
   local carried, bytes = {}, 0
-  for name in (rest or ""):gmatch(PLACEHOLDER) do
+  for name in (template.host .. template.rest):gmatch(PLACEHOLDER) do
     local value = not RESERVED[name] and not carried[name] and parameters[name]
     if value and bytes + #name + #value <= MOST_CARRIED then
       carried[name], bytes = value, bytes + #name + #value
@@ -67,14 +99,16 @@ end
 --- The address for an outcome.
 ---@param profile string? JSON, as it is stored
 ---@param outcome commerce.link.Outcome
----@return string? address nil if none is configured; its host never contains a placeholder
+---@return string? address nil if none is configured, or its host is not one of those that the
+---  profile allows
 function redirect.address(profile, outcome)
-  local origin, rest = template_of(profile)
+  local template, carried = template_of(profile), outcome.carried or {}
+  local origin = template and origin_for(template, carried)
   if not origin then
     return nil
   end
-  local values, carried = values_of(outcome), outcome.carried or {}
-  return origin .. rest:gsub(PLACEHOLDER, function(name)
+  local values = values_of(outcome)
+  return origin .. template.rest:gsub(PLACEHOLDER, function(name)
     local value = values[name]
     if not RESERVED[name] then
       value = carried[name]

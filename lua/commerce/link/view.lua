@@ -126,11 +126,17 @@ end
 --- The end of the flow, if the account is connected.
 ---@param title string the integration's
 ---@param replace string? the address at which the account's restricted key can be replaced
+---@param onward string? the operator's address for a merchant who has nothing to do here
 ---@return commerce.link.Page
-function view.connected(title, replace)
-  return page("Connected", ("<p>Your account at %s is connected. You may close this page.</p>\n%s")
-    :format(html.escape(title), replace
-    and button(replace, "answer", "key", "Replace the restricted key", "quiet") or ""))
+function view.connected(title, replace, onward)
+  local parts = { ("<p>Your account at %s is connected.%s</p>"):format(html.escape(title),
+    onward and "" or " You may close this page.") }
+  if onward then
+    parts[2] = ('<p><a class="button" href="%s">Continue</a></p>'):format(html.escape(onward))
+  end
+  parts[#parts + 1] = replace
+    and button(replace, "answer", "key", "Replace the restricted key", "quiet") or nil
+  return page("Connected", table.concat(parts, "\n"))
 end
 
 -- ---------------------------------------------------------------- a restricted key
