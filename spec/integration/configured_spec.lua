@@ -115,8 +115,8 @@ describe("data that is configured over the API", function()
       local record = listed(name)[1]
       assert.is_truthy(record.id:find "^re_", record.id)
       assert.is_number(record.content.amount)
-      assert.equal(json.null, record.content.gone)
-      assert.equal(json.null, record.content.order)
+      assert.is_nil(record.content.gone)
+      assert.is_nil(record.content.order)
     end
     local every, ended = listed "all-ones", listed "ended-ones"
     assert.is_true(#every > #ended)

@@ -18,7 +18,7 @@ local ERRORS = { [403] = "User cancelled", [500] = "Unknown error occurred",
   [501] = "Not supported" }
 
 -- Codat's reserved placeholders. All others are parameters of the merchant's link, and empty if
--- the link does not have them. Of a link that was not used (201), nothing about a connection is told.
+-- the link does not have them. Of a link that was not used (201), no connection is told.
 local function values_of(outcome)
   local status = outcome.status
   local about = status ~= 201 and outcome or {}

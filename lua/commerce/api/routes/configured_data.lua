@@ -131,26 +131,25 @@ local function check_usable(configuration, identifier)
 end
 
 -- The connection of the path, and the name of the data type: one that its integration has
--- configured, with its configuration; or one that is built in or that a script has defined, which
--- is then the fourth result.
+-- configured; or one that is built in or that a script has defined, which is then the third result.
 local function configured_of(context)
   local connection = scope.connection(context)
   local identifier = ascii.lower(context.values.customDataIdentifier)
   local configuration = configured.get(context.store, connection.integration)
   if configuration.custom[identifier] then
     check_usable(configuration, identifier)
-    return connection, type_name(context), configuration.custom[identifier]
+    return connection, type_name(context)
   end
   local own = context.store:find_type((identifier:gsub("%-", "_")))
   -- a type whose name begins with "custom_" was configured over this API, and is not any more
   if not own or not (own.own or own.custom) or own.name:find "^custom_" then
     refuse_custom(context)
   end
-  return connection, own.name, nil, own
+  return connection, own.name, own
 end
 
 local function queue(context)
-  local connection, name, _, not_configured = configured_of(context)
+  local connection, name, not_configured = configured_of(context)
   if not_configured then
     pulls.check_mapped(not_configured)
   end
@@ -162,12 +161,10 @@ end
 local DATES = { createdDate = true, modifiedDate = true, sourceModifiedDate = true,
   metadata = true }
 
--- A record as Codat gives it. A configured field that the source did not give is null.
-local function view(text, given)
+-- A record as Codat gives it. What the source does not have is left out: Codat's clients do not
+-- take null there.
+local function view(text)
   local record, content = json.decode(text), {}
-  for name in pairs(given and given.requiredData or {}) do
-    content[name] = json.null
-  end
   for name, value in pairs(record) do
     if name ~= "id" and not DATES[name] then
       content[name] = value
@@ -178,7 +175,7 @@ local function view(text, given)
 end
 
 local function list(context)
-  local connection, name, given = configured_of(context)
+  local connection, name = configured_of(context)
   local data_type = context.store:find_type(name)
   if not data_type then
     response.refuse(409, "The data set has not been requested.")
@@ -188,7 +185,7 @@ local function list(context)
   local total = context.store:count(data_type, connection.id)
   for _, text in linked.rows(context.store, data_type, context.store:records(data_type, {
     connection_id = connection.id, limit = asked.size, offset = asked.offset })) do
-    texts[#texts + 1] = view(text, given)
+    texts[#texts + 1] = view(text)
   end
   return page.answer(context, asked, texts, total)
 end
