@@ -15,7 +15,7 @@ describe("erasing", function()
   local e, box, path, app, shop
 
   setup(function()
-    e = emulator.start { charges = 80, compact = true }
+    e = emulator.start { charges = 50, compact = true }
   end)
 
   teardown(function()
@@ -23,7 +23,7 @@ describe("erasing", function()
   end)
 
   before_each(function()
-    e:reset { charges = 80, compact = true }
+    e:reset { charges = 50, compact = true }
     box = sandbox.new { STRIPE_API_BASE = e.base }
     path = box:path "shop.db"
     box.environment.COMMERCE_STORE = "sqlite:" .. path
@@ -125,6 +125,31 @@ describe("erasing", function()
       shop:erase_customer(customer.id).reduced })
     assert.is_true(assert(shop:remap()).types[1] ~= nil)
     assert.equal("", traces(customer.id))
+  end)
+
+  it("a customer covers what comes later: new charges, updates, a hook's additions", function()
+    local customer = someone()
+    sync {}
+    assert(shop:erase_customer(customer.id))
+    e:mutate { op = "charge", amount = 4321, currency = "usd", customer = customer.id,
+      description = "for that person alone" }
+    e:mutate { op = "update", id = customer.id, fields = { name = "Changed Since" } }
+    shop:on("payments", function(payment)
+      payment.supplementalData.content.shop = { note = "a hook's " .. payment.id }
+    end)
+    local report = sync()
+    assert.equal("", traces(customer.id))
+    assert.equal("", traces "for that person alone")
+    assert.equal("", traces "Changed Since")
+    local new = rows.sql(path, "SELECT data FROM payments WHERE amount = 43.21")
+    assert.truthy(new:find('"status":"', 1, true), new)
+    assert.is_nil(new:find("a hook's", 1, true))
+    for _, entry in ipairs(report.types) do
+      if entry.type == "customers" then
+        assert.same({ ["of customers that were erased"] = 1 }, entry.reasons)
+      end
+    end
+    assert.is_false(file_has "for that person alone")
   end)
 
   it("is a command that asks first", function()

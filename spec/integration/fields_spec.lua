@@ -21,7 +21,7 @@ describe("fields that are never stored", function()
   local set_master = master_key.use(master_key.ONE)
 
   setup(function()
-    e = emulator.start { charges = 60, compact = true }
+    e = emulator.start { charges = 40, compact = true }
   end)
 
   teardown(function()
@@ -29,7 +29,7 @@ describe("fields that are never stored", function()
   end)
 
   before_each(function()
-    e:reset { charges = 60, compact = true }
+    e:reset { charges = 40, compact = true }
     box = sandbox.new {}
     path = box:path "shop.db"
   end)
@@ -183,6 +183,18 @@ describe("fields that are never stored", function()
     sync { types = { "customers" } }
     assert.is_true(seen > 0)
     assert.is_nil(bytes():find("hook-was-here", 1, true))
+  end)
+
+  it("stop the keeping of objects that cannot be kept without them", function()
+    open()
+    sync { keep_source = true, types = { "payments" } }
+    assert.is_true(number "SELECT count(*) FROM source_objects WHERE resource = 'refunds'" > 0)
+    assert(shop:protect { leave_out = { "payments.supplementalData.content.stripe.reason" } })
+    local notes = table.concat(sync({ types = { "payments" }, full = true }).notes, "\n")
+    assert.truthy(notes:find("refunds are not kept: a field of which payments are recognised is "
+      .. "not stored", 1, true), notes)
+    assert.equal(0, number "SELECT count(*) FROM source_objects WHERE resource = 'refunds'")
+    assert.is_true(number "SELECT count(*) FROM source_objects WHERE resource = 'charges'" > 0)
   end)
 
   it("obey the lists of the store that a hook sends a record to, too", function()

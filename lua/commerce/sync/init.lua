@@ -1,6 +1,7 @@
 -- A sync: reads a connection's data types from Stripe into the store. This file is the pipeline;
 -- each stage stands in a file of its own.
 
+local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"
 local delivered = require "commerce.sync.delivered"
 local dispatcher = require "commerce.hooks.dispatcher"
@@ -183,10 +184,19 @@ local function finish(run, mappings, tasks)
   end)
 end
 
+-- Of what cannot be kept without a field that is never stored.
+local function note_unkept(run)
+  local unkept = run.protection:unkept()
+  for _, name in ipairs(run.checkpoints:keeps_sources() and ascii.keys(unkept) or {}) do
+    run.progress:note(("%s are not kept: %s"):format(name, unkept[name]))
+  end
+end
+
 local function read(run, connection, mappings, failures)
   run.progress:open()
   mappings = permitted(run, connection, unharmed(run, mappings, failures))
   run.checkpoints:decide_sources(run.mappings:all())
+  note_unkept(run)
   local tasks, joins = make_plan(run, mappings)
   read_everything(run, mappings, tasks, joins)
   return mappings, tasks
