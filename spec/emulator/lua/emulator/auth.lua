@@ -61,7 +61,9 @@ function auth.identify(headers)
     if text:find "^pk_" then return nil, errors.publishable_key() end
     return nil, errors.unknown_key(text)
   end
-  if key.revoked then return nil, errors.expired_key(text) end
+  if key.revoked or key.expires and state.settings.now + state.advanced >= key.expires then
+    return nil, errors.expired_key(text)
+  end
   if text:find "^pk_" then return nil, errors.publishable_key() end
 
   if key.organisation then return of_organisation(key, headers) end
@@ -78,8 +80,11 @@ end
 
 --- Whether the caller may read a resource; nil and an error otherwise.
 function auth.permit(caller, resource)
-  local allowed = caller.key.permissions
-  if not allowed or allowed[resource] then return true end
+  local install = caller.key.install
+  local allowed = install and install.permissions or caller.key.permissions
+  if install and allowed and not allowed[resource] then
+    return nil, errors.no_app_permission(caller.account)
+  elseif not allowed or allowed[resource] then return true end
   return nil, errors.no_permission(caller.key.key, caller.account,
     PERMISSIONS[resource] or "rak_" .. resource .. "_read")
 end

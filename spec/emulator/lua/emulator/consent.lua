@@ -28,7 +28,7 @@ local CHOICE = '<label><input type="radio" name="account" value="%s"%s> %s <smal
   .. '</label>\n'
 local SKIP = '\n<button name="decision" value="skip">Skip this form</button>'
 local WANTS = { read_only = "read your account's data", read_write = "read and change your account",
-  express = "open an account for you" }
+  express = "open an account for you", stripe_apps = "be installed and read your account's data" }
 
 --- The page.
 ---@param request table see `oauth`: app, scope

@@ -1,7 +1,9 @@
 --- The emulator's own endpoints under /_emulator/: JSON in, JSON out.
+local apps = require "emulator.apps"
 local churn = require "emulator.churn"
 local dataset = require "emulator.dataset"
 local faults = require "emulator.faults"
+local installs = require "emulator.installs"
 local json = require "emulator.json"
 local limits = require "emulator.limits"
 local mutate = require "emulator.mutate"
@@ -65,6 +67,7 @@ endpoints["POST reset"] = function(body)
   state.reset(body)
   limits.reset()
   oauth.reset()
+  apps.reset()
   faults.clear()
   stats.clear()
   webhooks.clear()
@@ -153,6 +156,17 @@ endpoints["POST platforms"] = function(body)
   return { platforms = answer }
 end
 
+endpoints["POST apps"] = function(body)
+  local answer = { is_array = true }
+  for k, one in ipairs(list_of(body, "account")) do
+    local app, message = installs.set(one)
+    if not app then fail(message) end
+    answer[k] = { id = app.id, account = app.account, channel = app.channel,
+      client_ids = { test = app.test.client_id, live = app.live.client_id } }
+  end
+  return { apps = answer }
+end
+
 endpoints["GET grants"] = function(query)
   local app = platforms.application(query.client_id)
     or fail("unknown client id: " .. tostring(query.client_id))
@@ -174,7 +188,7 @@ endpoints["POST mutate"] = function(body, raw)
 end
 
 -- Changes that stand alone have endpoints of their own.
-for _, name in ipairs { "clock", "deauthorize", "authorize" } do
+for _, name in ipairs { "clock", "deauthorize", "authorize", "uninstall" } do
   endpoints["POST " .. name] = function(body, raw)
     body.op = name
     -- `account` is the one that is (de)authorised here, not whose data is meant

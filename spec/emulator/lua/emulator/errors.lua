@@ -94,6 +94,14 @@ function errors.no_permission(key, account, permission)
     "more_permissions_required")
 end
 
+--- 403: an app that the merchant has not granted the permission. It names a scope, not the
+--- permission (stripe/stripe-apps, issues 458, 612 and 1027).
+function errors.no_app_permission(account)
+  local message = [[This application does not have the required permissions for this endpoint on ]]
+    .. [[account '%s'. Having the 'read_only' scope would allow this request to continue.]]
+  return invalid(403, message:format(account), "more_permissions_required_for_application")
+end
+
 --- 403: an account that is not connected or does not exist; which of them is not told.
 function errors.no_account(key, account)
   local message = [[The provided key '%s' does not have access to account '%s' (or that account ]]

@@ -1,5 +1,6 @@
 --- Changes tests make: ops by name. They are kept in the data set's overlay, each with its events,
 --- the ledger kept in balance.
+local installs = require "emulator.installs"
 local json = require "emulator.json"
 local account = require "emulator.data.account"
 local change = require "emulator.change"
@@ -153,6 +154,39 @@ function ops.authorize(ds, op, _, rec)
   platforms.grant(app, op.account, op.scope or "read_only")
   tell(app, op, rec, "authorized")
   return { account = op.account, connected = true }
+end
+
+-- The app that an op means: the main account's, unless it is named.
+local function app_of(ds, op)
+  return op.client_id and installs.application(op.client_id)
+    or installs.of(state.settings.account, ds.livemode == "true")
+end
+
+local function tell_of_install(install, op, rec, type)
+  local c = begin(state.dataset(op.account, install.one.livemode), op, rec)
+  c.automatic = true
+  change.event(c, "apps.install." .. type, json.from_lua { id = install.id,
+    object = "apps.install", account = install.account, app = install.one.app.id })
+end
+
+--- { op = "install", account, client_id? }: the merchant installs the app, or grants it what it
+--- asks for now.
+function ops.install(ds, op, _, rec)
+  local one = app_of(ds, op)
+  local known = installs.find(one, op.account)
+  local install = installs.add(one, op.account, ds.now)
+  tell_of_install(install, op, rec, known and "updated" or "created")
+  return { id = install.id }
+end
+
+--- { op = "uninstall", account, client_id? }: the app and its tokens are worth nothing any more.
+function ops.uninstall(ds, op, _, rec)
+  local one = app_of(ds, op)
+  local install = installs.find(one, op.account)
+  if not install then error("the app is not installed in " .. tostring(op.account), 0) end
+  installs.remove(one, op.account)
+  tell_of_install(install, op, rec, "deleted")
+  return { account = op.account }
 end
 
 --- { op = "clock", advance? or now? }

@@ -1,16 +1,14 @@
 --- Connect OAuth: `/oauth/authorize` (and `/express/oauth/authorize`), `/oauth/token`,
 --- `/oauth/deauthorize`. Errors are flat here: `{"error": code, "error_description": text}`.
 --- Texts that could not be seen anywhere are marked "our words".
-local auth = require "emulator.auth"
 local consent = require "emulator.consent"
-local ids = require "emulator.ids"
 local json = require "emulator.json"
 local mutate = require "emulator.mutate"
 local params = require "emulator.params"
 local platforms = require "emulator.platforms"
-local random = require "emulator.random"
 local respond = require "emulator.respond"
 local state = require "emulator.state"
+local wire = require "emulator.oauth_wire"
 
 local oauth = {}
 
@@ -18,66 +16,18 @@ local CODE_LIFE = 300 -- seconds of the emulator's clock
 local SCOPES = { read_only = true, read_write = true }
 local LANDINGS = { login = true, register = true }
 
-local codes, refresh_tokens, count = {}, {}, 0
+local codes, refresh_tokens = {}, {}
 
 --- Forget all codes and tokens.
 function oauth.reset()
-  codes, refresh_tokens, count = {}, {}, 0
+  codes, refresh_tokens = {}, {}
+  wire.reset()
 end
 
-local function now() return state.settings.now + state.advanced end
-
-local function text(prefix, length)
-  count = count + 1
-  return prefix .. ids.text(length, random.seed(prefix .. state.settings.seed), count)
-end
-
--- The first value of each parameter.
-local function values_of(list)
-  local values = {}
-  for _, p in ipairs(list) do
-    if values[p.key] == nil then values[p.key] = p.value end
-  end
-  return values
-end
-
-local function form()
-  ngx.req.read_body()
-  return values_of(params.parse(ngx.req.get_body_data()))
-end
-
-local function send(ctx, status, object)
-  respond.send(ctx, status, json.encode(object, not state.settings.compact) .. "\n")
-end
-
-local function refuse(ctx, status, code, description)
-  send(ctx, status, json.object("error", code, "error_description", description))
-end
+local now, text, form = wire.now, wire.text, wire.form
+local send, refuse, show, redirect, has = wire.send, wire.refuse, wire.show, wire.redirect, wire.has
 
 -- ---------------------------------------------------------------- authorize
-
--- What cannot be told to the platform is told to whoever sits before the browser.
-local function show(ctx, message)
-  send(ctx, 400, json.object("error", json.object("message", message)))
-end
-
-local function redirect(ctx, request, arguments)
-  if request.state then arguments[#arguments + 1] = { "state", request.state } end
-  local parts = {}
-  for k, pair in ipairs(arguments) do
-    parts[k] = pair[1] .. "=" .. ngx.escape_uri(pair[2])
-  end
-  local uri = request.redirect_uri
-  local location = uri .. (uri:find("?", 1, true) and "&" or "?") .. table.concat(parts, "&")
-  respond.send(ctx, 302, "", { Location = location, ["Content-Type"] = "text/html" })
-end
-
-local function has(list, wanted)
-  for _, one in ipairs(list) do
-    if one == wanted then return true end
-  end
-  return false
-end
 
 -- The redirect URI: one of the configured ones, to the letter; the first if none is named.
 local function redirect_uri(app, given)
@@ -155,7 +105,7 @@ local function decide(ctx, request, accounts)
 end
 
 local function authorize(ctx, express)
-  local query = values_of(params.parse(ngx.var.args))
+  local query = wire.values_of(params.parse(ngx.var.args))
   local app = platforms.application(query.client_id)
   if not app then return show(ctx, "No application matches the supplied client identifier") end
   local uri, problem = redirect_uri(app, query.redirect_uri)
@@ -177,9 +127,7 @@ end
 -- The application that calls, by its key in the header or in client_secret; or nil and words for
 -- invalid_client.
 local function calling(headers, fields)
-  local header = headers["Authorization"]
-  local secret = auth.key(type(header) == "table" and header[1] or header)
-  if secret == nil then secret = fields.client_secret end
+  local secret = wire.secret(headers, fields)
   if not secret or secret == "" then
     return nil, "No authentication credentials were provided. Send your secret API key in the "
       .. "Authorization header using the Bearer authentication method"

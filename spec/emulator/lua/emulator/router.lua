@@ -1,7 +1,8 @@
 --- One API request from start to end.
 --- New endpoints: a resource goes into dataset.lua, anything else into `SINGLE` or `route` below.
---- Connect OAuth is a module of its own.
+--- Connect OAuth and Stripe Apps are modules of their own.
 local account = require "emulator.data.account"
+local apps = require "emulator.apps"
 local auth = require "emulator.auth"
 local dataset = require "emulator.dataset"
 local errors = require "emulator.errors"
@@ -119,6 +120,12 @@ local function answer(ctx, headers, method, path)
     ctx.endpoint = method .. " " .. path
     wait(0)
     return connect(ctx)
+  end
+  local app, app_endpoint = apps.route(method, path, ctx.version)
+  if app then
+    ctx.endpoint = app_endpoint
+    wait(0)
+    return app(ctx)
   end
   local caller, problem = auth.identify(headers)
   if not caller then return respond.error(ctx, problem) end

@@ -2,6 +2,7 @@
 --- so plain tables.
 local json = require "emulator.json"
 local dataset = require "emulator.dataset"
+local installs = require "emulator.installs"
 local platforms = require "emulator.platforms"
 local settle = require "emulator.settle"
 local versions = require "emulator.versions"
@@ -71,6 +72,7 @@ function state.reset(options)
   state.latency = merged(LATENCY, settings.latency)
   state.keys = default_keys(settings.account)
   platforms.reset(settings.account)
+  installs.reset(state, settings.account)
   state.accounts = { [settings.account] = { name = settings.name } }
   state.datasets = {}
   state.advanced, state.last_change = 0, nil

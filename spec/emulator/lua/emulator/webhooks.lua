@@ -2,6 +2,7 @@
 --- another order, late or never as a test wants it, and again when not answered with 2xx.
 local events = require "emulator.events"
 local ids = require "emulator.ids"
+local installs = require "emulator.installs"
 local json = require "emulator.json"
 local platforms = require "emulator.platforms"
 local random = require "emulator.random"
@@ -134,7 +135,8 @@ local function told(ds, event)
   if event and event.type:find "^account%.application%." then
     return event.object.doc.map.id == app.client_id
   end
-  return app.grants[ds.account] ~= nil
+  return app.grants[ds.account] ~= nil or event ~= nil and event.type:find "^apps%.install%." ~= nil
+    or installs.is_installed(ds.account, ds.livemode == "true")
 end
 
 -- The endpoints an event goes to; without an event, those of a data set.
