@@ -1,5 +1,7 @@
 #include "bind/args.h"
 
+#include "bind/secret.h"
+
 #include "net/url.h"
 
 #include <stdio.h>
@@ -178,10 +180,15 @@ void *cm_opt_object(lua_State *L, int index, const char *name, const char *class
   return object;
 }
 
-/* The value at the top of the stack as Stripe wants it written. */
+/* The value at the top of the stack as Stripe wants it written. secret: it may be one. */
 static const char *scalar(lua_State *L, const char *name, int pair, char *room, size_t size,
-                          size_t *len) {
+                          size_t *len, bool secret) {
+  const cm_secret *hidden = secret ? luaL_testudata(L, -1, CM_SECRET_CLASS) : NULL;
   long long n = 0;
+  if (hidden && hidden->bytes.len) {
+    *len = hidden->bytes.len;
+    return hidden->bytes.data;
+  }
   switch (lua_type(L, -1)) {
   case LUA_TSTRING:
     return lua_tolstring(L, -1, len);
@@ -202,7 +209,8 @@ static const char *scalar(lua_State *L, const char *name, int pair, char *room, 
 
 /*
 ** Appends option `name`, an array of {key, value} pairs, encoded in order, to `out`, which a
-** userdata must own. refuse (or NULL): says why a key may not be used here. Absent is empty.
+** userdata must own; a value may be a secret if `out` is wiped. refuse (or NULL): says why a key
+*may not be used here. Absent is empty.
 */
 void cm_opt_pairs(lua_State *L, int index, const char *name, cm_buf *out,
                   const char *(*refuse)(const char *key)) {
@@ -235,7 +243,7 @@ void cm_opt_pairs(lua_State *L, int index, const char *name, cm_buf *out,
     if (wrong)
       luaL_error(L, "bad option '%s': pair %d: %s", name, i, wrong);
     lua_rawgeti(L, -2, 2);
-    value = scalar(L, name, i, room, sizeof room, &nvalue);
+    value = scalar(L, name, i, room, sizeof room, &nvalue, out->secret);
     if (!cm_url_pair(out, key, nkey, value, nvalue))
       luaL_error(L, "out of memory");
     lua_pop(L, 3);

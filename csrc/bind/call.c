@@ -4,6 +4,7 @@
 #include "bind/class.h"
 #include "bind/lua_failure.h"
 #include "bind/lua_projection.h"
+#include "bind/secret.h"
 #include "bind/session.h"
 #include "net/net.h"
 #include "net/url.h"
@@ -29,13 +30,31 @@ static const char *check_method(lua_State *L) {
   return *method;
 }
 
+/* Checks the option `secrets`, an array of names. */
+static void check_secrets(lua_State *L, bool projected) {
+  int i, n;
+  lua_getfield(L, 2, "secrets");
+  if (!lua_isnil(L, -1)) {
+    if (!projected || lua_type(L, -1) != LUA_TTABLE)
+      cm_opt_error(L, "secrets", projected ? "array of names expected" : "needs a projection");
+    n = (int)lua_rawlen(L, -1);
+    for (i = 1; i <= n; i++) {
+      lua_rawgeti(L, -1, i);
+      if (lua_type(L, -1) != LUA_TSTRING)
+        cm_opt_error(L, "secrets", "array of names expected");
+      lua_pop(L, 1);
+    }
+  }
+  lua_pop(L, 1);
+}
+
 /*
-** session:request{path, method, query, form, body, endpoint, timeout, projection} -> call
+** session:request{path, method, query, form, body, endpoint, timeout, projection, secrets} -> call
 ** Queues one request; core.d.lua has the options. Nothing is sent before transport:run.
 */
 static int call_new(lua_State *L) {
-  static const char *const names[] = {"path",     "method",  "query",      "form", "body",
-                                      "endpoint", "timeout", "projection", NULL};
+  static const char *const names[] = {"path",     "method",  "query",      "form",    "body",
+                                      "endpoint", "timeout", "projection", "secrets", NULL};
   cm_client *c = cm_check_session(L, 1);
   const char *method, *path, *endpoint, *body, *wrong;
   double timeout;
@@ -45,6 +64,7 @@ static int call_new(lua_State *L) {
   lua_settop(L, 2);
   cm_opt_table(L, 2, names);
   projected = cm_opt_object(L, 2, "projection", CM_PROJECTION_CLASS, false) != NULL;
+  check_secrets(L, projected);
   method = check_method(L);
   path = cm_opt_string(L, 2, "path", "", &n);
   wrong = c->foreign ? cm_url_target_fault(path, n) : cm_url_path_fault(path, n);
@@ -70,6 +90,8 @@ static int call_new(lua_State *L) {
     lua_getuservalue(L, 3);
     lua_getfield(L, 2, "projection");
     lua_rawseti(L, -2, 2);
+    lua_getfield(L, 2, "secrets");
+    lua_rawseti(L, -2, 3);
     lua_settop(L, 3);
     call->projected = true;
     call->request.body.secret = true; /* the members that are left out may hold a token */
@@ -110,10 +132,35 @@ static void push_response(lua_State *L, const cm_request *r) {
   lua_setfield(L, -2, "headers");
 }
 
+/* Adds the secrets that were asked for to the response at the top of the stack. Returns the name of
+   one that the body does not have, or NULL. */
+static const char *add_secrets(lua_State *L, const cm_call *call) {
+  const cm_buf *body = &call->request.body;
+  const char *missing = NULL;
+  int response = lua_gettop(L), i, n;
+  if (!call->projected)
+    return NULL;
+  lua_getuservalue(L, 1);
+  lua_rawgeti(L, -1, 3);
+  n = lua_isnil(L, -1) ? 0 : (int)lua_rawlen(L, -1);
+  lua_newtable(L);
+  for (i = 1; i <= n && !missing; i++) {
+    lua_rawgeti(L, response + 2, i);
+    if (cm_push_member_secret(L, cm_buf_str(body), body->len, lua_tostring(L, -1)))
+      lua_rawset(L, response + 3);
+    else
+      missing = lua_tostring(L, -1); /* the option's table keeps it */
+  }
+  if (n > 0 && !missing)
+    lua_setfield(L, response, "secrets");
+  lua_settop(L, response);
+  return missing;
+}
+
 /*
 ** call:poll() -> response | false (still coming) | nil, message, details
 ** response: {status, body, request_id, headers} of a 2xx answer, headers by lower-case name; with
-** a projection, body is what that keeps.
+** a projection, body is what that keeps, and secrets has those that the request asked for.
 */
 static int call_poll(lua_State *L) {
   cm_call *call = luaL_checkudata(L, 1, CALL_CLASS);
@@ -128,7 +175,13 @@ static int call_poll(lua_State *L) {
   if (r->state == CM_DONE && !push_body(L, call))
     cm_request_fail(r, CM_DECODE, "the answer is not JSON");
   if (r->state == CM_DONE) {
+    const char *missing;
     push_response(L, r);
+    missing = add_secrets(L, call);
+    if (missing)
+      cm_request_fail(r, CM_DECODE, lua_pushfstring(L, "the answer has no '%s'", missing));
+  }
+  if (r->state == CM_DONE) {
     lua_insert(L, 2);
     lua_settop(L, 2);
     cm_keep(L, 1, 2);

@@ -3,6 +3,7 @@
 #include "bind/class.h"
 #include "bind/lua_failure.h"
 #include "crypto/input.h"
+#include "text/json.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,6 +56,31 @@ static int push_secret(lua_State *L, const char *what, const char *text, size_t 
   if (!cm_buf_add(&s->bytes, text, n))
     return luaL_error(L, "out of memory");
   return 1;
+}
+
+/*
+** Pushes a member of a JSON object as a secret. Pushes nothing and returns false if the object has
+** no such text, or one that cannot be a secret.
+*/
+bool cm_push_member_secret(lua_State *L, const char *text, size_t len, const char *name) {
+  cm_json j;
+  cm_span key, value;
+  cm_json_init(&j, text, len);
+  if (!cm_json_open(&j, '{'))
+    return false;
+  while (cm_json_member(&j, &key) > 0) {
+    if (!cm_json_is(&j, key, name) || cm_json_peek(&j) != '"') {
+      cm_json_skip(&j);
+      continue;
+    }
+    if (!cm_json_string(&j, &value) || memchr(text + value.at, '\\', value.len) ||
+        fault(text + value.at, value.len))
+      return false;
+    if (!cm_buf_add(&cm_new_secret(L)->bytes, text + value.at, value.len))
+      luaL_error(L, "out of memory");
+    return true;
+  }
+  return false;
 }
 
 /*

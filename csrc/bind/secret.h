@@ -19,6 +19,7 @@ int cm_secret_new(lua_State *L);
 int cm_secret_from_env(lua_State *L);
 int cm_secret_from_file(lua_State *L);
 cm_secret *cm_new_secret(lua_State *L);
+bool cm_push_member_secret(lua_State *L, const char *text, size_t len, const char *name);
 cm_secret *cm_check_secret(lua_State *L, int index);
 
 #endif

@@ -29,7 +29,7 @@ typedef struct options {
   const char *version, *account, *context, *user_agent;
   double timeout, backoff, backoff_cap;
   long long retries, low_speed_time, max_body;
-  bool foreign;
+  bool foreign, renewable;
   cm_reach reach;
 } options;
 
@@ -62,31 +62,20 @@ static const char *account(lua_State *L, const char *name) {
 }
 
 static void read_options(lua_State *L, options *o) {
-  static const char *const names[] = {"transport",
-                                      "key",
-                                      "base_url",
-                                      "version",
-                                      "account",
-                                      "limiter",
-                                      "platform_limiter",
-                                      "retries",
-                                      "backoff",
-                                      "backoff_cap",
-                                      "timeout",
-                                      "low_speed_time",
-                                      "max_body",
-                                      "user_agent",
-                                      "foreign",
-                                      "headers",
-                                      "reach",
-                                      "context",
-                                      NULL};
+  static const char *const names[] = {
+      "transport",        "key",        "base_url", "version",     "account", "limiter",
+      "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
+      "max_body",         "user_agent", "foreign",  "headers",     "reach",   "context",
+      "renewable",        NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);
   o->transport = cm_opt_object(L, 1, "transport", CM_TRANSPORT_CLASS, true);
   o->foreign = cm_opt_bool(L, 1, "foreign", false);
   o->key = cm_opt_object(L, 1, "key", CM_SECRET_CLASS, !o->foreign);
+  o->renewable = cm_opt_bool(L, 1, "renewable", false);
+  if (o->renewable && o->foreign)
+    cm_opt_error(L, "renewable", "not for a foreign server");
   if (o->key && o->foreign)
     cm_opt_error(L, "key", "not for a foreign server");
   if (o->key && o->key->bytes.len == 0)
@@ -119,15 +108,19 @@ static void read_options(lua_State *L, options *o) {
   cm_opt_int(L, 1, "max_body", &o->max_body, 1, 1LL << 30);
 }
 
+/* Writes the value of the header that signs a request; the caller frees it in any case. */
+static bool write_bearer(cm_buf *bearer, const cm_secret *key) {
+  cm_buf_init(bearer, 0, true);
+  return cm_buf_adds(bearer, "Bearer ") && cm_buf_add(bearer, key->bytes.data, key->bytes.len);
+}
+
 static bool set_headers(cm_client *c, const options *o) {
   cm_buf bearer;
   bool ok;
   if (o->foreign) /* Stripe and the key must not show */
     return cm_client_header(c, "Content-Type", "application/json", 16, false) &&
            cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent), false);
-  cm_buf_init(&bearer, 0, true);
-  ok =
-      cm_buf_adds(&bearer, "Bearer ") && cm_buf_add(&bearer, o->key->bytes.data, o->key->bytes.len);
+  ok = write_bearer(&bearer, o->key);
   ok = ok && cm_client_header(c, "Authorization", bearer.data, bearer.len, true);
   cm_buf_free(&bearer);
   return ok && cm_client_header(c, "Stripe-Version", o->version, strlen(o->version), false) &&
@@ -177,7 +170,7 @@ static void add_headers(lua_State *L, cm_client *c) {
 /*
 ** core.session{transport, key, base_url, version, account, context, limiter, platform_limiter,
 ** retries, backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign, headers,
-** reach} -> session
+** reach, renewable} -> session
 ** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
 ** its transport alive and its own wiped copy of the key. A foreign server gets JSON, and no key.
 */
@@ -192,6 +185,7 @@ int cm_session_new(lua_State *L) {
   if (!c || !set_headers(c, &o))
     return luaL_error(L, "out of memory");
   c->foreign = o.foreign;
+  c->renewable = o.renewable;
   add_headers(L, c);
   c->base = o.base;
   c->timeout = o.timeout;
@@ -255,6 +249,37 @@ static int session_child(lua_State *L) {
 }
 
 /*
+** session:needs_key() -> boolean
+** Whether a request of this session, or of a child, was refused with 401 and waits for a new key.
+*/
+static int session_needs_key(lua_State *L) {
+  lua_pushboolean(L, cm_client_root(cm_check_session(L, 1))->needs_key);
+  return 1;
+}
+
+/*
+** session:set_key([key])
+** Replaces the key of a renewable session and its children; requests on the wire are not disturbed,
+** and those that wait for a key are sent with it. Without a key they are sent with the old one, for
+** the last time. Copies the key.
+*/
+static int session_set_key(lua_State *L) {
+  cm_client *c = cm_check_session(L, 1);
+  if (!cm_client_root(c)->renewable)
+    luaL_argerror(L, 1, "session is not renewable");
+  if (!lua_isnoneornil(L, 2)) {
+    const cm_secret *key = cm_check_secret(L, 2);
+    cm_buf bearer;
+    bool ok = write_bearer(&bearer, key) && cm_client_set_key(c, bearer.data, bearer.len);
+    cm_buf_free(&bearer);
+    if (!ok)
+      return luaL_error(L, "out of memory");
+  }
+  cm_client_go_on(c, cm_now());
+  return 0;
+}
+
+/*
 ** session:close() ends its use; also its finalizer. Requests under way go on, and the last one
 ** wipes the key.
 */
@@ -271,7 +296,8 @@ static int session_close(lua_State *L) {
 void cm_open_session(lua_State *L) {
   static const luaL_Reg meta[] = {
       {"__gc", session_close}, {"__close", session_close}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"child", session_child}, {"stats", session_stats}, {"close", session_close}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"child", session_child},         {"stats", session_stats},
+                                     {"needs_key", session_needs_key}, {"set_key", session_set_key},
+                                     {"close", session_close},         {NULL, NULL}};
   cm_class(L, CM_SESSION_CLASS, meta, methods);
 }

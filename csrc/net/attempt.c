@@ -58,9 +58,14 @@ static bool build_url(cm_request *r) {
 /* A request's target, and the place of its answer. */
 static bool set_exchange(cm_request *r, CURL *easy) {
   bool ok = build_url(r);
+  const cm_client *root = cm_client_root(r->client);
+  r->lines = root->lines;
+  if (r->lines)
+    r->lines->refs++;
+  r->key_age = root->key_age;
   SET(CURLOPT_PRIVATE, r);
   SET(CURLOPT_URL, cm_buf_str(&r->url));
-  SET(CURLOPT_HTTPHEADER, &r->client->headers[0]);
+  SET(CURLOPT_HTTPHEADER, r->lines ? &r->lines->list[0] : NULL);
   SET(CURLOPT_WRITEFUNCTION, on_body);
   SET(CURLOPT_WRITEDATA, r);
   SET(CURLOPT_HEADERFUNCTION, on_header);

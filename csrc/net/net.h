@@ -15,9 +15,14 @@
 ** that no   pointer to it dangles.
 **
 ** Client (cm_client): what all requests of one session share, which is the server, the credentials
-**   (as header lines, wiped when freed), the limits, the retry policy and the counters.
+**   (as header lines), the limits, the retry policy and the counters. A child has its parent's
+**   lines.
 **   Reference-counted: its session, its requests and its children hold it. Holds its queue, its
 **   limiters and its parent.
+**
+** Lines (cm_lines): a client's header lines at one time, wiped when freed. Reference-counted: the
+**   client holds the present ones, and an attempt the ones that it was sent with, since libcurl
+**   reads them until the attempt ends. A new key makes new lines.
 **
 ** Request (cm_request): one HTTP request with all its attempts. Never allocated alone: it is a
 **   member of a call or of a walk, which frees it with cm_request_free. Holds its client, and its
@@ -76,6 +81,14 @@ typedef struct cm_counts {
   double waited; /* seconds */
 } cm_counts;
 
+/* The header lines of requests. */
+typedef struct cm_lines {
+  int refs, n;
+  /* libcurl only reads this list, so its nodes and text are ours: no copy outside wiped memory. */
+  struct curl_slist list[CM_HEADERS];
+  cm_buf text[CM_HEADERS];
+} cm_lines;
+
 struct cm_client {
   int refs;
   cm_queue *queue;
@@ -86,20 +99,24 @@ struct cm_client {
   long low_speed_time;
   size_t max_body;
   cm_reach reach;
-  bool foreign; /* a server other than Stripe's: gets no key, and its paths may be secrets */
-  /* libcurl only reads this list, so its nodes and text are ours: no copy outside wiped memory. */
-  struct curl_slist headers[CM_HEADERS];
-  cm_buf lines[CM_HEADERS];
-  int n_headers;
+  bool foreign;     /* a server other than Stripe's: gets no key, and its paths may be secrets */
+  cm_lines *lines;  /* NULL: the parent's */
+  bool renewable;   /* its key can be replaced: a request that gets 401 waits for a new one */
+  bool needs_key;   /* a request waits for a new key */
+  unsigned key_age; /* how many keys there were before the present one */
   cm_counts counts;
   cm_client *parent; /* counts what this one counts, too; or NULL */
 };
 
 cm_client *cm_client_new(cm_queue *queue, cm_limiter *account, cm_limiter *platform);
+cm_client *cm_client_root(cm_client *c);
 bool cm_client_header(cm_client *c, const char *name, const char *value, size_t n, bool secret);
+bool cm_client_set_key(cm_client *c, const char *bearer, size_t n);
+void cm_client_go_on(cm_client *c, double now);
 cm_client *cm_client_child(cm_client *parent);
 void cm_client_count(cm_client *c, const cm_counts *more);
 void cm_client_release(cm_client *c);
+void cm_lines_release(cm_lines *l);
 
 /* ---------------------------------------------------------------- request */
 
@@ -135,7 +152,11 @@ struct cm_request {
     CM_FIELDS,
     CM_ADDRESS,
     CM_FORBIDDEN
-  } refused; /* what grew too large, or where to */
+  } refused;        /* what grew too large, or where to */
+  cm_lines *lines;  /* that the attempt on the wire is sent with, or NULL */
+  unsigned key_age; /* of the attempt's key, as the client's */
+  bool renewed;     /* was sent again after a 401 */
+  bool held;        /* waits for a new key */
   CURL *easy;
   char curl_error[CURL_ERROR_SIZE];
   cm_buf url, body;

@@ -133,12 +133,16 @@ static void take_off_wire(cm_queue *q, cm_request *r) {
   q->n_running--;
   r->easy = NULL;
   cm_pass_finish(&r->pass);
-  if (!easy || q->pid != getpid())
-    return; /* after a fork the handle is left alone, and leaks */
+  if (!easy || q->pid != getpid()) {
+    r->lines = NULL; /* after a fork the handle is left alone, and leaks with its lines */
+    return;
+  }
   pipe_hold(&guard);
   curl_multi_remove_handle(q->curl, easy);
   pipe_release(&guard);
   curl_easy_reset(easy);
+  cm_lines_release(r->lines);
+  r->lines = NULL;
   if (q->n_idle < q->max_running)
     q->idle[q->n_idle++] = easy;
   else

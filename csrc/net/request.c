@@ -35,6 +35,7 @@ void cm_request_send(cm_request *r) {
   const char *fault = cm_queue_fault(r->client->queue);
   cm_failure_init(&r->failure);
   r->attempts = 0;
+  r->renewed = r->held = false;
   r->not_before = 0;
   r->sent_at = cm_now();
   if (fault)
@@ -224,6 +225,25 @@ static void slow_down(cm_request *r, const cm_outcome *o, double now) {
                    now);
 }
 
+#define KEY_PATIENCE 120 /* seconds that a request waits for a new key */
+
+/* Whether a request that was refused with 401 is sent again, once: with the key that has taken its
+   key's place, or else when there is a new one (cm_client_go_on). */
+static bool wait_for_key(cm_request *r, const cm_outcome *o, double now) {
+  cm_client *root = cm_client_root(r->client);
+  if (!root->renewable || o->status != 401 || r->renewed)
+    return false;
+  r->renewed = true;
+  r->not_before = now;
+  if (r->key_age == root->key_age) {
+    root->needs_key = r->held = true;
+    r->not_before = now + KEY_PATIENCE;
+  }
+  cm_client_count(r->client, &(cm_counts){.retries = 1});
+  cm_queue_add(r->client->queue, r, now);
+  return true;
+}
+
 /* Reacts to a failed attempt. Returns whether another one was queued. */
 static bool react(cm_request *r, const cm_outcome *o, double now) {
   cm_client *c = r->client;
@@ -231,6 +251,8 @@ static bool react(cm_request *r, const cm_outcome *o, double now) {
   slow_down(r, o, now);
   if (strcmp(r->method, "GET") != 0) /* an OAuth code sent twice revokes what it gave */
     return false;
+  if (wait_for_key(r, o, now))
+    return true;
   delay = cm_retry_delay(&c->policy, o, r->attempts, cm_queue_random(c->queue));
   if (delay < 0 || (r->watch && !r->watch->again(r->owner, o)))
     return false;
@@ -249,7 +271,8 @@ static void deliver(cm_request *r, cm_state state) {
 
 /*
 ** Takes the end of an attempt: code from libcurl, now the monotonic time in seconds. Keeps the
-** answer, queues the next attempt, or fails. Returns whether the request ended for good.
+** answer, queues the next attempt, or fails. Returns whether the caller should hear of
+** it: the request ended for good, or waits for a new key.
 */
 bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   cm_outcome o = {CM_NET_OK, 0, -1, -1, r->failure.code};
@@ -260,7 +283,7 @@ bool cm_request_finish(cm_request *r, CURLcode code, double now) {
     return true;
   }
   if (react(r, &o, now))
-    return false;
+    return r->held;
   if (o.net == CM_NET_OK)
     cm_failure_http(&r->failure, r->method, cm_request_name(r));
   else

@@ -424,6 +424,7 @@ function transport:close() end
 ---@field foreign boolean? a server other than Stripe's: takes no key, sends JSON, paths may hold a query, and messages name only the host (false)
 ---@field headers string[][]? of a foreign server: array of {name, value} that each request has besides, at most 6
 ---@field reach "anywhere"|"public"|"network"|nil of a foreign server: the addresses that may be connected to, checked when its name has been resolved. public: only public addresses; network: also this machine and private networks, these also over http, public ones over https only; link-local ones and metadata services with neither. With either no proxy is used and no connection is shared (anywhere)
+---@field renewable boolean? its key can be replaced (`session:set_key`): a GET that is refused with 401 waits up to 120 seconds for a new one, and is sent again once (false)
 
 ---@class commerce.core.SessionStats
 ---@field requests integer attempts sent
@@ -446,11 +447,12 @@ function core.session(options) end
 ---@field path string such as "/v1/account"; required
 ---@field method "GET"|"POST"|"DELETE"|nil (GET)
 ---@field query commerce.core.Pairs?
----@field form commerce.core.Pairs? body of a POST
+---@field form commerce.core.Pairs? body of a POST; a value may be a `commerce.core.Secret`
 ---@field body string? of a POST to a foreign server: JSON
 ---@field endpoint string? the limiter's name for it (method and path); give one if the path holds an id
 ---@field timeout number? seconds an attempt may take (the session's)
 ---@field projection commerce.core.Projection? only the members that it keeps of the answer, which must be JSON, become a Lua string; the rest is wiped
+---@field secrets string[]? with a projection: members of the answer that become secrets, such as tokens
 
 --- Queue one request. Nothing is sent before transport:run.
 ---@param options commerce.core.RequestOptions
@@ -483,6 +485,16 @@ function session:stats() end
 ---@return commerce.core.Session
 function session:child() end
 
+--- Whether a request of the session, or of a child, was refused with 401 and waits for a new key.
+---@return boolean
+function session:needs_key() end
+
+--- Replace the key of a renewable session and its children. Requests on the wire are not disturbed;
+--- those that wait for a key are sent with it. Without a key they are sent with the old one, for the
+--- last time.
+---@param key commerce.core.Secret? copied
+function session:set_key(key) end
+
 --- End the session. Running calls and pagers continue; the last of them wipes the key.
 function session:close() end
 
@@ -493,6 +505,7 @@ function session:close() end
 ---@field body string uncompressed
 ---@field request_id string?
 ---@field headers table<string, string> by lower-case name
+---@field secrets table<string, commerce.core.Secret>? those that the request asked for
 
 ---@class commerce.core.Call
 local call = {}

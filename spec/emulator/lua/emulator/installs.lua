@@ -21,7 +21,7 @@ end
 
 --- Change an account's app. Returns it, or nil and a message.
 ---@param o table account, name?, published? (only its channel link works if it is not),
----  redirect_uris?, permissions? (names of resources; what is granted changes with the next consent)
+---  redirect_uris?, permissions? (names of resources, which are granted with the next consent)
 function installs.set(o)
   for name in pairs(o) do
     if not KNOWN[name] then return nil, "unknown setting: " .. name end
