@@ -167,6 +167,21 @@ local Store = {}
 ---@field restricted_keys boolean
 ---@field has_secret_key boolean? given, not taken
 
+---@class commerce.AppRow
+---@field integration string
+---@field client_id string?
+---@field app_id string? "app_…"
+---@field install_link string?
+---@field redirect_uri string?
+---@field enabled boolean
+---@field has_secret_key boolean? given, not taken
+
+---@class commerce.AppGrantRow
+---@field integration string
+---@field account string
+---@field number integer of the token
+---@field expires integer Unix seconds: the access token
+
 ---@class commerce.SyncSettingRow a field that is not set is nil
 ---@field fetch_on_first_link boolean?
 ---@field sync_schedule integer? hours
@@ -923,6 +938,70 @@ function Store:integrations() end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:save_integration(row, secret) end
+
+-- ---------------------------------------------------------------- apps
+
+--- The Stripe Apps that were ever set.
+---@return table<string, commerce.AppRow>? rows by integration; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:apps() end
+
+--- Keep an app's row and with it, if it is given, its secret key (owner "app:INTEGRATION"): both or
+--- none.
+---@param row commerce.AppRow
+---@param secret commerce.SecretRow?
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_app(row, secret) end
+
+--- What an account has granted to the app of an integration.
+---@param integration string
+---@param account string
+---@return commerce.AppGrantRow? row nil if there is none, or on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:app_grant(integration, account) end
+
+--- Keep what an account has granted, in the place of what it had, with its tokens: all or nothing.
+--- Ends the lease of whoever renews it.
+---@param row commerce.AppGrantRow
+---@param access commerce.SecretRow
+---@param refresh commerce.SecretRow
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_app_grant(row, access, refresh) end
+
+--- Take the lease to renew a grant, or renew the lease.
+---@param integration string
+---@param account string
+---@param holder string
+---@param now integer Unix seconds
+---@param seconds integer how long it lasts
+---@return boolean? taken false if another has it, or there is no grant; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:lease_app_grant(integration, account, holder, now, seconds) end
+
+--- End a lease.
+---@param integration string
+---@param account string
+---@param holder string
+---@return boolean? released false if the holder did not have it; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:release_app_grant(integration, account, holder) end
+
+--- Delete a grant and its secrets.
+---@param integration string
+---@param account string
+---@param owners string[] of the secrets
+---@return boolean? dropped false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_app_grant(integration, account, owners) end
 
 -- ---------------------------------------------------------------- secrets
 

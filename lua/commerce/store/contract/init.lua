@@ -62,6 +62,9 @@ contract.PARTS = {
     server = true },
   { name = "link_states", reads = { "has_link_state" },
     writes = { "add_link_state", "spend_code", "take_link_state" }, server = true },
+  { name = "apps", reads = { "app_grant", "apps" },
+    writes = { "drop_app_grant", "lease_app_grant", "release_app_grant", "save_app",
+      "save_app_grant" }, server = true },
   { name = "api_keys", reads = { "api_key_of", "api_keys" },
     writes = { "add_api_key", "delete_api_key" }, server = true },
   { name = "access_tokens", reads = { "access_token_of" }, writes = { "add_access_token" },
@@ -80,11 +83,12 @@ contract.PARTS = {
 --- power failure.
 ---@type table<string, true>
 contract.LASTING = {}
-for name in ([[add_api_key add_connection add_erased
-  add_link_state add_webhook_consumer change_connection
-  delete_api_key delete_webhook_consumer disable_webhook_consumer drop_secret keep_events
-  remove_company remove_connection reseal save_checkpoint save_company save_integration save_secret
-  save_setting save_sync_settings spend_code take_link_state tell_failed_link]]):gmatch "%S+" do
+for name in ([[add_api_key add_connection add_erased add_link_state add_webhook_consumer
+  change_connection
+  delete_api_key delete_webhook_consumer disable_webhook_consumer drop_app_grant drop_secret
+  keep_events lease_app_grant remove_company remove_connection reseal save_app save_app_grant
+  save_checkpoint save_company save_integration save_secret save_setting save_sync_settings
+  spend_code take_link_state tell_failed_link]]):gmatch "%S+" do
   contract.LASTING[name] = true
 end
 

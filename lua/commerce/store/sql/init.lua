@@ -26,6 +26,7 @@ local SUBJECTS = {
   "commerce.store.sql.outbox",
   "commerce.store.sql.settings",
   "commerce.store.sql.secrets",
+  "commerce.store.sql.apps",
 }
 
 local methods = {}

@@ -47,6 +47,23 @@ migrations.STEPS = {
         expires INTEGER NOT NULL)]],
     "ALTER TABLE companies ADD COLUMN products TEXT",
   },
+  {
+    [[CREATE TABLE stripe_apps (
+        integration TEXT PRIMARY KEY,
+        client_id TEXT,
+        app_id TEXT,
+        install_link TEXT,
+        redirect_uri TEXT,
+        enabled INTEGER NOT NULL)]],
+    [[CREATE TABLE stripe_app_grants (
+        integration TEXT NOT NULL,
+        account TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        holder TEXT,
+        held_until INTEGER,
+        PRIMARY KEY (integration, account))]],
+  },
 }
 
 --- The present version.

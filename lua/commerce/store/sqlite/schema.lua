@@ -241,6 +241,25 @@ schema.STATEMENTS = {
       enabled INTEGER NOT NULL,
       restricted_keys INTEGER NOT NULL DEFAULT 0)]],
 
+  -- the operator's Stripe App of an integration
+  [[CREATE TABLE stripe_apps (
+      integration TEXT PRIMARY KEY,
+      client_id TEXT,
+      app_id TEXT,
+      install_link TEXT,
+      redirect_uri TEXT,
+      enabled INTEGER NOT NULL)]],
+
+  -- access that accounts have granted to an app; the tokens are secrets
+  [[CREATE TABLE stripe_app_grants (
+      integration TEXT NOT NULL,
+      account TEXT NOT NULL,
+      number INTEGER NOT NULL, -- of the token: each renewal counts one up
+      expires INTEGER NOT NULL, -- unix seconds: the access token
+      holder TEXT, -- who renews it now
+      held_until INTEGER, -- unix seconds
+      PRIMARY KEY (integration, account))]],
+
   [[CREATE TABLE sync_settings (
       owner TEXT NOT NULL, -- "all", "integration:NAME" or "company:UUID"
       data_type TEXT NOT NULL,

@@ -8,6 +8,7 @@
 -- A store may lack parts that only servers need: (open, { without = { "outbox" } }).
 
 local assert = require "luassert"
+local app_cases = require "commerce.testing.store.apps"
 local busted = require "busted"
 local change_cases = require "commerce.testing.store.changes"
 local connection_cases = require "commerce.testing.store.connections"
@@ -374,6 +375,7 @@ return function(open, given)
   change_cases(current, { write = write, payment = payment, entry = entry })
   type_cases(current)
   source_cases(current, { write = write, payment = payment })
+  app_cases(current)
   if not without.erasure then
     erasure_cases(current, { write = write, payment = payment })
   end

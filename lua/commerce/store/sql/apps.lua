@@ -1,0 +1,77 @@
+-- Stripe Apps: the operator's app of each integration, and what accounts have granted to it.
+
+local secrets = require "commerce.store.sql.secrets"
+
+---@class commerce.sql.Store
+local apps = {}
+
+function apps:apps()
+  local rows, to_boolean = {}, self.db.dialect.to_boolean
+  for _, row in ipairs(self.db:all("SELECT a.*, CASE WHEN EXISTS (SELECT 1 FROM secrets "
+    .. "WHERE owner = 'app:' || a.integration) THEN 1 ELSE 0 END AS has_secret_key "
+    .. "FROM stripe_apps AS a")) do
+    row.enabled, row.has_secret_key = to_boolean(row.enabled), row.has_secret_key == 1
+    rows[row.integration] = row
+  end
+  return rows
+end
+
+function apps:save_app(row, secret)
+  local db = self.db
+  return db:transaction(function()
+    db:run(db.dialect.upsert("stripe_apps", { "integration", "client_id", "app_id", "install_link",
+      "redirect_uri", "enabled" }, { "integration" }), row.integration, row.client_id, row.app_id,
+      row.install_link, row.redirect_uri, db.dialect.boolean(row.enabled == true))
+    if secret then
+      secrets.save_secret(self, secret)
+    end
+    return true
+  end)
+end
+
+-- ---------------------------------------------------------------- what accounts have granted
+
+function apps:app_grant(integration, account)
+  return self.db:all("SELECT integration, account, number, expires FROM stripe_app_grants "
+    .. "WHERE integration = ? AND account = ?", integration, account)[1]
+end
+
+function apps:save_app_grant(row, access, refresh)
+  local db = self.db
+  return db:transaction(function()
+    db:run(db.dialect.upsert("stripe_app_grants", { "integration", "account", "number", "expires",
+      "holder", "held_until" }, { "integration", "account" }), row.integration, row.account,
+      row.number, row.expires, nil, nil)
+    secrets.save_secret(self, access)
+    secrets.save_secret(self, refresh)
+    return true
+  end)
+end
+
+-- An end that is further away than the lease is long was written by a clock that was ahead.
+function apps:lease_app_grant(integration, account, holder, now, seconds)
+  return self.db:run("UPDATE stripe_app_grants SET holder = ?, held_until = ? "
+    .. "WHERE integration = ? AND account = ? "
+    .. "AND (holder IS NULL OR holder = ? OR held_until <= ? OR held_until > ?)",
+    holder, now + seconds, integration, account, holder, now, now + 2 * seconds) > 0
+end
+
+function apps:release_app_grant(integration, account, holder)
+  return self.db:run("UPDATE stripe_app_grants SET holder = NULL, held_until = NULL "
+    .. "WHERE integration = ? AND account = ? AND holder = ?", integration, account, holder) > 0
+end
+
+function apps:drop_app_grant(integration, account, owners)
+  local db = self.db
+  return db:erasing(function()
+    return db:transaction(function()
+      for _, owner in ipairs(owners) do
+        db:run("DELETE FROM secrets WHERE owner = ?", owner)
+      end
+      return db:run("DELETE FROM stripe_app_grants WHERE integration = ? AND account = ?",
+        integration, account) > 0
+    end)
+  end)
+end
+
+return apps
