@@ -1,6 +1,7 @@
 -- The operator's settings of the integrations, Stripe and Stripe Test: each has the client id and
 -- the secret key of a Connect platform.
 
+local apps = require "commerce.account.apps"
 local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
@@ -23,6 +24,7 @@ local integrations = {}
 ---  platform's settings at Stripe (default: the first of them)
 ---@field enabled boolean whether merchants may link with it by Stripe Connect
 ---@field restricted_keys boolean whether merchants may link by a restricted key on the Link pages
+---@field app commerce.StripeApp? the operator's Stripe App
 ---@field webhook_secrets commerce.WebhookSecret[] its webhooks' signing secrets, by id only
 
 local ORDER = { "stripe", "stripe-test" }
@@ -64,6 +66,7 @@ function integrations.list(store)
   local list = {}
   for i, name in ipairs(ORDER) do
     list[i] = facts_of(name, rows[name])
+    list[i].app = apps.find(store, name)
     list[i].webhook_secrets = webhook_secrets.list(store, name)
   end
   return list

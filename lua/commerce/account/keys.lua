@@ -146,8 +146,9 @@ local function owner_of(row)
   return "connection:" .. row.id
 end
 
---- The key that a connection is read with: the platform's for a Connect connection, else its own,
---- else the organisation's key that is stored as the integration's.
+--- The key that a connection is read with, unless it is linked by an app: the platform's for a
+--- Connect connection, else its own, else the organisation's key that is stored as the
+--- integration's.
 ---@param app commerce.App
 ---@param row table
 ---@return userdata key a `commerce.core` secret
@@ -187,7 +188,9 @@ end
 ---@param row table
 ---@return boolean kept
 function keys.is_kept(app, row)
-  if row.auth == "connect" then
+  if row.auth == "app" then
+    return app.store:app_grant(row.integration, row.account) ~= nil
+  elseif row.auth == "connect" then
     return app.store:secret("integration:" .. row.integration) ~= nil
   end
   return app.store:secret(owner_of(row)) ~= nil or has_organisation_key(app, row)
@@ -212,9 +215,10 @@ end
 ---@param key userdata a `commerce.core` secret
 ---@return boolean ok
 function keys.keep(app, row, key)
-  if row.auth == "connect" then
-    errors.throw("state", ("connection %s was linked by Stripe Connect: it is read with the "
-      .. "platform's key, and no other is kept"):format(row.id))
+  if row.auth == "connect" or row.auth == "app" then
+    errors.throw("state", ("connection %s was linked by %s, and no other key is kept"):format(
+      row.id, row.auth == "app" and "a Stripe App: it is read with the app's token"
+      or "Stripe Connect: it is read with the platform's key"))
   end
   return credentials.keep(app.store, owner_of(row), key)
 end
@@ -255,13 +259,14 @@ function keys.forget(app, row)
   app.store:drop_secret(owner_of(row))
 end
 
---- Mark an authorized connection as "Linked". Deletes its stored key if Connect has replaced it.
+--- Mark an authorized connection as "Linked". Deletes its stored key if Connect or an app has
+--- replaced it.
 ---@param app commerce.App
 ---@param row table as the store gives it; changed with the store
 ---@param grant table see `commerce.account.status.link`
 function keys.link(app, row, grant)
   status.link(app.store, row, grant)
-  if grant.auth == "connect" then
+  if grant.auth ~= "key" then
     keys.forget(app, row)
   end
 end

@@ -61,8 +61,8 @@ local function clock_of(response)
   end
 end
 
--- Read the account of the key. Stripe may refuse this to a restricted key, but its refusal names
--- the account. Gives Stripe's clock, too.
+-- Read the account of the key. Stripe may refuse this to a restricted key and to an app, but its
+-- refusal names the account. Gives Stripe's clock, too.
 local function identify(asker, transport, wanted)
   local call = asker:request { path = stripe.resources.account.path }
   local stop = patience.watch(transport)
@@ -113,7 +113,8 @@ end
 ---@param key userdata a `commerce.core` secret
 ---@param integration table the key's
 ---@param who table account: the id that must answer; header: true to ask on its behalf
----  (Stripe-Account). An organisation's key always asks on its behalf (Stripe-Context)
+---  (Stripe-Account). An organisation's key always asks on its behalf (Stripe-Context); tend: the
+---  key is an app's token, and the function gets the transport and the sessions, to renew it
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
 ---@return table parts { session, transport, limiter, acting_for = a connected account's id,
 ---  close = a function that closes them and wipes the key, account = Stripe's object, or its id
@@ -134,6 +135,7 @@ function session.open(app, key, integration, who, options)
       limiter = limiter, retries = retries, timeout = options.timeout,
       platform_limiter = platform_limiter(app, options, integration, acting_for),
       max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,
+      renewable = who.tend ~= nil,
     }
   end
   local made, first = errors.try(make,
@@ -144,6 +146,9 @@ function session.open(app, key, integration, who, options)
   end
   local parts = { transport = transport, limiter = limiter, session = make(options.retries),
     acting_for = acting_for }
+  if who.tend then
+    who.tend(transport, { first, parts.session })
+  end
   function parts.close()
     transport:close()
     parts.session:close()

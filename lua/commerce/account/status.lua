@@ -83,15 +83,16 @@ function status.check_account(store, row, account)
   end
 end
 
-local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by its own key" }
+local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by its own key",
+  app = "from now on by the Stripe App" }
 
 --- Mark an authorized connection as "Linked" and its errors as resolved. A "Linked" connection may
 --- be authorized again, also in another way.
 ---@param store commerce.Store
 ---@param row table as the store gives it; changed with the store
----@param grant table account: the account that authorized it, which must be proven; auth: "connect"
----  or "key"; scope: of a Connect grant; sync_on_link: "once" or "continuous" (default: as before);
----  name: the account's
+---@param grant table account: the account that authorized it, which must be proven; auth:
+---  "connect", "app" or "key"; scope: what was granted; sync_on_link: "once" or "continuous"
+---  (default: as before); name: the account's
 ---@return boolean ok raises code "other_account" for another account than before, "account_taken"
 ---  (with connection_id) for one that the company has in another connection
 function status.link(store, row, grant)

@@ -31,9 +31,9 @@ end
 ---@field account string? Stripe's account id; nil before it is linked
 ---@field name string? the account's
 ---@field status "PendingAuth"|"Linked"|"Unlinked"|"Deauthorized"
----@field auth "connect"|"key"|nil how it was authorized: by Stripe Connect, or by the account's own
----  key
----@field scope string? of a Connect grant: read_only, read_write
+---@field auth "connect"|"app"|"key"|nil how it was authorized: by Stripe Connect, by a Stripe App,
+---  or by the account's own key
+---@field scope string? of a Connect grant: read_only, read_write; of an app's: stripe_apps
 ---@field sync_on_link "once"|"continuous"|nil how often its data may be read; a first sync is due
 ---  while last_sync is older than linked
 ---@field link_id string? the id in its Link URL
@@ -45,6 +45,7 @@ end
 ---@field mappings commerce.Mappings
 ---@field hooks commerce.hooks.Registry
 ---@field shares_key boolean? whether it was opened with its organisation's key
+---@field tend (fun(transport: userdata, sessions: userdata[]))? renews an app's token
 ---@field syncing boolean?
 local Connection = {}
 

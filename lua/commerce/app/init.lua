@@ -1,6 +1,7 @@
 -- The application, which `commerce.open` returns: a store, the mappings and hooks of all
 -- connections, and the methods that find companies, connections and records.
 
+local apps = require "commerce.account.apps"
 local Company = require "commerce.app.company"
 local Connection = require "commerce.app.connection"
 local core = require "commerce.core"
@@ -111,6 +112,17 @@ end
 ---@return commerce.Failure? failure
 function App:set_integration(name, options)
   return integrations.set(self.store, name, options)
+end
+
+--- Set up the Stripe App of an integration. Options that are left out are not changed.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param options table see `commerce.account.apps.set`: client_id, secret_key, app_id,
+---  install_link, redirect_uri, enabled
+---@return commerce.StripeApp? app as it is now; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_stripe_app(name, options)
+  return apps.set(self.store, integrations.find(self.store, name), options)
 end
 
 --- Keep one more signing secret of an integration's webhooks; webhooks that any of them signed are

@@ -1,6 +1,7 @@
 -- The lifecycle of a connection: connect, open, link, unlink, delete. The rules of its statuses are
 -- in account/status.lua; the methods become those of commerce.Connection.
 
+local app_grant = require "commerce.account.app_grant"
 local errors = require "commerce.base.errors"
 local grants = require "commerce.account.grant"
 local keys = require "commerce.account.keys"
@@ -24,7 +25,7 @@ local function attach(self, parts, key)
   self.account_created = not parts.acting_for and tonumber(account.created) or nil
   self.ask = parts.ask
   self.stripe_now = parts.stripe_now
-  self.restricted = stripe.is_restricted(key)
+  self.restricted = stripe.is_restricted(key) or self.auth == "app"
   self.shares_key = stripe.is_organisation(key)
   self.known = { account = account.object and account or nil, at = parts.at }
   return self
@@ -134,12 +135,12 @@ end
 
 local function open_session(self, key)
   return sessions.open(self.app, key, self.integration,
-    { account = self.account, header = self.auth == "connect" }, self.options)
+    { account = self.account, header = self.auth == "connect", tend = self.tend }, self.options)
 end
 
 -- A key that is kept, the platform's key, and access that a merchant gave have cures of their own.
 local function advise(self, failure)
-  if self.auth == "connect" and stripe.is_revoked(failure, self.auth) then
+  if self.auth ~= "key" and stripe.is_revoked(failure, self.auth) then
     failure.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
   elseif self.auth == "connect" and failure.status == 401 then
     failure.hint = keys.platform_hint(self.integration.name)
@@ -158,6 +159,14 @@ local function is_revoked(self, failure)
   return stripe.is_revoked(failure, self.shares_key and "connect" or self.auth)
 end
 
+-- A renewal that Stripe refused has ended the connection in the store.
+local function refresh_status(self)
+  local stored = self.auth == "app" and self.store:connections { id = self.id }[1]
+  if stored then
+    self.row.status = stored.status
+  end
+end
+
 local function open_with(self, key)
   self.shares_key = stripe.is_organisation(key)
   local parts, message, failure = errors.catch(open_session, self, key)
@@ -172,6 +181,27 @@ local function open_with(self, key)
   return attach(self, parts, key)
 end
 
+-- The key, or the token of an app, which is renewed while the session is in use.
+local function key_of(self)
+  if self.auth ~= "app" then
+    return keys.stored(self.app, self.row)
+  end
+  local token, grant, failure = errors.catch(app_grant.open, self.app, self.integration.name,
+    self.account, self.options)
+  if failure and failure.code == "no_grant" then -- an unlinking was cut off
+    errors.catch(statuses.finish, self.store, self.row, "Deauthorized", failure.message)
+  elseif failure then
+    refresh_status(self)
+  end
+  errors.must(token, grant, failure)
+  self.tend = function(transport, list)
+    app_grant.tend(self.app, grant, transport, list, self.options, function()
+      refresh_status(self)
+    end)
+  end
+  return token
+end
+
 --- Open the session with the stored credentials, unless it is open already. Stripe is asked whether
 --- the account answers.
 ---@param self commerce.Connection
@@ -181,7 +211,7 @@ function lifecycle.open(self)
   if self.session then
     return self
   end
-  local key = keys.stored(self.app, self.row)
+  local key = key_of(self)
   return errors.finally(function()
     return open_with(self, key)
   end, function()
@@ -239,15 +269,30 @@ end
 ---@param message string
 ---@param failure commerce.Failure?
 function lifecycle.note_failure(self, message, failure)
+  refresh_status(self)
   statuses.note_error(self.store, self.row, message, failure)
   if self.status == "Linked" and is_revoked(self, failure) then
     statuses.finish(self.store, self.row, "Deauthorized", message)
   end
 end
 
+-- Without a connection that needs them, tokens are not kept, even if the app stays installed.
+local function give_back_app(self, keep_access)
+  local integration, account = self.row.integration, self.account
+  if not keep_access then
+    errors.within("the app could not be uninstalled at Stripe", app_grant.release, self.app,
+      integration, account, self.options, self.id)
+  elseif not app_grant.users(self.app, integration, account, self.id)[1] then
+    app_grant.forget(self.app, integration, account)
+  end
+end
+
 -- Access that a merchant gave by linking ends with the connection, at Stripe as well.
 local function give_back(self, options)
   errors.check_options(options or {}, { keep_access = "boolean" })
+  if self.status == "Linked" and self.auth == "app" then
+    return give_back_app(self, options and options.keep_access)
+  end
   -- without a scope it was not linked here: STRIPE_ACCOUNT with a platform's key
   if self.status ~= "Linked" or self.auth ~= "connect" or not self.scope
     or options and options.keep_access then
@@ -286,7 +331,7 @@ end
 ---@return commerce.Failure? failure
 function methods:link(grant)
   keys.link(self.app, self.row, grant)
-  if grant.auth == "connect" then
+  if grant.auth ~= "key" then
     close(self) -- its session is with the account's own key
   end
   return true

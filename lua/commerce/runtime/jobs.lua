@@ -12,7 +12,8 @@ local jobs = {
   await = scheduler.await, behind = scheduler.behind, breathe = scheduler.breathe,
   every_second = scheduler.every_second, finish = scheduler.finish, hold = scheduler.hold,
   pause = scheduler.pause, release = scheduler.release, run = scheduler.run,
-  sleep = scheduler.sleep, wait = scheduler.wait,
+  see_through = scheduler.see_through, sleep = scheduler.sleep, tend = scheduler.tend,
+  wait = scheduler.wait,
 }
 
 -- ---------------------------------------------------------------- groups

@@ -143,15 +143,39 @@ end
 
 local give_way = scheduler.give_way
 
+local keepers = setmetatable({}, { __mode = "k" }) -- transport -> { work, busy }
+
+--- Have a function called in every wait for a transport, before it, by whoever waits; not while an
+--- earlier call still waits for something itself. What it raises is raised in that wait.
+---@param transport userdata a `commerce.core` transport
+---@param work fun()
+function scheduler.tend(transport, work)
+  keepers[transport] = { work = work }
+end
+
+local function keep(keeper)
+  keeper.busy = true
+  local ok, raised = pcall(keeper.work)
+  keeper.busy = false
+  if not ok then
+    error(raised, 0)
+  end
+end
+
 --- Wait until something may have happened on a transport.
 ---@param transport userdata a `commerce.core` transport
 ---@param idle integer? outside of all jobs: how many times in a row nothing had happened
+---@param sees_through boolean? a job that is cancelled meanwhile is not interrupted here
 ---@return number waited seconds for which nothing happened anywhere
-function scheduler.wait(transport, idle)
+function scheduler.wait(transport, idle, sees_through)
+  local keeper = keepers[transport]
+  if keeper and not keeper.busy then
+    keep(keeper)
+  end
   local job = current()
   if job and can_leave() then
     job.transport = transport
-    give_way(job)
+    give_way(job, sees_through)
     return job.scheduler.waited
   end
   tick(job or place_of[running()])
@@ -172,7 +196,7 @@ function scheduler.pause(transport)
   end
 end
 
-local function await(transport, pollable, is_cut_short)
+local function await(transport, pollable, is_cut_short, sees_through)
   local idle, job = 0, current()
   while true do
     local value, message, details = pollable:poll()
@@ -186,7 +210,7 @@ local function await(transport, pollable, is_cut_short)
     if not go_on and is_cut_short and is_held(job or place_of[running()]) then
       return nil, interrupted, failure
     end
-    scheduler.wait(transport, idle)
+    scheduler.wait(transport, idle, sees_through)
     idle = idle + 1
   end
 end
@@ -211,6 +235,17 @@ end
 ---@return commerce.Details? details
 function scheduler.finish(transport, pollable)
   return await(transport, pollable, false)
+end
+
+--- Wait for a pollable whose answer must not be lost, whatever becomes of the job: neither a signal
+--- nor the end of the job's group interrupts it here.
+---@param transport userdata
+---@param pollable table|userdata
+---@return any? value nil at the end or on failure
+---@return string? message
+---@return commerce.Details? details
+function scheduler.see_through(transport, pollable)
+  return await(transport, pollable, false, true)
 end
 
 --- Let time pass.

@@ -140,7 +140,8 @@ end
 --- revoked, or the owner withdrew the platform's access. A refusal of the platform's key says
 --- nothing about the account.
 ---@param details commerce.Details?
----@param auth string? how the connection was authorized: "connect" or "key"
+---@param auth string? how the connection was authorized: "connect", "app" (whose token is renewed
+---  after a 401) or "key"
 ---@return boolean
 function stripe.is_revoked(details, auth)
   return type(details) == "table" and (details.status == 403 and details.code == NO_ACCESS

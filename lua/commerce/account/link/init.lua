@@ -1,7 +1,9 @@
--- The Link flow: a merchant gives the platform access at Stripe (Connect OAuth), and a connection
--- becomes "Linked". `begin` gives the address to send the merchant to, `finish` takes the address
--- that the browser comes back with.
+-- The Link flow: a merchant installs the operator's Stripe App or gives the platform access at
+-- Stripe (Connect OAuth), and a connection becomes "Linked". `begin` gives the address to send the
+-- merchant to, `finish` takes the address that the browser comes back with.
 
+local app_exchange = require "commerce.account.link.app_exchange"
+local apps = require "commerce.account.apps"
 local callback = require "commerce.account.link.callback"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
@@ -11,6 +13,7 @@ local grant = require "commerce.account.grant"
 local integrations = require "commerce.account.integrations"
 local keys = require "commerce.account.keys"
 local oauth = require "commerce.stripe.oauth"
+local stripe_apps = require "commerce.stripe.apps"
 local pending = require "commerce.account.link.pending"
 local sessions = require "commerce.account.session"
 local status = require "commerce.account.status"
@@ -23,39 +26,99 @@ local function refuse(code, message, fields)
   errors.throw("auth", message, fields)
 end
 
+local WAYS = { app = true, connect = true }
+
+-- A Stripe App is preferred: Stripe makes no new Connect extensions.
+local function usual_way(integration)
+  return integration.app and integration.app.enabled and "app" or "connect"
+end
+
+-- Checked before a merchant is sent to Stripe.
+local function usable_app(app, integration, options)
+  local own = integration.app
+  if not (own and own.enabled) then
+    errors.throw("usage", ("%s's Stripe App is not enabled: set its secret key and install link "
+      .. "with `commerce integrations set %s --app`, then `commerce integrations enable %s --app`")
+      :format(integration.title, integration.name, integration.name), { code = "not_enabled" })
+  elseif options.redirect_uri then
+    apps.check_redirect_uri(options.redirect_uri)
+  end
+  apps.secret_key(app.store, integration.name):close()
+  credentials.check_master()
+  return integration
+end
+
 --- Check that merchants can be linked with an integration: it is enabled, and the master key opens
 --- its secret key. Checked before a merchant is sent to Stripe.
 ---@param app commerce.App
 ---@param name string the integration's
----@param options table? see `link.begin`
+---@param options table? see `link.begin`: way, redirect_uri, connect_base
 ---@return commerce.Integration integration raises code "not_enabled" if it is not enabled
+---@return "app"|"connect" way by which
 function link.usable(app, name, options)
+  options = options or {}
   local integration = integrations.find(app.store, name)
-  if not integration.enabled then
+  local way = options.way or usual_way(integration)
+  if way == "app" then
+    return usable_app(app, integration, options), way
+  elseif not integration.enabled then
     errors.throw("usage", ("%s is not enabled: set its client id and secret key with "
       .. "`commerce integrations set %s`, then `commerce integrations enable %s`"):format(
       integration.title, name, name), { code = "not_enabled" })
   end
-  options = options or {}
   if options.redirect_uri then
     integrations.check_redirect_uri(integration, options.redirect_uri)
   end
   local client = grant.client(app, name, { connect_base = options.connect_base })
   client:close()
   credentials.check_master()
-  return integration
+  return integration, way
 end
 
 -- ---------------------------------------------------------------- begin
 
 local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string",
-  parameters = "table", browser = "string" }
+  parameters = "table", browser = "string", way = "string", callback = "string" }
 
 ---@class commerce.BegunLink
 ---@field url string the address to send the merchant to
 ---@field expires integer the time until which the link can be finished, Unix seconds
 ---@field connection_id string
 ---@field integration commerce.Integration
+
+-- The options with the way by which the connection is linked.
+local function with_way(app, row, given)
+  errors.check_options(given, BEGIN_OPTIONS)
+  local options = {}
+  for name, value in pairs(given) do
+    options[name] = value
+  end
+  if options.way and not WAYS[options.way] then
+    errors.throw("usage", ("way '%s': expected app or connect"):format(core.scrub(options.way)))
+  end
+  local integration = integrations.find(app.store, row.integration)
+  options.way = options.way or row.auth == "connect" and integration.enabled and "connect"
+    or usual_way(integration)
+  if options.way == "connect" and row.auth == "app" and row.status == "Linked" then
+    errors.throw("state", ("connection %s is linked by a Stripe App: unlink it first"):format(
+      row.id), { code = "by_app" })
+  end
+  return options
+end
+
+local function begin_by_app(app, row, integration, options)
+  local own = integration.app
+  local redirect_uri = options.redirect_uri or own.redirect_uri or options.callback
+  if not redirect_uri then
+    errors.throw("usage", ("no redirect URI is known: set one of the app's allowed_redirect_uris "
+      .. "with `commerce integrations set %s --app --redirect-uri`"):format(integration.name))
+  end
+  apps.check_redirect_uri(redirect_uri)
+  local text, expires = pending.begin(app, row, options)
+  return { connection_id = row.id, integration = integration, expires = expires,
+    url = stripe_apps.install_url { install_link = own.install_link, client_id = own.client_id,
+      redirect_uri = redirect_uri, state = text, base_url = options.connect_base } }
+end
 
 --- Begin to link a connection. It may have any status; linking a "Linked" one renews its access.
 ---@param app commerce.App
@@ -64,17 +127,21 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
 ---  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
 ---  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by
 ---  name, some hundred bytes together, that `finish` gives back; browser: a secret that the
----  merchant's browser keeps in a cookie, without which the link cannot be finished
+---  merchant's browser keeps in a cookie, without which the link cannot be finished; way: "app" or
+---  "connect" (default: the way that the connection has, then the app if it is enabled); callback:
+---  the redirect URI if none is set
 ---@return commerce.BegunLink begun
 function link.begin(app, row, options)
-  options = options or {}
-  errors.check_options(options, BEGIN_OPTIONS)
-  local integration = link.usable(app, row.integration, options)
+  options = with_way(app, row, options or {})
+  local integration, way = link.usable(app, row.integration, options)
+  if way == "app" then
+    return begin_by_app(app, row, integration, options)
+  end
   local text, expires = pending.begin(app, row, options)
   return { connection_id = row.id, integration = integration, expires = expires,
     url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
-      state = text, redirect_uri = options.redirect_uri or integration.redirect_uri,
-      base_url = options.connect_base } }
+      redirect_uri = options.redirect_uri or integration.redirect_uri or options.callback,
+      state = text, base_url = options.connect_base } }
 end
 
 -- ---------------------------------------------------------------- the merchant comes back
@@ -139,13 +206,18 @@ local function finish_denied(app, state, row, parameters)
 end
 
 local function finish_allowed(app, state, row, code, options)
-  local integration = link.usable(app, row.integration)
+  local integration = link.usable(app, row.integration, { way = state.way })
+  local function take()
+    pending.take(app, state, code)
+  end
+  if state.way == "app" then
+    return app_exchange.run(app, row, { code = code, integration = integration, take = take },
+      options)
+  end
   local key = integrations.secret_key(app.store, row.integration)
   errors.finally(function()
-    exchange.run(app, row, { code = code, key = key, integration = integration,
-      take = function()
-        pending.take(app, state, code)
-      end }, options)
+    exchange.run(app, row, { code = code, key = key, integration = integration, take = take },
+      options)
   end, function()
     key:close()
   end)

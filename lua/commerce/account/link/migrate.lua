@@ -15,6 +15,9 @@ local function check(row)
   if row.auth == "connect" then
     errors.throw("state", ("connection %s already uses Stripe Connect"):format(row.id),
       { code = "by_connect" })
+  elseif row.auth == "app" then
+    errors.throw("state", ("connection %s is linked by a Stripe App: unlink it first"):format(
+      row.id), { code = "by_app" })
   elseif not row.account then
     errors.throw("state", ("connection %s was never linked: link it with `commerce link`")
       :format(row.id), { code = "not_linked" })
@@ -60,7 +63,7 @@ function migrate.run(app, row, options)
   options = options or {}
   errors.check_options(options, sessions.OPTIONS)
   check(row)
-  local integration = link.usable(app, row.integration)
+  local integration = link.usable(app, row.integration, { way = "connect" })
   local key = integrations.secret_key(app.store, row.integration)
   local account = errors.finally(function()
     return prove(app, row, key, options)

@@ -98,11 +98,11 @@ end
 ---@param options table? see `commerce.account.session`
 ---@return commerce.KeyLink found `connection` is left out. A failure has the reason's name as its
 ---  code: "secret_key", "organisation_key", "publishable_key", "not_a_key", "wrong_mode",
----  "unknown_key", "no_permissions", "by_connect", "other_account", "account_taken"
+---  "unknown_key", "no_permissions", "by_connect", "by_app", "other_account", "account_taken"
 function own_key.link(app, row, key, mappings, options)
-  if row.auth == "connect" and row.status == "Linked" then
-    errors.throw("state", ("connection %s is linked by Stripe Connect: unlink it first"):format(
-      row.id), { code = "by_connect" })
+  if row.auth ~= "key" and row.status == "Linked" then
+    errors.throw("state", ("connection %s is linked by %s: unlink it first"):format(row.id,
+      row.auth == "app" and "a Stripe App" or "Stripe Connect"), { code = "by_" .. row.auth })
   end
   credentials.check_master()
   local found = proven(app, row, key, mappings, options or {})

@@ -33,14 +33,15 @@ end
 ---@param app commerce.App
 ---@param row table the connection's, as the store gives it
 ---@param options table lifetime: seconds (a day); parameters: texts by name that come back;
----  browser: the secret in the cookie of the browser that must finish it
+---  browser: the secret in the cookie of the browser that must finish it; way: "app" or "connect"
 ---@return string text the link's state, for `recognise`
 ---@return integer expires unix seconds
 function pending.begin(app, row, options)
   check_parameters(options.parameters)
   local now = os.time()
   local expires = now + math.floor(options.lifetime or LIFETIME)
-  local text, nonce = link_state.make(row, expires, options.parameters, options.browser)
+  local text, nonce = link_state.make(row, expires, options.parameters, options.browser,
+    options.way)
   app.store:take_link_state(DECLINED .. row.id)
   app.store:add_link_state({ id = nonce, connection_id = row.id, expires = expires }, now,
     MOST_OPEN)

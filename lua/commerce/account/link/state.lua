@@ -13,11 +13,13 @@ local PURPOSE, NONCE_BYTES = "link", 16
 -- Only characters that are never encoded in URLs; the parts do not contain the separator, a dot.
 local SIGNED = "^(.+)%.([%w%-_]+)$"
 local PARTS = "^([^.]+)%.([^.]+)%.([^.]+)%.(%d+)b?(%x*)%.([^.]+)%.?([^.]*)$"
+local APP = "~app" -- after the integration's name: the link is by its Stripe App
 local BROWSER = 32 -- hexadecimal digits of the hash of a browser's token
 local LONGEST = 4096
 
 ---@class commerce.LinkState
 ---@field integration string
+---@field way "app"|"connect"
 ---@field company_id string
 ---@field connection_id string
 ---@field expires integer Unix seconds
@@ -63,11 +65,13 @@ end
 ---@param expires integer Unix seconds
 ---@param parameters table<string, string>? texts that are to come back with it
 ---@param token string? the secret in the cookie of the browser in which the link is begun
+---@param way "app"|"connect"|nil (connect)
 ---@return string text needs no encoding in a URL
 ---@return string nonce
-function state.make(connection, expires, parameters, token)
-  local made = { integration = connection.integration, company_id = connection.company_id,
-    connection_id = connection.id, expires = expires, nonce = core.random_id(NONCE_BYTES),
+function state.make(connection, expires, parameters, token, way)
+  local made = { integration = connection.integration .. (way == "app" and APP or ""),
+    company_id = connection.company_id, connection_id = connection.id,
+    expires = expires, nonce = core.random_id(NONCE_BYTES),
     parameters = parameters or {}, browser = token and state.browser(token) }
   local text = ("%s.%s.%s.%d%s.%s"):format(made.integration, made.company_id, made.connection_id,
     made.expires, made.browser and "b" .. made.browser or "", made.nonce)
@@ -103,6 +107,8 @@ function state.read(text, now)
   found.integration, found.company_id, found.connection_id, found.expires, browser, found.nonce,
     carried = signed:match(PARTS)
   found.browser = browser ~= "" and browser or nil
+  found.way = found.integration:sub(-#APP) == APP and "app" or "connect"
+  found.integration = found.integration:gsub(APP .. "$", "")
   found.expires, found.parameters = tonumber(found.expires), unpacked(carried)
   if now >= found.expires then
     errors.throw("auth", "the link has expired: begin a new one", { code = "expired_state" })
