@@ -1,6 +1,7 @@
 -- The life of a connection by a Stripe App: installed, read with tokens that are renewed, and ended
 -- from either side.
 
+local cjson = require "cjson"
 local commerce = require "commerce"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
@@ -326,6 +327,51 @@ describe("a connection by a Stripe App", function()
     assert(assert(app:connection(shop.id, network())):unlink(nil, { keep_access = true }))
     assert.equal(0, calls "POST /v1/apps/installs/{id}/uninstall")
     assert.is_nil(grant())
+  end)
+
+  local function receive(fields, options)
+    local event = { id = "evt_1", object = "event", livemode = false, created = os.time() + 1 }
+    for name, value in pairs(fields) do event[name] = value end
+    local body = cjson.encode(event)
+    local signature = e:control("sign", { secret = "whsec_1", t = os.time(), body = body }).header
+    local all = { integration = "stripe-test", secrets = { "whsec_1" } }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return assert(app:receive_webhook(body, signature, all))
+  end
+
+  local function uninstalled(fields)
+    local object = { id = "appinst_1", object = "apps.install", account = SHOP,
+      app = "app_Emulator" }
+    for name, value in pairs(fields or {}) do object[name] = value end
+    return { type = "apps.install.deleted", data = { object = object } }
+  end
+
+  it("is ended by the event that the app was uninstalled", function()
+    local shop = linked()
+    assert.same({ shop.id }, receive(uninstalled()).connections)
+    assert.equal("Deauthorized", row_of(shop).status)
+    assert.is_nil(grant())
+  end)
+
+  it("is ended by the event that its application was deauthorized", function()
+    local shop = linked()
+    assert.same({ shop.id }, receive({ type = "account.application.deauthorized", account = SHOP,
+      data = { object = { id = "ca_EmulatorAppTest", object = "application" } } }).connections)
+    assert.equal("Deauthorized", row_of(shop).status)
+  end)
+
+  it("is not ended by events about others, from before, or of another's endpoint", function()
+    local shop = linked()
+    local old = uninstalled()
+    old.created = os.time() - 3600
+    assert.matches("older", receive(old).ignored)
+    assert.matches("another", receive(uninstalled { app = "app_Another" }).ignored)
+    assert.matches("no linked connection", receive(uninstalled { account = OTHER }).ignored)
+    assert.matches("another account", receive(uninstalled(), { account = OTHER }).ignored)
+    receive { type = "account.application.deauthorized", account = SHOP,
+      data = { object = { id = "ca_OurPlatform", object = "application" } } }
+    assert.equal("Linked", row_of(shop).status)
+    assert.is_not_nil(grant())
   end)
 
   it("says what is missing if it cannot end the installation", function()

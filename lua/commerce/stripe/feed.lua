@@ -48,17 +48,29 @@ function changes.resources_of(event, own)
   return mine and { mine, unpack(BY_TYPE[event.type] or {}) } or BY_TYPE[event.type] or {}
 end
 
---- Whether an event reports that a merchant ended the platform's access. The object of such an
---- event is the platform's application, its `account` is the merchant's (Stripe's documentation,
---- "Types of events").
----@param event table
----@return boolean
-function changes.ends_access(event)
-  return event.type == "account.application.deauthorized"
-end
-
 local function is_id(value)
   return type(value) == "string" and value ~= ""
+end
+
+---@class commerce.AccessEnd
+---@field account string? the merchant's, if the event does not name it elsewhere
+---@field client_id string? of the platform or the app
+---@field app_id string? of the app
+
+--- What an event reports of access that a merchant has ended. The object of
+--- `account.application.deauthorized` is the platform's or the app's application, and the event's
+--- `account` is the merchant's; the object of `apps.install.deleted` is the installation, which
+--- names both (Stripe's documentation, "Types of events", "App Installs").
+---@param event table
+---@return commerce.AccessEnd? ended nil if it reports something else
+function changes.ends_access(event)
+  local object = type(event.data) == "table" and event.data.object or {}
+  if event.type == "account.application.deauthorized" then
+    return { client_id = is_id(object.id) and object.id or nil }
+  elseif event.type == "apps.install.deleted" then
+    return { account = is_id(object.account) and object.account or nil,
+      app_id = is_id(object.app) and object.app or nil }
+  end
 end
 
 local function id_of(value)

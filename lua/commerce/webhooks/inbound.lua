@@ -1,6 +1,7 @@
 -- Webhooks that Stripe sends, independent of the server that receives them. An event is verified,
 -- stored and acknowledged; a sync or the worker applies it later.
 
+local app_grant = require "commerce.account.app_grant"
 local core = require "commerce.core"
 local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
@@ -58,9 +59,10 @@ local function unusable(event)
 end
 
 -- The linked connections of the account that an event is about. One that a Connect endpoint sent
--- names its account; one of an account's own endpoint does not.
-local function connections_of(app, event, integration, own_account)
-  local account = type(event.account) == "string" and event.account or own_account
+-- names its account; one of an account's own endpoint does not. named: the account in the object of
+-- an app's event.
+local function connections_of(app, event, integration, own_account, named)
+  local account = named or type(event.account) == "string" and event.account or own_account
   if not account then
     return nil, "it names no account, and none is given for this endpoint"
   elseif own_account and account ~= own_account then
@@ -74,13 +76,24 @@ local function connections_of(app, event, integration, own_account)
   return rows
 end
 
--- The merchant has ended the platform's access. What is stored stays. An event from before the
--- connection was linked anew says nothing of it.
-local function end_access(app, rows, event)
+-- By which way a merchant has linked whose access ends; nil if it is not of ours.
+local function way_that_ends(facts, ended)
+  local own = facts.app or {}
+  if ended.app_id then
+    return (not own.app_id or own.app_id == ended.app_id) and "app" or nil
+  elseif own.client_id and own.client_id == ended.client_id then
+    return "app"
+  end
+  return (not facts.client_id or facts.client_id == ended.client_id) and "connect" or nil
+end
+
+-- The merchant has ended the access of the platform or of the app. What is stored stays. An event
+-- from before the connection was linked anew says nothing of it.
+local function end_access(app, rows, event, way)
   local ended = {}
   for _, row in ipairs(rows) do
     local linked = time.parse(row.linked or row.created)
-    if row.auth == "connect" and event.created >= linked then
+    if row.auth == way and event.created >= linked then
       local _, _, failure = errors.catch(status.finish, app.store, row, "Deauthorized",
         "the merchant ended the access at Stripe")
       if failure and failure.kind ~= "state" then
@@ -88,6 +101,9 @@ local function end_access(app, rows, event)
       end
       ended[#ended + 1] = row.id
     end
+  end
+  if way == "app" and ended[1] then
+    app_grant.forget(app, rows[1].integration, rows[1].account)
   end
   return { event = event.id, type = event.type, connections = ended, kept = #ended,
     ignored = #ended == 0 and "it is older than the link" or nil }
@@ -213,16 +229,18 @@ function webhook.receive(app, body, signature, options)
       event.livemode and "live" or "test", integration.title))
   end
   local ends_access = stripe.feed.ends_access(event)
-  local facts = integrations.find(app.store, integration.name)
-  if ends_access and facts.client_id and facts.client_id ~= event.data.object.id then
+  local way = ends_access
+    and way_that_ends(integrations.find(app.store, integration.name), ends_access)
+  if ends_access and not way then
     return ignored(event, "it is about another platform's access")
   end
   local rows
-  rows, reason = connections_of(app, event, integration, endpoint.account)
+  rows, reason = connections_of(app, event, integration, endpoint.account,
+    ends_access and ends_access.account)
   if not rows then
     return ignored(event, reason)
   elseif ends_access then
-    return end_access(app, rows, event)
+    return end_access(app, rows, event, way)
   end
   return keep(app, rows, event, body, options.keep)
 end
