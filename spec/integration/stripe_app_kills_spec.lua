@@ -201,6 +201,23 @@ describe("a process that is killed", function()
     end)
   end
 
+  it("is not the only one that waits: two processes renew once", function()
+    local shop = linked()
+    expire()
+    e:control("latency", { ms = 100 })
+    local waits = {}
+    for i = 1, 2 do
+      waits[i] = box:background(box:script(script, { DOES = "open", CONNECTION = shop.id }))
+    end
+    for _, wait in ipairs(waits) do
+      local _, output, errors = wait()
+      assert.equal("not killed\n", output, errors)
+    end
+    e:control("latency", { ms = 0 })
+    assert.equal(2, calls "POST /v1/oauth/token")
+    assert.is_true(reads(shop))
+  end)
+
   for _, step in ipairs { "uninstalled", "forgotten" } do
     it(("while it unlinks, %s: the connection ends, and can be linked"):format(step), function()
       local shop = linked()

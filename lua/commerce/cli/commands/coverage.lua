@@ -1,6 +1,7 @@
 -- `commerce coverage`: the data types that each integration provides, their Stripe resources and
 -- the permissions that a restricted key needs for them; or what one connection may read.
 
+local app_manifest = require "commerce.stripe.app_manifest"
 local console = require "commerce.cli.kit.console"
 local coverage = require "commerce.account.coverage"
 local environment = require "commerce.cli.kit.environment"
@@ -16,11 +17,20 @@ local views = require "commerce.cli.kit.views"
 -- Both integrations read the same resources: only their mode differs.
 local INTEGRATIONS = { "stripe", "stripe-test" }
 
+local function app_permissions(permissions)
+  local list = json.array {}
+  for i, permission in ipairs(permissions) do
+    list[i] = app_manifest.permission(permission) or permission
+  end
+  return list
+end
+
 local function print_types(args)
   local rows = {}
   for i, entry in ipairs(coverage.types(mappings.new(stripe.mappings))) do
     if args.json then
       entry.integrations = INTEGRATIONS
+      entry.appPermissions = app_permissions(entry.permissions)
       console.json(entry)
     end
     rows[i] = { entry.type, table.concat(INTEGRATIONS, ", "), table.concat(entry.resources, ", "),
@@ -77,6 +87,28 @@ local function print_as_table(shop, list, changes)
   end
 end
 
+-- What an app lacks, and who must grant it: with each new permission, the merchant has to consent
+-- anew (Stripe's documentation, "Permissions reference").
+local function print_app_advice(shop, list, changes)
+  local lacking, seen = {}, {}
+  local function add(permissions)
+    for _, name in ipairs(app_permissions(permissions)) do
+      lacking[#lacking + 1] = not seen[name] and name or nil
+      seen[name] = true
+    end
+  end
+  for _, entry in ipairs(list) do
+    add(entry.lacking)
+  end
+  add(changes.lacking)
+  if lacking[1] then
+    console.line(("the app lacks %s: add that to stripe-app.json and upload a new version of the "
+      .. "app; then an administrator of the account %s must grant it, in Stripe's dashboard or by "
+      .. "`commerce link --connection %s`"):format(table.concat(lacking, ", "), shop.account,
+      shop.id))
+  end
+end
+
 local function of_connection(app, args)
   local shop = environment.open(app, lookup.connection(app, args.connection))
   local list, changes, details = coverage.of(shop)
@@ -87,6 +119,9 @@ local function of_connection(app, args)
     print_as_json(list, changes)
   else
     print_as_table(shop, list, changes)
+  end
+  if shop.auth == "app" and not args.json then
+    print_app_advice(shop, list, changes)
   end
   for _, entry in ipairs(list) do
     if entry.readable ~= true then

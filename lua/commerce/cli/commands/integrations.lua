@@ -1,17 +1,27 @@
 -- `commerce integrations`: how merchants link with Stripe and Stripe Test.
 
+local app_manifest = require "commerce.stripe.app_manifest"
 local configured = require "commerce.mapping.configured"
 local console = require "commerce.cli.kit.console"
+local coverage = require "commerce.account.coverage"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
+local mappings = require "commerce.mapping.registry"
 local secret_option = require "commerce.cli.kit.secret_option"
+local stripe = require "commerce.stripe"
 
 local must = errors.must
 
 local KEY, KEY_MEANING = "--secret-key", "the platform's secret key"
 
 local WEBHOOK_KEY, WEBHOOK_MEANING = "--secret", "the endpoint's signing secret"
+
+local function app_view(app)
+  return app and { enabled = app.enabled, clientId = app.client_id, appId = app.app_id,
+    hasSecretKey = app.has_secret_key, installLink = app.install_link,
+    redirectUri = app.redirect_uri } or nil
+end
 
 local function view_of(integration)
   local secrets = json.array {}
@@ -22,7 +32,7 @@ local function view_of(integration)
     mode = integration.mode, enabled = integration.enabled, clientId = integration.client_id,
     hasSecretKey = integration.has_secret_key, scope = integration.scope,
     syncOnLink = integration.sync_on_link, redirectUri = integration.redirect_uri,
-    restrictedKeys = integration.restricted_keys }
+    restrictedKeys = integration.restricted_keys, app = app_view(integration.app) }
 end
 
 -- Facts that are too long for a column.
@@ -34,6 +44,13 @@ local function print_more(integration)
   if integration.restricted_keys then
     console.line(("%s: merchants may link by a restricted key on the Link pages"):format(
       integration.name))
+  end
+  local app = integration.app
+  if app then
+    console.line(("%s: Stripe App %s, %s, secret key %s%s"):format(integration.name,
+      app.client_id or "without a client id", app.enabled and "enabled" or "not enabled",
+      app.has_secret_key and "stored, sealed" or "not set",
+      app.redirect_uri and ", merchants come back to " .. app.redirect_uri or ""))
   end
   for _, secret in ipairs(integration.webhook_secrets) do
     console.line(("%s: accepts webhooks to /webhooks/%s that secret %s signs (%s, since %s)")
@@ -81,9 +98,55 @@ local function options_of(args)
   return options
 end
 
+-- The options that are of Connect alone, and of an app alone.
+local OF_CONNECT = { "scope", "sync_on_link", "restricted_keys" }
+local OF_APP = { "install_link", "app_id" }
+
+local function check_set(args)
+  for _, name in ipairs(args.app and OF_CONNECT or OF_APP) do
+    if args[name] then
+      errors.throw("usage", ("--%s %s --app"):format(name:gsub("_", "-"),
+        args.app and "is not for" or "needs"))
+    end
+  end
+end
+
+local function app_options(args)
+  local options = { client_id = args.client_id, app_id = args.app_id,
+    secret_key = secret_option.read(args, KEY, KEY_MEANING), install_link = args.install_link,
+    redirect_uri = args.redirect_uri }
+  if not next(options) then
+    errors.throw("usage", "nothing to set: give --install-link, --secret-key-env or "
+      .. "--secret-key-file, --app-id, --redirect-uri or --client-id")
+  end
+  return options
+end
+
 local function set(app, args)
-  must(app:set_integration(args.integration, options_of(args)))
+  if args.app then
+    must(app:set_stripe_app(args.integration, app_options(args)))
+  else
+    must(app:set_integration(args.integration, options_of(args)))
+  end
   show(app, args)
+end
+
+-- ---------------------------------------------------------------- an app's manifest
+
+local PLACEHOLDERS = { id = "com.example.my-app", name = "My App",
+  redirect_uri = "https://example.com/oauth/callback" }
+
+local function print_manifest(args)
+  local permissions = coverage.permissions(mappings.new(stripe.mappings))
+  io.stdout:write(app_manifest.text {
+    id = args.id or PLACEHOLDERS.id, name = args.name or PLACEHOLDERS.name,
+    redirect_uris = args.redirect_uri or { PLACEHOLDERS.redirect_uri },
+    permissions = permissions }, "\n")
+  for name, value in pairs(PLACEHOLDERS) do
+    if not args[name] then
+      console.note(("%s is a placeholder: give --%s"):format(value, (name:gsub("_", "-"))))
+    end
+  end
 end
 
 local function add_webhook_secret(app, args)
@@ -149,10 +212,19 @@ local function name_argument(sub)
   sub:argument("integration", "stripe (live mode) or stripe-test (a sandbox, or test mode).")
 end
 
+local APP = "--app"
+
 local function set_arguments(sub)
   name_argument(sub)
+  sub:flag(APP, "Set up the Stripe App in place of Connect: its client id, secret key, install "
+    .. "link, app id and redirect URI.")
+  sub:option("--install-link", "With --app: the whole link that Stripe's dashboard shows to "
+    .. "install the app (https://marketplace.stripe.com/oauth/v2/...)."):argname "LINK"
+  sub:option("--app-id", "With --app: the app's id (app_...), which is needed to uninstall it when "
+    .. "a connection is unlinked."):argname "ID"
   sub:option("--client-id", "The platform's client id in this mode (ca_...): Stripe's "
-    .. "dashboard, Settings, Connect, Onboarding options, OAuth."):argname "ID"
+    .. "dashboard, Settings, Connect, Onboarding options, OAuth. With --app: the app's (default: "
+    .. "the install link's)."):argname "ID"
   secret_option.define(sub, KEY, KEY_MEANING)
   sub:option("--redirect-uri", "Where Stripe sends merchants back to: exactly as in the "
     .. "platform's settings (default: the first URI there)."):argname "URI"
@@ -173,10 +245,26 @@ end
 
 local JSON = "One JSON object per integration."
 
+local function switch_arguments(sub)
+  name_argument(sub)
+  sub:flag(APP, "Its Stripe App, in place of Connect.")
+end
+
+local function manifest_arguments(sub)
+  sub:option("--id", "The app's id of your choice (com.example.my-app)."):argname "ID"
+  sub:option("--name", "The name that merchants see."):argname "NAME"
+  sub:option("--redirect-uri", "Where Stripe sends merchants back to (https://...); may be "
+    .. "repeated."):argname "URI":count "*"
+end
+
 local function switch(name, help, enabled)
-  return { name = name, help = help, arguments = name_argument, json = JSON, store = "create",
+  return { name = name, help = help, arguments = switch_arguments, json = JSON, store = "create",
     run = function(app, args)
-      must(app:set_integration(args.integration, { enabled = enabled }))
+      if args.app then
+        must(app:set_stripe_app(args.integration, { enabled = enabled }))
+      else
+        must(app:set_integration(args.integration, { enabled = enabled }))
+      end
       show(app, args)
     end }
 end
@@ -191,7 +279,13 @@ return {
         print_list(must(app:integrations()), args.json)
       end },
     { name = "set", help = "Set one up; settings not named stay as they are.",
-      arguments = set_arguments, json = JSON, store = "create", run = set },
+      arguments = set_arguments, json = JSON, store = "create", check = check_set, run = set },
+    { name = "app-manifest",
+      help = "Print what stripe-app.json needs so that a Stripe App may read every data type.",
+      arguments = manifest_arguments,
+      run = function(_, args)
+        print_manifest(args)
+      end },
     { name = "add-webhook-secret",
       help = "Accept webhooks that one more secret signs: of another endpoint, or the new one of "
         .. "an endpoint while its old one is still in use.",

@@ -1,4 +1,5 @@
--- `commerce link`: links a company's account through Stripe Connect without a web server.
+-- `commerce link`: links a company's account by a Stripe App or through Stripe Connect, without a
+-- web server.
 
 local errors = require "commerce.base.errors"
 local link = require "commerce.account.link"
@@ -19,6 +20,8 @@ local function arguments(sub)
   sub:option("--connection", "The connection to link (default: the company's connection that is "
     .. "not linked, else a new one)."):argname "ID"
   sub:flag("--new", "Create a new connection even if there is one.")
+  sub:option("--way", "app (Stripe App) or connect (Stripe Connect); default: the connection's "
+    .. "way, then the app if it is enabled."):choices { "app", "connect" }
   sub:option("--redirect-uri", "Where Stripe sends the merchant back to: a URI from the "
     .. "platform's settings (default: the integration's)."):argname "URI"
   secret_option.define(sub, KEY, KEY_MEANING)
@@ -32,12 +35,13 @@ local function by_key(args)
 end
 
 local function check(args)
-  if args.finish and (args.new or args.no_wait or args.redirect_uri or args.integration) then
+  if args.finish and (args.new or args.no_wait or args.redirect_uri or args.way
+    or args.integration) then
     errors.throw("usage", "--finish finishes a link that was begun before: leave out --new, "
-      .. "--no-wait, --redirect-uri and --integration")
-  elseif by_key(args) and (args.finish or args.no_wait or args.redirect_uri) then
-    errors.throw("usage", "a key links the account at once: leave out --finish, --no-wait and "
-      .. "--redirect-uri")
+      .. "--no-wait, --way, --redirect-uri and --integration")
+  elseif by_key(args) and (args.finish or args.no_wait or args.redirect_uri or args.way) then
+    errors.throw("usage", "a key links the account at once: leave out --finish, --no-wait, --way "
+      .. "and --redirect-uri")
   elseif not args.finish and not args.company then
     errors.throw("usage", "which company? `commerce companies list` lists them")
   elseif args.new and args.connection then
@@ -99,7 +103,7 @@ local function connection_for(app, company, args)
   end
   if not by_key(args) then
     -- checked first, so that no connection is created that cannot be linked
-    must(link.usable(app, integration, { redirect_uri = args.redirect_uri }))
+    must(link.usable(app, integration, { redirect_uri = args.redirect_uri, way = args.way }))
   end
   return must(company:create_connection { integration = integration }), true
 end
@@ -129,9 +133,9 @@ end
 ---@type commerce.cli.Command
 return {
   name = "link",
-  help = "Link a company to its Stripe account (Connect): prints the address to send the merchant "
-    .. "to, then reads the address that their browser is sent to in the end, which you paste. Or "
-    .. "link it by a restricted key of the merchant's; a newer key replaces it.",
+  help = "Link a company to its Stripe account (Stripe App or Connect): prints the address to send "
+    .. "the merchant to, then reads the address that their browser is sent to in the end, which "
+    .. "you paste. Or link it by a restricted key of the merchant's; a newer key replaces it.",
   arguments = arguments, json = "One JSON object per line.", store = "existing", check = check,
   run = run,
 }

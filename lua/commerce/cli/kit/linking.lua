@@ -17,10 +17,11 @@ local linking = {}
 ---@param app commerce.App
 ---@param company commerce.Company
 ---@param shop commerce.Connection
----@param args table parsed arguments: redirect_uri, json
+---@param args table parsed arguments: redirect_uri, way, json
 ---@return commerce.BegunLink begun
 function linking.begin(app, company, shop, args)
-  local begun = must(app:begin_link(shop, { redirect_uri = args.redirect_uri }))
+  local begun = must(app:begin_link(shop, { redirect_uri = args.redirect_uri,
+    way = args.way }))
   local expires = time.format(begun.expires)
   if args.json then
     console.json { event = "begin", url = begun.url, connection = shop.id,

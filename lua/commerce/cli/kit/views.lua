@@ -83,7 +83,8 @@ function views.company(company)
   return view
 end
 
-local AUTHORIZED = { connect = "by Stripe Connect", key = "by its own key" }
+local AUTHORIZED = { connect = "by Stripe Connect", app = "by the Stripe App",
+  key = "by its own key" }
 
 --- A connection in one line.
 ---@param view commerce.cli.ConnectionView
