@@ -276,6 +276,7 @@ build = {
     ["commerce.store.sqlite.migrations"] = "lua/commerce/store/sqlite/migrations.lua",
     ["commerce.store.sqlite.reader"] = "lua/commerce/store/sqlite/reader.lua",
     ["commerce.store.sqlite.schema"] = "lua/commerce/store/sqlite/schema.lua",
+    ["commerce.stripe.app_manifest"] = "lua/commerce/stripe/app_manifest.lua",
     ["commerce.stripe.apps"] = "lua/commerce/stripe/apps.lua",
     ["commerce.stripe.charge"] = "lua/commerce/stripe/charge.lua",
     ["commerce.stripe.feed"] = "lua/commerce/stripe/feed.lua",

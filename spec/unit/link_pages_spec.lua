@@ -53,6 +53,32 @@ describe("the Link pages", function()
     return count
   end
 
+  describe("with a Stripe App", function()
+    local INSTALL = "https://marketplace.stripe.com/oauth/v2/authorize"
+
+    before_each(function()
+      assert(app:set_integration("stripe-test", { enabled = false }))
+      assert(app:set_stripe_app("stripe-test", { secret_key = "sk_test_emulator", enabled = true,
+        install_link = INSTALL .. "?client_id=ca_App" }))
+    end)
+
+    it("offer it, and send the merchant to the install link", function()
+      make { public_url = "https://me.example.com" }
+      local page = send("GET", "/link/start/" .. shop.row.link_id)
+      assert.matches("Continue to Stripe", page.body, 1, true)
+      assert.matches("Nothing can be changed", page.body, 1, true)
+      local to = answer("yes").headers.Location
+      assert.equal(INSTALL .. "?client_id=ca_App&redirect_uri=https%3A%2F%2Fme.example.com"
+        .. "%2Foauth%2Fcallback&state=", to:match "^.-&state=")
+    end)
+
+    it("do not send anybody away if Stripe could not send them back over https", function()
+      make { public_url = "http://127.0.0.1:8080" }
+      assert.equal(503, answer("yes").status)
+      assert.matches("https", table.concat(logged, "\n"), 1, true)
+    end)
+  end)
+
   it("tell of a merchant who declines once, until the link is begun again", function()
     make()
     for _ = 1, 20 do

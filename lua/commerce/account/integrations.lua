@@ -86,6 +86,13 @@ function integrations.find(store, name)
     :format(core.scrub(tostring(name)), table.concat(ORDER, " or ")))
 end
 
+--- Whether merchants may link with an integration at Stripe: by its Stripe App, or by Connect.
+---@param integration commerce.Integration
+---@return boolean
+function integrations.by_consent(integration)
+  return integration.enabled or integration.app ~= nil and integration.app.enabled
+end
+
 local function check_texts(options)
   for field, allowed in pairs(CHOICES) do
     local value = options[field]

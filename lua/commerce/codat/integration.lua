@@ -1,5 +1,6 @@
 -- Codat's view of an integration: Stripe (live mode) and Stripe Test.
 
+local integrations = require "commerce.account.integrations"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
 local stripe = require "commerce.stripe"
@@ -66,7 +67,7 @@ end
 function integration.view(settings)
   local ids = integration.ids(settings.name)
   return { key = ids.key, name = settings.title,
-    enabled = settings.enabled or settings.restricted_keys == true,
+    enabled = integrations.by_consent(settings) or settings.restricted_keys == true,
     integrationId = ids.integrationId, sourceId = ids.sourceId, sourceType = "Commerce",
     logoUrl = logo(settings.title), isOfflineConnector = false, isBeta = false,
     dataProvidedBy = "Stripe", datatypeFeatures = features() }

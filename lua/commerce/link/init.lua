@@ -9,6 +9,7 @@ local auth = require "commerce.http.auth"
 local browser = require "commerce.link.browser"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local integrations = require "commerce.account.integrations"
 local input = require "commerce.http.input"
 local key_page = require "commerce.link.key"
 local pending = require "commerce.account.link.pending"
@@ -33,7 +34,7 @@ local link_mt = { __name = "commerce.Link", __index = methods }
 local function enabled(context)
   local list = {}
   for _, integration in ipairs(must(context.app:integrations())) do
-    if integration.enabled or integration.restricted_keys then
+    if integrations.by_consent(integration) or integration.restricted_keys then
       list[#list + 1] = integration
     end
   end
@@ -106,13 +107,13 @@ local UNKNOWN_ADDRESS = "linking: the server's public address is not known, so S
 -- Begin a link that only this browser can finish.
 local function begin(context, row)
   local integration = must(context.app:integration(row.integration))
-  local redirect_uri = integration.redirect_uri or context.links:callback()
-  if not redirect_uri then
+  local callback = context.links:callback()
+  if not (callback or integration.redirect_uri or (integration.app or {}).redirect_uri) then
     return nil, UNKNOWN_ADDRESS
   end
   local token = browser.new_token(context)
   local begun, message, details = context.app:begin_link(must(context.app:connection(row.id)),
-    { redirect_uri = redirect_uri, parameters = context.carried, browser = token })
+    { callback = callback, parameters = context.carried, browser = token })
   if begun then
     return go(begun.url, browser.cookie(context, token))
   end

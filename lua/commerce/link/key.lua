@@ -125,7 +125,7 @@ function key.take(context)
     return answer.show(context, view.not_found())
   elseif not context.links:is_private() then
     return answer.not_set_up(context, row, NOT_PRIVATE)
-  elseif row.status == "Linked" and row.auth == "connect" then
+  elseif row.status == "Linked" and row.auth ~= "key" then
     return answer.go(context.links:done(row.link_id))
   end
   local shop = must(context.app:connection(row.id))

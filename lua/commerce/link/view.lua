@@ -1,6 +1,7 @@
 -- The pages of the Link flow as HTML: every text that a merchant reads.
 
 local html = require "commerce.http.html"
+local integrations = require "commerce.account.integrations"
 local model = require "commerce.model"
 local stripe = require "commerce.stripe"
 
@@ -84,7 +85,7 @@ end
 
 -- The ways to answer. Stripe's consent comes first, where both are allowed.
 local function ways(integration, action)
-  local by_stripe = integration.enabled or not integration.restricted_keys
+  local by_stripe = integrations.by_consent(integration) or not integration.restricted_keys
   local list = { by_stripe and button(action, "answer", "yes", "Continue to Stripe") or nil }
   if integration.restricted_keys then
     list[#list + 1] = button(action, "answer", "key", "Use a restricted key",
@@ -104,7 +105,8 @@ function view.consent(company_name, integration, reader, action)
   local buttons, by_stripe = ways(integration, action)
   local often = integration.sync_on_link == "once" and "It is read once."
     or "It is read now, and again from time to time, until you disconnect."
-  local change = by_stripe and integration.scope == "read_write"
+  local by_app = integration.app and integration.app.enabled -- whose permissions only read
+  local change = by_stripe and not by_app and integration.scope == "read_write"
     and "Stripe will also let it make changes; none are made."
     or "Nothing can be changed in your account."
   return page(("Connect %s to %s"):format(company_name, integration.title),

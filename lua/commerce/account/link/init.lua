@@ -99,6 +99,9 @@ local function with_way(app, row, given)
   local integration = integrations.find(app.store, row.integration)
   options.way = options.way or row.auth == "connect" and integration.enabled and "connect"
     or usual_way(integration)
+  if options.way == "connect" then
+    options.redirect_uri = options.redirect_uri or integration.redirect_uri or options.callback
+  end
   if options.way == "connect" and row.auth == "app" and row.status == "Linked" then
     errors.throw("state", ("connection %s is linked by a Stripe App: unlink it first"):format(
       row.id), { code = "by_app" })
@@ -140,7 +143,7 @@ function link.begin(app, row, options)
   local text, expires = pending.begin(app, row, options)
   return { connection_id = row.id, integration = integration, expires = expires,
     url = oauth.authorize_url { client_id = integration.client_id, scope = integration.scope,
-      redirect_uri = options.redirect_uri or integration.redirect_uri or options.callback,
+      redirect_uri = options.redirect_uri or integration.redirect_uri,
       state = text, base_url = options.connect_base } }
 end
 
