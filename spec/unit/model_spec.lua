@@ -108,6 +108,7 @@ describe("the model", function()
       metadata_is_deleted = "metadata.isDeleted", created_date = "createdDate",
       source_created_date = "sourceCreatedDate", source_modified_date = "sourceModifiedDate",
       modified_date = "modifiedDate",
+      balance_type = "supplementalData.content.stripe.balance_type", -- a fact
     }, columns)
   end)
 end)

@@ -31,8 +31,16 @@ local concat = table.concat
 ---@field custom boolean? Codat's model does not have it; its key begins with "custom/"
 ---@field shape commerce.Shape
 ---@field linked commerce.Shape fields that are not in the stored record; see store/linked.lua
+---@field facts commerce.Fact[] further columns of its table
 ---@field scalars commerce.Scalar[] the fields with a single value, including those inside objects
 ---@field encode fun(record: table): string
+
+---@class commerce.Fact a value inside a record that has a column of its own, beside those of the
+---  scalar fields
+---@field name string "failureCode": the column is failure_code
+---@field kind string the value's kind
+---@field field string the dotted path in the record
+---@field indexed boolean? whether few records have it, and those are found by it
 
 ---@class commerce.Scalar
 ---@field field string the dotted path in the record: "paymentMethodRef.id"
@@ -43,9 +51,10 @@ local concat = table.concat
 
 local order, aliases = {}, {}
 
-local function new_type(name, title, key, fields, linked)
+local function new_type(name, title, key, fields, linked, facts)
   local data_type = { name = name, title = title, key = key, shape = shape.new(fields),
-    linked = shape.new(linked or {}), custom = key:find "^custom/" ~= nil }
+    linked = shape.new(linked or {}), facts = facts or {},
+    custom = key:find "^custom/" ~= nil }
   data_type.scalars = shape.scalars(data_type.shape)
   data_type.encode = record.encoder(data_type.shape)
   return data_type
@@ -53,7 +62,8 @@ end
 
 for _, declared in ipairs(standard) do
   local name, key = declared.name, declared.key
-  local data_type = new_type(name, declared.title, key, declared.fields, declared.linked)
+  local data_type = new_type(name, declared.title, key, declared.fields, declared.linked,
+    declared.facts)
   local fields = data_type.shape.by_name
   assert(fields.metadata and fields.modifiedDate,
     name .. ": the shape must have METADATA and MODIFIED, which the store writes")
@@ -109,7 +119,8 @@ end
 ---@return table
 function model.describe(data_type)
   return { name = data_type.name, title = data_type.title, key = data_type.key,
-    fields = shape.describe(data_type.shape) }
+    fields = shape.describe(data_type.shape),
+    facts = #data_type.facts > 0 and data_type.facts or nil }
 end
 
 --- The data type that `model.describe` described.
@@ -119,7 +130,7 @@ function model.restore(described)
   -- the keys of older databases begin with "custom-", and "custom-custom_" if Codat's API made them
   local key = described.key:gsub("^custom%-", "custom/"):gsub("^custom/custom_", "custom/")
   local data_type = new_type(described.name, described.title, key,
-    shape.declared(described.fields))
+    shape.declared(described.fields), nil, described.facts)
   data_type.own = true
   return data_type
 end
@@ -128,6 +139,24 @@ end
 local function is_called(data_type, name)
   return data_type.name == name or data_type.key == name
     or data_type.key:gsub("^%l+[%-/]", "") == name
+end
+
+--- The place in a record of a field or a fact.
+---@param data_type commerce.DataType
+---@param name string "status", "customerRef.id", "failureCode"
+---@return string? path the dotted path; nil if the data type has neither
+---@return string? kind
+function model.place(data_type, name)
+  for _, fact in ipairs(data_type.facts) do
+    if fact.name == name then
+      return fact.field, fact.kind
+    end
+  end
+  for _, scalar in ipairs(data_type.scalars) do
+    if scalar.field == name then
+      return scalar.field, scalar.kind
+    end
+  end
 end
 
 --- A data type by its name or by Codat's key: "payments", "commerce-payments", "paymentMethods".

@@ -8,6 +8,7 @@ local columns = {}
 ---@field name string "payment_method_ref_id"
 ---@field field string the dotted path in the record: "paymentMethodRef.id"
 ---@field kind string the field's kind in the model
+---@field indexed boolean? see commerce.Fact
 
 -- The words that SQLite or PostgreSQL does not take as a bare table or column name (their
 -- documentation, "SQLite Keywords" and "SQL Key Words", the reserved ones).
@@ -46,7 +47,8 @@ end
 
 local known = setmetatable({}, { __mode = "k" })
 
---- The columns of a data type, one for each scalar field, in the order of its fields.
+--- The columns of a data type, one for each scalar field, in the order of its fields, then one for
+--- each fact.
 ---@param data_type commerce.DataType
 ---@return commerce.sql.Column[]
 function columns.of(data_type)
@@ -55,6 +57,10 @@ function columns.of(data_type)
     list = {}
     for i, scalar in ipairs(data_type.scalars) do
       list[i] = { name = columns.name(scalar.field), field = scalar.field, kind = scalar.kind }
+    end
+    for _, fact in ipairs(data_type.facts) do
+      list[#list + 1] = { name = columns.name(fact.name), field = fact.field, kind = fact.kind,
+        indexed = fact.indexed }
     end
     known[data_type] = list
   end
