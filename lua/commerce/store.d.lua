@@ -93,6 +93,40 @@ local Store = {}
 ---@field deleted boolean? also those that the source deleted; so does a query about
 ---  metadata.isDeleted
 
+---@class commerce.FiguresAsked which records, in which periods; deleted ones never count
+---@field periods string[] the bounds of the periods, each at midnight UTC, in their order: a period
+---  begins at one and ends before the next
+---@field date string? the field of the date (default createdDate)
+---@field query commerce.Query? its fields may be facts of the data type
+---@field by string[]? the fields and facts, of texts, by which the records are grouped
+---@field sum string? the field that is added up
+---@field customer string? the field or fact that names the customer
+---@field limit integer? of the largest
+
+---@class commerce.Sum a period's records of one group; the group's values by the names of `by`
+---@field period integer
+---@field count integer records
+---@field amounts integer how many of them have the field that is added up
+---@field sum string? exact, as a decimal number of at most 12 decimals; nil if none has the field
+
+---@class commerce.CustomerCount a period's customers of one group; the group's values by the names
+---  of `by`
+---@field period integer
+---@field customers integer
+---@field records integer of customers
+---@field seconds integer from each customer's first record of the period to the last, added up
+
+---@class commerce.CustomerSum
+---@field customer string
+---@field count integer records
+---@field sum string exact
+
+---@class commerce.LineSum the lines of a period's orders of one currency
+---@field period integer
+---@field currency string?
+---@field count integer lines
+---@field sum string exact
+
 ---@class commerce.CompanyRow
 ---@field id string
 ---@field name string
@@ -324,6 +358,55 @@ function Store:linkable_payouts(connection_id, after, limit, all) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:paid_transactions(connection_id, payout_id, after, limit) end
+
+-- ---------------------------------------------------------------- figures
+
+--- How many records there are in each period, and what a field adds up to. A group without records
+--- is left out.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param asked commerce.FiguresAsked
+---@return commerce.Sum[]? list in no order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:sums(data_type, connection_id, asked) end
+
+--- How many customers the records of each period name.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param asked commerce.FiguresAsked with `customer`
+---@return commerce.CustomerCount[]? list in no order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:customers(data_type, connection_id, asked) end
+
+--- How many customers have their first record of all in each period.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param asked commerce.FiguresAsked with `customer`; without `by` and `date`
+---@return integer[]? counts one a period; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:new_customers(data_type, connection_id, asked) end
+
+--- The customers whose payments add up to most, largest first. A refund counts for the customer of
+--- its charge.
+---@param connection_id string
+---@param asked commerce.FiguresAsked periods: one; query, which must name one currency; limit: how
+---  many customers
+---@return commerce.CustomerSum[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:top_customers(connection_id, asked) end
+
+--- What the lines of orders add up to: quantity times unitPrice, or totalAmount if one is missing.
+---@param data_type commerce.DataType with the field orderLineItems
+---@param connection_id string
+---@param asked commerce.FiguresAsked
+---@return commerce.LineSum[]? list in no order; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:line_sums(data_type, connection_id, asked) end
 
 -- ---------------------------------------------------------------- types
 

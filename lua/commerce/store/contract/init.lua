@@ -28,6 +28,8 @@ contract.PARTS = {
   { name = "records", reads = { "count", "records" }, writes = {} },
   { name = "payouts", reads = { "linkable_payouts", "paid_transactions", "payout_totals",
     "payouts_of" }, writes = {} },
+  { name = "figures", reads = { "customers", "line_sums", "new_customers", "sums",
+    "top_customers" }, writes = {}, server = true },
   { name = "types", reads = { "find_type", "type_problem", "types" }, writes = { "define_type" } },
   { name = "sources", reads = { "joined_sources", "kept_sources", "state", "states" },
     writes = { "drop_sources" } },

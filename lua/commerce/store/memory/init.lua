@@ -20,6 +20,7 @@ local SUBJECTS = {
   require "commerce.store.memory.records",
   require "commerce.store.memory.erasure",
   require "commerce.store.memory.payouts",
+  require "commerce.store.memory.figures",
   require "commerce.store.memory.accounts",
   require "commerce.store.memory.pulls",
   require "commerce.store.memory.settings",

@@ -14,6 +14,7 @@ local SUBJECTS = {
   "commerce.store.sql.pages",
   "commerce.store.sql.records",
   "commerce.store.sql.payouts",
+  "commerce.store.sql.figures",
   "commerce.store.sql.types",
   "commerce.store.sql.sources",
   "commerce.store.sql.erasure",

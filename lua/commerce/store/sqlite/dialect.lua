@@ -1,6 +1,7 @@
 -- SQLite's own SQL: the dialect that store/sql is written over. Another database implements the
 -- same functions.
 
+local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 
 ---@class commerce.sql.Dialect
@@ -102,6 +103,78 @@ end
 ---@return string
 function dialect.json_member(sql, name)
   return ("(SELECT value FROM json_each(%s) WHERE key = '%s')"):format(sql, (name:gsub("'", "''")))
+end
+
+--- The elements of a list in a JSON text, with the column `value`.
+---@param sql string the JSON
+---@param name string of the list's member
+---@return string
+function dialect.members(sql, name)
+  return ("json_each(%s, '$.%s')"):format(sql, name)
+end
+
+-- ---------------------------------------------------------------- exact sums
+
+-- A REAL would round. The text of an amount is cut at its point into two whole numbers, which
+-- SQLite adds exactly; the 12 digits behind the point are added in two halves, so that no number
+-- of records makes the sum too large for an integer.
+
+--- A number of a JSON text as text, digit by digit as it is written; NULL if there is none.
+---@param sql string the JSON
+---@param field string the dotted path
+---@return string
+function dialect.number_text(sql, field)
+  return ("%s -> '$.%s'"):format(sql, field)
+end
+
+--- The columns of a row that `exact_sum` adds up.
+---@param sql string the name of a column of decimal texts
+---@return string
+function dialect.summands(sql)
+  return (("CAST(# AS INTEGER) AS whole, CAST(substr(#, 1, # < '.') || substr(substr(#, "
+    .. "instr(# || '.', '.') + 1) || '000000000000', 1, 12) AS INTEGER) AS part")
+    :gsub("#", sql))
+end
+
+--- The sum of the rows' summands, one text column; "" if no row has an amount.
+---@return string
+function dialect.exact_sum()
+  return "coalesce(sum(whole) || ' ' || sum(part / 1000000) || ' ' || sum(part % 1000000), '')"
+end
+
+--- The term of an order that begins with the largest sum. Sums that differ by less than their 15th
+--- digit count as equal.
+---@return string
+function dialect.largest_sum()
+  return "sum(whole) + sum(part / 1000000) / 1e6 + sum(part % 1000000) / 1e12 DESC"
+end
+
+--- The value of a column of `exact_sum`.
+---@param value string
+---@return string? sum a decimal text; nil if no row has an amount
+function dialect.sum_text(value)
+  local whole, high, low = value:match "^(%S+) (%S+) (%S+)$"
+  if whole then
+    local sum = decimal.sum()
+    sum:add(whole)
+    sum:add(decimal.shift(high, 6))
+    sum:add(decimal.shift(low, 12))
+    return tostring(sum)
+  end
+end
+
+--- A whole number as text: LuaDBI cuts what SQLite stores as an integer to 32 bits.
+---@param sql string
+---@return string
+function dialect.text(sql)
+  return ("CAST(%s AS TEXT)"):format(sql)
+end
+
+--- A date as unix seconds.
+---@param sql string
+---@return string
+function dialect.seconds(sql)
+  return ("CAST(strftime('%%s', %s) AS INTEGER)"):format(sql)
 end
 
 -- ---------------------------------------------------------------- rows

@@ -5,7 +5,7 @@
 --     require "commerce.testing.store" (function() return my_store.open "…" end)
 --   end)
 --
--- A store may lack parts that only servers need: (open, { without = { "outbox" } }).
+-- A store may lack parts that only servers need: (open, { without = { "outbox", "figures" } }).
 
 local assert = require "luassert"
 local app_cases = require "commerce.testing.store.apps"
@@ -13,6 +13,7 @@ local busted = require "busted"
 local change_cases = require "commerce.testing.store.changes"
 local connection_cases = require "commerce.testing.store.connections"
 local erasure_cases = require "commerce.testing.store.erasure"
+local figure_cases = require "commerce.testing.store.figures"
 local json = require "commerce.base.json"
 local link_cases = require "commerce.testing.store.links"
 local listing_cases = require "commerce.testing.store.listings"
@@ -56,12 +57,14 @@ local function pull(id, fields)
   return row
 end
 
+local MAY_LACK = { outbox = true, erasure = true, figures = true }
+
 -- Only what servers need may be left out.
 local function left_out(without)
   local names = {}
   for _, name in ipairs(without or {}) do
-    assert(name == "outbox" or name == "erasure",
-      name .. ": only the cases of 'outbox' and 'erasure' can be left out")
+    assert(MAY_LACK[name], name
+      .. ": only the cases of 'outbox', 'erasure' and 'figures' can be left out")
     names[name] = true
   end
   return names
@@ -70,7 +73,7 @@ end
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
----  "outbox", "erasure"
+---  "outbox", "erasure", "figures"
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -378,6 +381,9 @@ return function(open, given)
   app_cases(current)
   if not without.erasure then
     erasure_cases(current, { write = write, payment = payment })
+  end
+  if not without.figures then
+    figure_cases(current)
   end
   if not without.outbox then
     outbox_cases(current, { pull = pull })
