@@ -100,12 +100,14 @@ local Store = {}
 ---@field query commerce.Query? its fields may be facts of the data type
 ---@field by string[]? the fields and facts, of texts, by which the records are grouped
 ---@field sum string? the field that is added up
+---@field signs boolean? whether records with a negative value of this field are groups of their own
 ---@field customer string? the field or fact that names the customer
 ---@field limit integer? of the largest
 
 ---@class commerce.Sum a period's records of one group; the group's values by the names of `by`
 ---@field period integer
 ---@field count integer records
+---@field negative boolean? only with `signs`; nil if the records do not have the field
 ---@field amounts integer how many of them have the field that is added up
 ---@field sum string? exact, as a decimal number of at most 12 decimals; nil if none has the field
 

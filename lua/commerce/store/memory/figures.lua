@@ -73,11 +73,12 @@ local function each_in(self, data_type, connection_id, asked, visit)
 end
 
 -- The entry of a period and a group; `new` makes its further fields.
-local function entry_of(found, data_type, values, period, by, new)
-  local words, row = { tostring(period) }, { period = period }
+local function entry_of(found, data_type, values, period, by, new, negative)
+  local words, row = { tostring(period), tostring(negative) },
+    { period = period, negative = negative }
   for i, field in ipairs(by or {}) do
     row[field] = value_at(data_type, values, field)
-    words[i + 1] = tostring(row[field] or "")
+    words[i + 2] = tostring(row[field] or "")
   end
   local key = table.concat(words, "\0")
   if not found.by_key[key] then
@@ -93,11 +94,14 @@ end
 function figures.sums(self, data_type, connection_id, asked)
   local found = { list = {}, by_key = {} }
   each_in(self, data_type, connection_id, asked, function(values, period, data)
+    local amount, negative = asked.sum and number_at(data, asked.sum), nil
+    if amount and asked.signs then
+      negative = amount:sub(1, 1) == "-"
+    end
     local row = entry_of(found, data_type, values, period, asked.by, function()
       return { count = 0, amounts = 0, total = decimal.sum() }
-    end)
+    end, negative)
     row.count = row.count + 1
-    local amount = asked.sum and number_at(data, asked.sum)
     if amount then
       row.amounts = row.amounts + 1
       row.total:add(amount)

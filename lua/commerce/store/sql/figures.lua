@@ -11,7 +11,7 @@ local select = require "commerce.store.sql.select"
 ---@class commerce.sql.Store
 local figures = {}
 
-local MOST_KEPT = 1000 -- rows of a result that is kept until the next write
+local MOST_KEPT = 10000 -- rows of a result that is kept until the next write
 
 -- A date of the model has 20 characters, so a span is its two dates in one text.
 local LENGTH = #"YYYY-MM-DDTHH:MM:SSZ"
@@ -109,13 +109,19 @@ function figures:sums(data_type, connection_id, asked)
     asked.sum and dialect.number_text("record.data", model.place(data_type, asked.sum)) or "NULL",
     records_in(self, data_type, connection_id, asked, values))
   limit(values, dialect, 2)
-  local sql = ("SELECT %s, span, %s, %s%s FROM %s GROUP BY span%s"):format(
-    dialect.text "count(*)", dialect.text "count(amount)", dialect.exact_sum(), names,
+  local negative = asked.signs and dialect.is_negative "amount" or "''"
+  local sql = ("SELECT %s, span, %s, %s, %s AS negative%s FROM %s "
+    .. "GROUP BY span, negative%s"):format(dialect.text "count(*)",
+    dialect.text "count(amount)", dialect.exact_sum(), negative, names,
     adding(dialect, inner, "span" .. names), names)
   local result, _, numbers = {}, spans_of(asked.periods)
-  for i, row in ipairs(rows_of(self, sql, values, 4 + #(asked.by or {}))) do
-    result[i] = add_groups({ period = numbers[row[2]], count = tonumber(row[1]),
-      amounts = tonumber(row[3]), sum = dialect.sum_text(row[4]) }, row, 4, asked.by)
+  for i, row in ipairs(rows_of(self, sql, values, 5 + #(asked.by or {}))) do
+    local sum = { period = numbers[row[2]], count = tonumber(row[1]), amounts = tonumber(row[3]),
+      sum = dialect.sum_text(row[4]) }
+    if row[5] ~= "" then
+      sum.negative = row[5] == "1"
+    end
+    result[i] = add_groups(sum, row, 5, asked.by)
   end
   return result
 end

@@ -142,6 +142,13 @@ function dialect.exact_sum()
   return "coalesce(sum(whole) || ' ' || sum(part / 1000000) || ' ' || sum(part % 1000000), '')"
 end
 
+--- Whether a decimal text is negative: "1" or "0", "" if it is NULL.
+---@param sql string
+---@return string
+function dialect.is_negative(sql)
+  return ("coalesce(CAST(%s < '.' AS TEXT), '')"):format(sql) -- "-" comes before it, digits after
+end
+
 --- The term of an order that begins with the largest sum. Sums that differ by less than their 15th
 --- digit count as equal.
 ---@return string

@@ -135,6 +135,15 @@ return function(db)
       assert.same({ "1 2 1 2", "2 1 0 nil" }, sums {})
     end)
 
+    it("are apart for negative amounts if this is asked for", function()
+      write(PAYMENTS, { payment(JANUARY, "-1.5", "EUR"), payment(JANUARY, "-2", "EUR"),
+        payment(JANUARY, "0", "EUR"), payment(JANUARY, "4", "EUR"), payment(JANUARY, nil, "EUR") })
+      assert.same({ "1 EUR false 2 2 4", "1 EUR nil 1 0 nil", "1 EUR true 2 2 -3.5" },
+        lines_of(assert(db():sums(PAYMENTS, "c1", { periods = PERIODS, sum = "amount",
+        by = { "currency" }, signs = true })), { "currency", "negative" },
+        { "count", "amounts", "sum" }))
+    end)
+
     it("go by another date if one is named", function()
       local payouts = model.find "payouts"
       write(payouts, { { id = "po_1", amount = 5, currency = "EUR", createdDate = JANUARY,
