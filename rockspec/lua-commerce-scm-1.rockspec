@@ -136,6 +136,7 @@ build = {
     ["commerce.cli.commands.mode"] = "lua/commerce/cli/commands/mode.lua",
     ["commerce.cli.commands.rekey"] = "lua/commerce/cli/commands/rekey.lua",
     ["commerce.cli.commands.remap"] = "lua/commerce/cli/commands/remap.lua",
+    ["commerce.cli.commands.report"] = "lua/commerce/cli/commands/report.lua",
     ["commerce.cli.commands.run"] = "lua/commerce/cli/commands/run.lua",
     ["commerce.cli.commands.serve"] = "lua/commerce/cli/commands/serve.lua",
     ["commerce.cli.commands.settings"] = "lua/commerce/cli/commands/settings.lua",

@@ -226,6 +226,16 @@ function Connection:verify(options)
   return require("commerce.verify").run(self, options)
 end
 
+--- Compute a report over what is stored of the connection: revenue, orders, refunds, payouts, …
+---@param name string see `commerce.figures.names`; such as "revenue"
+---@param asked commerce.figures.Asked? which periods
+---@return commerce.figures.Report? report nil for an unknown name, impossible periods, or a data
+---  type that has not been read
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:report(name, asked)
+  return require("commerce.figures").report(self.store, self.id, name, asked)
+
 -- ---------------------------------------------------------------- fields that are never stored
 
 --- Leave out or hash fields of this connection from now on. The next run scrubs what is stored;

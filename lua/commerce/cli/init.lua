@@ -16,6 +16,7 @@ local COMMANDS = {
   "run",
   "show",
   "status",
+  "report",
   "verify",
   "remap",
   "coverage",
