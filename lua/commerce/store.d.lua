@@ -475,6 +475,15 @@ function Store:joined_sources(connection_id, resource, child_resource, after, li
 ---@return commerce.Failure? failure
 function Store:kept_sources(connection_id, resource, after, limit) end
 
+--- A kept source object.
+---@param connection_id string
+---@param resource string
+---@param id string
+---@return string? data JSON; nil if it is not kept, and on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:find_source(connection_id, resource, id) end
+
 --- Forget the kept source objects of a connection. They may be many: a failure leaves some.
 ---@param connection_id string
 ---@param except string[] resources whose objects stay

@@ -39,9 +39,9 @@ describe("commerce report", function()
         return self
       end }
     end
-    io.stdout, io.stderr = file(), file()
+    io.stdout, io.stderr = file(), file() -- luacheck: ignore (what the command writes to)
     local ok, status = pcall(cli.main, { "report", ... })
-    io.stdout, io.stderr = real_out, real_err
+    io.stdout, io.stderr = real_out, real_err -- luacheck: ignore (as above)
     assert(ok, status)
     return status, table.concat(printed)
   end

@@ -24,6 +24,7 @@ local api = {}
 ---@field summary string
 ---@field paged boolean? whether the route answers with a page of a list
 ---@field parameters string[]? further query parameters, by name; see `api.page`
+---@field required table<string, true>? those of them that a request must have
 ---@field body commerce.http.Rule? of the request
 ---@field body_optional boolean? whether a request may come without a body
 ---@field answer commerce.api.Answer
@@ -54,6 +55,8 @@ local GROUPS = {
   "commerce.api.routes.sync_settings",
   "commerce.api.routes.api_keys",
   "commerce.api.routes.webhook_consumers",
+  "commerce.api.routes.metrics",
+  "commerce.api.routes.own",
 }
 
 local DAILY_LIMIT = 100000 -- requests of one key, by default

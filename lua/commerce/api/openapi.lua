@@ -75,8 +75,7 @@ local function all_schemas()
   end
   local types = { model.optional "orders" }
   for _, data_type in ipairs(model.types()) do
-    -- the record of a custom data type is a CustomDataTypeRecord
-    types[#types + 1] = not data_type.custom and data_type or nil
+    types[#types + 1] = data_type
   end
   for _, data_type in ipairs(types) do
     local schema = record_schema(data_type.shape)
@@ -103,7 +102,8 @@ local function parameters_of(route)
   end
   for _, names in ipairs { route.paged and page.OF_LISTS or {}, route.parameters or {} } do
     for _, name in ipairs(names) do
-      list[#list + 1] = { name = name, ["in"] = "query", schema = QUERY_SCHEMAS[name] }
+      list[#list + 1] = { name = name, ["in"] = "query", schema = QUERY_SCHEMAS[name],
+        required = route.required and route.required[name] }
     end
   end
   return list

@@ -28,6 +28,13 @@ page.PARAMETERS = {
   { name = "orderBy", schema = { type = "string" }, kept = true },
   { name = "tags", schema = { type = "string" }, kept = true },
   { name = "connectionId", schema = { type = "string", format = "uuid" }, kept = true },
+  { name = "reportDate", schema = { type = "string" } },
+  { name = "periodLength", schema = { type = "integer", minimum = 1, maximum = 366 } },
+  { name = "numberOfPeriods", schema = { type = "integer", minimum = 1, maximum = 366 } },
+  { name = "periodUnit", schema = { type = "string",
+    enum = json.array { "Day", "Week", "Month", "Year" } } },
+  { name = "includeDisplayNames", schema = { type = "boolean", default = false } },
+  { name = "after", schema = { type = "string" } },
 }
 
 local SPELLINGS = {}

@@ -141,6 +141,63 @@ schemas.CustomDataTypeConfiguration = object { dataSource = TEXT, requiredData =
 schemas.CustomDataTypeRecord = object { id = TEXT, content = { type = "object" },
   modifiedDate = object { modifiedDate = DATE } }
 
+local NUMBER = { type = "number" }
+
+local MEASURES = list(object { index = WHOLE, measureDisplayName = TEXT, value = NUMBER })
+
+local function component(components)
+  return object { dimension = WHOLE, dimensionDisplayName = TEXT, item = WHOLE,
+    itemDisplayName = TEXT, measures = MEASURES, components = components }
+end
+
+-- Codat's report; it describes its components as recursive, and ours are two levels.
+schemas.CommerceReport = object {
+  reportInfo = { type = "object", each = TEXT },
+  dimensions = list(object { index = WHOLE, displayName = TEXT, type = TEXT,
+    items = list(object { index = WHOLE, displayName = TEXT, start = TEXT, ["end"] = TEXT,
+      value = TEXT }) }),
+  measures = list(object { index = WHOLE, displayName = TEXT, type = TEXT, units = TEXT }),
+  reportData = list(component(list(component()))),
+  errors = list(object { type = TEXT, message = TEXT,
+    details = { type = "object", each = list(TEXT) } }),
+}
+
+-- What is served under /commerce/v1.
+
+schemas.Report = object {
+  name = required(TEXT), title = required(TEXT), source = required(TEXT),
+  currency = required(TEXT),
+  periods = required(list(object { index = WHOLE, start = TEXT, ["end"] = TEXT })),
+  metrics = required(list(object { name = TEXT, title = TEXT,
+    type = words("money", "count", "percentage", "ratio", "days") })),
+  rows = required(list(object { period = WHOLE, currency = TEXT, item = TEXT,
+    figures = { type = "object", each = NUMBER } })),
+  absent = required(list(object { metric = TEXT, reason = TEXT })),
+}
+schemas.Reports = object { results = required(list(object { name = TEXT, title = TEXT,
+  description = TEXT, needs = list(TEXT) })) }
+
+local NEXT = object { self = LINK, next = LINK }
+
+schemas.PayoutTransactions = object { results = required(list(object { id = required(TEXT),
+  records = required(list { type = "object" }) })), _links = required(NEXT) }
+schemas.SourceObject = object { id = required(TEXT), object = required { type = "object" } }
+schemas.SourceObjects = object { results = required(list(schemas.SourceObject)),
+  _links = required(NEXT) }
+
+schemas.VerifyReport = object {
+  agrees = required(FLAG), mode = required(TEXT), account = required(TEXT),
+  connection = required(UUID), deep = required(FLAG), requests = required(WHOLE),
+  seconds = required(NUMBER),
+  checks = required(list(object {
+    check = required(words("balance", "payouts", "count", "records")), type = TEXT,
+    currency = TEXT, balanceType = TEXT, expected = TEXT, found = TEXT, agrees = required(FLAG),
+    differing = WHOLE, marked = WHOLE, error = TEXT, permission = TEXT, note = TEXT,
+    differences = list(object { id = TEXT, kind = words("missing", "extra", "different"),
+      fields = list(TEXT), parts = list(TEXT), currency = TEXT, payout = TEXT, expected = TEXT,
+      found = TEXT, listed = TEXT }) })),
+}
+
 -- A record of a data type that the integration does not provide.
 schemas.Record = object { id = TEXT }
 

@@ -126,8 +126,8 @@ local function whole(of_periods)
   return { { start = first.start, finish = last.finish, from = first.from, to = last.to } }
 end
 
---- Make a report. Raises kind "usage" for an unknown name or impossible periods, and "incomplete"
---- for a data type that has not been read.
+--- Make a report. Raises kind "usage" for an unknown name or impossible periods, and "state" for a
+--- data type that has not been read.
 ---@param store commerce.Store its methods raise their failures
 ---@param connection_id string
 ---@param name string see `figures.names`

@@ -50,7 +50,7 @@ end
 ---@param name string
 function Input:need(name)
   if not self.store:is_complete(self.connection_id, name) then
-    errors.throw("incomplete", ("%s: the data type has not been read completely yet, so a report "
+    errors.throw("state", ("%s: the data type has not been read completely yet, so a report "
       .. "would be wrong; sync it first"):format(name))
   end
 end

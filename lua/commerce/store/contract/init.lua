@@ -30,6 +30,7 @@ contract.PARTS = {
     "payouts_of" }, writes = {} },
   { name = "figures", reads = { "customers", "line_sums", "new_customers", "sums",
     "top_customers" }, writes = {}, server = true },
+  { name = "kept_objects", reads = { "find_source" }, writes = {}, server = true },
   { name = "types", reads = { "find_type", "type_problem", "types" }, writes = { "define_type" } },
   { name = "sources", reads = { "joined_sources", "kept_sources", "state", "states" },
     writes = { "drop_sources" } },

@@ -113,6 +113,11 @@ function sources.joined_sources(self, connection_id, resource, child_resource, a
     self.db:table("sources", connection_id, child_resource))
 end
 
+function sources.find_source(self, connection_id, resource, id)
+  local row = self.db:table("sources", connection_id, resource):get(id)
+  return row and row.data
+end
+
 function sources.drop_sources(self, connection_id, except)
   local stay = {}
   for _, resource in ipairs(except) do

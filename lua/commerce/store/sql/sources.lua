@@ -63,6 +63,12 @@ function sources:kept_sources(connection_id, resource, after, limit)
     .. "AND resource = ? AND id > ? ORDER BY id LIMIT ?", connection_id, resource, after, limit)
 end
 
+function sources:find_source(connection_id, resource, id)
+  local row = self.db:all("SELECT data FROM source_objects WHERE connection_id = ? "
+    .. "AND resource = ? AND id = ?", connection_id, resource, id)[1]
+  return row and row.data
+end
+
 function sources:drop_sources(connection_id, except)
   local dialect = self.db.dialect
   self.db:delete_many("source_objects", "connection_id = ? AND "
