@@ -8,6 +8,8 @@ local decimal = require "commerce.base.decimal"
 local model = require "commerce.model"
 local select = require "commerce.store.sql.select"
 
+local new_total = decimal.sum
+
 ---@class commerce.sql.Store
 local figures = {}
 
@@ -135,7 +137,7 @@ function figures:customers(data_type, connection_id, asked)
   local date = column(data_type, asked.date or "createdDate")
   local sql = ("SELECT %s, span, %s, %s%s FROM (SELECT period.span AS span%s, count(*) AS records, "
     .. "%s - %s AS seconds %s GROUP BY period.span%s, %s) AS each GROUP BY span%s"):format(
-    dialect.text "count(*)", dialect.text "sum(records)", dialect.text "sum(seconds)", names, terms,
+    dialect.text "count(*)", dialect.text_of_sum "records", dialect.text_of_sum "seconds", names, terms,
     dialect.seconds("max(" .. date .. ")"), dialect.seconds("min(" .. date .. ")"),
     records_in(self, data_type, connection_id, asked, values, customer .. " IS NOT NULL"), names,
     customer, names)
@@ -216,7 +218,7 @@ function figures:line_sums(data_type, connection_id, asked)
     local key = row[2] .. row[3]
     if not found[key] then
       found[key] = { period = numbers[row[2]], currency = text_or_nil(row[3]), count = 0,
-        total = decimal.sum() }
+        total = new_total() }
       result[#result + 1] = found[key]
     end
     local each = found[key]

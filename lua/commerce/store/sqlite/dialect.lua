@@ -177,6 +177,13 @@ function dialect.text(sql)
   return ("CAST(%s AS TEXT)"):format(sql)
 end
 
+--- The sum of a column of whole numbers as text.
+---@param sql string
+---@return string
+function dialect.text_of_sum(sql)
+  return ("CAST(sum(%s) AS TEXT)"):format(sql)
+end
+
 --- A date as unix seconds.
 ---@param sql string
 ---@return string
