@@ -6,6 +6,7 @@ local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local figures = require "commerce.figures"
 local handle = require "commerce.store.handle"
+local json = require "commerce.base.json"
 local model = require "commerce.model"
 local optional_orders = model.optional "orders"
 local store = require "commerce.store"
@@ -456,6 +457,34 @@ for _, url in ipairs { "memory:", "sqlite::memory:" } do
         currency = "EUR", amount = 5 } })
       local _, revenue = values_of("revenue", {})
       assert.equal("payments without a status are stored", revenue.absent[1].reason)
+    end)
+
+    it("are absent, not 0, if a setting leaves out what they are made of", function()
+      write(db, model.find "payments", { payment("ch_1", "2026-01-01T00:00:00Z", 5,
+        { supplementalData = supplemental { customer = "cus_1" } }),
+        payment("ch_2", "2026-01-01T00:00:00Z", 5, { status = "Failed",
+        supplementalData = supplemental { failure_code = "expired_card" } }) })
+      write(db, model.find "payouts", {})
+      local STRIPE = "payments.supplementalData.content.stripe"
+      local function reason(name)
+        local _, made = values_of(name, {})
+        return made.absent[1] and made.absent[1].reason
+      end
+      for _, name in ipairs { "customerRetention", "lifetimeValue", "topCustomers", "failures",
+        "payouts" } do
+        assert.is_nil(reason(name))
+      end
+      db:save_setting("fields", json.encode { leave_out = json.array { STRIPE .. ".customer",
+        "payouts.arrivalDate" }, hash = json.array {} })
+      for _, name in ipairs { "customerRetention", "lifetimeValue", "topCustomers" } do
+        assert.equal(STRIPE .. ".customer is left out by a setting", reason(name))
+      end
+      assert.is_nil(reason "failures")
+      assert.is_nil(reason "revenue")
+      assert.equal("payouts.arrivalDate is left out by a setting", reason "payouts")
+      db:save_setting("fields", json.encode { leave_out = json.array { STRIPE },
+        hash = json.array {} })
+      assert.equal(STRIPE .. " is left out by a setting", reason "failures")
     end)
 
     it("are of orders where a script defines them", function()

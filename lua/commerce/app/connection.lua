@@ -235,6 +235,7 @@ end
 ---@return commerce.Failure? failure
 function Connection:report(name, asked)
   return require("commerce.figures").report(self.store, self.id, name, asked)
+end
 
 -- ---------------------------------------------------------------- fields that are never stored
 

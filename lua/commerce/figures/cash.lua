@@ -129,17 +129,14 @@ end
 
 local METRICS = { "payouts", "value", "failed", "averageGap", "longestGap" }
 
-local function check_payouts(report, rows)
+-- Why the payouts cannot be added up.
+local function lacking_of(input, rows)
   for _, row in ipairs(rows) do
-    local lacking = row.status == nil and "status" or row.amounts < row.count and "amount"
-    if lacking then
-      for _, metric in ipairs(METRICS) do
-        report:lack(metric, ("payouts without %s are stored"):format(lacking))
-      end
-      return false
+    if row.status == nil or row.amounts < row.count then
+      return "payouts without a status or an amount are stored"
     end
   end
-  return true
+  return input:left_out(input.store:find_type "payouts", "arrivalDate")
 end
 
 --- Fill the report `payouts`: those that arrived in a period, and how regularly.
@@ -147,7 +144,11 @@ end
 ---@param input commerce.figures.Input
 function cash.payouts(report, input)
   local rows, found = input:payouts(), {}
-  if not check_payouts(report, rows) then
+  local lacking = lacking_of(input, rows)
+  if lacking then
+    for _, metric in ipairs(METRICS) do
+      report:lack(metric, lacking)
+    end
     return
   end
   for _, row in ipairs(rows) do

@@ -30,8 +30,8 @@ local function counts(report, input, by, found, metrics)
       sold = sold + sale.count
     end
   end
-  local reason = found.lacking and found.source == "payments" and found.lacking
-    or sold > 0 and known == 0 and UNKNOWN
+  local reason = found.source == "payments" and found.lacking
+    or input:left_out(data_type, asked.customer) or sold > 0 and known == 0 and UNKNOWN
   if not reason then
     return rows
   end
@@ -141,11 +141,15 @@ function customers.top(report, input)
     report:lack("volume", found.lacking)
     return report:lack("share", found.lacking)
   end
-  local sums = volumes(found)
+  local sums, reason = volumes(found), input:left_out(input.store:find_type "payments", "customer",
+    "charge")
+  if reason then
+    report:lack("share", reason)
+  end
   for _, currency in ipairs(found.currencies) do
     local where, top, total = { period = 1, currency = currency }, decimal.sum(),
       tostring(sums[currency])
-    local list = largest(input, currency)
+    local list = reason and {} or largest(input, currency)
     for _, row in ipairs(list) do
       top:add(row.sum)
     end
@@ -153,7 +157,7 @@ function customers.top(report, input)
     if #list > 0 then
       report:put(where, "topVolume", tostring(top))
       report:put(where, "share", percentage(tostring(top), total))
-    elseif total ~= "0" then
+    elseif total ~= "0" and not reason then
       report:lack("share", UNKNOWN .. " (" .. currency .. ")")
     end
     for _, row in ipairs(list) do

@@ -2,6 +2,7 @@
 
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
+local fields = require "commerce.account.fields"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
 local query = require "commerce.query"
@@ -52,6 +53,27 @@ function Input:need(name)
   if not self.store:is_complete(self.connection_id, name) then
     errors.throw("state", ("%s: the data type has not been read completely yet, so a report "
       .. "would be wrong; sync it first"):format(name))
+  end
+end
+
+--- Why a field or fact is not stored, if a setting leaves it out.
+---@param data_type commerce.DataType
+---@param ... string names, "customer", "orderLineItems.unitPrice"
+---@return string? reason nil if all of them are stored
+function Input:left_out(data_type, ...)
+  local lists = once(self, "fields", function()
+    return fields.of(self.store, self.connection_id)
+  end)
+  for _, name in ipairs { ... } do
+    local path = model.place(data_type, name) or name
+    for _, text in ipairs(lists.leave_out) do
+      local rule = fields.rule(text)
+      local left = table.concat(rule.keys, ".")
+      if rule.type == data_type.name
+        and (path == left or path:sub(1, #left + 1) == left .. ".") then
+        return text .. " is left out by a setting"
+      end
+    end
   end
 end
 

@@ -133,16 +133,17 @@ function risk.failures(report, input)
     report:lack("failed", lacking)
     return report:lack("rate", lacking)
   end
-  local with_reasons = reasons_known(found)
-  if not with_reasons then
-    report:lack("share", "no failed payment that is stored tells its reason")
+  local reason = input:left_out(input.store:find_type "payments", "failureCode")
+    or not reasons_known(found) and "no failed payment that is stored tells its reason" or nil
+  if reason then
+    report:lack("share", reason)
   end
   for i, period in ipairs(found) do
     local attempts = period.paid + period.failed
     report:put({ period = i }, "attempts", attempts)
     report:put({ period = i }, "failed", period.failed)
     report:put({ period = i }, "rate", percentage(period.failed, attempts))
-    for _, code in ipairs(with_reasons and by_count(period.codes) or {}) do
+    for _, code in ipairs(reason and {} or by_count(period.codes)) do
       local where = { period = i, item = code == "" and "unknown" or code }
       report:put(where, "failed", period.codes[code])
       report:put(where, "share", percentage(period.codes[code], period.failed))

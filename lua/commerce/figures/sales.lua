@@ -23,6 +23,8 @@ local sales = {}
 ---@field periods table<string, commerce.figures.Sale>[] by period, then currency; [0] is the one
 ---  before the first
 ---@field lacking string? why amounts cannot be added up
+---@field no_revenue string? why the revenue is not known
+---@field no_refunds string? why the refunds are not known
 
 --- An amount without its sign.
 ---@param text string
@@ -64,13 +66,16 @@ local function add_payments(found, input)
 end
 
 local function add_orders(found, input, orders)
+  found.lacking = input:left_out(orders, "totalAmount", "currency")
+  found.no_refunds = input:left_out(orders, "totalRefund")
+  found.no_revenue = input:left_out(orders, "orderLineItems.quantity", "orderLineItems.unitPrice")
   local store, id, bounds = input.store, input.connection_id, input.periods.bounds
   for _, row in ipairs(store:sums(orders, id, { periods = bounds, by = { "currency" },
     sum = "totalAmount" })) do
     local sale = at(found, row)
     sale.count = row.count
     if row.amounts < row.count then
-      found.lacking = "orders without a total are stored"
+      found.lacking = found.lacking or "orders without a total are stored"
     else
       sale.value:add(row.sum)
     end
@@ -186,8 +191,9 @@ end
 function sales.revenue(report, input)
   local found = sales.of(input)
   report.source = found.source
-  if found.lacking then
-    return lack(report, found.lacking, "revenue", "growth")
+  local reason = found.no_revenue or found.source == "payments" and found.lacking
+  if reason then
+    return lack(report, reason, "revenue", "growth")
   end
   each(found, function(period, currency, sale, before)
     local where = { period = period, currency = currency }
@@ -231,8 +237,9 @@ end
 function sales.refunds(report, input)
   local found = sales.of(input)
   report.source = found.source
-  if found.lacking and found.source == "payments" then
-    return lack(report, found.lacking, "refunds", "value", "rate")
+  local reason = found.no_refunds or found.source == "payments" and found.lacking
+  if reason then
+    return lack(report, reason, "refunds", "value", "rate")
   end
   for i, period in ipairs(found.periods) do
     local refunds = total(period, "refunds")

@@ -137,7 +137,8 @@ function figures:customers(data_type, connection_id, asked)
   local date = column(data_type, asked.date or "createdDate")
   local sql = ("SELECT %s, span, %s, %s%s FROM (SELECT period.span AS span%s, count(*) AS records, "
     .. "%s - %s AS seconds %s GROUP BY period.span%s, %s) AS each GROUP BY span%s"):format(
-    dialect.text "count(*)", dialect.text_of_sum "records", dialect.text_of_sum "seconds", names, terms,
+    dialect.text "count(*)", dialect.text_of_sum "records", dialect.text_of_sum "seconds", names,
+    terms,
     dialect.seconds("max(" .. date .. ")"), dialect.seconds("min(" .. date .. ")"),
     records_in(self, data_type, connection_id, asked, values, customer .. " IS NOT NULL"), names,
     customer, names)
