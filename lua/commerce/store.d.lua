@@ -549,6 +549,15 @@ function Store:kept_resources(connection_id) end
 ---@return commerce.Failure? failure
 function Store:remove_records(connection_id, data_type, ids) end
 
+--- Remove kept source objects, without a trace.
+---@param connection_id string
+---@param resource string
+---@param ids string[]
+---@return integer? count of removed objects; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:remove_sources(connection_id, resource, ids) end
+
 --- Add to the log of changes what no page did.
 ---@param connection_id string
 ---@param list commerce.PageChange[]

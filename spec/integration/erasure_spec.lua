@@ -177,6 +177,12 @@ describe("erasing", function()
     assert(app.store:write_page(shop.id, { deleted = { customers = { ids[1] } } }, now))
     assert(app.store:write_page(shop.id, { deleted = { customers = { ids[2] } } },
       os.date "!%Y-%m-%dT%H:%M:%SZ"))
+    local function kept()
+      local found = rows.sql(path, ("SELECT id FROM source_objects WHERE id IN ('%s', '%s') "
+        .. "ORDER BY id"):format(ids[1], ids[2]))
+      return found
+    end
+    assert.equal(ids[1] .. "\n" .. ids[2] .. "\n", kept())
     local status, out = box:commerce "settings retention 30"
     assert.same({ 0, "records that Stripe deleted are removed after 30 days\n" }, { status, out })
     assert.equal(30, app:deleted_retention())
@@ -185,6 +191,7 @@ describe("erasing", function()
       .. "30 days ago have been removed", 1, true), table.concat(report.notes, "\n"))
     assert.equal(0, number("SELECT count(*) FROM customers WHERE id = '" .. ids[1] .. "'"))
     assert.equal(1, number("SELECT count(*) FROM customers WHERE id = '" .. ids[2] .. "'"))
+    assert.equal(ids[2] .. "\n", kept())
     local ok, message = app:set_deleted_retention(0.5)
     assert.is_nil(ok)
     assert.truthy(message:find("whole days from 1", 1, true))

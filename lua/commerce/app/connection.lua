@@ -272,11 +272,14 @@ function Connection:scrub(options)
   options = options or {}
   errors.check_options(options, { compact = "boolean" })
   configure(self)
-  return require("commerce.sync.run").alone(self, nil, function()
-    local _, done = require("commerce.sync.scrub").run(self.store, self.id, self.mappings,
-      options.compact ~= false)
-    return done
+  local scrub = require "commerce.sync.scrub"
+  local done = require("commerce.sync.run").alone(self, nil, function(lease)
+    return (select(2, scrub.run(self.store, self.id, self.mappings, lease)))
   end)
+  if options.compact ~= false and scrub.is_changed(done) then
+    self.store:finish_erasure(true)
+  end
+  return done
 end
 
 --- Erase what is stored of one customer, and keep it from being stored again. Payments, disputes
@@ -292,11 +295,12 @@ function Connection:erase_customer(customer_id)
     errors.refuse("erase_customer: a customer's id expected, such as cus_123")
   end
   configure(self)
-  return require("commerce.sync.run").alone(self, nil, function()
-    local done = require("commerce.sync.erasure").customer(self.store, self.id, customer_id)
-    self.store:finish_erasure(true)
-    return done
+  local erasure = require "commerce.sync.erasure"
+  local done = require("commerce.sync.run").alone(self, nil, function(lease)
+    return erasure.customer(self.store, self.id, customer_id, lease)
   end)
+  self.store:finish_erasure(true)
+  return done
 end
 
 --- Declare a hook: a function of yours that is called at a named place of each sync.

@@ -21,11 +21,14 @@ local DAY = 86400
 ---@field events integer waiting events that were reduced
 ---@field changes integer entries of the log of changes that were emptied
 
-local function in_batches(rewrite)
-  local after = ""
+local function in_batches(lease, first, rewrite)
+  local after = first
   repeat
     local done = rewrite(after)
     after = done.last or after
+    if lease then
+      lease:go_on()
+    end
   until done.seen < BATCH
 end
 
@@ -42,12 +45,13 @@ end
 -- ---------------------------------------------------------------- the log of changes
 
 -- Empty the entries of records that are not there any more, up to a number.
-local function forget_changes(store, connection_id, upto)
-  local after, forgotten = 0, 0
-  repeat
+local function forget_changes(store, connection_id, upto, lease)
+  local forgotten = 0
+  in_batches(lease, 0, function(after)
     local done = store:forget_gone(connection_id, after, upto, BATCH)
-    after, forgotten = done.last or after, forgotten + done.changed
-  until done.seen < BATCH
+    forgotten = forgotten + done.changed
+    return done
+  end)
   return forgotten
 end
 
@@ -58,12 +62,13 @@ end
 ---@field id string the connection's
 ---@field ids table<string, boolean> of the customer and of what belongs to it
 ---@field now string
+---@field lease commerce.sync.Lease?
 ---@field done commerce.Erased
 ---@field changes commerce.PageChange[] for the log
 
 local function drop_objects(self)
   for _, resource in ipairs(self.store:kept_resources(self.id)) do
-    in_batches(function(after)
+    in_batches(self.lease, "", function(after)
       local done = self.store:rewrite_sources(self.id, resource, after, BATCH, function(text, id)
         if self.ids[id] or mentions(text, self.ids) then
           self.ids[id] = true
@@ -80,7 +85,7 @@ end
 -- Charges (ch_, py_) come before the refunds that name them (pyr_, re_), since ids are in order.
 local function rewrite_records(self, data_type, fate)
   local name = data_type.name
-  in_batches(function(after)
+  in_batches(self.lease, "", function(after)
     local removed, changed = {}, {}
     local done = self.store:rewrite_records(self.id, data_type, after, BATCH, function(data, id)
       if not self.ids[id] and not mentions(data, self.ids) then
@@ -106,7 +111,7 @@ local function rewrite_records(self, data_type, fate)
 end
 
 local function reduce_events(self)
-  in_batches(function(after)
+  in_batches(self.lease, "", function(after)
     local done = self.store:rewrite_events(self.id, after, BATCH, function(body)
       local event = mentions(body, self.ids) and json.decode(body)
       local data = type(event) == "table" and event.data
@@ -134,9 +139,10 @@ end
 ---@param store commerce.Store
 ---@param connection_id string
 ---@param customer_id string "cus_..."
+---@param lease commerce.sync.Lease? renewed between the batches
 ---@return commerce.Erased done
-function erasure.customer(store, connection_id, customer_id)
-  local self = { store = store, id = connection_id, ids = { [customer_id] = true },
+function erasure.customer(store, connection_id, customer_id, lease)
+  local self = { store = store, id = connection_id, lease = lease, ids = { [customer_id] = true },
     now = time.now(), changes = {},
     done = { removed = 0, reduced = 0, objects = 0, events = 0, changes = 0 } }
   note_ids(self) -- first: whatever is killed, it does not come back
@@ -149,7 +155,8 @@ function erasure.customer(store, connection_id, customer_id)
   end
   note_ids(self)
   reduce_events(self)
-  self.done.changes = forget_changes(store, connection_id, store:last_change(connection_id))
+  self.done.changes = forget_changes(store, connection_id, store:last_change(connection_id),
+    lease)
   store:note_changes(connection_id, self.changes, self.now)
   return self.done
 end
@@ -165,28 +172,59 @@ local function ids_of(store, data_type, connection_id, tree)
   return ids
 end
 
---- Remove the records that Stripe deleted longer ago than they are kept, with their entries in the
---- log of changes. The caller has the lease.
+-- Remove records, and the objects of the same ids that are still kept.
+local function remove(store, connection_id, data_type, ids, resources)
+  for _, resource in ipairs(resources) do
+    store:remove_sources(connection_id, resource, ids)
+  end
+  return store:remove_records(connection_id, data_type, ids)
+end
+
+-- The resources with kept objects that a data type's records are made of.
+local function kept_of(mappings, kept, type_name)
+  local made_of, list = {}, {}
+  for _, source in ipairs((mappings:find(type_name) or { sources = {} }).sources) do
+    made_of[source.resource] = true
+  end
+  for _, resource in ipairs(kept) do
+    list[#list + 1] = made_of[resource] and resource or nil
+  end
+  return list
+end
+
+--- Remove the records that Stripe deleted longer ago than they are kept, with what is kept of their
+--- objects and their entries in the log of changes. The caller has the lease.
 ---@param store commerce.Store
 ---@param connection_id string
+---@param mappings commerce.Mappings
+---@param lease commerce.sync.Lease? renewed between the batches
 ---@return integer removed how many records
 ---@return integer? days for how long they are kept; nil: for ever
-function erasure.expire(store, connection_id)
+function erasure.expire(store, connection_id, mappings, lease)
   local days, removed = retention.get(store), 0
   if not days then
     return 0
   end
   local before = time.format(os.time() - days * DAY)
+  local kept = store:kept_resources(connection_id)
   for _, data_type in ipairs(store:types()) do
+    local resources = kept_of(mappings, kept, data_type.name)
     local tree = query.parse(data_type, "metadata.isDeleted=true&&modifiedDate<" .. before)
     local ids
     repeat
       ids = ids_of(store, data_type, connection_id, tree)
-      removed = removed + (#ids > 0 and store:remove_records(connection_id, data_type, ids) or 0)
+      removed = removed
+        + (#ids > 0 and remove(store, connection_id, data_type, ids, resources) or 0)
+      if lease then
+        lease:go_on()
+      end
     until #ids < BATCH
   end
   if removed > 0 or erasures.of(store, connection_id) then
-    forget_changes(store, connection_id, store:last_change(connection_id, before))
+    forget_changes(store, connection_id, store:last_change(connection_id, before), lease)
+  end
+  if removed > 0 then
+    store:finish_erasure()
   end
   return removed, days
 end

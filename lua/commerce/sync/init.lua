@@ -147,7 +147,7 @@ end
 
 -- Remove what Stripe deleted long ago.
 local function expire(run)
-  local removed, days = erasure.expire(run.store, run.id)
+  local removed, days = erasure.expire(run.store, run.id, run.mappings, run.lease)
   if removed > 0 then
     run.progress:note(("%d records that Stripe deleted more than %d days ago have been removed")
       :format(removed, days))

@@ -7,6 +7,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local interrupts = require "commerce.runtime.interrupts"
 local process = require "commerce.runtime.process"
 
 local lease = {}
@@ -59,6 +60,12 @@ function methods:keep()
       .. "stood still for too long"):format(self._id), { code = "taken_over" })
   end
   self._renewed = core.now()
+end
+
+--- Between two batches of long work: renew the lease, and stop if that was asked for. Raises then.
+function methods:go_on()
+  self:keep()
+  errors.must(interrupts.go_on())
 end
 
 --- Give the connection back.

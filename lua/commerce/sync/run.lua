@@ -103,7 +103,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
   self.inbox = inbox or inboxes.new(connection)
   self.protection = protections.of(self.store, self.id, self.mappings)
   self.erasures = erasures.of(self.store, self.id)
-  for _, note in ipairs(scrub.run(self.store, self.id, self.mappings)) do
+  for _, note in ipairs(scrub.run(self.store, self.id, self.mappings, lease)) do
     self.progress:note(note)
   end
   return self

@@ -100,7 +100,7 @@ end
 -- ---------------------------------------------------------------- the run
 
 -- Run the steps from the checkpoint on. A batch and the checkpoint after it are one transaction.
-local function run_steps(steps, state, done)
+local function run_steps(steps, state, done, lease)
   local passed = false -- without its step, a killed run is begun again: a step can be repeated
   for _, step in ipairs(steps) do
     passed = passed or step.name == state.step
@@ -116,6 +116,9 @@ local function run_steps(steps, state, done)
         end)
         done[step.count] = done[step.count] + batch.changed + batch.removed
         after = batch.last or after
+        if lease then
+          lease:go_on()
+        end
       until batch.seen < BATCH
     end
   end
@@ -128,24 +131,27 @@ local function save(store, connection_id, state)
 end
 
 -- Apply the rules of a target that were not applied before.
-local function apply(store, connection_id, mappings, state, done)
+local function apply(store, connection_id, mappings, state, done, lease)
   local lists, names = difference(state.target, state.applied)
   local applied = protection.new(store, mappings, lists)
   run_steps(source_steps(store, connection_id, applied,
-    record_steps(store, connection_id, applied, lists)), state, done)
+    record_steps(store, connection_id, applied, lists)), state, done, lease)
   save(store, connection_id, { applied = state.target })
   for _, name in ipairs(names) do
     done.fields[#done.fields + 1] = name
   end
 end
 
-local function is_changed(done)
+--- Whether anything that was stored has been changed.
+---@param done commerce.Scrubbed
+---@return boolean
+function scrub.is_changed(done)
   return done.records + done.objects + done.events > 0
 end
 
 local function notes_on(done)
   local notes = {}
-  if is_changed(done) then
+  if scrub.is_changed(done) then
     notes[#notes + 1] = ("no longer stored as they are: %s: %d records, %d kept objects and %d "
       .. "waiting events have been changed"):format(table.concat(done.fields, ", "), done.records,
       done.objects, done.events)
@@ -161,11 +167,10 @@ end
 ---@param store commerce.Store
 ---@param connection_id string
 ---@param mappings commerce.Mappings
----@param compact boolean? write the database's file anew afterwards; see the store's
----  `finish_erasure`
+---@param lease commerce.sync.Lease? renewed between the batches
 ---@return string[] notes for the report; none if nothing was to be done
 ---@return commerce.Scrubbed done
-function scrub.run(store, connection_id, mappings, compact)
+function scrub.run(store, connection_id, mappings, lease)
   local rules = rules_of(fields.of(store, connection_id))
   local done = { fields = {}, restored = {}, records = 0, objects = 0, events = 0 }
   local state = store:state(connection_id, STATE)
@@ -174,7 +179,7 @@ function scrub.run(store, connection_id, mappings, compact)
   end
   state = state or { applied = {} }
   if state.target then -- a killed run's
-    apply(store, connection_id, mappings, state, done)
+    apply(store, connection_id, mappings, state, done, lease)
     state = store:state(connection_id, STATE)
   end
   local gone, restored = difference(state.applied, rules)
@@ -186,12 +191,13 @@ function scrub.run(store, connection_id, mappings, compact)
     end
   end
   if #added > 0 then
-    apply(store, connection_id, mappings, { applied = state.applied, target = rules }, done)
+    apply(store, connection_id, mappings, { applied = state.applied, target = rules }, done,
+      lease)
   elseif #restored > 0 then
     save(store, connection_id, { applied = rules })
   end
-  if is_changed(done) then
-    store:finish_erasure(compact)
+  if scrub.is_changed(done) then
+    store:finish_erasure()
   end
   return notes_on(done), done
 end

@@ -59,7 +59,7 @@ contract.PARTS = {
     here = { "add_listed", "drop_listing" } },
   { name = "erasure", reads = { "erased", "has_erased", "kept_resources" },
     writes = { "add_erased", "finish_erasure", "forget_gone", "note_changes", "remove_records",
-      "rewrite_events", "rewrite_records", "rewrite_sources" },
+      "remove_sources", "rewrite_events", "rewrite_records", "rewrite_sources" },
     server = true },
   { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
     server = true },

@@ -53,12 +53,20 @@ end
 
 -- ---------------------------------------------------------------- records and their changes
 
-function erasure.remove_records(self, connection_id, data_type, ids)
-  local rows, removed = records.table_of(self, data_type, connection_id), 0
+local function remove(rows, ids)
+  local removed = 0
   for _, id in ipairs(ids) do
     removed = removed + (rows:remove(id) and 1 or 0)
   end
   return removed
+end
+
+function erasure.remove_records(self, connection_id, data_type, ids)
+  return remove(records.table_of(self, data_type, connection_id), ids)
+end
+
+function erasure.remove_sources(self, connection_id, resource, ids)
+  return remove(self.db:table("sources", connection_id, resource), ids)
 end
 
 function erasure.note_changes(self, connection_id, list, now)

@@ -10,10 +10,19 @@ local types = require "commerce.store.sql.types"
 ---@class commerce.sql.Store
 local erasure = {}
 
+local PAUSE = 0.002 -- seconds
+
+-- A batch without a trace; afterwards others may write, and be served.
+local function batch(db, work)
+  local done = db:overwriting(work)
+  db.pause(PAUSE)
+  return done
+end
+
 -- Rewrite a batch of rows, in one transaction. `update` and `delete` run for one row.
 local function rewrite(self, connection_id, rows_of, edit, states, update, delete)
   local db = self.db
-  return db:overwriting(function()
+  return batch(db, function()
     return db:transaction(function()
       local done = { seen = 0, changed = 0, removed = 0 }
       for _, row in ipairs(rows_of()) do
@@ -86,9 +95,17 @@ end
 
 function erasure:remove_records(connection_id, data_type, ids)
   local db = self.db
-  return db:overwriting(function()
+  return batch(db, function()
     return db:run(("DELETE FROM %s WHERE connection_id = ? AND %s"):format(data_type.name,
       db.dialect.in_list "id"), connection_id, db.dialect.list(ids))
+  end)
+end
+
+function erasure:remove_sources(connection_id, resource, ids)
+  local db = self.db
+  return batch(db, function()
+    return db:run("DELETE FROM source_objects WHERE connection_id = ? AND resource = ? AND "
+      .. db.dialect.in_list "id", connection_id, resource, db.dialect.list(ids))
   end)
 end
 
@@ -121,7 +138,7 @@ end
 
 function erasure:forget_gone(connection_id, after, upto, limit)
   local db = self.db
-  return db:overwriting(function()
+  return batch(db, function()
     return db:transaction(function()
       local done = { seen = 0, changed = 0 }
       for _, row in ipairs(db:all(("SELECT %s, data_type, ids FROM changes WHERE connection_id = ? "
