@@ -6,12 +6,15 @@ local commerce = require "commerce"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
 local master_key = require "spec.support.master_key"
+local memory = require "spec.support.memory"
 local shell = require "spec.support.shell"
 
 local MAIN, SHOP, OTHER = "acct_1CommerceShop001", "acct_1MerchantShop", "acct_1Second"
 local BACK = "https://platform.example.com/oauth/callback"
 local INSTALL = "https://marketplace.stripe.com/oauth/v2/chnlink_Emulator/authorize"
   .. "?client_id=ca_EmulatorAppTest"
+local unpack = table.unpack or unpack -- luacheck: ignore
+
 local READS = { "charges", "refunds", "disputes", "customers", "products", "prices", "balance",
   "balance_transactions", "payouts", "events", "tax_rates" }
 
@@ -78,9 +81,9 @@ describe("a connection by a Stripe App", function()
   local function grant(account) return app.store:app_grant("stripe-test", account or SHOP) end
 
   -- As if the hour were over on our side alone.
-  local function expire(account)
-    local row = grant(account)
-    row.expires = os.time()
+  local function expire(seconds)
+    local row = grant()
+    row.expires = os.time() + (seconds or 0)
     assert(app.store:save_app_grant(row,
       app.store:secret("app-access:stripe-test:" .. row.account),
       app.store:secret("app-refresh:stripe-test:" .. row.account)))
@@ -283,6 +286,36 @@ describe("a connection by a Stripe App", function()
     opened(shop):close()
   end)
 
+  it("goes on with a token that still lives if it cannot be renewed now", function()
+    local shop = linked()
+    expire(60)
+    assert.is_true(app.store:lease_app_grant("stripe-test", SHOP, "another", os.time(), 60))
+    local working = opened(shop)
+    assert.equal(SHOP, assert(working:get "/v1/account").id)
+    assert.equal(1, calls "POST /v1/oauth/token")
+    assert.is_true(app.store:release_app_grant("stripe-test", SHOP, "another"))
+    e:control("faults", { { match = { path = "/v1/oauth/token" }, times = 1,
+      action = { type = "status", status = 500 } } })
+    opened(shop):close()
+    assert.equal("Linked", row_of(shop).status)
+    working:close()
+  end)
+
+  it("leaves no token in memory when the connection is closed", function()
+    local shop = linked()
+    collectgarbage()
+    collectgarbage()
+    local before = memory.undumped()
+    local working = opened(shop)
+    assert.is_true(memory.undumped() > before)
+    e:advance(3600)
+    assert.is_true(assert(working:sync()).complete)
+    working:close()
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, memory.undumped())
+  end)
+
   it("does not wait for a process that died while it renewed", function()
     local shop = linked()
     expire()
@@ -307,6 +340,13 @@ describe("a connection by a Stripe App", function()
     for record in assert(app:connection(shop.id)):records "company_info" do info = record end
     assert.equal(SHOP, info.commercePlatformRef)
     assert.is_true(#info.accountBalances > 0)
+    assert.is_true(assert(opened(shop):verify()).agrees)
+    -- the merchant grants what a new version of the app asks for
+    e:control("apps", { account = MAIN, permissions = { "account", unpack(READS) } })
+    link(assert(app:connection(shop.id)), SHOP)
+    report = assert(opened(shop):sync())
+    assert.is_nil(tostring(report):find("made without the account", 1, true))
+    assert.equal("Merchant Shop", row_of(shop).name)
   end)
 
   -- ---------------------------------------------------------------- the end

@@ -16,6 +16,7 @@ local stripe_apps = require "commerce.stripe.apps"
 local app_grant = {}
 
 local MARGIN = 300 -- seconds before its end that a token is renewed
+local ALIVE = 10 -- seconds before its end that a token is still used
 local LEASE = 60 -- seconds; longer than an exchange may take
 local GLANCE = 0.1 -- seconds between two looks at a renewal that another process does
 local PAUSE = 30 -- seconds before a renewal that failed is tried again while the token lives
@@ -174,6 +175,8 @@ local function with_lease(app, integration, account, holder, seen, options)
   return kept and errors.rethrow(kept) or row
 end
 
+local BUSY = "busy" -- code: another process renews
+
 --- Renew the tokens of an account, unless they have been renewed since. If Stripe refuses the
 --- refresh token, the account's connections are "Deauthorized".
 ---@param app commerce.App
@@ -181,9 +184,10 @@ end
 ---@param account string
 ---@param seen integer the number of the access token that is about to expire or was refused
 ---@param options table see `commerce.account.session`
----@return commerce.AppGrantRow row of the new token; raises code "invalid_grant"
-function app_grant.renew(app, integration, account, seen, options)
-  local holder, last = core.uuid(), core.now() + 2 * LEASE
+---@param patience number? seconds to wait for another process that renews (two leases)
+---@return commerce.AppGrantRow row of the new token; raises code "invalid_grant", "busy"
+function app_grant.renew(app, integration, account, seen, options, patience)
+  local holder, last = core.uuid(), core.now() + (patience or 2 * LEASE)
   repeat
     local row = stored(app, integration, account)
     if row.number ~= seen then
@@ -193,8 +197,19 @@ function app_grant.renew(app, integration, account, seen, options)
     end
     jobs.sleep(GLANCE)
   until core.now() > last
-  errors.throw("state", ("another process has been renewing the access to %s for %d seconds")
-    :format(account, 2 * LEASE), { code = "busy", retryable = true })
+  errors.throw("state", ("another process is renewing the access to account %s, and has not ended")
+    :format(account), { code = BUSY, retryable = true })
+end
+
+-- A token whose end is near goes on to be used if it cannot be renewed now.
+local function renewed_or_alive(app, row, options)
+  local alive = row.expires > os.time() + ALIVE
+  local new, message, failure = errors.catch(app_grant.renew, app, row.integration, row.account,
+    row.number, options, alive and 0 or nil)
+  if failure and alive and failure.code ~= "invalid_grant" and not failure.fatal then
+    return row
+  end
+  return errors.must(new, message, failure)
 end
 
 --- The access token of an account, renewed if its end is near.
@@ -207,7 +222,7 @@ end
 function app_grant.open(app, integration, account, options)
   local row = stored(app, integration, account)
   if row.expires - MARGIN <= os.time() then
-    row = app_grant.renew(app, integration, account, row.number, options)
+    row = renewed_or_alive(app, row, options)
   end
   return credentials.open(app.store, access_owner(integration, account))
     or missing(integration, account), row
@@ -236,18 +251,18 @@ function app_grant.tend(app, grant, transport, sessions, options, failed)
       session:set_key(token)
     end
   end
-  local function refresh()
-    row = app_grant.renew(app, row.integration, row.account, row.number, options)
+  local function refresh(patience)
+    row = app_grant.renew(app, row.integration, row.account, row.number, options, patience)
     local token = app_grant.open(app, row.integration, row.account, options)
     supply(token)
     token:close()
   end
   jobs.tend(transport, function()
-    local late = os.time() >= math.max(row.expires - MARGIN, pause)
-    if not late and not is_refused() then
+    local waits = is_refused()
+    if not waits and os.time() < math.max(row.expires - MARGIN, pause) then
       return
     end
-    local _, _, failure = errors.catch(refresh)
+    local _, _, failure = errors.catch(refresh, not waits and 0 or nil)
     if failure then
       pause = os.time() + PAUSE
       supply(nil) -- what waits ends with the refusal

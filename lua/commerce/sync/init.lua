@@ -133,7 +133,7 @@ local function permitted(run, connection, mappings)
   for _, mapping in ipairs(mappings) do
     local allowed = true
     for _, name in ipairs(stripe.resources_of(mapping)) do
-      if refused[name] and not (run.is_app and name == "account") then
+      if refused[name] and not (run.app_account and name == "account") then
         allowed = false
         run.progress:skip(mapping.type.name, refused[name].message, refused[name].details)
       end

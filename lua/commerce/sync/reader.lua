@@ -6,9 +6,7 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local gap = require "commerce.sync.gap"
 local jobs = require "commerce.runtime.jobs"
-local json = require "commerce.base.json"
 local source = require "commerce.sync.source"
-local stripe = require "commerce.stripe"
 local sweep = require "commerce.sync.sweep"
 local writer = require "commerce.sync.writer"
 
@@ -23,19 +21,11 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 
 -- ---------------------------------------------------------------- single objects
 
--- Stripe may not show an app the account's object (stripe/stripe-apps, issue 1027). Its id is known
--- all the same, so the record is made of what else may be read.
-local function single(run, task)
-  local object, text, failure = errors.catch(source.single, run, task)
-  if failure and run.is_app and task.name == "account" and stripe.lacks_permission(failure) then
-    for _, consumer in ipairs(task.consumers) do
-      run.progress:note(("%s: made without the account, which the app may not read: %s"):format(
-        consumer.type, errors.lacking(failure.message, task.resource.permission)))
-    end
-    object = { id = run.account, object = "account" }
-    return object, json.encode(object)
+local function note_refusal(run, task, refusal)
+  for _, consumer in ipairs(task.consumers) do
+    run.progress:note(("%s: made without the account, which the app may not read: %s"):format(
+      consumer.type, errors.lacking(refusal.message, task.resource.permission)))
   end
-  return errors.must(object, text, failure)
 end
 
 local function fetch(run, task)
@@ -43,7 +33,10 @@ local function fetch(run, task)
   if known and not run.checkpoints:keeps_sources() then
     return known
   end
-  local object, text = single(run, task)
+  local object, text, refusal = source.single(run, task)
+  if refusal then
+    note_refusal(run, task, refusal)
+  end
   if run.checkpoints:keeps_sources() then
     writer.write(run, { resource = task.name, sources = { { id = task.name, data = text } } })
   end

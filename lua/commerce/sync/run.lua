@@ -46,8 +46,8 @@ local run = {}
 ---@field inbox commerce.sync.Inbox
 ---@field protection commerce.Protection what is never stored
 ---@field erasures commerce.Erasures? whose data is not stored again; nil if of nobody
----@field is_app boolean whether the connection is by a Stripe App: its account is known, even if
----  Stripe does not show the app the account's object
+---@field app_account string? the account's id, if the connection is by a Stripe App: it is known
+---  even if Stripe does not show the app the account's object
 ---@field take_known fun(resource: string): table? an object that was fetched a moment ago
 ---@field types table<string, commerce.DataType> the data types of this run, by name
 local methods = {}
@@ -88,7 +88,8 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
     store = connection.store, session = connection.session, transport = connection.transport,
     limiter = connection.limiter, mappings = connection.mappings,
     started = started, latest_now = latest_now, options = options,
-    floor = connection.account_created, is_app = connection.auth == "app",
+    floor = connection.account_created,
+    app_account = connection.auth == "app" and connection.account or nil,
     lease = lease, hooks = hooks, types = {},
     take_known = function(resource)
       return connection:take_known(resource)

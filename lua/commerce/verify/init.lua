@@ -53,6 +53,7 @@ end
 local function new_run(connection, mappings, chosen, options)
   local run = { connection = connection, session = connection.session, store = connection.store,
     livemode = connection.integration.livemode, deep = options.deep or false, id = core.uuid(),
+    app_account = connection.auth == "app" and connection.account or nil,
     transport = connection.transport, findings = {}, users = {}, consumers = {},
     order = {}, erasures = erasures.of(connection.store, connection.id),
     protection = protections.of(connection.store, connection.id, connection.mappings,

@@ -22,6 +22,7 @@ local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 ---@field transport userdata
 ---@field store commerce.Store
 ---@field livemode boolean
+---@field app_account string? see `commerce.sync.source.single`
 ---@field deep boolean
 ---@field erasures commerce.Erasures? whose records are not stored
 ---@field protection commerce.Protection what is never stored: it is not compared
@@ -211,11 +212,15 @@ local function read_list(run, task)
   end
 end
 
+local function single(run, task)
+  return (source.single(run, task))
+end
+
 -- The resources that are one object each: there are two.
 local function read_singles(run, tasks)
   local objects = {}
   for _, task in ipairs(tasks) do
-    objects[task.name] = guard(run, task, source.single)
+    objects[task.name] = guard(run, task, single)
   end
   for _, task in ipairs(tasks) do
     local object = objects[task.name]
