@@ -185,7 +185,8 @@ end
 
 --- The command line of a Lua script that may require the library.
 function methods:script(path, more)
-  return self:command(shell.quote(sandbox.lua) .. " " .. shell.quote(path), merged({
+  local compile_less = sandbox.runtime == "luajit" and " -Ohotloop=300,hotexit=100 " or " "
+  return self:command(shell.quote(sandbox.lua) .. compile_less .. shell.quote(path), merged({
     LUA_PATH = "./?.lua;lua/?.lua;lua/?/init.lua;;",
     LUA_CPATH = ("build/%s/?.so;;"):format(sandbox.runtime),
   }, more or {}))
