@@ -55,6 +55,12 @@ describe("commerce, with a Stripe App,", function()
     assert.matches("My App is a placeholder: give --name", errors, 1, true)
   end)
 
+  it("lists what each data type needs", function()
+    local output = commerce "coverage --app"
+    assert.matches("permissions of a Stripe App", output, 1, true)
+    assert.matches("products .-product_read, plan_read", output)
+  end)
+
   it("sets it up, links a merchant and says what it may not read, and who must grant it", function()
     commerce("integrations set stripe-test --app --install-link '" .. INSTALL
       .. "' --secret-key-env APP_KEY --redirect-uri " .. BACK)

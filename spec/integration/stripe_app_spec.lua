@@ -19,27 +19,23 @@ local READS = { "charges", "refunds", "disputes", "customers", "products", "pric
   "balance_transactions", "payouts", "events", "tax_rates" }
 
 describe("a connection by a Stripe App", function()
-  local e, folder, app, number
+  local e, app
   master_key.use(master_key.ONE)
 
-  setup(function()
-    e = emulator.start { charges = 5 }
-    folder = shell.temporary_folder()
-    number = 0
-  end)
-  teardown(function()
-    e:stop()
-    shell.remove_folder(folder)
-  end)
+  setup(function() e = emulator.start { charges = 5, compact = true } end)
+  teardown(function() e:stop() end)
 
-  before_each(function()
-    e:reset { charges = 5 }
-    e:control("accounts", { { id = SHOP, name = "Merchant Shop", charges = 5, connected = false },
-      { id = OTHER, name = "Second Shop", charges = 5, connected = false } })
-    number = number + 1
-    app = assert(commerce.open { store = ("sqlite:%s/%d.db"):format(folder, number) })
+  local function open(store)
+    app = assert(commerce.open { store = store })
     assert(app:set_stripe_app("stripe-test", { secret_key = "sk_test_emulator",
       install_link = INSTALL, redirect_uri = BACK, app_id = "app_Emulator", enabled = true }))
+  end
+
+  before_each(function()
+    e:reset { charges = 5, compact = true }
+    e:control("accounts", { { id = SHOP, name = "Merchant Shop", charges = 5, connected = false },
+      { id = OTHER, name = "Second Shop", charges = 5, connected = false } })
+    open "sqlite::memory:"
   end)
   after_each(function() app:close() end)
 
@@ -132,8 +128,11 @@ describe("a connection by a Stripe App", function()
   end)
 
   it("has no tokens in its row, in what is stored or in what is said", function()
+    app:close()
+    local folder = shell.temporary_folder()
+    local path = folder .. "/store.db"
+    open("sqlite:" .. path)
     local shop = linked()
-    local path = ("%s/%d.db"):format(folder, number)
     app:close()
     for _, name in ipairs { path, path .. "-wal" } do
       local file = io.open(name, "rb")
@@ -144,6 +143,7 @@ describe("a connection by a Stripe App", function()
     end
     app = assert(commerce.open { store = "sqlite:" .. path })
     assert.equal("Linked", row_of(shop).status)
+    shell.remove_folder(folder)
   end)
 
   it("takes redirect URIs over https alone, and an install link of Stripe's", function()
@@ -415,10 +415,8 @@ describe("a connection by a Stripe App", function()
   end)
 
   it("says what is missing if it cannot end the installation", function()
-    local path = ("%s/without%d.db"):format(folder, number)
-    local other = assert(commerce.open { store = "sqlite:" .. path })
     app:close()
-    app = other
+    app = assert(commerce.open { store = "sqlite::memory:" })
     assert(app:set_stripe_app("stripe-test", { secret_key = "sk_test_emulator",
       install_link = INSTALL, redirect_uri = BACK, enabled = true }))
     local shop = linked()

@@ -34,11 +34,12 @@ local function print_types(args)
       console.json(entry)
     end
     rows[i] = { entry.type, table.concat(INTEGRATIONS, ", "), table.concat(entry.resources, ", "),
-      table.concat(entry.permissions, ", ") }
+      table.concat(args.app and app_permissions(entry.permissions) or entry.permissions, ", ") }
   end
   if not args.json then
     format.print({ "type", "integrations", "Stripe resources",
-      "permissions (read) of a restricted key" }, rows)
+      args.app and "permissions of a Stripe App" or "permissions (read) of a restricted key" },
+      rows)
   end
 end
 
@@ -132,6 +133,9 @@ local function of_connection(app, args)
 end
 
 local function check(args)
+  if args.app and args.connection then
+    errors.throw("usage", "--app lists what an app needs: leave out --connection")
+  end
   if args.store and not args.connection then
     errors.throw("usage", "unknown option '--store' without --connection: what integrations "
       .. "provide does not depend on a database")
@@ -146,6 +150,7 @@ return {
   arguments = function(sub)
     sub:option("--connection", "Ask Stripe what this connection may read, with the key in the "
       .. "environment or the stored key."):argname "ID"
+    sub:flag("--app", "Name the permissions as a Stripe App's manifest does.")
   end,
   json = "One JSON object per data type.", store = "own", check = check,
   run = function(_, args)
