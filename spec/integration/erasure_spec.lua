@@ -192,6 +192,13 @@ describe("erasing", function()
     assert.equal(0, number("SELECT count(*) FROM customers WHERE id = '" .. ids[1] .. "'"))
     assert.equal(1, number("SELECT count(*) FROM customers WHERE id = '" .. ids[2] .. "'"))
     assert.equal(ids[2] .. "\n", kept())
+    assert(app.store:write_page(shop.id, { deleted = { customers = { rows.sql(path,
+      "SELECT id FROM customers ORDER BY id DESC LIMIT 1"):match "%S+" } } }, now))
+    report = sync { types = { "payments" } } -- it was looked for a moment ago
+    assert.equal("", table.concat(report.notes, "\n"))
+    assert.is_true(app:set_deleted_retention(31))
+    report = sync { types = { "payments" } }
+    assert.truthy(report.notes[1]:find("31 days", 1, true), report.notes[1])
     local ok, message = app:set_deleted_retention(0.5)
     assert.is_nil(ok)
     assert.truthy(message:find("whole days from 1", 1, true))

@@ -157,11 +157,14 @@ describe("no secret comes out", function()
       "show payments --limit " .. LIVE, "show payments --format " .. LIVE,
       "status --store " .. LIVE, "status --store sqlite:/nowhere/" .. LIVE,
       "connections add --key-file " .. OWN, "connections show " .. LIVE,
-      "settings set --schedule " .. LIVE,
+      "settings set --schedule " .. LIVE, "settings leave-out " .. LIVE,
+      "settings hash customers." .. LIVE, "settings keep " .. LIVE, "settings retention " .. LIVE,
+      "erase customer --yes " .. LIVE, "erase customer --yes --connection " .. LIVE .. " cus_1",
     } do
       local status = keep(box:commerce(arguments))
       assert.is_true(status > 0, arguments)
     end
+    run(2, "erase customer --yes cus_none")
     local status = keep(box:commerce("status", { COMMERCE_STORE = "sqlite:/nowhere/" .. LIVE }))
     assert.equal(1, status)
     nothing_said()

@@ -356,8 +356,8 @@ function App:fields()
   return field_lists.get(self.store)
 end
 
---- Set for how many days records are kept that Stripe deleted. Each sync removes those that were
---- marked as deleted longer ago, with their entries in the log of changes.
+--- Set for how many days records are kept that Stripe deleted. Once a day, a sync removes those
+--- that were marked as deleted longer ago, with their entries in the log of changes.
 ---@param days integer? nil: for ever
 ---@return boolean? ok nil on failure
 ---@return string? message

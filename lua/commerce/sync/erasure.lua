@@ -172,6 +172,15 @@ local function ids_of(store, data_type, connection_id, tree)
   return ids
 end
 
+local STATE = "retention" -- the checkpoint: { at = unix seconds, days }
+local OFTEN = 20 * 3600 -- seconds from one look to the next: it reads all records
+
+-- Whether nothing has to be removed yet since the last look.
+local function was_seen(store, connection_id, days, now)
+  local state = store:state(connection_id, STATE)
+  return state and state.days == days and now >= state.at and now - state.at < OFTEN
+end
+
 -- Remove records, and the objects of the same ids that are still kept.
 local function remove(store, connection_id, data_type, ids, resources)
   for _, resource in ipairs(resources) do
@@ -193,7 +202,8 @@ local function kept_of(mappings, kept, type_name)
 end
 
 --- Remove the records that Stripe deleted longer ago than they are kept, with what is kept of their
---- objects and their entries in the log of changes. The caller has the lease.
+--- objects and their entries in the log of changes. Done at most once in 20 hours. The caller has
+--- the lease, and the connection is "Linked".
 ---@param store commerce.Store
 ---@param connection_id string
 ---@param mappings commerce.Mappings
@@ -201,11 +211,11 @@ end
 ---@return integer removed how many records
 ---@return integer? days for how long they are kept; nil: for ever
 function erasure.expire(store, connection_id, mappings, lease)
-  local days, removed = retention.get(store), 0
-  if not days then
+  local days, removed, now = retention.get(store), 0, os.time()
+  if not days or was_seen(store, connection_id, days, now) then
     return 0
   end
-  local before = time.format(os.time() - days * DAY)
+  local before = time.format(now - days * DAY)
   local kept = store:kept_resources(connection_id)
   for _, data_type in ipairs(store:types()) do
     local resources = kept_of(mappings, kept, data_type.name)
@@ -226,6 +236,8 @@ function erasure.expire(store, connection_id, mappings, lease)
   if removed > 0 then
     store:finish_erasure()
   end
+  store:write_page(connection_id, { states = { [STATE] = { at = now, days = days } } },
+    time.format(now))
   return removed, days
 end
 
