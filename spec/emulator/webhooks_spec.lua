@@ -1,4 +1,5 @@
 -- Webhooks: signed, repeated, disordered, lost, retried.
+local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local webhook_sink = require "spec.support.webhook_sink"
 local socket = require "socket"
@@ -73,6 +74,53 @@ describe("the emulator's webhooks", function()
     local deliveries = idle()
     assert.same({ 2, 200, 1 }, { #deliveries, deliveries[1].status, deliveries[1].attempt })
     assert.equal(0, e:json("/v1/events/" .. charge.events[1]).pending_webhooks)
+  end)
+
+  it("are thin for an endpoint that asks for it, beside the others", function()
+    register { payload = "thin" }
+    register { events = { "price.*" } }
+    local price = e:json("/v1/prices?active=true&limit=1").data[1].id
+    local id = e:mutate({ op = "update", id = price, fields = { active = false } }).events[1]
+    local got = {}
+    for _, request in ipairs(sink:receive(3)) do
+      got[request.event.type] = request.event
+    end
+    assert.equal(id, got["price.updated"].id)
+    for _, type in ipairs { "v1.price.updated", "v1.price.deactivated" } do
+      local event = got[type]
+      assert.same({ "v2.core.event", cjson.null, false, { id = price, type = "price",
+        url = "/v1/prices/" .. price } }, { event.object, event.context, event.livemode,
+        event.related_object })
+      assert.matches("^2026%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$", event.created)
+      assert.is_nil(event.data)
+      local whole = e:json("/v2/core/events/" .. event.id)
+      assert.same({ event.id, type == "v1.price.updated" and id or cjson.null },
+        { whole.id, whole.snapshot_event })
+      assert.equal(price, e:json(event.related_object.url).id)
+    end
+    e:mutate { op = "delete", id = price }
+    assert.equal(404, (e:get("/v2/core/events/evt_651nothing", "sk_test_emulator")))
+    local types = {}
+    for _, request in ipairs(sink:receive(2)) do
+      types[request.event.type] = true
+    end
+    assert.same({ ["price.deleted"] = true, ["v1.price.deleted"] = true }, types)
+  end)
+
+  it("name the connected account of a thin event in its context", function()
+    e:control("accounts", { id = "acct_1ThinShop", charges = 10 })
+    register { payload = "thin", connect = true, events = { "v1.customer.created" } }
+    e:mutate { op = "insert", type = "customer", account = "acct_1ThinShop", livemode = false }
+    local event = sink:receive(1)[1].event
+    assert.same({ "v1.customer.created", "acct_1ThinShop" }, { event.type, event.context })
+    assert.is_nil(event.account)
+    e:control("deauthorize", { account = "acct_1ThinShop", livemode = false })
+    local id = register { payload = "thin", connect = true }
+    e:control("authorize", { account = "acct_1ThinShop", livemode = false })
+    event = sink:receive(1)[1].event
+    assert.same({ "v1.account.application.authorized", cjson.null, "acct_1ThinShop" },
+      { event.type, event.related_object, event.context })
+    assert.is_string(id)
   end)
 
   it("are retried until answered with 2xx, at most so often", function()

@@ -74,6 +74,25 @@ describe("a webhook", function()
     return kept
   end
 
+  local function is_idle()
+    for _, endpoint in ipairs(e:control("webhooks").webhooks) do
+      if endpoint.queued > 0 or endpoint.busy then
+        return false
+      end
+    end
+    return true
+  end
+
+  -- Hands on what the emulator delivers until it has nothing more.
+  local function deliver_all(app)
+    local kept = 0
+    repeat
+      local idle, more = is_idle(), deliver(app, 0.05)
+      kept = kept + more
+    until idle and more == 0
+    return kept
+  end
+
   local function waiting(path)
     return tonumber(rows.sql(path, "SELECT count(*) FROM inbox"))
   end
@@ -92,6 +111,59 @@ describe("a webhook", function()
     shops.assert_like_whole(path, TOLD)
     -- a pull is what a sync does
     assert.equal("9\n", rows.sql(path, "SELECT count(*) FROM pulls"))
+    shop:close()
+  end)
+
+  it("that is thin is applied like a snapshot, alone and beside it", function()
+    for _, case in ipairs { { seed = 21, thin_only = true }, { seed = 22 } } do
+      e:reset { charges = 200, compact = true }
+      local shop, path, app = shops.open()
+      shops.sync(shop)
+      register { payload = "thin", duplicate_probability = 0.3, reorder = true, seed = 5 }
+      if not case.thin_only then
+        register { reorder = true, seed = 6 }
+      end
+      e:control("churn", { seed = case.seed, changes = 60, key = KEY })
+      assert.is_true(deliver_all(app) > 40)
+      local report = assert(shop:apply_events())
+      assert.is_true(report.complete, tostring(report))
+      assert.equal(0, waiting(path))
+      shops.assert_like_whole(path, TOLD)
+      shop:close()
+    end
+  end)
+
+  it("that is thin tells of a dispute's charge, and deletes", function()
+    local shop, path, app = shops.open()
+    shops.sync(shop, { types = { "payments", "products" } }) -- no disputes
+    register { payload = "thin", events = { "v1.charge.dispute.created", "v1.product.deleted" } }
+    local charge
+    for _, each in ipairs(rows.fetch(e, "charges")) do
+      if each.status == "succeeded" and not each.disputed then
+        charge = each.id
+      end
+    end
+    local product = rows.fetch(e, "products")[3].id
+    e:mutate { op = "dispute", charge = charge, key = KEY }
+    e:mutate { op = "delete", id = product, key = KEY }
+    assert.equal(2, deliver_all(app))
+    assert.is_true(assert(shop:apply_events()).complete)
+    assert.equal(0, waiting(path))
+    shops.assert_like_whole(path, { "payments", "products" })
+    shop:close()
+  end)
+
+  it("that is thin about a charge's dispute needs no permission for disputes", function()
+    e:control("keys", { key = "rk_test_thin", permissions = { "account", "charges",
+      "refunds", "events" } })
+    local shop, path, app = shops.open { secret_key = "rk_test_thin" }
+    shops.sync(shop, { types = { "payments" } })
+    register { payload = "thin", events = { "v1.charge.dispute.created" } }
+    local charge = rows.fetch(e, "charges")[1].id
+    e:mutate { op = "dispute", charge = charge, key = KEY }
+    assert.equal(1, deliver_all(app))
+    assert.is_true(assert(shop:apply_events()).complete)
+    assert.equal(0, waiting(path))
     shop:close()
   end)
 

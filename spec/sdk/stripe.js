@@ -6,6 +6,7 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const http = require("node:http");
 const Stripe = require("stripe");
 
 const { EMULATOR, KEY, ACCOUNT, HOOK_URL, HOOK_SECRET } = process.env;
@@ -180,6 +181,53 @@ async function webhooks({ customers }) {
   step("webhooks: the receiver takes what the client signs, the client what the emulator signs");
 }
 
+// What the emulator delivers to an endpoint of the given payload style.
+async function delivered(payload, change) {
+  const server = http.createServer();
+  const arrived = new Promise((resolve) => server.on("request", (request, response) => {
+    const parts = [];
+    request.on("data", (part) => parts.push(part));
+    request.on("end", () => {
+      response.end();
+      resolve({ body: Buffer.concat(parts).toString(),
+        header: request.headers["stripe-signature"] });
+    });
+  }));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await control("webhooks", { payload, secrets: [HOOK_SECRET],
+    url: `http://127.0.0.1:${server.address().port}/` });
+  const { events: [id] } = await control("mutate", change);
+  const { body, header } = await arrived;
+  await control("webhooks", { clear: true });
+  server.close();
+  return { id, body, header };
+}
+
+async function thin({ customers }) {
+  const { id, body, header } = await delivered("thin",
+    { op: "update", id: customers[1].id, fields: { name: "By a thin event" } });
+  const event = stripe.parseEventNotification(body, header, HOOK_SECRET);
+  assert.equal(event.type, "v1.customer.updated");
+  assert.equal((await event.fetchRelatedObject()).name, "By a thin event");
+  const whole = await event.fetchEvent();
+  assert.deepEqual([whole.id, whole.snapshot_event], [event.id, id]);
+  const sign = (more) => stripe.webhooks.generateTestHeaderString(
+    { payload: body, secret: HOOK_SECRET, ...more });
+  assert.equal((await post(body, sign({ secret: "whsec_another" }))).status, 400);
+  // twice, and the snapshot of it: still one change
+  const snapshot = JSON.stringify(await stripe.events.retrieve(id));
+  for (const payload of [body, body, snapshot]) {
+    const stored = await post(payload, sign({ payload }));
+    assert.deepEqual([stored.status, JSON.parse(stored.body)], [200, { received: true }]);
+  }
+  const ping = JSON.stringify({ ...JSON.parse(body), id: "evt_test_ping",
+    type: "v2.core.event_destination.ping" });
+  const ignored = await post(ping, sign({ payload: ping }));
+  assert.equal(ignored.status, 200);
+  assert.match(JSON.parse(ignored.body).ignored, /v2\.core\.event_destination\.ping/);
+  step("thin events: the client reads the emulator's, the receiver takes those it signs");
+}
+
 async function main() {
   const read = await lists();
   await nested(read);
@@ -187,6 +235,7 @@ async function main() {
   await versions();
   await errors();
   await webhooks(read);
+  await thin(read);
 }
 
 // Ends now, and not when the kept connections do.

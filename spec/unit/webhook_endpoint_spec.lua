@@ -114,7 +114,8 @@ describe("the webhook endpoint", function()
       [event { data = { object = json.null } }] = "charge.succeeded: it has no object",
       [event { data = json.null }] = "not a Stripe event",
       [event { created = 1.5 }] = "not a Stripe event",
-      [thin] = "thin event",
+      [thin] = "v1.billing.meter.no_meter: it names no object",
+      [(thin:gsub("v1.billing", "v2.billing"))] = "v2.billing.meter.no_meter: no data type",
       ["{}"] = "not a Stripe event", ["[1]"] = "not a Stripe event", ["1"] = "not a Stripe event",
       ["null"] = "not a Stripe event", ["{"] = "not JSON", [("["):rep(5000)] = "not JSON",
     } do
@@ -123,6 +124,55 @@ describe("the webhook endpoint", function()
       assert.is_truthy(answer.ignored:find(why, 1, true), answer.ignored)
     end
     assert.same({ 0, {} }, { waiting(), logged })
+  end)
+
+  it("keeps thin events beside snapshot ones, for the account that their context names", function()
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    local function thin(context)
+      return json.encode { id = "evt_thin_" .. context:gsub("%W", ""), object = "v2.core.event",
+        type = "v1.charge.succeeded", livemode = false, created = "2026-11-27T06:20:52.246Z",
+        context = context, related_object = { id = "ch_1", type = "charge",
+          url = "/v1/charges/ch_1" } }
+    end
+    for _, case in ipairs { { ACCOUNT, nil, 1 }, { "acct_1Platform/" .. ACCOUNT, nil, 2 },
+      { "acct_1Nobody", "no linked connection has account acct_1Nobody", 2 },
+      { "org_1", "it names no account", 2 } } do
+      local body = thin(case[1])
+      local status, answer = post(body, sign(body, CONNECT))
+      assert.equal(200, status)
+      assert.equal(case[2], answer.ignored and answer.ignored:sub(1, #(case[2] or "x")))
+      assert.equal(case[3], waiting())
+    end
+    assert.equal(1795760452, app.store:waiting_events("c1", 1)[1].at)
+    -- an organisation's destination names the account of a snapshot event there, too
+    local body = event { account = false, context = "org_1/" .. OTHER }
+    assert.equal(200, (post(body, sign(body, CONNECT))))
+    assert.equal(body, app.store:waiting_events("c2", 1)[1].body)
+  end)
+
+  it("believes an account's own endpoint about no other account's thin event", function()
+    assert(app:add_webhook_secret("stripe-test", OWN, { account = ACCOUNT }))
+    for context, count in pairs { [OTHER] = 0, [ACCOUNT] = 1 } do
+      local body = json.encode { id = "evt_" .. context, object = "v2.core.event",
+        type = "v1.charge.succeeded", livemode = false, created = "2026-11-27T06:20:52.246Z",
+        context = context, related_object = { id = "ch_1", type = "charge",
+          url = "/v1/charges/ch_1" } }
+      local before = waiting()
+      assert.equal(200, (post(body, sign(body, OWN))))
+      assert.equal(before + count, waiting())
+    end
+  end)
+
+  it("ends the access that a merchant took back, by a thin event, too", function()
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    assert(app:set_integration("stripe-test", { client_id = "ca_OurPlatform" }))
+    local body = json.encode { id = "evt_end", object = "v2.core.event",
+      type = "v1.account.application.deauthorized", livemode = false, context = OTHER,
+      created = os.date "!%Y-%m-%dT%H:%M:%S.000Z" }
+    local status, answer = post(body, sign(body, CONNECT))
+    assert.same({ 200, { received = true } }, { status, answer })
+    assert.same({ "Deauthorized", "Linked" }, { app:connection("c2").status,
+      app:connection("c1").status })
   end)
 
   it("names a secret that cannot be one, and calls it a fault of this side", function()

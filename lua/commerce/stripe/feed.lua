@@ -81,13 +81,26 @@ local function id_of(value)
   return is_id(id) and id or nil
 end
 
+-- The charge that changed together with the object of a thin event, which does not name it: the
+-- object itself does.
+local function unnamed_charge(event, resource, id)
+  for _, name in ipairs(event.thin and resource and resource ~= "charges"
+    and BY_TYPE[event.type] or {}) do
+    if name == "charges" then
+      return { resource = "charges", id = "of " .. id, through = { resource = resource, id = id },
+        related = true, deleted = false }
+    end
+  end
+end
+
 --- The objects that an event reports as changed.
----@param event table with the fields of `changes.paths`
+---@param event table with the fields of `changes.paths`, or a `commerce.StripeEvent`
 ---@param version string? our API version
 ---@param own table<string, string>? user-defined resources, by event type
----@return table[] list of { resource, id, created? (unix seconds), deleted, current, related };
----  current: the event's snapshot is in our version; related: the object may have changed together
----  with the event's own object
+---@return table[] list of { resource, id, created? (unix seconds), deleted, current, related,
+---  through? }; current: the event's snapshot is in our version; related: the object may have
+---  changed together with the event's own object; through: { resource, id } of the object that
+---  names the charge that changed
 function changes.of(event, version, own)
   local object, list = type(event.data) == "table" and event.data.object, {}
   if type(object) ~= "table" or type(event.type) ~= "string" then
@@ -107,6 +120,7 @@ function changes.of(event, version, own)
   if list[1] and object.object ~= "charge" and id_of(object.charge) then
     list[#list + 1] = { resource = "charges", id = id_of(object.charge), related = true }
   end
+  list[#list + 1] = list[1] and unnamed_charge(event, BY_OBJECT[object.object], object.id)
   return list
 end
 

@@ -3,6 +3,7 @@
 local feed = require "commerce.stripe.feed"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local webhook_body = require "commerce.stripe.webhook_body"
 
 local stripe = {
   version = core.stripe_version,
@@ -27,6 +28,9 @@ stripe.resources = require "commerce.catalog.resources"
 
 --- The feed of events: it tells of changes of objects that no list shows as new any more.
 stripe.feed = feed
+
+--- The events in the bodies of webhooks.
+stripe.webhook_body = webhook_body
 
 local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
   "payment_methods", "tax_components", "payouts" }

@@ -21,6 +21,7 @@ local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 ---@field dated integer? of its newest own event: not one that only names it
 ---@field created integer? of the object
 ---@field find table[]? query pairs: the list that they give holds the objects that changed
+---@field through table? { resource, id } of the object that names the charge that changed
 ---@field deleted boolean
 ---@field delivered boolean? whether a webhook told it
 ---@field snapshot string? the object's JSON as of `at`, if in the version that we read

@@ -26,8 +26,8 @@ end
 
 -- The changes that an event tells; none if it cannot be understood: its version may differ.
 local function changes_of(row, own)
-  local event = json.decode(row.body, true)
-  local list = type(event) == "table" and stripe.feed.of(event, stripe.version, own) or {}
+  local event = stripe.webhook_body.event((json.decode(row.body, true)))
+  local list = event and stripe.feed.of(event, stripe.version, own) or {}
   for _, change in ipairs(list) do
     change.at, change.dated = row.at, not change.related and row.at or nil
     change.delivered = true

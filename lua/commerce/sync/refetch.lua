@@ -58,11 +58,21 @@ local function store(run, task, change, object, text)
   end
 end
 
+-- The charge that an object names, of which a thin event told.
+local function named_charge(run, task, change)
+  local id = objects.has_path(change.through.id) and source.charge_of(run, task, change.through)
+  if id and objects.has_path(id) then
+    store(run, task, change, source.object(run, task, id))
+  end
+end
+
 local function apply(run, task, change)
   if change.deleted then
     writer.deleted_object(run, task, change.id)
   elseif change.find then
     search(run, task, change)
+  elseif change.through then
+    named_charge(run, task, change)
   elseif not objects.has_path(change.id) then
     run.changes:reread(change.resource)
     run.progress:note(("%s: an event names an object that cannot be asked for by its id (%s): the "

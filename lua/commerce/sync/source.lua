@@ -205,6 +205,24 @@ function source.object(run, task, id)
   return named(task.name, id, read_object(run, task, response.body))
 end
 
+--- Fetch the id of the charge that an object names.
+---@param run table
+---@param task commerce.Task of charges
+---@param through table { resource, id } of the object
+---@return string? id nil if the object is gone, names no charge or may not be read; a full read, or
+---  the feed of events, tells of the charge then
+function source.charge_of(run, task, through)
+  local path = stripe.resources[through.resource].path
+  local response, message, failure = jobs.await(run.transport, task.session:request {
+    path = path .. "/" .. through.id, endpoint = objects.endpoint(path) })
+  if not response and (failure.status == GONE or stripe.lacks_permission(failure)) then
+    return nil
+  end
+  local object = json.decode(errors.must(response, message, failure).body, true)
+  local charge = type(object) == "table" and object.charge
+  return type(charge) == "string" and charge or nil
+end
+
 --- Read an object from the JSON that an event has of it.
 ---@param run table
 ---@param task commerce.Task

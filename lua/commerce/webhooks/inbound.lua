@@ -30,39 +30,15 @@ local function text(value)
 end
 
 local function ignored(event, reason)
-  return { event = text(event.id), type = text(event.type), connections = {}, kept = 0,
-    ignored = reason }
+  return { event = text(event.id), type = text(event.name or event.type), connections = {},
+    kept = 0, ignored = reason }
 end
 
-local function is_event(event)
-  return event.object == "event" and type(event.id) == "string" and type(event.type) == "string"
-    and type(event.livemode) == "boolean" and type(event.created) == "number"
-    and event.created % 1 == 0 and type(event.data) == "table"
-end
-
--- Why a signed body cannot be used. Nothing that Stripe signed is refused: Stripe would send the
--- same bytes again for three days, and then disable the endpoint.
-local function unusable(event)
-  if event == nil then
-    return "it is not JSON that can be read"
-  elseif type(event) ~= "table" then
-    return "it is not a Stripe event"
-  elseif text(event.object) and event.object:find "^v2%." then
-    return "it is a thin event: choose the payload style 'Snapshot' for this endpoint"
-  elseif not is_event(event) then
-    return "it is not a Stripe event"
-  elseif type(event.data.object) ~= "table" then
-    return ("%s: it has no object"):format(event.type)
-  elseif not text(event.data.object.id) then -- balance.available, invoice.upcoming
-    return ("%s: its object has no id, so no record is made from it"):format(event.type)
-  end
-end
-
--- The linked connections of the account that an event is about. One that a Connect endpoint sent
--- names its account; one of an account's own endpoint does not. named: the account in the object of
--- an app's event.
+-- The linked connections of the account that an event is about. One that a Connect endpoint or an
+-- organisation's sent names its account; one of an account's own endpoint does not. named: the
+-- account in the object of an app's event.
 local function connections_of(app, event, integration, own_account, named)
-  local account = named or type(event.account) == "string" and event.account or own_account
+  local account = named or event.account or own_account
   if not account then
     return nil, "it names no account, and none is given for this endpoint"
   elseif own_account and account ~= own_account then
@@ -87,6 +63,21 @@ local function way_that_ends(facts, ended)
   return (not facts.client_id or facts.client_id == ended.client_id) and "connect" or nil
 end
 
+-- A thin event does not name whose access ended. It is sent to the platform or the app that it
+-- concerns only, so it is clear if the account is linked by one of them; nil if it is by both.
+local function only_way(rows)
+  local way
+  for _, row in ipairs(rows) do
+    if row.auth == "connect" or row.auth == "app" then
+      if way and way ~= row.auth then
+        return nil
+      end
+      way = row.auth
+    end
+  end
+  return way or "connect"
+end
+
 -- The merchant has ended the access of the platform or of the app. What is stored stays. An event
 -- from before the connection was linked anew says nothing of it.
 local function end_access(app, rows, event, way)
@@ -105,7 +96,7 @@ local function end_access(app, rows, event, way)
   if way == "app" and ended[1] then
     app_grant.forget(app, rows[1].integration, rows[1].account)
   end
-  return { event = event.id, type = event.type, connections = ended, kept = #ended,
+  return { event = event.id, type = event.name, connections = ended, kept = #ended,
     ignored = #ended == 0 and "it is older than the link" or nil }
 end
 
@@ -126,7 +117,7 @@ local function keep(app, list, event, body, store_rows)
     rows[i] = { connection_id = shop.id, id = event.id, at = event.created,
       body = body_for(app, shop.id, body) }
   end
-  return { event = event.id, type = event.type, connections = ids,
+  return { event = event.id, type = event.name, connections = ids,
     kept = (store_rows and store_rows(rows) or app.store:keep_events(rows)) }
 end
 
@@ -220,18 +211,20 @@ function webhook.receive(app, body, signature, options)
     errors.refuse("bad option 'integration': stripe or stripe-test expected")
   end
   local endpoint = verified(app, body, signature, options)
-  local event = json.decode(body)
-  local reason = unusable(event)
-  if reason then
-    return ignored(type(event) == "table" and event or {}, reason)
+  -- nothing that Stripe signed is refused: Stripe would send the same bytes again for three days,
+  -- and then disable the endpoint
+  local decoded = json.decode(body)
+  local event, reason = stripe.webhook_body.event(decoded)
+  if not event then
+    return ignored(type(decoded) == "table" and decoded or {}, reason)
   elseif event.livemode ~= integration.livemode then
     return ignored(event, ("it is of %s mode, %s is not"):format(
       event.livemode and "live" or "test", integration.title))
   end
   local ends_access = stripe.feed.ends_access(event)
-  local way = ends_access
+  local way = ends_access and not event.thin
     and way_that_ends(integrations.find(app.store, integration.name), ends_access)
-  if ends_access and not way then
+  if ends_access and not way and not event.thin then
     return ignored(event, "it is about another platform's access")
   end
   local rows
@@ -240,7 +233,9 @@ function webhook.receive(app, body, signature, options)
   if not rows then
     return ignored(event, reason)
   elseif ends_access then
-    return end_access(app, rows, event, way)
+    way = way or only_way(rows)
+    return way and end_access(app, rows, event, way)
+      or ignored(event, "it does not tell whether the platform's or the app's access ended")
   end
   return keep(app, rows, event, body, options.keep)
 end

@@ -263,13 +263,20 @@ function events.page(ds, query)
   return { tpl = ENVELOPE, data = { list = nodes }, has_more = has_more and "true" or "false" }, 0
 end
 
+--- An event by its id.
+---@return table? event nil if there is none, or none any more
+function events.find(ds, id)
+  local at = locate(ds, id)
+  return at and at_place(ds, at)
+end
+
 --- One event.
 function events.retrieve(ds, id, query)
   local paths, problem = params.retrieve(query)
   if not paths then return nil, problem end
-  local at = locate(ds, id)
-  if not at then return nil, errors.missing("event", id) end
-  return events.node(ds, at_place(ds, at)), 0
+  local event = events.find(ds, id)
+  if not event then return nil, errors.missing("event", id) end
+  return events.node(ds, event), 0
 end
 
 --- The generated objects' events in (after, to], oldest first: what a moving clock brings about.

@@ -18,6 +18,7 @@ local respond = require "emulator.respond"
 local state = require "emulator.state"
 local stats = require "emulator.stats"
 local template = require "emulator.template"
+local thin = require "emulator.thin"
 local versions = require "emulator.versions"
 
 local router = {}
@@ -71,6 +72,12 @@ local function route(method, path)
   if event then
     return { endpoint = "GET /v1/events/{id}", resource = "events", run = function(ds, query)
       return events.retrieve(ds, ngx.unescape_uri(event), query)
+    end }
+  end
+  event = path:match "^/v2/core/events/([^/]+)$"
+  if event then
+    return { endpoint = "GET /v2/core/events/{id}", resource = "events", run = function(ds)
+      return thin.retrieve(ds, ngx.unescape_uri(event))
     end }
   end
   local resource, id, part = by_url(path)

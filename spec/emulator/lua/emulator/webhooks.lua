@@ -9,12 +9,13 @@ local random = require "emulator.random"
 local signature = require "emulator.signature"
 local state = require "emulator.state"
 local template = require "emulator.template"
+local thin = require "emulator.thin"
 
 local webhooks = {}
 
 local DEFAULTS = { connect = false, livemode = false, events = { "*" }, duplicate_probability = 0,
   drop_probability = 0, delay = 0, retries = 3, retry_delay = 0.05, reorder = 1, stale = false,
-  seed = 1, timeout = 2, clock = "real" }
+  seed = 1, timeout = 2, clock = "real", payload = "snapshot" }
 local REQUIRED = { url = true, secrets = true, id = true, remove = true, key = true,
   account = true }
 
@@ -57,7 +58,7 @@ local function post(e, body, header)
 end
 
 local function log(e, item, entry)
-  entry.event, entry.type, entry.account = item.event.id, item.event.type, item.account
+  entry.event, entry.type, entry.account = item.id, item.type, item.account
   entry.duplicate = item.duplicate
   e.deliveries[#e.deliveries + 1] = entry
 end
@@ -139,29 +140,46 @@ local function told(ds, event)
     or installs.is_installed(ds.account, ds.livemode == "true")
 end
 
--- The endpoints an event goes to; without an event, those of a data set.
-local function listening(ds, event)
+-- The endpoints that a data set's events go to.
+local function listening(ds)
   local out = {}
   local connected = ds.account ~= state.settings.account
-  if connected and not told(ds, event) then return out, connected end
   for _, e in ipairs(endpoints) do
-    local fits = e.connect == connected and e.livemode == (ds.livemode == "true")
-    if fits and (not event or e.match(event.type)) then out[#out + 1] = e end
+    if e.connect == connected and e.livemode == (ds.livemode == "true") then out[#out + 1] = e end
   end
   return out, connected
 end
 
+-- What an endpoint gets of an event: { id, type, node } in its payload style.
+local function payloads(e, ds, event, account)
+  local out = {}
+  if e.payload == "thin" then
+    for k, type in ipairs(thin.types(event)) do
+      local doc = e.match(type) and thin.document(ds, event, k)
+      out[#out + 1] = doc and { id = doc.map.id, type = type, node = { doc = doc } } or nil
+    end
+  elseif e.match(event.type) then
+    out[1] = { id = event.id, type = event.type, node = events.node(ds, event, account) }
+  end
+  return out
+end
+
 --- Told of every event (and asked, without one, whether anybody listens to a data set).
 function events.listener(ds, event)
-  local to, connected = listening(ds, event)
+  local to, connected = listening(ds)
+  if connected and not told(ds, event) then to = {} end
   if not event then return #to > 0 end
-  if #to == 0 then return end
-  event.pending = #to
+  event.pending = 0
+  for _, e in ipairs(to) do
+    if #payloads(e, ds, event) > 0 then event.pending = event.pending + 1 end
+  end
   local account = connected and ds.account or nil
   local style = template.style(not state.settings.compact, state.settings.future)
-  local body = template.render(events.node(ds, event, account), style)
   for _, e in ipairs(to) do
-    queue(e, { ds = ds, event = event, account = account, body = body })
+    for _, payload in ipairs(payloads(e, ds, event, account)) do
+      queue(e, { ds = ds, event = event, account = account, id = payload.id, type = payload.type,
+        body = template.render(payload.node, style) })
+    end
   end
 end
 
@@ -198,6 +216,9 @@ function webhooks.set(o)
   if not to then return nil, "an endpoint needs an http or https url" end
   for name, value in pairs(o) do e[name] = value end
   if type(e.secrets) ~= "table" or #e.secrets == 0 then return nil, "an endpoint needs secrets" end
+  if e.payload ~= "snapshot" and e.payload ~= "thin" then
+    return nil, "payload is snapshot or thin"
+  end
   if type(e.events) == "string" then e.events = { e.events } end
   if type(e.reorder) == "boolean" then e.reorder = e.reorder and 4 or 1 end
   e.to, e.match = to, events.matcher(e.events)
@@ -218,7 +239,8 @@ function webhooks.report()
     local deliveries = { is_array = true }
     for n, d in ipairs(e.deliveries) do deliveries[n] = d end
     list[k] = { id = e.id, url = e.url, connect = e.connect, livemode = e.livemode,
-      events = e.events, queued = #e.queue, busy = e.pumping or false, deliveries = deliveries }
+      payload = e.payload, events = e.events, queued = #e.queue,
+      busy = e.pumping or false, deliveries = deliveries }
   end
   return json.from_lua { webhooks = list }
 end
