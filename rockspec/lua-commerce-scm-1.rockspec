@@ -312,6 +312,7 @@ build = {
     ["commerce.stripe.types.products"] = "lua/commerce/stripe/types/products.lua",
     ["commerce.stripe.types.tax_components"] = "lua/commerce/stripe/types/tax_components.lua",
     ["commerce.stripe.types.transactions"] = "lua/commerce/stripe/types/transactions.lua",
+    ["commerce.stripe.webhook_body"] = "lua/commerce/stripe/webhook_body.lua",
     ["commerce.sync.backfill"] = "lua/commerce/sync/backfill.lua",
     ["commerce.sync.changes"] = "lua/commerce/sync/changes.lua",
     ["commerce.sync.checkpoints"] = "lua/commerce/sync/checkpoints.lua",
