@@ -980,6 +980,36 @@ function Store:add_counts(counts) end
 ---@return commerce.Failure? failure
 function Store:counts() end
 
+-- ---------------------------------------------------------------- Stripe's read allocation
+
+---@class commerce.StripeReads the requests that were sent to Stripe on one day
+---@field connection_id string
+---@field day string YYYY-MM-DD, UTC
+---@field reads integer
+---@field transactions integer? the account's transactions of the 30 days before; nil: not counted
+
+---@class commerce.StripeReadsSum
+---@field reads integer
+---@field transactions integer? as they were counted last
+---@field counted string? the day of that count
+
+--- Add requests to those of a day.
+---@param row commerce.StripeReads
+---@param oldest string YYYY-MM-DD: the connection's earlier days are dropped
+---@return boolean? added false if the connection has been deleted; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_stripe_reads(row, oldest) end
+
+--- The sums of the days from a day on.
+---@param since string YYYY-MM-DD
+---@param connection_id string? of this connection only
+---@return table<string, commerce.StripeReadsSum>? sums by connection id, of those that have any; nil
+---  on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:stripe_reads(since, connection_id) end
+
 -- ---------------------------------------------------------------- inbox
 
 --- Keep events. One that is there already is not kept twice.

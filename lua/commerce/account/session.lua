@@ -118,8 +118,9 @@ end
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
 ---@return table parts { session, transport, limiter, acting_for = a connected account's id,
 ---  close = a function that closes them and wipes the key, account = Stripe's object, or its id
----  alone, at = when it was read (core.now), ask = a function that asks once more, stripe_now = a
----  function that gives the present by Stripe's clock (unix seconds); nil if that is not known }
+---  alone, at = when it was read (core.now), ask = a function that asks once more, requests_sent =
+---  a function that gives the number of requests so far, stripe_now = a function that gives the
+---  present by Stripe's clock (unix seconds); nil if that is not known }
 function session.open(app, key, integration, who, options)
   local acting_for, context = acting(key, who)
   local transport = core.transport {
@@ -153,6 +154,9 @@ function session.open(app, key, integration, who, options)
     transport:close()
     parts.session:close()
     first:close()
+  end
+  function parts.requests_sent()
+    return parts.session:stats().requests + first:stats().requests
   end
   function parts.ask()
     return identify(first, transport, who.account)

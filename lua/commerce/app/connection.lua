@@ -13,6 +13,7 @@ local lifecycle = require "commerce.app.lifecycle"
 local mappings = require "commerce.mapping.registry"
 local read_changes = require "commerce.app.changes"
 local protections = require "commerce.account.protection"
+local read_allocation = require "commerce.account.read_allocation"
 local records = require "commerce.app.records"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
@@ -177,6 +178,7 @@ function Connection:sync(options)
   lifecycle.open(self)
   configure(self)
   local report, _, failure = errors.catch(run_sync, self, options)
+  read_allocation.count(self)
   if failure then
     if failure.status == 401 or failure.status == 403 then
       check_access(self)
@@ -187,6 +189,7 @@ function Connection:sync(options)
   elseif report.complete then
     self.store:resolve_connection_errors(self.id, time.now())
   end
+  report.notes[#report.notes + 1] = read_allocation.warning_after(self)
   lifecycle.change(self, { last_sync = time.now() })
   if options and options.strict and not report.complete then
     errors.throw("incomplete", report:summary(), { report = report })
@@ -213,7 +216,11 @@ function Connection:apply_events(options)
   options = options or {}
   errors.check_options(options, { worker = "string" })
   lifecycle.open(self)
-  return sync().apply(self, options.worker)
+  return errors.finally(function()
+    return sync().apply(self, options.worker)
+  end, function()
+    read_allocation.count(self)
+  end)
 end
 
 --- Compare what is stored with Stripe: the balance, payouts, and every type's records.
@@ -223,7 +230,11 @@ end
 ---@return commerce.Failure? failure
 function Connection:verify(options)
   lifecycle.open(self)
-  return require("commerce.verify").run(self, options)
+  return errors.finally(function()
+    return require("commerce.verify").run(self, options)
+  end, function()
+    read_allocation.count(self)
+  end)
 end
 
 --- Compute a report over what is stored of the connection: revenue, orders, refunds, payouts, …

@@ -6,6 +6,7 @@ local errors = require "commerce.base.errors"
 local grants = require "commerce.account.grant"
 local keys = require "commerce.account.keys"
 local protections = require "commerce.account.protection"
+local read_allocation = require "commerce.account.read_allocation"
 local sessions = require "commerce.account.session"
 local statuses = require "commerce.account.status"
 local stripe = require "commerce.stripe"
@@ -23,7 +24,7 @@ local function attach(self, parts, key)
   self.close_session = parts.close
   -- of a connected account it is the day of connecting, and most objects are older
   self.account_created = not parts.acting_for and tonumber(account.created) or nil
-  self.ask = parts.ask
+  self.ask, self.requests_sent, self.reads_counted = parts.ask, parts.requests_sent, 0
   self.stripe_now = parts.stripe_now
   self.restricted = stripe.is_restricted(key) or self.auth == "app"
   self.shares_key = stripe.is_organisation(key)
@@ -221,8 +222,10 @@ end
 
 local function close(self)
   if self.transport then
+    read_allocation.count(self)
     self.close_session()
     self.session, self.transport, self.limiter, self.ask = nil, nil, nil, nil
+    self.requests_sent = nil
   end
   self.mappings:close()
 end

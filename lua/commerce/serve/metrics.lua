@@ -3,6 +3,7 @@
 local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
+local read_allocation = require "commerce.account.read_allocation"
 local time = require "commerce.base.time"
 
 local metrics = {}
@@ -73,6 +74,26 @@ local function queues(store, now)
   return waiting, ages
 end
 
+-- Each linked connection's reads, its account's transactions, and the share of its allocation that
+-- is used, over 30 days.
+local function add_reads(lines, store, now)
+  local reads, transactions, shares = {}, {}, {}
+  local uses = read_allocation.uses(store, now)
+  for _, row in ipairs(store:connections { status = "Linked" }) do
+    local use, name = uses[row.id], label("connection", row.id)
+    if use then
+      reads[#reads + 1] = { name, use.reads }
+      transactions[#transactions + 1] = use.transactions and { name, use.transactions } or nil
+      shares[#shares + 1] = { name, math.floor(use.used / use.allocation * 1000) / 1000 }
+    end
+  end
+  add(lines, "stripe_reads_30_days", "gauge", "Requests sent to Stripe in 30 days.", reads)
+  add(lines, "stripe_transactions_30_days", "gauge",
+    "Transactions of 30 days of the connection's account.", transactions)
+  add(lines, "stripe_read_allocation_ratio", "gauge", "Share of Stripe's read allocation that is "
+    .. "used, of the account or of all connected accounts together.", shares)
+end
+
 -- What proxies add (RFC 7239, RFC 9110, 7.6.3): the request may come from anywhere.
 local FORWARDED = { "forwarded", "x-forwarded-for", "via" }
 
@@ -104,6 +125,7 @@ metrics.text = errors.protect(function(store, requests, now)
   add(lines, "pulls", "gauge", "Pulls by status.", pulls(store))
   add(lines, "connection_lag_seconds", "gauge", "Time since the last sync of a connection.",
     lags(store, now))
+  add_reads(lines, store, now)
   add(lines, "webhooks_waiting", "gauge", "Webhooks that wait to be delivered to a consumer.",
     waiting)
   add(lines, "webhooks_waiting_seconds", "gauge", "Age of the oldest webhook that waits.", ages)

@@ -4,6 +4,7 @@ local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local mode = require "commerce.account.mode"
+local read_allocation = require "commerce.account.read_allocation"
 local stripe = require "commerce.stripe"
 local sync = require "commerce.sync"
 local time = require "commerce.base.time"
@@ -33,11 +34,18 @@ local function types_of(store, row)
   return types
 end
 
-local function view_of(store, row)
+local function reads_of(use)
+  return use and { days = read_allocation.DAYS, reads = use.reads,
+    transactions = use.transactions, allocation = use.allocation, used = use.used,
+    platform = use.platform, warning = read_allocation.warning(use) }
+end
+
+local function view_of(store, row, uses)
   return { connection = row.id, integration = row.integration, account = row.account,
     mode = mode.of_integration(row.integration), status = row.status, lastSync = row.last_sync,
     types = types_of(store, row), resources = lists_of(store, row),
-    waitingEvents = must(store:waiting_counts())[row.id] or 0 }
+    waitingEvents = must(store:waiting_counts())[row.id] or 0,
+    stripeReads = reads_of(uses[row.id]) }
 end
 
 local function print_lists(view)
@@ -56,6 +64,20 @@ local function print_lists(view)
   end
 end
 
+-- Beside the transactions, since these decide how many reads Stripe allows.
+local function print_reads(reads)
+  if not reads or reads.used == 0 then
+    return
+  end
+  console.line(("%d reads from Stripe in %d days%s; %sStripe allows %d"):format(reads.reads,
+    reads.days, reads.transactions and (" beside %d transactions"):format(reads.transactions) or "",
+    reads.platform and ("with all connected accounts %d, "):format(reads.used) or "",
+    reads.allocation))
+  if reads.warning then
+    console.line("warning: " .. reads.warning)
+  end
+end
+
 local function print_connection(view)
   console.line(("%s, %s mode, %s, connection %s (%s)"):format(
     stripe.integrations[view.integration].title, view.mode,
@@ -68,6 +90,7 @@ local function print_connection(view)
   end
   format.print({ "type", "records", "last sync", "at", "error" }, rows)
   print_lists(view)
+  print_reads(view.stripeReads)
 end
 
 local function print_none(current, others)
@@ -80,9 +103,10 @@ end
 
 local function run(app, args)
   local current, rows, shown = must(app:mode()), must(app.store:connections()), 0
+  local uses = read_allocation.uses(app.store, os.time())
   for _, row in ipairs(rows) do
     if mode.of_integration(row.integration) == current then
-      local view = view_of(app.store, row)
+      local view = view_of(app.store, row, uses)
       if args.json then
         console.json(view)
       else

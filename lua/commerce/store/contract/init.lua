@@ -61,6 +61,8 @@ contract.PARTS = {
     writes = { "add_erased", "finish_erasure", "forget_gone", "note_changes", "remove_records",
       "remove_sources", "rewrite_events", "rewrite_records", "rewrite_sources" },
     server = true },
+  { name = "stripe_reads", reads = { "stripe_reads" }, writes = { "add_stripe_reads" },
+    server = true },
   { name = "sync_settings", reads = { "sync_settings" }, writes = { "save_sync_settings" },
     server = true },
   { name = "link_states", reads = { "has_link_state" },

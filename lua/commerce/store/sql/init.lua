@@ -23,6 +23,7 @@ local SUBJECTS = {
   "commerce.store.sql.listings",
   "commerce.store.sql.accounts",
   "commerce.store.sql.pulls",
+  "commerce.store.sql.stripe_reads",
   "commerce.store.sql.inbox",
   "commerce.store.sql.outbox",
   "commerce.store.sql.settings",

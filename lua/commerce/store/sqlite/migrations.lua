@@ -64,6 +64,14 @@ migrations.STEPS = {
         held_until INTEGER,
         PRIMARY KEY (integration, account))]],
   },
+  {
+    [[CREATE TABLE stripe_reads (
+        connection_id TEXT NOT NULL REFERENCES connections (id),
+        day TEXT NOT NULL,
+        reads INTEGER NOT NULL,
+        transactions INTEGER,
+        PRIMARY KEY (connection_id, day))]],
+  },
 }
 
 --- The present version.

@@ -127,6 +127,14 @@ schema.STATEMENTS = {
         CASE instr(record.id, ':') WHEN 0 THEN record.id
         ELSE substr(record.id, 1, instr(record.id, ':') - 1) END]],
 
+  -- requests that were sent to Stripe, by day (YYYY-MM-DD, UTC)
+  [[CREATE TABLE stripe_reads (
+      connection_id TEXT NOT NULL REFERENCES connections (id),
+      day TEXT NOT NULL,
+      reads INTEGER NOT NULL,
+      transactions INTEGER, -- of the 30 days before, if they were counted that day
+      PRIMARY KEY (connection_id, day))]],
+
   -- the log of changes: what one page did to one data type
   [[CREATE TABLE changes (
       connection_id TEXT NOT NULL REFERENCES connections (id),

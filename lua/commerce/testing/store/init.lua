@@ -26,6 +26,7 @@ local queue_cases = require "commerce.testing.store.queue"
 local read_cases = require "commerce.testing.store.records"
 local setting_cases = require "commerce.testing.store.settings"
 local source_cases = require "commerce.testing.store.sources"
+local stripe_read_cases = require "commerce.testing.store.stripe_reads"
 local type_cases = require "commerce.testing.store.types"
 
 local describe, it = busted.describe, busted.it
@@ -384,6 +385,9 @@ return function(open, given)
   end
   if not without.figures then
     figure_cases(current)
+  end
+  if not without.stripe_reads then
+    stripe_read_cases(current)
   end
   if not without.outbox then
     outbox_cases(current, { pull = pull })
