@@ -73,8 +73,8 @@ static int call_new(lua_State *L) {
   endpoint = cm_opt_text(L, 2, "endpoint", NULL, CM_ENDPOINT_MAX);
   timeout = cm_opt_number(L, 2, "timeout", c->timeout, 0.001, 86400);
   body = cm_opt_string(L, 2, "body", NULL, &length);
-  if (body && (!c->foreign || strcmp(method, "POST") != 0))
-    cm_opt_error(L, "body", "only for POST in a session without a key");
+  if (body && (!c->json || strcmp(method, "POST") != 0))
+    cm_opt_error(L, "body", "only for POST in a session that sends JSON");
   call = cm_new(L, CALL_CLASS, sizeof *call);
   if (!cm_request_init(&call->request, c, method, path, endpoint))
     return luaL_error(L, "out of memory");
@@ -83,6 +83,8 @@ static int call_new(lua_State *L) {
   cm_opt_pairs(L, 2, "form", &call->request.form, NULL);
   if (call->request.form.len && strcmp(method, "POST") != 0)
     cm_opt_error(L, "form", "only for POST");
+  if (call->request.form.len && c->json && !c->foreign)
+    cm_opt_error(L, "form", "a session that sends JSON takes a body");
   if (body && !cm_buf_add(&call->request.form, body, length))
     return luaL_error(L, "out of memory");
   cm_keep(L, 3, 1);

@@ -29,7 +29,7 @@ typedef struct options {
   const char *version, *account, *context, *user_agent;
   double timeout, backoff, backoff_cap;
   long long retries, low_speed_time, max_body;
-  bool foreign, renewable;
+  bool foreign, renewable, json;
   cm_reach reach;
 } options;
 
@@ -66,12 +66,15 @@ static void read_options(lua_State *L, options *o) {
       "transport",        "key",        "base_url", "version",     "account", "limiter",
       "platform_limiter", "retries",    "backoff",  "backoff_cap", "timeout", "low_speed_time",
       "max_body",         "user_agent", "foreign",  "headers",     "reach",   "context",
-      "renewable",        NULL};
+      "renewable",        "json",       NULL};
   const char *base, *wrong;
   size_t n;
   cm_opt_table(L, 1, names);
   o->transport = cm_opt_object(L, 1, "transport", CM_TRANSPORT_CLASS, true);
   o->foreign = cm_opt_bool(L, 1, "foreign", false);
+  o->json = cm_opt_bool(L, 1, "json", o->foreign);
+  if (o->foreign && !o->json)
+    cm_opt_error(L, "json", "a foreign server always gets JSON");
   o->key = cm_opt_object(L, 1, "key", CM_SECRET_CLASS, !o->foreign);
   o->renewable = cm_opt_bool(L, 1, "renewable", false);
   if (o->renewable && o->foreign)
@@ -125,6 +128,7 @@ static bool set_headers(cm_client *c, const options *o) {
   cm_buf_free(&bearer);
   return ok && cm_client_header(c, "Stripe-Version", o->version, strlen(o->version), false) &&
          cm_client_header(c, "User-Agent", o->user_agent, strlen(o->user_agent), false) &&
+         (!o->json || cm_client_header(c, "Content-Type", "application/json", 16, false)) &&
          (!o->account ||
           cm_client_header(c, "Stripe-Account", o->account, strlen(o->account), false)) &&
          (!o->context ||
@@ -170,7 +174,7 @@ static void add_headers(lua_State *L, cm_client *c) {
 /*
 ** core.session{transport, key, base_url, version, account, context, limiter, platform_limiter,
 ** retries, backoff, backoff_cap, timeout, low_speed_time, max_body, user_agent, foreign, headers,
-** reach, renewable} -> session
+** reach, renewable, json} -> session
 ** Only transport and key are required; core.d.lua has the options' meanings and defaults. Keeps
 ** its transport alive and its own wiped copy of the key. A foreign server gets JSON, and no key.
 */
@@ -186,6 +190,7 @@ int cm_session_new(lua_State *L) {
     return luaL_error(L, "out of memory");
   c->foreign = o.foreign;
   c->renewable = o.renewable;
+  c->json = o.json;
   add_headers(L, c);
   c->base = o.base;
   c->timeout = o.timeout;

@@ -148,6 +148,7 @@ cm_client *cm_client_child(cm_client *parent) {
   c->low_speed_time = parent->low_speed_time;
   c->max_body = parent->max_body;
   c->foreign = parent->foreign;
+  c->json = parent->json;
   c->reach = parent->reach;
   return c;
 }

@@ -99,6 +99,7 @@ struct cm_client {
   long low_speed_time;
   size_t max_body;
   cm_reach reach;
+  bool json;        /* what is posted is JSON, not a form */
   bool foreign;     /* a server other than Stripe's: gets no key, and its paths may be secrets */
   cm_lines *lines;  /* NULL: the parent's */
   bool renewable;   /* its key can be replaced: a request that gets 401 waits for a new one */

@@ -422,6 +422,7 @@ function transport:close() end
 ---@field max_body integer? bytes of an answer, uncompressed (32 MiB)
 ---@field user_agent string? ("lua-commerce/VERSION")
 ---@field foreign boolean? a server other than Stripe's: takes no key, sends JSON, paths may hold a query, and messages name only the host (false)
+---@field json boolean? its POSTs have a JSON `body`, as Stripe's /v2 takes them, and no form (false; true of a foreign server)
 ---@field headers string[][]? of a foreign server: array of {name, value} that each request has besides, at most 6
 ---@field reach "anywhere"|"public"|"network"|nil of a foreign server: the addresses that may be connected to, checked when its name has been resolved. public: only public addresses; network: also this machine and private networks, these also over http, public ones over https only; link-local ones and metadata services with neither. With either no proxy is used and no connection is shared (anywhere)
 ---@field renewable boolean? its key can be replaced (`session:set_key`): a GET that is refused with 401 waits up to 120 seconds for a new one, and is sent again once (false)
@@ -448,7 +449,7 @@ function core.session(options) end
 ---@field method "GET"|"POST"|"DELETE"|nil (GET)
 ---@field query commerce.core.Pairs?
 ---@field form commerce.core.Pairs? body of a POST; a value may be a `commerce.core.Secret`
----@field body string? of a POST to a foreign server: JSON
+---@field body string? of a POST in a session that sends JSON
 ---@field endpoint string? the limiter's name for it (method and path); give one if the path holds an id
 ---@field timeout number? seconds an attempt may take (the session's)
 ---@field projection commerce.core.Projection? only the members that it keeps of the answer, which must be JSON, become a Lua string; the rest is wiped

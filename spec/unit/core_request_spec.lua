@@ -49,6 +49,19 @@ describe("a request", function()
     assert.equal("v", response.headers["stripe-version"])
   end)
 
+  it("posts JSON in a session that does so, and signs it", function()
+    ask({ { body = "{}" } }, { method = "POST", path = "/v2/core/things", body = '{"a":1}' },
+      { json = true })
+    local request = server.requests[1]
+    assert.same({ '{"a":1}', "application/json", "Bearer sk_test_scripted0123456789" },
+      { request.body, request.headers["content-type"], request.headers.authorization })
+    local session = server:session { json = true }
+    assert.has_error(function()
+      session:child():request { method = "POST", path = "/v2/x", form = { { "a", 1 } } }
+    end, "bad option 'form': a session that sends JSON takes a body")
+    assert(session:child():request { method = "POST", path = "/v2/x", body = "{}" })
+  end)
+
   it("signs itself", function()
     ask({ { body = "{}" } }, { path = "/v1/account" },
       { account = "acct_9", version = "2020-01-01", user_agent = "test/1" })
@@ -118,7 +131,7 @@ describe("a request", function()
     assert.matches("^POST 127%.0%.0%.1: HTTP 404", message)
     assert.equal(404, details.status)
     assert.has_error(function() session:request { path = "/x", body = "{}" } end,
-      "bad option 'body': only for POST in a session without a key")
+      "bad option 'body': only for POST in a session that sends JSON")
     assert.has_error(function() session:request { path = "/x y" } end,
       "bad option 'path': has a character that does not belong there")
     assert.has_error(function()
