@@ -228,6 +228,32 @@ async function thin({ customers }) {
   step("thin events: the client reads the emulator's, the receiver takes those it signs");
 }
 
+async function endpoints() {
+  const enabled_events = ["charge.succeeded", "customer.updated"];
+  const url = "https://data.example.com/webhooks/stripe-test";
+  const made = await stripe.webhookEndpoints.create(
+    { url, enabled_events, connect: true, api_version: NEWEST, metadata: { by: "the client" } });
+  assert.match(made.secret, /^whsec_/);
+  assert.deepEqual([made.url, made.enabled_events, made.api_version, made.metadata.by],
+    [url, enabled_events, NEWEST, "the client"]);
+  const [listed] = await all(stripe.webhookEndpoints.list());
+  assert.deepEqual([listed.id, listed.secret], [made.id, undefined]);
+  await refused(stripe.webhookEndpoints.create({ url, enabled_events: [] }),
+    "StripeInvalidRequestError", { statusCode: 400 });
+  await refused(client({}, "rk_test_emulator_readonly").webhookEndpoints.create(
+    { url, enabled_events }), "StripePermissionError", { statusCode: 403 });
+  const destination = await stripe.v2.core.eventDestinations.create({ name: "thin",
+    type: "webhook_endpoint", event_payload: "thin", enabled_events: ["v1.charge.succeeded"],
+    webhook_endpoint: { url }, include: ["webhook_endpoint.signing_secret"] });
+  assert.match(destination.webhook_endpoint.signing_secret, /^whsec_/);
+  const destinations = await stripe.v2.core.eventDestinations.list(
+    { include: ["webhook_endpoint.url"] }).autoPagingToArray({ limit: 100 });
+  assert.deepEqual(destinations.map((each) => [each.id, each.webhook_endpoint.url]),
+    [[destination.id, url]]);
+  await control("webhooks", { clear: true });
+  step("endpoints: webhook endpoints and destinations of thin events are made and listed");
+}
+
 async function main() {
   const read = await lists();
   await nested(read);
@@ -236,6 +262,7 @@ async function main() {
   await errors();
   await webhooks(read);
   await thin(read);
+  await endpoints();
 }
 
 // Ends now, and not when the kept connections do.

@@ -114,7 +114,8 @@ end
 ---@param integration table the key's
 ---@param who table account: the id that must answer; header: true to ask on its behalf
 ---  (Stripe-Account). An organisation's key always asks on its behalf (Stripe-Context); tend: the
----  key is an app's token, and the function gets the transport and the sessions, to renew it
+---  key is an app's token, and the function gets the transport and the sessions, to renew it;
+---  json: true to post JSON, as /v2 takes it
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
 ---@return table parts { session, transport, limiter, acting_for = a connected account's id,
 ---  close = a function that closes them and wipes the key, account = Stripe's object, or its id
@@ -136,7 +137,7 @@ function session.open(app, key, integration, who, options)
       limiter = limiter, retries = retries, timeout = options.timeout,
       platform_limiter = platform_limiter(app, options, integration, acting_for),
       max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,
-      renewable = who.tend ~= nil,
+      renewable = who.tend ~= nil, json = who.json,
     }
   end
   local made, first = errors.try(make,

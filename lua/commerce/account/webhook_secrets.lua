@@ -84,6 +84,19 @@ local function checked(given, account)
   return secret
 end
 
+--- Check that another secret may be stored. Raises if an integration has as many as can be tried
+--- with every webhook.
+---@param store commerce.Store
+---@param name string the integration's
+function secrets.check_room(store, name)
+  local count = #secrets.list(store, name)
+  if count >= MOST then
+    errors.throw("usage", ("%s has %d webhook secrets already: remove one that no endpoint "
+      .. "signs with any more (`commerce integrations remove-webhook-secret %s ID`)"):format(
+      stripe.integrations[name].title, count, name))
+  end
+end
+
 --- Store another signing secret of an integration. A secret that is stored already is not changed.
 ---@param store commerce.Store
 ---@param name string the integration's
@@ -98,11 +111,7 @@ function secrets.add(store, name, given, account)
       return known
     end
   end
-  if #list >= MOST then
-    errors.throw("usage", ("%s has %d webhook secrets already: remove one that no endpoint "
-      .. "signs with any more (`commerce integrations remove-webhook-secret %s ID`)"):format(
-      stripe.integrations[name].title, #list, name))
-  end
+  secrets.check_room(store, name)
   local row = credentials.seal(owner_of(name, account, id), secret)
   store:save_secret(row)
   return facts_of(row)

@@ -21,6 +21,7 @@ local records = require "commerce.app.records"
 local retention = require "commerce.account.retention"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
+local webhook_endpoint = require "commerce.account.webhook_endpoint"
 local webhook = require "commerce.webhooks.inbound"
 
 ---@class commerce.App
@@ -136,6 +137,19 @@ end
 ---@return commerce.Failure? failure
 function App:add_webhook_secret(name, secret, options)
   return integrations.add_webhook_secret(self.store, name, secret, options)
+end
+
+--- Make an integration's webhook endpoint at Stripe, unless it exists, and store its signing
+--- secret.
+---@param name string "stripe" or "stripe-test", or Codat's key of it
+---@param options table see `commerce.account.webhook_endpoint`: public_url, account, secret_key,
+---  thin
+---@return commerce.MadeEndpoint? endpoint { id, url, existed, enabled, events, lacking, account?,
+---  thin, secret_stored }; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:create_webhook_endpoint(name, options)
+  return webhook_endpoint.create(self, name, options)
 end
 
 --- Forget a signing secret of an integration's webhooks.

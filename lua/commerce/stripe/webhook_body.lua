@@ -6,7 +6,10 @@
 
 local time = require "commerce.base.time"
 
-local webhook_body = {}
+local webhook_body = {
+  --- The event of an end of access.
+  DEAUTHORIZED = "account.application.deauthorized",
+}
 
 ---@class commerce.StripeEvent an event in the form of a snapshot event
 ---@field id string
@@ -18,8 +21,6 @@ local webhook_body = {}
 ---@field account string? the account that it is about, if it names one
 ---@field api_version string? of a snapshot
 ---@field data { object: table }
-
-local DEAUTHORIZED = "account.application.deauthorized"
 
 local function text(value)
   return type(value) == "string" and value ~= "" and value or nil
@@ -76,7 +77,7 @@ local function thin(event)
   local object = related(event)
   if version ~= "v1" then -- of objects that are not of the API's first version
     return nil, ("%s: no data type is made from it"):format(event.type)
-  elseif not (object.id and object.object) and name ~= DEAUTHORIZED then
+  elseif not (object.id and object.object) and name ~= webhook_body.DEAUTHORIZED then
     return nil, ("%s: it names no object with an id, so no record is made from it")
       :format(event.type)
   end

@@ -4,10 +4,12 @@ local app_manifest = require "commerce.stripe.app_manifest"
 local configured = require "commerce.mapping.configured"
 local console = require "commerce.cli.kit.console"
 local coverage = require "commerce.account.coverage"
+local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
 local mappings = require "commerce.mapping.registry"
+local options = require "commerce.cli.kit.options"
 local secret_option = require "commerce.cli.kit.secret_option"
 local stripe = require "commerce.stripe"
 
@@ -87,15 +89,15 @@ end
 local ANSWERS = { yes = true, no = false }
 
 local function options_of(args)
-  local options = { client_id = args.client_id,
+  local given = { client_id = args.client_id,
     secret_key = secret_option.read(args, KEY, KEY_MEANING), scope = args.scope,
     sync_on_link = args.sync_on_link, redirect_uri = args.redirect_uri,
     restricted_keys = ANSWERS[args.restricted_keys] }
-  if not next(options) then
+  if not next(given) then
     errors.throw("usage", "nothing to set: give --client-id, --secret-key-env or "
       .. "--secret-key-file, --redirect-uri, --scope, --sync-on-link or --restricted-keys")
   end
-  return options
+  return given
 end
 
 -- The options that are of Connect alone, and of an app alone.
@@ -112,14 +114,14 @@ local function check_set(args)
 end
 
 local function app_options(args)
-  local options = { client_id = args.client_id, app_id = args.app_id,
+  local given = { client_id = args.client_id, app_id = args.app_id,
     secret_key = secret_option.read(args, KEY, KEY_MEANING), install_link = args.install_link,
     redirect_uri = args.redirect_uri }
-  if not next(options) then
+  if not next(given) then
     errors.throw("usage", "nothing to set: give --install-link, --secret-key-env or "
       .. "--secret-key-file, --app-id, --redirect-uri or --client-id")
   end
-  return options
+  return given
 end
 
 local function set(app, args)
@@ -161,6 +163,46 @@ end
 local function remove_webhook_secret(app, args)
   must(app:remove_webhook_secret(args.integration, args.id))
   show(app, args)
+end
+
+-- ---------------------------------------------------------------- the endpoint at Stripe
+
+local function print_endpoint(made, integration)
+  local kind = made.account and "of account " .. made.account or "for connected accounts"
+  if not made.existed then
+    console.line(("made webhook endpoint %s %s at Stripe: %s, %d event types%s; its secret is "
+      .. "stored, sealed"):format(made.id, kind, made.url, #made.events,
+      made.thin and ", thin events" or ""))
+    return
+  end
+  console.line(("webhook endpoint %s for %s exists already; nothing was changed"):format(made.id,
+    made.url))
+  if not made.enabled then
+    console.line("it is disabled: enable it in Stripe's dashboard (Developers, Webhooks)")
+  end
+  if #made.lacking > 0 then
+    console.line("it does not send these event types, which records depend on; add them in "
+      .. "Stripe's dashboard: " .. table.concat(made.lacking, ", "))
+  end
+  if not made.secret_stored then
+    console.line(("no secret is stored for it: copy the signing secret from Stripe's dashboard and "
+      .. "run `commerce integrations add-webhook-secret %s --secret-file -%s`, or delete the "
+      .. "endpoint there and run this command again"):format(integration,
+      made.account and " --account " .. made.account or ""))
+  end
+end
+
+local function create_endpoint(app, args)
+  local made = must(app:create_webhook_endpoint(args.integration, { public_url = args.public_url,
+    account = args.account, thin = args.thin or nil, secret_key = environment.key() }))
+  if args.json then
+    console.json { id = made.id, url = made.url, existed = made.existed, enabled = made.enabled,
+      account = made.account, thin = made.thin, events = json.array(made.events),
+      lacking = json.array(made.lacking), secretStored = made.secret_stored }
+  else
+    print_endpoint(made, args.integration)
+  end
+  return made.enabled and made.secret_stored and #made.lacking == 0 and 0 or 1
 end
 
 -- ---------------------------------------------------------------- configured data types
@@ -243,6 +285,16 @@ local function secret_arguments(sub)
     .. "endpoint of the platform, whose events name their accounts)."):argname "ACCT"
 end
 
+local function endpoint_arguments(sub)
+  name_argument(sub)
+  sub:option("--public-url", "The server's address as Stripe reaches it, with its prefix; the "
+    .. "endpoint's address is this and /webhooks/INTEGRATION."):argname "URL"
+  sub:option("--account", "Make the endpoint of this account, by its stored key or by "
+    .. "STRIPE_SECRET_KEY (default: the platform's Connect endpoint, by the integration's secret "
+    .. "key; without one, the endpoint of the account of STRIPE_SECRET_KEY)."):argname "ACCT"
+  sub:flag("--thin", "Have thin events sent in place of snapshot events.")
+end
+
 local JSON = "One JSON object per integration."
 
 local function switch_arguments(sub)
@@ -290,6 +342,11 @@ return {
       help = "Accept webhooks that one more secret signs: of another endpoint, or the new one of "
         .. "an endpoint while its old one is still in use.",
       arguments = secret_arguments, json = JSON, store = "create", run = add_webhook_secret },
+    { name = "create-endpoint",
+      help = "Make the webhook endpoint at Stripe, with the event types that records depend on, "
+        .. "and store its signing secret. An endpoint that exists is not changed.",
+      arguments = endpoint_arguments, json = "One JSON object.", store = "create",
+      check = options.check_public_url, run = create_endpoint },
     { name = "remove-webhook-secret", help = "Reject webhooks that this secret signs.",
       arguments = function(sub)
         name_argument(sub)

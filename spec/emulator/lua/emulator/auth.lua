@@ -78,13 +78,18 @@ function auth.identify(headers)
   return { key = key, account = account, livemode = key.livemode, header_account = wanted }
 end
 
---- Whether the caller may read a resource; nil and an error otherwise.
-function auth.permit(caller, resource)
+--- Whether the caller may read a resource, or write it; nil and an error otherwise. An app, and a
+--- restricted key without a list of permissions, may read only.
+function auth.permit(caller, resource, writes)
   local install = caller.key.install
   local allowed = install and install.permissions or caller.key.permissions
-  if install and allowed and not allowed[resource] then
+  if install and (writes or allowed and not allowed[resource]) then
     return nil, errors.no_app_permission(caller.account)
-  elseif not allowed or allowed[resource] then return true end
+  elseif allowed and allowed[resource] then return true
+  elseif not allowed and not (writes and caller.key.key:find "^rk_") then return true
+  elseif writes then
+    return nil, errors.no_permission(caller.key.key, caller.account, "rak_webhook_write")
+  end
   return nil, errors.no_permission(caller.key.key, caller.account,
     PERMISSIONS[resource] or "rak_" .. resource .. "_read")
 end

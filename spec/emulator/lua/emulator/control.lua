@@ -6,6 +6,7 @@ local faults = require "emulator.faults"
 local installs = require "emulator.installs"
 local json = require "emulator.json"
 local limits = require "emulator.limits"
+local made_endpoints = require "emulator.endpoints"
 local mutate = require "emulator.mutate"
 local oauth = require "emulator.oauth"
 local platforms = require "emulator.platforms"
@@ -70,6 +71,7 @@ endpoints["POST reset"] = function(body)
   apps.reset()
   faults.clear()
   stats.clear()
+  made_endpoints.clear()
   webhooks.clear()
   if rules then faults.add(rules) end
   return { ok = true, account = state.settings.account, counts = counts(chosen {}) }

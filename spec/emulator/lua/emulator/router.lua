@@ -5,6 +5,7 @@ local account = require "emulator.data.account"
 local apps = require "emulator.apps"
 local auth = require "emulator.auth"
 local dataset = require "emulator.dataset"
+local endpoints = require "emulator.endpoints"
 local errors = require "emulator.errors"
 local events = require "emulator.events"
 local faults = require "emulator.faults"
@@ -46,6 +47,8 @@ end
 
 --- What a request is for: { endpoint, resource, run } or nil.
 local function route(method, path)
+  local made = endpoints.route(method, path)
+  if made then return made end
   if method ~= "GET" then return nil end
   local single = SINGLE[path]
   if single then
@@ -148,7 +151,7 @@ local function answer(ctx, headers, method, path)
     return respond.error(ctx, errors.bad_version(version))
   end
   local permitted
-  permitted, problem = auth.permit(caller, found.resource)
+  permitted, problem = auth.permit(caller, found.resource, found.writes)
   if not permitted then return respond.error(ctx, problem) end
 
   local ds = state.dataset(caller.account, caller.livemode)
