@@ -52,10 +52,11 @@ describe("the count of Stripe reads", function()
 
     app.store:add_stripe_reads({ connection_id = shop.id, day = os.date "!%Y-%m-%d",
       reads = 60000 }, "2026-01-01")
-    local text = commands.new(box):ok "status"
-    assert.is_truthy(text:find(("%d reads from Stripe in 30 days beside %d transactions; Stripe "
-      .. "allows 10000"):format(received() + 60000, transactions), 1, true), text)
-    assert.is_truthy(text:find("warning: %d+ reads in 30 days are 60%d %%"), text)
+    local code, text, warned = box:commerce "status"
+    assert.equal(0, code)
+    assert.matches("\nreads, 30 days +transactions +reads allowed +used *\n", text)
+    assert.matches(("\n *%d +%d +10000 +60%%d %%%%"):format(received() + 60000, transactions), text)
+    assert.matches("^warning: %d+ reads in 30 days are 60%d %%", warned)
   end)
 
   it("makes a sync warn", function()

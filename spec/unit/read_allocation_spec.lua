@@ -87,22 +87,37 @@ describe("the read allocation", function()
       return sent
     end
     local today = os.date "!%Y-%m-%d"
-    allocation.count(shop)
-    assert.same({ reads = 3 }, store:stripe_reads(today).c1) -- transactions were never synced
+    local data_type, number = model.find "transactions", 0
+    local function write(kind, days)
+      number = number + 1
+      store:write_page("c1", { records = { transactions = { { id = "t" .. number,
+        body = assert(model.encode(data_type, { id = "t" .. number, type = kind,
+        createdDate = os.date("!%Y-%m-%dT%H:%M:%SZ", os.time() - days * 86400) })) } } } },
+        "2026-01-01T00:00:00Z")
+    end
+    local function counted(created)
+      sent = sent + 1
+      allocation.count(shop, created and { types = { { type = "customers", created = 7,
+        deleted = 0 }, { type = "transactions", created = created, deleted = 0 } } })
+      return store:stripe_reads(today).c1
+    end
+    assert.same({ reads = 4 }, counted(0)) -- transactions were never synced
     store:save_pull { id = "p", connection_id = "c1", data_type = "transactions",
       status = "Complete", requested = "2026-01-01T00:00:00Z" }
-    local data_type, bodies = model.find "transactions", {}
-    for i, case in ipairs { { "Payment", 1 }, { "Payment", 29 }, { "Payment", 31 },
+    for _, case in ipairs { { "Payment", 1 }, { "Payment", 29 }, { "Payment", 31 },
       { "PaymentFee", 1 }, { "Payout", 2 } } do
-      bodies[i] = { id = "t" .. i, body = assert(model.encode(data_type, { id = "t" .. i,
-        type = case[1], createdDate = os.date("!%Y-%m-%dT%H:%M:%SZ",
-        os.time() - case[2] * 86400) })) }
+      write(case[1], case[2])
     end
-    store:write_page("c1", { records = { transactions = bodies } }, "2026-01-01T00:00:00Z")
-    sent = 10
-    allocation.count(shop)
+    assert.same({ reads = 5 }, counted()) -- no sync
+    assert.same({ reads = 6, transactions = 2, counted = today }, counted(0))
+    write("Payment", 2)
+    assert.same({ reads = 7, transactions = 2, counted = today }, counted(0)) -- known today
+    assert.same({ reads = 8, transactions = 3, counted = today }, counted(1))
     allocation.count(shop) -- nothing was sent
-    assert.same({ reads = 10, transactions = 2, counted = today }, store:stripe_reads(today).c1)
+    assert.equal(8, store:stripe_reads(today).c1.reads)
+    add("c1", 0, 10000, today)
+    write("Payment", 2)
+    assert.equal(10000, counted(1).transactions) -- too many to count them again today
   end)
 
   it("does not end a sync if it cannot be counted, and needs no store that can", function()

@@ -18,7 +18,7 @@ local allocation = {
 }
 
 local DAY = 86400 -- seconds
-local CHEAP = 10000 -- transactions that are counted after every sync; more are counted once a day
+local CHEAP = 10000 -- transactions that are counted whenever new ones came; more once a day
 
 ---@class commerce.ReadUse the read requests of a connection's account over 30 days
 ---@field reads integer of the connection
@@ -47,24 +47,42 @@ local function count_transactions(store, connection_id, now)
     ("createdDate>=%s&&type=Payment"):format(time.format(now - allocation.DAYS * DAY)))))
 end
 
-local function add(connection, reads, now)
-  local store, today = connection.store, day_of(now)
-  local known = store:stripe_reads(first_day(now), connection.id)[connection.id] or {}
-  local is_due = known.counted ~= today or (known.transactions or 0) < CHEAP
-  return store:add_stripe_reads({ connection_id = connection.id, day = today, reads = reads,
-    transactions = is_due and count_transactions(store, connection.id, now) or nil },
-    first_day(now))
+local function brought_transactions(report)
+  for _, entry in ipairs(report.types) do
+    if entry.type == "transactions" then
+      return entry.created + entry.deleted > 0
+    end
+  end
+  return false
+end
+
+-- Whether a sync is followed by a new count of transactions.
+local function is_due(store, connection_id, report, now)
+  local known = store:stripe_reads(first_day(now), connection_id)[connection_id] or {}
+  return known.counted ~= day_of(now)
+    or (known.transactions or 0) < CHEAP and brought_transactions(report)
+end
+
+local function add(connection, reads, report, now)
+  local store, id, transactions = connection.store, connection.id, nil
+  if report and is_due(store, id, report, now) then
+    transactions = count_transactions(store, id, now)
+  end
+  return store:add_stripe_reads({ connection_id = id, day = day_of(now), reads = reads,
+    transactions = transactions }, first_day(now))
 end
 
 --- Write down the requests that a connection has sent since the last time. A failure is left: it
 --- must not end a sync.
 ---@param connection table its store, and `requests_sent` of its session
-function allocation.count(connection)
+---@param report commerce.Report? of the sync that has ended: the transactions are counted, too,
+---  if they are not known
+function allocation.count(connection, report)
   local sent = connection.requests_sent and connection.requests_sent() or 0
   local reads = sent - (connection.reads_counted or 0)
   if reads > 0 and not (connection.store.lacking or {}).stripe_reads then
     connection.reads_counted = sent
-    errors.catch(add, connection, reads, os.time())
+    errors.catch(add, connection, reads, report, os.time())
   end
 end
 

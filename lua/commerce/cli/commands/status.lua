@@ -69,12 +69,13 @@ local function print_reads(reads)
   if not reads or reads.used == 0 then
     return
   end
-  console.line(("%d reads from Stripe in %d days%s; %sStripe allows %d"):format(reads.reads,
-    reads.days, reads.transactions and (" beside %d transactions"):format(reads.transactions) or "",
-    reads.platform and ("with all connected accounts %d, "):format(reads.used) or "",
-    reads.allocation))
+  console.write("\n")
+  format.print({ ("reads, %d days"):format(reads.days), "transactions", "reads allowed", "used" },
+    { { reads.reads, reads.transactions or "-", reads.allocation, ("%d %%%s"):format(
+      math.floor(reads.used / reads.allocation * 100),
+      reads.platform and " by all connected accounts" or "") } })
   if reads.warning then
-    console.line("warning: " .. reads.warning)
+    console.note("warning: " .. reads.warning)
   end
 end
 
