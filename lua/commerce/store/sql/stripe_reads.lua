@@ -18,7 +18,8 @@ function stripe_reads:add_stripe_reads(row, oldest)
 end
 
 -- The count of transactions is that of the newest day that has one.
-local SUMS = "SELECT connection_id, sum(reads) AS reads, (SELECT newest.transactions "
+local SUMS = "SELECT connection_id, sum(CAST(reads AS INTEGER)) AS reads, "
+  .. "(SELECT newest.transactions "
   .. "FROM stripe_reads AS newest WHERE newest.connection_id = total.connection_id "
   .. "AND newest.day >= ? AND newest.transactions IS NOT NULL "
   .. "ORDER BY newest.day DESC LIMIT 1) AS transactions, "
