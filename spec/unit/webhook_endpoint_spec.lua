@@ -175,6 +175,21 @@ describe("the webhook endpoint", function()
       app:connection("c1").status })
   end)
 
+  it("ends no access of which a thin event does not tell whose it is", function()
+    assert(app:add_webhook_secret("stripe-test", CONNECT))
+    assert(app.store:add_connection({ id = "c3", company_id = "m1", account = OTHER,
+      integration = "stripe-test", status = "Linked", auth = "app",
+      created = "2026-01-01T00:00:00Z" }))
+    local body = json.encode { id = "evt_end", object = "v2.core.event",
+      type = "v1.account.application.deauthorized", livemode = false, context = OTHER,
+      created = os.date "!%Y-%m-%dT%H:%M:%S.000Z" }
+    local status, answer = post(body, sign(body, CONNECT))
+    assert.equal(200, status)
+    assert.matches("whether the platform's or the app's", answer.ignored)
+    assert.same({ "Linked", "Linked" }, { app:connection("c2").status,
+      app:connection("c3").status })
+  end)
+
   it("names a secret that cannot be one, and calls it a fault of this side", function()
     local body = event()
     local function receive(secrets)

@@ -2,6 +2,7 @@
 -- secret. Apart from ending access, this is the only thing that is ever written at Stripe, and only
 -- when told.
 
+local apps = require "commerce.account.apps"
 local ascii = require "commerce.base.ascii"
 local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
@@ -17,6 +18,8 @@ local webhook_secrets = require "commerce.account.webhook_secrets"
 
 local webhook_endpoint = {}
 
+local APP_REMOVED = "apps.install.deleted"
+
 ---@class commerce.MadeEndpoint
 ---@field id string Stripe's, "we_…" or "ed_…"
 ---@field url string
@@ -28,7 +31,8 @@ local webhook_endpoint = {}
 ---@field thin boolean
 ---@field secret_stored boolean whether a signing secret is stored for it
 
-local OPTIONS = { public_url = "string", account = "string", secret_key = "any", thin = "boolean" }
+local OPTIONS = { public_url = "string", account = "string", app = "boolean", secret_key = "any",
+  thin = "boolean" }
 for name, kind in pairs(sessions.OPTIONS) do
   OPTIONS[name] = kind
 end
@@ -50,8 +54,9 @@ function webhook_endpoint.url(integration, public_url)
   return ("%s/webhooks/%s"):format(public_url:gsub("/+$", ""), integration.name)
 end
 
--- The event types on which a record of any data type depends.
-local function event_types(app, integration, connect)
+-- The event types on which a record of any data type depends, and those of an end of access. The
+-- one of an app has no thin form.
+local function event_types(app, integration, wanted)
   local own, seen = mappings.new(stripe.mappings, app.mappings), {}
   configured.apply(app.store, integration.name, own)
   for _, mapping in ipairs(own:all()) do
@@ -62,8 +67,9 @@ local function event_types(app, integration, connect)
     end
   end
   own:close()
-  if connect then
+  if wanted.connect then
     seen[stripe.webhook_body.DEAUTHORIZED] = true
+    seen[APP_REMOVED] = integration.app ~= nil and not wanted.thin or nil
   end
   return ascii.keys(seen)
 end
@@ -75,23 +81,27 @@ local function own_key(app, integration, account)
   local found
   for _, row in ipairs(app.store:connections { integration = integration.name,
     account = account, status = "Linked" }) do
-    found = row.auth ~= "connect" and row or found or row
+    found = row.auth == "key" and row or found or row
   end
   if not found then
     errors.throw("missing", ("no linked connection of %s has account %s: give the account's key "
       .. "in STRIPE_SECRET_KEY"):format(integration.title, core.scrub(account)))
-  elseif found.auth == "connect" then
-    errors.throw("usage", ("account %s is linked by Connect: the platform's endpoint gets its "
-      .. "events, which is made without an account"):format(account))
+  elseif found.auth ~= "key" then
+    errors.throw("usage", ("account %s is linked by %s: the endpoint for connected accounts, which "
+      .. "is made without an account, gets its events"):format(account,
+      found.auth == "app" and "a Stripe App" or "Connect"))
   end
   return keys.stored(app, found)
 end
 
--- The key that makes the endpoint, and whether it is the platform's.
+-- The key that makes the endpoint, and whether that gets events of connected accounts.
 local function choose(app, integration, options)
   local given = options.secret_key and sessions.secret(options.secret_key)
+  local own_app = integration.app
   if options.account then
     return given or own_key(app, integration, options.account), false
+  elseif options.app or own_app and own_app.has_secret_key and not integration.has_secret_key then
+    return apps.secret_key(app.store, integration.name), true
   elseif integration.has_secret_key or not given then
     return integrations.secret_key(app.store, integration.name), true
   end
@@ -177,15 +187,19 @@ end
 ---@param app commerce.App
 ---@param name string the integration's name, or Codat's key
 ---@param options table public_url: the server's address as Stripe reaches it; account: the endpoint
----  of this account, by its stored key or by `secret_key` (default: the platform's Connect
----  endpoint, by the integration's key); secret_key: an account's key; thin: thin events in place
----  of snapshot ones; and those of `commerce.account.session`
+---  of this account, by its stored key or by `secret_key` (default: the Connect endpoint of the
+---  platform, by the integration's key); app: the Connect endpoint of the Stripe App's developer,
+---  by the app's key, also if only the app has a key; secret_key: an account's key; thin: thin
+---  events in place of snapshot ones; and those of `commerce.account.session`
 ---@return commerce.MadeEndpoint endpoint
 function webhook_endpoint.create(app, name, options)
   errors.check_options(options, OPTIONS, 4)
   local integration = integrations.find(app.store, name)
   if not options.public_url then
     errors.throw("usage", "no address: give the public URL of the server that gets the webhooks")
+  end
+  if options.account and options.app then
+    errors.throw("usage", "give an account or the app, not both")
   end
   local wanted = { url = webhook_endpoint.url(integration, options.public_url),
     thin = options.thin == true }
@@ -198,7 +212,7 @@ function webhook_endpoint.create(app, name, options)
       { account = options.account, json = wanted.thin }, options)
     return errors.finally(function()
       wanted.connect, wanted.account = is_platform, not is_platform and parts.account.id or nil
-      wanted.events = event_types(app, integration, is_platform)
+      wanted.events = event_types(app, integration, wanted)
       return find_or_create(app, integration, parts, wanted)
     end, parts.close)
   end, function()

@@ -142,8 +142,8 @@ end
 --- Make an integration's webhook endpoint at Stripe, unless it exists, and store its signing
 --- secret.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
----@param options table see `commerce.account.webhook_endpoint`: public_url, account, secret_key,
----  thin
+---@param options table see `commerce.account.webhook_endpoint`: public_url, account, app,
+---  secret_key, thin
 ---@return commerce.MadeEndpoint? endpoint { id, url, existed, enabled, events, lacking, account?,
 ---  thin, secret_stored }; nil on failure
 ---@return string? message

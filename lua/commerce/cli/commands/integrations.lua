@@ -194,7 +194,8 @@ end
 
 local function create_endpoint(app, args)
   local made = must(app:create_webhook_endpoint(args.integration, { public_url = args.public_url,
-    account = args.account, thin = args.thin or nil, secret_key = environment.key() }))
+    account = args.account, app = args.app or nil, thin = args.thin or nil,
+    secret_key = environment.key() }))
   if args.json then
     console.json { id = made.id, url = made.url, existed = made.existed, enabled = made.enabled,
       account = made.account, thin = made.thin, events = json.array(made.events),
@@ -292,6 +293,7 @@ local function endpoint_arguments(sub)
   sub:option("--account", "Make the endpoint of this account, by its stored key or by "
     .. "STRIPE_SECRET_KEY (default: the platform's Connect endpoint, by the integration's secret "
     .. "key; without one, the endpoint of the account of STRIPE_SECRET_KEY)."):argname "ACCT"
+  sub:flag(APP, "Make the Connect endpoint of the Stripe App's developer, by the app's key.")
   sub:flag("--thin", "Have thin events sent in place of snapshot events.")
 end
 
