@@ -1,6 +1,7 @@
 #include "net/header.h"
 
 #include <ctype.h>
+#include <curl/curl.h>
 #include <string.h>
 
 /*
@@ -109,63 +110,23 @@ static double decimal(const char *text, const char **end) {
   return n;
 }
 
-static int number(const char *text, int digits) {
-  int n = 0;
-  while (digits-- > 0) {
-    if (!isdigit((unsigned char)*text))
-      return -1;
-    n = n * 10 + (*text++ - '0');
-  }
-  return n;
-}
-
-/*
-** Reads "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 section 5.6.7, the form servers must send).
-** Returns Unix seconds or -1.
-*/
-static long long http_date(const char *text) {
-  static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const char *month;
-  char name[4];
-  int day, year, hour, minute, second;
-  long long m, y, days;
-  if (strlen(text) != 29 || strcmp(text + 25, " GMT") != 0)
-    return -1;
-  memcpy(name, text + 8, 3);
-  name[3] = '\0';
-  month = strstr(months, name);
-  day = number(text + 5, 2);
-  year = number(text + 12, 4);
-  hour = number(text + 17, 2);
-  minute = number(text + 20, 2);
-  second = number(text + 23, 2);
-  if (!month || (month - months) % 3 || day < 1 || year < 1970 || hour < 0 || minute < 0 ||
-      second < 0)
-    return -1;
-  /* Days from civil: count years from March, so that the leap day comes last. */
-  m = (month - months) / 3 + 1;
-  y = year - (m <= 2);
-  days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + day - 1 -
-         719468;
-  return days * 86400 + hour * 3600LL + minute * 60LL + second;
-}
-
 /*
 ** Retry-After in seconds from `now` (Unix seconds, for the date form), or -1 if it is absent or
-** makes no sense (RFC 9110 section 10.2.3).
+** makes no sense (RFC 9110 section 10.2.3). libcurl reads the three forms of a date that recipients
+** must accept (section 5.6.7).
 */
 double cm_header_retry_after(const cm_header *h, long long now) {
   const char *value = cm_header_get(h, "retry-after");
   const char *end;
-  long long date;
   double seconds;
+  time_t date;
   if (!value)
     return -1;
   if (isdigit((unsigned char)*value)) {
     seconds = decimal(value, &end);
     return *end == '\0' && seconds < 1e9 ? seconds : -1;
   }
-  date = http_date(value);
+  date = isalpha((unsigned char)*value) ? curl_getdate(value, NULL) : -1;
   if (date < 0)
     return -1;
   return date > now ? (double)(date - now) : 0;

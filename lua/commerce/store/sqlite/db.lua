@@ -83,11 +83,18 @@ function database.open(path)
   }, database_mt)
 end
 
+local function prepare(self, sql)
+  if not self.handle then
+    self:fail "the store is closed"
+  end
+  return self.handle:prepare(sql)
+end
+
 local function prepared(self, sql)
   local statement = self.statements:get(sql)
   if not statement then
     local message
-    statement, message = self.handle:prepare(sql)
+    statement, message = prepare(self, sql)
     if not statement then
       failed(self, message)
     end
@@ -177,7 +184,7 @@ end
 ---@param sql string
 ---@return table[] rows by position
 function methods:once(sql)
-  local statement, message = self.handle:prepare(sql)
+  local statement, message = prepare(self, sql)
   if not statement then
     failed(self, message)
   end
@@ -223,7 +230,7 @@ end
 ---@param columns integer how many columns a row has
 ---@return fun(): any ... the columns of the next row; nothing at the end
 function methods:each(sql, values, columns)
-  local statement, message = self.handle:prepare(sql)
+  local statement, message = prepare(self, sql)
   if not statement then
     failed(self, message)
   end
