@@ -172,6 +172,25 @@ describe("fields that are never stored", function()
     assert.truthy(message:find("COMMERCE_MASTER_KEY", 1, true), message)
   end)
 
+  it("are taken over by remap, which makes all else anew", function()
+    open { hash = { "payments.supplementalData.content.stripe.last4" } }
+    sync { keep_source = true }
+    local function last4()
+      return rows.sql(path, "SELECT id, json_extract(data, "
+        .. "'$.supplementalData.content.stripe.last4') FROM payments ORDER BY id")
+    end
+    local before = last4()
+    assert.truthy(before:find "|hmac:%x+\n", before)
+    shop:extend("payments", { supplementalData = { seen = "created",
+      digits = "payment_method_details.card.last4" } })
+    assert.is_true(assert(shop:remap { types = { "payments" } }).complete)
+    assert.equal(before, last4())
+    assert.equal(number "SELECT count(*) FROM payments", number("SELECT count(*) FROM payments "
+      .. "WHERE json_extract(data, '$.supplementalData.content.stripe.seen') > 0"))
+    assert.equal(0, number("SELECT count(*) FROM payments WHERE json_extract(data, "
+      .. "'$.supplementalData.content.stripe.digits') IS NOT NULL")) -- the path is not kept
+  end)
+
   it("cannot be put back by a hook", function()
     open { leave_out = { "customers.emailAddress" } }
     local seen = 0

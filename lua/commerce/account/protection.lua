@@ -25,8 +25,8 @@ local protection = {}
 ---@field _objects table<string, string[][]> what objects lose, by their member `object`
 ---@field _blocked_objects table<string, boolean>
 ---@field _mappings commerce.Mappings
----@field _tainted table<string, table<string, boolean>>? by data type: the fields that cannot be
----  made of kept objects
+---@field _tainted table<string, string[][]>? by data type: the paths of fields that cannot be made
+---  of kept objects
 local methods = {}
 local protection_mt = { __name = "commerce.Protection", __index = methods }
 
@@ -170,13 +170,14 @@ end
 local function find_tainted(self)
   self._tainted = {}
   each_source(self._mappings, function(type_name, source)
-    for _, name in ipairs(source.fields) do
-      for _, path in ipairs(source.paths_of { name }) do
+    for _, member in ipairs(source.members) do
+      local lacks = false
+      for _, path in ipairs(source.paths_of(member)) do
         local resource, keys = place_of(source, path)
-        if overlaps(self._paths[resource], keys) then
-          self._tainted[type_name] = self._tainted[type_name] or {}
-          self._tainted[type_name][name] = true
-        end
+        lacks = lacks or overlaps(self._paths[resource], keys)
+      end
+      if lacks then
+        add(self._tainted, type_name, member)
       end
     end
   end)
@@ -244,8 +245,8 @@ local function is_impossible(alone, rule, is_hash, type_name, source)
     or alone._blocked[join.resource] then
     return true
   end
-  for name in pairs(alone:not_made_of_kept(type_name) or {}) do
-    if rule.type ~= type_name or name ~= rule.keys[1] then
+  for _, member in ipairs(alone:not_made_of_kept(type_name) or {}) do
+    if rule.type ~= type_name or not overlap(member, rule.keys) then
       return true
     end
   end
@@ -292,11 +293,9 @@ function methods:concerns(type_name)
   return self._types[type_name] ~= nil
 end
 
-local function apply(rules, text, skip)
+local function apply(rules, text)
   for _, rule in ipairs(rules) do
-    if not (skip and skip[rule.keys[1]]) then
-      text = record.edit(text, rule.keys, rule.change)
-    end
+    text = record.edit(text, rule.keys, rule.change)
   end
   return text
 end
@@ -304,12 +303,11 @@ end
 --- The body of a record without the fields that are not stored.
 ---@param type_name string
 ---@param body string
----@param skip table<string, boolean>? fields that are taken over from the stored record
 ---@return string body
-function methods:body(type_name, body, skip)
+function methods:body(type_name, body)
   local rules = self._types[type_name]
   return rules and record.edit_body(body, function(text)
-    return apply(rules, text, skip)
+    return apply(rules, text)
   end) or body
 end
 
@@ -323,7 +321,7 @@ end
 
 --- The fields of a data type that cannot be made of kept objects, since these lack something.
 ---@param type_name string
----@return table<string, boolean>? names nil if there are none
+---@return string[][]? paths in the record; nil if there are none
 function methods:not_made_of_kept(type_name)
   if not self._tainted then
     find_tainted(self)

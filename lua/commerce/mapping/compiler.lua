@@ -20,7 +20,8 @@ local source = {}
 ---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
 ---@field selective boolean whether an object may give no record, because of `where`
 ---@field paths string[] every source path that is read
----@field fields string[] the names of the records' fields
+---@field members string[][] the paths of the records' fields, and of the members of supplemental
+---  data
 ---@field deciding string[] the source paths that decide which records there are, with which ids
 ---@field paths_of fun(keys: string[]): string[] the source paths that a field is made of, by the
 ---  field's path in the record
@@ -184,12 +185,6 @@ local function reason_of(raised)
     :format((wrong:gsub(" %(.-%)$", ""))) or tostring(raised)
 end
 
--- The fields that an entry gives its records.
-local function names_of(entry)
-  local split = entry.split
-  return ascii.keys(merged(entry.shared, entry.fields or {}, split and split.fields or {}))
-end
-
 --- Compile an entry.
 ---@param data_type commerce.DataType
 ---@param entry table the options of `mapping.from`, and `shared`: the fields of all the sources
@@ -222,7 +217,7 @@ function source.compile(data_type, entry)
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
     split = entry.split ~= nil, selective = where ~= nil, excluded = entry.excluded,
-    paths = paths, fields = names_of(entry),
+    paths = paths, members = provenance.members(entry),
     deciding = provenance.deciding(entry, outer_path),
     paths_of = function(keys)
       return provenance.of(entry, keys, outer_path)

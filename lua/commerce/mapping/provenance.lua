@@ -82,6 +82,33 @@ function provenance.of(entry, keys, outer_path)
   return paths
 end
 
+--- The paths in the records of the fields that an entry gives, and of the members of supplemental
+--- data.
+---@param entry table
+---@return string[][] members
+function provenance.members(entry)
+  local members, seen = {}, {}
+  local function add(keys)
+    local path = table.concat(keys, ".")
+    if not seen[path] then
+      seen[path], members[#members + 1] = true, keys
+    end
+  end
+  for _, group in ipairs { entry.shared or {}, entry.fields or {},
+    entry.split and entry.split.fields or {} } do
+    for name, candidate in pairs(group) do
+      local named = value.of(candidate).named
+      for inner in pairs(named or {}) do
+        add { name, "content", "stripe", inner }
+      end
+      if not named then
+        add { name }
+      end
+    end
+  end
+  return members
+end
+
 --- The source paths that decide which records an object gives and what their ids are.
 ---@param entry table
 ---@param outer_path fun(split: table, path: string): string?

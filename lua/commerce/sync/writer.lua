@@ -9,7 +9,6 @@ local errors = require "commerce.base.errors"
 local interrupts = require "commerce.runtime.interrupts"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
-local record = require "commerce.model.record"
 local time = require "commerce.base.time"
 
 local writer = {}
@@ -38,27 +37,47 @@ local function note_gone(gone, consumer, object)
   end
 end
 
--- Fields that kept objects do not have are taken over from the stored record. Gives their names.
+-- Put a value at a path, or take it away; objects that are left empty go as well.
+local function put(values, keys, at, new)
+  local key = keys[at]
+  if at == #keys then
+    values[key] = new
+    return
+  elseif type(values[key]) ~= "table" then
+    values[key] = new ~= nil and {} or nil
+  end
+  if values[key] then
+    put(values[key], keys, at + 1, new)
+    values[key] = next(values[key]) ~= nil and values[key] or nil
+  end
+end
+
+local function value_at(values, keys)
+  for _, key in ipairs(keys) do
+    values = type(values) == "table" and values[key] or nil
+  end
+  return values
+end
+
+-- Fields that kept objects do not have are taken over from the stored record.
 local function take_over(run, type_name, draft)
-  local names = run.protection:not_made_of_kept(type_name)
-  if not names then
-    return nil
+  local paths = run.protection:not_made_of_kept(type_name)
+  local data = paths and run.store:find(run.types[type_name], run.id, { draft.id }, true)[draft.id]
+  local stored = data and json.stored(data)
+  for _, keys in ipairs(stored and paths or {}) do
+    put(draft.record, keys, 1, value_at(stored, keys))
   end
-  local data = run.store:find(run.types[type_name], run.id, { draft.id }, true)[draft.id]
-  for name in pairs(data and names or {}) do
-    local text = record.member(data, name)
-    draft.record[name] = text and json.stored("[" .. text .. "]")[1] or nil
-  end
-  return data and names or nil
 end
 
 -- The record of a draft; nil if it is not valid, which fails it alone.
 local function encode(run, type_name, draft, remade)
   local source = draft.source
-  local taken_over = remade and take_over(run, type_name, draft) or nil
+  if remade then
+    take_over(run, type_name, draft)
+  end
   local encoded, wrong = conversion.encode(run.types[type_name], draft)
   if encoded then
-    draft.body = run.protection:body(type_name, draft.body, taken_over)
+    draft.body = run.protection:body(type_name, draft.body)
     if draft.erased then
       draft.body = run.erasures:body(type_name, draft.body)
     end
