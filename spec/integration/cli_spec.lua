@@ -56,7 +56,7 @@ describe("commerce", function()
   setup(function()
     e = emulator.start { charges = 150, compact = true }
     e:control("keys", { key = KEY })
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = KEY }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = KEY }, { in_process = true })
     path = box:path "commerce.db"
     box.environment.COMMERCE_STORE = "sqlite:" .. path
     -- text that tables and CSV must not trip over
