@@ -5,6 +5,7 @@ local cjson = require "cjson"
 local commerce = require "commerce"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
+local link_pages = require "commerce.link"
 local master_key = require "spec.support.master_key"
 local memory = require "spec.support.memory"
 local shell = require "spec.support.shell"
@@ -111,6 +112,37 @@ describe("a connection by a Stripe App", function()
     assert(app:finish_link(answer, network()))
     local done, _, details = app:finish_link(answer, network())
     assert.same({ "used_state" }, { details.code, done })
+  end)
+
+  describe("on the Link pages", function()
+    local getenv = os.getenv
+
+    before_each(function()
+      os.getenv = function(name) -- luacheck: ignore
+        local ours = name == "STRIPE_API_BASE" or name == "STRIPE_CONNECT_BASE"
+        return ours and e.base or getenv(name)
+      end
+    end)
+    after_each(function() os.getenv = getenv end) -- luacheck: ignore
+
+    it("is linked by the merchant's browser alone", function()
+      local shop = new_connection()
+      local pages = link_pages.new(app, { public_url = "https://platform.example.com",
+        log = function(message) error(message) end })
+      local function send(method, path, more)
+        local request = { method = method, path = path, query = "", scheme = "https",
+          headers = { host = "platform.example.com" }, address = "192.0.2.1" }
+        for name, value in pairs(more or {}) do request[name] = value end
+        return pages:handle(request)
+      end
+      local begun = send("POST", "/link/start/" .. shop.row.link_id, { body = "answer=yes" })
+      local back = e:consent(begun.headers.Location, "allow", SHOP)
+      local query = back:match "^https://platform%.example%.com/oauth/callback%?(.*)$"
+      local cookie = begun.headers["Set-Cookie"]:match "^[^;]+"
+      send("GET", "/oauth/callback", { query = query,
+        headers = { host = "platform.example.com", cookie = cookie } })
+      assert.same({ "Linked", "app" }, { row_of(shop).status, row_of(shop).auth })
+    end)
   end)
 
   it("stays as it was if the merchant declines, or takes another account", function()
