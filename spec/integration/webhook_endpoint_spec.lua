@@ -188,6 +188,23 @@ describe("an endpoint at Stripe", function()
     sink:close()
   end)
 
+  it("is made by an organisation's key, for one of its accounts", function()
+    local key = "sk_org_test_emulator"
+    assert.equal(ACCOUNT, assert(create { account = ACCOUNT, secret_key = key }).account)
+    assert.matches("has no account of its own", select(2, create { secret_key = key }))
+  end)
+
+  it("may have been made where the answer was lost, and is found then", function()
+    platform()
+    e:control("faults", { match = { method = "POST", path = "/v1/webhook_endpoints" },
+      action = { type = "reset_body", bytes = 5 } })
+    local none, _, failure = create()
+    assert.is_nil(none)
+    assert.matches("it is not known whether Stripe made the endpoint", failure.hint)
+    local found = assert(create())
+    assert.same({ true, false, 1 }, { found.existed, found.secret_stored, #at_stripe() })
+  end)
+
   it("is not made by a key without the permission, and it is said what else can be done", function()
     platform(READ_ONLY)
     local none, message, failure = create()
@@ -256,7 +273,10 @@ describe("an endpoint at Stripe", function()
     local view = json.decode(text)
     assert.same({ true, true, {}, ACCOUNT }, { view.existed, view.secretStored, view.lacking,
       view.account })
-    for _, printed in ipairs { output, errors, text } do
+    local _, thin = box:commerce(command .. " --thin")
+    assert.matches("made webhook endpoint ed_%w+ of account .* types, thin events; its secret",
+      thin)
+    for _, printed in ipairs { output, errors, text, thin } do
       assert.is_nil(printed:find "whsec_")
     end
     box:close()

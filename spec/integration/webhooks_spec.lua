@@ -153,6 +153,18 @@ describe("a webhook", function()
     shop:close()
   end)
 
+  it("that is thin is applied by a sync, too", function()
+    local shop, path, app = shops.open()
+    shops.sync(shop)
+    register { payload = "thin" }
+    e:control("churn", { seed = 23, changes = 40, key = KEY })
+    assert.is_true(deliver_all(app) > 20)
+    shops.sync(shop)
+    assert.equal(0, waiting(path))
+    shops.assert_like_whole(path)
+    shop:close()
+  end)
+
   it("that is thin about a charge's dispute needs no permission for disputes", function()
     e:control("keys", { key = "rk_test_thin", permissions = { "account", "charges",
       "refunds", "events" } })

@@ -170,6 +170,10 @@ local function find_or_create(app, integration, parts, wanted)
   local made
   made, _, failure = errors.catch(event_endpoints.create, parts.session, parts.transport, wanted)
   if failure then
+    if not failure.status then
+      failure.hint = "it is not known whether Stripe made the endpoint: run this again, which "
+        .. "looks for it first"
+    end
     explain(failure, integration, wanted.url)
   end
   return errors.finally(function()
