@@ -1401,6 +1401,15 @@ function Store:webhook_senders(now) end
 ---@return commerce.Failure? failure
 function Store:webhook_queues() end
 
+--- Keep an event about the client as a whole, for every consumer that wants it and has no tags.
+---@param id string the event's, a UUID
+---@param type_name string "client.rateLimit.reached" or "client.rateLimit.reset"
+---@param facts table daily_quota, remaining: requests; expires: YYYY-MM-DDTHH:MM:SSZ
+---@return boolean? kept false if there is such an event already; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:tell_client(id, type_name, facts) end
+
 --- The deliveries of a consumer, newest first.
 ---@param consumer_id string
 ---@param options table? status: only those; limit (100)

@@ -1,6 +1,6 @@
 -- The webhooks that Codat publishes (its OpenAPI document of the platform, components
--- CompanyWebhook, ConnectionWebhook and ReadCompletedWebhook, as its client 6.2.1 reads them: a
--- missing value is left out, not null), independent of the code that makes them.
+-- CompanyWebhook, ConnectionWebhook, ReadCompletedWebhook, ClientRateLimitWebhook, as its client
+-- 6.2.1 reads them: a missing value is left out, not null), independent of what makes them.
 
 local schema_check = require "spec.support.schema_check"
 
@@ -46,6 +46,8 @@ local PAYLOADS = {
   connection = object({ referenceCompany = REFERENCE, connection = CONNECTION },
     { "referenceCompany", "connection" }),
   read = READ,
+  client = object({ dailyQuota = { kind = "number" }, quotaRemaining = { kind = "number" },
+    expiryDate = DATE }, { "dailyQuota", "quotaRemaining", "expiryDate" }),
 }
 
 local codat_webhooks = {}

@@ -12,6 +12,7 @@ local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local openapi = require "commerce.api.openapi"
 local page = require "commerce.api.page"
+local quota = require "commerce.webhooks.quota"
 local request = require "commerce.http.request"
 local response = require "commerce.http.response"
 local router = require "commerce.http.router"
@@ -143,7 +144,9 @@ local function run(self, received, found)
   context.parameters = page.named(input.parameters(received.query))
   local caller = caller_of(context.store, received.headers)
   for name, value in pairs(auth.count(caller.company_id or caller.id, self.daily_limit,
-    self.counter)) do
+    self.counter, caller.id and function(reset)
+      errors.catch(quota.reached, context.store, self.daily_limit, reset)
+    end)) do
     found.headers[name] = value
   end
   if #(received.body or "") > LARGEST_BODY then

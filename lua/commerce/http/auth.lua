@@ -130,8 +130,10 @@ end
 ---@param id string the key's, or the company's
 ---@param limit integer requests a day
 ---@param counter commerce.http.Counter
+---@param reached (fun(reset: string))? called once a day, by the first request that is refused,
+---  with the date from which requests are possible again
 ---@return table<string, string> headers of the response
-function auth.count(id, limit, counter)
+function auth.count(id, limit, counter, reached)
   local now = os.time()
   local midnight = (math.floor(now / DAY) + 1) * DAY
   local count = counter(("%s %d"):format(id, midnight), midnight - now)
@@ -140,6 +142,9 @@ function auth.count(id, limit, counter)
     ["X-Rate-Limit-Remaining"] = ("%d"):format(math.max(limit - count, 0)),
     ["X-Rate-Limit-Reset"] = time.format(midnight),
   }
+  if reached and count == limit + 1 then
+    reached(headers["X-Rate-Limit-Reset"])
+  end
   if count > limit then
     headers["Retry-After"] = ("%d"):format(midnight - now)
     response.refuse(429, ("You have made too many requests today. The limit is %d requests a day "

@@ -2,6 +2,7 @@
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local quota = require "commerce.webhooks.quota"
 local process = require "commerce.runtime.process"
 local settings = require "commerce.account.settings"
 local time = require "commerce.base.time"
@@ -65,6 +66,7 @@ function methods:look()
   self.looked = now
   expire_dead(self)
   errors.catch(self.store.finish_removals, self.store) -- what is left goes the next time
+  errors.catch(quota.reset, self.store, os.time())
   queue_due(self)
 end
 

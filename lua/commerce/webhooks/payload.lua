@@ -40,7 +40,14 @@ local function read_of(facts, addresses)
     modifiedFromDate = facts.since, dataTypes = types }
 end
 
-local OF_FAMILY = { company = company_of, connection = connection_of, read = read_of }
+local function client_of(facts)
+  local client = facts.client
+  return { dailyQuota = client.daily_quota, quotaRemaining = client.remaining,
+    expiryDate = client.expires }
+end
+
+local OF_FAMILY = { client = client_of, company = company_of, connection = connection_of,
+  read = read_of }
 
 --- The body of a webhook.
 ---@param event table of the store: id, type, at, facts

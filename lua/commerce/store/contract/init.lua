@@ -81,7 +81,7 @@ contract.PARTS = {
     server = true },
   { name = "outbox", reads = { "webhook_messages", "webhook_queues", "webhook_senders" },
     writes = { "forget_webhooks", "release_consumers", "replay_webhooks", "settle_delivery",
-      "take_delivery" }, server = true },
+      "take_delivery", "tell_client" }, server = true },
 }
 
 --- The methods that write what cannot be fetched again: when one returns, what it wrote survives a

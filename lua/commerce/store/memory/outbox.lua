@@ -48,8 +48,11 @@ local function open_errors(self, connection_id)
   return list
 end
 
--- As it is now; later it may be another, or gone.
+-- As it is now; later it may be another, or gone. An event about the client is about no company.
 local function facts_of(self, given)
+  if given.client then
+    return { client = given.client }, {}
+  end
   local row = given.connection
   local company = given.company or self.db:table("companies"):get(row.company_id)
     or { id = row.company_id }
@@ -84,13 +87,14 @@ end
 --- Keep an event with a delivery for each consumer that wants it.
 ---@param self table the store
 ---@param type_name string
----@param given table connection, or company: rows; reason, reads, since, errors
+---@param given table connection, or company: rows, or client: facts; id (a new one); reason, reads,
+---  since, errors
 function outbox.append(self, type_name, given)
   local facts, tags = facts_of(self, given)
   local seconds = os.time()
   forget_old(self, seconds)
   local number = self.db:number()
-  events(self):put(number, { number = number, id = core.uuid(), type = type_name,
+  events(self):put(number, { number = number, id = given.id or core.uuid(), type = type_name,
     at = time.now(), tags = tags, facts = json.encode(facts) })
   for id, consumer in consumers(self):each() do
     if not consumer.disabled and event_rules.wanted(consumer, type_name, tags) then
@@ -98,6 +102,16 @@ function outbox.append(self, type_name, given)
         status = "waiting", attempts = 0, due = seconds })
     end
   end
+end
+
+function outbox.tell_client(self, id, type_name, facts)
+  for _, event in events(self):each() do
+    if event.id == id then
+      return false
+    end
+  end
+  outbox.append(self, type_name, { client = facts, id = id })
+  return true
 end
 
 -- ---------------------------------------------------------------- consumers

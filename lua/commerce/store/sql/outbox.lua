@@ -20,8 +20,11 @@ local outbox = {}
 local ERRORS = "SELECT at, status_code, status_text, message FROM connection_errors "
   .. "WHERE connection_id = ? AND resolved IS NULL ORDER BY "
 
--- As it is now; later it may be another, or gone.
+-- As it is now; later it may be another, or gone. An event about the client is about no company.
 local function facts_of(db, given)
+  if given.client then
+    return { client = given.client }, {}
+  end
   local row = given.connection
   local company = given.company
     or row and db:all("SELECT * FROM companies WHERE id = ?", row.company_id)[1]
@@ -56,15 +59,16 @@ end
 --- Keep an event, in the transaction of what it tells of.
 ---@param db commerce.sql.Database
 ---@param type_name string "connection.created", …
----@param given table company or connection: a row of the store; reason: why; errors: a
----  connection's, if not those that the store has; reads: { data_type, status, modified,
----  message }; since: when all that was read had been read before
+---@param given table company or connection: a row of the store, or client: facts; id: the event's
+---  (a new one); reason: why; errors: a connection's, if not those that the store has; reads:
+---  { data_type, status, modified, message }; since: when all that was read had been read before
 function outbox.append(db, type_name, given)
   local facts, tags = facts_of(db, given)
   local now, seconds = time.now(), os.time()
   forget_old(db, seconds)
   local number = db:all("INSERT INTO webhook_events (id, type, at, tags, facts) "
-    .. "VALUES (?, ?, ?, ?, ?) RETURNING " .. db.dialect.whole("number", "number"), core.uuid(),
+    .. "VALUES (?, ?, ?, ?, ?) RETURNING " .. db.dialect.whole("number", "number"),
+    given.id or core.uuid(),
     type_name, now, json.encode(tags), json.encode(facts))[1].number
   for _, consumer in ipairs(db:all("SELECT id, event_types, company_tags FROM webhook_consumers "
     .. "WHERE " .. db.dialect.not_true "disabled")) do
@@ -75,6 +79,17 @@ function outbox.append(db, type_name, given)
         .. "VALUES (?, ?, 'waiting', 0, ?)", number, consumer.id, seconds)
     end
   end
+end
+
+function outbox:tell_client(id, type_name, facts)
+  local db = self.db
+  return db:transaction(function()
+    if db:all("SELECT 1 AS found FROM webhook_events WHERE id = ?", id)[1] then
+      return false
+    end
+    outbox.append(db, type_name, { client = facts, id = id })
+    return true
+  end)
 end
 
 -- ---------------------------------------------------------------- delivery

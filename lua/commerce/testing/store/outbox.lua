@@ -84,6 +84,20 @@ return function(db, with)
         .. "connection.deleted waiting", told "all")
     end)
 
+    it("is what concerns the client, once for each id, without companies' tags", function()
+      add("tagged", { company_tags = { "region:eu" } })
+      local facts = { daily_quota = 5, remaining = 0, expires = NOW }
+      local id = "743ec94a-8aa4-44bb-8bd4-e1855ee0e74b"
+      assert.is_true(db():tell_client(id, "client.rateLimit.reached", facts))
+      assert.is_false(db():tell_client(id, "client.rateLimit.reached", facts))
+      assert.equal("client.rateLimit.reached waiting", told "all")
+      assert.equal("", told "tagged")
+      local delivery = take()
+      assert.equal(id, delivery.id)
+      assert.same(facts, delivery.facts.client)
+      assert.is_nil(delivery.facts.company)
+    end)
+
     it("has the connection as it was then, and its errors", function()
       assert(db():add_connection_error("c1", { at = NOW, status_code = "401", status_text = "gone",
         message = "it's revoked" }))
