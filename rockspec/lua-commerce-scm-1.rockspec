@@ -375,6 +375,7 @@ build = {
     ["commerce.webhooks.delivery"] = "lua/commerce/webhooks/delivery.lua",
     ["commerce.webhooks.inbound"] = "lua/commerce/webhooks/inbound.lua",
     ["commerce.webhooks.payload"] = "lua/commerce/webhooks/payload.lua",
+    ["commerce.webhooks.quota"] = "lua/commerce/webhooks/quota.lua",
     ["commerce.webhooks.receipts"] = "lua/commerce/webhooks/receipts.lua",
   },
   install = {
