@@ -88,6 +88,14 @@ describe("commerce, with a Stripe App,", function()
     refused("integrations set stripe-test --app --scope read_only", "--scope is not for --app")
     refused("integrations set stripe-test --install-link " .. INSTALL, "--install-link needs --app")
     refused("integrations set stripe-test --app", "nothing to set")
-    refused("integrations enable stripe-test --app", "its client id is not set")
+    commerce("integrations set stripe-test --app --install-link '" .. INSTALL
+      .. "' --secret-key-env APP_KEY")
+    commerce "companies create Theirs"
+    commerce "integrations enable stripe-test --app"
+    refused("link Theirs --no-wait", "no redirect URI is known")
+    assert.equal("", (commerce "connections list --json"))
+    refused("integrations enable stripe --app", "its client id is not set")
+    assert.same({ "https://example.com/oauth/callback" },
+      cjson.decode((commerce "integrations app-manifest")).allowed_redirect_uris)
   end)
 end)

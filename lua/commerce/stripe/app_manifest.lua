@@ -13,6 +13,21 @@ function app_manifest.permission(permission)
   return names[permission] and (names[permission]:gsub("^rak_", "")) or nil
 end
 
+-- What merchants read when they install the app.
+local PURPOSES = {
+  balance_read = "To read your balances.",
+  balance_transaction_source_read = "To read every movement of your balance, with its fees.",
+  charge_read = "To read your payments and refunds.",
+  connected_account_read = "To read your business's name, address and currency.",
+  customer_read = "To read your customers.",
+  dispute_read = "To read your disputes.",
+  event_read = "To learn of changes without reading everything again.",
+  payout_read = "To read your payouts.",
+  plan_read = "To read your prices.",
+  product_read = "To read your products.",
+  tax_rate_read = "To read your tax rates.",
+}
+
 local function quoted(text)
   return json.encode(text)
 end
@@ -24,7 +39,7 @@ local function permissions_of(list)
     if name and not seen[name] then
       seen[name] = true
       lines[#lines + 1] = ("    { \"permission\": %s, \"purpose\": %s }"):format(quoted(name),
-        quoted(("Read %s to keep a copy of your commerce data up to date."):format(permission)))
+        quoted(PURPOSES[name] or ("To read your %s."):format(permission)))
     end
   end
   return table.concat(lines, ",\n")

@@ -33,6 +33,10 @@ local function usual_way(integration)
   return integration.app and integration.app.enabled and "app" or "connect"
 end
 
+local function redirect_of(own, options)
+  return options.redirect_uri or own.redirect_uri or options.callback
+end
+
 -- Checked before a merchant is sent to Stripe.
 local function usable_app(app, integration, options)
   local own = integration.app
@@ -43,6 +47,10 @@ local function usable_app(app, integration, options)
   elseif options.redirect_uri then
     apps.check_redirect_uri(options.redirect_uri)
   end
+  if options.begins and not redirect_of(own, options) then
+    errors.throw("usage", ("no redirect URI is known: set one of the app's allowed_redirect_uris "
+      .. "with `commerce integrations set %s --app --redirect-uri`"):format(integration.name))
+  end
   apps.secret_key(app.store, integration.name):close()
   credentials.check_master()
   return integration
@@ -52,7 +60,8 @@ end
 --- its secret key. Checked before a merchant is sent to Stripe.
 ---@param app commerce.App
 ---@param name string the integration's
----@param options table? see `link.begin`: way, redirect_uri, connect_base
+---@param options table? see `link.begin`: way, redirect_uri, callback, connect_base; begins: true
+---  if a link is about to be begun, which needs a redirect URI
 ---@return commerce.Integration integration raises code "not_enabled" if it is not enabled
 ---@return "app"|"connect" way by which
 function link.usable(app, name, options)
@@ -99,6 +108,7 @@ local function with_way(app, row, given)
   local integration = integrations.find(app.store, row.integration)
   options.way = options.way or row.auth == "connect" and integration.enabled and "connect"
     or usual_way(integration)
+  options.begins = true
   if options.way == "connect" then
     options.redirect_uri = options.redirect_uri or integration.redirect_uri or options.callback
   end
@@ -111,11 +121,7 @@ end
 
 local function begin_by_app(app, row, integration, options)
   local own = integration.app
-  local redirect_uri = options.redirect_uri or own.redirect_uri or options.callback
-  if not redirect_uri then
-    errors.throw("usage", ("no redirect URI is known: set one of the app's allowed_redirect_uris "
-      .. "with `commerce integrations set %s --app --redirect-uri`"):format(integration.name))
-  end
+  local redirect_uri = redirect_of(own, options)
   apps.check_redirect_uri(redirect_uri)
   local text, expires = pending.begin(app, row, options)
   return { connection_id = row.id, integration = integration, expires = expires,

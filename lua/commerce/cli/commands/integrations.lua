@@ -140,6 +140,7 @@ local PLACEHOLDERS = { id = "com.example.my-app", name = "My App",
 
 local function print_manifest(args)
   local permissions = coverage.permissions(mappings.new(stripe.mappings))
+  args.redirect_uri = args.redirect_uri[1] and args.redirect_uri or nil
   io.stdout:write(app_manifest.text {
     id = args.id or PLACEHOLDERS.id, name = args.name or PLACEHOLDERS.name,
     redirect_uris = args.redirect_uri or { PLACEHOLDERS.redirect_uri },

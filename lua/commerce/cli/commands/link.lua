@@ -103,7 +103,8 @@ local function connection_for(app, company, args)
   end
   if not by_key(args) then
     -- checked first, so that no connection is created that cannot be linked
-    must(link.usable(app, integration, { redirect_uri = args.redirect_uri, way = args.way }))
+    must(link.usable(app, integration, { redirect_uri = args.redirect_uri, way = args.way,
+      begins = true }))
   end
   return must(company:create_connection { integration = integration }), true
 end
