@@ -152,6 +152,37 @@ describe("erasing", function()
     assert.is_false(file_has "for that person alone")
   end)
 
+  it("a customer covers webhooks", function()
+    local customer = someone()
+    sync { types = { "customers" } }
+    assert(shop:erase_customer(customer.id))
+    local core = require "commerce.core"
+    local real = core.verify_signature
+    core.verify_signature = function()
+      return true
+    end
+    local kept = {}
+    for i, object in ipairs { { id = customer.id, object = "customer", name = "In An Event" },
+      { id = "ch_x", object = "charge", customer = customer.id, amount = 5,
+        receipt_email = "in-an-event@example.com" } } do
+      local received = assert(app:receive_webhook(cjson.encode { id = "evt_" .. i,
+        object = "event", type = object.object .. ".updated", livemode = false,
+        created = os.time(),
+        data = { object = object, previous_attributes = { name = "Before" } } }, "t=1,v1=x", { integration = "stripe-test", secrets = { "whsec_" .. ("x"):rep(24) },
+          account = shop.account }))
+      kept[i] = received.kept
+    end
+    core.verify_signature = real
+    assert.same({ 1, 1 }, kept)
+    local bodies = rows.sql(path, "SELECT body FROM inbox ORDER BY id")
+    for _, text in ipairs { "In An Event", "in-an-event", "Before" } do
+      assert.is_nil(bodies:find(text, 1, true), bodies)
+    end
+    assert.truthy(bodies:find('"id":"ch_x"', 1, true), bodies)
+    assert(shop:apply_events())
+    assert.equal(0, number("SELECT count(*) FROM customers WHERE id = '" .. customer.id .. "'"))
+  end)
+
   it("is a command that asks first", function()
     local customer = someone()
     sync { types = { "customers" } }

@@ -85,6 +85,8 @@ describe("fields that are never stored", function()
       "source:charges.billing_details" }, hash = {} }, fields.of(db, "c1"))
     assert.same({ leave_out = { "customers.phone" }, hash = { "customers.emailAddress" } },
       fields.of(db, "c2"))
+    assert.is_false(protections.change(db, all, nil, { leave_out = { "customers.phone" },
+      hash = { "customers.phone" } }))
     assert.is_true(protections.change(db, all, nil, { keep = { "customers.phone" } }))
     assert.same({ leave_out = {}, hash = { "customers.emailAddress" } }, fields.get(db))
   end)

@@ -302,8 +302,8 @@ end
 ---@param store commerce.Store
 ---@param mappings commerce.Mappings of the owner
 ---@param connection_id string? for all connections if left out
----@param given table leave_out, hash: names to add (a name moves to the list that is named last);
----  keep: names to take off both lists
+---@param given table leave_out, hash: names to add (a name that is on the other list moves; on
+---  both, it is left out); keep: names to take off both lists
 ---@param check (fun(lists: commerce.FieldLists))? raises if the new lists cannot be observed
 ---@return boolean changed
 function fields.change(store, mappings, connection_id, given, check)
@@ -311,10 +311,10 @@ function fields.change(store, mappings, connection_id, given, check)
   local before = fields.get(store, connection_id)
   local sets = { leave_out = set_of(before.leave_out), hash = set_of(before.hash) }
   take_off(sets, given.keep, mappings, store)
-  for list, other in pairs { leave_out = "hash", hash = "leave_out" } do
-    for _, name in ipairs(names_of(given[list])) do
-      local rule = checked_rule(name, mappings, store, list == "hash")
-      sets[list][rule.text], sets[other][rule.text] = true, nil
+  for _, lists in ipairs { { "hash", "leave_out" }, { "leave_out", "hash" } } do
+    for _, name in ipairs(names_of(given[lists[1]])) do
+      local rule = checked_rule(name, mappings, store, lists[1] == "hash")
+      sets[lists[1]][rule.text], sets[lists[2]][rule.text] = true, nil
     end
   end
   local after = { leave_out = ascii.keys(sets.leave_out), hash = ascii.keys(sets.hash) }
