@@ -168,7 +168,8 @@ describe("erasing", function()
       local received = assert(app:receive_webhook(cjson.encode { id = "evt_" .. i,
         object = "event", type = object.object .. ".updated", livemode = false,
         created = os.time(),
-        data = { object = object, previous_attributes = { name = "Before" } } }, "t=1,v1=x", { integration = "stripe-test", secrets = { "whsec_" .. ("x"):rep(24) },
+        data = { object = object, previous_attributes = { name = "Before" } } }, "t=1,v1=x", {
+          integration = "stripe-test", secrets = { "whsec_" .. ("x"):rep(24) },
           account = shop.account }))
       kept[i] = received.kept
     end
