@@ -6,7 +6,8 @@ local stripe_reads = {}
 function stripe_reads:add_stripe_reads(row, oldest)
   return self.db:transaction(function()
     local added = self.db:run("INSERT INTO stripe_reads (connection_id, day, reads, transactions) "
-      .. "SELECT id, ?, ?, ? FROM connections WHERE id = ? "
+      .. "SELECT id, CAST(? AS TEXT), CAST(? AS INTEGER), CAST(? AS INTEGER) "
+      .. "FROM connections WHERE id = ? "
       .. "ON CONFLICT (connection_id, day) DO UPDATE SET "
       .. "reads = stripe_reads.reads + excluded.reads, "
       .. "transactions = coalesce(excluded.transactions, stripe_reads.transactions)",
