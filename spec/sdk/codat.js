@@ -225,6 +225,38 @@ async function settings(companyId) {
   step("settings: profile, sync settings of all and of a company, API keys");
 }
 
+// As a browser sends it: a page of an origin, which asks first.
+function send(method, path, headers) {
+  return new Promise((resolve, reject) => {
+    http.request(SERVER_URL + path, { method, headers }, (response) => {
+      response.resume();
+      response.on("end", () => resolve(response));
+    }).on("error", reject).end();
+  });
+}
+
+async function page({ companyId, connectionId }) {
+  const origin = "https://app.lender.example";
+  await platform.cors.set({ allowedOrigins: [origin] });
+  assert.deepEqual((await platform.cors.get()).allowedOrigins, [origin]);
+  const token = await platform.companies.getAccessToken({ companyId });
+  assert.equal(token.expiresIn, 86400);
+  const path = `/companies/${companyId}/connections/${connectionId}`;
+  const asked = await send("OPTIONS", path, { Origin: origin,
+    "Access-Control-Request-Method": "PATCH" });
+  assert.equal(asked.statusCode, 204);
+  assert.equal(asked.headers["access-control-allow-origin"], origin);
+  const bearer = { Authorization: "Bearer " + token.accessToken, Origin: origin };
+  const read = await send("GET", path, bearer);
+  assert.equal(read.statusCode, 200);
+  assert.equal(read.headers["access-control-allow-origin"], origin);
+  assert.equal((await send("GET", path + "/data/commerce-payments", bearer)).statusCode, 403);
+  const withKey = await send("GET", path, { Authorization: authHeader, Origin: origin });
+  assert.equal(withKey.statusCode, 403);
+  assert.equal(withKey.headers["access-control-allow-origin"], undefined);
+  step("a page: an access token from an allowed origin, and never an API key");
+}
+
 // A consumer of all webhooks: keeps what comes, until what it waits for has come.
 async function consume() {
   const got = [];
@@ -310,6 +342,7 @@ async function main() {
   await data(ids);
   await settings(ids.companyId);
   await webhooks();
+  await page(ids);
   await end(ids);
   await consumed(consumer, company);
   await consumer.close();

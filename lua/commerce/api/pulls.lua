@@ -66,12 +66,15 @@ end
 ---@param name string as the store calls it
 ---@return string key such as "commerce-payments" or "custom/refunds"
 function pulls.key_of(context, name)
-  local key = pull.type_key(name)
-  if key ~= name then
-    return key
+  local known = context.type_keys or {} -- a page may have thousands of pulls of few types
+  context.type_keys = known
+  if not known[name] then
+    local key = pull.type_key(name)
+    local data_type = key == name and context.store:find_type(name)
+    known[name] = data_type and data_type.key or key ~= name and key
+      or configured_key(context, name) or name
   end
-  local data_type = context.store:find_type(name)
-  return data_type and data_type.key or configured_key(context, name) or name
+  return known[name]
 end
 
 --- A pull as Codat's API gives it.

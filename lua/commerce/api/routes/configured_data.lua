@@ -224,5 +224,6 @@ return {
   { method = "GET", path = DATA .. "custom/{customDataIdentifier}",
     id = "list-custom-data-type-records", run = list, tag = "Custom data type",
     summary = "List custom data type records", paged = true,
-    answer = { status = 200, list = "CustomDataTypeRecord" }, errors = { 404, 409 } },
+    answer = { status = 200, list = "CustomDataTypeRecord" }, errors = { 404 },
+    conflict = 404 },
 }

@@ -44,7 +44,7 @@ local routes = {}
 for i, names in ipairs(REPORTS) do
   routes[i] = { method = "GET", path = BASE .. names[1], id = names[2], run = metrics(names[1]),
     tag = "Commerce metrics", summary = names[3], parameters = PARAMETERS, required = REQUIRED,
-    answer = { status = 200, schema = "CommerceReport" }, errors = { 404, 409 } }
+    answer = { status = 200, schema = "CommerceReport" }, errors = { 404 }, conflict = 404 }
 end
 
 return routes
