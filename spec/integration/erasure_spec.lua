@@ -197,6 +197,9 @@ describe("erasing", function()
     assert.equal(0, status, err)
     assert.equal(1, cjson.decode(out).removed)
     assert.equal("", traces(customer.id))
+    status, out, err = box:commerce("erase customer --yes --json " .. customer.id)
+    assert.equal(0, status, err) -- as after a killed one
+    assert.equal(0, cjson.decode(out).removed)
   end)
 
   it("covers records that Stripe deleted longer ago than they are to be kept", function()

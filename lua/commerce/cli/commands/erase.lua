@@ -2,6 +2,7 @@
 
 local console = require "commerce.cli.kit.console"
 local deletion = require "commerce.cli.kit.deletion"
+local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local lookup = require "commerce.cli.kit.lookup"
@@ -9,13 +10,18 @@ local model = require "commerce.model"
 
 local must = errors.must
 
--- The connections that have a record of the customer.
+-- Whether the customer is stored, or has been erased: an erasure that was killed is run again.
+local function is_known(store, connection_id, id)
+  local hash = erasures.hash(connection_id, id)
+  return must(store:find(model.find "customers", connection_id, { id }, true))[id] ~= nil
+    or must(store:erased(connection_id, { hash }))[hash] == true
+end
+
+-- The connections that know the customer.
 local function with_record(app, id)
-  local list, customers = {}, model.find "customers"
+  local list = {}
   for _, shop in ipairs(lookup.connections(app)) do
-    if must(app.store:find(customers, shop.id, { id }, true))[id] then
-      list[#list + 1] = shop
-    end
+    list[#list + 1] = is_known(app.store, shop.id, id) and shop or nil
   end
   if #list == 0 then
     errors.throw("usage", ("no connection has a customer %s; --connection ID erases what else is "
