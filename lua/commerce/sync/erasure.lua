@@ -1,5 +1,6 @@
 -- Erasing what is stored of one customer, and removing what Stripe deleted long ago. Both work in
--- batches; what was erased first is noted, so that a killed erasure is repeated, not undone.
+-- batches. A record that was reduced does not name the customer any more, so each batch also writes
+-- which ids were found to belong to it: a killed erasure is completed by the next one.
 
 local erasures = require "commerce.account.erasures"
 local json = require "commerce.base.json"
@@ -63,8 +64,52 @@ end
 ---@field ids table<string, boolean> of the customer and of what belongs to it
 ---@field now string
 ---@field lease commerce.sync.Lease?
+---@field written integer? how many ids the checkpoint has
 ---@field done commerce.Erased
----@field changes commerce.PageChange[] for the log
+---@field resumed boolean whether it completes one that was killed
+---@field upto integer the last change in the log before the erasure
+
+-- The checkpoint of an erasure that is not complete: { ids, upto }
+local FOUND = "erasure"
+
+-- The checkpoint of a batch, if it has found further ids.
+local function found(self)
+  return function()
+    local list = {}
+    for id in pairs(self.ids) do
+      list[#list + 1] = id
+    end
+    if #list == self.written then
+      return {}
+    end
+    self.written = #list
+    return { [FOUND] = { ids = list, upto = self.upto } }
+  end
+end
+
+local function save(self, states)
+  self.store:rewrite_events(self.id, "", 0, function() end, states)
+end
+
+-- Take up what a killed erasure has found, and where the log of changes ended before it.
+local function begin(self)
+  local state = self.store:state(self.id, FOUND) or {}
+  for _, id in ipairs(state.ids or {}) do
+    self.ids[id] = true
+  end
+  self.resumed, self.upto = state.upto ~= nil, state.upto or self.store:last_change(self.id)
+  save(self, found(self))
+end
+
+-- If nothing was removed now, the log only has what an earlier erasure told its consumers.
+local function finish(self)
+  if self.resumed or self.done.removed > 0 then
+    self.done.changes = forget_changes(self.store, self.id, self.upto, self.lease)
+  end
+  save(self, function()
+    return { [FOUND] = {} }
+  end)
+end
 
 local function drop_objects(self)
   for _, resource in ipairs(self.store:kept_resources(self.id)) do
@@ -74,7 +119,7 @@ local function drop_objects(self)
           self.ids[id] = true
           return false
         end
-      end)
+      end, found(self))
       self.done.objects = self.done.objects + done.removed
       return done
     end)
@@ -100,10 +145,9 @@ local function rewrite_records(self, data_type, fate)
         changed[#changed + 1] = id
         return record.restamp(text, self.now)
       end
-    end)
-    for kind, ids in pairs { deleted = removed, changed = changed } do
-      self.changes[#self.changes + 1] = #ids > 0 and { type = name, kind = kind, ids = ids } or nil
-    end
+    end, found(self))
+    self.store:note_changes(self.id, { { type = name, kind = "deleted", ids = removed },
+      { type = name, kind = "changed", ids = changed } }, self.now)
     self.done.removed, self.done.reduced = self.done.removed + #removed,
       self.done.reduced + #changed
     return done
@@ -143,9 +187,10 @@ end
 ---@return commerce.Erased done
 function erasure.customer(store, connection_id, customer_id, lease)
   local self = { store = store, id = connection_id, lease = lease, ids = { [customer_id] = true },
-    now = time.now(), changes = {},
+    now = time.now(),
     done = { removed = 0, reduced = 0, objects = 0, events = 0, changes = 0 } }
   note_ids(self) -- first: whatever is killed, it does not come back
+  begin(self)
   drop_objects(self)
   for _, data_type in ipairs(store:types()) do
     local fate = erasures.fate(data_type)
@@ -155,9 +200,7 @@ function erasure.customer(store, connection_id, customer_id, lease)
   end
   note_ids(self)
   reduce_events(self)
-  self.done.changes = forget_changes(store, connection_id, store:last_change(connection_id),
-    lease)
-  store:note_changes(connection_id, self.changes, self.now)
+  finish(self)
   return self.done
 end
 
