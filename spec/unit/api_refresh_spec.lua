@@ -73,6 +73,8 @@ describe("refreshing", function()
       end
     end
     assert.is_nil(api.store:take_pulls("w", 0, 60)) -- nothing is left to do
+    local _, message = assert(api.app:connection(client.CONNECTION)):remap()
+    assert.is_truthy(message:find "^nothing is stored", message) -- and no script made it
   end)
 
   it("has a status for each of Codat's commerce types, and no other", function()

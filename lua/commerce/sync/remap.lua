@@ -26,11 +26,11 @@ local function select_mappings(connection, names)
     return selection.mappings(connection, names), {}
   end
   local list, scripted, failures = {}, {}, connection.mappings:failures()
-  for name in pairs(connection.store:latest_pulls(connection.id)) do
+  for name, pull in pairs(connection.store:latest_pulls(connection.id)) do
     local mapping = not failures[name] and connection.mappings:find(name)
     local into = mapping and checkpoints.are_ours(connection.store, connection.id, mapping)
       and list or scripted
-    into[#into + 1] = name
+    into[#into + 1] = pull.status ~= "NotSupported" and name or nil -- nobody makes such a type
   end
   ascii.sort(scripted)
   if #list == 0 and #scripted > 0 then

@@ -13,9 +13,9 @@ local SCRIPT = "a script's own mapping makes it: call shop:verify() in that scri
 -- The data types that have been synced: the records of other types are not missing.
 local function synced(connection)
   local names, unknown = {}, {}
-  for name in pairs(connection.store:latest_pulls(connection.id)) do
+  for name, pull in pairs(connection.store:latest_pulls(connection.id)) do
     local into = connection.mappings:find(name) and names or unknown
-    into[#into + 1] = name
+    into[#into + 1] = pull.status ~= "NotSupported" and name or nil -- nothing was asked of Stripe
   end
   ascii.sort(unknown)
   return names, unknown
