@@ -194,7 +194,8 @@ end
 
 -- Reads the account once more, which takes as long as a first sync.
 local function verify(context)
-  local row, body = scope.connection(context), context:body(VERIFY)
+  local row, given = scope.connection(context), context.request.body or ""
+  local body = given ~= "" and context:body(VERIFY) or {}
   pulls.check_linked(row)
   local connection = scope.live_connection(context)
   local opened, message, details = connection:open()
@@ -243,6 +244,6 @@ return {
     run = get_source, tag = TAG, summary = "Get kept source object",
     answer = { status = 200, schema = "SourceObject" }, errors = { 404 } },
   { method = "POST", path = BASE .. "verify", id = "verify-connection", run = verify, tag = TAG,
-    summary = "Compare with Stripe", body = VERIFY,
+    summary = "Compare with Stripe", body = VERIFY, body_optional = true,
     answer = { status = 200, schema = "VerifyReport" }, errors = { 404, 409, 502 } },
 }
