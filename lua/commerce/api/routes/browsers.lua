@@ -35,8 +35,9 @@ local routes = {
     answer = { status = 200, schema = "CompanyAccessToken" }, errors = { 403, 404 } },
 }
 -- the second path is that of an older document of Codat's
-for path, name in pairs { ["/corsSettings"] = "cors-settings",
-  ["/connectionManagement/corsSettings"] = "connection-management-cors-settings" } do
+for _, names in ipairs { { "/corsSettings", "cors-settings" },
+  { "/connectionManagement/corsSettings", "connection-management-cors-settings" } } do
+  local path, name = names[1], names[2]
   routes[#routes + 1] = { method = "GET", path = path, id = "get-" .. name, run = get_origins,
     tag = "Settings", summary = "Get CORS settings", answer = ORIGINS }
   routes[#routes + 1] = { method = "POST", path = path, id = "set-" .. name, run = set_origins,
