@@ -13,6 +13,7 @@ local record = require "commerce.model.record"
 local scrub = require "commerce.sync.scrub"
 local store = require "commerce.store"
 local stripe = require "commerce.stripe"
+local traces = require "commerce.sync.traces"
 local values = require "commerce.mapping.values"
 
 local NOW = "2026-03-01T08:00:00Z"
@@ -281,6 +282,9 @@ describe("fields that are never stored", function()
       local gone = db:find(model.find "customers", "c1", { "cus_007" }, true)
       assert.is_true(record.is_deleted(gone.cus_007))
       assert.same({}, (scrub.run(db, "c1", all)))
+      assert.equal("due", db:setting "traces") -- of the killed run, too
+      traces.remove(db)
+      assert.equal("", db:setting "traces")
     end)
 
     it("says that a field that is stored again needs a full sync", function()

@@ -287,8 +287,8 @@ function Connection:scrub(options)
   local done = require("commerce.sync.run").alone(self, nil, function(lease)
     return (select(2, scrub.run(self.store, self.id, self.mappings, lease)))
   end)
-  if options.compact ~= false and scrub.is_changed(done) then
-    self.store:finish_erasure(true)
+  if options.compact ~= false then
+    require("commerce.sync.traces").remove(self.store)
   end
   return done
 end
@@ -310,7 +310,7 @@ function Connection:erase_customer(customer_id)
   local done = require("commerce.sync.run").alone(self, nil, function(lease)
     return erasure.customer(self.store, self.id, customer_id, lease)
   end)
-  self.store:finish_erasure(true)
+  require("commerce.sync.traces").remove(self.store)
   return done
 end
 

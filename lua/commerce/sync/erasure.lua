@@ -9,6 +9,7 @@ local query = require "commerce.query"
 local record = require "commerce.model.record"
 local retention = require "commerce.account.retention"
 local time = require "commerce.base.time"
+local traces = require "commerce.sync.traces"
 
 local erasure = {}
 
@@ -189,6 +190,7 @@ function erasure.customer(store, connection_id, customer_id, lease)
   local self = { store = store, id = connection_id, lease = lease, ids = { [customer_id] = true },
     now = time.now(),
     done = { removed = 0, reduced = 0, objects = 0, events = 0, changes = 0 } }
+  traces.expect(store)
   note_ids(self) -- first: whatever is killed, it does not come back
   begin(self)
   drop_objects(self)
@@ -277,6 +279,7 @@ function erasure.expire(store, connection_id, mappings, lease)
     forget_changes(store, connection_id, store:last_change(connection_id, before), lease)
   end
   if removed > 0 then
+    traces.expect(store)
     store:finish_erasure()
   end
   store:write_page(connection_id, { states = { [STATE] = { at = now, days = days } } },

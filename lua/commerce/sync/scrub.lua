@@ -6,6 +6,7 @@
 local fields = require "commerce.account.fields"
 local json = require "commerce.base.json"
 local protection = require "commerce.account.protection"
+local traces = require "commerce.sync.traces"
 
 local scrub = {}
 
@@ -100,7 +101,7 @@ end
 -- ---------------------------------------------------------------- the run
 
 -- Run the steps from the checkpoint on. A batch and the checkpoint after it are one transaction.
-local function run_steps(steps, state, done, lease)
+local function run_steps(store, steps, state, done, lease)
   local passed = false -- without its step, a killed run is begun again: a step can be repeated
   for _, step in ipairs(steps) do
     passed = passed or step.name == state.step
@@ -116,6 +117,9 @@ local function run_steps(steps, state, done, lease)
         end)
         done[step.count] = done[step.count] + batch.changed + batch.removed
         after = batch.last or after
+        if batch.changed + batch.removed > 0 then
+          traces.expect(store)
+        end
         if lease then
           lease:go_on()
         end
@@ -134,7 +138,7 @@ end
 local function apply(store, connection_id, mappings, state, done, lease)
   local lists, names = difference(state.target, state.applied)
   local applied = protection.new(store, mappings, lists)
-  run_steps(source_steps(store, connection_id, applied,
+  run_steps(store, source_steps(store, connection_id, applied,
     record_steps(store, connection_id, applied, lists)), state, done, lease)
   save(store, connection_id, { applied = state.target })
   for _, name in ipairs(names) do

@@ -4,6 +4,7 @@ local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local json = require "commerce.base.json"
+local traces = require "commerce.sync.traces"
 
 local must = errors.must
 
@@ -59,10 +60,9 @@ end
 ---@param as_json boolean?
 ---@return integer status 1 if one of them could not be scrubbed
 function protection.scrub(app, shops, as_json)
-  local status, changed = 0, false
+  local status = 0
   for _, shop in ipairs(shops) do
     local done, message, failure = shop:scrub { compact = false }
-    changed = changed or done and done.records + done.objects + done.events > 0
     if not done and failure.code ~= "busy" then
       must(nil, message, failure)
     elseif not done then
@@ -77,9 +77,7 @@ function protection.scrub(app, shops, as_json)
       console.line(line_of(shop, done))
     end
   end
-  if changed then
-    must(app.store:finish_erasure(true))
-  end
+  traces.remove(app.store)
   return status
 end
 
