@@ -343,6 +343,7 @@ build = {
     ["commerce.sync.selection"] = "lua/commerce/sync/selection.lua",
     ["commerce.sync.source"] = "lua/commerce/sync/source.lua",
     ["commerce.sync.sweep"] = "lua/commerce/sync/sweep.lua",
+    ["commerce.sync.traces"] = "lua/commerce/sync/traces.lua",
     ["commerce.sync.writer"] = "lua/commerce/sync/writer.lua",
     ["commerce.testing.store.apps"] = "lua/commerce/testing/store/apps.lua",
     ["commerce.testing.store.changes"] = "lua/commerce/testing/store/changes.lua",
