@@ -1,54 +1,28 @@
 -- Cross-origin requests: which sites' pages may call the API from a browser. A page has a company's
 -- access token. An API key is never admitted: a page that held one would give it to every visitor.
 
-local ascii = require "commerce.base.ascii"
 local auth = require "commerce.http.auth"
-local json = require "commerce.base.json"
+local origins = require "commerce.http.origins"
 local response = require "commerce.http.response"
 
 local cors = {}
-
-local SETTING = "cors_origins"
-
---- The origins whose pages may call the API.
----@param store commerce.Store
----@return string[] origins such as "https://app.example.com"
-function cors.origins(store)
-  return json.array(json.decode(store:setting(SETTING) or "[]"))
-end
-
--- An origin as browsers send it: in small letters, without a path. nil if the text is not one.
-local function origin_of(text)
-  local scheme, host = ascii.lower(text):match "^(https?)://([%w%-%._%[%]:]+)/?$"
-  if host and not host:find "^[:%.%-]" then
-    return ("%s://%s"):format(scheme, scheme == "https" and host:gsub(":443$", "")
-      or host:gsub(":80$", ""))
-  end
-end
 
 --- Set the origins.
 ---@param store commerce.Store
 ---@param texts string[] refused unless each is the scheme and the host of a site
 ---@return string[] origins
 function cors.set(store, texts)
-  local origins = json.array {}
+  local list = {}
   for i, text in ipairs(texts) do
-    origins[i] = origin_of(text) or response.refuse(400, ("allowedOrigins[%d] must be the origin "
+    list[i] = origins.normal(text) or response.refuse(400, ("allowedOrigins[%d] must be the origin "
       .. "of a site, such as https://app.example.com, without a path; * is not allowed."):format(
       i - 1))
   end
-  store:save_setting(SETTING, json.encode(origins))
-  return origins
+  origins.save(store, list)
+  return origins.list(store)
 end
 
-local function is_allowed(store, origin)
-  for _, allowed in ipairs(origin and cors.origins(store) or {}) do
-    if allowed == origin then
-      return true
-    end
-  end
-  return false
-end
+local is_allowed = origins.is_allowed
 
 --- Refuse an API key that a page of an allowed origin has sent.
 ---@param store commerce.Store

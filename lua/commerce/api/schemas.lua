@@ -107,7 +107,7 @@ schemas.WebhookConsumer = object { id = UUID, url = { type = "string", format = 
 schemas.WebhookConsumers = object { results = list(schemas.WebhookConsumer) }
 
 schemas.Profile = object { name = required(TEXT), redirectUrl = required(TEXT), logoUrl = TEXT,
-  iconUrl = TEXT, whiteListUrls = list(TEXT), confirmCompanyName = FLAG }
+  iconUrl = TEXT, privacyUrl = TEXT, whiteListUrls = list(TEXT), confirmCompanyName = FLAG }
 
 schemas.SyncSetting = object {
   dataType = required(TEXT), fetchOnFirstLink = required(FLAG), syncSchedule = required(WHOLE),

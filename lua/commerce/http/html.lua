@@ -1,4 +1,4 @@
--- HTML without JavaScript: the frame of every page, and the escaping of texts.
+-- HTML: the frame of every page, and the escaping of texts.
 
 local html = {}
 
@@ -28,15 +28,21 @@ padding:.75rem 1rem;text-align:center;text-decoration:none;width:100%}
 button:focus-visible,a:focus-visible,input:focus-visible{
 outline:3px solid #f0a020;outline-offset:2px}
 .quiet{background:none;border:1px solid currentColor;color:inherit;font-weight:400}
-.note{border-left:4px solid #f0a020;padding-left:1rem}
+header img{display:block;max-height:3rem;max-width:60%}
+footer{font-size:.875rem}
+summary{cursor:pointer;min-height:3rem;padding:.75rem 0;box-sizing:border-box}
+#said:empty{display:none}
+.note,#said{border-left:4px solid #f0a020;padding-left:1rem}
 ]]
 
 --- A whole page.
 ---@param title string
 ---@param body string HTML
 ---@param style string the address of the style
+---@param more { head: string?, header: string?, footer: string? }? HTML
 ---@return string
-function html.page(title, body, style)
+function html.page(title, body, style, more)
+  more = more or {}
   return ([[<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -45,15 +51,16 @@ function html.page(title, body, style)
 <meta name="robots" content="noindex">
 <title>%s</title>
 <link rel="stylesheet" href="%s">
-</head>
+%s</head>
 <body>
-<main>
+%s<main>
 <h1>%s</h1>
 %s
 </main>
-</body>
+%s</body>
 </html>
-]]):format(html.escape(title), html.escape(style), html.escape(title), body)
+]]):format(html.escape(title), html.escape(style), more.head or "", more.header or "",
+    html.escape(title), body, more.footer or "")
 end
 
 return html

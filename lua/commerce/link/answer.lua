@@ -7,6 +7,7 @@ local html = require "commerce.http.html"
 local integration_view = require "commerce.codat.integration"
 local json = require "commerce.base.json"
 local redirect = require "commerce.link.redirect"
+local scripts = require "commerce.link.scripts"
 local stripe = require "commerce.stripe"
 local view = require "commerce.link.view"
 
@@ -33,20 +34,55 @@ local answer = {}
 ---@field again string? the address to start again
 ---@field carried table<string, string>? the link's own parameters
 
--- Only the page's own style: no script, no picture, no frame. Forms are not restricted, since a
--- browser also checks where their answer redirects to: Stripe, or the operator's own address.
+-- Only the page's own style, and the operator's logo: no script, no frame. Forms are not
+-- restricted, since a browser also checks where their answer redirects to: Stripe, or the
+-- operator's own address.
 local HEADERS = {
   ["Content-Type"] = "text/html; charset=utf-8",
-  ["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; base-uri 'none'; "
-    .. "frame-ancestors 'none'",
   ["Cache-Control"] = "no-store",
   ["Referrer-Policy"] = "no-referrer",
   ["X-Content-Type-Options"] = "nosniff",
   ["X-Frame-Options"] = "DENY",
 }
+local POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors "
+local SCRIPT = "; script-src 'self'; connect-src 'self'"
 
 --- The path of the style.
 answer.STYLE = "/link/style.css"
+
+--- The path of the pages' own script.
+answer.SCRIPT = "/link/page.js"
+
+--- The parameter of a link that was begun in the frame: its pages are shown in a window, which
+--- tells the frame how the flow ends.
+answer.EMBEDDED = redirect.EMBEDDED
+
+--- Whether the page is shown in a window that the frame has opened.
+---@param context commerce.link.Context
+---@return boolean
+function answer.is_embedded(context)
+  return (context.carried or {})[answer.EMBEDDED] ~= nil
+end
+
+-- The operator's logo, if the profile has one that a page may load.
+local function brand(profile)
+  local logo = type(profile.logoUrl) == "string" and profile.logoUrl or ""
+  local origin = logo:match "^https://[%w%-%.:]+" or logo:match "^http://localhost[:%d]*"
+    or logo:match "^http://127%.0%.0%.1[:%d]*"
+  local privacy = type(profile.privacyUrl) == "string" and profile.privacyUrl or ""
+  return origin, {
+    header = origin and ('<header><img src="%s" alt="%s"></header>\n'):format(html.escape(logo),
+      html.escape(profile.name or "")) or nil,
+    footer = privacy:find "^https?://" and ('<footer><p><a href="%s" target="_blank" '
+      .. 'rel="noopener noreferrer">How %s handles your data</a></p></footer>\n'):format(
+      html.escape(privacy), html.escape(profile.name or "this company")) or nil,
+  }
+end
+
+local function script_tags(context, facts)
+  return ('<meta name="commerce-link" content="%s">\n<script type="module" src="%s"></script>\n')
+    :format(html.escape(json.encode(facts)), html.escape(context.prefix .. answer.SCRIPT))
+end
 
 --- A page as a response.
 ---@param context commerce.link.Context
@@ -58,16 +94,46 @@ function answer.show(context, page, cookie)
   for name, value in pairs(HEADERS) do
     headers[name] = value
   end
+  local logo, more = brand(answer.profile(context))
+  local scripted = page.facts and (page.parent or answer.is_embedded(context))
+  more.head = scripted and script_tags(context, page.facts) or nil
+  if page.parent then -- browsers that know frame-ancestors obey it alone; others know only DENY
+    headers["X-Frame-Options"] = nil
+  end
+  headers["Content-Security-Policy"] = POLICY .. (page.parent or "'none'")
+    .. (scripted and SCRIPT or "") .. (logo and "; img-src " .. logo or "")
   headers["Set-Cookie"] = cookie
   return { status = page.status, headers = headers,
-    body = html.page(page.title, page.body, context.prefix .. answer.STYLE) }
+    body = html.page(page.title, page.body, context.prefix .. answer.STYLE, more) }
+end
+
+local function asset(kind, text, more)
+  local headers = { ["Content-Type"] = kind, ["Cache-Control"] = "max-age=3600",
+    ["X-Content-Type-Options"] = "nosniff" }
+  for name, value in pairs(more or {}) do
+    headers[name] = value
+  end
+  return { status = 200, body = text, headers = headers }
+end
+
+--- The script of our own pages.
+---@return commerce.http.Response
+function answer.page_script()
+  return asset("text/javascript; charset=utf-8", scripts.PAGE)
+end
+
+--- The module for the operator's pages, which any page may import: it has no secret, and shows
+--- nothing where the frame may not be shown.
+---@return commerce.http.Response
+function answer.sdk()
+  return asset("text/javascript; charset=utf-8", scripts.SDK, {
+    ["Access-Control-Allow-Origin"] = "*", ["Cross-Origin-Resource-Policy"] = "cross-origin" })
 end
 
 --- The style of every page.
 ---@return commerce.http.Response
 function answer.style()
-  return { status = 200, body = html.STYLE, headers = { ["Content-Type"] = "text/css",
-    ["Cache-Control"] = "max-age=3600", ["X-Content-Type-Options"] = "nosniff" } }
+  return asset("text/css", html.STYLE)
 end
 
 --- Send the browser on.
@@ -84,7 +150,7 @@ end
 ---@param parameters table<string, string> untrusted
 function answer.carry(context, parameters)
   context.carried = redirect.carried(context.store:setting "profile", parameters)
-  context.query = redirect.query(context.carried)
+  context.query = answer.query(context)
 end
 
 --- The connection that the path names.
@@ -95,12 +161,36 @@ function answer.connection_of(context)
   return id and context.store:connections { link_id = id }[1]
 end
 
+--- The operator's profile.
+---@param context commerce.link.Context
+---@return table profile
+function answer.profile(context)
+  return json.decode(context.store:setting "profile" or "{}") or {}
+end
+
 --- The operator's name, if the profile has it.
 ---@param context commerce.link.Context
 ---@return string? name
 function answer.reader(context)
-  local profile = json.decode(context.store:setting "profile" or "{}") or {}
+  local profile = answer.profile(context)
   return type(profile.name) == "string" and profile.name or nil
+end
+
+--- A connection as Codat's Link SDK tells of it (ConnectionCallbackArgs).
+---@param row table the connection's
+---@return table facts
+function answer.facts(row)
+  local ids = integration_view.ids(row.integration)
+  return { connectionId = row.id, integrationId = ids.integrationId, integrationKey = ids.key,
+    platformName = stripe.integrations[row.integration].title, sourceId = ids.sourceId,
+    sourceType = "Commerce" }
+end
+
+--- The link's own parameters, as the end of an address.
+---@param context commerce.link.Context
+---@return string query with its question mark, or ""
+function answer.query(context)
+  return redirect.query(context.carried or {})
 end
 
 -- ---------------------------------------------------------------- the end
@@ -124,8 +214,8 @@ answer.OK = { status = 200, text = "OK" }
 --- The outcome of a link that the merchant opened although the account was connected already.
 answer.NOTHING = { status = 201 }
 
---- The address at which the flow ends: the profile's redirect address; without one, the page that
---- says that the account is connected, which is safe to reload.
+--- The address at which the flow ends: the profile's redirect address; without one, or in a window
+--- of the frame, the page that says that the account is connected, which is safe to reload.
 ---@param context commerce.link.Context
 ---@param row table? the connection's, if it is known
 ---@param fields table those of the outcome that the connection does not give
@@ -133,17 +223,20 @@ answer.NOTHING = { status = 201 }
 ---@return commerce.link.Outcome outcome
 function answer.end_address(context, row, fields)
   local outcome = outcome_of(context, row, fields)
-  return redirect.address(context.store:setting "profile", outcome)
-    or outcome.status == 200 and context.links:done(outcome.link_id) or nil, outcome
+  local embedded = answer.is_embedded(context)
+  return not embedded and redirect.address(context.store:setting "profile", outcome)
+    or outcome.status == 200 and context.links:done(outcome.link_id)
+      .. (embedded and context.query or "") or nil, outcome
 end
 
 --- The profile's redirect address for an outcome.
 ---@param context commerce.link.Context
 ---@param row table the connection's
 ---@param fields table those of the outcome that the connection does not give
----@return string? address nil if none is configured
+---@return string? address nil if none is configured, or in a window of the frame
 function answer.address(context, row, fields)
-  return redirect.address(context.store:setting "profile", outcome_of(context, row, fields))
+  return not answer.is_embedded(context) and redirect.address(
+    context.store:setting "profile", outcome_of(context, row, fields)) or nil
 end
 
 --- End the flow.
@@ -153,7 +246,13 @@ end
 ---@return commerce.http.Response
 function answer.finish(context, row, fields)
   local address, outcome = answer.end_address(context, row, fields)
-  return address and answer.go(address) or answer.show(context, view.not_connected(outcome))
+  if address then
+    return answer.go(address)
+  end
+  local page = view.not_connected(outcome)
+  page.facts = { type = "error", detail = { message = outcome.message, errorCode = outcome.status,
+    userRecoverable = true } }
+  return answer.show(context, page)
 end
 
 --- End the flow because the operator has not set up what it needs; the reason is for the log.

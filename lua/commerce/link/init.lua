@@ -1,5 +1,6 @@
 -- The Link flow in the merchant's browser: choose an integration, see which data will be read, go
--- to Stripe, come back. Plain HTML and forms; a request as a table in, a response as a table out.
+-- to Stripe, come back. Plain HTML and forms, with a script only around the frame; a request as a
+-- table in, a response as a table out.
 --
 -- Knowing a link's address is enough to link: the address is made for one merchant, and a
 -- connection's contains an id that cannot be guessed. Of a company, pages show only its name.
@@ -7,9 +8,10 @@
 local answer = require "commerce.link.answer"
 local auth = require "commerce.http.auth"
 local browser = require "commerce.link.browser"
+local choices = require "commerce.link.choices"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
-local integrations = require "commerce.account.integrations"
+local frame = require "commerce.link.frame"
 local input = require "commerce.http.input"
 local key_page = require "commerce.link.key"
 local pending = require "commerce.account.link.pending"
@@ -31,33 +33,14 @@ local link_mt = { __name = "commerce.Link", __index = methods }
 
 -- ---------------------------------------------------------------- the choice
 
-local function enabled(context)
-  local list = {}
-  for _, integration in ipairs(must(context.app:integrations())) do
-    if integrations.by_consent(integration) or integration.restricted_keys then
-      list[#list + 1] = integration
-    end
-  end
-  return list
-end
-
-local function company_of(context)
-  local id = context:uuid "companyId"
-  return id and context.store:companies { id = id }[1]
-end
-
 local function choice_page(context, company)
-  local choices = {}
-  for i, integration in ipairs(enabled(context)) do
-    choices[i] = { key = integration.key, title = integration.title,
-      linked = context.store:connections { company_id = company.id,
-        integration = integration.name, status = "Linked", limit = 1 }[1] ~= nil }
-  end
-  return show(context, view.choice(company.name, choices, context.path .. context.query))
+  local offered = choices.list(context, company,
+    input.parameters(context.request.query)[choices.SANDBOX])
+  return show(context, view.choice(company.name, offered, context.path .. context.query))
 end
 
 local function choose(context)
-  local company = company_of(context)
+  local company = choices.company(context)
   return company and choice_page(context, company) or show(context, view.not_found())
 end
 
@@ -70,11 +53,11 @@ local function connection_for(context, company, name)
 end
 
 local function chosen(context)
-  local company = company_of(context)
+  local company = choices.company(context)
   if not company then
     return show(context, view.not_found())
   end
-  for _, integration in ipairs(enabled(context)) do
+  for _, integration in ipairs(choices.enabled(context)) do
     if integration.key == context.form.integration then
       return go(context.links:connection(connection_for(context, company, integration.name).link_id)
         .. context.query)
@@ -90,12 +73,17 @@ local function consent(context)
   if not row then
     return show(context, view.not_found())
   elseif row.status == "Linked" then
-    return go(context.links:done(row.link_id))
+    return go(context.links:done(row.link_id) .. context.query)
   end
   local integration = must(context.app:integration(row.integration))
+  if integration.mode == "test" and choices.is_live(context) then
+    return show(context, view.not_found())
+  end
   local company = context.store:companies { id = row.company_id }[1]
-  return show(context, view.consent(company.name, integration, answer.reader(context),
-    context.path .. context.query))
+  local page = view.consent(company.name, integration, answer.reader(context),
+    context.path .. context.query)
+  page.facts = { type = "consent", detail = { connection = answer.facts(row) } }
+  return show(context, page)
 end
 
 -- ---------------------------------------------------------------- to Stripe and back
@@ -125,7 +113,7 @@ local function answered(context)
   if not row then
     return show(context, view.not_found())
   elseif row.status == "Linked" and not (context.form.answer == "key" and row.auth == "key") then
-    return go(context.links:done(row.link_id))
+    return go(context.links:done(row.link_id) .. context.query)
   elseif context.form.answer == "key" then
     return key_page.ask(context, row)
   elseif context.form.answer ~= "yes" then
@@ -195,12 +183,14 @@ local function done_page(context)
   if not row then
     return show(context, view.not_found())
   elseif row.status ~= "Linked" then
-    return go(context.links:connection(row.link_id))
+    return go(context.links:connection(row.link_id) .. context.query)
   end
   local integration = must(context.app:integration(row.integration))
-  return show(context, view.connected(integration.title, row.auth == "key"
+  local page = view.connected(integration.title, row.auth == "key"
     and integration.restricted_keys and context.prefix .. "/link/start/" .. row.link_id
-    .. context.query or nil, answer.address(context, row, answer.NOTHING)))
+    .. context.query or nil, answer.address(context, row, answer.NOTHING))
+  page.facts = { type = "connection", ends = true, detail = { connection = answer.facts(row) } }
+  return show(context, page)
 end
 
 -- ---------------------------------------------------------------- requests
@@ -214,8 +204,13 @@ local ROUTES = {
   { method = "GET", path = "/link/done/{linkId}", run = done_page },
   { method = "GET", path = "/link/key/{linkId}", run = done_page }, -- a form's reload
   { method = "POST", path = "/link/key/{linkId}", run = key_page.take },
+  { method = "GET", path = "/link/frame/{companyId}", run = frame.show },
+  { method = "POST", path = "/link/frame/{companyId}", run = frame.show },
+  { method = "GET", path = "/link/frame/{companyId}/state", run = frame.state },
   { method = "GET", path = "/oauth/callback", run = callback },
   { method = "GET", path = answer.STYLE, run = answer.style },
+  { method = "GET", path = answer.SCRIPT, run = answer.page_script },
+  { method = "GET", path = "/link/sdk.js", run = answer.sdk },
 }
 
 --- Make the pages of an application.

@@ -126,7 +126,7 @@ function key.take(context)
   elseif not context.links:is_private() then
     return answer.not_set_up(context, row, NOT_PRIVATE)
   elseif row.status == "Linked" and row.auth ~= "key" then
-    return answer.go(context.links:done(row.link_id))
+    return answer.go(context.links:done(row.link_id) .. context.query)
   end
   local shop = must(context.app:connection(row.id))
   local found, _, failure = errors.catch(try_key, context, shop)
@@ -135,9 +135,10 @@ function key.take(context)
   if not found then
     return not_taken(context, row, failure)
   end
-  return answer.show(context, view.key_taken(found,
-    context.links:connection(row.link_id) .. context.query,
-    (answer.end_address(context, row, answer.OK))))
+  local page = view.key_taken(found, context.links:connection(row.link_id) .. context.query,
+    (answer.end_address(context, row, answer.OK)))
+  page.facts = { type = "connection", detail = { connection = answer.facts(row) } }
+  return answer.show(context, page)
 end
 
 return key

@@ -11,6 +11,9 @@ local PLACEHOLDER = "{([^{}]+)}"
 local RESERVED = { connectionId = true, companyId = true, integrationId = true, sourceId = true,
   platform = true, platformName = true, sourceType = true, clientId = true, statusCode = true,
   statusText = true, errorMessage = true, ["data.company.companyName"] = true }
+--- A parameter of our own, which every link keeps: its value is "1".
+redirect.EMBEDDED = "link.embedded"
+
 local MOST_CARRIED = 500 -- bytes: addresses contain all of it
 
 -- Codat's texts of its status codes (its page on redirects); statusText is the integration's own.
@@ -81,6 +84,7 @@ function redirect.carried(profile, parameters)
       carried[name], bytes = value, bytes + #name + #value
     end
   end
+  carried[redirect.EMBEDDED] = parameters[redirect.EMBEDDED] == "1" and "1" or nil
   return carried
 end
 

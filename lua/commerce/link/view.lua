@@ -1,5 +1,6 @@
 -- The pages of the Link flow as HTML: every text that a merchant reads.
 
+local ascii = require "commerce.base.ascii"
 local html = require "commerce.http.html"
 local integrations = require "commerce.account.integrations"
 local model = require "commerce.model"
@@ -11,14 +12,17 @@ local view = {}
 ---@field status integer
 ---@field title string a text
 ---@field body string HTML
+---@field facts table? what the page's script is told
+---@field parent string? the origin whose pages may show the page in a frame
 
 local function page(title, body, status)
   return { status = status or 200, title = title, body = body }
 end
 
-local function button(action, name, value, label, class)
-  return ('<form method="post" action="%s"><button%s name="%s" value="%s">%s</button></form>')
-    :format(html.escape(action), class and (' class="%s"'):format(class) or "", name,
+local function button(action, name, value, label, class, window)
+  return ('<form method="post" action="%s"%s><button%s name="%s" value="%s">%s</button></form>')
+    :format(html.escape(action), window and (' target="%s" data-plain="%s"'):format(window,
+      html.escape(action)) or "", class and (' class="%s"'):format(class) or "", name,
       html.escape(value), html.escape(label))
 end
 
@@ -43,6 +47,25 @@ function view.too_many()
     .. "again in a minute.</p>", 429)
 end
 
+-- The choices as forms. `window`: the name of the window that they open, if not the page's own.
+local function choice_forms(choices, action, window)
+  local parts = {}
+  for _, choice in ipairs(choices) do
+    if choice.linked then
+      parts[#parts + 1] = ("<p>%s is connected already.</p>"):format(html.escape(choice.title))
+    end
+    parts[#parts + 1] = button(action, "integration", choice.key,
+      (choice.linked and "Connect another %s account" or "Connect %s"):format(choice.title), nil,
+      window)
+  end
+  return table.concat(parts, "\n")
+end
+
+local function nothing_set_up()
+  return page("Nothing can be connected yet", "<p>The sender of this link has not set up an "
+    .. "integration. Ask them, and come back later.</p>")
+end
+
 --- The choice of an integration.
 ---@param company_name string
 ---@param choices table[] { key, title, linked: whether an account is connected already }
@@ -50,18 +73,47 @@ end
 ---@return commerce.link.Page
 function view.choice(company_name, choices, action)
   if #choices == 0 then
-    return page("Nothing can be connected yet", "<p>The sender of this link has not set up an "
-      .. "integration. Ask them, and come back later.</p>")
+    return nothing_set_up()
   end
-  local parts = { "<p>Choose what you use.</p>" }
-  for _, choice in ipairs(choices) do
-    if choice.linked then
-      parts[#parts + 1] = ("<p>%s is connected already.</p>"):format(html.escape(choice.title))
-    end
-    parts[#parts + 1] = button(action, "integration", choice.key,
-      (choice.linked and "Connect another %s account" or "Connect %s"):format(choice.title))
+  return page("Connect " .. company_name, "<p>Choose what you use.</p>\n"
+    .. choice_forms(choices, action))
+end
+
+local WINDOW = "commerce_link" -- the name of the window that the frame opens
+
+---@class commerce.link.FrameView
+---@field choices table[] as for `view.choice`
+---@field action string the address that a choice is sent to
+---@field again string the address of the frame's page
+---@field fields table<string, string> what the frame's page is asked with
+---@field connected boolean whether an account has just been connected
+---@field close string? if the frame has a button to close it
+
+--- The page in the operator's frame.
+---@param company_name string
+---@param frame commerce.link.FrameView
+---@return commerce.link.Page
+function view.frame(company_name, frame)
+  if #frame.choices == 0 then
+    return nothing_set_up()
   end
-  return page("Connect " .. company_name, table.concat(parts, "\n"))
+  local hidden = {}
+  for _, name in ipairs(ascii.keys(frame.fields)) do
+    hidden[#hidden + 1] = ('<input type="hidden" name="%s" value="%s">'):format(name,
+      html.escape(frame.fields[name]))
+  end
+  return page("Connect " .. company_name, ([[
+<p>Choose what you use. A window opens, in which you go on.</p>
+<p id="said" role="status" tabindex="-1">%s</p>
+<p id="plain" hidden>Your browser has blocked the window. <a target="_blank" rel="noopener"
+href="%s">Go on in a new tab</a>.</p>
+%s
+<form id="again" method="post" action="%s"><input type="hidden" name="said" value="">%s</form>
+<button id="finish" class="quiet" type="button" hidden>Done</button>
+%s]]):format(frame.connected and "Your account is connected." or "", html.escape(frame.action),
+    choice_forms(frame.choices, frame.action, WINDOW),
+    html.escape(frame.again), table.concat(hidden), frame.close
+    and '<button id="close" class="quiet" type="button" hidden>Close</button>' or ""))
 end
 
 local NAMES = { company_info = "Company details and balance", customers = "Customers",

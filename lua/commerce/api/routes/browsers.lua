@@ -3,6 +3,7 @@
 
 local auth = require "commerce.http.auth"
 local cors = require "commerce.api.cors"
+local origins = require "commerce.http.origins"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 
@@ -13,7 +14,7 @@ local function access_token(context)
 end
 
 local function get_origins(context)
-  return response.value { allowedOrigins = cors.origins(context.store) }
+  return response.value { allowedOrigins = origins.list(context.store) }
 end
 
 local BODY = { type = "object", fields = {

@@ -12,6 +12,7 @@ local BODY = { type = "object", fields = {
   name = { type = "string", required = true, min = 1, max = 200 },
   redirectUrl = { type = "string", required = true, max = 2000 },
   logoUrl = URL, iconUrl = URL,
+  privacyUrl = URL, -- ours
   whiteListUrls = { type = "array", max = 100, each = URL },
   confirmCompanyName = { type = "boolean" },
 } }
@@ -38,7 +39,7 @@ end
 
 local function put(context)
   local body = context:body(BODY)
-  for _, field in ipairs { "redirectUrl", "logoUrl", "iconUrl" } do
+  for _, field in ipairs { "redirectUrl", "logoUrl", "iconUrl", "privacyUrl" } do
     check_address(field, body[field])
   end
   for _, url in ipairs(body.whiteListUrls or {}) do
