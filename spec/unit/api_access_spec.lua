@@ -4,6 +4,8 @@ local api_routes = require "commerce.api"
 local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
 local master_key = require "spec.support.master_key"
+local ticket = require "commerce.account.link.ticket"
+local time = require "commerce.base.time"
 
 local COMPANY, OTHER = "/companies/" .. client.COMPANY, "/companies/" .. client.OTHER_COMPANY
 local ORIGIN = "https://app.lender.example"
@@ -82,6 +84,7 @@ describe("a read-only API key", function()
 end)
 
 describe("a company's access token", function()
+  master_key.use(master_key.ONE)
   local api, bearer
 
   before_each(function()
@@ -114,7 +117,8 @@ describe("a company's access token", function()
     assert.same({ "DELETE " .. ONE, "GET /companies/{companyId}",
       "GET /companies/{companyId}/connections", "GET " .. ONE, "GET /integrations",
       "GET /integrations/{platformKey}", "GET /integrations/{platformKey}/branding",
-      "PATCH " .. ONE, "POST /companies/{companyId}/connections" }, allowed)
+      "PATCH " .. ONE, "POST /commerce/v1/companies/{companyId}/linkUrl",
+      "POST /companies/{companyId}/connections" }, allowed)
     assert.equal(0, #api.store:connections { company_id = client.COMPANY }) -- it was deleted
   end)
 
@@ -144,6 +148,22 @@ describe("a company's access token", function()
     assert.equal(200, (api:get(COMPANY, bearer)))
     assert.equal(204, (api:call("DELETE", COMPANY)))
     assert.equal(401, (api:get(COMPANY, bearer)))
+  end)
+
+  it("gives an address of the Link pages that works once, as a key does", function()
+    local path = "/commerce/v1/companies/%s/linkUrl"
+    for _, headers in ipairs { bearer, {} } do
+      local status, body = api:call("POST", path:format(client.COMPANY), nil,
+        next(headers) and headers or nil)
+      assert.equal(200, status)
+      assert.matches("/link/company/" .. client.COMPANY .. "?otp=" .. body.otp, body.url, 1, true)
+      assert.is_true(ticket.spend(api.store, "otp", client.COMPANY, body.otp))
+      assert.is_false(ticket.spend(api.store, "otp", client.COMPANY, body.otp))
+      local left = time.parse(body.expires) - os.time()
+      assert.is_true(left > 86300 and left <= 86400)
+    end
+    assert.equal(403, (api:call("POST", path:format(client.OTHER_COMPANY), nil, bearer)))
+    assert.equal(404, (api:call("POST", path:format(client.CONNECTION))))
   end)
 
   it("is counted towards a daily limit of the company's own", function()

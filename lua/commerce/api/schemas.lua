@@ -107,7 +107,8 @@ schemas.WebhookConsumer = object { id = UUID, url = { type = "string", format = 
 schemas.WebhookConsumers = object { results = list(schemas.WebhookConsumer) }
 
 schemas.Profile = object { name = required(TEXT), redirectUrl = required(TEXT), logoUrl = TEXT,
-  iconUrl = TEXT, privacyUrl = TEXT, whiteListUrls = list(TEXT), confirmCompanyName = FLAG }
+  iconUrl = TEXT, privacyUrl = TEXT, oneTimeLinks = FLAG, whiteListUrls = list(TEXT),
+  confirmCompanyName = FLAG }
 
 schemas.SyncSetting = object {
   dataType = required(TEXT), fetchOnFirstLink = required(FLAG), syncSchedule = required(WHOLE),
@@ -163,6 +164,8 @@ schemas.CommerceReport = object {
 }
 
 -- What is served under /commerce/v1.
+
+schemas.LinkUrl = object { url = required(TEXT), otp = required(TEXT), expires = required(DATE) }
 
 schemas.Report = object {
   name = required(TEXT), title = required(TEXT), source = required(TEXT),

@@ -5,6 +5,7 @@
 -- Knowing a link's address is enough to link: the address is made for one merchant, and a
 -- connection's contains an id that cannot be guessed. Of a company, pages show only its name.
 
+local admission = require "commerce.link.admission"
 local answer = require "commerce.link.answer"
 local auth = require "commerce.http.auth"
 local browser = require "commerce.link.browser"
@@ -14,6 +15,7 @@ local errors = require "commerce.base.errors"
 local frame = require "commerce.link.frame"
 local input = require "commerce.http.input"
 local key_page = require "commerce.link.key"
+local manage = require "commerce.link.manage"
 local pending = require "commerce.account.link.pending"
 local request = require "commerce.http.request"
 local router = require "commerce.http.router"
@@ -33,15 +35,31 @@ local link_mt = { __name = "commerce.Link", __index = methods }
 
 -- ---------------------------------------------------------------- the choice
 
-local function choice_page(context, company)
+local function choice_page(context, company, admitted)
   local offered = choices.list(context, company,
     input.parameters(context.request.query)[choices.SANDBOX])
-  return show(context, view.choice(company.name, offered, context.path .. context.query))
+  return show(context, view.choice(company.name, offered, context.path .. context.query,
+    admitted.ticket and manage.list(context, company), admitted.ticket))
+end
+
+-- The company of the path and who asks; or the page that is shown instead.
+local function admitted_to(context)
+  local company = choices.company(context)
+  local admitted = company and admission.of(context, company)
+  if not company then
+    return nil, show(context, view.not_found())
+  elseif admitted.confirm then
+    return nil, show(context, view.one_time(company.name, context.path .. context.query,
+      admitted.confirm))
+  elseif admitted.refused then
+    return nil, show(context, view.used())
+  end
+  return company, admitted
 end
 
 local function choose(context)
-  local company = choices.company(context)
-  return company and choice_page(context, company) or show(context, view.not_found())
+  local company, admitted = admitted_to(context)
+  return company and choice_page(context, company, admitted) or admitted
 end
 
 -- The connection to link: one of the company's that is not linked yet, else a new one.
@@ -53,9 +71,9 @@ local function connection_for(context, company, name)
 end
 
 local function chosen(context)
-  local company = choices.company(context)
+  local company, admitted = admitted_to(context)
   if not company then
-    return show(context, view.not_found())
+    return admitted
   end
   for _, integration in ipairs(choices.enabled(context)) do
     if integration.key == context.form.integration then
@@ -63,7 +81,7 @@ local function chosen(context)
         .. context.query)
     end
   end
-  return choice_page(context, company)
+  return choice_page(context, company, admitted)
 end
 
 -- ---------------------------------------------------------------- the consent
@@ -112,11 +130,12 @@ local function answered(context)
   local row = connection_of(context)
   if not row then
     return show(context, view.not_found())
-  elseif row.status == "Linked" and not (context.form.answer == "key" and row.auth == "key") then
+  elseif row.status == "Linked" and not (context.form.answer == "key" and row.auth == "key")
+    and context.form.answer ~= "again" then
     return go(context.links:done(row.link_id) .. context.query)
   elseif context.form.answer == "key" then
     return key_page.ask(context, row)
-  elseif context.form.answer ~= "yes" then
+  elseif context.form.answer ~= "yes" and context.form.answer ~= "again" then
     pending.decline(context.app, row)
     return finish(context, row, { status = 403,
       message = "You cancelled. Nothing was connected." })
@@ -178,21 +197,6 @@ local function callback(context)
     message = MESSAGES[failure.code] or FAILED })
 end
 
-local function done_page(context)
-  local row = connection_of(context)
-  if not row then
-    return show(context, view.not_found())
-  elseif row.status ~= "Linked" then
-    return go(context.links:connection(row.link_id) .. context.query)
-  end
-  local integration = must(context.app:integration(row.integration))
-  local page = view.connected(integration.title, row.auth == "key"
-    and integration.restricted_keys and context.prefix .. "/link/start/" .. row.link_id
-    .. context.query or nil, answer.address(context, row, answer.NOTHING))
-  page.facts = { type = "connection", ends = true, detail = { connection = answer.facts(row) } }
-  return show(context, page)
-end
-
 -- ---------------------------------------------------------------- requests
 
 ---@type commerce.http.Route[]
@@ -201,8 +205,9 @@ local ROUTES = {
   { method = "POST", path = "/link/company/{companyId}", run = chosen },
   { method = "GET", path = "/link/start/{linkId}", run = consent },
   { method = "POST", path = "/link/start/{linkId}", run = answered },
-  { method = "GET", path = "/link/done/{linkId}", run = done_page },
-  { method = "GET", path = "/link/key/{linkId}", run = done_page }, -- a form's reload
+  { method = "GET", path = "/link/done/{linkId}", run = manage.show },
+  { method = "POST", path = "/link/done/{linkId}", run = manage.change },
+  { method = "GET", path = "/link/key/{linkId}", run = manage.show }, -- a form's reload
   { method = "POST", path = "/link/key/{linkId}", run = key_page.take },
   { method = "GET", path = "/link/frame/{companyId}", run = frame.show },
   { method = "POST", path = "/link/frame/{companyId}", run = frame.show },

@@ -73,6 +73,7 @@ export class CodatLink {
     const { type, detail } = data, props = this.#props;
     if (type === "ready") this.#ready = true;
     else if (type === "connection") props.onConnection?.(detail.connection);
+    else if (type === "refused") { this.#ready = true; props.onError?.(detail); }
     else if (type === "error") props.onError?.(detail);
     else if (type === "finish") props.onFinish?.();
     else if (type === "close") props.onClose?.();
@@ -163,7 +164,9 @@ function runWindow() {
   if (facts.ends) close();
 }
 
-if (facts.parent) runFrame();
+if (facts.refused)
+  post(parent, facts.parent, "refused", { message: facts.refused, userRecoverable: false });
+else if (facts.parent) runFrame();
 else runWindow();
 ]=]
 

@@ -19,10 +19,32 @@ local function page(title, body, status)
   return { status = status or 200, title = title, body = body }
 end
 
-local function button(action, name, value, label, class, window)
-  return ('<form method="post" action="%s"%s><button%s name="%s" value="%s">%s</button></form>')
-    :format(html.escape(action), window and (' target="%s" data-plain="%s"'):format(window,
-      html.escape(action)) or "", class and (' class="%s"'):format(class) or "", name,
+local function hidden(fields)
+  local parts = {}
+  for i, name in ipairs(ascii.keys(fields)) do
+    parts[i] = ('<input type="hidden" name="%s" value="%s">'):format(name,
+      html.escape(fields[name]))
+  end
+  return table.concat(parts)
+end
+
+-- The attributes of a form in the frame, which opens a window. `plain`: the address to open instead
+-- if the browser blocks the window.
+local function in_window(window, plain)
+  return window and (' target="%s" data-plain="%s"'):format(window, html.escape(plain)) or ""
+end
+
+-- An address in the frame has a parameter already.
+local function with_ticket(action, fields)
+  local pass = (fields or {}).ticket
+  return action .. (pass and "&ticket=" .. pass or "")
+end
+
+-- `fields`: hidden ones; `window`: the name of the window that the form opens.
+local function button(action, name, value, label, class, fields, window)
+  return ('<form method="post" action="%s"%s>%s<button%s name="%s" value="%s">%s</button></form>')
+    :format(html.escape(action), in_window(window, with_ticket(action, fields)),
+      hidden(fields or {}), class and (' class="%s"'):format(class) or "", name,
       html.escape(value), html.escape(label))
 end
 
@@ -47,16 +69,40 @@ function view.too_many()
     .. "again in a minute.</p>", 429)
 end
 
--- The choices as forms. `window`: the name of the window that they open, if not the page's own.
-local function choice_forms(choices, action, window)
+local STATES = { Linked = "connected", Deauthorized = "not connected any more",
+  Unlinked = "disconnected" }
+
+-- A form that goes to the page of a connection.
+local function managed(shop, window)
+  local said = ("<p>%s: %s.</p>"):format(html.escape(shop.name), STATES[shop.status])
+  if not shop.address then
+    return said
+  end
+  return ('%s\n<form action="%s"%s>%s<button class="quiet">%s %s</button></form>'):format(said,
+    html.escape(shop.address), in_window(window, shop.plain), hidden(shop.fields),
+    shop.status == "Linked" and "Manage" or "Reconnect", html.escape(shop.name))
+end
+
+---@class commerce.link.Managed a connection that a merchant manages
+---@field name string the account's, or the integration's
+---@field status string
+---@field address string? its page; nil for a connection that the operator made by a key
+---@field fields table<string, string> that its page is asked with
+---@field plain string? the address with these fields
+
+-- The connections and the choices as forms. `window`: the name of the window that they open.
+local function choice_forms(choices, action, shops, pass, window)
   local parts = {}
+  for _, shop in ipairs(shops or {}) do
+    parts[#parts + 1] = managed(shop, window)
+  end
   for _, choice in ipairs(choices) do
-    if choice.linked then
+    if choice.linked and not shops then
       parts[#parts + 1] = ("<p>%s is connected already.</p>"):format(html.escape(choice.title))
     end
     parts[#parts + 1] = button(action, "integration", choice.key,
       (choice.linked and "Connect another %s account" or "Connect %s"):format(choice.title), nil,
-      window)
+      { ticket = pass }, window)
   end
   return table.concat(parts, "\n")
 end
@@ -70,19 +116,39 @@ end
 ---@param company_name string
 ---@param choices table[] { key, title, linked: whether an account is connected already }
 ---@param action string the address that the choice is sent to
+---@param shops commerce.link.Managed[]? the connections, if the merchant may see them
+---@param pass string? the ticket that goes with the choice
 ---@return commerce.link.Page
-function view.choice(company_name, choices, action)
+function view.choice(company_name, choices, action, shops, pass)
   if #choices == 0 then
     return nothing_set_up()
   end
   return page("Connect " .. company_name, "<p>Choose what you use.</p>\n"
-    .. choice_forms(choices, action))
+    .. choice_forms(choices, action, shops, pass))
+end
+
+--- A one-time address has been opened.
+---@param company_name string
+---@param action string the address that the password is sent to
+---@param otp string
+---@return commerce.link.Page
+function view.one_time(company_name, action, otp)
+  return page("Connect " .. company_name, "<p>This link works once.</p>\n"
+    .. button(action, "otp", otp, "Continue"))
+end
+
+--- A one-time address has been used or has expired, or is needed.
+---@return commerce.link.Page
+function view.used()
+  return page("This link does not work any more", "<p>It worked once, and for one day. Ask the "
+    .. "sender of the link for a new one.</p>", 403)
 end
 
 local WINDOW = "commerce_link" -- the name of the window that the frame opens
 
 ---@class commerce.link.FrameView
 ---@field choices table[] as for `view.choice`
+---@field shops commerce.link.Managed[]? the connections, if the merchant may see them
 ---@field action string the address that a choice is sent to
 ---@field again string the address of the frame's page
 ---@field fields table<string, string> what the frame's page is asked with
@@ -97,22 +163,17 @@ function view.frame(company_name, frame)
   if #frame.choices == 0 then
     return nothing_set_up()
   end
-  local hidden = {}
-  for _, name in ipairs(ascii.keys(frame.fields)) do
-    hidden[#hidden + 1] = ('<input type="hidden" name="%s" value="%s">'):format(name,
-      html.escape(frame.fields[name]))
-  end
   return page("Connect " .. company_name, ([[
 <p>Choose what you use. A window opens, in which you go on.</p>
 <p id="said" role="status" tabindex="-1">%s</p>
-<p id="plain" hidden>Your browser has blocked the window. <a target="_blank" rel="noopener"
-href="%s">Go on in a new tab</a>.</p>
+<p id="plain" role="alert" hidden>Your browser has blocked the window. <a target="_blank"
+rel="noopener" href="%s">Go on in a new tab</a>.</p>
 %s
 <form id="again" method="post" action="%s"><input type="hidden" name="said" value="">%s</form>
 <button id="finish" class="quiet" type="button" hidden>Done</button>
 %s]]):format(frame.connected and "Your account is connected." or "", html.escape(frame.action),
-    choice_forms(frame.choices, frame.action, WINDOW),
-    html.escape(frame.again), table.concat(hidden), frame.close
+    choice_forms(frame.choices, frame.action, frame.shops, frame.fields.ticket, WINDOW),
+    html.escape(frame.again), hidden(frame.fields), frame.close
     and '<button id="close" class="quiet" type="button" hidden>Close</button>' or ""))
 end
 
@@ -177,20 +238,55 @@ function view.not_connected(outcome)
     again), outcome.shown)
 end
 
---- The end of the flow, if the account is connected.
----@param title string the integration's
----@param replace string? the address at which the account's restricted key can be replaced
----@param onward string? the operator's address for a merchant who has nothing to do here
+---@class commerce.link.ConnectedView
+---@field title string the integration's
+---@field account string? the account's name
+---@field reader string? the operator's name
+---@field replace string? the address at which the account's restricted key can be replaced
+---@field again string? the address at which the account can be connected anew
+---@field onward string? the operator's address for a merchant who has nothing to do here
+---@field action string the address of this page
+---@field token string? that a form must have to disconnect
+
+local DISCONNECT = [[
+<details><summary>Disconnect</summary>
+<p>%s will not read new data. What was read before stays there; ask for its deletion if you want
+it.</p>
+%s
+</details>]]
+
+--- The end of the flow, if the account is connected; there the merchant also reconnects and
+--- disconnects.
+---@param shop commerce.link.ConnectedView
 ---@return commerce.link.Page
-function view.connected(title, replace, onward)
-  local parts = { ("<p>Your account at %s is connected.%s</p>"):format(html.escape(title),
-    onward and "" or " You may close this page.") }
-  if onward then
-    parts[2] = ('<p><a class="button" href="%s">Continue</a></p>'):format(html.escape(onward))
+function view.connected(shop)
+  local parts = { ("<p>Your account at %s is connected.%s</p>"):format(html.escape(shop.title),
+    shop.onward and "" or " You may close this page.") }
+  if shop.account then
+    parts[#parts + 1] = ("<p>Account: %s</p>"):format(html.escape(shop.account))
   end
-  parts[#parts + 1] = replace
-    and button(replace, "answer", "key", "Replace the restricted key", "quiet") or nil
+  if shop.onward then
+    parts[#parts + 1] = ('<p><a class="button" href="%s">Continue</a></p>'):format(
+      html.escape(shop.onward))
+  end
+  parts[#parts + 1] = shop.replace
+    and button(shop.replace, "answer", "key", "Replace the restricted key", "quiet") or nil
+  parts[#parts + 1] = shop.again and button(shop.again, "answer", "again", "Reconnect", "quiet")
+    or nil
+  parts[#parts + 1] = shop.token and DISCONNECT:format(html.escape(shop.reader or "The sender of "
+    .. "the link"), button(shop.action, "answer", "disconnect", "Disconnect now", "quiet",
+    { token = shop.token })) or nil
   return page("Connected", table.concat(parts, "\n"))
+end
+
+--- The merchant has disconnected the account.
+---@param title string the integration's
+---@param again string the address at which it can be connected again
+---@return commerce.link.Page
+function view.disconnected(title, again)
+  return page("Disconnected", ('<p>Your account at %s is not connected any more.</p>\n'
+    .. '<p><a class="button quiet" href="%s">Connect again</a></p>'):format(html.escape(title),
+    html.escape(again)))
 end
 
 -- ---------------------------------------------------------------- a restricted key

@@ -6,11 +6,21 @@ local cors = require "commerce.api.cors"
 local origins = require "commerce.http.origins"
 local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
+local ticket = require "commerce.account.link.ticket"
+local time = require "commerce.base.time"
 
 local function access_token(context)
   local company = scope.company(context)
   return response.value { accessToken = auth.create_token(context.store, company.id),
     expiresIn = auth.TOKEN_SECONDS, tokenType = "Bearer" }
+end
+
+-- Our addition: an address of the Link pages that works once.
+local function link_url(context)
+  local company = scope.company(context)
+  local otp, expires = ticket.make("otp", company.id)
+  return response.value { url = context.links:company(company.id) .. "?otp=" .. otp, otp = otp,
+    expires = time.format(expires) }
 end
 
 local function get_origins(context)
@@ -34,6 +44,9 @@ local routes = {
   { method = "GET", path = "/companies/{companyId}/accessToken", id = "get-company-access-token",
     run = access_token, tag = "Companies", summary = "Get company access token", writes = true,
     answer = { status = 200, schema = "CompanyAccessToken" }, errors = { 403, 404 } },
+  { method = "POST", path = "/commerce/v1/companies/{companyId}/linkUrl", id = "create-link-url",
+    run = link_url, tag = "lua-commerce", summary = "Create one-time Link URL",
+    answer = { status = 200, schema = "LinkUrl" }, errors = { 404 }, embedded = true },
 }
 -- the second path is that of an older document of Codat's
 for _, names in ipairs { { "/corsSettings", "cors-settings" },

@@ -12,7 +12,7 @@ local BODY = { type = "object", fields = {
   name = { type = "string", required = true, min = 1, max = 200 },
   redirectUrl = { type = "string", required = true, max = 2000 },
   logoUrl = URL, iconUrl = URL,
-  privacyUrl = URL, -- ours
+  privacyUrl = URL, oneTimeLinks = { type = "boolean" }, -- ours
   whiteListUrls = { type = "array", max = 100, each = URL },
   confirmCompanyName = { type = "boolean" },
 } }
@@ -47,6 +47,13 @@ local function put(context)
   end
   if body.whiteListUrls then
     json.array(body.whiteListUrls)
+  end
+  -- Codat's clients do not know what is ours, so what they leave out stays
+  local before = json.decode(context.store:setting(SETTING) or "{}")
+  for _, field in ipairs { "privacyUrl", "oneTimeLinks" } do
+    if body[field] == nil then
+      body[field] = before[field]
+    end
   end
   local text = json.encode(body)
   context.store:save_setting(SETTING, text)
