@@ -140,6 +140,11 @@ describe("the OpenAPI document", function()
 
   it("describes what really comes", function()
     local DATA, COMPANY = client.DATA, "/companies/" .. client.COMPANY
+    local ONE = "/companies/{companyId}/connections/{connectionId}/"
+    local HERE = DATA:gsub("data$", "")
+    local OWN = "/commerce/v1" .. HERE
+    served:give("payouts", { { id = "po_1", amount = 1, currency = "EUR", status = "Paid",
+      arrivalDate = client.CREATED, createdDate = client.CREATED } })
     served:give("payments", { { id = "ch_1", amount = 1.5, currency = "EUR", status = "Paid" } })
     local pull = served:pulled("disputes", "AuthError")
     for target, path in pairs {
@@ -155,6 +160,16 @@ describe("the OpenAPI document", function()
       [COMPANY .. "/sync/" .. pull .. "/validation"] =
         "/companies/{companyId}/sync/{datasetId}/validation",
       ["/apiKeys"] = "/apiKeys",
+      ["/commerce/v1/reports"] = "/commerce/v1/reports",
+      [OWN .. "reports/failures"] = "/commerce/v1" .. ONE .. "reports/{report}",
+      [OWN .. "reports/payouts"] = "/commerce/v1" .. ONE .. "reports/{report}",
+      [OWN .. "payouts"] = "/commerce/v1" .. ONE .. "payouts",
+      [OWN .. "payouts/po_1"] = "/commerce/v1" .. ONE .. "payouts/{payoutId}",
+      [OWN .. "payouts/po_1/transactions"] = "/commerce/v1" .. ONE
+        .. "payouts/{payoutId}/transactions",
+      ["/data" .. HERE .. "assess/commerceMetrics/customerRetention?reportDate=01-02-2026"
+        .. "&periodLength=1&numberOfPeriods=2&periodUnit=Month&includeDisplayNames=true"] =
+        "/data" .. ONE .. "assess/commerceMetrics/customerRetention",
     } do
       local status, body = served:get(target)
       local response = document.paths[path].get.responses[tostring(status)]

@@ -171,6 +171,9 @@ local VERIFY = { type = "object", fields = { deep = { type = "boolean" },
 local CHECK = { "check", "type", "currency", "agrees", "differing", "marked", "error", "permission",
   "note" }
 
+local DIFFERENCE = { "id", "kind", "fields", "parts", "currency", "payout", "expected", "found",
+  "listed" }
+
 local function text_or_nil(value)
   return value ~= nil and (type(value) == "number" and ("%.0f"):format(value) or tostring(value))
     or nil
@@ -184,8 +187,8 @@ local function check_view(check)
   end
   for i, difference in ipairs(check.differences) do
     local copy = {}
-    for name, value in pairs(difference) do
-      copy[name] = value
+    for _, name in ipairs(DIFFERENCE) do
+      copy[name] = difference[name]
     end
     view.differences[i] = copy
   end
