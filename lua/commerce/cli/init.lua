@@ -24,6 +24,7 @@ local COMMANDS = {
   "connections",
   "link",
   "integrations",
+  "profile",
   "mode",
   "rekey",
   "settings",

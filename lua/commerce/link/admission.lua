@@ -1,8 +1,8 @@
 -- Who may see a company's connections: a browser that came with a one-time address. Others may
 -- choose what to connect, unless the operator allows one-time addresses only.
 
-local answer = require "commerce.link.answer"
 local input = require "commerce.http.input"
+local profile = require "commerce.account.profile"
 local ticket = require "commerce.account.link.ticket"
 
 local admission = {}
@@ -35,7 +35,7 @@ function admission.of(context, company, at_once)
   elseif otp then
     return ticket.check("otp", company.id, otp) and { confirm = otp } or { refused = true }
   end
-  return { refused = answer.profile(context).oneTimeLinks == true }
+  return { refused = profile.read(context.store).oneTimeLinks == true }
 end
 
 return admission

@@ -6,6 +6,7 @@ local errors = require "commerce.base.errors"
 local html = require "commerce.http.html"
 local integration_view = require "commerce.codat.integration"
 local json = require "commerce.base.json"
+local profiles = require "commerce.account.profile"
 local redirect = require "commerce.link.redirect"
 local scripts = require "commerce.link.scripts"
 local stripe = require "commerce.stripe"
@@ -66,16 +67,15 @@ end
 
 -- The operator's logo, if the profile has one that a page may load.
 local function brand(profile)
-  local logo = type(profile.logoUrl) == "string" and profile.logoUrl or ""
+  local logo, privacy = profile.logoUrl or "", profile.privacyUrl or ""
   local origin = logo:match "^https://[%w%-%.:]+" or logo:match "^http://localhost[:%d]*"
     or logo:match "^http://127%.0%.0%.1[:%d]*"
-  local privacy = type(profile.privacyUrl) == "string" and profile.privacyUrl or ""
   return origin, {
     header = origin and ('<header><img src="%s" alt="%s"></header>\n'):format(html.escape(logo),
-      html.escape(profile.name or "")) or nil,
+      html.escape(profile.name)) or nil,
     footer = privacy:find "^https?://" and ('<footer><p><a href="%s" target="_blank" '
       .. 'rel="noopener noreferrer">How %s handles your data</a></p></footer>\n'):format(
-      html.escape(privacy), html.escape(profile.name or "this company")) or nil,
+      html.escape(privacy), html.escape(profile.name)) or nil,
   }
 end
 
@@ -94,7 +94,7 @@ function answer.show(context, page, cookie)
   for name, value in pairs(HEADERS) do
     headers[name] = value
   end
-  local logo, more = brand(answer.profile(context))
+  local logo, more = brand(profiles.read(context.store))
   local scripted = page.facts and (page.parent or answer.is_embedded(context))
   more.head = scripted and script_tags(context, page.facts) or nil
   if page.parent then -- browsers that know frame-ancestors obey it alone; others know only DENY
@@ -161,19 +161,11 @@ function answer.connection_of(context)
   return id and context.store:connections { link_id = id }[1]
 end
 
---- The operator's profile.
----@param context commerce.link.Context
----@return table profile
-function answer.profile(context)
-  return json.decode(context.store:setting "profile" or "{}") or {}
-end
-
 --- The operator's name, if the profile has it.
 ---@param context commerce.link.Context
 ---@return string? name
 function answer.reader(context)
-  local profile = answer.profile(context)
-  return type(profile.name) == "string" and profile.name or nil
+  return context.store:setting "profile" and profiles.read(context.store).name or nil
 end
 
 --- A connection as Codat's Link SDK tells of it (ConnectionCallbackArgs).

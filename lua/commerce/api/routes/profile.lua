@@ -1,10 +1,8 @@
 -- Routes: the profile, which has the operator's name and the address to which merchants go after
 -- linking.
 
-local json = require "commerce.base.json"
+local profile = require "commerce.account.profile"
 local response = require "commerce.http.response"
-
-local SETTING = "profile"
 
 local URL = { type = "string", max = 2000 }
 
@@ -17,47 +15,12 @@ local BODY = { type = "object", fields = {
   confirmCompanyName = { type = "boolean" },
 } }
 
--- A browser must be able to follow the address. Its path may hold placeholders such as {companyId}.
-local function check_address(field, text)
-  if text and text ~= "" and not text:find "^https?://[^/%s\\@%c]+[^%s\\%c]*$" then
-    response.refuse(400, ("%s must be an address that starts with https:// or http://.")
-      :format(field))
-  end
-end
-
-local function answer(text)
-  local value = text and json.decode(text) or { name = "lua-commerce", redirectUrl = "" }
-  if value.whiteListUrls then
-    value.whiteListUrls = json.array(value.whiteListUrls)
-  end
-  return response.value(value)
-end
-
 local function get(context)
-  return answer(context.store:setting(SETTING))
+  return response.value(profile.read(context.store))
 end
 
 local function put(context)
-  local body = context:body(BODY)
-  for _, field in ipairs { "redirectUrl", "logoUrl", "iconUrl", "privacyUrl" } do
-    check_address(field, body[field])
-  end
-  for _, url in ipairs(body.whiteListUrls or {}) do
-    check_address("whiteListUrls", url)
-  end
-  if body.whiteListUrls then
-    json.array(body.whiteListUrls)
-  end
-  -- Codat's clients do not know what is ours, so what they leave out stays
-  local before = json.decode(context.store:setting(SETTING) or "{}")
-  for _, field in ipairs { "privacyUrl", "oneTimeLinks" } do
-    if body[field] == nil then
-      body[field] = before[field]
-    end
-  end
-  local text = json.encode(body)
-  context.store:save_setting(SETTING, text)
-  return answer(text)
+  return response.value(profile.save(context.store, context:body(BODY)))
 end
 
 local PROFILE = { status = 200, schema = "Profile" }

@@ -1,12 +1,16 @@
 -- `commerce link`: links a company's account by a Stripe App or through Stripe Connect, without a
 -- web server.
 
+local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local link = require "commerce.account.link"
 local linking = require "commerce.cli.kit.linking"
+local links = require "commerce.codat.links"
 local lookup = require "commerce.cli.kit.lookup"
 local mode = require "commerce.account.mode"
 local secret_option = require "commerce.cli.kit.secret_option"
+local ticket = require "commerce.account.link.ticket"
+local time = require "commerce.base.time"
 
 local must = errors.must
 
@@ -25,6 +29,8 @@ local function arguments(sub)
   sub:option("--redirect-uri", "Where Stripe sends the merchant back to: a URI from the "
     .. "platform's settings (default: the integration's)."):argname "URI"
   secret_option.define(sub, KEY, KEY_MEANING)
+  sub:option("--page", "Print an address of the Link pages of the server at URL, such as "
+    .. "https://data.example.com: it works once, for a day."):argname "URL"
   sub:flag("--no-wait", "Print the address and end; --finish finishes the link.")
   sub:flag("--finish", "Finish a link that was begun before: the address is read from standard "
     .. "input. With a company or --connection, only a link of theirs.")
@@ -34,7 +40,22 @@ local function by_key(args)
   return args.key_env or args.key_file
 end
 
+local function check_page(args)
+  if not args.page:find "^https?://[^%s?#]+$" then
+    errors.throw("usage", "--page: expected the server's address, such as https://data.example.com")
+  elseif not args.company then
+    errors.throw("usage", "which company? `commerce companies list` lists them")
+  elseif args.finish or args.new or args.no_wait or args.redirect_uri or args.way
+    or args.integration or args.connection or by_key(args) then
+    errors.throw("usage", "with --page, the merchant chooses on the pages: leave out all other "
+      .. "options")
+  end
+end
+
 local function check(args)
+  if args.page then
+    return check_page(args)
+  end
   if args.finish and (args.new or args.no_wait or args.redirect_uri or args.way
     or args.integration) then
     errors.throw("usage", "--finish finishes a link that was begun before: leave out --new, "
@@ -119,8 +140,21 @@ local function link_by_key(app, company, args)
   return failure and errors.rethrow(failure)
 end
 
+-- Print a one-time address.
+local function print_page(company, args)
+  local otp, expires = ticket.make("otp", company.id)
+  local url = links.new((args.page:gsub("/+$", ""))):company(company.id) .. "?otp=" .. otp
+  if args.json then
+    return console.json { company = company.id, url = url, expires = time.format(expires) }
+  end
+  console.line(url)
+end
+
 local function run(app, args)
   local company = args.company and lookup.company(app, args.company)
+  if args.page then
+    return print_page(company, args)
+  end
   if args.finish then
     return linking.finish(app, args, { company = company and company.id,
       connection = args.connection and lookup.connection(app, args.connection).id })
