@@ -77,11 +77,16 @@ end
 ---@param connection table its store, and `requests_sent` of its session
 ---@param report commerce.Report? of the sync that has ended: the transactions are counted, too,
 ---  if they are not known
-function allocation.count(connection, report)
+---@param failure commerce.Failure? of the sync: a store that has failed is not written to again,
+---  since a locked one would be waited for twice
+function allocation.count(connection, report, failure)
   local sent = connection.requests_sent and connection.requests_sent() or 0
   local reads = sent - (connection.reads_counted or 0)
   if reads > 0 and not (connection.store.lacking or {}).stripe_reads then
     connection.reads_counted = sent
+    if failure and failure.kind == "store" then
+      return
+    end
     errors.catch(add, connection, reads, report, os.time())
   end
 end

@@ -1,5 +1,6 @@
 -- What requests for reports have in common: their parameters, and the report itself.
 
+local ascii = require "commerce.base.ascii"
 local figures = require "commerce.figures"
 local input = require "commerce.http.input"
 local pulls = require "commerce.api.pulls"
@@ -25,7 +26,7 @@ end
 local UNITS = { day = "Day", week = "Week", month = "Month", year = "Year" }
 
 local function unit_of(text)
-  return UNITS[text:lower()]
+  return UNITS[ascii.lower(text)]
     or response.refuse(400, "periodUnit must be Day, Week, Month or Year.")
 end
 
@@ -59,7 +60,7 @@ end
 ---@param context commerce.http.Context
 ---@return boolean
 function report.named(context)
-  local text = (given(context, "includeDisplayNames") or "false"):lower()
+  local text = ascii.lower(given(context, "includeDisplayNames") or "false")
   if text ~= "true" and text ~= "false" then
     response.refuse(400, "includeDisplayNames must be true or false.")
   end

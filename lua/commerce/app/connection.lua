@@ -178,7 +178,7 @@ function Connection:sync(options)
   lifecycle.open(self)
   configure(self)
   local report, _, failure = errors.catch(run_sync, self, options)
-  read_allocation.count(self, report)
+  read_allocation.count(self, report, failure)
   if failure then
     if failure.status == 401 or failure.status == 403 then
       check_access(self)

@@ -3,6 +3,7 @@
 
 local Input = require "commerce.figures.input"
 local Report = require "commerce.figures.report"
+local ascii = require "commerce.base.ascii"
 local cash = require "commerce.figures.cash"
 local customers = require "commerce.figures.customers"
 local errors = require "commerce.base.errors"
@@ -101,7 +102,7 @@ function figures.names()
 end
 
 local function plain(name)
-  return (name:lower():gsub("[%-_]", ""))
+  return (ascii.lower(name):gsub("[%-_]", ""))
 end
 
 --- A report by its name; "customer-retention" and "customerRetention" are the same.

@@ -1,5 +1,6 @@
 -- `commerce report NAME`: prints a merchant's numbers.
 
+local ascii = require "commerce.base.ascii"
 local console = require "commerce.cli.kit.console"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
@@ -100,7 +101,7 @@ local function print_table(report)
   headings[#headings + 1] = with_currency and "cur" or nil
   headings[#headings + 1] = with_item and (ITEMS[report.name] or "of") or nil
   for _, metric in ipairs(report.metrics) do
-    headings[#headings + 1] = metric.title:lower() .. (SUFFIX[metric.kind] or "")
+    headings[#headings + 1] = ascii.lower(metric.title) .. (SUFFIX[metric.kind] or "")
   end
   for i, row in ipairs(report.rows) do
     local period = report.periods[row.period]
@@ -127,7 +128,7 @@ local function run(app, args)
     print_json(report)
   else
     print_table(report)
-    console.line(("(%s mode, UTC; %s from %s)"):format(must(app:mode()), report.title:lower(),
+    console.line(("(%s mode, UTC; %s from %s)"):format(must(app:mode()), ascii.lower(report.title),
       report.source))
   end
 end
