@@ -6,6 +6,9 @@
 --   local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
 --   print(assert(shop:sync { types = { "payments", "disputes" } }))
 
+-- It comes first because it refuses a locale in which Lua cannot even read the numbers of a file.
+local json = require "commerce.base.json"
+
 local App = require "commerce.app"
 local contract = require "commerce.store.contract"
 local core = require "commerce.core"
@@ -13,7 +16,6 @@ local errors = require "commerce.base.errors"
 local files = require "commerce.base.files"
 local handle = require "commerce.store.handle"
 local jobs = require "commerce.runtime.jobs"
-local json = require "commerce.base.json"
 local mode = require "commerce.account.mode"
 local store = require "commerce.store"
 
