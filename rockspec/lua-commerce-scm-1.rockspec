@@ -125,6 +125,7 @@ build = {
     ["commerce.base.errors"] = "lua/commerce/base/errors.lua",
     ["commerce.base.files"] = "lua/commerce/base/files.lua",
     ["commerce.base.json"] = "lua/commerce/base/json.lua",
+    ["commerce.base.set"] = "lua/commerce/base/set.lua",
     ["commerce.base.suggest"] = "lua/commerce/base/suggest.lua",
     ["commerce.base.time"] = "lua/commerce/base/time.lua",
     ["commerce.base.url"] = "lua/commerce/base/url.lua",

@@ -11,6 +11,7 @@ local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local set = require "commerce.base.set"
 local suggest = require "commerce.base.suggest"
 local value = require "commerce.mapping.value"
 
@@ -226,14 +227,6 @@ function fields.get(store, connection_id)
   return { leave_out = stored.leave_out or {}, hash = stored.hash or {} }
 end
 
-local function set_of(list)
-  local set = {}
-  for _, name in ipairs(list) do
-    set[name] = true
-  end
-  return set
-end
-
 --- The lists that apply to a connection: those for all connections and its own. A field on both
 --- lists is left out.
 ---@param store commerce.Store
@@ -286,8 +279,8 @@ local function take_off(sets, given, mappings, store)
     local text = ok and rule.text or name
     if not sets.leave_out[text] and not sets.hash[text] then
       local known = {}
-      for _, set in pairs(sets) do
-        for each in pairs(set) do
+      for _, found in pairs(sets) do
+        for each in pairs(found) do
           known[each] = true
         end
       end
@@ -309,7 +302,7 @@ end
 function fields.change(store, mappings, connection_id, given, check)
   errors.check_options(given, OPTIONS, "fields")
   local before = fields.get(store, connection_id)
-  local sets = { leave_out = set_of(before.leave_out), hash = set_of(before.hash) }
+  local sets = { leave_out = set.of(before.leave_out), hash = set.of(before.hash) }
   take_off(sets, given.keep, mappings, store)
   for _, lists in ipairs { { "hash", "leave_out" }, { "leave_out", "hash" } } do
     for _, name in ipairs(names_of(given[lists[1]])) do

@@ -3,6 +3,7 @@
 
 local ascii = require "commerce.base.ascii"
 local model = require "commerce.model"
+local set = require "commerce.base.set"
 
 local rules = {}
 
@@ -13,21 +14,13 @@ rules.KEPT = 30 * 86400
 --- has dated it.
 rules.LONGEST_DELAY = 86400
 
-local function set_of(list)
-  local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
-  return set
-end
-
 --- Whether a consumer wants an event.
 ---@param consumer table with event_types and company_tags, lists of texts; empty ones want all
 ---@param type_name string
 ---@param tags table<string, string> the company's
 ---@return boolean
 function rules.wanted(consumer, type_name, tags)
-  if #consumer.event_types > 0 and not set_of(consumer.event_types)[type_name] then
+  if #consumer.event_types > 0 and not set.of(consumer.event_types)[type_name] then
     return false
   elseif #consumer.company_tags == 0 then
     return true

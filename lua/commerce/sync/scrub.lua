@@ -6,6 +6,7 @@
 local fields = require "commerce.account.fields"
 local json = require "commerce.base.json"
 local protection = require "commerce.account.protection"
+local set = require "commerce.base.set"
 local traces = require "commerce.sync.traces"
 
 local scrub = {}
@@ -20,17 +21,9 @@ local BATCH = 200 -- rows of one transaction
 ---@field objects integer changed or dropped objects of Stripe's that were kept
 ---@field events integer changed events that wait
 
-local function set_of(list)
-  local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
-  return set
-end
-
 -- The rules of one list that another one does not have, as lists of fields.
 local function difference(list, other)
-  local known, lists, names = set_of(other), { leave_out = {}, hash = {} }, {}
+  local known, lists, names = set.of(other), { leave_out = {}, hash = {} }, {}
   for _, rule in ipairs(list) do
     if not known[rule] then
       local kind, name = rule:match "^(%S+) (.+)$"
@@ -188,7 +181,7 @@ function scrub.run(store, connection_id, mappings, lease)
   end
   local gone, restored = difference(state.applied, rules)
   local new, added = difference(rules, state.applied)
-  local left_out = set_of(new.leave_out)
+  local left_out = set.of(new.leave_out)
   for _, list in ipairs { gone.leave_out, gone.hash } do
     for _, name in ipairs(list) do
       done.restored[#done.restored + 1] = not left_out[name] and name or nil

@@ -4,6 +4,7 @@ local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.memory.outbox"
 local query = require "commerce.query"
 local records = require "commerce.store.memory.records"
+local set = require "commerce.base.set"
 local tables = require "commerce.store.memory.tables"
 local time = require "commerce.base.time"
 
@@ -15,15 +16,7 @@ local function all(self)
   return self.db:table "pulls"
 end
 
-local function set_of(list)
-  local set = {}
-  for _, item in ipairs(list) do
-    set[item] = true
-  end
-  return set
-end
-
-local UNDER_WAY = set_of { "Queued", "Fetching" }
+local UNDER_WAY = set.of { "Queued", "Fetching" }
 
 -- ---------------------------------------------------------------- one pull
 
@@ -113,7 +106,7 @@ local function view_of(self, pull)
 end
 
 local function selected(self, connection_ids, options)
-  local wanted, views = set_of(connection_ids), {}
+  local wanted, views = set.of(connection_ids), {}
   for _, pull in all(self):each() do
     if wanted[pull.connection_id] then
       views[#views + 1] = view_of(self, pull)
@@ -137,7 +130,7 @@ function pulls.count_pulls(self, connection_ids, tree)
 end
 
 function pulls.pull_counts(self, statuses)
-  local wanted, counts = set_of(statuses), {}
+  local wanted, counts = set.of(statuses), {}
   for _, pull in all(self):each() do
     if wanted[pull.status] then
       counts[pull.status] = (counts[pull.status] or 0) + 1
