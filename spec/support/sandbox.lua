@@ -60,8 +60,10 @@ local function merged(...)
   return all
 end
 
+-- A start of `commerce serve` ends what a killed one has left in TMPDIR: not another spec's.
 local function environment_of(box, more)
-  return merged({ HOME = box.folder, LUA = sandbox.lua }, box.environment, more or {})
+  return merged({ HOME = box.folder, TMPDIR = box.folder, LUA = sandbox.lua }, box.environment,
+    more or {})
 end
 
 --- A command line with this sandbox's environment in front of it. A variable set to false is left
