@@ -1,4 +1,5 @@
 # lua-commerce: `make` builds it, `make demo` shows it at work, `make test` runs the specs,
+# `make test-browser` those that need a browser,
 # `make soak` injects faults for some minutes.
 #
 # Everything is built into build/: build/<runtime>/commerce/core.so for every runtime found, and
@@ -34,7 +35,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo test soak lint bench asan valgrind fuzz emulator env install clean packages rockspec
+.PHONY: all demo test test-browser soak lint bench asan valgrind fuzz emulator env install clean packages rockspec
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
 	@test -n "$(strip $(RUNTIMES))" || { echo "no Lua found: install lua5.4 or luajit" >&2; exit 1; }
@@ -159,6 +160,12 @@ test: packages
 	    echo "npm failed: only the specs that drive Codat's and Stripe's clients need it" >&2; } & \
 	  $(MAKE) --no-print-directory $(PARALLEL) all c-tests; status=$$?; wait; exit $$status
 	@spec/support/run-tests
+
+# The pages in chromium, which is large and no part of `make test`.
+test-browser: TOOLS = chromium $(NODE)
+test-browser: packages
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(PROGRAMS)
+	@SPECS=spec/browser spec/support/run-tests
 
 # ---------------------------------------------------------------- testing
 

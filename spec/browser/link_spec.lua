@@ -1,5 +1,5 @@
--- Link in a real browser, inside a page of another origin. See spec/sdk/link.js. The machine needs
--- chromium, which is no package of `make packages`; without it the case is pending.
+-- Link in a real browser, inside a page of another origin: `make test-browser`, which installs
+-- chromium. See spec/sdk/link.js.
 
 local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
@@ -8,17 +8,12 @@ local master_key = require "spec.support.master_key"
 local nginx = require "spec.support.nginx"
 local origins = require "commerce.http.origins"
 local sandbox = require "spec.support.sandbox"
-local shell = require "spec.support.shell"
 
 local SHOP = "acct_1MerchantShop"
 
 describe("Link in a browser", function()
   local e, box, made, server, port
   master_key.use(master_key.ONE)
-
-  if shell.run "command -v chromium >/dev/null && command -v node >/dev/null" ~= 0 then
-    return pending "connects and disconnects in another site's page (needs chromium and node)"
-  end
 
   before_each(function()
     e = emulator.start { charges = 5 }
