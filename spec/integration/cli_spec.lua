@@ -509,18 +509,19 @@ describe("commerce", function()
     assert.matches("commerce sync", good("status --store sqlite:" .. store), 1, true)
   end)
 
-  it("coverage tells every type with its permission, without a store or a key", function()
+  it("coverage tells every type with its permission, and the feed's", function()
     local bare = { STRIPE_SECRET_KEY = false, COMMERCE_STORE = "sqlite:/nowhere/at/all.db" }
     for _, width in ipairs { 60, 80, 120 } do
       local list = lines_of(shown("coverage", width, bare))
-      assert.equal(#rows.TYPES + 1, #list)
+      assert.equal(#rows.TYPES + 2, #list) -- and the headings
+      assert.matches("^%(changes%) .* Events%s*$", list[#list])
       for _, line in ipairs(list) do
         assert.is_true(columns(line) <= width, line)
       end
     end
     for i, line in ipairs(lines_of(good("coverage --json", bare))) do
       local fact = cjson.decode(line)
-      assert.equal(rows.TYPES[i], fact.type)
+      assert.equal(rows.TYPES[i] or "changes", fact.type)
       assert.same({ "stripe", "stripe-test" }, fact.integrations)
       assert.is_true(#fact.resources > 0 and #fact.permissions > 0)
     end

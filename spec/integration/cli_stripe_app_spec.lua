@@ -97,5 +97,6 @@ describe("commerce, with a Stripe App,", function()
     refused("integrations enable stripe --app", "its client id is not set")
     assert.same({ "https://example.com/oauth/callback" },
       cjson.decode((commerce "integrations app-manifest")).allowed_redirect_uris)
+    refused("integrations app-manifest --redirect-uri http://example.com/", "https://... alone")
   end)
 end)

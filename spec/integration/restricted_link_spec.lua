@@ -303,7 +303,7 @@ describe("a restricted key from Lua and on the command line", function()
     commerce:fails("is linked already", "link Shop --key-env KEY", { KEY = ALL })
     commerce:fails("what was authorized is " .. OTHER, "link Shop --connection " .. SHOP
       .. " --key-env KEY", { KEY = OTHERS })
-    local linked = commerce:json("link Shop --key-env KEY --connection " .. SHOP, { KEY = NEXT })
+    local linked = commerce:json("link --key-env KEY --connection " .. SHOP, { KEY = NEXT })
     assert.same({ "Linked", SHOP, "key" }, { linked.status, linked.account, linked.auth })
     e:control("keys", { key = PART, account = SHOP, revoked = true })
     commerce:ok "sync --type payments,disputes"

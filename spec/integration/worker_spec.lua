@@ -116,7 +116,11 @@ describe("the worker", function()
         connection_id = connection, data_type = "payments" } }, "2026-03-01T00:00:00Z"))
     end)
     local _, output = box:commerce "worker --once"
-    local event = json.decode(output:match "^[^\n]+")
+    local told, failed = output:match "^([^\n]+)\n([^\n]+)"
+    local event = json.decode(told)
+    assert.equal("no_key", event.event)
+    assert.equal(connection, event.connection)
+    event = json.decode(failed)
     assert.equal("failed", event.event)
     assert.is_truthy(event.message:find("no key is kept", 1, true), event.message)
     local found = pulls()

@@ -166,6 +166,23 @@ function keys.stored(app, row)
   return key
 end
 
+--- The linked connections for which no key is kept: a program without STRIPE_SECRET_KEY cannot read
+--- them.
+---@param app commerce.App
+---@return table[] rows
+function keys.missing(app)
+  local rows = {}
+  for _, row in ipairs(app.store:connections { auth = "key", status = "Linked" }) do
+    local key, _, failure = errors.catch(keys.stored, app, row)
+    if key then
+      key:close()
+    elseif failure and failure.code == "no_key" then
+      rows[#rows + 1] = row
+    end
+  end
+  return rows
+end
+
 --- A hint for the operator if Stripe refuses a platform's key.
 ---@param integration string its name
 ---@return string

@@ -126,8 +126,9 @@ end
 
 local function check_linked(self)
   if self.status ~= "Linked" then
-    errors.throw("state", ("connection %s is %s: only a Linked one can be synced; link it again, "
-      .. "what is stored stays readable"):format(self.id, self.status), { code = "not_linked" })
+    errors.throw("state", ("connection %s is %s: only a Linked one can be synced; `commerce "
+      .. "link --connection %s` links it again, what is stored stays readable"):format(self.id,
+      self.status, self.id), { code = "not_linked" })
   elseif not self.account then
     -- with a platform's key and no account, Stripe would answer with the platform's own data
     errors.throw("state", ("connection %s has no account: link it again"):format(self.id))
@@ -143,14 +144,18 @@ end
 local function advise(self, failure)
   if self.auth ~= "key" and stripe.is_revoked(failure, self.auth) then
     failure.hint = "the merchant can be linked again with `commerce link`; what is stored stays"
+  elseif self.auth == "app" and failure.status == 401 then
+    failure.hint = ("the merchant has removed the app: with their consent, `commerce link "
+      .. "--connection %s` links it again; what is stored stays"):format(self.id)
   elseif self.auth == "connect" and failure.status == 401 then
     failure.hint = keys.platform_hint(self.integration.name)
   elseif self.shares_key and failure.status == 401 then
     failure.hint = "give the organisation's key anew, with `commerce integrations set` or "
       .. "`commerce connections add --account --keep-key`"
   elseif self.auth == "key" and failure.status == 401 then
-    failure.hint = "link it again by another key with `commerce connections add --keep-key`; what "
-      .. "is stored stays"
+    failure.hint = ("link it again by another key with `commerce connections add --keep-key`, a "
+      .. "merchant with `commerce link --connection %s --key-file -`; what is stored stays"):format(
+      self.id)
   end
 end
 

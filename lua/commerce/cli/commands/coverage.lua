@@ -36,11 +36,15 @@ local function print_types(args)
     rows[i] = { entry.type, table.concat(INTEGRATIONS, ", "), table.concat(entry.resources, ", "),
       table.concat(args.app and app_permissions(entry.permissions) or entry.permissions, ", ") }
   end
-  if not args.json then
-    format.print({ "type", "integrations", "Stripe resources",
-      args.app and "permissions of a Stripe App" or "permissions (read) of a restricted key" },
-      rows)
+  local feed = { stripe.feed.permission }
+  if args.json then
+    return console.json { type = "changes", integrations = INTEGRATIONS,
+      resources = { "events" }, permissions = feed, appPermissions = app_permissions(feed) }
   end
+  rows[#rows + 1] = { "(changes)", table.concat(INTEGRATIONS, ", "), "events",
+    table.concat(args.app and app_permissions(feed) or feed, ", ") }
+  format.print({ "type", "integrations", "Stripe resources",
+    args.app and "permissions of a Stripe App" or "permissions (read) of a restricted key" }, rows)
 end
 
 local READABLE = { [true] = "yes", [false] = "no" }

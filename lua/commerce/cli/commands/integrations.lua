@@ -1,6 +1,7 @@
 -- `commerce integrations`: how merchants link with Stripe and Stripe Test.
 
 local app_manifest = require "commerce.stripe.app_manifest"
+local apps = require "commerce.account.apps"
 local configured = require "commerce.mapping.configured"
 local console = require "commerce.cli.kit.console"
 local coverage = require "commerce.account.coverage"
@@ -141,6 +142,9 @@ local PLACEHOLDERS = { id = "com.example.my-app", name = "My App",
 local function print_manifest(args)
   local permissions = coverage.permissions(mappings.new(stripe.mappings))
   args.redirect_uri = args.redirect_uri[1] and args.redirect_uri or nil
+  for _, uri in ipairs(args.redirect_uri or {}) do
+    apps.check_redirect_uri(uri)
+  end
   io.stdout:write(app_manifest.text {
     id = args.id or PLACEHOLDERS.id, name = args.name or PLACEHOLDERS.name,
     redirect_uris = args.redirect_uri or { PLACEHOLDERS.redirect_uri },

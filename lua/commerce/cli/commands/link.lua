@@ -18,7 +18,8 @@ local KEY, KEY_MEANING = "--key", "a restricted key (rk_...) of the account, whi
   .. "once and is stored, sealed"
 
 local function arguments(sub)
-  sub:argument("company", "Its id, the beginning of the id, or its name."):args "?"
+  sub:argument("company", "Its id, the beginning of the id, or its name; --connection names it, "
+    .. "too."):args "?"
   sub:option("--integration", "stripe (live) or stripe-test (default: the integration of the mode "
     .. "that commands work in)."):choices { "stripe", "stripe-test" }
   sub:option("--connection", "The connection to link (default: the company's connection that is "
@@ -63,7 +64,7 @@ local function check(args)
   elseif by_key(args) and (args.finish or args.no_wait or args.redirect_uri or args.way) then
     errors.throw("usage", "a key links the account at once: leave out --finish, --no-wait, --way "
       .. "and --redirect-uri")
-  elseif not args.finish and not args.company then
+  elseif not (args.finish or args.company or args.connection) then
     errors.throw("usage", "which company? `commerce companies list` lists them")
   elseif args.new and args.connection then
     errors.throw("usage", "--new or --connection, not both")
@@ -150,8 +151,15 @@ local function print_page(company, args)
   console.line(url)
 end
 
+local function company_of(app, args)
+  if args.company then
+    return lookup.company(app, args.company)
+  end
+  return args.connection and must(app:company(lookup.connection(app, args.connection).company_id))
+end
+
 local function run(app, args)
-  local company = args.company and lookup.company(app, args.company)
+  local company = company_of(app, args)
   if args.page then
     return print_page(company, args)
   end

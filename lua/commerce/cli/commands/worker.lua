@@ -3,6 +3,7 @@
 local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local keys = require "commerce.account.keys"
 local logger = require "commerce.serve.log"
 local options = require "commerce.cli.kit.options"
 local time = require "commerce.base.time"
@@ -38,7 +39,17 @@ local function work_once(it)
   must(it:deliver(core.interrupted))
 end
 
-local function work(it, once)
+-- Such connections look linked, and nothing would say why their data stays as it is.
+local function tell_missing_keys(app, log)
+  for _, row in ipairs(keys.missing(app)) do
+    log { event = "no_key", connection = row.id, account = row.account,
+      message = "its data is not read and its webhooks wait, since no key of it is kept: keep it "
+        .. "once with `commerce connections add --keep-key`" }
+  end
+end
+
+local function work(app, it, once)
+  tell_missing_keys(app, it.log)
   if once then
     return work_once(it)
   end
@@ -53,7 +64,7 @@ local function run(app, args)
   end
   core.hold_interrupts() -- after Ctrl-C or SIGTERM, unfinished work goes back to the queue
   errors.finally(function()
-    work(it, args.once)
+    work(app, it, args.once)
   end, core.release_interrupts)
 end
 

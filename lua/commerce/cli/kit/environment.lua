@@ -35,8 +35,7 @@ end
 
 -- A wrong option is a mistake of the program, except that this one comes from the environment or
 -- from the command line. With an organisation's key the account is the core's `context`.
-local GIVEN = "STRIPE_ACCOUNT and --account take an account id (acct_...)"
-local VARIABLES = { account = GIVEN, context = GIVEN }
+local IS_ACCOUNT = { account = true, context = true }
 
 --- Connect the account of a key, and of STRIPE_ACCOUNT. Raises on failure.
 ---@param app commerce.App
@@ -54,11 +53,12 @@ function environment.connect(app, key, options)
   if ok then
     return must(shop, message, details)
   end
-  local option, wrong = tostring(shop):match("bad option '([%w_]+)': (.*)")
-  if not VARIABLES[option] then
+  local option = tostring(shop):match "bad option '([%w_]+)': "
+  if not IS_ACCOUNT[option] then
     error(shop, 0)
   end
-  errors.throw("usage", ("%s: %s"):format(VARIABLES[option], wrong))
+  errors.throw("usage", ("account '%s': STRIPE_ACCOUNT and --account take an account id "
+    .. "(acct_...), not a path"):format(all.account))
 end
 
 --- Define the option that names accounts.
