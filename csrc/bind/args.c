@@ -209,8 +209,8 @@ static const char *scalar(lua_State *L, const char *name, int pair, char *room, 
 
 /*
 ** Appends option `name`, an array of {key, value} pairs, encoded in order, to `out`, which a
-** userdata must own; a value may be a secret if `out` is wiped. refuse (or NULL): says why a key
-*may not be used here. Absent is empty.
+** userdata must own; a value may be a secret if `out` is wiped. refuse (or NULL) says why a key is
+** not allowed here. Absent is empty.
 */
 void cm_opt_pairs(lua_State *L, int index, const char *name, cm_buf *out,
                   const char *(*refuse)(const char *key)) {
