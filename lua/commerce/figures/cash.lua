@@ -46,10 +46,7 @@ end
 function cash.fees(report, input)
   local found, lacking = transactions_of(input)
   if not found then
-    for _, metric in ipairs { "volume", "fees", "share" } do
-      report:lack(metric, lacking)
-    end
-    return
+    return report:lack(lacking, "volume", "fees", "share")
   end
   for currency, by_period in pairs(found) do
     for i = 1, #input.periods do
@@ -69,8 +66,7 @@ end
 function cash.balance(report, input)
   local found, lacking = transactions_of(input)
   if not found then
-    report:lack("balance", lacking)
-    return report:lack("change", lacking)
+    return report:lack(lacking, "balance", "change")
   end
   for currency, by_period in pairs(found) do
     local balance = decimal.sum()
@@ -127,8 +123,6 @@ local function add_gaps(of_currency)
   end
 end
 
-local METRICS = { "payouts", "value", "failed", "averageGap", "longestGap" }
-
 -- Why the payouts cannot be added up.
 local function lacking_of(input, rows)
   for _, row in ipairs(rows) do
@@ -146,10 +140,7 @@ function cash.payouts(report, input)
   local rows, found = input:payouts(), {}
   local lacking = lacking_of(input, rows)
   if lacking then
-    for _, metric in ipairs(METRICS) do
-      report:lack(metric, lacking)
-    end
-    return
+    return report:lack(lacking, "payouts", "value", "failed", "averageGap", "longestGap")
   end
   for _, row in ipairs(rows) do
     add_payout(found, row, input.periods)

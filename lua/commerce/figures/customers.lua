@@ -18,7 +18,7 @@ end
 
 -- The rows of `store:customers`; nil, and the report says so, if sales are stored and none names a
 -- customer: that is unknown, and not 0.
-local function counts(report, input, by, found, metrics)
+local function counts(report, input, by, found, ...)
   local data_type, asked = sales.customers_asked(input)
   asked.periods, asked.by = input.periods.bounds, by
   local rows, known, sold = input.store:customers(data_type, input.connection_id, asked), 0, 0
@@ -26,18 +26,14 @@ local function counts(report, input, by, found, metrics)
     known = known + row.customers
   end
   for i = 0, #found.periods do
-    for _, sale in pairs(found.periods[i]) do
-      sold = sold + sale.count
-    end
+    sold = sold + sales.total(found.periods[i], "count")
   end
   local reason = found.source == "payments" and found.lacking
     or input:left_out(data_type, asked.customer) or sold > 0 and known == 0 and UNKNOWN
   if not reason then
     return rows
   end
-  for _, metric in ipairs(metrics) do
-    report:lack(metric, reason)
-  end
+  report:lack(reason, ...)
 end
 
 --- Fill the report `customerRetention`. Customers are counted over all currencies.
@@ -46,8 +42,8 @@ end
 function customers.retention(report, input)
   local found = sales.of(input)
   report.source = found.source
-  local rows = counts(report, input, nil, found, { "existing", "new", "total", "retention",
-    "repeat" })
+  local rows = counts(report, input, nil, found, "existing", "new", "total", "retention",
+    "repeat")
   if not rows then
     return
   end
@@ -87,9 +83,9 @@ function customers.lifetime(report, input)
   local found, by_period = sales.of(input), {}
   report.source = found.source
   if found.lacking then
-    return report:lack("lifetimeValue", found.lacking)
+    return report:lack(found.lacking, "lifetimeValue")
   end
-  local rows = counts(report, input, { "currency" }, found, { "lifetimeValue" })
+  local rows = counts(report, input, { "currency" }, found, "lifetimeValue")
   if not rows then
     return
   end
@@ -138,13 +134,12 @@ end
 function customers.top(report, input)
   local found = sales.of_payments(input)
   if found.lacking then
-    report:lack("volume", found.lacking)
-    return report:lack("share", found.lacking)
+    return report:lack(found.lacking, "volume", "share")
   end
   local sums, reason = volumes(found), input:left_out(input.store:find_type "payments", "customer",
     "charge")
   if reason then
-    report:lack("share", reason)
+    report:lack(reason, "share")
   end
   for _, currency in ipairs(found.currencies) do
     local where, top, total = { period = 1, currency = currency }, decimal.sum(),
@@ -158,7 +153,7 @@ function customers.top(report, input)
       report:put(where, "topVolume", tostring(top))
       report:put(where, "share", percentage(tostring(top), total))
     elseif total ~= "0" and not reason then
-      report:lack("share", UNKNOWN .. " (" .. currency .. ")")
+      report:lack(UNKNOWN .. " (" .. currency .. ")", "share")
     end
     for _, row in ipairs(list) do
       local of_one = { period = 1, currency = currency, item = row.customer }

@@ -101,18 +101,23 @@ function Input:disputes()
   return sums(self, DISPUTES, { sum = "totalAmount", by = { "currency", "status" } })
 end
 
+-- The periods' bounds, but period 1 is all that was before the report's first.
+local function bounds_from_beginning(self)
+  local bounds = { BEGINNING }
+  for i = 2, #self.periods.bounds do
+    bounds[i] = self.periods.bounds[i]
+  end
+  return bounds
+end
+
 --- The transactions of each period, of the balance of payments, by currency and type. Period 1 is
 --- all that was before the report's first.
 ---@return commerce.Sum[]
 function Input:transactions()
   return once(self, "transactions", function()
-    local bounds = { BEGINNING }
-    for i = 2, #self.periods.bounds do
-      bounds[i] = self.periods.bounds[i]
-    end
     local rows = {}
-    for _, row in ipairs(sums(self, TRANSACTIONS, { sum = "totalAmount", periods = bounds,
-      by = { "currency", "type", "balanceType" } })) do
+    for _, row in ipairs(sums(self, TRANSACTIONS, { sum = "totalAmount",
+      periods = bounds_from_beginning(self), by = { "currency", "type", "balanceType" } })) do
       if row.balanceType == nil or row.balanceType == "payments" then
         rows[#rows + 1] = row
       end
@@ -125,12 +130,8 @@ end
 --- first.
 ---@return commerce.Sum[]
 function Input:payouts()
-  local bounds = { BEGINNING }
-  for i = 2, #self.periods.bounds do
-    bounds[i] = self.periods.bounds[i]
-  end
-  return sums(self, PAYOUTS, { sum = "amount", periods = bounds, date = "arrivalDate",
-    by = { "currency", "status", "arrivalDate" } })
+  return sums(self, PAYOUTS, { sum = "amount", periods = bounds_from_beginning(self),
+    date = "arrivalDate", by = { "currency", "status", "arrivalDate" } })
 end
 
 --- The account's own currency, or the one of most payments; "XXX" if there is none.

@@ -66,11 +66,13 @@ function Report:value(period, metric, currency, item)
   return row and row.values[metric]
 end
 
---- Say that a metric cannot be computed.
----@param metric string
+--- Say that metrics cannot be computed.
 ---@param reason string
-function Report:lack(metric, reason)
-  self.absent[#self.absent + 1] = { metric = metric, reason = reason }
+---@param ... string the metrics
+function Report:lack(reason, ...)
+  for _, metric in ipairs { ... } do
+    self.absent[#self.absent + 1] = { metric = metric, reason = reason }
+  end
 end
 
 --- Put the rows in their order.

@@ -46,16 +46,12 @@ end
 function risk.disputes(report, input)
   local disputes, lacking = disputes_of(input)
   local found = sales.of_payments(input)
-  if lacking or found.lacking then
-    for _, metric in ipairs(lacking and { "disputes", "value", "rate" } or { "rate" }) do
-      report:lack(metric, lacking or found.lacking)
-    end
+  if lacking then
+    return report:lack(lacking, "disputes", "value", "rate")
+  elseif found.lacking then
+    report:lack(found.lacking, "rate")
   end
-  for i = 1, lacking and 0 or #input.periods do
-    local payments = 0
-    for _, sale in pairs(found.periods[i]) do
-      payments = payments + sale.count
-    end
+  for i = 1, #input.periods do
     local function put(currency, dispute, count)
       local where = { period = i, currency = currency }
       report:put(where, "disputes", dispute.count)
@@ -66,7 +62,7 @@ function risk.disputes(report, input)
         report:put(where, "rate", percentage(dispute.count, count))
       end
     end
-    put(nil, disputes[i][""], payments)
+    put(nil, disputes[i][""], sales.total(found.periods[i], "count"))
     for _, currency in ipairs(ascii.keys(disputes[i])) do
       if currency ~= "" then
         local sale = found.periods[i][currency]
@@ -130,13 +126,12 @@ end
 function risk.failures(report, input)
   local found, lacking = attempts_of(input)
   if lacking then
-    report:lack("failed", lacking)
-    return report:lack("rate", lacking)
+    return report:lack(lacking, "failed", "rate")
   end
   local reason = input:left_out(input.store:find_type "payments", "failureCode")
     or not reasons_known(found) and "no failed payment that is stored tells its reason" or nil
   if reason then
-    report:lack("share", reason)
+    report:lack(reason, "share")
   end
   for i, period in ipairs(found) do
     local attempts = period.paid + period.failed

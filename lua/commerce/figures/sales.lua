@@ -161,19 +161,16 @@ local function each(found, visit)
   end
 end
 
--- How many there are in a period over all currencies.
-local function total(period, name)
+--- How many sales or refunds a period has over all currencies.
+---@param period table<string, commerce.figures.Sale>
+---@param name "count"|"refunds"
+---@return integer
+function sales.total(period, name)
   local count = 0
   for _, sale in pairs(period) do
     count = count + sale[name]
   end
   return count
-end
-
-local function lack(report, reason, ...)
-  for _, metric in ipairs { ... } do
-    report:lack(metric, reason)
-  end
 end
 
 --- The growth from one amount to another.
@@ -193,7 +190,7 @@ function sales.revenue(report, input)
   report.source = found.source
   local reason = found.no_revenue or found.source == "payments" and found.lacking
   if reason then
-    return lack(report, reason, "revenue", "growth")
+    return report:lack(reason, "revenue", "growth")
   end
   each(found, function(period, currency, sale, before)
     local where = { period = period, currency = currency }
@@ -209,12 +206,12 @@ function sales.orders(report, input)
   local found = sales.of(input)
   report.source = found.source
   if found.lacking and found.source == "payments" then
-    return lack(report, found.lacking, "orders", "value", "average")
+    return report:lack(found.lacking, "orders", "value", "average")
   elseif found.lacking then
-    lack(report, found.lacking, "value", "average")
+    report:lack(found.lacking, "value", "average")
   end
   for i, period in ipairs(found.periods) do
-    report:put({ period = i }, "orders", total(period, "count"))
+    report:put({ period = i }, "orders", sales.total(period, "count"))
   end
   each(found, function(period, currency, sale)
     local where = { period = period, currency = currency }
@@ -239,12 +236,12 @@ function sales.refunds(report, input)
   report.source = found.source
   local reason = found.no_refunds or found.source == "payments" and found.lacking
   if reason then
-    return lack(report, reason, "refunds", "value", "rate")
+    return report:lack(reason, "refunds", "value", "rate")
   end
   for i, period in ipairs(found.periods) do
-    local refunds = total(period, "refunds")
+    local refunds = sales.total(period, "refunds")
     report:put({ period = i }, "refunds", refunds)
-    report:put({ period = i }, "rate", rate(refunds, total(period, "count")))
+    report:put({ period = i }, "rate", rate(refunds, sales.total(period, "count")))
   end
   each(found, function(period, currency, sale)
     local where = { period = period, currency = currency }
