@@ -4,6 +4,7 @@ local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local json = require "commerce.base.json"
+local linked = require "commerce.store.linked"
 local query = require "commerce.query"
 local response = require "commerce.http.response"
 local url = require "commerce.base.url"
@@ -124,6 +125,22 @@ function page.answer(context, asked, texts, total)
   return response.text(200, ('{"results":[%s],"pageNumber":%d,"pageSize":%d,"totalResults":%d,'
     .. '"_links":{%s}}'):format(table.concat(texts, ","), asked.number, asked.size, total,
     table.concat(links, ",")))
+end
+
+--- Answer with a page of a connection's records.
+---@param context commerce.http.Context
+---@param data_type commerce.DataType
+---@param connection_id string
+---@return commerce.http.Response
+function page.of_records(context, data_type, connection_id)
+  local asked, texts = page.filtered(context, data_type), {}
+  local total = context.store:count(data_type, connection_id, asked.query)
+  for _, text in linked.rows(context.store, data_type, context.store:records(data_type, {
+    query = asked.query, order_by = asked.order_by, connection_id = connection_id,
+    limit = asked.size, offset = asked.offset })) do
+    texts[#texts + 1] = text
+  end
+  return page.answer(context, asked, texts, total)
 end
 
 --- Answer with a page of a list that is not in the store.

@@ -20,14 +20,7 @@ end
 local function list(key)
   return function(context)
     local connection, data_type = readable(context, key)
-    local asked, texts = page.filtered(context, data_type), {}
-    local total = context.store:count(data_type, connection.id, asked.query)
-    for _, text in linked.rows(context.store, data_type, context.store:records(data_type, {
-      query = asked.query, order_by = asked.order_by, connection_id = connection.id,
-      limit = asked.size, offset = asked.offset })) do
-      texts[#texts + 1] = text
-    end
-    return page.answer(context, asked, texts, total)
+    return page.of_records(context, data_type, connection.id)
   end
 end
 

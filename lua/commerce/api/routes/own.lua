@@ -81,15 +81,7 @@ local function payouts_of(context)
 end
 
 local function list_payouts(context)
-  local connection = payouts_of(context)
-  local asked, texts = page.filtered(context, PAYOUTS), {}
-  local total = context.store:count(PAYOUTS, connection.id, asked.query)
-  for _, text in linked.rows(context.store, PAYOUTS, context.store:records(PAYOUTS, {
-    query = asked.query, order_by = asked.order_by, connection_id = connection.id,
-    limit = asked.size, offset = asked.offset })) do
-    texts[#texts + 1] = text
-  end
-  return page.answer(context, asked, texts, total)
+  return page.of_records(context, PAYOUTS, payouts_of(context).id)
 end
 
 -- The payout of the path as it is stored.
