@@ -166,23 +166,6 @@ function keys.stored(app, row)
   return key
 end
 
---- The linked connections for which no key is kept: a program without STRIPE_SECRET_KEY cannot read
---- them.
----@param app commerce.App
----@return table[] rows
-function keys.missing(app)
-  local rows = {}
-  for _, row in ipairs(app.store:connections { auth = "key", status = "Linked" }) do
-    local key, _, failure = errors.catch(keys.stored, app, row)
-    if key then
-      key:close()
-    elseif failure and failure.code == "no_key" then
-      rows[#rows + 1] = row
-    end
-  end
-  return rows
-end
-
 --- A hint for the operator if Stripe refuses a platform's key.
 ---@param integration string its name
 ---@return string
@@ -211,6 +194,18 @@ function keys.is_kept(app, row)
     return app.store:secret("integration:" .. row.integration) ~= nil
   end
   return app.store:secret(owner_of(row)) ~= nil or has_organisation_key(app, row)
+end
+
+--- The linked connections for which no key is kept: a program without STRIPE_SECRET_KEY cannot read
+--- them.
+---@param app commerce.App
+---@return table[] rows
+function keys.missing(app)
+  local rows = {}
+  for _, row in ipairs(app.store:connections { auth = "key", status = "Linked" }) do
+    rows[#rows + 1] = not keys.is_kept(app, row) and row or nil
+  end
+  return rows
 end
 
 --- Raise if the key cannot be stored. Needs no request to Stripe.
