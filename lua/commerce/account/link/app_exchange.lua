@@ -4,16 +4,13 @@
 local app_grant = require "commerce.account.app_grant"
 local apps = require "commerce.account.apps"
 local errors = require "commerce.base.errors"
+local exchange = require "commerce.account.link.exchange"
 local jobs = require "commerce.runtime.jobs"
 local keys = require "commerce.account.keys"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
 
 local app_exchange = {}
-
-local function refuse(code, message)
-  errors.throw("auth", message, { code = code })
-end
 
 -- Exchange the code, which cannot be used again, and keep what comes of it.
 local function spend(app, row, given, options)
@@ -25,18 +22,14 @@ local function spend(app, row, given, options)
       return client:exchange(given.code)
     end)
   if failure then
-    local definite = failure.status and failure.status >= 400 and failure.status < 500
-    if failure.status == 401 then
-      failure.hint = "the secret key must be of the account that has made the app, of the same mode"
-    end
-    errors.rethrow(failure, definite and "Stripe refuses the merchant's code, begin a new link"
-      or "it is not known whether Stripe took the merchant's code, so it is not sent again: begin "
-      .. "a new link")
-  elseif tokens.livemode ~= facts.livemode then
+    exchange.failed(failure, "the secret key must be of the account that has made the app, of the "
+      .. "same mode")
+  end
+  local _, _, other_mode = errors.catch(exchange.check_mode, tokens.livemode, facts)
+  if other_mode then
     tokens.access:close()
     tokens.refresh:close()
-    refuse("wrong_mode", ("Stripe's answer is of %s mode, %s is for %s mode: nothing was linked")
-      :format(tokens.livemode and "live" or "test", facts.title, facts.mode))
+    errors.rethrow(other_mode)
   end
   return { account = tokens.account, scope = tokens.scope,
     row = app_grant.keep(app, facts.name, tokens, asked) }

@@ -13,15 +13,28 @@ local function refuse(code, message)
   errors.throw("auth", message, { code = code })
 end
 
--- If the answer is lost or unreadable, it is unknown whether Stripe accepted the code.
-local function failed(failure)
+--- Raise the failure of a code's exchange. If the answer is lost or unreadable, it is unknown
+--- whether Stripe accepted the code.
+---@param failure commerce.Failure
+---@param hint string what to do if Stripe refuses the key that the code was sent with
+function exchange.failed(failure, hint)
   local definite = failure.status and failure.status >= 400 and failure.status < 500
   if failure.status == 401 then
-    failure.hint = "client id and secret key must be the same platform's, of the same mode"
+    failure.hint = hint
   end
   errors.rethrow(failure, definite and "Stripe refuses the merchant's code, begin a new link"
     or "it is not known whether Stripe took the merchant's code, so it is not sent again: begin a "
     .. "new link")
+end
+
+--- Refuse an answer of the other mode.
+---@param livemode boolean of Stripe's answer
+---@param facts table the integration, see commerce.stripe
+function exchange.check_mode(livemode, facts)
+  if livemode ~= facts.livemode then
+    refuse("wrong_mode", ("Stripe's answer is of %s mode, %s is for %s mode: nothing was linked")
+      :format(livemode and "live" or "test", facts.title, facts.mode))
+  end
 end
 
 --- The platform's own account. Asked for before the code is exchanged, so that a platform key that
@@ -50,7 +63,8 @@ local function spend(app, given, options)
     given.take()
     local answer, _, failure = errors.catch(client.token, client, given.code)
     if failure then
-      failed(failure)
+      exchange.failed(failure, "client id and secret key must be the same platform's, of the same "
+        .. "mode")
     end
     return answer
   end, function()
@@ -111,10 +125,7 @@ function exchange.run(app, row, given, options)
   local facts = stripe.integrations[row.integration]
   local own = exchange.platform_account(app, given.key, facts, options)
   local answer = spend(app, given, options)
-  if answer.livemode ~= facts.livemode then
-    refuse("wrong_mode", ("Stripe's answer is of %s mode, %s is for %s mode: nothing was linked")
-      :format(answer.livemode and "live" or "test", facts.title, facts.mode))
-  end
+  exchange.check_mode(answer.livemode, facts)
   local _, _, failure = errors.catch(link_account, app, row, given, answer, own, options)
   if failure then
     turn_away(app, row, answer.stripe_user_id, options, failure)
