@@ -132,6 +132,7 @@ end
 ---@param page commerce.Page receives records, and the ids of deleted ones
 ---@param dated integer? unix seconds: when the object changed, by its newest event
 ---@return boolean ok false if a record of it failed
+---@return boolean? erased whether it belongs to a customer that was erased, and must not be kept
 function writer.map(run, consumers, object, page, dated)
   -- a resource that dates its own changes needs no event's date
   local changed_at = type(object.updated) ~= "number" and dated or nil
@@ -157,7 +158,7 @@ function writer.map(run, consumers, object, page, dated)
     end
     failed = failed or message ~= nil
   end
-  return not failed
+  return not failed, erased
 end
 
 -- ---------------------------------------------------------------- writing
@@ -239,8 +240,8 @@ local function write_in_turn(run, page)
 end
 
 local function add_object(run, task, page, object, text, dated)
-  local ok = writer.map(run, task.consumers, object, page, dated)
-  if task.keep and not (run.erasures and run.erasures:concerns(object)) then
+  local ok, erased = writer.map(run, task.consumers, object, page, dated)
+  if task.keep and not erased then
     local id, parent_id = task.keep(object)
     page.sources[#page.sources + 1] = id and { id = id, parent_id = parent_id, data = text }
   end
