@@ -262,6 +262,10 @@ local function ensure_key(store)
   end
 end
 
+local function encoded(lists)
+  return json.encode { leave_out = json.array(lists.leave_out), hash = json.array(lists.hash) }
+end
+
 local OPTIONS = { leave_out = "table", hash = "table", keep = "table" }
 
 -- Names may be a list or a set.
@@ -311,10 +315,8 @@ function fields.change(store, mappings, connection_id, given, check)
     end
   end
   local after = { leave_out = ascii.keys(sets.leave_out), hash = ascii.keys(sets.hash) }
-  local text = json.encode { leave_out = json.array(after.leave_out),
-    hash = json.array(after.hash) }
-  if text == json.encode { leave_out = json.array(before.leave_out),
-    hash = json.array(before.hash) } then
+  local text = encoded(after)
+  if text == encoded(before) then
     return false
   elseif check then
     check(after)
