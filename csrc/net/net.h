@@ -8,17 +8,16 @@
 ** Who owns whom, from the socket up to the objects that Lua holds:
 **
 ** Queue (cm_queue): one libcurl multi handle and two lists, of the requests that wait for their
-** turn   and of those on the wire. Reference-counted: the transport and every client hold it. Owns
-** the   multi handle and the idle easy handles; lends an easy handle to a request while that is on
-** the   wire. Borrows the requests in its lists: a request takes itself out before it is freed.
-** Closing   the queue fails every request; the struct stays until its last holder releases it, so
-** that no   pointer to it dangles.
+**   turn and of those on the wire. Reference-counted: the transport and every client hold it. Owns
+**   the multi handle and the idle easy handles; lends an easy handle to a request while that is on
+**   the wire. Borrows the requests in its lists: a request takes itself out before it is freed.
+**   Closing the queue fails every request; the struct stays until its last holder releases it, so
+**   that no pointer to it dangles.
 **
 ** Client (cm_client): what all requests of one session share, which is the server, the credentials
-**   (as header lines), the limits, the retry policy and the counters. A child has its parent's
-**   lines.
-**   Reference-counted: its session, its requests and its children hold it. Holds its queue, its
-**   limiters and its parent.
+**   (as header lines), the limits, the retry policy and the counters. A child uses its parent's
+**   lines. Reference-counted: its session, its requests and its children hold it. Holds its queue,
+**   its limiters and its parent.
 **
 ** Lines (cm_lines): a client's header lines at one time, wiped when freed. Reference-counted: the
 **   client holds the present ones, and an attempt the ones that it was sent with, since libcurl

@@ -271,8 +271,8 @@ static void deliver(cm_request *r, cm_state state) {
 
 /*
 ** Takes the end of an attempt: code from libcurl, now the monotonic time in seconds. Keeps the
-** answer, queues the next attempt, or fails. Returns whether the caller should hear of
-** it: the request ended for good, or waits for a new key.
+** answer, queues the next attempt, or fails. Returns whether the caller should hear of it: the
+** request ended for good, or waits for a new key.
 */
 bool cm_request_finish(cm_request *r, CURLcode code, double now) {
   cm_outcome o = {CM_NET_OK, 0, -1, -1, r->failure.code};

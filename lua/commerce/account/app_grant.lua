@@ -1,5 +1,5 @@
--- What an account has granted to a Stripe App: an access token that lives an hour, and a refresh
--- token that each exchange replaces. The connections of an account share them.
+-- The tokens that an account has granted to a Stripe App: an access token that lives an hour, and a
+-- refresh token that each exchange replaces. The connections of an account share them.
 --
 -- New tokens are on disk before they are used. A lease of the grant's own lets one process at a
 -- time renew them. A process that dies between Stripe's answer and the disk loses the new refresh

@@ -22,7 +22,8 @@ erasures.EXCLUDED = "of customers that were erased"
 
 local SUPPLEMENTAL = "supplementalData"
 
--- What stays of a record's supplemental data; names that a script has added go.
+-- The names in supplemental data that a reduced record keeps. Names that a script has added are not
+-- among them.
 local STAYS = {
   payments = { "payment_intent", "failure_code", "application_fee_amount", "amount_refunded",
     "disputed", "balance_transaction", "brand", "wallet", "status", "charge", "reason",
@@ -76,7 +77,7 @@ end
 --- The erasures of a connection.
 ---@param store commerce.Store
 ---@param connection_id string
----@return commerce.Erasures? erasures nil if there are none
+---@return commerce.Erasures? erasures nil if nobody's data was erased
 function erasures.of(store, connection_id)
   if (store.lacking or {}).erasure or not store:has_erased(connection_id) then
     return nil

@@ -321,7 +321,7 @@ end
 
 --- The fields of a data type that cannot be made of kept objects, since these lack something.
 ---@param type_name string
----@return string[][]? paths in the record; nil if there are none
+---@return string[][]? paths in the record; nil if kept objects lack nothing
 function methods:not_made_of_kept(type_name)
   if not self._tainted then
     find_tainted(self)

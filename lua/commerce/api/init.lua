@@ -113,7 +113,7 @@ local function find_route(self, received)
   return route, found
 end
 
--- Who has sent a request: the row of an API key, or of a company's access token.
+-- The row of the API key, or of the company's access token, that signs a request.
 local function caller_of(store, headers)
   if auth.has_token(headers) then
     return auth.check_token(store, headers)

@@ -35,9 +35,6 @@ local answer = {}
 ---@field again string? the address to start again
 ---@field carried table<string, string>? the link's own parameters
 
--- Only the page's own style, and the operator's logo: no script, no frame. Forms are not
--- restricted, since a browser also checks where their answer redirects to: Stripe, or the
--- operator's own address.
 local HEADERS = {
   ["Content-Type"] = "text/html; charset=utf-8",
   ["Cache-Control"] = "no-store",
@@ -45,6 +42,10 @@ local HEADERS = {
   ["X-Content-Type-Options"] = "nosniff",
   ["X-Frame-Options"] = "DENY",
 }
+
+-- A page may load its own style, the operator's logo and, in the frame and its window, our script.
+-- Forms are not restricted, since a browser also checks where their answer redirects to: Stripe, or
+-- the operator's own address.
 local POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors "
 local SCRIPT = "; script-src 'self'; connect-src 'self'"
 

@@ -13,7 +13,7 @@ local NONCE_BYTES, LONGEST = 16, 300
 --- How long a ticket is valid, in seconds: as long as Codat's one-time Link addresses.
 ticket.SECONDS = 86400
 
--- What is signed has the purpose and the subject, which the ticket itself does not repeat.
+-- The signed text has the purpose and the subject. The ticket does not repeat them.
 local function signed_text(purpose, subject, text)
   return ("%s %s %s"):format(purpose, subject, text)
 end
