@@ -118,7 +118,7 @@ env:
 install: all
 	@for runtime in $(RUNTIMES); do \
 	  version=$${runtime#lua}; test "$$runtime" = luajit && version=5.1; \
-	  (cd lua && find commerce -name '*.lua' ! -name '*.d.lua') | while read -r file; do \
+	  (cd lua && find commerce -type f ! -name '*.md' ! -name '*.d.lua') | while read -r file; do \
 	    install -D -m 644 "lua/$$file" "$(DESTDIR)$(PREFIX)/share/lua/$$version/$$file"; done; \
 	  install -D -m 755 "build/$$runtime/commerce/core.so" \
 	    "$(DESTDIR)$(PREFIX)/lib/lua/$$version/commerce/core.so"; \

@@ -235,6 +235,13 @@ build = {
     ["commerce.model.standard"] = "lua/commerce/model/standard.lua",
     ["commerce.openresty"] = "lua/commerce/openresty.lua",
     ["commerce.platform.stripe.orders"] = "lua/commerce/platform/stripe/orders.lua",
+    ["commerce.portal.assets"] = "lua/commerce/portal/assets.lua",
+    ["commerce.portal.found"] = "lua/commerce/portal/found.lua",
+    ["commerce.portal.html"] = "lua/commerce/portal/html.lua",
+    ["commerce.portal"] = "lua/commerce/portal/init.lua",
+    ["commerce.portal.layout"] = "lua/commerce/portal/layout.lua",
+    ["commerce.portal.pages.companies"] = "lua/commerce/portal/pages/companies.lua",
+    ["commerce.portal.sections"] = "lua/commerce/portal/sections.lua",
     ["commerce.query"] = "lua/commerce/query/init.lua",
     ["commerce.query.match"] = "lua/commerce/query/match.lua",
     ["commerce.runtime.interrupts"] = "lua/commerce/runtime/interrupts.lua",
@@ -391,6 +398,12 @@ build = {
   },
   install = {
     bin = { commerce = "lua/commerce/cli/main.lua" },
+    -- files that modules read; LuaRocks puts them beside the modules
+    lua = {
+      ["commerce.portal.assets.icon_svg"] = "lua/commerce/portal/assets/icon.svg",
+      ["commerce.portal.assets.portal_css"] = "lua/commerce/portal/assets/portal.css",
+      ["commerce.portal.assets.portal_js"] = "lua/commerce/portal/assets/portal.js",
+    },
   },
 }
 test_dependencies = { "busted >= 2.0" }

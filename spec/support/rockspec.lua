@@ -1,4 +1,4 @@
--- The lists in the rockspec that follow from the tree: C sources and Lua modules.
+-- The lists in the rockspec that follow from the tree: C sources, Lua modules and assets.
 --
 --   lua5.4 spec/support/rockspec.lua          rewrites them (`make rockspec`)
 --
@@ -35,6 +35,18 @@ function rockspec.sources()
   return list
 end
 
+--- The files that modules read: LuaRocks installs them beside the modules.
+---@return { [1]: string, [2]: string }[] assets a name and the path, in the order of the paths
+function rockspec.assets()
+  local list = {}
+  for _, path in ipairs(files_under("lua/commerce/portal/assets", "%.%w+$", {})) do
+    -- the dots before the last part are folders, the last part only has to be different
+    local folder, name = path:match "^lua/(.*)/([^/]+)$"
+    list[#list + 1] = { folder:gsub("/", ".") .. "." .. name:gsub("%.", "_"), path }
+  end
+  return list
+end
+
 --- The Lua modules.
 ---@return { [1]: string, [2]: string }[] modules name and path, in the order of the paths
 function rockspec.modules()
@@ -65,12 +77,15 @@ end
 ---@param text string as it is
 ---@return string
 function rockspec.updated(text)
-  local sources, modules = {}, {}
+  local sources, modules, assets = {}, {}, {}
   for i, path in ipairs(rockspec.sources()) do
     sources[i] = ('"%s"'):format(path)
   end
   for i, module in ipairs(rockspec.modules()) do
     modules[i] = ('    ["%s"] = "%s",'):format(module[1], module[2])
+  end
+  for i, asset in ipairs(rockspec.assets()) do
+    assets[i] = ('      ["%s"] = "%s",'):format(asset[1], asset[2])
   end
   local function with(list)
     return function(before, after)
@@ -84,6 +99,8 @@ function rockspec.updated(text)
   text, replaced = text:gsub("(libdirs = {[^\n]*\n    },\n).-(\n  },\n  install)",
     with(table.concat(modules, "\n")), 1)
   assert(replaced == 1, "no list of modules")
+  text, replaced = text:gsub("(    lua = {\n).-(\n    },\n)", with(table.concat(assets, "\n")), 1)
+  assert(replaced == 1, "no list of assets")
   return text
 end
 

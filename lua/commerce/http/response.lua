@@ -99,6 +99,20 @@ function response.is_outage(failure)
     and failure.kind ~= "auth"
 end
 
+--- What a client is told of what a handler raised.
+---@param raised any a failure, or the text of a mistake in the program
+---@param statuses table<integer, integer>? the status to answer with in place of another one
+---@return integer status
+---@return string message for the client
+---@return string? logged what to write to the log, if it is not the client's doing
+function response.problem(raised, statuses)
+  local failure = errors.is_failure(raised) and raised or nil
+  local status = status_of(failure)
+  status = statuses and statuses[status] or status
+  return status, clean(shown(failure, status)),
+    status >= 500 and (failure and failure.message or tostring(raised)) or nil
+end
+
 --- Turn what a handler raised into Codat's error body.
 ---@param raised any a failure, or the text of a mistake in the program
 ---@param correlation_id string
@@ -107,11 +121,10 @@ end
 ---@return string? logged what to write to the log, if it is not the client's doing
 function response.failure(raised, correlation_id, statuses)
   local failure = errors.is_failure(raised) and raised or nil
-  local status = status_of(failure)
-  status = statuses and statuses[status] or status
+  local status, message, logged = response.problem(raised, statuses)
   local result = response.value({
     statusCode = status, service = failure and failure.service or "PublicApi",
-    error = clean(shown(failure, status)), correlationId = correlation_id,
+    error = message, correlationId = correlation_id,
     validation = failure and failure.validation,
     canBeRetried = status >= 500 and "True" or "Unknown", detailedErrorCode = 0,
   }, status)
@@ -121,7 +134,7 @@ function response.failure(raised, correlation_id, statuses)
   if (status == 502 or status == 503) and not result.headers["Retry-After"] then
     result.headers["Retry-After"] = status == 502 and "30" or "1" -- seconds
   end
-  return result, status >= 500 and (failure and failure.message or tostring(raised)) or nil
+  return result, logged
 end
 
 return response
