@@ -323,6 +323,61 @@ function Store:count(data_type, connection_id, tree) end
 ---@return commerce.Failure? failure
 function Store:find(data_type, connection_id, ids, deleted) end
 
+-- ---------------------------------------------------------------- browsing
+
+---@class commerce.Place a place in an ordered list
+---@field id string of the record there
+---@field value string|number|nil what the list is ordered by, of this record
+
+---@class commerce.PageAsked
+---@field connection_id string
+---@field order commerce.Order by "id", or a scalar field or a fact of the data type
+---@field limit integer the most records of the page
+---@field from commerce.Place? the record that the page comes after; without one it is the first
+---@field backward boolean? whether the page ends before `from`, or is the last one without it
+---@field query commerce.Query? a query about deleted records gets them, and the order must be "id"
+---@field look integer? with a query, how many records are looked at, at most
+
+---@class commerce.RecordPage
+---@field rows { id: string, data: string, place: commerce.Place }[] in the list's order
+---@field looked integer how many records were looked at
+---@field more commerce.Place? where to go on in the same direction; nil at the end of the list
+
+--- A page of a connection's records at a place of an order. It costs the same everywhere in the
+--- list if `record_orders` has the order; else the whole list is sorted.
+---@param data_type commerce.DataType
+---@param asked commerce.PageAsked
+---@return commerce.RecordPage? page nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:record_page(data_type, asked) end
+
+--- The fields and facts by which `record_page` orders without sorting.
+---@param data_type commerce.DataType
+---@return string[]? fields nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:record_orders(data_type) end
+
+--- Make an order one of `record_orders`. That takes some seconds for a million records, in which
+--- nobody else can write, and makes writing a record slower from then on.
+---@param type_name string the data type's
+---@param field string a scalar field or a fact
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:index_order(type_name, field) end
+
+--- What the log of changes says of one record, newest first.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param id string
+---@param limit integer
+---@return { at: string, kind: "created"|"changed"|"deleted", number: integer }[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:changes_of(data_type, connection_id, id, limit) end
+
 -- ---------------------------------------------------------------- payouts
 
 --- The payouts that transactions were paid out in, as far as it is known.

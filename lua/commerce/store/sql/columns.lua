@@ -8,6 +8,7 @@ local columns = {}
 ---@field name string "payment_method_ref_id"
 ---@field field string the dotted path in the record: "paymentMethodRef.id"
 ---@field kind string the field's kind in the model
+---@field fact string? the name of the fact that it is of
 ---@field indexed boolean? see commerce.Fact
 
 -- The words that SQLite or PostgreSQL does not take as a bare table or column name (their
@@ -60,7 +61,7 @@ function columns.of(data_type)
     end
     for _, fact in ipairs(data_type.facts) do
       list[#list + 1] = { name = columns.name(fact.name), field = fact.field, kind = fact.kind,
-        indexed = fact.indexed }
+        fact = fact.name, indexed = fact.indexed }
     end
     known[data_type] = list
   end

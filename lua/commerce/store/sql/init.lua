@@ -13,6 +13,7 @@ local sql = {}
 local SUBJECTS = {
   "commerce.store.sql.pages",
   "commerce.store.sql.records",
+  "commerce.store.sql.browsing",
   "commerce.store.sql.payouts",
   "commerce.store.sql.figures",
   "commerce.store.sql.types",

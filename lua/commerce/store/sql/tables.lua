@@ -42,6 +42,23 @@ local function fact_index(name, column)
     column.name, name, column.name, column.name)
 end
 
+--- The name of the index of an order that somebody asked for; see `browsing.index_order`.
+---@param name string the data type's
+---@param column string
+---@return string
+function tables.order_index(name, column)
+  return ("%s_%s_ordered"):format(name, column)
+end
+
+--- The statement that makes the index of an order.
+---@param dialect commerce.sql.Dialect
+---@param name string the data type's
+---@param column string
+---@return string
+function tables.add_order(dialect, name, column)
+  return index(dialect, name, column .. "_ordered", column .. ", ")
+end
+
 --- The statements that make the table of a data type, with its indexes: one for lists, newest
 --- first, which leave out deleted records; one for those who ask again and again what has changed
 --- (`query=modifiedDate>=…` with `orderBy=-modifiedDate`, as Codat advises); one for each indexed
@@ -65,6 +82,7 @@ end
 ---@return boolean
 function tables.is_index(name)
   return name:find "_listed$" ~= nil or name:find "_modified$" ~= nil or name:find "_fact$" ~= nil
+    or name:find "_ordered$" ~= nil
 end
 
 local function definitions(dialect, data_type)
@@ -87,6 +105,7 @@ function tables.change(dialect, before, after)
     if old[column.name] ~= new[column.name] then
       drops[#drops + 1] = column.indexed and ("DROP INDEX %s_%s_fact"):format(name, column.name)
         or nil
+      drops[#drops + 1] = "DROP INDEX IF EXISTS " .. tables.order_index(name, column.name)
       drops[#drops + 1] = ("ALTER TABLE %s DROP COLUMN %s"):format(name, column.name)
     end
   end

@@ -55,6 +55,13 @@ function dialect.text_match(sql)
   return ("instr(lower(%s), lower(?)) > 0"):format(sql)
 end
 
+--- The condition that a text contains a bound one.
+---@param sql string
+---@return string
+function dialect.contains(sql)
+  return ("instr(%s, ?) > 0"):format(sql)
+end
+
 -- ---------------------------------------------------------------- lists and JSON
 
 --- A list of any length as one bound value.

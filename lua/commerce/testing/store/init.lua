@@ -9,6 +9,7 @@
 
 local assert = require "luassert"
 local app_cases = require "commerce.testing.store.apps"
+local browsing_cases = require "commerce.testing.store.browsing"
 local busted = require "busted"
 local change_cases = require "commerce.testing.store.changes"
 local connection_cases = require "commerce.testing.store.connections"
@@ -58,14 +59,14 @@ local function pull(id, fields)
   return row
 end
 
-local MAY_LACK = { outbox = true, erasure = true, figures = true }
+local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true }
 
 -- Only what servers need may be left out.
 local function left_out(without)
   local names = {}
   for _, name in ipairs(without or {}) do
     assert(MAY_LACK[name], name
-      .. ": only the cases of 'outbox', 'erasure' and 'figures' can be left out")
+      .. ": only the cases of 'browsing', 'outbox', 'erasure' and 'figures' can be left out")
     names[name] = true
   end
   return names
@@ -74,7 +75,7 @@ end
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
----  "outbox", "erasure", "figures"
+---  "browsing", "outbox", "erasure", "figures"
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -375,6 +376,9 @@ return function(open, given)
   queue_cases(current, { pull = pull })
   number_cases(current, { pull = pull })
   directory_cases(current)
+  if not without.browsing then
+    browsing_cases(current, { write = write, payment = payment })
+  end
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
   change_cases(current, { write = write, payment = payment, entry = entry })
   type_cases(current)
