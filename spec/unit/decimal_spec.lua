@@ -261,3 +261,12 @@ describe("decimal.sum", function()
     assert.equal("0", tostring(total))
   end)
 end)
+
+describe("any value as a text", function()
+  for _, case in ipairs { { 5, "5" }, { 10 / 2, "5" }, { 0.5, "0.5" }, { -0.0, "0" },
+    { 1760000000.0, "1760000000" }, { "5.0", "5.0" }, { true, "true" }, { nil, "nil", n = 2 } } do
+    it(("is '%s' under every Lua version"):format(case[2]), function()
+      assert.equal(case[2], decimal.text(case[1]))
+    end)
+  end
+end)

@@ -174,6 +174,14 @@ function decimal.tostring(value)
   return text
 end
 
+--- Any value as a text that is the same under all Lua versions: Lua 5.4 writes the number 5 as
+--- "5.0" if it was read from JSON.
+---@param value any
+---@return string
+function decimal.text(value)
+  return type(value) == "number" and decimal.tostring(value) or tostring(value)
+end
+
 -- ---------------------------------------------------------------- exact sums
 
 -- A sum is kept in three limbs, each small enough for a double to be exact: millions of 12-digit

@@ -3,6 +3,7 @@
 
 local ascii = require "commerce.base.ascii"
 local check = require "commerce.mapping.validate"
+local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local provenance = require "commerce.mapping.provenance"
 local value = require "commerce.mapping.value"
@@ -51,10 +52,10 @@ end
 -- `<source id>:<suffix>`, a second one of the same name gets " (2)". Numbers that the source itself
 -- put into a name are stepped over: no two records of an object share an id.
 local function split_id(taken, id, suffix)
-  local name, number = tostring(suffix), 1
+  local name, number = decimal.text(suffix), 1
   while taken[name] do
     number = number + 1
-    name = ("%s (%d)"):format(suffix, number)
+    name = ("%s (%d)"):format(decimal.text(suffix), number)
   end
   taken[name] = true
   return id .. ":" .. name

@@ -4,6 +4,7 @@
 local ascii = require "commerce.base.ascii"
 local catalog_fields = require "commerce.catalog.fields"
 local compat = require "commerce.base.compat"
+local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local json_path = require "commerce.mapping.json_path"
@@ -212,7 +213,7 @@ local function key_of(paths, resource)
   arguments[#arguments + 1] = function(...)
     local parts = {}
     for i = 1, #paths do
-      parts[i] = tostring((select(i, ...)))
+      parts[i] = decimal.text((select(i, ...)))
     end
     return table.concat(parts, ":")
   end
