@@ -11,6 +11,7 @@
 #include "bind/lua_page.h"
 #include "bind/lua_projection.h"
 #include "bind/pager.h"
+#include "bind/password.h"
 #include "bind/process.h"
 #include "bind/seal.h"
 #include "bind/secret.h"
@@ -156,6 +157,8 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"signal_group", cm_process_signal_group},
                                        {"spawn", cm_process_spawn},
                                        {"terminal_columns", cm_process_terminal_columns},
+                                       {"check_password", cm_password_lua_check},
+                                       {"hash_password", cm_password_lua_hash},
                                        {"hold_interrupts", core_hold_interrupts},
                                        {"in_c_locale", cm_locale_call},
                                        {"interrupted", core_interrupted},

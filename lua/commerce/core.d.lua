@@ -272,6 +272,22 @@ function core.verify(master, purpose, text, mac) end
 ---@return string
 function core.random_id(bytes) end
 
+--- Hash a password that a person chose, by scrypt with N = 2^ln. It takes the time and the memory
+--- (128 * r * N bytes) that the cost says. Raises if memory is short.
+---@param password string 1024 bytes at most
+---@param ln integer 10 to 20
+---@param r integer 1 to 16
+---@param p integer 1 to 16
+---@return string hash "$scrypt$ln=15,r=8,p=3$SALT$HASH"
+function core.hash_password(password, ln, r, p) end
+
+--- Whether a password has a hash; false for a text that is not a hash. It costs what the hash did,
+--- whether or not they match.
+---@param password string 1024 bytes at most
+---@param hash string
+---@return boolean matches
+function core.check_password(password, hash) end
+
 --- Compute the SHA-256 of a text, in lower-case hexadecimal.
 ---@param text string|commerce.core.Secret
 ---@return string

@@ -245,6 +245,38 @@ local Store = {}
 ---@field company_id string
 ---@field expires integer Unix seconds
 
+---@class commerce.UserRow who signs in to the portal
+---@field id string
+---@field login string the name without case, by which the user signs in
+---@field name string
+---@field role "admin"|"viewer"
+---@field password string? a hash that names its parameters; nil while the user is invited
+---@field invite string? the hash of the token with which the user sets a password
+---@field invite_expires integer? Unix seconds
+---@field created string
+---@field seen string? when the user signed in last
+
+---@class commerce.SessionRow a browser that is signed in
+---@field hash string of the token in its cookie
+---@field id string tells a user's sessions apart
+---@field user_id string
+---@field mode "test"|"live" that of the last page
+---@field created integer Unix seconds
+---@field seen integer Unix seconds
+---@field expires integer Unix seconds
+---@field address string? the IP address that it began at
+---@field agent string? the browser's name for itself
+
+---@class commerce.AuditRow an entry of the log of what was done
+---@field number integer? given by the store; a later entry has a higher one
+---@field at string
+---@field actor string who: a user's name, or the name of an API key or program
+---@field action string what: "company.delete"
+---@field target string? to what, such as a company's name
+---@field mode string? test or live, where it matters
+---@field address string? the client's IP address
+---@field detail string?
+
 ---@class commerce.ConsumerRow
 ---@field id string
 ---@field url string
@@ -1369,6 +1401,94 @@ function Store:add_access_token(row, now) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:access_token_of(hash) end
+
+-- ---------------------------------------------------------------- users
+
+--- Users, oldest first.
+---@param given { id: string?, login: string?, invite: string? }? only those
+---@return commerce.UserRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:users(given) end
+
+--- Keep a new user, unless another one has the login.
+---@param row commerce.UserRow
+---@param only_first boolean? whether there must be no other user at all
+---@return boolean? kept false if there is another one; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_user(row, only_first) end
+
+--- Change what is named of a user. The last administrator with a password keeps both.
+---@param id string
+---@param changes table name, role, password, invite, invite_expires, seen; false removes a value
+---@return "changed"|"missing"|"last"|nil outcome nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:change_user(id, changes) end
+
+--- Remove a user with the user's sessions, unless this is the last administrator with a password.
+---@param id string
+---@return "removed"|"missing"|"last"|nil outcome nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:remove_user(id) end
+
+--- Keep a session of a user, and drop the expired ones.
+---@param row commerce.SessionRow
+---@param now integer Unix seconds
+---@return boolean? ok nil on failure, also if there is no such user
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_session(row, now) end
+
+--- The session with a hash, expired or not.
+---@param hash string
+---@return commerce.SessionRow? row nil if there is none
+---@return string? message
+---@return commerce.Failure? failure
+function Store:session_of(hash) end
+
+--- The sessions of a user, the latest used first.
+---@param user_id string
+---@return commerce.SessionRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:sessions(user_id) end
+
+--- Change what is named of a session.
+---@param hash string
+---@param changes { mode: string?, seen: integer?, expires: integer? }
+---@return boolean? changed false if there is no such session; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:change_session(hash, changes) end
+
+--- End sessions of a user.
+---@param user_id string
+---@param given { id: string?, except: string? }? id: only this one; except: all but the one with
+---  this hash; all, if left out
+---@return integer? ended how many; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:end_sessions(user_id, given) end
+
+-- ---------------------------------------------------------------- audit
+
+--- Add an entry to the log of what was done, and forget the old ones.
+---@param row commerce.AuditRow
+---@param oldest string entries before this date are forgotten
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:add_audit(row, oldest) end
+
+--- Entries of the log, newest first.
+---@param given { limit: integer, before: integer? } before: only those with lower numbers
+---@return commerce.AuditRow[]? rows nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:audit(given) end
 
 -- ---------------------------------------------------------------- directory
 

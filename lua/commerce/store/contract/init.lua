@@ -76,6 +76,10 @@ contract.PARTS = {
     writes = { "add_api_key", "delete_api_key" }, server = true },
   { name = "access_tokens", reads = { "access_token_of" }, writes = { "add_access_token" },
     server = true },
+  { name = "users", reads = { "session_of", "sessions", "users" },
+    writes = { "add_session", "add_user", "change_session", "change_user", "end_sessions",
+      "remove_user" }, server = true },
+  { name = "audit", reads = { "audit" }, writes = { "add_audit" }, server = true },
   { name = "directory", reads = { "find_companies" },
     writes = {}, server = true },
   { name = "webhook_consumers", reads = { "webhook_consumers" },
@@ -90,12 +94,12 @@ contract.PARTS = {
 --- power failure.
 ---@type table<string, true>
 contract.LASTING = {}
-for name in ([[add_api_key add_connection add_erased add_link_state add_webhook_consumer
-  change_connection
-  delete_api_key delete_webhook_consumer disable_webhook_consumer drop_app_grant drop_secret
-  keep_events lease_app_grant remove_company remove_connection reseal save_app save_app_grant
-  save_checkpoint save_company save_integration save_secret save_setting save_sync_settings
-  spend_code take_link_state tell_failed_link]]):gmatch "%S+" do
+for name in ([[add_api_key add_audit add_connection add_erased add_link_state add_user
+  add_webhook_consumer change_connection change_user delete_api_key delete_webhook_consumer
+  disable_webhook_consumer drop_app_grant drop_secret end_sessions keep_events lease_app_grant
+  remove_company remove_connection remove_user reseal save_app save_app_grant save_checkpoint
+  save_company save_integration save_secret save_setting save_sync_settings spend_code
+  take_link_state tell_failed_link]]):gmatch "%S+" do
   contract.LASTING[name] = true
 end
 

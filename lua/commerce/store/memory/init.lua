@@ -27,6 +27,7 @@ local SUBJECTS = {
   require "commerce.store.memory.stripe_reads",
   require "commerce.store.memory.settings",
   require "commerce.store.memory.apps",
+  require "commerce.store.memory.users",
   require "commerce.store.memory.outbox",
 }
 

@@ -33,7 +33,8 @@ local RESERVED = {}
 for name in ([[access_tokens api_keys changes checkpoints companies connection_errors
   connection_history connections consumers counters data_types erased inbox
   integrations leases link_states listed model_version payout_links
-  payout_totals pulls removals resource_state secrets seen settings
+  payout_totals portal_audit portal_sessions portal_users pulls removals resource_state secrets
+  seen settings
   source_objects spent_codes stripe_app_grants stripe_apps stripe_reads sweeps
   sync_settings transactions_with_payout
   webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do

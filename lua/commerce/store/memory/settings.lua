@@ -170,17 +170,7 @@ function settings.add_api_key(self, key, most)
 end
 
 function settings.api_keys(self)
-  local keys, list = self.db:table "api_keys", {}
-  for i, key in ipairs(keys:list()) do
-    list[i] = copy(key)
-  end
-  table.sort(list, function(a, b)
-    if a.created ~= b.created then
-      return a.created < b.created
-    end
-    return keys.places[a.id] < keys.places[b.id]
-  end)
-  return list
+  return self.db:table("api_keys"):oldest_first()
 end
 
 function settings.api_key_of(self, hash)

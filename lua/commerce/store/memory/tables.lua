@@ -179,6 +179,23 @@ function Table:list(wanted)
   return list
 end
 
+--- Copies of rows that have an `id`, their key, and a date `created`: the oldest first.
+---@param wanted (fun(row: any, key: any): any)? without one, all
+---@return table[] rows
+function Table:oldest_first(wanted)
+  local list, places = {}, self.places
+  for i, row in ipairs(self:list(wanted)) do
+    list[i] = tables.copy(row)
+  end
+  table.sort(list, function(a, b)
+    if a.created ~= b.created then
+      return a.created < b.created
+    end
+    return places[a.id] < places[b.id]
+  end)
+  return list
+end
+
 -- The first place in a sorted list whose key comes after one.
 local function first_after(keys, after)
   local low, high = 1, #keys + 1

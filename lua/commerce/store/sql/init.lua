@@ -30,6 +30,7 @@ local SUBJECTS = {
   "commerce.store.sql.settings",
   "commerce.store.sql.secrets",
   "commerce.store.sql.apps",
+  "commerce.store.sql.users",
 }
 
 local methods = {}

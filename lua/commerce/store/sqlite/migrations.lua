@@ -72,6 +72,39 @@ migrations.STEPS = {
         transactions INTEGER,
         PRIMARY KEY (connection_id, day))]],
   },
+  {
+    [[CREATE TABLE portal_users (
+        id TEXT PRIMARY KEY,
+        login TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        password TEXT,
+        invite TEXT UNIQUE,
+        invite_expires INTEGER,
+        created TEXT NOT NULL,
+        seen TEXT)]],
+    [[CREATE TABLE portal_sessions (
+        hash TEXT PRIMARY KEY,
+        id TEXT NOT NULL,
+        user_id TEXT NOT NULL REFERENCES portal_users (id),
+        mode TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        address TEXT,
+        agent TEXT)]],
+    "CREATE INDEX portal_sessions_of ON portal_sessions (user_id)",
+    [[CREATE TABLE portal_audit (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at TEXT NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        target TEXT,
+        mode TEXT,
+        address TEXT,
+        detail TEXT)]],
+    "CREATE INDEX portal_audit_at ON portal_audit (at)",
+  },
 }
 
 --- The present version.

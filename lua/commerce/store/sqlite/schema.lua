@@ -310,6 +310,44 @@ schema.STATEMENTS = {
       hash TEXT PRIMARY KEY,
       expires INTEGER NOT NULL)]], -- unix seconds
 
+  -- ------------------------------------------------------------ who uses the portal
+
+  [[CREATE TABLE portal_users (
+      id TEXT PRIMARY KEY,
+      login TEXT NOT NULL UNIQUE, -- the name without case
+      name TEXT NOT NULL,
+      role TEXT NOT NULL, -- admin, viewer
+      password TEXT, -- a hash that names its parameters; none while the user is invited
+      invite TEXT UNIQUE, -- the hash of the token with which the user sets a password
+      invite_expires INTEGER, -- unix seconds
+      created TEXT NOT NULL,
+      seen TEXT)]], -- when the user signed in last
+
+  -- browsers that are signed in
+  [[CREATE TABLE portal_sessions (
+      hash TEXT PRIMARY KEY, -- of the token in the browser's cookie
+      id TEXT NOT NULL,
+      user_id TEXT NOT NULL REFERENCES portal_users (id),
+      mode TEXT NOT NULL, -- that of the last page
+      created INTEGER NOT NULL, -- unix seconds
+      seen INTEGER NOT NULL,
+      expires INTEGER NOT NULL,
+      address TEXT,
+      agent TEXT)]],
+  "CREATE INDEX portal_sessions_of ON portal_sessions (user_id)",
+
+  -- who did what
+  [[CREATE TABLE portal_audit (
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      at TEXT NOT NULL,
+      actor TEXT NOT NULL,
+      action TEXT NOT NULL,
+      target TEXT,
+      mode TEXT,
+      address TEXT,
+      detail TEXT)]],
+  "CREATE INDEX portal_audit_at ON portal_audit (at)",
+
   -- values that scripts keep for themselves
   "CREATE TABLE checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 }

@@ -29,6 +29,7 @@ local setting_cases = require "commerce.testing.store.settings"
 local source_cases = require "commerce.testing.store.sources"
 local stripe_read_cases = require "commerce.testing.store.stripe_reads"
 local type_cases = require "commerce.testing.store.types"
+local user_cases = require "commerce.testing.store.users"
 
 local describe, it = busted.describe, busted.it
 local after_each, before_each = busted.after_each, busted.before_each
@@ -59,14 +60,15 @@ local function pull(id, fields)
   return row
 end
 
-local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true }
+local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true, users = true }
 
 -- Only what servers need may be left out.
 local function left_out(without)
   local names = {}
   for _, name in ipairs(without or {}) do
     assert(MAY_LACK[name], name
-      .. ": only the cases of 'browsing', 'outbox', 'erasure' and 'figures' can be left out")
+      .. ": only the cases of 'browsing', 'outbox', 'erasure', 'figures' and 'users' can be "
+      .. "left out")
     names[name] = true
   end
   return names
@@ -75,7 +77,7 @@ end
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
----  "browsing", "outbox", "erasure", "figures"
+---  "browsing", "outbox", "erasure", "figures", "users"
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -384,6 +386,9 @@ return function(open, given)
   type_cases(current)
   source_cases(current, { write = write, payment = payment })
   app_cases(current)
+  if not without.users then
+    user_cases(current)
+  end
   if not without.erasure then
     erasure_cases(current, { write = write, payment = payment })
   end
