@@ -16,7 +16,7 @@ description = {
   labels = { "stripe", "codat", "commerce", "sync", "openresty" },
 }
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7",
   "luadbi >= 0.7",

@@ -230,8 +230,8 @@ describe("a consumer of changes that is killed", function()
     assert.equal("", errors)
     assert.equal(0, status)
     local last, again = 0, 0
-    for number in (box:read "out"):gmatch "(%d+) created [^\n]+\n" do
-      number = tonumber(number)
+    for digits in (box:read "out"):gmatch "(%d+) created [^\n]+\n" do
+      local number = tonumber(digits)
       if number == last then
         again = again + 1
       else

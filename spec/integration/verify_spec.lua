@@ -86,8 +86,8 @@ describe("verify", function()
   local function repair(report)
     local done = {}
     for _, check in ipairs(report.checks) do
-      for command in (check.repair or ""):gmatch "commerce [^&]+" do
-        command = command:gsub("%s+$", "")
+      for words in (check.repair or ""):gmatch "commerce [^&]+" do
+        local command = words:gsub("%s+$", "")
         local synced_type = command:match "^commerce sync %-%-type ([%l_]+) %-%-full$"
         local marked_type = command:match "^commerce verify %-%-type ([%l_]+) %-%-mark%-deleted$"
         assert(synced_type or marked_type, command)

@@ -144,9 +144,9 @@ describe("the contract of stores", function()
     local file = assert(io.open "lua/commerce/store.d.lua")
     local text = file:read "*a"
     file:close()
-    for docs, name, arguments in ("\n" .. text):gmatch
+    for comments, name, arguments in ("\n" .. text):gmatch
       "\n\n(%-%-%- [^\n]*\n[^\n]-.-)function Store:([%w_]+)%((.-)%) end" do
-      docs = docs:match "^.*\n\n(.-)$" or docs
+      local docs = comments:match "^.*\n\n(.-)$" or comments
       assert.truthy(kinds[name], name .. " is in no part of commerce.store.contract")
       documented[name] = true
       for argument in arguments:gmatch "[%w_]+" do

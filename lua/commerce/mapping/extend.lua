@@ -137,8 +137,8 @@ local function tallied(fields)
   for name, candidate in pairs(fields) do
     if layer.adds(name, candidate) then
       result[name] = {}
-      for key, member in pairs(candidate) do
-        key = type(key) == "number" and member or key
+      for at, member in pairs(candidate) do
+        local key = type(at) == "number" and member or at
         result[name][key] = value.tallied(member, name .. "." .. tostring(key))
       end
     else

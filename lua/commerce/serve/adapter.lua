@@ -9,8 +9,8 @@ local MOST_HEADERS = 100
 -- The lines of a repeated header are one list (RFC 9110, 5.3); a Cookie's, too (RFC 9113, 8.2.3).
 local function headers_of_request()
   local headers = {}
-  for name, value in pairs(ngx.req.get_headers(MOST_HEADERS)) do
-    name = ascii.lower(name)
+  for sent, value in pairs(ngx.req.get_headers(MOST_HEADERS)) do
+    local name = ascii.lower(sent)
     headers[name] = type(value) == "table"
       and table.concat(value, name == "cookie" and "; " or ", ") or value
   end

@@ -185,8 +185,8 @@ end
 function values.supplemental(fields)
   check_fields("supplemental", fields)
   local named, beside = {}, {}
-  for key, candidate in pairs(fields) do
-    key = type(key) == "number" and candidate or key
+  for at, candidate in pairs(fields) do
+    local key = type(at) == "number" and candidate or at
     named[key], beside[key] = candidate, value.is_value(candidate) and candidate.beside
   end
   local compiled, paths = value.compile(named)

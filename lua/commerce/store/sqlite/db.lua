@@ -215,9 +215,10 @@ function methods:all(sql, ...)
     local copy = {}
     for name, value in pairs(row) do
       if name:byte(-1) == WHOLE then -- see `dialect.whole`
-        name, value = name:sub(1, -2), tonumber(value)
+        copy[name:sub(1, -2)] = tonumber(value)
+      else
+        copy[name] = value
       end
-      copy[name] = value
     end
     rows[#rows + 1] = copy
   end
