@@ -10,19 +10,30 @@ PKG_CONFIG ?= pkg-config
 PREFIX ?= /usr/local
 
 LUAJIT := $(shell command -v luajit)
-LUA54 := $(shell command -v lua5.4)
+# Lua 5.4 or later, which other systems call lua, lua54 or lua-5.4
+LUA54 := $(shell for lua in lua5.4 lua54 lua-5.4 lua; do \
+  "$$lua" -e 'assert(string.pack and utf8 and tonumber(_VERSION:match "5%.(%d+)") >= 4)' \
+    2>/dev/null && { command -v "$$lua"; break; }; done)
 RUNTIMES := $(if $(LUA54),lua5.4) $(if $(LUAJIT),luajit)
 
-INCLUDE_lua5.4 = $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
+INCLUDE_lua5.4 = $(shell $(PKG_CONFIG) --cflags lua5.4 2>/dev/null || $(PKG_CONFIG) --cflags lua-5.4 \
+  2>/dev/null || $(PKG_CONFIG) --cflags lua 2>/dev/null || echo -I/usr/include/lua5.4)
 INCLUDE_luajit = $(shell $(PKG_CONFIG) --cflags luajit 2>/dev/null || echo -I/usr/include/luajit-2.1)
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wundef -Wstrict-prototypes -Wmissing-prototypes \
   -Wwrite-strings -Wconversion
-HARDENING = -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection -fcf-protection
+# Compilers lack some of these: -fcf-protection is for x86 alone.
+HARDENING := -D_FORTIFY_SOURCE=2 $(shell for flag in -fstack-protector-strong \
+  -fstack-clash-protection -fcf-protection; do echo 'int x;' | $(CC) -Werror $$flag -x c -c \
+  -o /dev/null - 2>/dev/null && echo "$$flag"; done)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(CFLAGS)
 # nodelete: a process that ends does not unmap libcurl's 30 libraries one by one
+ifeq ($(shell uname),Darwin)
+ALL_LDFLAGS = -bundle -undefined dynamic_lookup $(LDFLAGS)
+else
 ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete,--as-needed $(LDFLAGS)
+endif
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
 LIBS = -lcurl -lcrypto
@@ -35,7 +46,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo test test-browser soak lint bench asan valgrind fuzz emulator env install clean packages rockspec
+.PHONY: all demo test test-browser soak lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
 	@test -n "$(strip $(RUNTIMES))" || { echo "no Lua found: install lua5.4 or luajit" >&2; exit 1; }
@@ -115,24 +126,52 @@ env:
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH="$(CURDIR)/build/luajit/?.so;;"'
 
+# What is installed below PREFIX, for `install` and `uninstall`; STAGE holds what is made for it.
+STAGE = build/install
+LUA_INSTALLED = find commerce -type f ! -name '*.md'
+version_of = $(if $(filter luajit,$(1)),5.1,$(1:lua%=%))
+ROOT = $(DESTDIR)$(PREFIX)
+LUA_FOLDER = $(PREFIX)/share/lua/$(call version_of,$(firstword $(RUNTIMES)))
+INSTALLED_LUA = $(patsubst lua5.4,$(notdir $(LUA54)),$(firstword $(RUNTIMES)))
+define other_installed
+lib/systemd/system/commerce-serve.service lib/systemd/system/commerce-worker.service \
+share/man/man1/commerce.1 share/bash-completion/completions/commerce \
+share/zsh/site-functions/_commerce share/fish/vendor_completions.d/commerce.fish
+endef
+
 install: all
-	@for runtime in $(RUNTIMES); do \
-	  version=$${runtime#lua}; test "$$runtime" = luajit && version=5.1; \
-	  (cd lua && find commerce -type f ! -name '*.md' ! -name '*.d.lua') | while read -r file; do \
-	    install -D -m 644 "lua/$$file" "$(DESTDIR)$(PREFIX)/share/lua/$$version/$$file"; done; \
-	  install -D -m 755 "build/$$runtime/commerce/core.so" \
-	    "$(DESTDIR)$(PREFIX)/lib/lua/$$version/commerce/core.so"; \
-	done
-	@mkdir -p "$(DESTDIR)$(PREFIX)/bin"
-	@runtime=$(firstword $(RUNTIMES)); version=$${runtime#lua}; \
-	test "$$runtime" = luajit && version=5.1; \
-	printf '%s\n' '#!/bin/sh' 'unset LUA_PATH_5_4 LUA_CPATH_5_4' \
-	  "LUA_PATH=\"$(PREFIX)/share/lua/$$version/?.lua;$(PREFIX)/share/lua/$$version/?/init.lua;;\"" \
-	  "LUA_CPATH=\"$(PREFIX)/lib/lua/$$version/?.so;;\"" 'export LUA_PATH LUA_CPATH' \
-	  "exec $$runtime \"$(PREFIX)/share/lua/$$version/commerce/cli/main.lua\" \"\$$@\"" \
-	  > "$(DESTDIR)$(PREFIX)/bin/commerce"
-	@chmod 755 "$(DESTDIR)$(PREFIX)/bin/commerce"
-	@echo "installed commerce under $(DESTDIR)$(PREFIX)"
+	@rm -rf $(STAGE)
+	@mkdir -p $(sort $(dir $(addprefix $(STAGE)/,bin/commerce $(other_installed))))
+	@printf '%s\n' '#!/bin/sh' 'unset LUA_PATH_5_4 LUA_CPATH_5_4' \
+	  'LUA_PATH="$(LUA_FOLDER)/?.lua;$(LUA_FOLDER)/?/init.lua;;"' \
+	  'LUA_CPATH="$(PREFIX)/lib/lua/$(call version_of,$(firstword $(RUNTIMES)))/?.so;;"' \
+	  'export LUA_PATH LUA_CPATH' \
+	  'exec $(INSTALLED_LUA) "$(LUA_FOLDER)/commerce/cli/main.lua" "$$@"' >$(STAGE)/bin/commerce
+	@build/commerce --manual >$(STAGE)/share/man/man1/commerce.1
+	@build/commerce --completion bash >$(STAGE)/share/bash-completion/completions/commerce
+	@build/commerce --completion zsh >$(STAGE)/share/zsh/site-functions/_commerce
+	@build/commerce --completion fish >$(STAGE)/share/fish/vendor_completions.d/commerce.fish
+	@for unit in serve worker; do sed 's|/usr/local/bin/|$(PREFIX)/bin/|' \
+	  examples/systemd/commerce-$$unit.service >$(STAGE)/lib/systemd/system/commerce-$$unit.service; done
+	@for version in $(foreach runtime,$(RUNTIMES),$(call version_of,$(runtime))); do \
+	  mkdir -p "$(ROOT)/share/lua/$$version" && (cd lua && $(LUA_INSTALLED) | tar -cf - -T -) | \
+	  tar -C "$(ROOT)/share/lua/$$version" -xf - && \
+	  chmod -R u=rwX,go=rX "$(ROOT)/share/lua/$$version/commerce" || exit 1; done
+	@$(foreach runtime,$(RUNTIMES),mkdir -p "$(ROOT)/lib/lua/$(call version_of,$(runtime))/commerce" && \
+	  install -m 755 build/$(runtime)/commerce/*.so \
+	  "$(ROOT)/lib/lua/$(call version_of,$(runtime))/commerce" &&) true
+	@chmod -R u=rwX,go=rX $(STAGE) && chmod 755 $(STAGE)/bin/commerce
+	@tar -C $(STAGE) -cf - bin/commerce $(other_installed) | tar -C "$(ROOT)" -xf -
+	@echo "installed commerce under $(ROOT)"
+
+# The data stays.
+uninstall:
+	@for version in $(foreach runtime,$(RUNTIMES),$(call version_of,$(runtime))); do \
+	  for kind in share lib; do folder="$(ROOT)/$$kind/lua/$$version"; test ! -d "$$folder/commerce" || { \
+	    (cd lua && $(LUA_INSTALLED)) | (cd "$$folder" && xargs rm -f commerce/*.so) && \
+	    find "$$folder/commerce" -depth -type d -empty -delete; }; done; done
+	@cd "$(ROOT)" && rm -f bin/commerce $(other_installed)
+	@echo "removed commerce from $(ROOT)"
 
 clean:
 	rm -rf build

@@ -5,6 +5,7 @@ local command = require "commerce.cli.kit.command"
 local console = require "commerce.cli.kit.console"
 local core = require "commerce.core"
 local failure = require "commerce.cli.kit.failure"
+local manual = require "commerce.cli.kit.manual"
 local interrupts = require "commerce.runtime.interrupts"
 local patience = require "commerce.account.patience"
 
@@ -16,6 +17,7 @@ local COMMANDS = {
   "run",
   "show",
   "status",
+  "doctor",
   "report",
   "verify",
   "remap",
@@ -81,6 +83,15 @@ local function new_parser(names, arguments)
   parser:command_target "command"
   parser:flag("--version", "Print the version and exit."):action(function()
     print("lua-commerce " .. core.version)
+    os.exit(0)
+  end)
+  parser:option("--completion", "Print a script that completes commands and options in a shell, "
+    .. "and exit."):argname "SHELL":choices { "bash", "zsh", "fish" }:action(function(_, _, shell)
+    console.write(parser[("get_%s_complete"):format(shell)](parser))
+    os.exit(0)
+  end)
+  parser:flag("--manual", "Print the man page and exit."):action(function()
+    console.write(manual.page(parser, core.version))
     os.exit(0)
   end)
   local entries = {}
