@@ -4,7 +4,7 @@
 #ifndef CM_VERSION_H
 #define CM_VERSION_H
 
-#define CM_VERSION "0.1.0"
+#define CM_VERSION "0.2.0"
 #define CM_STRIPE_BASE_URL "https://api.stripe.com"
 /* Always sent: without it a key's owner decides the version, and with it the shape of every object.
  */

@@ -330,13 +330,14 @@ end
 
   it("is named in a README", function()
     local text = ""
-    for _, path in ipairs { "README.md", "lua/commerce/app/README.md" } do
+    for _, path in ipairs { "README.md", "lua/commerce/app/README.md",
+      "lua/commerce/serve/README.md" } do
       local file = assert(io.open(path))
       text = text .. file:read "*a"
       file:close()
     end
-    local _, files = shell.run "ls examples/*"
-    for name in files:gmatch "[^\n]+" do
+    local _, files = shell.run "find examples -type f"
+    for name in files:gmatch "([^\n/]+)\n" do
       assert.truthy(text:find(name, 1, true), name)
     end
   end)

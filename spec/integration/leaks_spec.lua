@@ -86,7 +86,8 @@ describe("no secret comes out", function()
   it("of a key in the environment, whatever the command", function()
     local with = { STRIPE_SECRET_KEY = OWN }
     for _, arguments in ipairs { "sync --type payments", "sync --json --type customers", "status",
-      "status --json", "verify --type payments", "verify --deep --json --type customers",
+      "status --json", "doctor", "doctor --json", "verify --type payments",
+      "verify --deep --json --type customers",
       "companies list", "companies list --json",
       "connections list", "connections list --json", "coverage", "coverage --json", "mode",
       "mode --json", "settings show --json", "integrations list", "--version", "--help" } do
@@ -155,7 +156,8 @@ describe("no secret comes out", function()
       "sync --since " .. LIVE, "sync --connection " .. LIVE, "sync --company " .. LIVE,
       "show " .. LIVE, "show payments --query " .. LIVE, "show payments --order-by " .. LIVE,
       "show payments --limit " .. LIVE, "show payments --format " .. LIVE,
-      "status --store " .. LIVE, "status --store sqlite:/nowhere/" .. LIVE,
+      "status --store " .. LIVE, "doctor --store " .. LIVE,
+      "status --store sqlite:/nowhere/" .. LIVE,
       "connections add --key-file " .. OWN, "connections show " .. LIVE,
       "settings set --schedule " .. LIVE, "settings leave-out " .. LIVE,
       "settings hash customers." .. LIVE, "settings keep " .. LIVE, "settings retention " .. LIVE,
