@@ -1,5 +1,5 @@
--- Lua 5.5 does not let a program assign to the control variable of a loop, and Lua 5.4 and LuaJIT do
--- not complain: so that a file which 5.5 cannot load is found here.
+-- Lua 5.5 does not let a program assign to the control variable of a loop, and Lua 5.4 and LuaJIT
+-- do not complain: a file that 5.5 cannot load is found here.
 
 local shell = require "spec.support.shell"
 
