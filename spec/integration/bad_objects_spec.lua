@@ -153,6 +153,26 @@ describe("an object", function()
     assert.is_true(assert(shop:sync { types = { "customers" } }).complete)
   end)
 
+  it("that failed in a list is asked for again by each later sync, until it can be read", function()
+    local id = oldest()
+    answer("/v1/customers", list_of { customer "cus_1", customer(id, DEEP) }, { times = 1 })
+    answer("/v1/customers/" .. id, customer(id, DEEP), { times = 1 })
+    for _ = 1, 2 do
+      local entry = assert(shop:sync { types = { "customers" } }).types[1]
+      assert.equal(1, entry.failed)
+      assert.match(id, entry.error, 1, true)
+    end
+    local before = #e:control("stats?lines=1").lines
+    assert.is_true(assert(shop:sync { types = { "customers" } }).complete)
+    assert.match(id, stored "customers", 1, true)
+    assert.is_true(assert(shop:sync { types = { "customers" } }).complete)
+    local asked = 0
+    for i, line in ipairs(e:control("stats?lines=1").lines) do
+      asked = asked + (i > before and line:find("/v1/customers/" .. id, 1, true) and 1 or 0)
+    end
+    assert.equal(1, asked) -- not any more once it is stored
+  end)
+
   it("that was kept and cannot be read fails alone in a remap", function()
     assert(assert(shop:sync { types = { "customers" }, keep_source = true }).complete)
     local id = oldest()

@@ -17,7 +17,8 @@ local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 local function new_state(saved, options)
   return { ranges = { { gte = options.from or options.since, lt = options.before, open = true } },
     at = options.at, events_since = options.events_since,
-    sweep = options.from and saved and saved.sweep or nil },
+    sweep = options.from and saved and saved.sweep or nil,
+    failed = options.from and saved and saved.failed or nil },
     not (options.from or options.since or options.before)
 end
 
@@ -45,7 +46,7 @@ local function starting_state(saved, options)
   end
   return { newest = saved.newest, ranges = saved.ranges, at = saved.at, sweep = saved.sweep,
     events_since = saved.events_since, unsettled_since = saved.unsettled_since,
-    bottom = saved.bottom }
+    bottom = saved.bottom, failed = saved.failed }
 end
 
 --- Begin or continue to read a list.

@@ -228,16 +228,27 @@ local function widen(self, task, list)
   end
 end
 
+-- The objects of a followed list that failed in an earlier run, and that no event names.
+local function add_failed(self, task, list, known)
+  local saved = self._followed[task.name]
+  for _, id in ipairs(saved and saved.failed or {}) do
+    if not known[id] then
+      list[#list + 1] = { resource = task.name, id = id, at = self._run.started }
+    end
+  end
+end
+
 local function changes_to_fetch(self, tasks, found)
   local by_resource, list = unknown_by_resource(self, found), {}
   for _, task in ipairs(tasks) do
-    local unknown = by_resource[task.name] or {}
+    local unknown, known = by_resource[task.name] or {}, {}
     widen(self, task, unknown)
     for _, change in ipairs(unknown) do
       if not is_listed(self._followed[task.name], change) then
-        list[#list + 1] = change
+        list[#list + 1], known[change.id] = change, true
       end
     end
+    add_failed(self, task, list, known)
   end
   return list
 end

@@ -12,12 +12,14 @@
 local ascii = require "commerce.base.ascii"
 local backfill = require "commerce.sync.backfill"
 local errors = require "commerce.base.errors"
+local objects = require "commerce.stripe.object"
 
 local checkpoints = {}
 
 local BY_USER = "by user" -- beside resources' names, none of which has a space
 local MAPPING_KEY = "mapping " -- before a data type's name: what made its records last
 local SOURCES_KEY = "sources" -- since when source objects are kept
+local MOST_FAILED = 200 -- objects of a list that are remembered as failed
 
 ---@class commerce.Checkpoint
 ---@field finished boolean? whether the list has been read to its end
@@ -33,6 +35,7 @@ local SOURCES_KEY = "sources" -- since when source objects are kept
 ---@field applied table<string, integer>? by object: events of the lookback that have been applied
 ---@field mappings table<string, string>? checksums of the mappings, by data type
 ---@field kept integer? unix seconds: since when source objects are kept
+---@field failed string[]? ids of objects that could not be read or mapped, for the next run
 ---@field sweep table? { id, began = unix seconds }: the full read that takes down what it sees
 
 ---@class commerce.sync.Checkpoints
@@ -277,6 +280,40 @@ function methods:begin_sweep(task, began)
   self._store:begin_sweep(self._id, task.key, state)
 end
 
+local function place_of(list, id)
+  for i, each in ipairs(list or {}) do
+    if each == id then
+      return i
+    end
+  end
+end
+
+--- An object could not be read or mapped: the next run asks for it again. Of a list in which very
+--- many fail, only some are remembered; a full read finds the others.
+---@param resource string
+---@param id string? nil if it is not known
+function methods:note_failed(resource, id)
+  local state = self._held[resource]
+  if state and type(id) == "string" and objects.has_path(id) then
+    state.failed = state.failed or {}
+    if #state.failed < MOST_FAILED and not place_of(state.failed, id) then
+      table.insert(state.failed, id)
+    end
+  end
+end
+
+--- An object is stored now, or Stripe does not have it any more.
+---@param resource string
+---@param id string
+function methods:forget_failed(resource, id)
+  local state = self._held[resource]
+  local place = state and place_of(state.failed, id)
+  if place then
+    table.remove(state.failed, place)
+    state.failed = state.failed[1] and state.failed or nil
+  end
+end
+
 --- A resource has been read to its end.
 ---@param resource string
 function methods:finish(resource)
@@ -301,7 +338,7 @@ function methods:close(tasks, position_of, sweep_of)
     local held, state = self._held[task.name], position_of(task.name)
     state.finished, state.newest, state.unsettled_since = true, held.newest, held.unsettled_since
     state.mappings, state.kept, state.at = held.mappings, held.kept, self._started
-    state.sweep = sweep_of(task)
+    state.sweep, state.failed = sweep_of(task), held.failed
     states[task.key] = state
   end
   self._store:write_page(self._id, { states = states })

@@ -37,8 +37,9 @@ end
 -- The objects that an inlined object belongs to.
 local function search(run, task, change)
   for page in source.pages(run, task, source.part(task, change.find)) do
-    for object, text in page:each(function(message)
+    for object, text in page:each(function(message, id)
       run.progress:fail_object(task, message)
+      run.checkpoints:note_failed(task.name, id)
     end) do
       writer.changed_object(run, task, object, text)
     end
@@ -50,11 +51,15 @@ end
 local function store(run, task, change, object, text)
   local unlisted = task.resource.unlisted
   if object and unlisted and unlisted(object) then
+    run.checkpoints:forget_failed(task.name, change.id)
     return -- the list leaves it out, too: a full read would mark its records as deleted
   elseif object then
     writer.changed_object(run, task, object, text, change.dated)
   elseif text then
     run.progress:fail_object(task, text)
+    run.checkpoints:note_failed(task.name, change.id)
+  else
+    run.checkpoints:forget_failed(task.name, change.id)
   end
 end
 

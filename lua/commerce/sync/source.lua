@@ -26,8 +26,8 @@ local GONE = 404
 --- memory and not a page of them. A page can be read once.
 ---@class commerce.SourcePage
 ---@field _count integer
----@field _read fun(i: integer): table?, string? the object and its JSON; nil and the reason; nil
----  if it is left out
+---@field _read fun(i: integer): table?, string?, string? the object and its JSON; nil, the reason
+---  and the id, if it is known; nil if it is left out
 ---@field _close function?
 local page_methods = {}
 local page_mt = { __name = "commerce.SourcePage", __index = page_methods }
@@ -37,7 +37,8 @@ local function new_page(count, read, close)
 end
 
 --- Iterate over the objects of the page. An object that cannot be read does not stop the others.
----@param failed fun(message: string) is told of such an object: which one, and why
+---@param failed fun(message: string, id: string?) is told of such an object: which one, and why;
+---  and its id, if it is known
 ---@return fun(): table?, string? next the object, with what the task reads of it; its JSON, whole
 ---  if the task keeps objects
 function page_methods:each(failed)
@@ -45,11 +46,11 @@ function page_methods:each(failed)
   return function()
     while i < count do
       i = i + 1
-      local object, text = read(i)
+      local object, text, id = read(i)
       if object then
         return object, text
       elseif text then
-        failed(text)
+        failed(text, id)
       end
     end
     self:close()
@@ -77,9 +78,10 @@ local function unreadable(name, id, reason)
   return ("%s: %s cannot be read: %s"):format(name, id or "an object without an id", reason)
 end
 
--- An object that was read and its text as they are; of another one, a reason that names it.
+-- An object that was read and its text as they are; of another one, a reason that names it, and its
+-- id.
 local function named(name, id, object, text)
-  return object, not object and text and unreadable(name, id, text) or text
+  return object, not object and text and unreadable(name, id, text) or text, id
 end
 
 -- An object of the connection's mode; nil and the reason for any other text.

@@ -263,11 +263,13 @@ function writer.list_page(run, task, read, list)
   local unsettled, dates = task.resource.unsettled, run.changes:dates(task.name)
   local page = { resource = task.name, records = {}, sources = {}, deleted = {},
     sweep = list.state.sweep, states = { [task.key] = list.state } }
-  for object, text in read:each(function(message)
+  for object, text in read:each(function(message, id)
     run.progress:fail_object(task, message)
+    run.checkpoints:note_failed(task.name, id)
     end_sweep(page, list)
   end) do
     if not add_object(run, task, page, object, text, dates[object.id]) then
+      run.checkpoints:note_failed(task.name, object.id)
       end_sweep(page, list)
     end
     if unsettled and unsettled(object, list.state.newest) then
@@ -320,7 +322,11 @@ function writer.changed_object(run, task, object, text, dated)
   local state = run.checkpoints:held(task.name)
   local page = { resource = task.name, records = {}, sources = {}, deleted = {},
     sweep = state and state.sweep }
-  add_object(run, task, page, object, text, dated)
+  if add_object(run, task, page, object, text, dated) then
+    run.checkpoints:forget_failed(task.name, object.id)
+  else
+    run.checkpoints:note_failed(task.name, object.id)
+  end
   write_in_turn(run, page)
 end
 
