@@ -1140,10 +1140,12 @@ function Store:setting(name) end
 --- Keep a setting.
 ---@param name string
 ---@param value string
----@return boolean? ok nil on failure
+---@param before string|false|nil the value that is replaced, false for none; if the setting has
+---  another value by then, it keeps that. Nil: whatever there is
+---@return boolean? saved false: it has another value than `before`; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
-function Store:save_setting(name, value) end
+function Store:save_setting(name, value, before) end
 
 --- The integrations that were ever set.
 ---@return table<string, commerce.IntegrationRow>? rows by name; nil on failure

@@ -224,17 +224,33 @@ describe("data that is configured over the API", function()
     assert.same({ supplementalDataConfig = {} }, select(2, api:get(PAYMENTS)))
   end)
 
+  it("is not lost where another one is put at the same time", function()
+    local save, raced = api.store.save_setting, false
+    function api.store:save_setting(name, ...)
+      if not raced and name:find "^data_types" then
+        raced = true
+        assert.equal(200, (api:call("PUT", custom "other", PLAIN)))
+      end
+      return save(self, name, ...)
+    end
+    assert.equal(200, (api:call("PUT", custom "mine", PLAIN)))
+    assert.is_true(raced)
+    api.store.save_setting = nil
+    assert.equal(200, (api:get(custom "mine")))
+    assert.equal(200, (api:get(custom "other")))
+  end)
+
   -- What an older version let in: each fails alone.
   it("fails alone where it cannot be used", function()
     local configured = require "commerce.mapping.configured"
-    assert(configured.save(api.store, "stripe-test", {
-      supplemental = { disputes = { x = { dataSource = "charges",
-        pullData = many(501).requiredData } } },
-      custom = { ["a-b"] = PLAIN, a_b = PLAIN, wide = many(2500), ["a.b"] = PLAIN,
+    configured.change(api.store, "stripe-test", function(all)
+      all.supplemental.disputes = { x = { dataSource = "charges",
+        pullData = many(501).requiredData } }
+      all.custom = { ["a-b"] = PLAIN, a_b = PLAIN, wide = many(2500), ["a.b"] = PLAIN,
         slashes = { dataSource = "a//b", requiredData = { a = "id" } },
         twice = { dataSource = "subscriptions", requiredData = { fooBar = "id",
-          foo_bar = "id" } } },
-    }))
+          foo_bar = "id" } } }
+    end)
     local asked = {}
     for _, name in ipairs { "a-b", "wide", "slashes", "twice" } do
       local _, pull = api:call("POST", path("/queue/custom/" .. name))

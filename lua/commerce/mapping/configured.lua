@@ -31,25 +31,31 @@ local function setting_of(integration)
   return "data_types:" .. integration
 end
 
+local function read(text)
+  local found = text and json.decode(text) or {}
+  return { supplemental = found.supplemental or {}, custom = found.custom or {} }
+end
+
 --- The configured data types.
 ---@param store commerce.Store
 ---@param integration string
 ---@return commerce.Configuration configuration
 function configured.get(store, integration)
-  local text = store:setting(setting_of(integration))
-  local found = text and json.decode(text) or {}
-  return { supplemental = found.supplemental or {}, custom = found.custom or {} }
+  return read(store:setting(setting_of(integration)))
 end
 
---- Keep a configuration.
+--- Change a configuration. Two callers may do so at once: each change is made of what the other one
+--- has left.
 ---@param store commerce.Store
 ---@param integration string
----@param configuration commerce.Configuration
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Details? details
-function configured.save(store, integration, configuration)
-  return store:save_setting(setting_of(integration), json.encode(configuration))
+---@param work fun(configuration: commerce.Configuration) changes it, or raises; may be called again
+function configured.change(store, integration, work)
+  local name = setting_of(integration)
+  repeat
+    local before = errors.must(store:setting(name))
+    local configuration = read(before)
+    work(configuration)
+  until errors.must(store:save_setting(name, json.encode(configuration), before or false))
 end
 
 --- The data type, and table, of a custom data type.

@@ -36,9 +36,9 @@ local function check(work, given)
 end
 
 local function change(context, name, what, key, value)
-  local all = configured.get(context.store, name)
-  all[what][key] = value
-  configured.save(context.store, name, all)
+  configured.change(context.store, name, function(all)
+    all[what][key] = value
+  end)
 end
 
 -- ---------------------------------------------------------------- supplemental data
@@ -87,8 +87,7 @@ local function get_custom(context)
 end
 
 -- Refuses an identifier that has the table of another one, and one too many.
-local function check_custom(context, name, identifier)
-  local all = configured.get(context.store, name)
+local function check_custom(all, identifier)
   local other = configured.namesake(all, identifier)
   if other then
     response.refuse(409, ("The custom data type %s has the same table, since the identifiers "
@@ -104,9 +103,11 @@ local function put_custom(context)
   type_name(context)
   local given = context:body(CUSTOM)
   local identifier = ascii.lower(context.values.customDataIdentifier)
-  check_custom(context, name, identifier)
   check(configured.check_custom, given)
-  change(context, name, "custom", identifier, given)
+  configured.change(context.store, name, function(all)
+    check_custom(all, identifier)
+    all.custom[identifier] = given
+  end)
   return response.value(given)
 end
 

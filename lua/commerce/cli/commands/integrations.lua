@@ -244,14 +244,14 @@ end
 
 local function remove_data_type(app, args)
   local integration = must(app:integration(args.integration)).name
-  local all = configured.get(app.store, integration)
   local kind = args.supplemental and "supplemental" or "custom"
-  if not all[kind][args.id] then
-    errors.throw("missing", ("no %s data type '%s' is configured; `commerce integrations "
-      .. "data-types %s` lists them"):format(kind, args.id, integration))
-  end
-  all[kind][args.id] = nil
-  must(configured.save(app.store, integration, all))
+  configured.change(app.store, integration, function(all)
+    if not all[kind][args.id] then
+      errors.throw("missing", ("no %s data type '%s' is configured; `commerce integrations "
+        .. "data-types %s` lists them"):format(kind, args.id, integration))
+    end
+    all[kind][args.id] = nil
+  end)
 end
 
 -- ---------------------------------------------------------------- the actions

@@ -14,7 +14,10 @@ function settings.setting(self, name)
   return self.db:table("settings"):get(name)
 end
 
-function settings.save_setting(self, name, value)
+function settings.save_setting(self, name, value, before)
+  if before ~= nil and (settings.setting(self, name) or false) ~= before then
+    return false
+  end
   self.db:table("settings"):put(name, value)
   return true
 end

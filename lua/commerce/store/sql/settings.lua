@@ -14,7 +14,14 @@ function settings:setting(name)
   return row and row.value
 end
 
-function settings:save_setting(name, value)
+function settings:save_setting(name, value, before)
+  if before == false then
+    return self.db:run("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      name, value) > 0
+  elseif before then
+    return self.db:run("UPDATE settings SET value = ? WHERE name = ? AND value = ?", value, name,
+      before) > 0
+  end
   self.db:run(self.db.dialect.upsert("settings", { "name", "value" }, { "name" }), name, value)
   return true
 end
