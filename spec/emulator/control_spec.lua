@@ -94,6 +94,10 @@ describe("the emulator under control", function()
       status, body = one { type = "close_after" }
       assert.equal(200, status)
       assert.equal(2, #cjson.decode(body).data)
+      status, body = one { type = "spoil" }
+      assert.equal(200, status)
+      assert.is_truthy(body:find(('{"a":'):rep(70), 1, true))
+      assert.is_truthy(body:find("spoilt", 1, true) < body:find("balance_transaction", 1, true))
     end)
   end)
 

@@ -10,7 +10,7 @@ local MATCH = { method = true, path = true, query = true, account = true, nth = 
 --- The kinds of failure; `respond` carries them out.
 faults.TYPES = { status = true, html500 = true, truncate = true, reset = true, close = true,
   reset_body = true, slow = true, slow_headers = true, hang = true, delay = true, rate_limit = true,
-  lock_timeout = true, close_after = true }
+  lock_timeout = true, close_after = true, spoil = true }
 
 function faults.clear()
   rules = {}

@@ -80,6 +80,22 @@ function broken.close_after(ctx, _, status, body)
   socket:send(raw_head(status, body, ctx) .. body)
 end
 
+local DEEP = ('"spoilt":%s1%s,'):format(('{"a":'):rep(70), ("}"):rep(70))
+
+-- One object of the body gets more levels than a reader takes.
+function broken.spoil(_, fault, status, body)
+  local left = fault.nth or 1
+  body = body:gsub('"object": ?"%l[%l_]*"', function(member)
+    if not member:find '"list"' then
+      left = left - 1
+      return left == 0 and DEEP .. member or nil
+    end
+  end)
+  ngx.status = status
+  ngx.header["Content-Length"] = #body
+  ngx.print(body)
+end
+
 --- Send a body.
 ---@param ctx table request_id, version, account, fault
 ---@param status number
