@@ -2,6 +2,8 @@
 --   main.lua SECONDS CHARGES [SEED]    any seed, if none is given
 
 package.path = "./?.lua;" .. package.path
+local runtime = rawget(_G, "jit") and "luajit" or "lua5.4"
+package.cpath = ("build/%s/?.so;"):format(runtime) .. package.cpath
 local soak = require "spec.soak.soak"
 
 local function installed()
@@ -30,7 +32,7 @@ local seconds, charges = number(1, "SECONDS", 1), number(2, "CHARGES", 1)
 local seed = arg[3] and number(3, "SEED", 0) or os.time() % 100000
 print(("seed %d, %d seconds, %d charges"):format(seed, seconds, charges))
 local failures, counts, told, folder = soak.run { seconds = seconds, seed = seed, charges = charges,
-  runtimes = installed(), say = print, keep = true }
+  runtimes = installed(), serve = true, say = print, keep = true }
 
 local names = {}
 for name in pairs(counts) do

@@ -43,6 +43,15 @@ function methods:start(command, facts)
   return facts
 end
 
+--- Send a signal to one, if it has not ended by itself.
+---@param process table
+---@param signal string
+function methods:signal(process, signal)
+  if not read(process.base .. ".code") then
+    shell.run(("kill -%s %s"):format(signal, process.pid))
+  end
+end
+
 --- Kill one, if it has not ended by itself.
 ---@param process table
 function methods:kill(process)

@@ -2,11 +2,13 @@
 -- receiver of webhooks beside them.
 
 local cjson = require "cjson"
+local machine = require "spec.soak.machine"
 local socket = require "socket"
 
 local runs = {}
 
 local MOST_AT_ONCE = 4
+local CLOCKS = { -900, 60, 900, 86400, 40 * 86400 } -- seconds ahead of the others
 local LONGEST = 25 -- seconds after which a command is killed in any case
 local ACCOUNT, SECRET = "acct_1CommerceShop001", "whsec_soak_0123456789abcdef"
 
@@ -15,10 +17,12 @@ local TYPES = { "company_info", "customers", "payments", "disputes", "products",
 
 -- ---------------------------------------------------------------- what a process needs
 
-local function environment(soak, runtime, more)
+-- `ahead`: seconds that the process's clock is ahead of the emulator's; 0 if left out.
+local function environment(soak, runtime, more, ahead)
   local all = {
     LUA = soak.runtimes[runtime], LUA_INIT = "@" .. soak.HERE .. "clock.lua",
-    SOAK_CLOCK = ("%d"):format(soak:now() - os.time()), STRIPE_API_BASE = soak.e.base,
+    SOAK_CLOCK = ("%d"):format(soak:now() - os.time() + (ahead or 0)),
+    STRIPE_API_BASE = soak.e.base,
     LUA_PATH = "./?.lua;lua/?.lua;lua/?/init.lua;;",
     LUA_CPATH = ("build/%s/?.so;;"):format(runtime),
   }
@@ -29,21 +33,33 @@ local function environment(soak, runtime, more)
 end
 
 local function of_store(store)
-  return { COMMERCE_STORE = "sqlite:" .. store.path, STRIPE_SECRET_KEY = store.key }
+  local all = { COMMERCE_STORE = "sqlite:" .. store.path, STRIPE_SECRET_KEY = store.key }
+  for name, value in pairs(store.environment or {}) do
+    all[name] = value
+  end
+  return all
 end
 
 --- A line for the shell that runs `commerce` on a database.
 ---@param soak table
----@param store table { path, key }
+---@param store table { path, key, environment }
 ---@param arguments string
 ---@param runtime string?
+---@param ahead integer? seconds that its clock is ahead of the emulator's
 ---@return string
-function runs.commerce(soak, store, arguments, runtime)
+function runs.commerce(soak, store, arguments, runtime, ahead)
   return soak.box:command("build/commerce " .. arguments,
-    environment(soak, runtime or soak.first_runtime, of_store(store)))
+    environment(soak, runtime or soak.first_runtime, of_store(store), ahead))
 end
 
 -- ---------------------------------------------------------------- commands
+
+--- What a process is called in the summary.
+---@param process table
+---@return string
+function runs.kind(process)
+  return process.receiver and "the receiver of webhooks" or process.server and "servers" or "runs"
+end
 
 local function some_types(random)
   local list, seen = {}, {}
@@ -67,7 +83,12 @@ end
 local function by_command(arguments)
   return function(soak, random, store, runtime)
     local words = type(arguments) == "function" and arguments(soak, random) or arguments
-    return runs.commerce(soak, store, "sync --json " .. words, runtime), "sync " .. words
+    local ahead = 0
+    if random:chance(0.15) then
+      ahead = random:pick(CLOCKS)
+      soak:count "runs by another clock"
+    end
+    return runs.commerce(soak, store, "sync --json " .. words, runtime, ahead), "sync " .. words
   end
 end
 
@@ -137,10 +158,14 @@ end
 
 local function start(soak, random)
   local store, runtime = pick_store(soak, random), random:pick(soak.runtime_names)
-  if not store or #soak.processes.alive >= MOST_AT_ONCE then
+  if not store or #soak.processes.alive > MOST_AT_ONCE then -- with the server
     return
   end
   local command, name = random:weighted(COMMANDS)(soak, random, store, runtime)
+  if name:find "sync" and random:chance(0.15) then
+    command = machine.without_room(command, store, random)
+    soak:count "runs without room on the disk"
+  end
   soak.processes:start(command, { name = name, store = store, runtime = runtime,
     kill_after = kill_time(random) })
   soak:count("runs: " .. name:match "^%S+ ?%-?%-?%l*")
@@ -151,7 +176,7 @@ local function kill(soak)
   for _, process in ipairs(soak.processes.alive) do
     if not process.was_killed and socket.gettime() - process.since > process.kill_after then
       soak.processes:kill(process)
-      soak:count("killed: " .. (process.receiver and "the receiver of webhooks" or "runs"))
+      soak:count("killed: " .. runs.kind(process))
     end
   end
 end

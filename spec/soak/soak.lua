@@ -1,8 +1,9 @@
 -- A long test of everything together: syncs of one account into two databases, by several processes
--- and both runtimes, killed at random, while the source changes, the network fails, limits bite,
--- permissions come and go, the databases are locked, and webhooks are lost, doubled
--- and mixed up. It goes in rounds: after each, everything works again, and the databases must say
--- what the source says (verdict.lua).
+-- and both runtimes, and `commerce serve` on a third one. Processes are killed, clocks disagree,
+-- the source changes, answers hold objects that cannot be read, the network fails,
+-- limits bite, permissions come and go, the databases are locked or have no room, and webhooks are
+-- lost, doubled and mixed up. It goes in rounds: after each, everything works again, and the
+-- databases must say what the source says (verdict.lua).
 --
 -- Every choice follows from the seed; when things happen also depends on the machine.
 
@@ -11,6 +12,7 @@ local emulator = require "spec.support.emulator"
 local machine = require "spec.soak.machine"
 local random = require "spec.soak.random"
 local runs = require "spec.soak.runs"
+local server = require "spec.soak.server"
 local processes = require "spec.soak.processes"
 local sandbox = require "spec.support.sandbox"
 local socket = require "socket"
@@ -84,6 +86,8 @@ local function look_at(self, process)
   local problem = not EXPECTED[process.status] and not early and "ended with " .. process.status
     or (process.errors:find "traceback" or process.errors:find "%.lua:%d+:") and "broke"
     or process.receiver and "ended by itself"
+    or process.server and process.output:find('"event":"internal_error"', 1, true)
+    and "logged an internal error"
     or process.name == "status" and process.status ~= 0 and not early and "failed"
   for _, key in ipairs { self.KEY, self.RESTRICTED_KEY, self.REVOKED_KEY } do
     problem = problem or sandbox.leak(text, key) and "printed a key"
@@ -115,7 +119,7 @@ local JUMPS = { { 4, { 60, 900 } }, { 3, { 3600, 72000 } }, { 2, { DAY, 9 * DAY 
 -- The clock goes on by minutes or by days, while nobody is at work.
 local function jump(self, draw)
   for _, process in ipairs(self.processes.alive) do
-    self:count("killed: " .. (process.receiver and "the receiver of webhooks" or "runs"))
+    self:count("killed: " .. runs.kind(process))
   end
   self.processes:kill_all()
   look_at_ended(self)
@@ -129,6 +133,7 @@ end
 local function actors_of(self)
   local list = {}
   for _, part in ipairs { source.ACTORS, trouble.ACTORS, machine.ACTORS, runs.ACTORS,
+    self.served and server.ACTORS or {},
     { { name = "jump", every = 10, act = jump } } } do
     for _, actor in ipairs(part) do
       local draw = random.new(self.seed * 1000 + self.round, actor.name)
@@ -161,7 +166,8 @@ local function settle(self)
   look_at_ended(self)
   trouble.stop(self)
   advance(self, LONGEST_LAG)
-  if #self.failures == 0 then
+  if #self.failures == 0 and (not self.served or server.settle(self)) then
+    look_at_ended(self)
     verdict.look(self)
   end
   look_at_ended(self)
@@ -191,6 +197,9 @@ local function new(options)
   self.day = os.date("!%Y-%m-%d", self:now() - 100 * DAY)
   source.prepare(self)
   runs.prepare(self)
+  if options.serve then
+    server.prepare(self, emulator.free_port())
+  end
   return self
 end
 
@@ -233,7 +242,8 @@ end
 
 --- Run it.
 ---@param options table seed; seconds: of trouble; charges: how many the account has at the start;
----  runtimes: programs by name, as in { ["lua5.4"] = "/usr/bin/lua5.4" }; say: gets a line a round;
+---  runtimes: programs by name, as in { ["lua5.4"] = "/usr/bin/lua5.4" }; serve: true runs
+---  `commerce serve` as well; say: gets a line a round;
 ---  keep: true leaves the databases of a failure where they are
 ---@return string[] failures none if all is well
 ---@return table<string, number> counts what was done

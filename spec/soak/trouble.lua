@@ -29,6 +29,10 @@ local ACTIONS = {
 
 local UNLIMITED = { global = 1000, endpoint = 1000 }
 
+-- Not the events: a change whose event cannot be read is found by a full read only.
+local SPOILT = { "/v1/charges", "/v1/balance_transactions", "/v1/customers", "/v1/refunds",
+  "/v1/prices", "/v1/products", "/v1/disputes", "/v1/tax_rates", "/v1/payouts" }
+
 local PATHS = { "/v1/", "/v1/", "/v1/charges", "/v1/balance_transactions", "/v1/customers",
   "/v1/events", "/v1/refunds", "/v1/prices", "/v1/products", "/v1/disputes" }
 
@@ -47,6 +51,11 @@ local function faults(soak, random)
   for i = 1, math.max(0, random:between(-3, 4)) do -- half of the time none: runs have to end, too
     rules[i] = { match = { path = random:pick(PATHS), seed = random:between(1, 1000000),
       probability = random:weighted(PROBABILITIES) }, action = random:pick(ACTIONS)(random) }
+  end
+  if random:chance(0.4) then
+    table.insert(rules, 1, { match = { path = random:pick(SPOILT), probability = 0.3,
+      seed = random:between(1, 1000000) },
+      action = { type = "spoil", nth = random:between(1, 30) } })
   end
   soak.e:control("faults", { clear = true })
   rules.clear = nil

@@ -135,7 +135,11 @@ function verdict.look(soak)
     return false
   end
   local fresh = rows.contents(whole.path)
-  for _, store in ipairs(soak.stores) do
+  -- what its worker has read; a full read only the command can be told
+  if soak.served and not soak.silent and not is_like(soak, soak.served, fresh) then
+    return false
+  end
+  for _, store in ipairs { soak.stores[1], soak.stores[2], soak.served } do
     if not check(soak, store, fresh) then
       return false
     end
