@@ -42,6 +42,8 @@ local portal = {}
 -- Every group of pages. A group is a list of routes.
 local GROUPS = {
   "commerce.portal.pages.companies",
+  "commerce.portal.pages.data",
+  "commerce.portal.pages.record",
 }
 
 local LARGEST_BODY = 1024 * 1024 -- bytes

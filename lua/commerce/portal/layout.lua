@@ -28,6 +28,8 @@ local HEADERS = {
 ---@field heading any? a node in place of the title in the page's h1
 ---@field tabs { [1]: string, [2]: string, [3]: boolean }[]? label, address, whether it is this page
 ---@field narrow boolean? whether the page is a form in the middle
+---@field scripts string[]? assets: further modules
+---@field again { seconds: integer, href: string }? where a browser without scripts goes next
 
 --- The input that every form must have, which proves that one of our pages sent it.
 ---@param context commerce.portal.Context
@@ -161,6 +163,18 @@ end
 
 local BAND = "Test mode: companies and data of Stripe's test mode. Nothing here is real money."
 
+local function more_scripts(context, page)
+  local nodes = {}
+  for i, name in ipairs(page.scripts or {}) do
+    nodes[i] = h.script { type = "module", src = assets.address(context.prefix, name) }
+  end
+  if page.again then
+    nodes[#nodes + 1] = h.noscript { h.meta { ["http-equiv"] = "refresh",
+      content = ("%d;url=%s"):format(page.again.seconds, page.again.href) } }
+  end
+  return nodes
+end
+
 local function document(context, page, body)
   return "<!DOCTYPE html>\n" .. h.render(h.html { lang = "en",
     h.head { h.meta { charset = "utf-8" },
@@ -171,7 +185,8 @@ local function document(context, page, body)
         .. " · lua-commerce" },
       h.link { rel = "icon", href = assets.address(context.prefix, "icon.svg") },
       h.link { rel = "stylesheet", href = assets.address(context.prefix, "portal.css") },
-      h.script { type = "module", src = assets.address(context.prefix, "portal.js") } },
+      h.script { type = "module", src = assets.address(context.prefix, "portal.js") },
+      more_scripts(context, page) },
     h.body { class = context.session and context.mode or nil, body } })
 end
 

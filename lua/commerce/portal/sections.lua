@@ -82,6 +82,7 @@ function sections.page(context, section)
     crumbs[#crumbs + 1] = crumb
   end
   return layout.page(context, { title = ("%s · %s"):format(section.title, company.name),
+    scripts = section.scripts, again = section.again,
     heading = layout.name(company.name), active = "companies", status = section.status,
     crumbs = crumbs, actions = section.actions,
     tabs = tabs(context, company, section.connection or all[1], section.active),

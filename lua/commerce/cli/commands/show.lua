@@ -3,6 +3,7 @@
 local console = require "commerce.cli.kit.console"
 local csv = require "commerce.base.csv"
 local errors = require "commerce.base.errors"
+local export = require "commerce.app.export"
 local format = require "commerce.cli.kit.format"
 local lookup = require "commerce.cli.kit.lookup"
 local model = require "commerce.model"
@@ -49,18 +50,6 @@ local function table_columns(data_type)
     end
   end
   return columns
-end
-
--- The columns of a record in CSV: those of its table, and what lies beside the record.
-local function columns_of(data_type)
-  local names, paths = {}, {}
-  for i, column in ipairs(stored.of(data_type)) do
-    names[i], paths[i] = column.name, column.field
-  end
-  for _, field in ipairs(data_type.linked.fields) do
-    names[#names + 1], paths[#paths + 1] = stored.name(field.name), field.name
-  end
-  return names, paths
 end
 
 -- By format. Each prints the records that an iterator gives.
@@ -121,14 +110,10 @@ end
 ---@param next_record fun(): table?
 ---@param args table parsed arguments
 function writers.csv(data_type, next_record, args)
-  local headings, paths = columns_of(data_type)
+  local headings, paths = export.columns(data_type)
   console.write(csv.line(headings, #headings))
   for record in next_record do
-    local values = {}
-    for i, path in ipairs(paths) do
-      values[i] = csv.at(record, path)
-    end
-    console.write(csv.line(values, #paths, args.raw))
+    console.write(export.line(record, paths, args.raw))
   end
 end
 

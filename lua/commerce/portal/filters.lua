@@ -1,0 +1,109 @@
+-- The filters that a user has saved, and the columns that a browser has chosen.
+
+local json = require "commerce.base.json"
+local response = require "commerce.http.response"
+
+local filters = {}
+
+local MOST = 50 -- of a user
+local LONGEST_NAME, LONGEST_FILTER = 60, 2048 -- characters
+
+---@class commerce.portal.Filter
+---@field type string the data type's name
+---@field name string
+---@field q string the filter
+---@field sort string? the order
+
+local function setting(context)
+  return "portal.filters." .. context.session.user.id
+end
+
+local function all(context)
+  local text = context.store:setting(setting(context))
+  return text and json.stored(text) or {}
+end
+
+local function save(context, list)
+  context.store:save_setting(setting(context), json.encode(json.array(list)))
+end
+
+--- The user's filters of a data type.
+---@param context commerce.portal.Context
+---@param type_name string
+---@return commerce.portal.Filter[]
+function filters.of(context, type_name)
+  local list = {}
+  for _, filter in ipairs(all(context)) do
+    list[#list + 1] = filter.type == type_name and filter or nil
+  end
+  return list
+end
+
+local function without(list, type_name, name)
+  local rest = {}
+  for _, filter in ipairs(list) do
+    if filter.type ~= type_name or filter.name ~= name then
+      rest[#rest + 1] = filter
+    end
+  end
+  return rest
+end
+
+--- Save a filter under a name, in place of the one that has it.
+---@param context commerce.portal.Context
+---@param filter commerce.portal.Filter
+function filters.add(context, filter)
+  if not filter.name:find "%S" or #filter.name > LONGEST_NAME then
+    response.refuse(400, ("A filter needs a name of 1 to %d characters."):format(LONGEST_NAME))
+  elseif #filter.q > LONGEST_FILTER then
+    response.refuse(400, ("A filter has at most %d characters."):format(LONGEST_FILTER))
+  end
+  local list = without(all(context), filter.type, filter.name)
+  if #list >= MOST then
+    response.refuse(400, ("You have %d saved filters: delete one first."):format(MOST))
+  end
+  list[#list + 1] = filter
+  save(context, list)
+end
+
+--- Delete a filter.
+---@param context commerce.portal.Context
+---@param type_name string
+---@param name string
+function filters.remove(context, type_name, name)
+  save(context, without(all(context), type_name, name))
+end
+
+-- ---------------------------------------------------------------- columns
+
+local YEAR = 365 * 86400 -- seconds
+
+local function cookie_name(type_name)
+  return "columns." .. type_name
+end
+
+--- The columns that this browser has chosen for a data type.
+---@param context commerce.portal.Context
+---@param type_name string
+---@return string? names with "|" between them
+function filters.columns(context, type_name)
+  local wanted = cookie_name(type_name)
+  for name, value in (context.request.headers.cookie or ""):gmatch "([^=;%s]+)=([^;%s]*)" do
+    if name == wanted then
+      return value
+    end
+  end
+end
+
+--- The header that makes a browser remember columns.
+---@param context commerce.portal.Context
+---@param type_name string
+---@param names string[]
+---@return string
+function filters.cookie(context, type_name, names)
+  return ("%s=%s; Path=%s/portal; Max-Age=%d; HttpOnly; SameSite=Lax%s"):format(
+    cookie_name(type_name), table.concat(names, "|"), context.prefix, #names > 0 and YEAR or 0,
+    context.request.scheme == "https" and "; Secure" or "")
+end
+
+return filters
