@@ -249,7 +249,7 @@ describe("commerce", function()
     end)
 
     it("draws bars on a terminal, in place, no wider than it", function()
-      for _, width in ipairs { 80, 60 } do
+      for _, width in ipairs { 80, 60, 45 } do
         local command = box:command("build/commerce sync", { COLUMNS = tostring(width),
           LANG = "C.UTF-8", TERM = "xterm" })
         local status, output = shell.run(("script -qec %s /dev/null </dev/null")

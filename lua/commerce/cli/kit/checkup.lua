@@ -51,11 +51,13 @@ function methods:try(check, look, ...)
 end
 
 local MARKS = { ok = "ok   ", note = "note ", wrong = "WRONG" }
+local COLOURS = { ok = "good", wrong = "bad" }
 
 --- Print the findings, each cure below its finding.
 function methods:print()
   for _, finding in ipairs(self.findings) do
-    console.line(("%s  %-12s %s"):format(MARKS[finding.state], finding.check, finding.text))
+    console.write(console.paint(MARKS[finding.state], COLOURS[finding.state]))
+    console.line(("  %-12s %s"):format(finding.check, finding.text))
     if finding.cure then
       console.line((" "):rep(20) .. finding.cure)
     end

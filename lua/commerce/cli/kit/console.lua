@@ -85,6 +85,22 @@ function console.width()
   return columns and columns >= 20 and columns or console.FALLBACK_WIDTH
 end
 
+local COLOURS = { good = 32, bad = 31 } -- ECMA-48, "SGR"
+
+--- Colour a text, if it is written to a terminal that shows colours and its user wants them:
+--- NO_COLOR (https://no-color.org) is not set.
+---@param text string without control characters
+---@param kind "good"|"bad"|nil nil: no colour
+---@param descriptor integer? `console.STDOUT` (the default) or `console.STDERR`
+---@return string
+function console.paint(text, kind, descriptor)
+  if not kind or (os.getenv "NO_COLOR" or "") ~= "" or (os.getenv "TERM" or "dumb") == "dumb"
+    or not console.is_terminal(descriptor or console.STDOUT) then
+    return text
+  end
+  return ("\27[%dm%s\27[0m"):format(COLOURS[kind], text)
+end
+
 --- Whether the terminal shows UTF-8.
 ---@return boolean
 function console.utf8()

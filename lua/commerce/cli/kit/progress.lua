@@ -8,7 +8,6 @@ local format = require "commerce.cli.kit.format"
 local progress = {}
 
 local BAR_WIDTH = 20 -- columns, on a terminal that has them
-local BESIDE_BAR = 47 -- columns of the rest of a bar's line
 local REDRAW = 0.1 -- seconds between two drawings of the bars
 local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
 
@@ -47,15 +46,67 @@ end
 
 local STOPPED = { failed = true, skipped = true }
 
-local function bar_line(state, now, filled, empty, columns)
+-- How much longer it takes at the pace so far: "5 s", "12 min", "3 h"; "" if that is not known.
+local function time_left(fraction, seconds)
+  if fraction <= 0 or fraction >= 1 or seconds < 1 then
+    return ""
+  end
+  local left = seconds * (1 - fraction) / fraction
+  if left < 100 then
+    return ("%.0f s"):format(left)
+  end
+  return left < 6000 and ("%.0f min"):format(left / 60) or ("%.0f h"):format(left / 3600)
+end
+
+-- The columns beside the bar. A terminal that is too narrow for all of them has fewer, and then a
+-- shorter bar: the numbers stay whole.
+local BESIDE = {
+  { heading = "type", width = 16, format = "%-16s ", of = function(state)
+    return state.type
+  end },
+  { heading = "", width = 8, format = " %7s", of = function(state, fraction)
+    return STOPPED[state.status] and state.status or ("%3d %%"):format(math.floor(fraction * 100))
+  end },
+  { heading = "read", width = 10, format = " %10s", of = function(state)
+    return format.count(state.read)
+  end },
+  { heading = "a second", width = 9, format = " %9s", of = function(state, _, seconds)
+    return format.count(state.read / seconds)
+  end },
+  { heading = "left", width = 7, format = " %7s", of = function(state, fraction, seconds)
+    return state.ended and "" or time_left(fraction, seconds)
+  end },
+}
+
+-- How many of these columns fit, and how wide the bar may be.
+local function layout(width)
+  local used, count = 0, 0
+  for i, column in ipairs(BESIDE) do
+    if used + column.width + 1 > width then
+      break
+    end
+    used, count = used + column.width + 1, i
+  end
+  return count, math.max(0, math.min(BAR_WIDTH, width - used))
+end
+
+-- A line of the display: the first column, the bar, the other columns.
+local function line_of(count, bar, text_of)
+  local parts = {}
+  for i = 1, count do
+    parts[#parts + 1] = BESIDE[i].format:format(text_of(BESIDE[i]))
+    parts[#parts + 1] = i == 1 and bar or nil
+  end
+  return table.concat(parts)
+end
+
+local function bar_line(state, now, filled, empty, count, columns)
   local fraction = state.status == "complete" and 1 or state.fraction or 0
   local full = math.floor(fraction * columns + 0.5)
   local seconds = math.max((state.ended or now) - state.began, 0.001)
-  local mark = STOPPED[state.status] and state.status
-    or ("%3d %%"):format(math.floor(fraction * 100))
-  return ("%-16s %s%s %7s %10s %8s/s"):format(state.type, filled:rep(full),
-    empty:rep(columns - full), mark, format.count(state.read),
-    format.count(state.read / seconds))
+  return line_of(count, filled:rep(full) .. empty:rep(columns - full), function(column)
+    return column.of(state, fraction, seconds)
+  end)
 end
 
 --- Bars on a terminal, one line per data type, redrawn in place on standard error.
@@ -67,12 +118,13 @@ function progress.bars()
     filled, empty = "\226\150\136", "\226\150\145" -- full block, light shade
   end
   local width = console.width()
-  local columns = math.max(0, math.min(BAR_WIDTH, width - BESIDE_BAR))
+  local count, columns = layout(width)
   local function draw(now)
     local out = { drawn > 0 and ("\27[%dA"):format(drawn) or "" }
     for _, state in ipairs(order) do
-      out[#out + 1] = "\r\27[K" .. format.fit(bar_line(state, now, filled, empty, columns),
-        width) .. "\n"
+      local line = format.fit(bar_line(state, now, filled, empty, count, columns), width)
+      out[#out + 1] = "\r\27[K" .. console.paint(line, STOPPED[state.status] and "bad",
+        console.STDERR) .. "\n"
     end
     drawn, last_draw = #order, now
     io.stderr:write(table.concat(out))
@@ -86,6 +138,9 @@ function progress.bars()
         order[i] = { type = name, began = now, read = 0 }
         states[name] = order[i]
       end
+      console.note(line_of(count, (" "):rep(columns), function(column)
+        return column.heading
+      end))
       draw(now)
       return
     elseif event.event == "waiting" then
