@@ -136,9 +136,9 @@ local function writer(name)
 end
 
 -- This store sends no webhooks: every opening makes their messages again, with other ids. It erases
--- nothing: its journal keeps all that was ever written. commerce.open adds methods that say that
--- the store lacks them.
-local WITHOUT = { outbox = true, erasure = true }
+-- nothing: its journal keeps all that was ever written. It knows no other workers: one process uses
+-- it at a time. commerce.open adds methods that say that the store lacks them.
+local WITHOUT = { outbox = true, erasure = true, workers = true }
 
 for _, part in ipairs(contract.PARTS) do
   for _, kind in ipairs { "reads", "writes", "here" } do
@@ -146,6 +146,17 @@ for _, part in ipairs(contract.PARTS) do
       methods[name] = kind == "writes" and writer(name) or reader(name)
     end
   end
+end
+
+-- The journal has the time of a lease, since it is read at another time.
+local lease, take_pulls = methods.lease, methods.take_pulls
+
+function methods:lease(connection_id, worker, now, seconds)
+  return lease(self, connection_id, worker, now or os.time(), seconds)
+end
+
+function methods:take_pulls(worker, now, seconds)
+  return take_pulls(self, worker, now or os.time(), seconds)
 end
 
 function methods:reseal(seal)

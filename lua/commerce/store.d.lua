@@ -1005,9 +1005,11 @@ function Store:waiting_pulls(connection_id) end
 
 --- Lease a connection with its waiting pulls, and those that a dead worker left. A lease is over
 --- when its time has come, and also if its end is further away than twice its length: a clock that
---- was ahead wrote it.
+--- was ahead wrote it. A connection that was never read completely comes first; then one of a
+--- company that fewer workers are busy with, or whose turn was longer ago; then the one with the
+--- pull that has waited longest.
 ---@param worker string
----@param now number unix seconds
+---@param now number? unix seconds; nil: by the store's clock, which all hosts share
 ---@param seconds number how long the lease is
 ---@return { connection_id: string, pulls: commerce.PullRow[] }? work nil if there is nothing to do
 ---@return string? message
@@ -1017,7 +1019,7 @@ function Store:take_pulls(worker, now, seconds) end
 --- Keep a lease on a connection, or take one without looking for work.
 ---@param connection_id string
 ---@param worker string
----@param now number unix seconds
+---@param now number? unix seconds; nil: by the store's clock
 ---@param seconds number from now
 ---@return boolean? held false if another worker has it; nil on failure
 ---@return string? message
@@ -1041,11 +1043,78 @@ function Store:release(connection_id, worker) end
 function Store:expire_lease(connection_id, worker) end
 
 --- The workers that have a lease.
----@param now number unix seconds
+---@param now number? unix seconds; nil: by the store's clock
 ---@return table<string, string>? workers by connection id, without expired leases
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:leases(now) end
+
+-- ---------------------------------------------------------------- workers
+
+---@class commerce.HeldLease
+---@field connection_id string the lease is on
+---@field worker string the name of the run that holds it; no other run has this name
+
+---@class commerce.LeaseRow
+---@field connection_id string
+---@field company_id string
+---@field worker string
+---@field held number? seconds since it was taken; nil if an older version took it
+---@field remaining number seconds until it is over; negative if it is
+
+---@class commerce.QueueState
+---@field pulls integer that wait
+---@field connections integer of these pulls
+---@field first_links integer those of the connections that were never read completely
+---@field oldest string? when the pull that has waited longest was requested
+---@field leases commerce.LeaseRow[] also those that are over, longest held first
+
+--- Renew a lease that this worker has. Unlike `lease`, it never takes one: if the lease is gone,
+--- another worker may have had the connection in the meantime, and what this one knows is old.
+---@param connection_id string
+---@param worker string
+---@param now number? unix seconds; nil: by the store's clock
+---@param seconds number? from now; nil: as long as it was
+---@return boolean? held false if the worker does not have it any more; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:renew_lease(connection_id, worker, now, seconds) end
+
+--- Do a writing method in a transaction that renews a lease, by the store's clock: all of it, or,
+--- if the lease is not held any more (code "taken_over"), nothing. So a worker that stood still while
+--- another one took its connection cannot write.
+---@param lease commerce.HeldLease
+---@param method "write_page"|"save_pull"|"end_killed_pulls"|"end_reads"|"begin_sweep"|"end_sweep"|"drop_events"
+---@param ... any the method's arguments
+---@return any ... the method's results
+function Store:under_lease(lease, method, ...) end
+
+--- What waits, and who works.
+---@param now number? unix seconds; nil: by the store's clock
+---@return commerce.QueueState? state nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:queue_state(now) end
+
+--- Ask for a share of a limit that several runs share, or renew it. Holders get equal parts, but
+--- never more than what the others leave until they ask again: the shares are at most 1 together.
+---@param name string the limit
+---@param holder string
+---@param seconds number how long the share lasts
+---@param now number? unix seconds; nil: by the store's clock
+---@return { share: number, holders: integer }? share 0 to 1, and how many share the limit; nil on
+---  failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:share(name, holder, seconds, now) end
+
+--- Give a share back.
+---@param name string the limit
+---@param holder string
+---@return boolean? dropped false if there was none; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_share(name, holder) end
 
 --- How many pulls there are of each status, among those of some statuses.
 ---@param statuses string[]

@@ -2,12 +2,14 @@
 
 local emulator = require "spec.support.emulator"
 local errors = require "commerce.base.errors"
+local handle = require "commerce.store.handle"
 local lease = require "commerce.sync.lease"
 local process = require "commerce.runtime.process"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"
+local stores = require "commerce.store"
 
 local KEY = "sk_test_emulator"
 
@@ -67,7 +69,8 @@ describe("two runs of one connection", function()
   end)
 
   it("follow when the lease has run out, if the first one is out of sight", function()
-    rows.sql(path, ("INSERT INTO leases SELECT id, 'elsewhere:7:9', %d, 60 FROM connections")
+    rows.sql(path, ("INSERT INTO leases (connection_id, worker, expires) "
+      .. "SELECT id, 'elsewhere:7:9', %d FROM connections")
       :format(os.time() + 60))
     assert.equal(1, (box:commerce("sync --store sqlite:" .. path)))
     rows.sql(path, "UPDATE leases SET expires = " .. os.time() - 1)
@@ -75,7 +78,8 @@ describe("two runs of one connection", function()
   end)
 
   it("follow if the end of the lease lies in the far future: a clock was ahead", function()
-    rows.sql(path, ("INSERT INTO leases SELECT id, 'elsewhere:7:9', %d, 60 FROM connections")
+    rows.sql(path, ("INSERT INTO leases (connection_id, worker, expires) "
+      .. "SELECT id, 'elsewhere:7:9', %d FROM connections")
       :format(os.time() + 86400 * 365))
     assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
   end)
@@ -100,8 +104,12 @@ end)
 
 describe("a lease", function()
   local function store(answers)
-    local calls = { renewals = 0 }
+    local calls = { renewals = 0, taken = 0 }
     function calls:lease()
+      self.taken = self.taken + 1
+      return table.remove(answers, 1)
+    end
+    function calls:renew_lease()
       self.renewals = self.renewals + 1
       return table.remove(answers, 1)
     end
@@ -121,16 +129,39 @@ describe("a lease", function()
 
   it("is renewed now and then, and lost to one that took it over", function()
     local db = store { true, true, false }
-    local held = assert(lease.take(db, "c1", "me"))
+    local held = assert(lease.take(db, "c1"))
     held:keep()
-    assert.equal(1, db.renewals)
+    assert.same({ 1, 0 }, { db.taken, db.renewals })
     held._renewed = held._renewed - 20
     held:keep()
-    assert.equal(2, db.renewals)
+    assert.same({ 1, 1 }, { db.taken, db.renewals })
     held._renewed = held._renewed - 20
     local ok, message, details = errors.catch(held.keep, held)
     assert.is_nil(ok)
     assert.matches("taken over by another process", message)
     assert.same({ "store", "taken_over" }, { details.kind, details.code })
+  end)
+
+  it("is one run's, also among those of one process", function()
+    local db = assert(stores.open "memory:")
+    assert(db:add_connection({ id = "c1", company_id = "co1", integration = "stripe-test",
+      account = "acct_1", name = "Shop", status = "Linked", auth = "key", link_id = "l",
+      created = "2026-01-01T00:00:00Z" }, { company = { id = "co1", name = "Shop",
+      created = "2026-01-01T00:00:00Z" } }))
+    local held = lease.take(handle(db), "c1")
+    local taken, message, details = errors.catch(lease.take, handle(db), "c1")
+    assert.is_nil(taken)
+    assert.matches("is being synced by another run of this process", message)
+    assert.equal("busy", details.code)
+    held:release()
+    lease.take(handle(db), "c1"):release()
+  end)
+
+  it("whose process has ended is taken at once, whichever run it was of", function()
+    local gone = process.run_name():gsub("%d+:%d+#", "4194304:1#")
+    assert.is_true(process.is_gone(gone))
+    assert.is_false(process.is_gone(process.run_name()))
+    assert.matches("^process %d+ on ", process.label(process.run_name()))
+    assert.are_not.equal(process.run_name(), process.run_name())
   end)
 end)

@@ -70,20 +70,43 @@ function process.name(pid)
   return me and ("%s:%s:%s"):format(host(), here, me) or "?:" .. core.uuid()
 end
 
+local runs = 0
+
+--- The name of a run of this process, which no other run has: several runs of one process must not
+--- take each other for themselves.
+---@return string name that of the process, "#" and a number
+function process.run_name()
+  runs = runs + 1
+  return ("%s#%d"):format(process.name(), runs)
+end
+
+-- The name of the process, from that of a run of it.
+local function without_run(name)
+  return (name:gsub("#%d+$", ""))
+end
+
+--- Whether two names are those of one process, or of runs of it.
+---@param one string
+---@param other string
+---@return boolean
+function process.is_same(one, other)
+  return without_run(one) == without_run(other)
+end
+
 --- How messages call a process.
----@param name string from `process.name`
+---@param name string from `process.name` or `process.run_name`
 ---@return string label "process 17 on HOST"; the name itself if it says nothing
 function process.label(name)
-  local where, pid = name:match "^(.*):[%x%-]+/%d+:(%d+):%d+$"
+  local where, pid = without_run(name):match "^(.*):[%x%-]+/%d+:(%d+):%d+$"
   return where and ("process %s on %s"):format(pid, where) or name
 end
 
 --- Whether a process has ended. False for a process of another boot or PID namespace, of which
 --- nothing can be told.
----@param name string from `process.name`
+---@param name string from `process.name` or `process.run_name`
 ---@return boolean
 function process.is_gone(name)
-  local there, pid, start = name:match "([%x%-]+/%d+):(%d+):(%d+)$"
+  local there, pid, start = without_run(name):match "([%x%-]+/%d+):(%d+):(%d+)$"
   if not there or there ~= space() then
     return false
   end

@@ -16,6 +16,7 @@ local work = {}
 ---@class commerce.serve.Taken pulls that a worker has taken from the queue
 ---@field connection_id string
 ---@field pulls commerce.PullRow[]
+---@field worker string the name of the run that has the connection's lease
 
 local function log_failure(worker, connection_id, message)
   worker.log { event = "failed", connection_id = connection_id, message = core.scrub(message) }
@@ -132,7 +133,7 @@ end
 -- What goes wrong for good with one of several data types ends only that one.
 local function sync_types(worker, connection, taken, types, since)
   local ok, raised = pcall(function()
-    log_report(worker, must(connection:sync { types = types, since = since, worker = worker.id,
+    log_report(worker, must(connection:sync { types = types, since = since, worker = taken.worker,
       progress = function(event)
         if event.event == "waiting" then
           worker.log { event = "waiting", connection_id = taken.connection_id,
@@ -227,7 +228,7 @@ local function apply_to(worker, connection_id)
     log_report(worker, report)
   elseif work.passes(failure) then
     errors.rethrow(failure)
-  else
+  elseif failure.code ~= "busy" and failure.code ~= "taken_over" then -- another run applies them
     log_failure(worker, connection_id, message)
   end
 end
@@ -247,12 +248,18 @@ end
 ---@param applied table<string, table> by connection: when events were applied, how many were left
 ---@return boolean worked false if no connection has events to apply now
 function work.events(worker, applied)
-  local now = core.now()
-  for connection_id, count in pairs(worker.store:waiting_counts()) do
+  local now, waiting = core.now(), worker.store:waiting_counts()
+  local leases = next(waiting) and worker.store:leases() or {}
+  for connection_id, count in pairs(waiting) do
     -- events that were left wait for the next try; new ones do not
     local last = applied[connection_id]
-    if not last or count > last.left or now - last.at >= RETRY then
-      try_apply(worker, connection_id)
+    if not leases[connection_id] and (not last or count > last.left or now - last.at >= RETRY) then
+      applied[connection_id] = { at = now, left = math.huge } -- no other job of this process
+      local ok, raised = pcall(try_apply, worker, connection_id)
+      applied[connection_id] = last
+      if not ok then
+        error(raised, 0)
+      end
       applied[connection_id] = { at = now,
         left = worker.store:waiting_counts()[connection_id] or 0 }
       return true

@@ -2,8 +2,9 @@
 -- webhooks, and delivers webhooks meanwhile.
 --
 -- Any number of workers may run on one store, on any number of hosts. Each takes one connection at
--- a time, under a lease that it renews while it works. If a worker dies, another one takes its
--- connection over when the lease has run out, and continues from the last checkpoint.
+-- a time, or a few side by side, each under a lease that it renews while it works. If a worker
+-- dies, another one takes its connections over when their leases have run out, and continues from
+-- the last checkpoints.
 
 local core = require "commerce.core"
 local delivery = require "commerce.webhooks.delivery"
@@ -17,7 +18,8 @@ local work = require "commerce.serve.work"
 local worker = {}
 
 local LEASE = 60 -- seconds without a renewal after which another worker may take a connection
-local IDLE = 1 -- seconds between two looks at the queue
+local IDLE = 1 -- seconds between two looks at an empty queue, give or take a quarter
+local MOST_AT_ONCE = 64 -- connections
 local FIRST_PAUSE, LONGEST_PAUSE = 1, 60 -- seconds between two tries after a failure
 local MOST_FAILURES = 5 -- in a row, of a kind that does not pass by itself
 
@@ -29,28 +31,42 @@ local MOST_FAILURES = 5 -- in a row, of a kind that does not pass by itself
 ---@field log fun(event: table)
 ---@field connection_options table
 ---@field public_url string?
+---@field concurrency integer connections at once
 ---@field private schedule commerce.serve.Schedule
----@field private kept commerce.serve.Taken? what could not be given back, since the store failed
+---@field private kept commerce.serve.Taken[] what could not be given back, since the store failed
 ---@field private applied table<string, table> see `serve.work`
+---@field private next_look number by core.now: until then the queue is taken for empty
 local methods = {}
 local worker_mt = { __name = "commerce.Worker", __index = methods }
 
+--- Whether a worker can work on so many connections at once.
+---@param count any
+---@return boolean
+function worker.is_concurrency(count)
+  return type(count) == "number" and count >= 1 and count <= MOST_AT_ONCE and count % 1 == 0
+end
+
 --- Make a worker.
 ---@param app commerce.App
----@param options table? lease: seconds (60); log: a function that gets events, tables with `event`
----  ("sync", "failed", "internal_error", "retried", "lost", "stopped", and those of
----  `webhooks.delivery`), connection_id and further facts, without secrets; connection: how to talk
----  to Stripe, see `app:connection`; public_url: see `webhooks.delivery`
+---@param options table? concurrency: how many connections at once (1, at most 64); lease: seconds
+---  (60); log: a function that gets events, tables with `event` ("sync", "failed",
+---  "internal_error", "retried", "lost", "stopped", and those of `webhooks.delivery`),
+---  connection_id and further facts, without secrets; connection: how to talk to Stripe, see
+---  `app:connection`; public_url: see `webhooks.delivery`
 ---@return commerce.Worker raises "usage" if other processes cannot open the store
 function worker.new(app, options)
   options = options or {}
-  errors.check_options(options, { lease = "number", log = "function", connection = "table",
-    public_url = "string" })
+  errors.check_options(options, { concurrency = "number", lease = "number", log = "function",
+    connection = "table", public_url = "string" })
+  if not worker.is_concurrency(options.concurrency or 1) then
+    errors.refuse("bad option 'concurrency': a whole number from 1 to %d expected", MOST_AT_ONCE)
+  end
   errors.must(store.check_shared(app.url, "no other process could give a worker anything to do"))
   return setmetatable({ app = app, store = app.store, id = process.name(),
     lease = options.lease or LEASE, log = options.log or function() end,
     connection_options = options.connection or {}, public_url = options.public_url,
-    schedule = schedule.new(app), applied = {} }, worker_mt)
+    concurrency = options.concurrency or 1, schedule = schedule.new(app), applied = {}, kept = {},
+    next_look = 0 }, worker_mt)
 end
 
 local function never()
@@ -58,7 +74,7 @@ local function never()
 end
 
 -- Renews the lease of a connection as long as it is called.
-local function keep_lease(self, connection_id, stopping)
+local function keep_lease(self, taken, stopping)
   local renewed = core.now()
   return function()
     if stopping() then
@@ -68,10 +84,10 @@ local function keep_lease(self, connection_id, stopping)
       return
     end
     renewed = core.now()
-    local held = errors.catch(self.store.lease, self.store, connection_id, self.id, os.time(),
-      self.lease)
+    local held = errors.catch(self.store.renew_lease, self.store, taken.connection_id,
+      taken.worker)
     if held == false then
-      self.log { event = "lost", connection_id = connection_id,
+      self.log { event = "lost", connection_id = taken.connection_id,
         message = "another worker has taken the connection over" }
     end
   end
@@ -80,25 +96,34 @@ end
 -- Gives the connection back with what was not finished, unless another worker has it by now.
 local function give_back(self, taken)
   local id = taken.connection_id
-  if self.store:lease(id, self.id, os.time(), self.lease) then
+  if self.store:renew_lease(id, taken.worker) then
     work.requeue(self.store, taken.pulls)
-    self.store:release(id, self.id)
+    self.store:release(id, taken.worker)
   end
   return true
 end
 
--- If the store fails at this moment too, the next step does it, or another worker does when the
+-- If the store fails at this moment too, a later step does it, or another worker does when the
 -- lease has run out.
 local function try_give_back(self, taken)
-  self.kept = not errors.catch(give_back, self, taken) and taken or nil
+  if not errors.catch(give_back, self, taken) then
+    table.insert(self.kept, taken)
+  end
+end
+
+local function give_back_kept(self)
+  while self.kept[1] do
+    give_back(self, self.kept[1])
+    table.remove(self.kept, 1)
+  end
 end
 
 local function do_pulls(self, taken, stopping)
-  local stop = jobs.every_second(keep_lease(self, taken.connection_id, stopping))
+  local stop = jobs.every_second(keep_lease(self, taken, stopping))
   local ran, raised = pcall(work.pulls, self, taken)
   stop()
   if ran then
-    errors.catch(self.store.release, self.store, taken.connection_id, self.id)
+    errors.catch(self.store.release, self.store, taken.connection_id, taken.worker)
   elseif errors.is_failure(raised) and raised.code == "taken_over" then
     self.log { event = "lost", connection_id = taken.connection_id, message = raised.message }
   else
@@ -111,17 +136,35 @@ local function do_pulls(self, taken, stopping)
 end
 
 local function step(self, stopping)
-  if self.kept then
-    give_back(self, self.kept)
-    self.kept = nil
-  end
+  give_back_kept(self)
   self.schedule:look()
-  local taken = self.store:take_pulls(self.id, os.time(), self.lease)
+  local name = process.run_name()
+  local taken = self.store:take_pulls(name, nil, self.lease)
   if not taken then
     return work.events(self, self.applied)
   end
+  self.next_look = 0 -- there may be more
+  taken.worker = name
   do_pulls(self, taken, stopping)
   return true
+end
+
+-- Run several parts at once. If one of them raises, `is_over` tells the others to end.
+local function together(stopping, parts)
+  local over, guarded = false, {}
+  local function is_over()
+    return over or stopping()
+  end
+  for i, run in ipairs(parts) do
+    guarded[i] = function()
+      local ran, raised = pcall(run, is_over)
+      if not ran then
+        over = true
+        error(raised, 0)
+      end
+    end
+  end
+  jobs.together(guarded)
 end
 
 --- Do what there is to do for one connection.
@@ -162,17 +205,36 @@ local function note_failure(self, raised, trouble)
     message = core.scrub(tostring(raised)) }
 end
 
+-- A number from 0 to 1. LuaJIT's math.random gives every process the same ones.
+local function chance()
+  return tonumber(core.uuid():sub(1, 8), 16) / 2 ^ 32
+end
+
+-- The jobs of one process look at an empty queue in turn, and those of several processes not at the
+-- same moment.
+local function wait_for_turn(self)
+  local now = core.now()
+  if now < self.next_look then
+    jobs.sleep(self.next_look - now)
+    return false
+  end
+  self.next_look = now + IDLE * (0.75 + 0.5 * chance())
+  return true
+end
+
 local function sync(self, stopping)
   local trouble = { pause = FIRST_PAUSE / 2, lasting = 0 }
   while not stopping() do
-    local ok, worked = pcall(step, self, stopping)
-    if not ok then
-      note_failure(self, worked, trouble)
-      sleep(trouble.pause, stopping)
-    else
-      trouble.pause, trouble.lasting = FIRST_PAUSE / 2, 0
-      if not worked then
-        jobs.sleep(IDLE)
+    if wait_for_turn(self) then
+      local ok, worked = pcall(step, self, stopping)
+      if not ok then
+        note_failure(self, worked, trouble)
+        sleep(trouble.pause, stopping)
+      else
+        trouble.pause, trouble.lasting = FIRST_PAUSE / 2, 0
+      end
+      if worked == true then
+        self.next_look = 0
       end
     end
   end
@@ -189,6 +251,24 @@ local function deliver(self, method, stopping)
   end, function()
     found:close()
   end)
+end
+
+--- Do what there is to do now, and deliver the webhooks that are due then.
+---@param stopping (fun(): any)? see `step`
+---@return boolean? ok nil if the store failed
+---@return string? message
+---@return commerce.Failure? failure
+function methods:drain(stopping)
+  local parts = {}
+  for i = 1, self.concurrency do
+    parts[i] = function(is_over)
+      while step(self, is_over) and not is_over() do -- luacheck: ignore (each step does some work)
+      end
+    end
+  end
+  together(stopping or never, parts)
+  deliver(self, "drain", stopping or never)
+  return true
 end
 
 --- Deliver the webhooks that are due now, each once.
@@ -209,28 +289,15 @@ end
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:run(stopping)
-  stopping = stopping or never
-  local over = false
-  local function is_over()
-    return over or stopping()
-  end
-  local function part(run)
-    return function()
-      local ran, raised = pcall(run)
-      if not ran then
-        over = true
-        error(raised, 0)
-      end
+  local parts = { function(is_over)
+    deliver(self, "run", is_over)
+  end }
+  for i = 1, self.concurrency do
+    parts[i + 1] = function(is_over)
+      sync(self, is_over)
     end
   end
-  jobs.together {
-    part(function()
-      sync(self, is_over)
-    end),
-    part(function()
-      deliver(self, "run", is_over)
-    end),
-  }
+  together(stopping or never, parts)
   return true
 end
 

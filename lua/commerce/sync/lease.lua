@@ -4,16 +4,20 @@
 -- goes on. A killed process does not renew its lease: in the same PID namespace the next process
 -- sees that the holder has ended and takes the connection at once, elsewhere when the lease has run
 -- out.
+--
+-- A process that stood still while another one took its connection must not write what it knew
+-- before: what a run writes is written under its lease (`fenced`).
 
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local fence = require "commerce.store.fence"
 local interrupts = require "commerce.runtime.interrupts"
 local process = require "commerce.runtime.process"
 
 local lease = {}
 
 ---@class commerce.sync.Lease
----@field worker string who has it
+---@field worker string who has it: the name of a run
 local methods = {}
 local lease_mt = { __name = "commerce.sync.lease", __index = methods }
 
@@ -21,24 +25,42 @@ local SECONDS = 60 -- how long a lease is
 local RENEWAL = 15 -- seconds after which it is renewed
 
 local function try(store, connection_id, worker)
-  return store:lease(connection_id, worker, os.time(), SECONDS)
+  return store:lease(connection_id, worker, nil, SECONDS)
+end
+
+-- A store of a user's own may know no other workers.
+local function is_alone(store)
+  return (store.lacking or {}).workers == true
+end
+
+-- Renew a lease that is held, for as long as it was taken for.
+local function renew(store, connection_id, worker)
+  if is_alone(store) then
+    return try(store, connection_id, worker)
+  end
+  return store:renew_lease(connection_id, worker)
 end
 
 local function refuse_busy(connection_id, holder)
-  errors.throw("state", ("connection %s is being synced by another process (%s): wait for that one "
-    .. "to end"):format(connection_id, holder and process.label(holder) or "which has just begun"),
-    { code = "busy", retryable = true })
+  local who = holder and "another process (" .. process.label(holder) .. ")"
+    or "another process (which has just begun)"
+  if holder and process.is_same(holder, process.name()) then
+    who = "another run of this process"
+  end
+  errors.throw("state", ("connection %s is being synced by %s: wait for that one to end")
+    :format(connection_id, who), { code = "busy", retryable = true })
 end
 
 --- Take a connection. Raises if another run has it (code "busy").
 ---@param store commerce.Store
 ---@param connection_id string
----@param worker string? who takes it; this process if left out
+---@param worker string? who takes it, or has it already; a new run of this process if left out
 ---@return commerce.sync.Lease
 function lease.take(store, connection_id, worker)
-  worker = worker or process.name()
-  if not try(store, connection_id, worker) then
-    local holder = store:leases(os.time())[connection_id]
+  local held = worker and renew(store, connection_id, worker)
+  worker = worker or process.run_name()
+  if not held and not try(store, connection_id, worker) then
+    local holder = store:leases()[connection_id]
     if holder and process.is_gone(holder) then
       store:release(connection_id, holder)
     end
@@ -55,11 +77,35 @@ function methods:keep()
   if core.now() - self._renewed < RENEWAL then
     return
   end
-  if not try(self._store, self._id, self.worker) then
-    errors.throw("store", ("connection %s has been taken over by another process, since this one "
-      .. "stood still for too long"):format(self._id), { code = "taken_over" })
+  if not renew(self._store, self._id, self.worker) then
+    fence.refuse(self._id)
   end
   self._renewed = core.now()
+end
+
+-- What a run writes of its connection in one transaction.
+local FENCED = {}
+for name in ([[begin_sweep drop_events end_killed_pulls end_reads end_sweep save_pull
+  write_page]]):gmatch "%S+" do
+  FENCED[name] = true
+end
+
+--- The store as a run under this lease writes to it: each page, checkpoint and pull is written in a
+--- transaction that renews the lease, or refused (code "taken_over") if it is held no more.
+---@return commerce.Store
+function methods:fenced()
+  local store, held = self._store, { connection_id = self._id, worker = self.worker }
+  if is_alone(store) then
+    return store
+  end
+  local made = {}
+  for name in pairs(FENCED) do
+    made[name] = function(_, ...)
+      return store:under_lease(held, name, ...)
+    end
+  end
+  return setmetatable(made, { __name = "commerce.FencedStore", __index = store,
+    __newindex = store })
 end
 
 --- Between two batches of long work: renew the lease, and stop if that was asked for. Raises then.

@@ -28,7 +28,8 @@ local run = {}
 ---@field account string
 ---@field mode "test"|"live"
 ---@field livemode boolean
----@field store commerce.Store its methods raise
+---@field store commerce.Store its methods raise; those that write the run's data do it under the
+---  lease
 ---@field session userdata? a `commerce.core` session; nil if nothing is asked of Stripe
 ---@field transport userdata?
 ---@field limiter userdata?
@@ -85,7 +86,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
   local self = setmetatable({
     id = connection.id, account = connection.account,
     mode = connection.integration.mode, livemode = connection.integration.livemode,
-    store = connection.store, session = connection.session, transport = connection.transport,
+    store = lease:fenced(), session = connection.session, transport = connection.transport,
     limiter = connection.limiter, mappings = connection.mappings,
     started = started, latest_now = latest_now, options = options,
     floor = connection.account_created,

@@ -15,6 +15,8 @@ local function arguments(sub)
   sub:option("--public-url", "The server's address as merchants reach it, used in webhooks "
     .. "(default: that of `commerce serve`, http://127.0.0.1:8080)."):argname "URL"
   sub:flag("--once", "Do what is due now, then end.")
+  sub:option("--concurrency", "How many connections are read at once, 1 to 64 (default: 1).")
+    :argname "N"
 end
 
 -- One JSON object a line, as log collectors read it. The work waits for no reader, unless it is
@@ -31,14 +33,6 @@ local function log_to(once)
   end
 end
 
-local function work_once(it)
-  repeat
-    local worked, message, details = it:step(core.interrupted)
-    must(worked, message, details)
-  until not worked or core.interrupted()
-  must(it:deliver(core.interrupted))
-end
-
 -- Such connections look linked, and nothing would say why their data stays as it is.
 local function tell_missing_keys(app, log)
   for _, row in ipairs(keys.missing(app)) do
@@ -51,14 +45,15 @@ end
 local function work(app, it, once)
   tell_missing_keys(app, it.log)
   if once then
-    return work_once(it)
+    return must(it:drain(core.interrupted))
   end
-  it.log { event = "started", worker = it.id }
+  it.log { event = "started", worker = it.id, concurrency = it.concurrency }
   must(it:run(core.interrupted))
 end
 
 local function run(app, args)
-  local it = worker.new(app, { log = log_to(args.once), public_url = args.public_url })
+  local it = worker.new(app, { log = log_to(args.once), public_url = args.public_url,
+    concurrency = args.concurrency })
   if not args.once then
     core.own_output() -- a reader that stalls or ends must not stop the work
   end
@@ -68,10 +63,20 @@ local function run(app, args)
   end, core.release_interrupts)
 end
 
+local function check(args)
+  options.check_public_url(args)
+  local count = args.concurrency and tonumber(args.concurrency)
+  if args.concurrency and not worker.is_concurrency(count) then
+    errors.throw("usage", ("--concurrency: expected a whole number from 1 to 64, got '%s'"):format(
+      args.concurrency))
+  end
+  args.concurrency = count
+end
+
 ---@type commerce.cli.Command
 return {
   name = "worker",
   help = "Run the syncs that the API requested and those that are due by the settings, and deliver "
     .. "webhooks. Any number of workers may run on one store.",
-  arguments = arguments, store = "existing", check = options.check_public_url, run = run,
+  arguments = arguments, store = "existing", check = check, run = run,
 }

@@ -51,6 +51,8 @@ contract.PARTS = {
   { name = "reads", reads = {}, writes = { "end_reads" } },
   { name = "queue", reads = { "counts", "leases", "pull_counts", "waiting_pulls" },
     writes = { "add_counts", "expire_lease", "lease", "queue_pulls", "release", "take_pulls" } },
+  { name = "workers", reads = { "queue_state" },
+    writes = { "drop_share", "renew_lease", "share", "under_lease" }, server = true },
   { name = "inbox", reads = { "waiting_counts", "waiting_events" },
     writes = { "drop_events", "keep_events" } },
   { name = "settings", reads = { "integrations", "setting" },

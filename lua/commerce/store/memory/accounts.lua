@@ -253,6 +253,7 @@ function accounts.remove_company(self, id)
     outbox.append(self, "company.deleted", { company = company })
   end
   self.db:table("sync_settings", "company:" .. id):clear()
+  self.db:table("company_turns"):remove(id)
   for hash, token in self.db:table("access_tokens"):each() do
     if token.company_id == id then
       self.db:table("access_tokens"):remove(hash)

@@ -24,6 +24,7 @@ local SUBJECTS = {
   require "commerce.store.memory.figures",
   require "commerce.store.memory.accounts",
   require "commerce.store.memory.pulls",
+  require "commerce.store.memory.leases",
   require "commerce.store.memory.stripe_reads",
   require "commerce.store.memory.settings",
   require "commerce.store.memory.apps",

@@ -1,4 +1,5 @@
--- Pulls: runs of one data type, asked for, under way and over; who works on them; counters.
+-- Pulls: runs of one data type, asked for, under way and over; counters. `leases` gives them to
+-- workers.
 
 local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.memory.outbox"
@@ -180,101 +181,6 @@ function pulls.queue_pulls(self, wanted, now)
     result[i] = waiting or false
   end
   return result
-end
-
-local function leases(self)
-  return self.db:table "leases"
-end
-
--- An end that is much further away than the lease is long was written by a clock that was ahead.
-local function is_over(lease, now)
-  return lease.expires <= now or lease.expires > now + 2 * lease.seconds
-end
-
--- A connection with something to do that no worker has; the one that has waited longest.
-local function free_connection(self, now)
-  local first
-  for _, pull in all(self):each() do
-    local lease = leases(self):get(pull.connection_id)
-    if (pull.status == "Queued" or pull.status == "Fetching" and lease)
-      and (not lease or is_over(lease, now))
-      and (not first or pull.requested < first.requested) then
-      first = pull
-    end
-  end
-  return first and first.connection_id
-end
-
--- The pulls of a connection that are not over, newest first.
-local function under_way(self, connection_id)
-  local list = all(self):list(function(pull)
-    return pull.connection_id == connection_id and UNDER_WAY[pull.status]
-  end)
-  local places = all(self).places
-  table.sort(list, function(a, b)
-    if a.requested ~= b.requested then
-      return a.requested > b.requested
-    end
-    return places[a.id] > places[b.id]
-  end)
-  return list
-end
-
-function pulls.take_pulls(self, worker, now, seconds)
-  local connection_id = free_connection(self, now)
-  if not connection_id then
-    return nil
-  end
-  leases(self):put(connection_id, { connection_id = connection_id, worker = worker,
-    expires = now + seconds, seconds = seconds })
-  local taken, seen = {}, {}
-  for _, pull in ipairs(under_way(self, connection_id)) do
-    if seen[pull.data_type] then -- left by a dead worker, and asked for again: once is enough
-      all(self):change(pull.id, { status = "Cancelled", completed = pull.requested,
-        error_message = "interrupted" })
-    else
-      seen[pull.data_type] = true
-      taken[#taken + 1] = copy(pull)
-    end
-  end
-  return { connection_id = connection_id, pulls = taken }
-end
-
--- ---------------------------------------------------------------- leases
-
-function pulls.lease(self, connection_id, worker, now, seconds)
-  local held = leases(self):get(connection_id)
-  if held and held.worker ~= worker and not is_over(held, now) then
-    return false
-  end
-  leases(self):put(connection_id, { connection_id = connection_id, worker = worker,
-    expires = now + seconds, seconds = seconds })
-  return true
-end
-
-local function has_lease(self, connection_id, worker)
-  local held = leases(self):get(connection_id)
-  return held ~= nil and held.worker == worker
-end
-
-function pulls.release(self, connection_id, worker)
-  return has_lease(self, connection_id, worker) and leases(self):remove(connection_id)
-end
-
-function pulls.expire_lease(self, connection_id, worker)
-  local held = has_lease(self, connection_id, worker)
-  if held then
-    leases(self):change(connection_id, { expires = 0 })
-  end
-  return held
-end
-
-function pulls.leases(self, now)
-  local workers = {}
-  for connection_id, lease in leases(self):each() do
-    workers[connection_id] = not is_over(lease, now) and lease.worker or nil
-  end
-  return workers
 end
 
 -- ---------------------------------------------------------------- counters

@@ -30,11 +30,11 @@ records.table_of = table_of
 -- The names of a database's tables, which a data type must not have: a script that works in memory
 -- must also work with a database. A spec compares them.
 local RESERVED = {}
-for name in ([[access_tokens api_keys changes checkpoints companies connection_errors
-  connection_history connections consumers counters data_types erased inbox
-  integrations leases link_states listed model_version payout_links
-  payout_totals portal_audit portal_sessions portal_users pulls removals resource_state secrets
-  seen settings
+for name in ([[access_tokens api_keys change_numbers changes checkpoints companies company_turns
+  connection_errors connection_history connections consumers counters data_types erased
+  event_numbers inbox integrations leases link_states listed model_version payout_links
+  payout_totals portal_audit portal_sessions portal_users pulls rate_limits rate_shares removals
+  resource_state secrets seen settings
   source_objects spent_codes stripe_app_grants stripe_apps stripe_reads sweeps
   sync_settings transactions_with_payout
   webhook_consumers webhook_deliveries webhook_events]]):gmatch "%S+" do

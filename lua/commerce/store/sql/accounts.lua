@@ -100,6 +100,7 @@ function accounts:remove_company(id)
     end
     db:run("DELETE FROM sync_settings WHERE owner = ?", "company:" .. id)
     db:run("DELETE FROM access_tokens WHERE company_id = ?", id)
+    db:run("DELETE FROM company_turns WHERE company_id = ?", id)
     return db:run("DELETE FROM companies WHERE id = ?", id) > 0
   end)
   try_to_finish(self)

@@ -11,19 +11,30 @@ local types = require "commerce.store.sql.types"
 ---@class commerce.sql.Store
 local changes = {}
 
-local LAST = "SELECT %s FROM changes WHERE connection_id = ?"
+-- The row is locked until the transaction ends, so another one that logs changes of the connection
+-- gets its numbers afterwards: numbers come in the order of commits, and a reader that goes on
+-- after the last number that it has seen misses none.
+local TAKE = "INSERT INTO change_numbers (connection_id, last) VALUES (?, ?) "
+  .. "ON CONFLICT (connection_id) DO UPDATE SET last = change_numbers.last + excluded.last "
+  .. "RETURNING %s"
 
---- Log what a page did.
+--- Log what a page did. The last statement of its transaction, since it keeps other writers of the
+--- connection's log waiting.
 ---@param db commerce.sql.Database in the page's transaction
 ---@param connection_id string
 ---@param list table[] { type = data type name, kind = "created" | "changed" | "deleted", ids }
 ---@param now string YYYY-MM-DDTHH:MM:SSZ
 function changes.append(db, connection_id, list, now)
-  local last
+  local count = 0
+  for _, entry in ipairs(list) do
+    count = count + #entry.ids
+  end
+  if count == 0 then
+    return
+  end
+  local last = db:all(TAKE:format(db.dialect.whole("last", "n")), connection_id, count)[1].n - count
   for _, entry in ipairs(list) do
     if #entry.ids > 0 then
-      last = last or db:all(LAST:format(db.dialect.whole("max(last)", "n")),
-        connection_id)[1].n or 0
       last = last + #entry.ids
       db:run("INSERT INTO changes (connection_id, last, at, data_type, kind, ids) "
         .. "VALUES (?, ?, ?, ?, ?, ?)", connection_id, last, now, entry.type, entry.kind,
@@ -81,11 +92,14 @@ function changes:changes(connection_id, after, limit)
 end
 
 function changes:last_change(connection_id, before)
-  local sql = LAST:format(self.db.dialect.whole("max(last)", "n"))
+  local whole = self.db.dialect.whole
   if before then
-    return self.db:all(sql .. " AND at < ?", connection_id, before)[1].n or 0
+    return self.db:all(("SELECT %s FROM changes WHERE connection_id = ? AND at < ?"):format(
+      whole("max(last)", "n")), connection_id, before)[1].n or 0
   end
-  return self.db:all(sql, connection_id)[1].n or 0
+  local row = self.db:all(("SELECT %s FROM change_numbers WHERE connection_id = ?"):format(
+    whole("last", "n")), connection_id)[1]
+  return row and row.n or 0
 end
 
 function changes:consumer(connection_id, name)

@@ -24,6 +24,8 @@ local SUBJECTS = {
   "commerce.store.sql.listings",
   "commerce.store.sql.accounts",
   "commerce.store.sql.pulls",
+  "commerce.store.sql.leases",
+  "commerce.store.sql.shares",
   "commerce.store.sql.stripe_reads",
   "commerce.store.sql.inbox",
   "commerce.store.sql.outbox",

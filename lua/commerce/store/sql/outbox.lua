@@ -56,6 +56,11 @@ local function forget_old(db, seconds)
     .. "ORDER BY at LIMIT " .. MOST_FORGOTTEN .. ")", time.format(seconds - event_rules.KEPT))
 end
 
+-- Numbers come in the order of commits, as those of changes do: the row is locked until the
+-- transaction ends.
+local NUMBER = "INSERT INTO event_numbers (name, last) VALUES ('events', 1) "
+  .. "ON CONFLICT (name) DO UPDATE SET last = event_numbers.last + 1 RETURNING %s"
+
 --- Keep an event, in the transaction of what it tells of.
 ---@param db commerce.sql.Database
 ---@param type_name string "connection.created", …
@@ -66,10 +71,10 @@ function outbox.append(db, type_name, given)
   local facts, tags = facts_of(db, given)
   local now, seconds = time.now(), os.time()
   forget_old(db, seconds)
-  local number = db:all("INSERT INTO webhook_events (id, type, at, tags, facts) "
-    .. "VALUES (?, ?, ?, ?, ?) RETURNING " .. db.dialect.whole("number", "number"),
-    given.id or core.uuid(),
-    type_name, now, json.encode(tags), json.encode(facts))[1].number
+  local number = db:all(NUMBER:format(db.dialect.whole("last", "number")))[1].number
+  db:run("INSERT INTO webhook_events (number, id, type, at, tags, facts) "
+    .. "VALUES (?, ?, ?, ?, ?, ?)", number, given.id or core.uuid(), type_name, now,
+    json.encode(tags), json.encode(facts))
   for _, consumer in ipairs(db:all("SELECT id, event_types, company_tags FROM webhook_consumers "
     .. "WHERE " .. db.dialect.not_true "disabled")) do
     consumer.event_types = json.stored(consumer.event_types)

@@ -103,7 +103,7 @@ function pages:write_page(connection_id, page, now)
     end
     return #ids
   end
-  db:transaction(function()
+  db:atomic(function()
     sources.check_linked(db, connection_id)
     for name, records in pairs(page.records or {}) do
       local created, changed, unchanged, marks = write_records(db, types.find_type(self, name),

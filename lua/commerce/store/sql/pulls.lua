@@ -1,9 +1,5 @@
--- Pulls: runs of one data type. Their history, the queue of those that wait, the leases of the
--- workers, and the end of a read.
---
--- Work is given out by connection, since the data types of one account share its lists and rate
--- limits. A worker takes a connection with a lease, which it renews while it works. A worker that
--- died renews nothing; when its lease has expired, another worker takes over.
+-- Pulls: runs of one data type. Their history, the queue of those that wait, and the end of a read.
+-- `leases` gives the waiting ones to workers.
 
 local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.sql.outbox"
@@ -23,8 +19,10 @@ local CHANGING = { "status", "completed", "read", "created", "changed", "unchang
 
 local COUNTS = { "read", "created", "changed", "unchanged" }
 
--- The columns of a pull, as they are selected.
-local function row_of(db)
+--- The columns of a pull, as they are selected.
+---@param db commerce.sql.Database
+---@return string
+function pulls.row_of(db)
   local columns = { "id", "connection_id", "data_type", "status", "requested", "completed",
     "progress", "error_message" }
   for _, name in ipairs(COUNTS) do
@@ -32,6 +30,8 @@ local function row_of(db)
   end
   return table.concat(columns, ", ")
 end
+
+local row_of = pulls.row_of
 
 function pulls:save_pull(pull)
   local values = {}
@@ -131,7 +131,7 @@ function pulls:pull(id)
   return self.db:all(("SELECT %s FROM pulls WHERE id = ?"):format(row_of(self.db)), id)[1]
 end
 
--- ---------------------------------------------------------------- the queue and its workers
+-- ---------------------------------------------------------------- the queue
 
 -- A pull that waits already is the same request; one that is under way may have passed by what has
 -- changed meanwhile, so another one waits behind it.
@@ -176,81 +176,6 @@ function pulls:waiting_pulls(connection_id)
   return found
 end
 
--- Whether a lease is over; its two values are both the time now. An end that is much further away
--- than the lease is long was written by a clock that was ahead. One more length is allowed for the
--- clocks of several hosts.
-local OVER = "(%s.expires <= ? OR %s.expires > ? + 2 * %s.seconds)"
-
-local function over(name)
-  return (OVER:gsub("%%s", name))
-end
-
--- A connection with work that no worker has; the pull that has waited longest comes first.
-local FREE = [[
-  SELECT p.connection_id AS id FROM pulls AS p
-  LEFT JOIN leases AS l ON l.connection_id = p.connection_id
-  WHERE (p.status = 'Queued' OR p.status = 'Fetching' AND l.connection_id IS NOT NULL)
-    AND (l.connection_id IS NULL OR %s)
-  ORDER BY p.requested, p.%s LIMIT 1]]
-
-local function keep_lease(db)
-  return db.dialect.upsert("leases", { "connection_id", "worker", "expires", "seconds" },
-    { "connection_id" })
-end
-
-function pulls:take_pulls(worker, now, seconds)
-  local db = self.db
-  local sql = FREE:format(over "l", db.dialect.INSERTED)
-  if not db:all(sql, now, now)[1] then -- most polls find nothing and need no lock
-    return nil
-  end
-  return db:transaction(function()
-    local free = db:all(sql, now, now)[1]
-    if not free then
-      return nil
-    end
-    db:run(keep_lease(db), free.id, worker, now + seconds, seconds)
-    local taken, seen = {}, {}
-    for _, pull in ipairs(db:all(("SELECT %s FROM pulls WHERE connection_id = ? "
-      .. "AND status IN ('Queued', 'Fetching') ORDER BY requested DESC, %s DESC"):format(row_of(db),
-      db.dialect.INSERTED), free.id)) do
-      if seen[pull.data_type] then -- left by a dead worker, and asked for again: once is enough
-        db:run("UPDATE pulls SET status = 'Cancelled', completed = requested, "
-          .. "error_message = 'interrupted' WHERE id = ?", pull.id)
-      else
-        seen[pull.data_type] = true
-        taken[#taken + 1] = pull
-      end
-    end
-    return { connection_id = free.id, pulls = taken }
-  end)
-end
-
-function pulls:lease(connection_id, worker, now, seconds)
-  return self.db:run(keep_lease(self.db)
-    .. " WHERE leases.worker = excluded.worker OR " .. over "leases", connection_id, worker,
-    now + seconds, seconds, now, now) > 0
-end
-
-function pulls:release(connection_id, worker)
-  return self.db:run("DELETE FROM leases WHERE connection_id = ? AND worker = ?", connection_id,
-    worker) > 0
-end
-
-function pulls:expire_lease(connection_id, worker)
-  return self.db:run("UPDATE leases SET expires = 0 WHERE connection_id = ? AND worker = ?",
-    connection_id, worker) > 0
-end
-
-function pulls:leases(now)
-  local workers = {}
-  for _, row in ipairs(self.db:all("SELECT connection_id, worker FROM leases WHERE NOT "
-    .. over "leases", now, now)) do
-    workers[row.connection_id] = row.worker
-  end
-  return workers
-end
-
 function pulls:pull_counts(statuses)
   local counts = {}
   for _, row in ipairs(self.db:all(("SELECT status, count(*) AS n FROM pulls WHERE %s "
@@ -292,7 +217,7 @@ end
 
 function pulls:end_reads(connection_id, list)
   local db = self.db
-  return db:transaction(function()
+  return db:atomic(function()
     local plain, earlier = {}, pulls.latest_complete_pulls(self, connection_id)
     for i, read in ipairs(list) do
       if read.pull then

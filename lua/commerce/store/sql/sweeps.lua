@@ -18,7 +18,7 @@ end
 
 function sweeps:begin_sweep(connection_id, key, state)
   local db = self.db
-  return db:transaction(function()
+  return db:atomic(function()
     sources.check_linked(db, connection_id)
     forget(db, connection_id, key)
     db:run("INSERT INTO sweeps (connection_id, key) VALUES (?, ?)", connection_id, key)
@@ -31,7 +31,7 @@ end
 
 function sweeps:end_sweep(connection_id, key)
   local db = self.db
-  return db:transaction(function()
+  return db:atomic(function()
     forget(db, connection_id, key)
     return true
   end)

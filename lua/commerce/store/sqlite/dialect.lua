@@ -198,6 +198,10 @@ function dialect.seconds(sql)
   return ("CAST(strftime('%%s', %s) AS INTEGER)"):format(sql)
 end
 
+--- The present by the store's clock, in unix seconds with a fraction. All processes of a SQLite
+--- database run on one machine, whose clock this is.
+dialect.NOW = "((julianday('now') - 2440587.5) * 86400.0)"
+
 -- ---------------------------------------------------------------- rows
 
 --- The statement that inserts a row, or changes the one that has its key.

@@ -105,6 +105,31 @@ migrations.STEPS = {
         detail TEXT)]],
     "CREATE INDEX portal_audit_at ON portal_audit (at)",
   },
+  {
+    "ALTER TABLE leases ADD COLUMN taken REAL",
+    [[CREATE TABLE company_turns (
+        company_id TEXT PRIMARY KEY,
+        at REAL NOT NULL)]],
+    [[CREATE TABLE rate_limits (
+        name TEXT PRIMARY KEY,
+        at REAL NOT NULL)]],
+    [[CREATE TABLE rate_shares (
+        limit_name TEXT NOT NULL REFERENCES rate_limits (name),
+        holder TEXT NOT NULL,
+        share REAL NOT NULL,
+        expires REAL NOT NULL,
+        PRIMARY KEY (limit_name, holder))]],
+    [[CREATE TABLE change_numbers (
+        connection_id TEXT PRIMARY KEY REFERENCES connections (id),
+        last INTEGER NOT NULL)]],
+    [[INSERT INTO change_numbers (connection_id, last)
+        SELECT connection_id, max(last) FROM changes GROUP BY connection_id]],
+    [[CREATE TABLE event_numbers (
+        name TEXT PRIMARY KEY,
+        last INTEGER NOT NULL)]],
+    [[INSERT INTO event_numbers (name, last)
+        SELECT 'events', seq FROM sqlite_sequence WHERE name = 'webhook_events']],
+  },
 }
 
 --- The present version.

@@ -145,6 +145,11 @@ schema.STATEMENTS = {
       ids TEXT NOT NULL,
       PRIMARY KEY (connection_id, last))]],
 
+  -- the number of a connection's last change; a transaction that logs changes locks the row
+  [[CREATE TABLE change_numbers (
+      connection_id TEXT PRIMARY KEY REFERENCES connections (id),
+      last INTEGER NOT NULL)]],
+
   -- hashes of the ids of persons and objects that were erased: they are not stored again
   [[CREATE TABLE erased (
       connection_id TEXT NOT NULL REFERENCES connections (id),
@@ -194,7 +199,24 @@ schema.STATEMENTS = {
       connection_id TEXT PRIMARY KEY REFERENCES connections (id),
       worker TEXT NOT NULL,
       expires REAL NOT NULL, -- unix seconds
-      seconds REAL NOT NULL DEFAULT 60)]], -- how long it was when it was taken or renewed
+      seconds REAL NOT NULL DEFAULT 60, -- how long it was when it was taken or renewed
+      taken REAL)]], -- unix seconds
+
+  -- when a connection of a company was last given to a worker
+  [[CREATE TABLE company_turns (
+      company_id TEXT PRIMARY KEY,
+      at REAL NOT NULL)]], -- unix seconds
+
+  -- limits of Stripe that runs share: a run that asks for its share locks the limit's row
+  [[CREATE TABLE rate_limits (
+      name TEXT PRIMARY KEY,
+      at REAL NOT NULL)]], -- unix seconds
+  [[CREATE TABLE rate_shares (
+      limit_name TEXT NOT NULL REFERENCES rate_limits (name),
+      holder TEXT NOT NULL,
+      share REAL NOT NULL, -- 0 to 1; those of a limit are at most 1 together
+      expires REAL NOT NULL, -- unix seconds
+      PRIMARY KEY (limit_name, holder))]],
 
   -- what all workers have done, added up
   "CREATE TABLE counters (name TEXT PRIMARY KEY, value REAL NOT NULL)",
@@ -211,6 +233,11 @@ schema.STATEMENTS = {
       failing_since REAL, -- unix seconds
       busy_by TEXT, -- the worker that sends to it now, and until when at most
       busy_until REAL NOT NULL DEFAULT 0)]],
+
+  -- the number of the last event; a transaction that makes an event locks the row
+  [[CREATE TABLE event_numbers (
+      name TEXT PRIMARY KEY, -- 'events'
+      last INTEGER NOT NULL)]],
 
   -- no column is called connection_id: the deletion of a connection is still to be told
   [[CREATE TABLE webhook_events (

@@ -30,6 +30,7 @@ local source_cases = require "commerce.testing.store.sources"
 local stripe_read_cases = require "commerce.testing.store.stripe_reads"
 local type_cases = require "commerce.testing.store.types"
 local user_cases = require "commerce.testing.store.users"
+local worker_cases = require "commerce.testing.store.workers"
 
 local describe, it = busted.describe, busted.it
 local after_each, before_each = busted.after_each, busted.before_each
@@ -60,15 +61,16 @@ local function pull(id, fields)
   return row
 end
 
-local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true, users = true }
+local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true, users = true,
+  workers = true }
 
 -- Only what servers need may be left out.
 local function left_out(without)
   local names = {}
   for _, name in ipairs(without or {}) do
     assert(MAY_LACK[name], name
-      .. ": only the cases of 'browsing', 'outbox', 'erasure', 'figures' and 'users' can be "
-      .. "left out")
+      .. ": only the cases of 'browsing', 'outbox', 'erasure', 'figures', 'users' and 'workers' "
+      .. "can be left out")
     names[name] = true
   end
   return names
@@ -77,7 +79,7 @@ end
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
----  "browsing", "outbox", "erasure", "figures", "users"
+---  "browsing", "outbox", "erasure", "figures", "users", "workers"
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -397,6 +399,9 @@ return function(open, given)
   end
   if not without.stripe_reads then
     stripe_read_cases(current)
+  end
+  if not without.workers then
+    worker_cases(current, { pull = pull, payment = payment })
   end
   if not without.outbox then
     outbox_cases(current, { pull = pull })

@@ -1,0 +1,167 @@
+-- Leases: which worker works on a connection, and which connection comes next.
+--
+-- Work is given out by connection, since the data types of one account share its lists and rate
+-- limits. A worker takes a connection with a lease, which it renews while it works and with every
+-- page that it stores. A worker that died renews nothing; when its lease has expired, another
+-- worker takes over, and what the first one still tries to store is refused.
+
+local errors = require "commerce.base.errors"
+local fence = require "commerce.store.fence"
+local pulls = require "commerce.store.sql.pulls"
+
+local unpack = require("commerce.base.compat").unpack
+
+---@class commerce.sql.Store
+local leases = {}
+
+-- A time that the caller gives, or else the store's own.
+local function now_of(db)
+  return ("coalesce(?, %s)"):format(db.dialect.NOW)
+end
+
+-- Whether a lease is over; its two values are both the caller's time. An end that is much further
+-- away than the lease is long was written by a clock that was ahead. One more length is allowed for
+-- the clocks of several hosts.
+local function over(db, name)
+  local now = now_of(db)
+  return ("(%s.expires <= %s OR %s.expires > %s + 2 * %s.seconds)"):format(name, now, name, now,
+    name)
+end
+
+-- ---------------------------------------------------------------- one lease
+
+local TAKE = "INSERT INTO leases (connection_id, worker, taken, expires, seconds) "
+  .. "VALUES (?, ?, %s, %s + ?, ?) ON CONFLICT (connection_id) DO UPDATE SET "
+  .. "taken = CASE WHEN leases.worker = excluded.worker THEN leases.taken ELSE excluded.taken END, "
+  .. "worker = excluded.worker, expires = excluded.expires, seconds = excluded.seconds "
+  .. "WHERE leases.worker = excluded.worker OR "
+
+function leases:lease(connection_id, worker, now, seconds)
+  local db = self.db
+  return db:run(TAKE:format(now_of(db), now_of(db)) .. over(db, "leases"), connection_id, worker,
+    now, now, seconds + 0.0, seconds + 0.0, now, now) > 0
+end
+
+function leases:renew_lease(connection_id, worker, now, seconds)
+  local db = self.db
+  return db:run(("UPDATE leases SET expires = %s + coalesce(?, seconds), "
+    .. "seconds = coalesce(?, seconds) WHERE connection_id = ? AND worker = ?"):format(now_of(db)),
+    now, seconds, seconds, connection_id, worker) > 0
+end
+
+function leases:under_lease(lease, method, ...)
+  local count, arguments = select("#", ...), { ... }
+  local results
+  self.db:atomic(function()
+    if not leases.renew_lease(self, lease.connection_id, lease.worker) then
+      fence.refuse(lease.connection_id)
+    end
+    results = { errors.must(self[method](self, unpack(arguments, 1, count))) }
+    return true
+  end)
+  return unpack(results)
+end
+
+function leases:release(connection_id, worker)
+  return self.db:run("DELETE FROM leases WHERE connection_id = ? AND worker = ?", connection_id,
+    worker) > 0
+end
+
+function leases:expire_lease(connection_id, worker)
+  return self.db:run("UPDATE leases SET expires = 0 WHERE connection_id = ? AND worker = ?",
+    connection_id, worker) > 0
+end
+
+function leases:leases(now)
+  local workers = {}
+  for _, row in ipairs(self.db:all("SELECT connection_id, worker FROM leases WHERE NOT "
+    .. over(self.db, "leases"), now, now)) do
+    workers[row.connection_id] = row.worker
+  end
+  return workers
+end
+
+-- ---------------------------------------------------------------- the next connection
+
+-- Connections with work that no worker has. One whose data has never been read comes first; then
+-- one of a company that few workers are busy with, and whose turn was long ago; then the one with
+-- the pull that has waited longest.
+local FREE = [[
+  SELECT waiting.id, c.company_id FROM (
+    SELECT p.connection_id AS id, min(p.requested) AS requested, min(p.%s) AS place FROM pulls AS p
+    LEFT JOIN leases AS l ON l.connection_id = p.connection_id
+    WHERE (p.status = 'Queued' OR p.status = 'Fetching' AND l.connection_id IS NOT NULL)
+      AND (l.connection_id IS NULL OR %s)
+    GROUP BY p.connection_id) AS waiting
+  JOIN connections AS c ON c.id = waiting.id
+  LEFT JOIN company_turns AS turn ON turn.company_id = c.company_id
+  ORDER BY CASE WHEN c.first_read IS NULL THEN 0 ELSE 1 END,
+    (SELECT count(*) FROM leases AS o JOIN connections AS d ON d.id = o.connection_id
+      WHERE d.company_id = c.company_id AND NOT %s),
+    coalesce(turn.at, 0), waiting.requested, waiting.place
+  LIMIT 8]]
+
+local function free_connections(db, now)
+  return db:all(FREE:format(db.dialect.INSERTED, over(db, "l"), over(db, "o")), now, now, now, now)
+end
+
+-- The pulls of a connection that are not over, one of each data type.
+local function take(db, connection_id)
+  local taken, seen = {}, {}
+  for _, pull in ipairs(db:all(("SELECT %s FROM pulls WHERE connection_id = ? "
+    .. "AND status IN ('Queued', 'Fetching') ORDER BY requested DESC, %s DESC"):format(
+    pulls.row_of(db), db.dialect.INSERTED), connection_id)) do
+    if seen[pull.data_type] then -- left by a dead worker, and asked for again: once is enough
+      db:run("UPDATE pulls SET status = 'Cancelled', completed = requested, "
+        .. "error_message = 'interrupted' WHERE id = ?", pull.id)
+    else
+      seen[pull.data_type] = true
+      taken[#taken + 1] = pull
+    end
+  end
+  return taken
+end
+
+local function note_turn(db, company_id, now)
+  db:run(("INSERT INTO company_turns (company_id, at) VALUES (?, %s) "
+    .. "ON CONFLICT (company_id) DO UPDATE SET at = excluded.at"):format(now_of(db)), company_id,
+    now)
+end
+
+function leases:take_pulls(worker, now, seconds)
+  local db = self.db
+  if not free_connections(db, now)[1] then -- most polls find nothing and need no lock
+    return nil
+  end
+  return db:transaction(function()
+    for _, free in ipairs(free_connections(db, now)) do
+      -- another worker may have taken it, and may even have done its pulls, in the meantime
+      if leases.lease(self, free.id, worker, now, seconds) then
+        local taken = take(db, free.id)
+        if taken[1] then
+          note_turn(db, free.company_id, now)
+          return { connection_id = free.id, pulls = taken }
+        end
+        leases.release(self, free.id, worker)
+      end
+    end
+  end)
+end
+
+-- ---------------------------------------------------------------- for people who watch
+
+function leases:queue_state(now)
+  local db = self.db
+  local waiting = db:all("SELECT count(*) AS pulls, count(DISTINCT c.id) AS connections, "
+    .. "count(DISTINCT CASE WHEN c.first_read IS NULL THEN c.id END) AS first_links, "
+    .. "min(p.requested) AS oldest FROM pulls AS p JOIN connections AS c ON c.id = p.connection_id "
+    .. "WHERE p.status = 'Queued'")[1]
+  local list = db:all(("SELECT l.connection_id, c.company_id, l.worker, "
+    .. "%s - l.taken AS held, l.expires - %s AS remaining FROM leases AS l "
+    .. "JOIN connections AS c ON c.id = l.connection_id ORDER BY l.taken, l.connection_id")
+    :format(now_of(db), now_of(db)), now, now)
+  return { pulls = waiting.pulls, connections = waiting.connections,
+    first_links = waiting.first_links, oldest = waiting.oldest, leases = list }
+end
+
+return leases
