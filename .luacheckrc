@@ -8,6 +8,7 @@ files["lua/commerce/app/print.lua"] = { read_globals = { "ngx" } }
 files["lua/commerce/base/files.lua"] = { globals = { "jit" } }
 files["lua/commerce/store.d.lua"] = { ignore = { "211", "212", "631" } }
 files["lua/commerce/core.d.lua"] = { ignore = { "111", "112", "113", "211", "212", "431", "631" } }
+files["lua/commerce/pq.d.lua"] = { ignore = { "211", "212", "241", "631" } }
 files["lua/commerce/serve"] = { read_globals = { "ngx" } }
 files["lua/commerce/serve/adapter.lua"] = { globals = { "ngx" } }
 files["spec/bench/wrk.lua"] = { globals = { "delay", "done", "init", "request", "setup", "wrk" },

@@ -38,7 +38,16 @@ SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
 LIBS = -lcurl -lcrypto
 
-SOURCES := $(sort $(wildcard csrc/*/*.c))
+# commerce.pq, the PostgreSQL driver, is built where libpq is found
+HAS_PQ := $(shell { $(PKG_CONFIG) --exists libpq || command -v pg_config; } >/dev/null 2>&1 && echo yes)
+PQ_CFLAGS = $(shell $(PKG_CONFIG) --cflags libpq 2>/dev/null || echo -I$$(pg_config --includedir))
+PQ_LIBS = $(shell $(PKG_CONFIG) --libs libpq 2>/dev/null || echo -L$$(pg_config --libdir) -lpq) -lcrypto
+PQ_SOURCES := $(sort $(wildcard csrc/pq/*.c))
+# the units of other rooms that the driver needs
+PQ_TEXT = buf guarded json utf8
+PQ_BIND = class
+
+SOURCES := $(filter-out csrc/pq/%,$(sort $(wildcard csrc/*/*.c)))
 HEADERS := $(sort $(wildcard csrc/*/*.h))
 # Lua-free units are compiled once for all runtimes; their tests are plain C programs
 LUA_FREE := $(filter-out csrc/bind/%,$(SOURCES))
@@ -48,7 +57,8 @@ LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 .DELETE_ON_ERROR:
 .PHONY: all demo test test-browser soak lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
 
-all: $(RUNTIMES:%=build/%/commerce/core.so) build/commerce
+all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/commerce/pq.so)) \
+  build/commerce
 	@test -n "$(strip $(RUNTIMES))" || { echo "no Lua found: install lua5.4 or luajit" >&2; exit 1; }
 
 # ---------------------------------------------------------------- building
@@ -75,6 +85,20 @@ build/$(1)/commerce/core.so: $(LUA_FREE:csrc/%.c=build/obj/%.o) $(BINDING:csrc/%
 	@mkdir -p $$(@D)
 	@echo "LD $$@"
 	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+build/$(1)/obj/pq/%.o build/asan/$(1)/obj/pq/%.o: EXTRA = $$(PQ_CFLAGS)
+
+build/$(1)/commerce/pq.so: $(PQ_SOURCES:csrc/%.c=build/$(1)/obj/%.o) \
+  $(PQ_TEXT:%=build/obj/text/%.o) $(PQ_BIND:%=build/$(1)/obj/bind/%.o)
+	@mkdir -p $$(@D)
+	@echo "LD $$@"
+	@$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PQ_LIBS)
+
+build/asan/$(1)/commerce/pq.so: $(PQ_SOURCES:csrc/%.c=build/asan/$(1)/obj/%.o) \
+  $(PQ_TEXT:%=build/asan/obj/text/%.o) $(PQ_BIND:%=build/asan/$(1)/obj/bind/%.o)
+	@mkdir -p $$(@D)
+	@echo "LD $$@"
+	@$(CC) $$(SANITIZE_CFLAGS) -shared -o $$@ $$^ $$(PQ_LIBS)
 
 build/$(1)/programs.so build/asan/$(1)/programs.so: spec/support/programs.c
 	@mkdir -p $$(@D)
@@ -193,7 +217,10 @@ NODE := $(if $(shell command -v npm),,nodejs npm)
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # npm waits for the network while the compiler works.
-test: TOOLS = $(NODE)
+# the specs of the PostgreSQL store start a server of their own
+POSTGRESQL = postgresql libpq-dev
+
+test: TOOLS = $(NODE) $(POSTGRESQL)
 test: packages
 	@{ $(MAKE) --no-print-directory sdks || \
 	    echo "npm failed: only the specs that drive Codat's and Stripe's clients need it" >&2; } & \
@@ -240,14 +267,15 @@ build/asan/exit.so: spec/support/asan_exit.c
 	@mkdir -p $(@D)
 	@$(CC) -shared -fPIC -D_GNU_SOURCE -o $@ $<
 
-asan: TOOLS = $(NODE)
+asan: TOOLS = $(NODE) $(POSTGRESQL)
 asan: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) all c-tests sdks build/asan/exit.so \
 	  build/asan/lua5.4/commerce/core.so build/asan/luajit/commerce/core.so \
+	  build/asan/lua5.4/commerce/pq.so build/asan/luajit/commerce/pq.so \
 	  build/asan/lua5.4/programs.so build/asan/luajit/programs.so
 	@spec/support/run-tests --asan
 
-valgrind: TOOLS = valgrind $(NODE)
+valgrind: TOOLS = valgrind $(NODE) $(POSTGRESQL)
 valgrind: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) all c-tests sdks
 	@spec/support/run-tests --valgrind
@@ -293,6 +321,7 @@ lint: packages
 	cppcheck --quiet --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	  --suppress=missingInclude -Icsrc $(INCLUDE_lua5.4) csrc
 	luarocks lint rockspec/lua-commerce-scm-1.rockspec
+	luarocks lint rockspec/lua-commerce-pq-scm-1.rockspec
 
 # The lists of the rockspec that follow from the tree.
 rockspec:

@@ -188,6 +188,26 @@ end)
 
 -- ---------------------------------------------------------------- C
 
+describe("the rock lua-commerce-pq", function()
+  it("is built of all of csrc/pq", function()
+    local text = table.concat(lines_of "rockspec/lua-commerce-pq-scm-1.rockspec", "\n")
+    for _, path in ipairs(files_under("csrc/pq", "%.c$", {})) do
+      assert.is_truthy(text:find(path, 1, true), "the rockspec lacks " .. path)
+    end
+  end)
+
+  it("has a type for every function that Lua sees", function()
+    local stub = table.concat(lines_of "lua/commerce/pq.d.lua", "\n")
+    for _, path in ipairs(files_under("csrc/pq", "%.c$", {})) do
+      for name in table.concat(lines_of(path), "\n"):gmatch '{"([%l_]+)", %l+_' do
+        if not name:find "^__" then -- a metamethod
+          assert.is_truthy(stub:find("[.:]" .. name .. "%("), "pq.d.lua lacks " .. name)
+        end
+      end
+    end
+  end)
+end)
+
 describe("the rooms of csrc", function()
   local units = {} -- name -> { path, … }; a unit is name.c with name.h
   local C_FILES = files_under("csrc", "%.[ch]$", {})

@@ -1,0 +1,39 @@
+rockspec_format = "3.0"
+package = "lua-commerce-pq"
+version = "scm-1"
+source = {
+  url = "git+https://github.com/lua-commerce/lua-commerce.git",
+  branch = "main",
+}
+description = {
+  summary = "The PostgreSQL driver of lua-commerce, a thin binding of libpq",
+  detailed = [[
+    The module commerce.pq, which lua-commerce needs for a store at postgres://… . Where libpq-fe.h
+    is in a folder of its own, name it: PQ_INCDIR=$(pg_config --includedir).
+  ]],
+  license = "MIT",
+  labels = { "postgresql", "stripe", "codat" },
+}
+dependencies = {
+  "lua >= 5.1, < 5.5",
+  "lua-commerce",
+}
+external_dependencies = {
+  PQ = { library = "pq" },
+  CRYPTO = { library = "crypto" },
+}
+build = {
+  type = "builtin",
+  modules = {
+    ["commerce.pq"] = {
+      sources = {
+        "csrc/bind/class.c", "csrc/pq/connection.c", "csrc/pq/pq.c", "csrc/pq/result.c",
+        "csrc/pq/rows.c", "csrc/pq/server_failure.c", "csrc/text/buf.c", "csrc/text/guarded.c",
+        "csrc/text/json.c", "csrc/text/utf8.c",
+      },
+      libraries = { "pq", "crypto" },
+      incdirs = { "csrc", "$(PQ_INCDIR)", "$(CRYPTO_INCDIR)" },
+      libdirs = { "$(PQ_LIBDIR)", "$(CRYPTO_LIBDIR)" },
+    },
+  },
+}

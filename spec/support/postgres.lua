@@ -1,0 +1,184 @@
+--- Starts PostgreSQL servers for tests: a scratch cluster in a temporary folder, on a socket there.
+--- Works under Lua 5.4 and LuaJIT.
+---
+---   local postgres = require "spec.support.postgres"
+---   local server = postgres.start()
+---   server:new_database()            --> "postgres:///d1?host=/tmp/…&user=commerce"
+---   server:crash() server:restart() server:stop()
+
+local lfs = require "lfs"
+local programs = require "programs"
+local shell = require "spec.support.shell"
+
+local postgres = {}
+
+local USERS = { "postgres", "nobody" } -- who runs the server if the tests are run by root
+local SECONDS = 60 -- that a start or stop may take
+
+-- The newest PostgreSQL that is installed: Debian keeps its programs out of PATH.
+local function folder_of_programs()
+  local _, newest = shell.run "ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1"
+  newest = newest:gsub("%s+$", "")
+  if newest ~= "" then
+    return newest .. "/"
+  end
+  assert(shell.run "command -v initdb postgres" == 0,
+    "PostgreSQL is missing: install the package postgresql")
+  return ""
+end
+
+-- The words before a command that make another user of root, whom PostgreSQL refuses to run as.
+local function as_user()
+  local _, id = shell.run "id -u"
+  if id:gsub("%s+", "") ~= "0" then
+    return ""
+  end
+  for _, user in ipairs(USERS) do
+    if shell.run("id " .. user) == 0 then
+      return ("setpriv --reuid=%s --regid=$(id -g %s) --clear-groups "):format(user, user), user
+    end
+  end
+  error "PostgreSQL does not run as root: this machine needs a user postgres or nobody"
+end
+
+local Server = {}
+Server.__index = Server
+
+local running = {}
+
+-- for when a test forgets to stop its server
+postgres.guard = shell.at_exit(function()
+  for server in pairs(running) do
+    pcall(server.stop, server)
+  end
+end)
+
+-- Without the sanitizers' library, which the tests may run with.
+local function must(command)
+  local status, output, errors = shell.run("unset LD_PRELOAD; " .. command)
+  assert(status == 0, ("%s: %s%s"):format(command, output, errors))
+  return output
+end
+
+-- Settings of a server that may lose everything with its machine, but nothing with its process.
+local SETTINGS = { fsync = "off", full_page_writes = "off", listen_addresses = "",
+  max_connections = "60", shared_buffers = "64MB", dynamic_shared_memory_type = "posix",
+  autovacuum = "off", log_min_messages = "warning", unix_socket_permissions = "0777",
+  lc_messages = "C" }
+
+local function launch(self)
+  local words = {}
+  for name, value in pairs(self.settings) do
+    words[#words + 1] = ("-c %s=%s"):format(name, shell.quote(value))
+  end
+  must(("%s%spg_ctl start -w -t %d -s -D %s/data -l %s/log -o %s"):format(self.user_words,
+    self.programs, SECONDS, self.dir, self.dir,
+    shell.quote(("-k %s %s"):format(self.dir, table.concat(words, " ")))))
+end
+
+-- Ends the server, and removes its folder, after this process: also after a kill.
+local function watch(self)
+  self.watcher = shell.start { "sh", "-c", ("while [ -e /proc/%d ]; do sleep 1; done; "
+    .. "kill -QUIT $(head -n 1 %s/data/postmaster.pid); sleep 1; rm -rf %s"):format(programs.id(),
+    self.dir, self.dir) }
+end
+
+--- Start a server with an empty cluster, and wait until it answers.
+---@param settings table<string, string>? of postgresql.conf, beside those that make it fast
+---@return table server with the methods below; `dir` holds its socket
+function postgres.start(settings)
+  local self = setmetatable({ dir = shell.temporary_folder(), programs = folder_of_programs(),
+    databases = 0, settings = {} }, Server)
+  for _, list in ipairs { SETTINGS, settings or {} } do
+    for name, value in pairs(list) do
+      self.settings[name] = value
+    end
+  end
+  local words, user = as_user()
+  self.user_words = words
+  if user then
+    must(("chown %s %s && chmod 755 %s"):format(user, self.dir, self.dir))
+  end
+  must(("cd / && %s%sinitdb -D %s/data -U commerce -A trust -E UTF8 --locale=C.UTF-8 --no-sync "
+    .. "--no-instructions >/dev/null"):format(words, self.programs, self.dir))
+  running[self] = true
+  launch(self)
+  watch(self)
+  return self
+end
+
+--- The URL of a database.
+---@param name string
+---@return string
+function Server:url(name)
+  return ("postgres:///%s?host=%s&user=commerce"):format(name, self.dir)
+end
+
+--- Run SQL as the owner of the cluster.
+---@param sql string
+---@param database string?
+---@return string output one line a row, columns joined by "|"
+function Server:sql(sql, database)
+  return must(("%spsql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U commerce -d %s -c %s"):format(
+    self.programs, self.dir, database or "postgres", shell.quote(sql)))
+end
+
+--- Make a database.
+---@param template string? one that nobody is connected to; an empty one if left out
+---@return string url
+---@return string name
+function Server:new_database(template)
+  self.databases = self.databases + 1
+  local name = "d" .. self.databases
+  self:sql(("CREATE DATABASE %s%s"):format(name, template and " TEMPLATE " .. template or ""))
+  return self:url(name), name
+end
+
+local function postmaster(self)
+  return shell.read(self.dir .. "/data/postmaster.pid"):match "^%d+"
+end
+
+--- End the server as a loss of power would: at once, without a word to anybody.
+function Server:crash()
+  local pid = postmaster(self)
+  must("kill -KILL " .. pid)
+  shell.wait_for_end(pid)
+  -- its other processes end when they miss it
+  shell.run(("while ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -q %s/data; do sleep 0.02; done")
+    :format(self.dir))
+end
+
+--- Stop the server; its clients are told.
+function Server:halt()
+  must(("%s%spg_ctl stop -w -t %d -s -m fast -D %s/data"):format(self.user_words, self.programs,
+    SECONDS, self.dir))
+end
+
+--- Start it again after `crash` or `halt`, and wait until it answers.
+function Server:resume()
+  launch(self)
+end
+
+--- Stop it and start it again.
+function Server:restart()
+  self:halt()
+  self:resume()
+end
+
+--- End the server for good and remove its folder.
+function Server:stop()
+  if not running[self] then
+    return
+  end
+  running[self] = nil
+  programs.signal(self.watcher.pid, "KILL")
+  shell.await(self.watcher)
+  local pid = postmaster(self)
+  if pid and lfs.attributes("/proc/" .. pid) then
+    shell.run("kill -QUIT " .. pid)
+    shell.wait_for_end(pid)
+  end
+  shell.remove_folder(self.dir)
+end
+
+return postgres
