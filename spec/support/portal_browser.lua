@@ -1,8 +1,10 @@
 -- A browser of the portal in a spec's process: keeps its cookie, and sends forms with the token
 -- that the portal's pages contain.
 
+local core = require "commerce.core"
 local input = require "commerce.http.input"
 local portal = require "commerce.portal"
+local time = require "commerce.base.time"
 local url = require "commerce.base.url"
 
 local portal_browser = {}
@@ -10,31 +12,63 @@ local portal_browser = {}
 local methods = {}
 local browser_mt = { __index = methods }
 
-local SESSION = { csrf = "token-of-the-form", mode = "test" }
+local COUNT = 0
+
+-- A browser that is signed in, without the work of hashing a password.
+local function sign_in(self, store, role)
+  COUNT = COUNT + 1
+  local now, user = os.time(), { id = core.uuid(), login = role .. COUNT, role = role,
+    name = role == "admin" and "Ada" or "Vera", password = "none", created = time.now() }
+  assert(store:add_user(user))
+  local token = core.random_id(32)
+  local hash = core.sha256(token)
+  assert(store:add_session({ hash = hash, id = hash:sub(1, 16), user_id = user.id, mode = "test",
+    created = now, seen = now, expires = now + 3600 }, now))
+  self.user, self.cookie = user, "commerce_session=" .. token
+  self.csrf = core.sha256("form " .. token)
+end
 
 --- Open the portal of an application.
 ---@param app commerce.App
----@param options table? role: "admin" (default) or "viewer"; prefix: the server's; log: gets
----  unexpected failures
----@return table browser { pages, logged }
+---@param options table? role: "admin" (default), "viewer", or false for a browser that is not
+---  signed in; prefix: the server's; public_url; pages: the portal of another browser
+---@return table browser { pages, logged, cookie, csrf, user }
 function portal_browser.new(app, options)
   options = options or {}
-  local self = setmetatable({ logged = {}, host = "127.0.0.1:8080", prefix = options.prefix or "" },
-    browser_mt)
-  local session = { role = options.role or "admin", user = { id = "1", name = "Ada" } }
-  self.pages = portal.new(app, { prefix = options.prefix, log = function(message)
-    self.logged[#self.logged + 1] = message
-  end, session = function()
-    return setmetatable(session, { __index = SESSION })
-  end })
+  local self = setmetatable({ logged = {}, host = "127.0.0.1:8080" }, browser_mt)
+  self.pages = options.pages or portal.new(app, { prefix = options.prefix,
+    public_url = options.public_url, log = function(message)
+      self.logged[#self.logged + 1] = message
+    end })
+  if options.role ~= false then
+    sign_in(self, app.store, options.role or "admin")
+  end
   return self
+end
+
+-- Keeps the cookies that a response sets, each by its name.
+local function keep_cookie(self, response)
+  local name, value = (response.headers["Set-Cookie"] or ""):match "^([^=]+)=([^;]*)"
+  if name then
+    local kept = {}
+    for pair in (self.cookie or ""):gmatch "[^; ]+" do
+      kept[#kept + 1] = pair:match "^[^=]+" ~= name and pair or nil
+    end
+    kept[#kept + 1] = value ~= "" and name .. "=" .. value or nil
+    self.cookie = table.concat(kept, "; ")
+  end
 end
 
 local function send(self, request)
   request.headers = request.headers or {}
   request.headers.host = self.host
-  request.scheme, request.address = "http", "127.0.0.1"
-  return self.pages:handle(request)
+  request.headers.cookie = self.cookie ~= "" and self.cookie or nil
+  request.scheme, request.address = "http", self.address or "127.0.0.1"
+  local response = self.pages:handle(request)
+  keep_cookie(self, response)
+  self.csrf = type(response.body) == "string"
+    and response.body:match 'name="csrf" type="hidden" value="([^"]+)"' or self.csrf
+  return response
 end
 
 --- Open a page.
@@ -52,7 +86,7 @@ end
 ---@return commerce.http.Response
 function methods:post(address, fields)
   local parts = {}
-  local all = { csrf = SESSION.csrf }
+  local all = { csrf = self.csrf }
   for name, value in pairs(fields or {}) do
     all[name] = value
   end

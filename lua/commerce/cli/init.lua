@@ -32,6 +32,7 @@ local COMMANDS = {
   "settings",
   "erase",
   "keys",
+  "users",
   "webhooks",
   "worker",
   "serve",

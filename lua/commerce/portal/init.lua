@@ -6,6 +6,7 @@
 -- and, of a form, its token; run the route's function. Inside, failures are raised; `handle` is the
 -- one place that turns them into pages.
 
+local audit = require "commerce.account.audit"
 local assets = require "commerce.portal.assets"
 local auth = require "commerce.http.auth"
 local core = require "commerce.core"
@@ -16,12 +17,15 @@ local layout = require "commerce.portal.layout"
 local request = require "commerce.http.request"
 local response = require "commerce.http.response"
 local router = require "commerce.http.router"
+local sessions = require "commerce.portal.sessions"
 local url = require "commerce.base.url"
 
 local portal = {}
 
 ---@class commerce.portal.Session who looks at a page
----@field user { id: string, name: string }
+---@field id string
+---@field hash string of the token in the browser's cookie
+---@field user commerce.UserRow
 ---@field role "admin"|"viewer"
 ---@field mode "test"|"live" that of the last page with a mode
 ---@field csrf string the token that its forms contain
@@ -30,7 +34,13 @@ local portal = {}
 ---@field params table<string, string> of the path
 ---@field query table<string, string> of the address, decoded
 ---@field form table<string, string> of a form that was sent; empty otherwise
----@field session commerce.portal.Session? nil on the pages that need none
+---@field session commerce.portal.Session? nil if the browser is not signed in
+---@field guest string? the token of the forms of a browser that is not signed in
+---@field count commerce.http.Counter counts attempts
+---@field slow fun(module: string, name: string, ...): any calls a module's function that takes
+---  long, where it delays nobody
+---@field target string? what a form changed, for the log of what was done
+---@field detail string? how, for the log
 ---@field mode "test"|"live" of the address; else the session's
 ---@field base string the path of the portal in this mode: "/codat/portal/test"
 
@@ -38,9 +48,11 @@ local portal = {}
 ---@field run fun(context: commerce.portal.Context): commerce.http.Response
 ---@field role "public"|"viewer"|"admin"|nil who may: by default everybody with a session for a GET,
 ---  administrators for every other method
+---@field audit string? what a form does, for the log of what was done: "company.create"
 
 -- Every group of pages. A group is a list of routes.
 local GROUPS = {
+  "commerce.portal.pages.access",
   "commerce.portal.pages.companies",
   "commerce.portal.pages.data",
   "commerce.portal.pages.record",
@@ -52,6 +64,7 @@ local LARGEST_BODY = 1024 * 1024 -- bytes
 ---@field private server commerce.http.Server
 ---@field private router commerce.http.Router
 ---@field private counter commerce.http.Counter
+---@field private slow fun(module: string, name: string, ...): any
 local methods = {}
 local portal_mt = { __name = "commerce.Portal", __index = methods }
 
@@ -74,17 +87,21 @@ function portal.role_of(route)
   return route.role or (route.method == "GET" and "viewer" or "admin")
 end
 
+-- Calls a module's function in this process, as a server without threads does.
+local function here(module, name, ...)
+  return require(module)[name](...)
+end
+
 --- Make the portal of an application.
 ---@param app commerce.App
----@param options table? prefix, public_url, log, counter: as for `commerce.api.new`; session: a
----  function that gives the session of a context
+---@param options table? prefix, public_url, log, counter: as for `commerce.api.new`; slow: calls a
+---  module's function, by the names of both, that takes long, where it delays nobody
 ---@return commerce.Portal
 function portal.new(app, options)
   options = options or {}
-  local self = { server = request.server(app, options, { counter = "function",
-    session = "function" }), counter = options.counter or auth.memory_counter(),
-    router = router.new(portal.routes()), session = options.session }
-  return setmetatable(self, portal_mt)
+  return setmetatable({ router = router.new(portal.routes()),
+    server = request.server(app, options, { counter = "function", slow = "function" }),
+    counter = options.counter or auth.memory_counter(), slow = options.slow or here }, portal_mt)
 end
 
 --- Whether a path is one of the portal's.
@@ -101,6 +118,10 @@ local MODES = { test = true, live = true }
 local function context_of(self, received)
   local context = request.context(self.server, received)
   context.params, context.query, context.form = {}, {}, {}
+  context.count = self.counter
+  context.slow = function(...)
+    return errors.must(self.slow(...))
+  end
   context.mode = received.path:match "^/portal/(%l+)"
   context.mode = MODES[context.mode] and context.mode or nil
   context.base = ("%s/portal/%s"):format(context.prefix, context.mode or "test")
@@ -132,9 +153,12 @@ local function find_route(self, context)
 end
 
 local function to_login(context)
-  local wanted = context.path .. (context.request.query ~= "" and context.request.query
-    and "?" .. context.request.query or "")
-  return layout.go(context.prefix .. "/portal/login?next=" .. url.escaped(wanted))
+  local query, login = context.request.query or "", context.prefix .. "/portal/login"
+  if context.request.method == "POST" then
+    return layout.go(login)
+  end
+  return layout.go(login .. "?next=" .. url.escaped(context.path
+    .. (query ~= "" and "?" .. query or "")))
 end
 
 -- Comparing hashes takes the same time wherever the texts differ.
@@ -143,26 +167,50 @@ local function same(one, other)
 end
 
 local function check_form(context)
-  if not same(context.form.csrf or "", context.session.csrf) then
+  local token = context.session and context.session.csrf or context.guest
+  if not same(context.form.csrf or "", token) then
     response.refuse(403, "This form has expired, or another site sent it. Go back, reload the page "
       .. "and send it again.")
   end
 end
 
-local function check_allowed(context, route)
-  if context.request.method == "POST" then
-    check_form(context)
-  end
+local function check_role(context, route)
   if portal.role_of(route) == "admin" and context.session.role ~= "admin" then
     response.refuse(403, "Only an administrator can do this. Your account can look at everything "
       .. "and change nothing.")
   end
 end
 
+local function run_route(context, route)
+  local is_form = context.request.method == "POST"
+  if is_form then
+    check_form(context)
+  end
+  if portal.role_of(route) ~= "public" then
+    check_role(context, route)
+  end
+  local result = route.run(context)
+  if is_form and route.audit and result.status < 400 then
+    audit.note(context.store, { actor = context.session.user.name, action = route.audit,
+      target = context.target, detail = context.detail, mode = context.values.mode,
+      address = context.request.address })
+  end
+  return result
+end
+
+-- A page for a browser that is not signed in; it gets a cookie with the page, if it has none.
+local function run_public(context, route)
+  local cookie
+  context.guest, cookie = sessions.guest(context)
+  local result = run_route(context, route)
+  result.headers["Set-Cookie"] = result.headers["Set-Cookie"] or cookie
+  return result
+end
+
 local function run(self, context)
   local received = context.request
   if received.path == "/" or received.path == "/portal" then
-    context.session = self.session(context)
+    context.session = sessions.find(context)
     return layout.go(("%s/portal/%s/companies"):format(context.prefix,
       context.session and context.session.mode or "test"))
   end
@@ -172,17 +220,15 @@ local function run(self, context)
   if asset then
     return asset
   end
-  context.session = self.session(context)
-  local route = find_route(self, context)
-  if portal.role_of(route) == "public" then
-    return route.run(context)
-  elseif not context.session then
-    return to_login(context)
+  context.session = sessions.find(context)
+  if not context.session then
+    local route = find_route(self, context)
+    return portal.role_of(route) == "public" and run_public(context, route) or to_login(context)
   end
+  local route = find_route(self, context)
   context.mode = context.mode or context.session.mode
   context.base = ("%s/portal/%s"):format(context.prefix, context.mode)
-  check_allowed(context, route)
-  return route.run(context)
+  return run_route(context, route)
 end
 
 -- ---------------------------------------------------------------- failures

@@ -35,7 +35,8 @@ local HEADERS = {
 ---@param context commerce.portal.Context
 ---@return table node
 function layout.csrf(context)
-  return h.input { type = "hidden", name = "csrf", value = context.session.csrf }
+  return h.input { type = "hidden", name = "csrf",
+    value = context.session and context.session.csrf or context.guest }
 end
 
 --- A form that is sent by POST.

@@ -1,5 +1,5 @@
--- The servers inside OpenResty, or nginx with libnginx-mod-http-lua: Codat's API, the Link pages,
--- and the addresses that Stripe sends webhooks to.
+-- The servers inside OpenResty, or nginx with libnginx-mod-http-lua: Codat's API, the portal, the
+-- Link pages, and the addresses that Stripe sends webhooks to.
 --
 --   http {
 --     init_by_lua_block { require("commerce.openresty").init { store = "sqlite:/srv/shop.db" } }
@@ -25,6 +25,7 @@ local jobs = require "commerce.runtime.jobs"
 local link = require "commerce.link"
 local logger = require "commerce.serve.log"
 local metrics = require "commerce.serve.metrics"
+local portal = require "commerce.portal"
 local receipts = require "commerce.webhooks.receipts"
 local store = require "commerce.store"
 local stripe_webhooks = require "commerce.api.stripe_webhooks"
@@ -38,7 +39,7 @@ local OPTIONS = { store = "string", prefix = "string", public_url = "string",
 local LONGEST_LOCK = 1 -- seconds that a request waits for a locked database before 503
 
 local settings = {} -- set by `init` in the master process, before the workers are forked
-local served -- this worker's own servers: { app, api, link, webhooks }
+local served -- this worker's own servers: { app, api, link, portal, webhooks }
 
 local function check_prefix(prefix)
   if prefix and prefix ~= "" and not prefix:find "^/[%w%-%._~/]*[%w%-%._~]$" then
@@ -127,6 +128,8 @@ local function servers()
   local counter = settings.shared and shared_counter(settings.shared)
   served = { app = app, file = file_of_store(), webhooks = stripe_webhooks.new(app, { log = log,
     keep = receipts.new(app.store, jobs.sleep) }),
+    portal = portal.new(app, { prefix = settings.prefix, public_url = settings.public_url,
+      log = log, counter = counter, slow = settings.thread_pool and in_thread or nil }),
     link = link.new(app, { prefix = settings.prefix, public_url = settings.public_url,
       log = log, counter = counter }),
     api = api.new(app, { prefix = settings.prefix, public_url = settings.public_url, log = log,
@@ -203,12 +206,13 @@ local function ready()
 end
 
 local function server_of(found, path)
-  return link.serves(path) and found.link or stripe_webhooks.serves(path) and found.webhooks
-    or found.api
+  return portal.serves(path) and found.portal or link.serves(path) and found.link
+    or stripe_webhooks.serves(path) and found.webhooks or found.api
 end
 
---- Answer a request: of the API; of the Link pages; a webhook of Stripe; `/health` (200 as long as
---- nginx answers) and `/ready` (503 while the store cannot be read). Only the API needs a key.
+--- Answer a request: of the API; of the portal; of the Link pages; a webhook of Stripe; `/health`
+--- (200 as long as nginx answers) and `/ready` (503 while the store cannot be read). The API needs
+--- a key, the portal a session.
 ---
 --- **context:** content_by_lua*
 function openresty.handle()

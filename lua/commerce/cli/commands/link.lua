@@ -8,6 +8,7 @@ local linking = require "commerce.cli.kit.linking"
 local links = require "commerce.codat.links"
 local lookup = require "commerce.cli.kit.lookup"
 local mode = require "commerce.account.mode"
+local options = require "commerce.cli.kit.options"
 local secret_option = require "commerce.cli.kit.secret_option"
 local ticket = require "commerce.account.link.ticket"
 local time = require "commerce.base.time"
@@ -42,15 +43,7 @@ local function by_key(args)
 end
 
 local function check_page(args)
-  if not args.page:find "^https?://[^%s?#]+$" then
-    errors.throw("usage", "--page: expected the server's address, such as https://data.example.com")
-  elseif not args.company then
-    errors.throw("usage", "which company? `commerce companies list` lists them")
-  elseif args.finish or args.new or args.no_wait or args.redirect_uri or args.way
-    or args.integration or args.connection or by_key(args) then
-    errors.throw("usage", "with --page, the merchant chooses on the pages: leave out all other "
-      .. "options")
-  end
+  options.check_page(args)
 end
 
 local function check(args)

@@ -11,6 +11,7 @@ local nginx = require "commerce.serve.nginx"
 local opener = require "commerce.cli.kit.opener"
 local options = require "commerce.cli.kit.options"
 local ownership = require "commerce.serve.ownership"
+local users = require "commerce.account.users"
 
 local must = errors.must
 
@@ -54,6 +55,11 @@ local function first_key(app)
   end
 end
 
+-- The token with which the portal's first administrator is made, as long as there is none.
+local function setup_token(app)
+  return users.setup_token(app.store)
+end
+
 -- The address of the store, which is created if it is missing.
 local function prepare(args)
   local url = nginx.absolute(args.store or commerce.store_url())
@@ -84,6 +90,11 @@ local function print_welcome(args, prepared)
   local base = base_of(args)
   tell(("serving %s on %s"):format(prepared.store, base))
   tell(("  API         %s/companies (and what %s/openapi.json says)"):format(base, base))
+  tell(("  portal      %s/portal"):format(base))
+  if prepared.setup then
+    tell(("              nobody can sign in yet; begin at %s/portal/setup?token=%s"):format(base,
+      prepared.setup))
+  end
   tell(("  Stripe      %s/oauth/callback is a redirect URI for linking,"):format(base))
   tell(("              %s/webhooks/stripe-test (or stripe) takes webhooks"):format(base))
   tell(("  state       %s/health  %s/ready  %s/metrics"):format(base, base, base))
@@ -133,6 +144,7 @@ local function serve(args, prepared, server)
       must(children[2]:start())
     end
     prepared.key = opener.with(args, "existing", first_key)
+    prepared.setup = opener.with(args, "existing", setup_token)
     print_welcome(args, prepared)
     watch(children)
   end, function()

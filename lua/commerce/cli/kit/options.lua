@@ -23,6 +23,14 @@ function options.check_public_url(args)
   end
 end
 
+--- Check --page: the address of a server, of which a command prints a page. Raises on failure.
+---@param args table parsed arguments
+function options.check_page(args)
+  if args.page and not args.page:find "^https?://[^%s?#]+$" then
+    errors.throw("usage", "--page: expected the server's address, such as https://data.example.com")
+  end
+end
+
 --- "a,b" and repeated options as one list.
 ---@param texts string[]?
 ---@return string[]? names nil if the option was not given

@@ -35,6 +35,7 @@ end
 local function create(context)
   local company = errors.must(context.app:create_company { name = context.form.name or "",
     description = context.form.description })
+  context.target = company.name
   return layout.go(sections.company(context, company.id))
 end
 
@@ -46,6 +47,6 @@ end
 ---@type commerce.portal.Route[]
 return {
   { method = "GET", path = "/portal/{mode}/companies", run = list },
-  { method = "POST", path = "/portal/{mode}/companies", run = create },
+  { method = "POST", path = "/portal/{mode}/companies", audit = "company.create", run = create },
   { method = "GET", path = "/portal/{mode}/companies/{companyId}", run = show },
 }
