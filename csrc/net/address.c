@@ -72,6 +72,17 @@ static bool is_zero(const unsigned char *bytes, size_t n) {
 }
 
 /*
+** The IPv4 address behind a prefix of 96 bits, of which byte 8 is zero. Where the prefix goes on
+*after
+** that byte, the form is that of many hosts: multicast and reserved addresses, which no gateway
+** translates, do not count (they include MAC addresses, with FF FE in the middle).
+*/
+static bool may_be_last(const unsigned char *bytes, bool (*holds)(const unsigned char *)) {
+  return bytes[8] == 0 && bytes[12] != 0 && (is_zero(bytes + 9, 3) || bytes[12] < 224) &&
+         holds(bytes + 12);
+}
+
+/*
 ** Whether an address would be a NAT64 gateway's name of an IPv4 address that a test holds for, if a
 ** network had chosen its prefix (RFC 6052, section 2.2). The prefix is unknown, so every length is
 ** tried. Addresses below 1.0.0.0 do not count: that form is any host with a small number.
@@ -80,7 +91,7 @@ static bool may_translate(const unsigned char *bytes, bool (*holds)(const unsign
   static const size_t prefixes[] = {4, 5, 6, 7, 8};
   unsigned char four[4];
   size_t i;
-  if (is_zero(bytes + 8, 4) && bytes[12] != 0 && holds(bytes + 12))
+  if (may_be_last(bytes, holds))
     return true;
   for (i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
     size_t from = prefixes[i], head = 8 - from; /* bytes before the one that is always zero */

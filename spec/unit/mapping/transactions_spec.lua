@@ -7,7 +7,15 @@ local schema_check = require "spec.support.schema_check"
 
 local ABSENT, null = builders.ABSENT, json.null
 
+-- The fee is what its details add up to, unless the case says otherwise.
 local function rows(overrides)
+  local details = overrides and overrides.fee_details
+  if type(details) == "table" and details[1] and overrides.fee == nil then
+    overrides.fee = 0
+    for _, detail in ipairs(details) do
+      overrides.fee = overrides.fee + detail.amount
+    end
+  end
   return { schema_check.mapped("transactions", "balance_transactions",
     builders.balance_transaction(overrides)) }
 end
@@ -80,6 +88,17 @@ describe("transactions", function()
     assert.equal("PaymentFeeRefund", rows({ fee_details = {}, fee = -146 })[2].type)
     assert.equal(1, #rows { fee_details = {}, fee = 0 })
     assert.equal(1, #rows { fee_details = ABSENT, fee = null })
+  end)
+
+  it("makes a row of what the details do not tell of the fee", function()
+    local records = rows { fee_details = { fee(100, "Fee") }, fee = 146 }
+    assert.same({ "txn_3TqLampSale0001", "txn_3TqLampSale0001:Fee",
+      "txn_3TqLampSale0001:rest of the fee" }, ids(records))
+    assert.same({ -1, -0.46 }, { records[2].totalAmount, records[3].totalAmount })
+    records = rows { fee_details = { fee(150, "Fee") }, fee = 146 }
+    assert.equal("PaymentFeeRefund", records[#records].type)
+    assert.equal(0.04, records[#records].totalAmount)
+    assert.equal(1, #rows { fee_details = ABSENT, fee = ABSENT })
   end)
 
   it("keeps which balance it moves, of its fees as well", function()

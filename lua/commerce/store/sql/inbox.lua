@@ -29,8 +29,8 @@ end
 
 function inbox:waiting_counts()
   local counts = {}
-  for _, row in ipairs(self.db:all("SELECT connection_id, count(*) AS n FROM inbox "
-    .. "GROUP BY connection_id")) do
+  for _, row in ipairs(self.db:all(("SELECT connection_id, %s FROM inbox "
+    .. "GROUP BY connection_id"):format(self.db.dialect.whole("count(*)", "n")))) do
     counts[row.connection_id] = row.n
   end
   return counts

@@ -178,8 +178,8 @@ end
 
 function pulls:pull_counts(statuses)
   local counts = {}
-  for _, row in ipairs(self.db:all(("SELECT status, count(*) AS n FROM pulls WHERE %s "
-    .. "GROUP BY status"):format(self.db.dialect.in_list "status"),
+  for _, row in ipairs(self.db:all(("SELECT status, %s FROM pulls WHERE %s GROUP BY status"):format(
+    self.db.dialect.whole("count(*)", "n"), self.db.dialect.in_list "status"),
     self.db.dialect.list(statuses))) do
     counts[row.status] = row.n
   end

@@ -157,7 +157,7 @@ function records:count(data_type, connection_id, tree)
   local sql, values = select.count(db, (selected(db, data_type,
     { connection_id = connection_id, query = tree })))
   return cached_total(self, select.cache(self, sql, values, #values), function()
-    return db:list(sql, values, 1)[1][1]
+    return tonumber(db:list(sql, values, 1)[1][1])
   end)
 end
 

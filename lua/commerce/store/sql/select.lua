@@ -54,7 +54,7 @@ end
 function select.count(db, what)
   local values = {}
   local where = condition_of(db, what, values)
-  return ("SELECT count(*) AS n FROM %s%s"):format(what.from, where), values
+  return ("SELECT %s FROM %s%s"):format(db.dialect.whole("count(*)", "n"), what.from, where), values
 end
 
 ---@class commerce.sql.Order

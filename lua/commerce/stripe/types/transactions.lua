@@ -58,12 +58,29 @@ local function source_type(source, kind, category)
   return SOURCE_TYPES[source and source:match("^(%a+)_")] or "Unknown"
 end
 
--- The details of the fee, each of which gives a row; a fee without them gives one row.
+local function amount_of(detail)
+  return type(detail) == "table" and type(detail.amount) == "number" and detail.amount or 0
+end
+
+-- The details of the fee, each of which gives a row. What they do not tell of the fee gives one row
+-- more, since the rows of a transaction add up to its `net`.
 local function fees(fee, details)
-  if type(fee) == "number" and fee ~= 0 and (type(details) ~= "table" or #details == 0) then
-    return { { amount = fee, description = "fee" } }
+  local list, rest = type(details) == "table" and details or {}, fee
+  if type(fee) ~= "number" then
+    return details
   end
-  return details
+  for i = 1, #list do
+    rest = rest - amount_of(list[i])
+  end
+  if rest == 0 then
+    return details
+  end
+  local all = {}
+  for i = 1, #list do
+    all[i] = list[i]
+  end
+  all[#all + 1] = { amount = rest, description = #list == 0 and "fee" or "rest of the fee" }
+  return all
 end
 
 -- The rows of a transaction's fees have the reference of its gross row.
