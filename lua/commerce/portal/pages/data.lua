@@ -372,5 +372,5 @@ return {
   { method = "GET", path = BASE .. "/export", run = send_export },
   { method = "POST", path = BASE .. "/filters", run = save_filter, role = "viewer" },
   { method = "POST", path = BASE .. "/filters/delete", run = delete_filter, role = "viewer" },
-  { method = "POST", path = BASE .. "/orders", run = make_index },
+  { method = "POST", path = BASE .. "/orders", audit = "data.index", run = make_index },
 }
