@@ -55,7 +55,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo test test-browser soak lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
+.PHONY: all demo pictures test test-browser soak lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/commerce/pq.so)) \
   build/commerce
@@ -209,6 +209,12 @@ packages:
 demo: packages
 	@$(MAKE) --no-print-directory all
 	@spec/support/demo
+
+# The pictures in the README, from the real thing.
+pictures: packages
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(PROGRAMS)
+	@LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" \
+	  LUA_CPATH="$(CURDIR)/build/lua5.4/?.so;;" lua5.4 spec/support/pictures.lua
 
 # npm comes with node, except in Debian's own packages
 NODE := $(if $(shell command -v npm),,nodejs npm)
