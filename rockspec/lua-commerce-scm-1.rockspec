@@ -83,6 +83,7 @@ build = {
     ["commerce.account.retention"] = "lua/commerce/account/retention.lua",
     ["commerce.account.session"] = "lua/commerce/account/session.lua",
     ["commerce.account.settings"] = "lua/commerce/account/settings.lua",
+    ["commerce.account.shares"] = "lua/commerce/account/shares.lua",
     ["commerce.account.status"] = "lua/commerce/account/status.lua",
     ["commerce.account.users"] = "lua/commerce/account/users.lua",
     ["commerce.account.webhook_endpoint"] = "lua/commerce/account/webhook_endpoint.lua",

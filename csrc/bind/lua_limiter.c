@@ -76,6 +76,20 @@ static int limiter_room(lua_State *L) {
   return 1;
 }
 
+/*
+** limiter:scale(share)
+** Keeps to a share of the limits from now on, 0 to 1, of all rates and of requests in flight. With
+*0
+** next to nothing goes.
+*/
+static int limiter_scale(lua_State *L) {
+  cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
+  lua_Number share = luaL_checknumber(L, 2);
+  luaL_argcheck(L, share >= 0 && share <= 1, 2, "a share from 0 to 1 expected");
+  cm_limiter_scale(box->limiter, share, cm_now());
+  return 0;
+}
+
 /* Finalizer. Sessions keep what they use of it. */
 static int limiter_gc(lua_State *L) {
   cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
@@ -90,6 +104,6 @@ static int limiter_gc(lua_State *L) {
 void cm_open_limiter(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", limiter_gc}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"room", limiter_room}, {"stats", limiter_stats}, {NULL, NULL}};
+      {"room", limiter_room}, {"scale", limiter_scale}, {"stats", limiter_stats}, {NULL, NULL}};
   cm_class(L, CM_LIMITER_CLASS, meta, methods);
 }

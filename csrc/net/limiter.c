@@ -8,7 +8,8 @@
 #define FLOOR (1 / 32.) /* of the configured rate, never cut below */
 #define SAME_EVENT 1.0  /* seconds in which several 429s count as one */
 #define PAUSE_UNLIMITED 0.5
-#define OTHERS_FINISH 0.1 /* seconds: requests of another transport may end unseen */
+#define LEAST_SHARE (1 / 1024.) /* rates stay above 0: a smaller share is next to nothing */
+#define OTHERS_FINISH 0.1       /* seconds: requests of another transport may end unseen */
 
 /* Own ones, so that the module need not link libm. */
 static double least(double a, double b) {
@@ -19,6 +20,11 @@ static double most(double a, double b) {
   return a > b ? a : b;
 }
 
+/* The tokens that a bucket of some rate may hold: at least one request's. */
+static double burst_of(double rate, double burst) {
+  return most(1, burst > 0 ? burst : rate / 5);
+}
+
 static cm_bucket *bucket_new(const char *name, double rate, double burst, double now) {
   size_t n = strlen(name) + 1;
   cm_bucket *b = calloc(1, sizeof *b + n);
@@ -26,9 +32,7 @@ static cm_bucket *bucket_new(const char *name, double rate, double burst, double
     return NULL;
   memcpy(b->name, name, n);
   b->base = b->rate = rate > 0 ? rate : INFINITY;
-  b->burst = burst > 0 ? burst : b->base / 5;
-  if (b->burst < 1)
-    b->burst = 1;
+  b->burst = burst_of(b->base, burst);
   b->tokens = b->burst;
   b->at = now;
   b->cut_at = -INFINITY;
@@ -94,6 +98,7 @@ cm_limiter *cm_limiter_new(const cm_limits *limits, double now) {
     return NULL;
   }
   l->refs = 1;
+  l->share = 1;
   l->limits = *limits;
   if (!(l->limits.concurrency > 0))
     l->limits.concurrency = INFINITY;
@@ -116,6 +121,37 @@ void cm_limiter_release(cm_limiter *l) {
   }
   free(l->global);
   free(l);
+}
+
+/* Gives a bucket another rate. A rate that was cut stays cut by as much. */
+static void bucket_scale(cm_bucket *b, double rate, double burst, double now) {
+  refill(b, now);
+  if (isinf(b->base))
+    return;
+  b->rate *= rate / b->base;
+  b->base = rate;
+  b->burst = burst_of(rate, burst);
+  b->tokens = least(b->tokens, b->burst);
+}
+
+/* Requests that a limiter's share lets be in flight. */
+static double concurrency_of(const cm_limiter *l) {
+  return most(1, l->limits.concurrency * l->share);
+}
+
+/*
+** Has the limiter keep to a share of its limits from now on: several processes that ask one server
+** divide what it allows. share: 0 to 1; next to nothing goes with 0.
+*/
+void cm_limiter_scale(cm_limiter *l, double share, double now) {
+  double before = concurrency_of(l), cut = before - cm_limiter_concurrency(l, now);
+  cm_bucket *b;
+  l->share = least(1, most(share, LEAST_SHARE));
+  bucket_scale(l->global, l->limits.rate * l->share, l->limits.burst * l->share, now);
+  for (b = l->endpoints; b; b = b->next)
+    bucket_scale(b, l->limits.endpoint_rate * l->share, l->limits.burst * l->share, now);
+  if (!isinf(l->limits.concurrency))
+    l->concurrency = most(1, concurrency_of(l) * (1 - cut / before));
 }
 
 /* Forgets unused endpoints in their initial state: a new bucket would be equal. */
@@ -146,7 +182,7 @@ cm_bucket *cm_limiter_enter(cm_limiter *l, const char *endpoint, double now) {
   if (!b) {
     if (l->count >= CM_ENDPOINTS)
       prune(l, now);
-    b = bucket_new(endpoint, l->limits.endpoint_rate, l->limits.burst, now);
+    b = bucket_new(endpoint, l->limits.endpoint_rate * l->share, l->limits.burst * l->share, now);
     if (!b)
       return NULL;
     b->next = l->endpoints;
@@ -170,7 +206,7 @@ void cm_limiter_leave(cm_limiter *l, cm_bucket *b) {
 */
 double cm_limiter_concurrency(cm_limiter *l, double now) {
   if (now > l->concurrency_at) {
-    l->concurrency = least(l->limits.concurrency, l->concurrency + now - l->concurrency_at);
+    l->concurrency = least(concurrency_of(l), l->concurrency + now - l->concurrency_at);
     l->concurrency_at = now;
   }
   return l->concurrency;

@@ -33,7 +33,8 @@ typedef struct cm_limits {
 
 typedef struct cm_limiter {
   int refs;
-  cm_limits limits;
+  cm_limits limits; /* of a whole, of which this limiter has a share */
+  double share;     /* above 0, to 1 */
   cm_bucket *global, *endpoints;
   size_t count; /* of endpoints */
   double concurrency, concurrency_at, concurrency_cut_at;
@@ -43,6 +44,7 @@ typedef struct cm_limiter {
 
 cm_limiter *cm_limiter_new(const cm_limits *limits, double now);
 void cm_limiter_release(cm_limiter *l);
+void cm_limiter_scale(cm_limiter *l, double share, double now);
 cm_bucket *cm_limiter_enter(cm_limiter *l, const char *endpoint, double now);
 void cm_limiter_leave(cm_limiter *l, cm_bucket *b);
 double cm_limiter_ready(cm_limiter *l, cm_bucket *b, double now);

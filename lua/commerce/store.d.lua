@@ -1102,8 +1102,7 @@ function Store:queue_state(now) end
 ---@param holder string
 ---@param seconds number how long the share lasts
 ---@param now number? unix seconds; nil: by the store's clock
----@return { share: number, holders: integer }? share 0 to 1, and how many share the limit; nil on
----  failure
+---@return { share: number, others: string[] }? share 0 to 1, and the other holders; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:share(name, holder, seconds, now) end

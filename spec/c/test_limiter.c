@@ -207,6 +207,35 @@ static void forgets_idle_endpoints(void) {
   CHECK(cm_limiter_enter(l, "GET /v1/charges", 10000) == a); /* still in use */
 }
 
+static void keeps_to_a_share(void) {
+  int sent;
+  start(20, 10, 0, 8);
+  sent = flood(a, 0, 10);
+  CHECK(sent >= 100 && sent <= 102);
+  cm_limiter_scale(l, 0.25, 10);
+  sent = flood(a, 10, 20); /* 2.5 a second, and a token that was left */
+  CHECK(sent >= 25 && sent <= 26);
+  CHECK(cm_bucket_rate(l->global, 20) == 5 && cm_limiter_concurrency(l, 20) == 2);
+  CHECK(cm_bucket_rate(cm_limiter_enter(l, "GET /v1/payouts", 20), 20) == 2.5);
+  cm_limiter_scale(l, 0, 20);
+  CHECK(flood(a, 20, 60) <= 2 && cm_limiter_concurrency(l, 60) == 1);
+  cm_limiter_scale(l, 1, 60);
+  CHECK(flood(a, 60, 70) >= 99 && cm_limiter_concurrency(l, 70) == 8);
+}
+
+static void keeps_a_cut_when_its_share_changes(void) {
+  start(20, 0, 0, 8);
+  cm_limiter_punish(l, a, NULL, 0, 0);
+  cm_limiter_punish(l, a, "global-concurrency", 0, 0);
+  CHECK(cm_bucket_rate(l->global, 0) == 10 && cm_limiter_concurrency(l, 0) == 1);
+  cm_limiter_scale(l, 0.5, 0);
+  CHECK(cm_bucket_rate(l->global, 0) == 5 && cm_limiter_concurrency(l, 0) == 1);
+  CHECK(cm_bucket_rate(l->global, 100) == 10 && cm_limiter_concurrency(l, 100) == 4);
+  start(0, 0, 0, 0);
+  cm_limiter_scale(l, 0.5, 0); /* nothing to divide */
+  CHECK(isinf(cm_limiter_room(l, NULL, 0)) && isinf(cm_limiter_room(l, a->name, 0)));
+}
+
 int main(void) {
   RUN(holds_the_global_rate);
   RUN(holds_the_endpoint_rate);
@@ -224,6 +253,8 @@ int main(void) {
   RUN(has_no_room_for_what_waits_already);
   RUN(has_room_without_a_limit);
   RUN(forgets_idle_endpoints);
+  RUN(keeps_to_a_share);
+  RUN(keeps_a_cut_when_its_share_changes);
   cm_limiter_release(l);
   return test_end();
 }

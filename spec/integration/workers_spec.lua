@@ -14,6 +14,10 @@ describe("a worker", function()
 
   setup(function()
     e = emulator.start { charges = 20, compact = true, latency = { ms = 20 } }
+    for i = 1, 3 do -- an account each, since runs share the limits of one
+      e:control("accounts", { id = "acct_shop" .. i, mode = "test", charges = 20, compact = true })
+      e:control("keys", { key = "sk_test_shop" .. i, account = "acct_shop" .. i })
+    end
   end)
 
   teardown(function()
@@ -23,8 +27,8 @@ describe("a worker", function()
   before_each(function()
     files.make_folder()
     api, ids = client.new({}, "sqlite:" .. files.path_of "commerce.db"), {}
-    local key = assert(core.secret "sk_test_emulator")
     for i = 1, 3 do
+      local key = assert(core.secret("sk_test_shop" .. i))
       local shop = assert(api.app:connect { secret_key = key, base_url = e.base,
         company = assert(api.app:create_company { name = "Shop " .. i }).id })
       assert(keys.keep(api.app, shop.row, key))
@@ -97,6 +101,7 @@ describe("a worker", function()
       connection = { base_url = e.base, rate = 1000 } })
     it_is.schedule = { look = function() end }
     local stop, most = false, 0
+    e:control("latency", { ms = 500 })
     assert(it_is:drain(function()
       local count = 0
       for _ in pairs(api.store:leases()) do
@@ -105,6 +110,7 @@ describe("a worker", function()
       most, stop = math.max(most, count), stop or count == 2
       return stop
     end))
+    e:control("latency", { ms = 20 })
     assert.equal(2, most)
     assert.same({}, api.store:leases())
     assert.equal(3, api.store:queue_state().pulls)

@@ -117,7 +117,8 @@ end
 ---  key is an app's token, and the function gets the transport and the sessions, to renew it;
 ---  json: true to post JSON, as /v2 takes it
 ---@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
----@return table parts { session, transport, limiter, acting_for = a connected account's id,
+---@return table parts { session, transport, limiter, platform_limiter = that of the platform's key,
+---  if it is used for a connected account, acting_for = a connected account's id,
 ---  close = a function that closes them and wipes the key, account = Stripe's object, or its id
 ---  alone, at = when it was read (core.now), ask = a function that asks once more, requests_sent =
 ---  a function that gives the number of requests so far, stripe_now = a function that gives the
@@ -129,13 +130,14 @@ function session.open(app, key, integration, who, options)
     max_connections = options.concurrency or stripe.concurrency,
   }
   local limiter = new_limiter(options, integration)
+  local platform = platform_limiter(app, options, integration, acting_for)
   local function make(retries)
     return core.session {
       transport = transport, key = key, account = acting_for, context = context,
       version = stripe.version,
       base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
       limiter = limiter, retries = retries, timeout = options.timeout,
-      platform_limiter = platform_limiter(app, options, integration, acting_for),
+      platform_limiter = platform,
       max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,
       renewable = who.tend ~= nil, json = who.json,
     }
@@ -147,7 +149,7 @@ function session.open(app, key, integration, who, options)
     return refuse(first, options)
   end
   local parts = { transport = transport, limiter = limiter, session = make(options.retries),
-    acting_for = acting_for }
+    acting_for = acting_for, platform_limiter = acting_for and platform }
   if who.tend then
     who.tend(transport, { first, parts.session })
   end

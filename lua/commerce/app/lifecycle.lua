@@ -21,6 +21,7 @@ local methods = lifecycle.methods
 local function attach(self, parts, key)
   local account = parts.account
   self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
+  self.platform_limiter = parts.platform_limiter
   self.close_session = parts.close
   -- of a connected account it is the day of connecting, and most objects are older
   self.account_created = not parts.acting_for and tonumber(account.created) or nil
@@ -230,6 +231,7 @@ local function close(self)
     read_allocation.count(self)
     self.close_session()
     self.session, self.transport, self.limiter, self.ask = nil, nil, nil, nil
+    self.platform_limiter = nil
     self.requests_sent = nil
   end
   self.mappings:close()

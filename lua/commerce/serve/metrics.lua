@@ -63,6 +63,26 @@ local function lags(store, now)
   return samples
 end
 
+-- What waits for a worker, and what the workers have.
+local function add_queue(lines, store, now)
+  if (store.lacking or {}).workers then
+    return
+  end
+  local state, held, over = store:queue_state(), 0, 0
+  for _, lease in ipairs(state.leases) do
+    held = held + (lease.remaining > 0 and 1 or 0)
+    over = over + (lease.remaining > 0 and 0 or 1)
+  end
+  add(lines, "queue_connections", "gauge", "Connections with pulls that wait for a worker.",
+    { { nil, state.connections } })
+  add(lines, "queue_first_links", "gauge", "Those of them that were never read completely.",
+    { { nil, state.first_links } })
+  add(lines, "queue_lag_seconds", "gauge", "Age of the oldest pull that waits.",
+    { { nil, state.oldest and math.max(now - time.parse(state.oldest), 0) or 0 } })
+  add(lines, "leases", "gauge", "Connections that a worker has; over: that one has left behind.",
+    { { label("state", "held"), held }, { label("state", "over"), over } })
+end
+
 -- The number of waiting webhooks of each consumer, and the age of the oldest.
 local function queues(store, now)
   local waiting, ages = {}, {}
@@ -125,6 +145,7 @@ metrics.text = errors.protect(function(store, requests, now)
   add(lines, "pulls", "gauge", "Pulls by status.", pulls(store))
   add(lines, "connection_lag_seconds", "gauge", "Time since the last sync of a connection.",
     lags(store, now))
+  add_queue(lines, store, now)
   add_reads(lines, store, now)
   add(lines, "webhooks_waiting", "gauge", "Webhooks that wait to be delivered to a consumer.",
     waiting)

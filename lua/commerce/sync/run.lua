@@ -11,6 +11,7 @@ local leases = require "commerce.sync.lease"
 local progress = require "commerce.sync.progress"
 local protections = require "commerce.account.protection"
 local scrub = require "commerce.sync.scrub"
+local shares = require "commerce.account.shares"
 
 local run = {}
 
@@ -126,9 +127,11 @@ end
 ---@return any result of the work. Raises if another run is under way (code "busy")
 function run.alone(connection, worker, work)
   local lease = leases.take(connection.store, connection.id, worker)
+  local leave = shares.join(connection, lease.worker)
   return errors.finally(function()
     return work(lease)
   end, function()
+    leave()
     if not worker then
       errors.catch(lease.release, lease) -- if this fails, the lease runs out
     end

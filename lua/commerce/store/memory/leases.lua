@@ -210,18 +210,18 @@ local LEAST = 0.001 -- a smaller share is none: sums of fractions are not exact
 
 function leases.share(self, name, holder, seconds, now)
   now = now or os.time()
-  local shares, given, holders = self.db:table("rate_shares", "", name), 0, 1
+  local shares, given, others = self.db:table("rate_shares", "", name), 0, {}
   for other, row in shares:each() do
     if is_over(row, now) then
       shares:remove(other)
     elseif other ~= holder then
-      given, holders = given + row.share, holders + 1
+      given, others[#others + 1] = given + row.share, other
     end
   end
-  local share = math.min(1 / holders, 1 - given)
+  local share = math.min(1 / (#others + 1), 1 - given)
   share = share < LEAST and 0 or share
   shares:put(holder, { share = share, expires = now + seconds, seconds = seconds })
-  return { share = share, holders = holders }
+  return { share = share, others = others }
 end
 
 function leases.drop_share(self, name, holder)

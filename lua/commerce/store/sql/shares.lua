@@ -17,19 +17,19 @@ function shares:share(name, holder, seconds, now)
       .. "ON CONFLICT (name) DO UPDATE SET at = excluded.at"):format(clock), name, now)
     db:run(("DELETE FROM rate_shares WHERE limit_name = ? AND (expires <= %s OR expires > %s + ?)")
       :format(clock, clock), name, now, now, 2.0 * seconds)
-    local given, holders = 0, 1
+    local given, others = 0, {}
     for _, row in ipairs(db:all("SELECT holder, share FROM rate_shares WHERE limit_name = ?",
       name)) do
       if row.holder ~= holder then
-        given, holders = given + row.share, holders + 1
+        given, others[#others + 1] = given + row.share, row.holder
       end
     end
-    local share = math.min(1 / holders, 1 - given)
+    local share = math.min(1 / (#others + 1), 1 - given)
     share = share < LEAST and 0 or share
     db:run(("INSERT INTO rate_shares (limit_name, holder, share, expires) VALUES (?, ?, ?, %s + ?) "
       .. "ON CONFLICT (limit_name, holder) DO UPDATE SET share = excluded.share, "
       .. "expires = excluded.expires"):format(clock), name, holder, share + 0.0, now, seconds + 0.0)
-    return { share = share, holders = holders }
+    return { share = share, others = others }
   end)
 end
 
