@@ -15,8 +15,9 @@ local changes = {}
 -- gets its numbers afterwards: numbers come in the order of commits, and a reader that goes on
 -- after the last number that it has seen misses none.
 local TAKE = "INSERT INTO change_numbers (connection_id, last) VALUES (?, ?) "
-  .. "ON CONFLICT (connection_id) DO UPDATE SET last = change_numbers.last + excluded.last "
-  .. "RETURNING %s"
+  .. "ON CONFLICT (connection_id) DO UPDATE SET last = change_numbers.last + excluded.last"
+local ADD = "INSERT INTO changes (connection_id, last, at, data_type, kind, ids) "
+  .. "SELECT connection_id, last - ?, ?, ?, ?, ? FROM change_numbers WHERE connection_id = ?"
 
 --- Log what a page did. The last statement of its transaction, since it keeps other writers of the
 --- connection's log waiting.
@@ -32,13 +33,11 @@ function changes.append(db, connection_id, list, now)
   if count == 0 then
     return
   end
-  local last = db:all(TAKE:format(db.dialect.whole("last", "n")), connection_id, count)[1].n - count
+  db:later(TAKE, connection_id, count)
   for _, entry in ipairs(list) do
     if #entry.ids > 0 then
-      last = last + #entry.ids
-      db:run("INSERT INTO changes (connection_id, last, at, data_type, kind, ids) "
-        .. "VALUES (?, ?, ?, ?, ?, ?)", connection_id, last, now, entry.type, entry.kind,
-        json.encode(entry.ids))
+      count = count - #entry.ids
+      db:later(ADD, count, now, entry.type, entry.kind, json.encode(entry.ids), connection_id)
     end
   end
 end

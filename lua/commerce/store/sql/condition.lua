@@ -11,14 +11,20 @@ local function clause_to_sql(dialect, clause, name, values)
   elseif type(value) == "number" then
     value = value + 0.0 -- LuaDBI cuts integers to 32 bits
   end
+  local of_any = clause.kind == "any" and dialect.any_clause(name, operator, value, values)
+  if of_any then
+    return of_any
+  end
   values[#values + 1] = value
+  local bound = "?"
   if operator == "~" then
     return dialect.text_match(name)
   elseif FOLDED_KINDS[clause.kind] and type(value) == "string" then
-    name = dialect.without_case(name)
+    name, bound = dialect.without_case(name), dialect.without_case(bound)
   end
   -- a record without the field is not equal to the value, so != finds it
-  return operator == "!=" and dialect.differs(name) or ("%s %s ?"):format(name, operator)
+  return operator == "!=" and dialect.differs(name, bound)
+    or ("%s %s %s"):format(name, operator, bound)
 end
 
 -- The clause that "!=" is the opposite of.

@@ -50,8 +50,7 @@ function erasure:rewrite_records(connection_id, data_type, after, limit, edit, s
     return db:all(("SELECT id, data FROM %s WHERE connection_id = ? AND id > ? ORDER BY id LIMIT ?")
       :format(name), connection_id, after, limit)
   end, edit, states, function(data, id)
-    db:run(("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?"):format(name), data,
-      connection_id, id)
+    db:write_records(data_type, connection_id, { { id = id, data = data, is_new = false } })
   end, function(id)
     db:run(("DELETE FROM %s WHERE connection_id = ? AND id = ?"):format(name), connection_id, id)
   end)

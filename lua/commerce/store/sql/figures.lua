@@ -37,8 +37,8 @@ end
 
 -- The rows of a statement, from the cache if nothing was written since. The first column is a
 -- count; no column is null.
-local function rows_of(self, sql, values, count)
-  local known = select.cache(self, sql, values, #values)
+local function rows_of(self, connection_id, sql, values, count)
+  local known = select.cache(self, sql, values, #values, connection_id)
   if known.rows then
     return known.rows
   end
@@ -59,7 +59,8 @@ local function records_in(self, data_type, connection_id, asked, values, more)
   values[#values + 1] = connection_id
   local where = {
     "record.connection_id = ?", dialect.not_true "record.metadata_is_deleted",
-    ("%s >= %s"):format(date, FROM), ("%s < %s"):format(date, TO), more,
+    ("%s >= %s"):format(date, dialect.date(FROM)), ("%s < %s"):format(date, dialect.date(TO)),
+    more,
   }
   if asked.query then
     where[#where + 1] = condition.compile(dialect, asked.query, function(field)
@@ -117,7 +118,7 @@ function figures:sums(data_type, connection_id, asked)
     dialect.text "count(amount)", dialect.exact_sum(), negative, names,
     adding(dialect, inner, "span" .. names), names)
   local result, _, numbers = {}, spans_of(asked.periods)
-  for i, row in ipairs(rows_of(self, sql, values, 5 + #(asked.by or {}))) do
+  for i, row in ipairs(rows_of(self, connection_id, sql, values, 5 + #(asked.by or {}))) do
     local sum = { period = numbers[row[2]], count = tonumber(row[1]), amounts = tonumber(row[3]),
       sum = dialect.sum_text(row[4]) }
     if row[5] ~= "" then
@@ -143,7 +144,7 @@ function figures:customers(data_type, connection_id, asked)
     records_in(self, data_type, connection_id, asked, values, customer .. " IS NOT NULL"), names,
     customer, names)
   local result, _, numbers = {}, spans_of(asked.periods)
-  for i, row in ipairs(rows_of(self, sql, values, 4 + #(asked.by or {}))) do
+  for i, row in ipairs(rows_of(self, connection_id, sql, values, 4 + #(asked.by or {}))) do
     result[i] = add_groups({ period = numbers[row[2]], customers = tonumber(row[1]),
       records = tonumber(row[3]), seconds = tonumber(row[4]) }, row, 4, asked.by)
   end
@@ -154,16 +155,17 @@ end
 function figures:new_customers(data_type, connection_id, asked)
   local dialect, values = self.db.dialect, {}
   local all = { periods = { "", asked.periods[#asked.periods] }, query = asked.query }
-  all.periods[1] = ("0"):rep(LENGTH)
+  all.periods[1] = "0001-01-01T00:00:00Z"
   local customer = column(data_type, asked.customer)
-  local sql = ("SELECT %s, day FROM (SELECT substr(min(%s), 1, 10) AS day %s GROUP BY %s) AS first "
-    .. "GROUP BY day"):format(dialect.text "count(*)", column(data_type, "createdDate"),
+  local sql = ("SELECT %s, day FROM (SELECT %s AS day %s GROUP BY %s) AS first GROUP BY day")
+    :format(dialect.text "count(*)",
+    dialect.day(("min(%s)"):format(column(data_type, "createdDate"))),
     records_in(self, data_type, connection_id, all, values, customer .. " IS NOT NULL"), customer)
   local counts = {}
   for i = 1, #asked.periods - 1 do
     counts[i] = 0
   end
-  for _, row in ipairs(rows_of(self, sql, values, 2)) do
+  for _, row in ipairs(rows_of(self, connection_id, sql, values, 2)) do
     for i = 1, #counts do
       if row[2] >= asked.periods[i]:sub(1, 10) and row[2] < asked.periods[i + 1]:sub(1, 10) then
         counts[i] = counts[i] + tonumber(row[1])
@@ -191,7 +193,7 @@ function figures:top_customers(connection_id, asked)
     :format(dialect.text "count(*)", dialect.exact_sum(), adding(dialect, inner, "customer"),
     dialect.largest_sum())
   local result = {}
-  for i, row in ipairs(rows_of(self, sql, values, 3)) do
+  for i, row in ipairs(rows_of(self, connection_id, sql, values, 3)) do
     result[i] = { customer = row[2], count = tonumber(row[1]), sum = dialect.sum_text(row[3]) }
   end
   return result
@@ -215,7 +217,7 @@ function figures:line_sums(data_type, connection_id, asked)
     .. "AS each GROUP BY span, currency, quantity, price, total"):format(dialect.text "count(*)",
     number "quantity", number "unitPrice", number "totalAmount", inner)
   local result, found, _, numbers = {}, {}, spans_of(asked.periods)
-  for _, row in ipairs(rows_of(self, sql, values, 6)) do
+  for _, row in ipairs(rows_of(self, connection_id, sql, values, 6)) do
     local key = row[2] .. row[3]
     if not found[key] then
       found[key] = { period = numbers[row[2]], currency = text_or_nil(row[3]), count = 0,

@@ -58,7 +58,7 @@ function leases:under_lease(lease, method, ...)
     end
     results = { errors.must(self[method](self, unpack(arguments, 1, count))) }
     return true
-  end)
+  end, true)
   return unpack(results)
 end
 

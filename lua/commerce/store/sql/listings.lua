@@ -23,15 +23,19 @@ function listings:add_listed(listing, entries)
   if #entries == 0 then
     return 0
   end
-  local field = db.dialect.json_field
+  local field, texts = db.dialect.json_field, {}
+  for i, entry in ipairs(entries) do
+    texts[i] = json.encode(entry)
+  end
   return db:run(("INSERT INTO listed (listing, id, parent_id, data) SELECT ?, %s, %s, %s FROM %s "
     .. "WHERE true ON CONFLICT DO NOTHING"):format(field("value", "id"),
-      field("value", "parent_id"), field("value", "data"), db.dialect.elements()), listing,
-    json.encode(entries))
+      field("value", "parent_id"), field("value", "data"), db.dialect.elements()),
+    db:own_name(listing), db.dialect.list(texts))
 end
 
 function listings:drop_listing(listing)
-  with_table(self):run("DELETE FROM listed WHERE listing = ?", listing)
+  local db = with_table(self)
+  db:run("DELETE FROM listed WHERE listing = ?", db:own_name(listing))
   return true
 end
 
@@ -40,7 +44,8 @@ function listings:unlisted(data_type, connection_id, listing, after, limit)
   for i, row in ipairs(db:all(("SELECT id FROM %s AS record WHERE connection_id = ? AND id > ? "
     .. "AND NOT EXISTS (SELECT 1 FROM listed WHERE listing = ? AND listed.id = record.id) "
     .. "AND %s ORDER BY id LIMIT ?"):format(data_type.name,
-      db.dialect.not_true "metadata_is_deleted"), connection_id, after, listing, limit)) do
+      db.dialect.not_true "metadata_is_deleted"), connection_id, after, db:own_name(listing),
+      limit)) do
     ids[i] = row.id
   end
   return ids
@@ -49,11 +54,11 @@ end
 function listings:listed_families(listing, child_listing, after, limit)
   local db = with_table(self)
   local batch = db:all("SELECT id, data FROM listed WHERE listing = ? AND id > ? "
-    .. "ORDER BY id LIMIT ?", listing, after, limit)
+    .. "ORDER BY id LIMIT ?", db:own_name(listing), after, limit)
   for _, parent in ipairs(batch) do
     parent.children = {}
     for i, child in ipairs(db:all("SELECT data FROM listed WHERE listing = ? "
-      .. "AND parent_id = ?", child_listing, parent.id)) do
+      .. "AND parent_id = ?", db:own_name(child_listing), parent.id)) do
       parent.children[i] = child.data
     end
   end

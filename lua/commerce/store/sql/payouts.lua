@@ -12,16 +12,16 @@ local OF_PAYOUT = " WHERE connection_id = ? AND payout_id = ?"
 ---@param links commerce.PayoutLinks
 function payouts.write(db, connection_id, links)
   if links.anew then
-    db:run("DELETE FROM payout_links" .. OF_PAYOUT, connection_id, links.payout)
-    db:run("DELETE FROM payout_totals" .. OF_PAYOUT, connection_id, links.payout)
+    db:later("DELETE FROM payout_links" .. OF_PAYOUT, connection_id, links.payout)
+    db:later("DELETE FROM payout_totals" .. OF_PAYOUT, connection_id, links.payout)
   end
-  db:run(("INSERT INTO payout_links (connection_id, transaction_id, payout_id) "
+  db:later(("INSERT INTO payout_links (connection_id, transaction_id, payout_id) "
     .. "SELECT ?, value, ? FROM %s WHERE true ON CONFLICT (connection_id, transaction_id) "
     .. "DO UPDATE SET payout_id = excluded.payout_id"):format(db.dialect.elements()),
     connection_id, links.payout, db.dialect.list(links.transactions))
   local totals = links.totals
   if totals then
-    db:run(db.dialect.upsert("payout_totals", { "connection_id", "payout_id",
+    db:later(db.dialect.upsert("payout_totals", { "connection_id", "payout_id",
       "transaction_count", "gross_amount", "fees" }, { "connection_id", "payout_id" }),
       connection_id, links.payout, totals.transaction_count, totals.gross_amount, totals.fees)
   end

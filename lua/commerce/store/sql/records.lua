@@ -88,7 +88,7 @@ local function page_of(self, data_type, options, what, order, deleted)
   if not is_indexed(data_type, options, order, deleted) or to <= SHORT then
     return db:list(sql, values, 3)
   end
-  local known = select.cache(self, sql, values, #values - 2)
+  local known = select.cache(self, sql, values, #values - 2, options.connection_id)
   local bookmark = select.bookmark(known, what.offset or 0)
   if bookmark then
     start_after(what, order, bookmark)
@@ -156,7 +156,7 @@ function records:count(data_type, connection_id, tree)
   local db = self.db
   local sql, values = select.count(db, (selected(db, data_type,
     { connection_id = connection_id, query = tree })))
-  return cached_total(self, select.cache(self, sql, values, #values), function()
+  return cached_total(self, select.cache(self, sql, values, #values, connection_id), function()
     return tonumber(db:list(sql, values, 1)[1][1])
   end)
 end

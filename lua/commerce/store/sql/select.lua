@@ -115,21 +115,26 @@ local MOST_LISTS = 100 -- in the cache
 ---@param sql string the statement that gives the list, or counts it
 ---@param values any[] its bound values
 ---@param count integer how many of them belong to the list: the limit and offset do not
+---@param connection_id string? whose records the list has
 ---@return table list
-function select.cache(store, sql, values, count)
+function select.cache(store, sql, values, count, connection_id)
   local words = { sql }
   for i = 1, count do
     words[#words + 1] = type(values[i]) .. tostring(values[i])
   end
-  local key, version, known = table.concat(words, "\0"), store.db:version(), store.known
-  if not known or known.version ~= version or known.count > MOST_LISTS then
-    known = { version = version, lists = {}, count = 0 }
+  local key, version = table.concat(words, "\0"), store.db:version(connection_id)
+  local known = store.known
+  if not known or known.count > MOST_LISTS then
+    known = { lists = {}, count = 0 }
     store.known = known
   end
-  if not known.lists[key] then
-    known.lists[key], known.count = {}, known.count + 1
+  local list = known.lists[key]
+  if not list or list.version ~= version then
+    known.count = known.count + (list and 0 or 1)
+    list = { version = version }
+    known.lists[key] = list
   end
-  return known.lists[key]
+  return list
 end
 
 -- Bookmarks in a long list: after which record the first thousand end, the second, and so on. A

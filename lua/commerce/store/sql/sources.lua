@@ -7,16 +7,21 @@ local json = require "commerce.base.json"
 ---@class commerce.sql.Store
 local sources = {}
 
---- Raise unless a connection is linked: what is read of a connection that was unlinked or deleted
---- meanwhile is not stored. The failure's code is "not_linked".
+--- Ask whether a connection is linked, and keep its status until the transaction ends: what is read
+--- of a connection that was unlinked or deleted meanwhile is not stored.
 ---@param db commerce.sql.Database in a transaction
 ---@param connection_id string
-function sources.check_linked(db, connection_id)
-  local row = db:all("SELECT status FROM connections WHERE id = ?", connection_id)[1]
-  if not row or row.status ~= "Linked" then
-    errors.throw("store", ("connection %s %s: nothing more is stored of it")
-      :format(connection_id, row and "is " .. row.status or "has been deleted"),
-      { code = "not_linked" })
+---@return fun() check raises, with the code "not_linked", unless it is
+function sources.ask_linked(db, connection_id)
+  local answer = db:ask("SELECT status FROM connections WHERE id = ?" .. db.dialect.LOCK,
+    connection_id)
+  return function()
+    local row = answer()[1]
+    if not row or row.status ~= "Linked" then
+      errors.throw("store", ("connection %s %s: nothing more is stored of it")
+        :format(connection_id, row and "is " .. row.status or "has been deleted"),
+        { code = "not_linked" })
+    end
   end
 end
 
@@ -26,7 +31,7 @@ end
 ---@param resource string
 ---@param state table
 function sources.write_state(db, connection_id, resource, state)
-  db:run(db.dialect.upsert("resource_state", { "connection_id", "resource", "state" },
+  db:later(db.dialect.upsert("resource_state", { "connection_id", "resource", "state" },
     { "connection_id", "resource" }), connection_id, resource, json.encode(state))
 end
 

@@ -19,7 +19,7 @@ end
 function sweeps:begin_sweep(connection_id, key, state)
   local db = self.db
   return db:atomic(function()
-    sources.check_linked(db, connection_id)
+    sources.ask_linked(db, connection_id)()
     forget(db, connection_id, key)
     db:run("INSERT INTO sweeps (connection_id, key) VALUES (?, ?)", connection_id, key)
     state.sweep.id = db:all(("SELECT %s FROM sweeps WHERE connection_id = ? AND key = ?")
@@ -59,10 +59,10 @@ end
 function sweeps:unseen(data_type, connection_id, full_reads, visible, after, limit)
   local dialect = self.db.dialect
   return ids_of(self.db:all(("SELECT id FROM %s AS record WHERE connection_id = ? AND id > ? "
-    .. "AND %s AND %s < ? AND NOT EXISTS (SELECT 1 FROM seen WHERE %s "
+    .. "AND %s AND %s < %s AND NOT EXISTS (SELECT 1 FROM seen WHERE %s "
     .. "AND seen.data_type = ? AND seen.id = record.id) ORDER BY id LIMIT ?")
     :format(data_type.name, dialect.not_true "metadata_is_deleted", age_of(data_type),
-      dialect.in_list "seen.sweep"), connection_id, after, time.format(visible),
+      dialect.date "?", dialect.in_list "seen.sweep"), connection_id, after, time.format(visible),
     dialect.list(full_reads), data_type.name, limit))
 end
 
@@ -71,8 +71,8 @@ function sweeps:unseen_sources(connection_id, resource, full_read, visible, afte
     .. "AND resource = ? AND id > ? AND coalesce(%s, 0) < ? AND NOT EXISTS "
     .. "(SELECT 1 FROM seen WHERE seen.sweep = ? AND seen.data_type = '' "
     .. "AND seen.id = source.id) ORDER BY id LIMIT ?")
-    :format(self.db.dialect.json_field("data", "created")), connection_id, resource, after, visible,
-    full_read, limit))
+    :format(self.db.dialect.json_number("data", "created")), connection_id, resource, after,
+    visible, full_read, limit))
 end
 
 return sweeps

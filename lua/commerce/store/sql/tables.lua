@@ -18,8 +18,8 @@ end
 
 local function create(dialect, data_type)
   local lines = {
-    "connection_id TEXT NOT NULL REFERENCES connections (id)",
-    "id TEXT NOT NULL",
+    ("connection_id %s NOT NULL%s"):format(dialect.ID_TYPE, dialect.OF_CONNECTION),
+    ("id %s NOT NULL"):format(dialect.ID_TYPE),
     "data TEXT NOT NULL",
   }
   for _, column in ipairs(columns.of(data_type)) do
@@ -33,7 +33,7 @@ end
 
 local function index(dialect, name, suffix, key)
   return ("CREATE INDEX %s_%s ON %s (connection_id, %sid) WHERE %s"):format(name, suffix, name,
-    key, dialect.not_true "metadata_is_deleted")
+    key and dialect.indexed(key) .. ", " or "", dialect.not_true "metadata_is_deleted")
 end
 
 -- The index of a fact that few records have.
@@ -56,7 +56,7 @@ end
 ---@param column string
 ---@return string
 function tables.add_order(dialect, name, column)
-  return index(dialect, name, column .. "_ordered", column .. ", ")
+  return index(dialect, name, column .. "_ordered", column)
 end
 
 --- The statements that make the table of a data type, with its indexes: one for lists, newest
@@ -69,8 +69,8 @@ end
 function tables.add(dialect, data_type)
   local name = data_type.name
   local statements = { create(dialect, data_type),
-    index(dialect, name, "listed", tables.has(data_type, "createdDate") and "created_date, " or ""),
-    index(dialect, name, "modified", "modified_date, ") }
+    index(dialect, name, "listed", tables.has(data_type, "createdDate") and "created_date" or nil),
+    index(dialect, name, "modified", "modified_date") }
   for _, column in ipairs(columns.of(data_type)) do
     statements[#statements + 1] = column.indexed and fact_index(name, column) or nil
   end

@@ -73,10 +73,14 @@ local function keep(db, data_type, text, built_in)
     db:fail(("the database has a table '%s' of its own; choose another name for the data type")
       :format(name))
   end
-  for _, statement in ipairs(before
+  local statements = before
     and tables.change(dialect, model.restore(json.stored(before)), data_type)
-    or tables.add(dialect, data_type)) do
+    or tables.add(dialect, data_type)
+  for _, statement in ipairs(statements) do
     db:once(statement)
+  end
+  if before and #statements > 0 then
+    db:fill_columns(data_type)
   end
   db:run(dialect.upsert("data_types", { "name", "definition", "built_in" }, { "name" }), name, text,
     dialect.boolean(built_in))
@@ -92,6 +96,7 @@ function types:define_type(data_type)
     db:fail(("data type '%s': %s"):format(data_type.name, problem))
   end
   db:transaction(function()
+    db:lock_schema()
     keep(db, data_type, text, false)
   end)
   return true
@@ -125,6 +130,7 @@ function types.reconcile(db)
     return
   end
   db:transaction(function()
+    db:lock_schema()
     if is_current(db, present) then -- again, now that no other process can write
       return
     end

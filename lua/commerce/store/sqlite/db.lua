@@ -279,7 +279,8 @@ function methods:list(sql, values, columns)
   return rows
 end
 
---- Run a function in one transaction: all of it or nothing.
+--- Run a function in one transaction: all of it or nothing. No other transaction is seen in
+--- between, and another database may call the function again if it loses against one.
 ---@param work fun(): any
 ---@return any result of the function; raises what it raised, after the rollback
 function methods:transaction(work)
@@ -302,8 +303,11 @@ end
 
 --- Run work in a transaction. Within an open transaction the work becomes a part of it.
 ---@param work fun(): any
+---@param _page boolean? whether the work locks the row of the connection that it is about: a
+---  database with several writers needs no more to keep it apart from others, and may write it a
+---  moment later
 ---@return any result
-function methods:atomic(work)
+function methods:atomic(work, _page)
   if self.in_transaction then
     return work()
   end
@@ -359,9 +363,67 @@ function methods:delete_many(name, condition, ...)
   end
 end
 
---- A text that changes with every write to the database, by this handle or by others.
+--- Run a statement of a transaction whose count of rows nobody asks for. A database that is far
+--- away may send it later, with others; it fails at the end of the transaction at the latest.
+---@param sql string
+---@param ... any bound values
+function methods:later(sql, ...)
+  self:run(sql, ...)
+end
+
+--- Ask a query of a transaction whose rows are needed later: a database that is far away may send
+--- several together.
+---@param sql string
+---@param ... any bound values
+---@return fun(): table[] answer the rows by column name
+function methods:ask(sql, ...)
+  local rows = self:all(sql, ...)
+  return function()
+    return rows
+  end
+end
+
+--- Write data of records, in a transaction. Their columns follow from it.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param rows { id: string, data: string, is_new: boolean }[] each id once
+function methods:write_records(data_type, connection_id, rows)
+  local insert = ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)")
+    :format(data_type.name)
+  local update = ("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?")
+    :format(data_type.name)
+  for _, row in ipairs(rows) do
+    if row.is_new then
+      self:run(insert, connection_id, row.id, row.data)
+    else
+      self:run(update, row.data, connection_id, row.id)
+    end
+  end
+end
+
+--- Give new columns of a table of records their values, after a change of the table: they are
+--- generated here.
+---@param _data_type commerce.DataType
+function methods:fill_columns(_data_type)
+  -- nothing to do
+end
+
+--- In a transaction that changes tables, keep others from doing so: here no other one writes.
+function methods:lock_schema()
+  -- nothing to do
+end
+
+--- The name of a listing, which is this handle's own.
+---@param listing string
 ---@return string
-function methods:version()
+function methods:own_name(listing)
+  return listing
+end
+
+--- A text that changes with every write to the database, by this handle or by others.
+---@param _connection_id string? only writes to records of this connection need change it
+---@return string
+function methods:version(_connection_id)
   local row = self:all("SELECT data_version AS others, total_changes() AS own "
     .. "FROM pragma_data_version")[1]
   return row.others .. "/" .. row.own

@@ -3,6 +3,7 @@
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
+local statements = require "commerce.store.sql.statements"
 
 ---@class commerce.sql.Dialect
 local dialect = {}
@@ -34,11 +35,12 @@ function dialect.not_true(sql)
   return sql .. " IS NOT 1"
 end
 
---- The condition that a value differs from a bound one; an absent value does.
+--- The condition that two values differ; an absent value differs from every other one.
 ---@param sql string
+---@param other string SQL, such as "?"
 ---@return string
-function dialect.differs(sql)
-  return sql .. " IS NOT ?"
+function dialect.differs(sql, other)
+  return ("%s IS NOT %s"):format(sql, other)
 end
 
 --- A text to be compared without case (ASCII letters).
@@ -89,6 +91,16 @@ function dialect.not_in_list(sql)
   return sql .. " NOT IN (SELECT value FROM json_each(?))"
 end
 
+--- The condition of a clause about a field of kind `any`; nil: as for the other kinds.
+---@param _sql string
+---@param _operator string
+---@param _value string|number
+---@param _values any[] bound values are appended to it
+---@return string? condition
+function dialect.any_clause(_sql, _operator, _value, _values)
+  return nil -- a column without a type compares its values by their own types
+end
+
 --- The rows of a bound list, with the column `value`.
 ---@return string
 function dialect.elements()
@@ -101,6 +113,14 @@ end
 ---@return string
 function dialect.json_field(sql, name)
   return ("json_extract(%s, '$.\"%s\"')"):format(sql, name)
+end
+
+--- A number that is a member of a JSON text.
+---@param sql string the JSON
+---@param name string
+---@return string
+function dialect.json_number(sql, name)
+  return dialect.json_field(sql, name)
 end
 
 --- A member of a JSON object, as text or number, whatever its name is made of. Slower than
@@ -191,6 +211,20 @@ function dialect.text_of_sum(sql)
   return ("CAST(sum(%s) AS TEXT)"):format(sql)
 end
 
+--- A date of the model, given as a text, to be compared with a record's date.
+---@param sql string
+---@return string
+function dialect.date(sql)
+  return sql
+end
+
+--- The day of a record's date as text, YYYY-MM-DD.
+---@param sql string
+---@return string
+function dialect.day(sql)
+  return ("substr(%s, 1, 10)"):format(sql)
+end
+
 --- A date as unix seconds.
 ---@param sql string
 ---@return string
@@ -204,30 +238,7 @@ dialect.NOW = "((julianday('now') - 2440587.5) * 86400.0)"
 
 -- ---------------------------------------------------------------- rows
 
---- The statement that inserts a row, or changes the one that has its key.
----@param name string the table
----@param columns string[] one bound value each
----@param key string[] the columns of the key
----@param changed string[]? the columns to change; all but the key if left out
----@return string
-function dialect.upsert(name, columns, key, changed)
-  local is_key, sets, marks = {}, {}, {}
-  for _, column in ipairs(key) do
-    is_key[column] = true
-  end
-  for i, column in ipairs(columns) do
-    marks[i] = "?"
-    if not changed and not is_key[column] then
-      sets[#sets + 1] = column .. " = excluded." .. column
-    end
-  end
-  for i, column in ipairs(changed or {}) do
-    sets[i] = column .. " = excluded." .. column
-  end
-  return ("INSERT INTO %s (%s) VALUES (%s) ON CONFLICT (%s) DO UPDATE SET %s"):format(name,
-    table.concat(columns, ", "), table.concat(marks, ", "), table.concat(key, ", "),
-    table.concat(sets, ", "))
-end
+dialect.upsert = statements.upsert
 
 --- A selected whole number that may have more than 32 bits, under a name. LuaDBI cuts what SQLite
 --- stores as an integer to 32 bits: it comes as text, marked in its name for `db:all`.
@@ -262,12 +273,28 @@ function dialect.delete_batch(name, condition, limit)
     name, condition, limit)
 end
 
+--- A column of an index, in the order that `ordered` gives.
+---@param sql string
+---@return string
+function dialect.indexed(sql)
+  return sql
+end
+
+--- What ends a query that keeps others from changing its rows until the transaction ends.
+dialect.LOCK = ""
+
 --- The statement that begins a transaction which no other writer's can overlap.
 dialect.BEGIN = "BEGIN IMMEDIATE"
 
 -- ---------------------------------------------------------------- tables
 
 local SQL_TYPES = { decimal = "REAL", integer = "INTEGER", boolean = "INTEGER" }
+
+--- The type of ids, which are ordered by their bytes.
+dialect.ID_TYPE = "TEXT"
+
+--- What a table of records says of its connections. Nothing enforces it here.
+dialect.OF_CONNECTION = " REFERENCES connections (id)"
 
 --- The definition of the column of a record's field. It is generated from the record's JSON, so
 --- that there is one truth and a new field costs no rewrite, and virtual, so that writing stays
