@@ -333,6 +333,7 @@ build = {
     ["commerce.store.sql.settings"] = "lua/commerce/store/sql/settings.lua",
     ["commerce.store.sql.shares"] = "lua/commerce/store/sql/shares.lua",
     ["commerce.store.sql.sources"] = "lua/commerce/store/sql/sources.lua",
+    ["commerce.store.sql.statements"] = "lua/commerce/store/sql/statements.lua",
     ["commerce.store.sql.stripe_reads"] = "lua/commerce/store/sql/stripe_reads.lua",
     ["commerce.store.sql.sweeps"] = "lua/commerce/store/sql/sweeps.lua",
     ["commerce.store.sql.tables"] = "lua/commerce/store/sql/tables.lua",
