@@ -74,6 +74,24 @@ function amounts.percent(value, factor)
   return (number < 0 and MINUS or "") .. text .. "%"
 end
 
+local MONTHS = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+  "Dec" }
+
+--- The name of a month in three letters.
+---@param number integer|string from 1
+---@return string
+function amounts.month(number)
+  return MONTHS[tonumber(number)] or "?"
+end
+
+--- A day, such as that on which a payout arrives. It is the same in every time zone.
+---@param text string? "2026-01-31", or a date with a time
+---@return string text "31 Jan 2026"; "—" without one
+function amounts.day(text)
+  local year, month, day = (text or ""):match "^(%d+)%-(%d+)%-(%d+)"
+  return year and ("%d %s %s"):format(tonumber(day), amounts.month(month), year) or "—"
+end
+
 local UNITS = { { 1e12, "T" }, { 1e9, "B" }, { 1e6, "M" }, { 1e3, "k" } }
 
 --- A number in a few characters, for an axis: "1.2M", "250k", "0.5".

@@ -9,7 +9,7 @@ local KINDS = { css = "text/css; charset=utf-8", js = "text/javascript; charset=
   svg = "image/svg+xml" }
 
 --- The names of the files.
-assets.NAMES = { "portal.css", "portal.js", "search.js", "live.js", "icon.svg" }
+assets.NAMES = { "portal.css", "portal.js", "search.js", "live.js", "later.js", "icon.svg" }
 
 local HASH_DIGITS = 16 -- of the hash in an address: 64 bits
 

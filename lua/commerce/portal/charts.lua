@@ -19,6 +19,7 @@ local GAP = 0.25 -- of a period's width, between the bars of two periods
 ---@field name string
 ---@field points (string|number|false)[] a value for each period; false where there is none
 ---@field kind "bars"|"line"|nil bars if left out
+---@field is_before boolean? whether it is another time's, for comparison
 
 ---@class commerce.portal.Chart
 ---@field id string of the drawing, unique on its page
@@ -161,7 +162,7 @@ local function drawing(chart)
   for i, series in ipairs(chart.series) do
     local is_line = series.kind == "line"
     place = place + (is_line and 0 or 1)
-    nodes[i] = h.g { class = ("series series-%d"):format(i),
+    nodes[i] = h.g { class = ("series series-%s"):format(series.is_before and "before" or i),
       is_line and line(chart, scale, series) or bars(chart, scale, series, place, count) }
   end
   local title, description = chart.id .. "-title", chart.id .. "-desc"
@@ -174,7 +175,8 @@ end
 local function legend(chart)
   local items = {}
   for i, series in ipairs(chart.series) do
-    items[i] = h.li { h.span { class = ("swatch swatch-%d"):format(i) }, series.name }
+    items[i] = h.li { h.span { class = ("swatch swatch-%s"):format(series.is_before and "before"
+      or i) }, series.name }
   end
   return #items > 1 and h.ul { class = "legend", items }
 end

@@ -152,6 +152,8 @@ function fields.cell(column, record)
   local value = csv.at(record, column.path)
   if value == nil or value == "" then
     return NOTHING
+  elseif column.field == "arrivalDate" then
+    return amounts.day(tostring(value))
   elseif column.kind == "datetime" then
     return layout.time(tostring(value))
   elseif column.kind == "decimal" and is_number(value) then

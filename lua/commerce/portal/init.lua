@@ -56,6 +56,8 @@ local GROUPS = {
   "commerce.portal.pages.companies",
   "commerce.portal.pages.data",
   "commerce.portal.pages.record",
+  "commerce.portal.pages.overview",
+  "commerce.portal.pages.payouts",
 }
 
 local LARGEST_BODY = 1024 * 1024 -- bytes
