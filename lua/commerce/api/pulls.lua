@@ -3,8 +3,8 @@
 local configured = require "commerce.mapping.configured"
 local core = require "commerce.core"
 local pull = require "commerce.codat.pull"
+local refresh = require "commerce.app.refresh"
 local response = require "commerce.http.response"
-local settings = require "commerce.account.settings"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
@@ -15,22 +15,7 @@ local pulls = {}
 ---@param wanted table[] { connection_id, data_type }
 ---@return commerce.PullRow[]
 function pulls.queue(context, wanted)
-  for _, row in ipairs(wanted) do
-    row.id = core.uuid()
-  end
-  return context.store:queue_pulls(wanted, time.now())
-end
-
--- The data types of a connection that its settings fetch when it is linked.
-local function fetched_types(context, connection)
-  local names = {}
-  for _, setting in ipairs(settings.get(context.store, { company = connection.company_id,
-    integration = connection.integration })) do
-    if setting.fetch_on_first_link then
-      names[#names + 1] = setting.type
-    end
-  end
-  return names
+  return refresh.queue(context.store, wanted)
 end
 
 --- The pulls of some connections, as far as these are linked.
@@ -42,7 +27,7 @@ function pulls.of_linked(context, connections, names)
   local wanted = {}
   for _, connection in ipairs(connections) do
     for _, name in ipairs(connection.status == "Linked"
-      and (names or fetched_types(context, connection)) or {}) do
+      and (names or refresh.types(context.store, connection)) or {}) do
       wanted[#wanted + 1] = { connection_id = connection.id, data_type = name }
     end
   end

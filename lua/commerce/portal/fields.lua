@@ -96,12 +96,12 @@ end
 
 --- The columns of a table.
 ---@param data_type commerce.DataType
----@param chosen string? names of fields with "|" between them; those that do not exist are left
----  out, and without any the table has its usual columns
+---@param chosen string[] names of fields; those that do not exist are left out, and without any the
+---  table has its usual columns
 ---@return commerce.portal.Column[]
 function fields.columns(data_type, chosen)
   local all, list = fields.all(data_type), {}
-  for name in (chosen or ""):gmatch "[^|]+" do
+  for _, name in ipairs(chosen) do
     list[#list + 1] = all[name]
   end
   for _, name in ipairs(#list == 0 and by_default(data_type) or {}) do

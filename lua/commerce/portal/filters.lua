@@ -1,5 +1,6 @@
 -- The filters that a user has saved, and the columns that a browser has chosen.
 
+local cookies = require "commerce.http.cookies"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
 
@@ -79,31 +80,37 @@ end
 local YEAR = 365 * 86400 -- seconds
 
 local function cookie_name(type_name)
-  return "columns." .. type_name
+  return "columns_" .. type_name
 end
+
+-- In a cookie's value, "-" stands for the "." of a field and "--" is between two fields.
+local SEPARATOR = "--"
 
 --- The columns that this browser has chosen for a data type.
 ---@param context commerce.portal.Context
 ---@param type_name string
----@return string? names with "|" between them
+---@return string[] names
 function filters.columns(context, type_name)
-  local wanted = cookie_name(type_name)
-  for name, value in (context.request.headers.cookie or ""):gmatch "([^=;%s]+)=([^;%s]*)" do
-    if name == wanted then
-      return value
-    end
+  local names = {}
+  local value = cookies.value(context.request.headers, cookie_name(type_name)) or ""
+  for name in (value .. SEPARATOR):gmatch "(.-)%-%-" do
+    names[#names + 1] = name:gsub("%-", ".")
   end
+  return names
 end
 
 --- The header that makes a browser remember columns.
 ---@param context commerce.portal.Context
 ---@param type_name string
----@param names string[]
+---@param names string[] none: it forgets them
 ---@return string
 function filters.cookie(context, type_name, names)
-  return ("%s=%s; Path=%s/portal; Max-Age=%d; HttpOnly; SameSite=Lax%s"):format(
-    cookie_name(type_name), table.concat(names, "|"), context.prefix, #names > 0 and YEAR or 0,
-    context.request.scheme == "https" and "; Secure" or "")
+  local texts = {}
+  for _, name in ipairs(names) do
+    texts[#texts + 1] = name:find "^[%w_%.]+$" and name:gsub("%.", "-") or nil
+  end
+  return cookies.header(cookie_name(type_name), table.concat(texts, SEPARATOR), { seconds = YEAR,
+    path = context.prefix .. "/portal", secure = context.request.scheme == "https" })
 end
 
 return filters

@@ -58,6 +58,7 @@ local GROUPS = {
   "commerce.portal.pages.record",
   "commerce.portal.pages.overview",
   "commerce.portal.pages.payouts",
+  "commerce.portal.pages.refresh",
 }
 
 local LARGEST_BODY = 1024 * 1024 -- bytes

@@ -571,5 +571,5 @@ end
 ---@type commerce.portal.Route[]
 return {
   { method = "GET", path = PATH, run = show },
-  { method = "POST", path = PATH, run = compare },
+  { method = "POST", path = PATH, audit = "data.verify", run = compare },
 }
