@@ -1564,7 +1564,8 @@ function Store:audit(given) end
 
 --- Companies, newest first by default, and how many there are in all.
 ---@param options table query, order_by (parsed with `datasets.companies`), tags (parsed with
----  `datasets.tags`), limit, offset
+---  `datasets.tags`), limit, offset; integrations: names, only companies with a connection of one of
+---  these, and those without any connection
 ---@return { rows: commerce.CompanyRow[], total: integer }? page nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

@@ -6,11 +6,13 @@ local Company = require "commerce.app.company"
 local Connection = require "commerce.app.connection"
 local core = require "commerce.core"
 local coverage = require "commerce.account.coverage"
+local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local field_lists = require "commerce.account.fields"
 local hooks = require "commerce.hooks.registry"
 local integrations = require "commerce.account.integrations"
 local json = require "commerce.base.json"
+local keys = require "commerce.account.keys"
 local link = require "commerce.account.link"
 local mappings = require "commerce.mapping.registry"
 local migrate = require "commerce.account.link.migrate"
@@ -297,6 +299,22 @@ function App:link_by_key(shop, key, options)
   shop:close() -- its session is with an earlier key
   found.connection = shop
   return found
+end
+
+--- Link a connection by its account's own secret or restricted key, or replace its key, as the
+--- account's owner does. The key is tried at Stripe, and sealed under the master key.
+---@param shop commerce.Connection in any status
+---@param key commerce.core.Secret
+---@return commerce.Connection? shop "Linked"; nil on failure, and nothing has changed
+---@return string? message
+---@return commerce.Failure? failure
+function App:authorize(shop, key)
+  credentials.check_master()
+  local opened = Connection.connect(self, { secret_key = key, connection = shop.id,
+    integration = shop.row.integration, relink = true })
+  opened:close()
+  keys.keep(self, opened.row, key)
+  return opened
 end
 
 --- Begin a link by a restricted key in a merchant's browser, if the integration allows it.

@@ -54,6 +54,7 @@ local portal = {}
 local GROUPS = {
   "commerce.portal.pages.access",
   "commerce.portal.pages.companies",
+  "commerce.portal.pages.connections",
   "commerce.portal.pages.data",
   "commerce.portal.pages.record",
   "commerce.portal.pages.overview",

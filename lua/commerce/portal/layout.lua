@@ -102,6 +102,48 @@ function layout.notice(kind, text)
   return h.div { class = "notice " .. kind, role = kind == "bad" and "alert" or "status", text }
 end
 
+--- A failure's message as a sentence.
+---@param message string
+---@return string
+function layout.sentence(message)
+  return (message:gsub("^%l", string.upper):gsub("([^%.!?])$", "%1."))
+end
+
+local LONGEST_TYPED = 60 -- bytes of a name that a user must type to confirm
+
+-- The part of a name that is typed: of a long one, the beginning.
+local function typed_name(name)
+  local text = name:gsub("%s+", " ")
+  return #text <= LONGEST_TYPED and text
+    or (text:sub(1, LONGEST_TYPED):gsub("[\192-\255][\128-\191]*$", ""):gsub(" $", ""))
+end
+
+--- The form that deletes something after its name was typed.
+---@param context commerce.portal.Context
+---@param given { action: string, name: string, button: string, back: string }
+---@return table node
+function layout.confirmation(context, given)
+  local name = typed_name(given.name)
+  return layout.form(context, { class = "stack", action = given.action,
+    h.div { class = "field",
+      h.label { ["for"] = "confirm", name == given.name and "Type the name to confirm"
+        or "Type the beginning of the name to confirm" },
+      h.p { class = "hint", id = "confirm-hint", h.code { class = "name", h.bdi(name) } },
+      h.input { id = "confirm", name = "confirm", required = true, autocomplete = "off",
+        dir = "auto", ["aria-describedby"] = "confirm-hint" } },
+    h.div { class = "actions", h.button { class = "danger", given.button },
+      h.a { class = "button", href = given.back, "Cancel" } } })
+end
+
+--- Whether the form of `layout.confirmation` was sent with the right name.
+---@param context commerce.portal.Context
+---@param name string
+---@return boolean
+function layout.is_confirmed(context, name)
+  local typed = (context.form.confirm or ""):gsub("%s+", " "):gsub("^ ", ""):gsub(" $", "")
+  return typed ~= "" and (typed == (typed_name(name):gsub("^ ", ""):gsub(" $", "")))
+end
+
 local function nav_link(label, address, is_active)
   return h.a { href = address, class = is_active and "active" or nil,
     ["aria-current"] = is_active and "page" or nil, label }

@@ -3,7 +3,6 @@
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local integration = require "commerce.codat.integration"
-local keys = require "commerce.account.keys"
 local page = require "commerce.api.page"
 local query = require "commerce.query"
 local response = require "commerce.http.response"
@@ -89,8 +88,7 @@ local function authorize(context)
   local row = scope.connection(context)
   local key = key_in(context:body(AUTHORIZATION))
   scope.check_master_key()
-  local opened, message, details = context.app:connect { secret_key = key, connection = row.id,
-    integration = row.integration, relink = true }
+  local opened, message, details = context.app:authorize(must(context.app:connection(row.id)), key)
   if response.is_outage(details) then
     errors.rethrow(details)
   elseif not opened then
@@ -98,8 +96,6 @@ local function authorize(context)
     response.refuse(errors.is_failure(details) and details.kind == "state" and 409 or 400,
       tostring(message))
   end
-  opened:close()
-  keys.keep(context.app, opened.row, key)
   return answer(context, opened.row)
 end
 

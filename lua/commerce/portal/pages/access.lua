@@ -135,10 +135,6 @@ local function chosen(context, user_name)
   return context.slow("commerce.account.passwords", "hash", password)
 end
 
-local function sentence(message)
-  return (message:gsub("^%l", string.upper)) .. "."
-end
-
 -- ---------------------------------------------------------------- the first run
 
 local SETUP = "Nobody can sign in yet. The first administrator needs the token that "
@@ -181,7 +177,7 @@ local function set_up(context)
     return users.add_first(context.store, context.form.name, chosen(context, context.form.name))
   end)
   if not user and failure.kind == "usage" then
-    return setup_page(context, sentence(message), 400)
+    return setup_page(context, layout.sentence(message), 400)
   elseif not user then
     errors.rethrow(failure)
   end
@@ -218,7 +214,7 @@ local function welcome(context)
   local user = invited(context, context.form.token)
   local hash, message, failure = errors.catch(chosen, context, user.name)
   if not hash and failure.kind == "usage" then
-    return welcome_page(context, user, context.form.token, sentence(message))
+    return welcome_page(context, user, context.form.token, layout.sentence(message))
   elseif not hash then
     errors.rethrow(failure)
   end

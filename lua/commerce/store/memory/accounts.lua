@@ -96,10 +96,25 @@ local function view_of(self, company)
   return view
 end
 
+-- Whether a company has a connection of one of some integrations, or no connection at all.
+local function is_of(self, company, integrations)
+  local rows = connections(self):where("company_id", company.id)
+  for _, row in ipairs(rows) do
+    for _, name in ipairs(integrations) do
+      if row.integration == name then
+        return true
+      end
+    end
+  end
+  return #rows == 0
+end
+
 function accounts.find_companies(self, options)
-  local views = {}
-  for i, company in ipairs(companies(self):list()) do
-    views[i] = view_of(self, company)
+  local views, wanted = {}, options.integrations
+  for _, company in ipairs(companies(self):list()) do
+    if not wanted or is_of(self, company, wanted) then
+      views[#views + 1] = view_of(self, company)
+    end
   end
   table.sort(views, function(a, b)
     return ascii.before(a.id, b.id)

@@ -129,11 +129,21 @@ local function page_of(db, what)
   return { rows = db:all(sql, unpack(values)), total = db:all(count, unpack(bound))[1].n }
 end
 
+-- Companies with a connection of one of some integrations, and those without any connection.
+local function of_integrations(db, names)
+  return { ("(EXISTS (SELECT 1 FROM connections c WHERE c.company_id = companies.id AND %s) "
+    .. "OR NOT EXISTS (SELECT 1 FROM connections c WHERE c.company_id = companies.id))"):format(
+    db.dialect.in_list "c.integration"), db.dialect.list(names) }
+end
+
 function accounts:find_companies(options)
   local db, where = self.db, {}
+  if options.integrations then
+    where[1] = of_integrations(db, options.integrations)
+  end
   if options.tags then
     local values = {}
-    where[1] = { condition.compile(db.dialect, options.tags, function(tag)
+    where[#where + 1] = { condition.compile(db.dialect, options.tags, function(tag)
       return db.dialect.json_member("companies.tags", tag)
     end, values), unpack(values) }
   end

@@ -24,7 +24,7 @@ return function(db)
       local page = assert(db():find_companies {
         query = assert(query.parse(datasets.companies, options.query or "name~find")),
         tags = options.tags and assert(query.parse(datasets.tags, options.tags)),
-        limit = options.limit,
+        limit = options.limit, integrations = options.integrations,
         order_by = options.order and assert(query.order(datasets.companies, options.order)),
         offset = options.offset })
       local ids = {}
@@ -45,6 +45,19 @@ return function(db)
       assert.equal("k1", (found { tags = "eu-west=yes&&tier!=tin" }))
       assert.equal("k2", (found { tags = "tier~i" }))
       assert.equal("", (found { query = "name=x", tags = "tier=gold" }))
+    end)
+
+    it("finds those of some integrations, and those without any connection", function()
+      for i, name in ipairs { "stripe", "stripe-test" } do
+        assert(db():add_connection { id = "kc" .. i, company_id = "k" .. i, integration = name,
+          status = "PendingAuth", created = NOW })
+      end
+      assert(db():save_company { id = "k3", name = "Find 3", created = "2030-01-03T00:00:00Z" })
+      assert.same({ "k3 k1", 2 }, { found { integrations = { "stripe" } } })
+      assert.same({ "k3 k2", 2 }, { found { integrations = { "stripe-test", "x" } } })
+      assert.same({ "k2", 2 }, { found { integrations = { "stripe-test" }, offset = 1 } })
+      assert.equal("k3 k2 k1", (found { integrations = { "stripe", "stripe-test" } }))
+      assert.equal("", (found { integrations = { "stripe" }, query = "name=x" }))
     end)
 
     it("gives their products, which stay unless they are named", function()
