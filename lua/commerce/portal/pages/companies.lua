@@ -79,9 +79,9 @@ local COLUMNS = {
 local REMEMBERED = "companies" -- the name under which a browser remembers its columns
 
 local function shown_columns(context)
-  local kept, names = filters.columns(context, REMEMBERED), {}
-  for name in (kept or ""):gmatch "[^|]+" do
-    names[name] = true
+  local kept, names = false, {}
+  for _, name in ipairs(filters.columns(context, REMEMBERED)) do
+    names[name], kept = true, kept or name == COLUMNS[1][1]
   end
   local list = {}
   for i, column in ipairs(COLUMNS) do
