@@ -5,7 +5,8 @@ local errors = require "commerce.base.errors"
 
 local store = {}
 
-local SCHEMES = { sqlite = "commerce.store.sqlite", memory = "commerce.store.memory" }
+local SCHEMES = { sqlite = "commerce.store.sqlite", memory = "commerce.store.memory",
+  postgres = "commerce.store.postgres", postgresql = "commerce.store.postgres" }
 
 local MEMORY = "memory:"
 
@@ -23,7 +24,8 @@ local function module_of(scheme)
 end
 
 --- Open a store.
----@param url string "sqlite:PATH"; "memory:"; or "NAME:PATH" for a store of one's own
+---@param url string "sqlite:PATH"; "postgres://…"; "memory:"; or "NAME:PATH" for a store of one's
+---  own
 ---@param options table? create = false: fail if there is no such database yet; wait: seconds to
 ---  wait for another process's write (5); sleep: a function that waits so many seconds where others
 ---  can go on meanwhile, with this very store, too; pause: the same, called between two parts of
@@ -42,10 +44,11 @@ function store.open(url, options)
   end
   local module = scheme and rest ~= "" and module_of(scheme)
   if not module and scheme and rest ~= "" then -- the rest may hold a password
-    return errors.fail("usage", ("store '%s:…': expected sqlite:PATH; there is no module "
-      .. "commerce.stores.%s with a function open"):format(scheme, scheme))
+    return errors.fail("usage", ("store '%s:…': expected sqlite:PATH or postgres://…; there is no "
+      .. "module commerce.stores.%s with a function open"):format(scheme, scheme))
   elseif not module then
-    return errors.fail("usage", ("store '%s': expected sqlite:PATH"):format(tostring(url)))
+    return errors.fail("usage", ("store '%s': expected sqlite:PATH or "
+      .. "postgres://…"):format(tostring(url)))
   end
   return module.open(rest, options or {})
 end

@@ -25,6 +25,11 @@ local function column_of(data_type, field)
   return columns.name(field), kind
 end
 
+-- A value of the order's column as a place has it: an exact number is a text in some databases.
+local function value_of(walk, value)
+  return walk.is_number and tonumber(value) or value
+end
+
 function browsing:record_orders(data_type)
   local fields = { "id", "modifiedDate" }
   if tables.has(data_type, "createdDate") then
@@ -168,7 +173,7 @@ local function place_after(self, data_type, asked, walk, segment, from, look)
   local row = self.db:list(("SELECT id, %s FROM %s WHERE %s ORDER BY %s LIMIT 1 OFFSET ?"):format(
     walk.column or "NULL", data_type.name, where, order_of(self, walk)),
     add(values, look - 1), 2)[1]
-  return row and { id = row[1], value = row[2] }
+  return row and { id = row[1], value = value_of(walk, row[2]) }
 end
 
 -- How many rows of a segment there are from a place on, up to another place if one is given.
@@ -185,10 +190,10 @@ local function count_to(self, data_type, asked, walk, segment, from, to)
     1)[1][1]
 end
 
-local function note(page, rows)
+local function note(page, walk, rows)
   for _, row in ipairs(rows) do
     page.rows[#page.rows + 1] = { id = row[1], data = row[2],
-      place = { id = row[1], value = row[3] } }
+      place = { id = row[1], value = value_of(walk, row[3]) } }
   end
 end
 
@@ -196,7 +201,7 @@ end
 local function read_plain(self, data_type, asked, walk, segment, from, page)
   local limit = asked.limit - #page.rows
   local rows = plain(self, data_type, asked, walk, segment, from, limit)
-  note(page, rows)
+  note(page, walk, rows)
   page.looked = page.looked + #rows
   page.more = #rows == limit and page.rows[#page.rows].place or nil
   return #rows < limit
@@ -205,7 +210,7 @@ end
 local function read_filtered(self, data_type, asked, walk, segment, from, page)
   local limit, look = asked.limit - #page.rows, asked.look - page.looked
   local rows = filtered(self, data_type, asked, walk, segment, from, limit, look)
-  note(page, rows)
+  note(page, walk, rows)
   if #rows == limit then
     page.more = page.rows[#page.rows].place
     page.looked = page.looked + count_to(self, data_type, asked, walk, segment, from, page.more)
@@ -225,8 +230,9 @@ end
 
 function browsing:record_page(data_type, asked)
   local order, page = asked.order, { rows = {}, looked = 0 }
-  local walk = { descending = order.descending ~= (asked.backward == true),
-    column = column_of(data_type, order.field),
+  local column, kind = column_of(data_type, order.field)
+  local walk = { descending = order.descending ~= (asked.backward == true), column = column,
+    is_number = kind == "decimal" or kind == "integer",
     deleted = asked.query and query.mentions(asked.query, "metadata.isDeleted") }
   local read = asked.query and read_filtered or read_plain
   for _, segment in ipairs(segments_of(walk.column, walk.descending, asked.from)) do

@@ -73,11 +73,12 @@ local function records_in(self, data_type, connection_id, asked, values, more)
 end
 
 -- "g1, g2" and "coalesce(record.currency, '') AS g1, …"
-local function groups(data_type, by)
+local function groups(dialect, data_type, by)
   local names, terms = {}, {}
   for i, field in ipairs(by or {}) do
     names[i] = ", g" .. i
-    terms[i] = (", coalesce(%s, '') AS g%d"):format(column(data_type, field), i)
+    local _, kind = model.place(data_type, field)
+    terms[i] = (", %s AS g%d"):format(dialect.label(column(data_type, field), kind), i)
   end
   return table.concat(names), table.concat(terms)
 end
@@ -107,7 +108,7 @@ end
 
 function figures:sums(data_type, connection_id, asked)
   local dialect, values = self.db.dialect, {}
-  local names, terms = groups(data_type, asked.by)
+  local names, terms = groups(dialect, data_type, asked.by)
   local inner = ("SELECT period.span AS span%s, %s AS amount %s"):format(terms,
     asked.sum and dialect.number_text("record.data", model.place(data_type, asked.sum)) or "NULL",
     records_in(self, data_type, connection_id, asked, values))
@@ -133,7 +134,7 @@ end
 
 function figures:customers(data_type, connection_id, asked)
   local dialect, values = self.db.dialect, {}
-  local names, terms = groups(data_type, asked.by)
+  local names, terms = groups(dialect, data_type, asked.by)
   local customer = column(data_type, asked.customer)
   local date = column(data_type, asked.date or "createdDate")
   local sql = ("SELECT %s, span, %s, %s%s FROM (SELECT period.span AS span%s, count(*) AS records, "

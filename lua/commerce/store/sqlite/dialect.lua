@@ -225,6 +225,14 @@ function dialect.day(sql)
   return ("substr(%s, 1, 10)"):format(sql)
 end
 
+--- A value to group by, never NULL.
+---@param sql string
+---@param _kind string the field's kind in the model
+---@return string
+function dialect.label(sql, _kind)
+  return ("coalesce(%s, '')"):format(sql)
+end
+
 --- A date as unix seconds.
 ---@param sql string
 ---@return string
