@@ -384,6 +384,16 @@ function Store:find(data_type, connection_id, ids, deleted) end
 ---@return commerce.Failure? failure
 function Store:record_page(data_type, asked) end
 
+--- How many records of a type are stored, without the deleted ones, as far as they are counted: a
+--- million takes a tenth of a second.
+---@param data_type commerce.DataType
+---@param connection_id string
+---@param most integer
+---@return integer? count at most `most`; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:count_upto(data_type, connection_id, most) end
+
 --- The fields and facts by which `record_page` orders without sorting.
 ---@param data_type commerce.DataType
 ---@return string[]? fields nil on failure

@@ -67,7 +67,7 @@ describe("the portal's data", function()
     assert.matches("3.500\226\128\175KWD", text, 1, true)
     assert.matches("2.5\226\128\175JPY", text, 1, true)
     assert.matches('<th aria-sort="descending" scope="col">', text, 1, true)
-    assert.matches('<p class="quiet small">3 records</p>', text, 1, true)
+    assert.matches('<p class="quiet small" id="total">3 records</p>', text, 1, true)
   end)
 
   it("turns pages to the last one and back", function()
@@ -100,12 +100,15 @@ describe("the portal's data", function()
 
   it("needs an index to order a long list, which an administrator can make", function()
     give(3)
-    rawset(made.store, "count", function()
-      return 1000000
+    rawset(made.store, "count_upto", function(_, _, _, most)
+      return most
     end)
     local text = page "payments?sort=-amount"
     assert.matches("needs an index", text, 1, true)
     assert.equal("ch_003", ids(text)[1])
+    assert.matches('data%-later="[^"]+total=1"[^>]*><a href="[^"]+">More than 100,000 records<',
+      text)
+    assert.matches(">3 records</p>", page "payments?total=1", 1, true)
     local viewer = portal_browser.new(made.app, { role = "viewer" })
     local seen = viewer:get(BASE .. "payments?sort=-amount").body
     assert.matches("An administrator can make it", seen, 1, true)

@@ -130,7 +130,7 @@ describe("the portal's overview", function()
     assert.is_nil(text:find("<svg", 1, true))
     text = page(later:sub(#BASE + 1))
     assert.matches('<svg aria%-labelledby="revenue%-title', text)
-    assert.is_nil(text:find("data-later", 1, true))
+    assert.is_nil(text:find("part=sales", 1, true))
     assert.is_nil(text:find('id="rates"', 1, true))
   end)
 

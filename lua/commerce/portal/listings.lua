@@ -24,7 +24,9 @@ local listings = {}
 ---@field order commerce.Order
 ---@field orders commerce.ListingOrder[]
 ---@field unsorted string? a field by which so long a list cannot be ordered without an index
----@field total integer all records of the data type
+---@field total integer all records of the data type; if there are many and nobody asked for their
+---  number, how many were counted
+---@field is_total boolean whether it is the number of all
 ---@field from commerce.Place?
 ---@field backward boolean
 local methods = {}
@@ -95,6 +97,18 @@ local function take_query(self, text)
   end
 end
 
+local COUNTED = 100000 -- records, in some 20 ms
+
+-- All records of a long list are counted where somebody asks for it, and for a search.
+local function count(self, exact)
+  local store, data_type, id = self.context.store, self.data_type, self.connection.id
+  self.total = store:count_upto(data_type, id, COUNTED)
+  self.is_total = self.total < COUNTED
+  if exact and not self.is_total then
+    self.total, self.is_total = store:count(data_type, id), true
+  end
+end
+
 --- Read the address of a list.
 ---@param context commerce.portal.Context
 ---@return commerce.portal.Listing
@@ -102,7 +116,7 @@ function listings.new(context)
   local connection, company = found.connection(context)
   local self = setmetatable({ context = context, company = company, connection = connection,
     data_type = listings.data_type(context) }, listing_mt)
-  self.total = context.store:count(self.data_type, connection.id)
+  count(self, context.query.total == "1" or (context.query.q or "") ~= "")
   self.orders = listing.orders(context.store, self.data_type)
   self.order = take_order(self, context.query.sort)
   take_query(self, context.query.q)
@@ -134,7 +148,7 @@ function listings.order_text(order)
   return (order.descending and "-" or "") .. order.field
 end
 
-local ORDER = { "q", "sort", "from", "back", "seen", "stop", "format" }
+local ORDER = { "q", "sort", "from", "back", "seen", "stop", "total", "format" }
 
 --- An address of this data type with the same filter and order.
 ---@param given table<string, string|false>? other parameters; false leaves one out

@@ -9,6 +9,8 @@ local arithmetic = require "commerce.base.arithmetic"
 local decimal = require "commerce.base.decimal"
 local figures = require "commerce.figures"
 local input = require "commerce.http.input"
+local model = require "commerce.model"
+local periods = require "commerce.figures.periods"
 local response = require "commerce.http.response"
 
 local overview = {}
@@ -23,9 +25,14 @@ local overview = {}
 ---@field compared boolean whether the reports have the range before
 ---@field currency string
 ---@field currencies { code: string, orders: number }[] those with sales in the range
+---@field periods commerce.figures.Periods
+---@field is_large boolean whether the reports take long
 ---@field private known table<string, commerce.figures.Report>
 local methods = {}
 local overview_mt = { __index = methods }
+
+local PAYMENTS = model.find "payments"
+local LARGE = 30000 -- payments: the reports of so many take about a second
 
 local MOST = 183 -- periods: the range before has as many, and a report has 366 at most
 local UNITS = { Day = 30, Week = 13, Month = 12, Year = 5 } -- periods if no number is asked for
@@ -47,10 +54,21 @@ end
 function overview.new(context, connection)
   local asked = context.query
   local unit = UNITS[asked.unit] and asked.unit or "Month"
-  return setmetatable({ context = context, connection = connection, unit = unit, known = {},
+  local self = setmetatable({ context = context, connection = connection, unit = unit, known = {},
     length = input.whole(asked, "length", 1, 366),
     count = input.whole(asked, "count", UNITS[unit], MOST), date = date_of(asked.date),
     compared = asked.compare ~= "none" }, overview_mt)
+  self.periods = periods.new(self:asked(true))
+  self.is_large = context.store:count_upto(PAYMENTS, connection.id, LARGE) == LARGE
+  return self
+end
+
+--- The periods that a report is asked for.
+---@param compared boolean whether with those of the range before
+---@return commerce.figures.Asked
+function methods:asked(compared)
+  return { date = self.date, unit = self.unit, length = self.length,
+    count = compared and self.compared and 2 * self.count or self.count }
 end
 
 --- The number of the first period that is shown.
@@ -70,9 +88,8 @@ end
 ---@return commerce.figures.Report
 function methods:report(name)
   if not self.known[name] then
-    self.known[name] = figures.report(self.context.store, self.connection.id, name, {
-      date = self.date, unit = self.unit, length = self.length,
-      count = self.compared and not WHOLE[name] and 2 * self.count or self.count })
+    self.known[name] = figures.report(self.context.store, self.connection.id, name,
+      self:asked(not WHOLE[name]))
   end
   return self.known[name]
 end
@@ -130,6 +147,9 @@ end
 
 --- Find the currencies of the range's sales, and choose the one that is shown.
 function methods:choose_currency()
+  if self.currencies then
+    return
+  end
   local report, counts, list = self:report "orders", {}, {}
   for _, row in ipairs(report.rows) do
     if row.currency and row.period >= self:first() then
@@ -174,9 +194,9 @@ end
 --- The labels of the periods that are shown.
 ---@return string[]
 function methods:labels()
-  local periods, list = self:report("orders").periods, {}
+  local list = {}
   for i = 1, self.count do
-    local year, month, day = periods[self:first() + i - 1].start:match "(%d+)-(%d+)-(%d+)"
+    local year, month, day = self.periods[self:first() + i - 1].start:match "(%d+)-(%d+)-(%d+)"
     local name = amounts.month(month)
     list[i] = self.unit == "Year" and year or self.unit == "Month" and name .. " " .. year:sub(3)
       or ("%d %s"):format(tonumber(day), name)
@@ -197,8 +217,7 @@ end
 ---@return string
 ---@return string
 function methods:days()
-  local periods = self:report("orders").periods
-  return periods[self:first()].start, periods[self:last()].finish
+  return self.periods[self:first()].start, self.periods[self:last()].finish
 end
 
 return overview

@@ -7,7 +7,7 @@ async function fill(place) {
   if (!answer.ok) throw new Error(answer.status);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const part = page.getElementById(place.id);
-  if (part) place.replaceChildren(...part.children);
+  if (part) place.replaceChildren(...part.childNodes);
   showTimes(place);
 }
 

@@ -229,6 +229,18 @@ local function progress(list, page)
   return node, goes_on and { seconds = 1, href = more } or nil, seen
 end
 
+-- The number of all records of a long list comes later.
+local function total_of(list)
+  local text = count(list.total, "record")
+  if list.is_total then
+    return h.p { class = "quiet small", id = "total", list.query and "Of " .. text .. "." or text }
+  end
+  local exact = list:address { total = "1", from = list.context.query.from,
+    back = list.context.query.back }
+  return h.p { class = "quiet small", id = "total", ["data-later"] = exact,
+    h.a { href = exact, "More than " .. text } }
+end
+
 local function pager(list, page, seen)
   local function link(label, is_there, place, backward)
     if not is_there then
@@ -244,8 +256,7 @@ local function pager(list, page, seen)
     h.div { class = "actions",
       link("First", not at_first), link("Previous", page.previous, page.previous, true),
       link("Next", page.next, page.next), link("Last", not at_last, nil, true) },
-    h.p { class = "quiet small", list.query and ("Of %s."):format(count(list.total, "record"))
-      or count(list.total, "record") } }
+    total_of(list) }
 end
 
 local function index_notice(list)
@@ -254,12 +265,10 @@ local function index_notice(list)
   end
   local may = list.context.session.role == "admin"
   return h.div { class = "notice info stack", role = "status",
-    h.p { ("Ordering %s records by %s needs an index, which this data type does not have yet. "
-      .. "They are shown newest first."):format(amounts.count(list.total),
-      fields.heading(list.unsorted)) },
-    h.p { class = "small", may and ("Making it takes about %d seconds, in which nobody can write "
-      .. "to the database, and makes each sync a little slower from then on.")
-      :format(math.max(1, math.ceil(list.total / 200000)))
+    h.p { ("Ordering so many records by %s needs an index, which this data type does not have "
+      .. "yet. They are shown newest first."):format(fields.heading(list.unsorted)) },
+    h.p { class = "small", may and "Making it takes some seconds for each million, in which nobody "
+      .. "can write to the database, and makes each sync a little slower from then on."
       or "An administrator can make it on this page." },
     may and layout.form(list.context, {
       action = list:address({ q = false, sort = false }, "orders"),
@@ -313,7 +322,7 @@ local function show(context)
   end
   return sections.page(context, { company = list.company, connection = list.connection,
     title = title_of(list.data_type), active = "data", status = list.problem and 400 or nil,
-    scripts = list.query and { "search.js" } or nil, again = again,
+    scripts = { list.query and "search.js" or "later.js" }, again = again,
     body = { types_nav(list), h.h2 { class = "visually-hidden", title_of(list.data_type) },
       filter_form(list), body } })
 end

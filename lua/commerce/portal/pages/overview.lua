@@ -95,6 +95,20 @@ end
 
 -- ---------------------------------------------------------------- sales
 
+local MOST_PILLS = 8
+
+local function currency_nav(view)
+  local links = { class = "pills", ["aria-label"] = "Currency" }
+  for i, each in ipairs(view.currencies) do
+    local is_on = each.code == view.currency
+    if i <= MOST_PILLS or is_on then
+      links[#links + 1] = h.a { class = "pill choice", ["aria-current"] = is_on and "true" or nil,
+        href = address(view, { currency = each.code }), each.code }
+    end
+  end
+  return #links > 1 and h.nav(links)
+end
+
 local function by_currency(view)
   local rows = {}
   for _, each in ipairs(view.currencies) do
@@ -135,7 +149,7 @@ local function sales(view)
     series[2] = { name = "The " .. view:range() .. " before", kind = "line", is_before = true,
       points = view:points("revenue", "revenue", code, true) }
   end
-  return { h.div { class = "cards",
+  return { currency_nav(view), h.div { class = "cards",
     card(view, "Revenue", amounts.money(revenue or "0", code), { better = 1,
       growth = overview.growth(before, revenue) }),
     card(view, what == "orders" and "Orders" or "Payments", amounts.count(orders), { better = 1,
@@ -465,8 +479,11 @@ end
 
 -- Every part has its place from the beginning, so that nothing jumps when it is computed.
 local function part_of(view, part, stop)
-  local lacking, asked, body = missing(view, part), view.context.query.part
-  local later = asked and asked ~= part.name or not asked and core.now() > stop
+  local lacking = missing(view, part)
+  local asked = view.verified and "balance" or view.context.query.part
+  local body
+  local later = asked and asked ~= part.name
+    or not asked and (view.is_large or core.now() > stop)
   if lacking then
     body = h.p { class = "quiet", ("The %s have not been read completely yet."):format(
       lacking:gsub("_", " ")) }
@@ -475,12 +492,13 @@ local function part_of(view, part, stop)
       .. "#" .. part.name, "Compute" }, h.span { class = "quiet small",
       " This takes longer: the connection has many records." } }
   else
+    view:choose_currency()
     body = part.draw(view)
   end
   return h.section { class = "stack part", id = part.name,
     ["aria-labelledby"] = part.name .. "-head",
-    ["data-later"] = not lacking and later and not asked and address(view, { part = part.name })
-      or nil, h.h2 { id = part.name .. "-head", part.title }, body }
+    ["data-later"] = not lacking and later and address(view, { part = part.name }) or nil,
+    h.h2 { id = part.name .. "-head", part.title }, body }
 end
 
 local function option(value, label, selected)
@@ -510,20 +528,6 @@ local function period_form(view)
     h.button { class = "primary", "Show" } }
 end
 
-local MOST_PILLS = 8
-
-local function currency_nav(view)
-  local links = { class = "pills", ["aria-label"] = "Currency" }
-  for i, each in ipairs(view.currencies) do
-    local is_on = each.code == view.currency
-    if i <= MOST_PILLS or is_on then
-      links[#links + 1] = h.a { class = "pill choice", ["aria-current"] = is_on and "true" or nil,
-        href = address(view, { currency = each.code }), each.code }
-    end
-  end
-  return #links > 1 and h.nav(links)
-end
-
 local function empty(context, connection)
   return layout.empty("Nothing to show yet",
     "The payments of this connection have not been read completely.",
@@ -539,10 +543,9 @@ local function page(context, verified)
   if not context.store:is_complete(connection.id, "payments") then
     body = empty(context, connection)
   else
-    view:choose_currency()
     local stop, from, to = core.now() + BUDGET, view:days()
-    body = { period_form(view), h.div { class = "card-head", h.p { class = "quiet",
-      amounts.day(from), " – ", amounts.day(to), ", UTC" }, currency_nav(view) } }
+    body = { period_form(view), h.p { class = "quiet", amounts.day(from), " – ",
+      amounts.day(to), ", UTC" } }
     for _, part in ipairs(PARTS) do
       body[#body + 1] = part_of(view, part, stop)
     end

@@ -127,7 +127,8 @@ end
 -- ---------------------------------------------------------------- history
 
 local function history_row(pull)
-  return h.tr { h.td { layout.time(pull.requested) }, h.td(title_of(pull.data_type)),
+  return h.tr { h.td { layout.time(pull.requested) },
+    h.td { class = "nowrap", title_of(pull.data_type) },
     h.td { status_pill(pull) }, h.td { class = "number", duration(pull) },
     h.td { class = "number", count(pull.read) }, h.td { class = "number", count(pull.created) },
     h.td { class = "number", count(pull.changed) },

@@ -26,7 +26,8 @@ local contract = {}
 contract.PARTS = {
   { name = "pages", reads = {}, writes = { "write_page" } },
   { name = "records", reads = { "count", "records" }, writes = {} },
-  { name = "browsing", reads = { "changes_of", "record_orders", "record_page" },
+  { name = "browsing", reads = { "changes_of", "count_upto", "record_orders",
+    "record_page" },
     writes = { "index_order" }, server = true },
   { name = "payouts", reads = { "linkable_payouts", "paid_transactions", "payout_totals",
     "payouts_of" }, writes = {} },

@@ -82,6 +82,10 @@ function browsing.record_page(self, data_type, asked)
   return page
 end
 
+function browsing.count_upto(self, data_type, connection_id, most)
+  return math.min(most, records.count(self, data_type, connection_id))
+end
+
 function browsing.changes_of(self, data_type, connection_id, id, limit)
   local log, list = self.db:table("changes", connection_id), {}
   for number = log.size, 1, -1 do

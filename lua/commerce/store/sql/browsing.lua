@@ -250,6 +250,12 @@ function browsing:record_page(data_type, asked)
   return page
 end
 
+function browsing:count_upto(data_type, connection_id, most)
+  return tonumber(self.db:list(("SELECT count(*) FROM (SELECT 1 FROM %s WHERE connection_id = ? "
+    .. "AND %s LIMIT ?) AS part"):format(data_type.name,
+    self.db.dialect.not_true "metadata_is_deleted"), { connection_id, most }, 1)[1][1])
+end
+
 -- ---------------------------------------------------------------- one record's changes
 
 function browsing:changes_of(data_type, connection_id, id, limit)

@@ -147,6 +147,13 @@ return function(db, with)
       assert.equal("f", ids(page("id", { query = "metadata.isDeleted=true", look = 10 })))
     end)
 
+    it("may be one of many: they are counted as far as is asked", function()
+      assert.equal(4, db():count_upto(PAYMENTS, "c1", 100))
+      assert.equal(2, db():count_upto(PAYMENTS, "c1", 2))
+      assert.equal(1, db():count_upto(PAYMENTS, "c2", 2))
+      assert.equal(0, db():count_upto(PAYMENTS, "none", 2))
+    end)
+
     it("is the same when its order has an index", function()
       for _, order in ipairs { "amount", "status", "customer", "id", "createdDate" } do
         assert.is_true(db():index_order("payments", order))
