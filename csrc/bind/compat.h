@@ -22,6 +22,7 @@
 
 #if LUA_VERSION_NUM < 502
 #define lua_rawlen lua_objlen
+#define lua_isinteger(L, index) ((void)(L), (void)(index), 0) /* all numbers are doubles */
 #define lua_setuservalue lua_setfenv
 #define lua_getuservalue lua_getfenv
 #endif

@@ -8,6 +8,7 @@
 #include "bind/locale.h"
 #include "bind/lua_failure.h"
 #include "bind/lua_limiter.h"
+#include "bind/lua_mapper.h"
 #include "bind/lua_page.h"
 #include "bind/lua_projection.h"
 #include "bind/pager.h"
@@ -148,6 +149,7 @@ EXPORT int luaopen_commerce_core(lua_State *L);
 */
 EXPORT int luaopen_commerce_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"base64_decode", cm_text_base64_decode},
+                                       {"decimal", cm_mapper_decimal},
                                        {"decimal_point", cm_locale_point},
                                        {"child_status", cm_process_child_status},
                                        {"file_id", cm_process_file_id},
@@ -167,6 +169,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"json_mend", cm_text_json_mend},
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
+                                       {"mapper", cm_mapper_new},
                                        {"now", core_now},
                                        {"pid_namespace", cm_process_pid_namespace},
                                        {"process_exists", cm_process_exists},
@@ -203,6 +206,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
   cm_open_pager(L);
   cm_open_page(L);
   cm_open_projection(L);
+  cm_open_mapper(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, CM_VERSION);

@@ -24,6 +24,19 @@ static const cm_element *check_element(lua_State *L, const cm_page *p) {
   return &p->list[i - 1];
 }
 
+/*
+** The JSON text of an element, whose number (from 1) is the argument `element` of a function, in
+*the
+** page that is its argument `page`. NULL if it cannot be read alone. Raises for wrong arguments.
+*/
+const char *cm_page_text(lua_State *L, int page, int element, size_t *len) {
+  const cm_page *p = luaL_checkudata(L, page, PAGE_CLASS);
+  long long i = cm_checkint(L, element, 1, CM_PAGE_MAX);
+  luaL_argcheck(L, (size_t)i <= p->count, element, "the page has no such element");
+  *len = p->list[i - 1].len;
+  return p->list[i - 1].fault ? NULL : p->body.data + p->list[i - 1].at;
+}
+
 static int push_id(lua_State *L, const cm_page *p, const cm_element *e) {
   size_t len;
   const char *id = cm_page_id(p, (size_t)(e - p->list), &len);

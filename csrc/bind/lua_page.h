@@ -9,5 +9,6 @@
 
 void cm_open_page(lua_State *L);
 cm_page *cm_push_page(lua_State *L);
+const char *cm_page_text(lua_State *L, int page, int element, size_t *len);
 
 #endif

@@ -18,6 +18,7 @@ typedef struct cm_buf {
 } cm_buf;
 
 void cm_buf_init(cm_buf *b, size_t max, bool secret);
+char *cm_buf_room(cm_buf *b, size_t n);
 bool cm_buf_add(cm_buf *b, const void *bytes, size_t n);
 bool cm_buf_adds(cm_buf *b, const char *text);
 bool cm_buf_addint(cm_buf *b, long long n);

@@ -124,6 +124,12 @@ function core.is_utf8(text) end
 ---@return string point
 function core.decimal_point() end
 
+--- Write a number as its shortest decimal text without an exponent, the same under every runtime and
+--- in every locale.
+---@param number number
+---@return string? text nil for infinities and NaN
+function core.decimal(number) end
+
 --- Call a function in the C locale. For libraries that read numbers by the locale of the thread.
 ---@param call function must not yield
 ---@param ... any its arguments
@@ -549,6 +555,101 @@ function call:close() end
 ---@param paths string[]
 ---@return commerce.core.Projection
 function core.projection(paths) end
+
+-- ---------------------------------------------------------------- mapper
+
+---@class commerce.core.Mapper makes records of the bytes of objects, by a program that `commerce.mapping.program` builds. Everything in a program has a number, which the method gives that adds it; a part that does not fit raises. csrc/text/program.h says what fits.
+local mapper = {}
+
+--- Begin a program. Scope 0, key 0 (its object) and the keys of "id", "livemode" and "updated" are there.
+---@return commerce.core.Mapper
+function core.mapper() end
+
+--- Add a scope: what the elements of an array are read in.
+---@param parent integer the scope around it
+---@return integer scope
+---@return integer key that stands for an element
+function mapper:scope(parent) end
+
+--- Add a member to read, or find it.
+---@param parent integer the key of the object that it is in
+---@param name string
+---@return integer key
+function mapper:key(parent, name) end
+
+--- Add a constant text.
+---@param text string
+---@return integer text
+function mapper:text(text) end
+
+--- Add a set of words. The first set of a program has the decimals of currencies.
+---@param words string[]
+---@param ours string[]? what each stands for
+---@return integer words
+function mapper:words(words, ours) end
+
+--- Add fields of an object.
+---@param scope integer
+---@param names string[] in the order of their bytes
+---@param expressions integer[] one for each; -1: no value
+---@return integer fields
+function mapper:fields(scope, names, expressions) end
+
+--- Add an expression.
+---@param scope integer
+---@param operation string
+---@param arguments integer[] as the operation takes them (csrc/text/program.h, cm_op)
+---@return integer expression
+function mapper:expr(scope, operation, arguments) end
+
+--- Add a shape: the members of a record, or of an object in it.
+---@param members table[] { name, kind, words = set, shape = shape, required }
+---@return integer shape
+function mapper:shape(members) end
+
+--- Add a recipe: how the records of a data type are made.
+---@param options table { shape, where, each, inner, suffix, inner_where }: numbers; `where` and a split are optional
+---@param expressions integer[] one for each member of the shape; -1: no value
+---@param inner integer[]? as well, of the records that are split off
+---@return integer recipe
+function mapper:recipe(options, expressions, inner) end
+
+--- End the building.
+---@param functions function[] that the program calls, by their numbers
+---@param decode fun(text: string): any reads JSON that a function gets
+---@param encode fun(value: table): string writes a table that a function gave
+function mapper:finish(functions, decode, encode) end
+
+--- Read an object of a page.
+---@param page commerce.core.Page
+---@param i integer
+---@param livemode boolean the connection's mode
+---@return string? id nil: another mode, no id, or what the core does not read; decode it
+function mapper:read(page, i, livemode) end
+
+--- Read an object from its JSON.
+---@param text string
+---@param livemode boolean
+---@return string? id as `read`
+function mapper:read_text(text, livemode) end
+
+--- Get a value of the object that was read.
+---@param key integer of scope 0
+---@return string|number|boolean|nil value nil for null, objects and arrays as well
+function mapper:value(key) end
+
+--- Make the records of one data type of the object that was read.
+---@param recipe integer
+---@param list table[] records { id, body } are appended to it
+---@param dated string? the date of the object's last change; not used if the object has its own
+---@param seen table<string, boolean>? ids of which no more record is made; gets the new ones
+---@return integer? count how many were appended; nil if the program does not cover the object
+---@return string? reason
+function mapper:make(recipe, list, dated, seen) end
+
+--- Get the counts of the tallies since the last call.
+---@return integer[] counts of each tally: objects that it was computed for, objects that gave a value
+function mapper:tallies() end
 
 -- ---------------------------------------------------------------- pager
 

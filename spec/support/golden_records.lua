@@ -4,14 +4,17 @@
 --   lua5.4 spec/support/golden_records.lua
 
 local EXPONENTS = require "commerce.catalog.currencies"
+local ascii = require "commerce.base.ascii"
 local configured = require "commerce.mapping.configured"
 local conversion = require "commerce.sync.conversion"
 local core = require "commerce.core"
 local json = require "commerce.base.json"
 local plan = require "commerce.sync.plan"
+local program = require "commerce.mapping.program"
 local sets = require "commerce.mapping.registry"
 local source_texts = require "spec.support.source_texts"
 local stripe = require "commerce.stripe"
+local time = require "commerce.base.time"
 local v = require "commerce.mapping.values"
 
 local golden = {}
@@ -35,9 +38,6 @@ local function extended()
     paymentProvider = v.constant "Acme",
     supplementalData = {
       order = 'metadata["order.id"]', one = 'metadata["1"]', first_of = "metadata.a",
-      whole = function(charge)
-        return type(charge.metadata) == "table" and charge.metadata.a or nil
-      end,
       pair = v.with("amount", "currency", function(amount, currency)
         return tonumber(amount) and currency and { amount = amount, code = { currency } } or nil
       end),
@@ -55,8 +55,6 @@ local function extended()
         sum = v.money("amount", "^currency") }),
     },
   }, { resource = "charges" })
-  mappings:extend("payments", { supplementalData = { buyer = "customer.email" } },
-    { resource = "charges", expand = { "data.customer" } })
   mappings:extend("customers", { note = v.with("description", "name", function(note, name)
     return note or name
   end) })
@@ -83,6 +81,19 @@ local function extended()
   return mappings
 end
 
+-- What sees a whole object, or an object without what others inline.
+local function viewed()
+  local mappings = sets.new(stripe.mappings)
+  mappings:extend("payments", { supplementalData = { buyer = "customer.email",
+    whole = function(charge)
+      return type(charge.metadata) == "table" and charge.metadata.a or nil
+    end } }, { resource = "charges", expand = { "data.customer" } })
+  mappings:extend("disputes", { reason = function(dispute)
+    return dispute.reason and dispute.reason .. "!" or nil
+  end })
+  return mappings
+end
+
 -- ---------------------------------------------------------------- objects
 
 -- A charge and a refund of every currency that has other decimals than two, and of some that have.
@@ -91,7 +102,7 @@ local function of_currencies()
   for code in pairs(EXPONENTS) do
     codes[#codes + 1] = code
   end
-  table.sort(codes)
+  ascii.sort(codes)
   for _, code in ipairs(codes) do
     for i, amount in ipairs { "0", "1", "99", "100", "123456", "-5005", "999999999999" } do
       charges[#charges + 1] = ('{"id":"ch_%s%d","object":"charge","created":1760000000,"amount":%s,'
@@ -115,16 +126,20 @@ end
 ---@return table[] cases { name, mappings, texts = function(tasks) }
 function golden.cases()
   local function of_emulator(charges)
+    local texts
     return function(tasks)
-      return source_texts.emulator(charges, expansions_of(tasks))
+      texts = texts or source_texts.emulator(charges, expansions_of(tasks))
+      return texts
     end
   end
   return {
     { name = "built-in emulator", mappings = built_in(), texts = of_emulator(300) },
     { name = "extended emulator", mappings = extended(), texts = of_emulator(60) },
+    { name = "viewed emulator", mappings = viewed(), texts = of_emulator(60) },
     { name = "built-in currencies", mappings = built_in(), texts = of_currencies },
     { name = "built-in odd", mappings = built_in(), texts = source_texts.odd },
     { name = "extended odd", mappings = extended(), texts = source_texts.odd },
+    { name = "viewed odd", mappings = viewed(), texts = source_texts.odd },
   }
 end
 
@@ -210,8 +225,49 @@ function golden.records(case)
       add(task, consumer, joined(texts, consumer))
     end
   end
-  table.sort(lines)
+  ascii.sort(lines)
   return lines
+end
+
+-- ---------------------------------------------------------------- records by the core
+
+-- The bodies that the core makes of an object, as `bodies_of` gives them; nil if it declines.
+local function core_bodies(made, consumer, text, dated)
+  local list, bodies = {}, {}
+  if not made.mapper:read_text(text, false)
+    or not made.mapper:make(made.recipes[consumer.source], list, dated and time.format(dated)) then
+    return nil
+  end
+  for i, draft in ipairs(list) do
+    bodies[i] = draft.id .. " " .. draft.body
+  end
+  return bodies
+end
+
+--- Compare the records that the core makes with those that are made of decoded objects.
+---@param case table
+---@param compare fun(expected: string[], found: string[]?, text: string) is told of each object the
+---  core has a program for; `found` is nil if it declined
+---@return integer count of objects
+function golden.compare(case, compare)
+  local tasks, count = golden.tasks(case), 0
+  local texts = case.texts(tasks)
+  for _, task in ipairs(tasks) do
+    local made = program.make(task.consumers)
+    local objects = made and decoded(texts, task) or {}
+    for _, consumer in ipairs(task.consumers) do
+      if made and made.recipes[consumer.source] and #consumer.unasked == 0
+        and next(consumer.source.with) == nil then
+        for i, object in ipairs(objects) do
+          local dated = type(object.updated) ~= "number" and date_of(i) or nil
+          consumer.seen, count = {}, count + 1
+          compare(bodies_of(consumer, object, dated),
+            core_bodies(made, consumer, texts[task.name][i], date_of(i)), texts[task.name][i])
+        end
+      end
+    end
+  end
+  return count
 end
 
 -- ---------------------------------------------------------------- fixtures

@@ -1,6 +1,8 @@
 -- The JSON texts of source objects for specs of the mapper: the emulator's data set, made in this
 -- process, and the odd objects of spec/fixtures/records.
 
+local core = require "commerce.core"
+
 local source_texts = {}
 
 local unpack = table.unpack or unpack -- luacheck: ignore
@@ -33,7 +35,7 @@ local function with_emulator(work)
     package.loaded.bit = bit_of_numbers()
   end
   rawset(_G, "loadstring", had_loadstring or load)
-  local results = { pcall(work) }
+  local results = { pcall(core.in_c_locale, work) }
   rawset(_G, "loadstring", had_loadstring)
   package.path, package.loaded.bit = path, had_bit
   assert(unpack(results))

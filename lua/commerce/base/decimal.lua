@@ -4,6 +4,8 @@
 -- unchanged. So such values are plain Lua numbers, easy to compare and to add; the rare longer ones
 -- (a unit_amount_decimal with 12 decimals) are `decimal` objects that keep their text.
 
+local core = require "commerce.core"
+
 local decimal = {}
 
 local EXACT_DIGITS = 15
@@ -160,12 +162,9 @@ function decimal.tostring(value)
   if value ~= value or value == math.huge or value == -math.huge then
     return nil
   end
-  local text
-  for digits = EXACT_DIGITS, 17 do
-    text = ("%." .. digits .. "g"):format(value)
-    if tonumber(text) == value then
-      break
-    end
+  local text = ("%.15g"):format(value)
+  if tonumber(text) ~= value then
+    return core.decimal(value) -- LuaJIT rounds the 16th digit otherwise than Lua does
   end
   text = with_point(text)
   if text:find("e", 1, true) then

@@ -28,6 +28,7 @@ local source = {}
 ---  field's path in the record
 ---@field sign string a signature that changes when the declaration does
 ---@field tallies commerce.Tally[] of the fields that a user declared
+---@field parts table of what `commerce.mapping.program` makes its program: fields, where, split
 ---@field map fun(object: table): table[]|nil, string|nil
 ---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
 
@@ -80,7 +81,7 @@ local function of_parent(shared)
     end
     fields[name] = value.new(outer.sign, outer.kind, paths, function(_, parent)
       return outer.get(parent)
-    end)
+    end, { "parent", outer })
   end
   return fields
 end
@@ -110,7 +111,7 @@ local function compile_split(data_type, split, shared, paths)
     end
   end
   return run, ("split(%s,%s,%s){%s}"):format(array.sign, suffix.sign, where and where.sign or "",
-    value.sign_of(compiled))
+    value.sign_of(compiled)), { each = array, suffix = suffix, where = where, fields = compiled }
 end
 
 -- ---------------------------------------------------------------- narrowing
@@ -200,9 +201,9 @@ function source.compile(data_type, entry)
   end
   local where = entry.where and value.of(entry.where)
   add_all(paths, where and where.paths or {})
-  local split, split_sign
+  local split, split_sign, split_parts
   if entry.split then
-    split, split_sign = compile_split(data_type, entry.split, entry.shared, paths)
+    split, split_sign, split_parts = compile_split(data_type, entry.split, entry.shared, paths)
   end
   local function build(object)
     if where and not where.get(object) then
@@ -218,6 +219,7 @@ function source.compile(data_type, entry)
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
     split = entry.split ~= nil, selective = where ~= nil, excluded = entry.excluded,
+    parts = { fields = compiled, where = where, split = split_parts },
     paths = paths, members = provenance.members(entry),
     deciding = provenance.deciding(entry, outer_path),
     paths_of = function(keys)

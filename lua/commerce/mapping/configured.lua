@@ -201,10 +201,13 @@ local function value_at(text, resource)
   if plain and first then
     return value.field(plain)
   end
-  return value.new(("json_path(%s)"):format(text), "any",
-    { first and not first:find "[%.%[]" and first or value.WHOLE }, function(object)
+  local member = first and not first:find "[%.%[]" and first or nil
+  return value.new(("json_path(%s)"):format(text), "any", { member or value.WHOLE },
+    function(object)
       return json_path.get(object, steps)
-    end)
+    end, member and { "call", function(found)
+      return json_path.get({ [member] = found }, steps)
+    end, { value.field(member) } })
 end
 
 -- The value of a record's id: one field of the source, or several joined by colons.
@@ -293,7 +296,7 @@ local function members_of(pull_data, resource, is_read)
         end
       end
       return found
-    end)
+    end, { "nulls", compiled, pull_data })
   made.beside = true
   return made
 end

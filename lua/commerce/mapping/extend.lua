@@ -39,6 +39,7 @@ end
 local function through(candidate, view)
   local from = value.of(candidate)
   local copy = merged(from)
+  copy.op = nil -- the view is made of a decoded object
   copy.get = function(object, parent)
     return from.get(view(object), parent)
   end

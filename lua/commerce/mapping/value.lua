@@ -31,6 +31,8 @@ value.WHOLE = "*"
 ---@field items commerce.Value[]? of a list: what its elements are
 ---@field beside boolean? of a member of supplemental data: it stands beside `stripe`, not in it
 ---@field tallies commerce.Tally[]? counts of the objects that it gave a value for
+---@field op any[]? what `commerce.mapping.program` makes of it: a word and what that word takes; a
+---  value without it is computed by `get` alone
 
 ---@class commerce.Tally
 ---@field name string the field's
@@ -43,9 +45,10 @@ value.WHOLE = "*"
 ---@param kind string
 ---@param paths string[]
 ---@param get fun(source: table, parent: table?): any
+---@param op any[]? see `commerce.Value`
 ---@return commerce.Value
-function value.new(sign, kind, paths, get)
-  return { sign = sign, kind = kind, paths = paths, get = get }
+function value.new(sign, kind, paths, get, op)
+  return { sign = sign, kind = kind, paths = paths, get = get, op = op }
 end
 
 local function is_value(candidate)
@@ -137,10 +140,11 @@ end
 function value.field(path, what)
   check_path(path, what)
   local outer = path:sub(1, 1) == "^"
-  local get = getter(split_path(outer and path:sub(2) or path))
+  local keys = split_path(outer and path:sub(2) or path)
+  local get = getter(keys)
   return value.new(path, "any", { decoded(path) }, outer and function(_, parent)
     return get(parent)
-  end or get)
+  end or get, { "path", outer and 1 or 0, keys })
 end
 
 -- ---------------------------------------------------------------- functions of the whole object
@@ -211,7 +215,7 @@ function value.tallied(candidate, name)
     copy[key] = member
   end
   local get, tally = from.get, { name = name, of = from.sign, seen = 0, given = 0 }
-  copy.tallies = { tally }
+  copy.tallies, copy.op = { tally }, from.op and { "tally", from, tally }
   copy.get = function(source, parent)
     local found = get(source, parent)
     tally.seen = tally.seen + 1
@@ -239,7 +243,7 @@ end
 -- ---------------------------------------------------------------- fields
 
 local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign", "tallies",
-  "paths", "items", "named" }
+  "paths", "items", "named", "op" }
 
 --- Compile a table of field name -> path, value or function.
 ---@param fields table<string, any>

@@ -27,6 +27,7 @@ local plan = {}
 ---@field whole boolean whether all of an object is read
 ---@field projection userdata? cuts the paths out of an object; nil if all of it is read
 ---@field keep (fun(object: table): string?, string?)? id and parent id of an object that is kept
+---@field keep_paths string[]? what `keep` reads of it beside its id
 ---@field consumers commerce.Consumer[] mapped from each object
 ---@field joined commerce.Consumer[] mapped from each object with its children, when both are read
 ---@field types commerce.DataType[] the types that its objects become records of, with joined types
@@ -163,7 +164,9 @@ local function add_consumer(task, consumer, mapping)
 end
 
 local function add_join(parents, children, consumer)
-  parents.keep, children.keep = keep_any, keep_child(consumer.source.join.on)
+  local on = consumer.source.join.on
+  parents.keep, children.keep = keep_any, keep_child(on)
+  parents.keep_paths, children.keep_paths = nil, { on, on .. ".id" }
   parents.joined[#parents.joined + 1] = consumer
   for _, task in ipairs { parents, children } do
     task.types[#task.types + 1] = consumer.data_type

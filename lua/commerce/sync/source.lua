@@ -29,28 +29,34 @@ local GONE = 404
 ---@field _read fun(i: integer): table?, string?, string? the object and its JSON; nil, the reason
 ---  and the id, if it is known; nil if it is left out
 ---@field _close function?
+---@field _listed userdata? the core's page that it is made of
 local page_methods = {}
 local page_mt = { __name = "commerce.SourcePage", __index = page_methods }
 
-local function new_page(count, read, close)
-  return setmetatable({ _count = count, _read = read, _close = close }, page_mt)
+local function new_page(count, read, close, listed)
+  return setmetatable({ _count = count, _read = read, _close = close, _listed = listed }, page_mt)
 end
 
 --- Iterate over the objects of the page. An object that cannot be read does not stop the others.
 ---@param failed fun(message: string, id: string?) is told of such an object: which one, and why;
 ---  and its id, if it is known
+---@param take (fun(listed: userdata, i: integer, read: fun(i: integer): table?, string?): boolean)?
+---  is asked first: true if it has done all there is to do for an object of a page of the core's
 ---@return fun(): table?, string? next the object, with what the task reads of it; its JSON, whole
 ---  if the task keeps objects
-function page_methods:each(failed)
+function page_methods:each(failed, take)
   local i, count, read = 0, self._count, self._read
+  take = self._listed and take or nil
   return function()
     while i < count do
       i = i + 1
-      local object, text, id = read(i)
-      if object then
-        return object, text
-      elseif text then
-        failed(text, id)
+      if not (take and take(self._listed, i, read)) then
+        local object, text, id = read(i)
+        if object then
+          return object, text
+        elseif text then
+          failed(text, id)
+        end
       end
     end
     self:close()
@@ -144,7 +150,7 @@ local function listed_page(run, task, listed)
     return named(task.name, listed:id(i), nil, text)
   end, function()
     listed:close() -- now: the collector sees the handle of a page, not how many bytes it holds
-  end)
+  end, listed)
 end
 
 --- A part of a task's list, for `source.pages`.

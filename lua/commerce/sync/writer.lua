@@ -4,6 +4,7 @@
 -- encoded, so no hook can put them back.
 
 local conversion = require "commerce.sync.conversion"
+local direct = require "commerce.sync.direct"
 local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local interrupts = require "commerce.runtime.interrupts"
@@ -248,10 +249,84 @@ local function add_object(run, task, page, object, text, dated)
   return ok
 end
 
+-- The direct way of a task from bytes to records, if it has one. It is found once in a run.
+local function way_of(run, task)
+  run.ways = run.ways or {}
+  if run.ways[task] == nil then
+    run.ways[task] = direct.of(run, task) or false
+  end
+  return run.ways[task] or nil
+end
+
+-- The records that the core made: fields that are not stored leave them.
+local function protect(run, type_name, drafts, first)
+  for i = first, #drafts do
+    drafts[i].body = run.protection:body(type_name, drafts[i].body)
+  end
+end
+
+-- The same as `writer.map` does, for an object that the core has read. `decoded` reads it if the
+-- core declines it.
+local function map_bytes(run, way, consumer, object, page, dated, decoded)
+  local type_name = consumer.type
+  local list = page.records[type_name] or {}
+  page.records[type_name] = list
+  local before = #list
+  local count = way:make(consumer, list, dated)
+  if not count then
+    local whole, wrong = decoded()
+    if whole then
+      return (writer.map(run, { consumer }, whole, page, dated))
+    end
+    run.progress:count_read(type_name, wrong)
+    return false
+  end
+  run.progress:count_read(type_name)
+  if count == 0 then
+    run.progress:count_left_out(type_name, consumer.source)
+    note_gone(page.deleted, consumer, object)
+  end
+  protect(run, type_name, list, before + 1)
+  return true
+end
+
+-- As `add_object`, for an object that the core has read.
+local function add_bytes(run, task, way, page, listed, i, object, decode, dated)
+  local ok, whole, wrong = true, nil, nil
+  local function decoded()
+    if not whole and not wrong then
+      whole, wrong = decode(i)
+    end
+    return whole, wrong
+  end
+  for _, consumer in ipairs(task.consumers) do
+    ok = map_bytes(run, way, consumer, object, page, dated, decoded) and ok
+  end
+  if task.keep then
+    local id, parent_id = task.keep(object)
+    page.sources[#page.sources + 1] = id
+      and { id = id, parent_id = parent_id, data = listed:element(i) }
+  end
+  return ok
+end
+
 -- The record of an object that failed must not count as unseen: neither in this run nor in a later
 -- one, which would go on with the same sweep.
 local function end_sweep(page, list)
   page.sweep, list.state.sweep = nil, nil
+end
+
+-- What makes the records of an object without decoding it, if it can: a function for
+-- `SourcePage:each`. It tells `note` what became of the object.
+local function taker(run, task, way, page, dates, note)
+  return function(listed, i, decode)
+    jobs.breathe() -- nothing of this page is written yet
+    local object = way:read(listed, i)
+    if object then
+      note(add_bytes(run, task, way, page, listed, i, object, decode, dates[object.id]), object)
+    end
+    return object ~= nil
+  end
 end
 
 --- Store a page of a list with the checkpoint after it.
@@ -263,18 +338,25 @@ function writer.list_page(run, task, read, list)
   local unsettled, dates = task.resource.unsettled, run.changes:dates(task.name)
   local page = { resource = task.name, records = {}, sources = {}, deleted = {},
     sweep = list.state.sweep, states = { [task.key] = list.state } }
-  for object, text in read:each(function(message, id)
-    run.progress:fail_object(task, message)
-    run.checkpoints:note_failed(task.name, id)
-    end_sweep(page, list)
-  end) do
-    if not add_object(run, task, page, object, text, dates[object.id]) then
+  local function note(ok, object)
+    if not ok then
       run.checkpoints:note_failed(task.name, object.id)
       end_sweep(page, list)
     end
     if unsettled and unsettled(object, list.state.newest) then
       list:unsettled(object.created)
     end
+  end
+  local way = way_of(run, task)
+  for object, text in read:each(function(message, id)
+    run.progress:fail_object(task, message)
+    run.checkpoints:note_failed(task.name, id)
+    end_sweep(page, list)
+  end, way and taker(run, task, way, page, dates, note)) do
+    note(add_object(run, task, page, object, text, dates[object.id]), object)
+  end
+  if way then
+    way:count()
   end
   run.progress:count_listed(task, #page.sources)
   write_in_turn(run, page)

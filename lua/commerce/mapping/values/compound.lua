@@ -30,7 +30,7 @@ local function new_object(what, fields, given)
     "object", paths, function(source, parent)
       local record = value.build(compiled, source, parent)
       return given(record) and record or nil
-    end))
+    end, { what, compiled }))
 end
 
 --- An object of its own fields; left out when the source gives none of them.
@@ -63,7 +63,7 @@ function values.list(...)
     end
     return result
   end)
-  made.items = items
+  made.items, made.op = items, { "list", items }
   return made
 end
 
@@ -113,7 +113,7 @@ function values.each(path, fields)
         result[i] = value.build(compiled, element, source)
       end
       return result
-    end))
+    end, { "each", array, compiled }))
 end
 
 -- ---------------------------------------------------------------- addresses
@@ -142,7 +142,8 @@ function values.address(path, kind)
   if type(kind) ~= "string" then
     errors.refuse("address: its kind expected (Billing, Delivery, …), got %s", type(kind))
   end
-  local get = value.field(path).get
+  local field = value.field(path)
+  local get = field.get
   return with_fields(address_fields(path, kind), value.new(("address(%s,%s)"):format(path, kind),
     "object", { path }, function(source, parent)
       local from, to = get(source, parent), {}
@@ -158,18 +159,31 @@ function values.address(path, kind)
       end
       to.type = kind
       return to
-    end))
+    end, { "address", field, kind, ADDRESS }))
 end
 
 -- ---------------------------------------------------------------- supplemental data
 
+local given
+
+-- The elements of an array that are given, which move up.
+local function elements_given(list)
+  local kept = {}
+  for i = 1, #list do
+    kept[#kept + 1] = given(list[i])
+  end
+  return kept[1] ~= nil and kept or nil
+end
+
 -- A source value without its nulls and empty containers; nil if nothing is left.
-local function given(found)
+function given(found)
   if type(found) ~= "table" or decimal.is_decimal(found) then
     if found == null then
       return nil
     end
     return found
+  elseif found[1] ~= nil then
+    return elements_given(found)
   end
   local kept = {}
   for key, member in pairs(found) do
@@ -208,6 +222,7 @@ function values.supplemental(fields)
       return next(content) ~= nil and { content = content } or nil
     end)
   made.named, made.tallies = named, value.tallies_of(compiled)
+  made.op = { "supplemental", compiled, beside }
   return made
 end
 

@@ -45,7 +45,7 @@ function values.currency(code)
   return value.new("currency(" .. from.sign .. ")", "currency", from.paths,
     function(source, parent)
       return currency_code(get(source, parent))
-    end)
+    end, { "currency", from })
 end
 
 --- For your own functions: converts minor units of a currency to major units, exactly.
@@ -76,7 +76,7 @@ function values.money(amount, code)
   local get_amount, get_code = list[1].get, list[2].get
   return value.new("money(" .. signs .. ")", "decimal", paths, function(source, parent)
     return major(get_amount(source, parent), get_code(source, parent))
-  end)
+  end, { "money", list[1], list[2] })
 end
 
 --- A decimal value with its sign changed.
@@ -89,7 +89,7 @@ function values.negated(of)
     function(source, parent)
       local number = get(source, parent)
       return number ~= nil and decimal.negate(number) or nil
-    end)
+    end, { "negated", from })
 end
 
 return values

@@ -30,7 +30,7 @@ local function of_kind(kind, convert)
     return value.new(kind .. "(" .. from.sign .. ")", kind, from.paths, convert
       and function(source, parent)
         return convert(get(source, parent))
-      end or get)
+      end or get, { convert and kind or "same", from })
   end
 end
 
@@ -79,7 +79,7 @@ function values.constant(fixed)
   local made = value.new("constant(" .. json.encode(fixed) .. ")", "any", {}, function()
     return fixed
   end)
-  made.fixed_kind = KINDS[type(fixed)]
+  made.fixed_kind, made.op = KINDS[type(fixed)], { "constant", fixed }
   made.words = type(fixed) == "string" and { fixed } or nil -- where only some words are allowed
   return made
 end
@@ -102,7 +102,7 @@ function values.with(...)
     local get = list[1].get
     return value.new(sign, "any", paths, function(source, parent)
       return compute(get(source, parent))
-    end)
+    end, { "call", compute, list })
   end
   return value.new(sign, "any", paths, function(source, parent)
     local arguments = {}
@@ -110,7 +110,7 @@ function values.with(...)
       arguments[i] = list[i].get(source, parent)
     end
     return compute(unpack(arguments, 1, count))
-  end)
+  end, { "call", compute, list })
 end
 
 --- The first value that the source gives; an empty string counts as not given.
@@ -125,14 +125,15 @@ function values.first(...)
         return found
       end
     end
-  end)
+  end, { "first", list })
 end
 
 --- The id of an object that the source gives inlined or as a bare id.
 ---@param path string
 ---@return commerce.Value
 function values.id(path)
-  local get = value.field(path).get
+  local field = value.field(path)
+  local get = field.get
   -- a path into an id that was not expanded leads to the id
   return value.new("id(" .. path .. ")", "any", { path .. ".id" }, function(source, parent)
     local object = get(source, parent)
@@ -140,7 +141,7 @@ function values.id(path)
       object = object.id
     end
     return object ~= null and object or nil
-  end)
+  end, { "id", field })
 end
 
 -- ---------------------------------------------------------------- words
@@ -175,7 +176,7 @@ function values.enum(of, words, default)
     local word = get(source, parent)
     return word ~= nil and words[word] or default
   end)
-  made.words, made.default = words, default
+  made.words, made.default, made.op = words, default, { "enum", from, words, default }
   return made
 end
 
@@ -189,6 +190,7 @@ function values.unlisted(of, known)
     return word ~= nil and not known[word] and word or nil
   end)
   made.sign = ("unlisted(%s;%s)"):format(made.sign, sign_of_words(known))
+  made.op = { "unlisted", value.of(of), known, made.op }
   return made
 end
 

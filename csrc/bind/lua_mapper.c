@@ -1,0 +1,591 @@
+#include "bind/lua_mapper.h"
+
+#include "bind/args.h"
+#include "bind/class.h"
+#include "bind/lua_page.h"
+#include "text/mapper.h"
+#include "text/number.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define MAPPER_CLASS "commerce.mapper"
+#define MOST 100000 /* of anything in a program */
+
+/* What the userdata keeps: the functions of the mapping, and two of the library. */
+enum { FUNCTIONS = 1, DECODE, ENCODE };
+
+typedef struct lua_mapper {
+  cm_program *program;
+  cm_mapper run;
+  bool finished;
+  lua_State *L;     /* while it runs, and its functions may be called */
+  int self;         /* its index there */
+  bool interrupted; /* Ctrl-C fell into a function: the error is at the top of the stack */
+} lua_mapper;
+
+static lua_mapper *check(lua_State *L) {
+  return luaL_checkudata(L, 1, MAPPER_CLASS);
+}
+
+/* ---------------------------------------------------------------- building */
+
+static lua_mapper *check_building(lua_State *L) {
+  lua_mapper *m = check(L);
+  if (m->finished)
+    luaL_error(L, "the program is finished");
+  return m;
+}
+
+static int number(lua_State *L, int n) {
+  if (n == CM_NONE)
+    return luaL_error(L, "a part of the program does not fit, or memory is short");
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+static int check_index(lua_State *L, int arg) {
+  return (int)cm_checkint(L, arg, CM_NONE, MOST);
+}
+
+static cm_given check_text(lua_State *L, int arg) {
+  cm_given text;
+  text.at = luaL_checklstring(L, arg, &text.len);
+  return text;
+}
+
+/* A zeroed array that the collector gives back. */
+static void *temporary(lua_State *L, size_t n, size_t size) {
+  void *array = lua_newuserdata(L, n * size + 1);
+  memset(array, 0, n * size + 1);
+  return array;
+}
+
+static size_t length(lua_State *L, int arg) {
+  size_t n;
+  luaL_checktype(L, arg, LUA_TTABLE);
+  n = lua_rawlen(L, arg);
+  luaL_argcheck(L, n <= MOST, arg, "too long");
+  return n;
+}
+
+/* The numbers of a list; stays valid until the function returns. */
+static int *check_numbers(lua_State *L, int arg, size_t *n) {
+  size_t i;
+  int *list;
+  *n = length(L, arg);
+  list = temporary(L, *n, sizeof *list);
+  for (i = 0; i < *n; i++) {
+    lua_rawgeti(L, arg, (int)i + 1);
+    list[i] = check_index(L, -1);
+    lua_pop(L, 1);
+  }
+  return list;
+}
+
+/* The texts of a list, which its table keeps alive. */
+static cm_given *check_texts(lua_State *L, int arg, size_t *n) {
+  size_t i;
+  cm_given *list;
+  *n = length(L, arg);
+  list = temporary(L, *n, sizeof *list);
+  for (i = 0; i < *n; i++) {
+    lua_rawgeti(L, arg, (int)i + 1);
+    luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, arg, "a list of texts expected");
+    list[i].at = lua_tolstring(L, -1, &list[i].len);
+    lua_pop(L, 1);
+  }
+  return list;
+}
+
+/* mapper:scope(parent) -> its number, the key of its elements */
+static int mapper_scope(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  int scope = cm_program_scope(m->program, check_index(L, 2));
+  number(L, scope);
+  lua_pushinteger(L, m->program->scopes[scope].key);
+  return 2;
+}
+
+/* mapper:key(parent, name) -> its number */
+static int mapper_key(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  return number(L, cm_program_key(m->program, check_index(L, 2), check_text(L, 3)));
+}
+
+/* mapper:text(text) -> its number */
+static int mapper_text(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  return number(L, cm_program_text(m->program, check_text(L, 2)));
+}
+
+/* mapper:words(words, ours?) -> the number of the set */
+static int mapper_words(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  size_t n, count;
+  cm_given *words, *ours = NULL;
+  lua_settop(L, 3);
+  words = check_texts(L, 2, &n);
+  if (!lua_isnoneornil(L, 3)) {
+    ours = check_texts(L, 3, &count);
+    luaL_argcheck(L, count == n, 3, "as many as words expected");
+  }
+  return number(L, cm_program_words(m->program, words, ours, n));
+}
+
+/* mapper:fields(scope, names, expressions) -> the number of the list */
+static int mapper_fields(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  size_t n, count;
+  cm_given *names;
+  int *exprs;
+  lua_settop(L, 4);
+  names = check_texts(L, 3, &n);
+  exprs = check_numbers(L, 4, &count);
+  luaL_argcheck(L, count == n, 4, "as many as names expected");
+  return number(L, cm_program_fields(m->program, check_index(L, 2), names, exprs, n));
+}
+
+static const char *const OPS[] = {
+    "path",         "id",      "text",    "number",  "boolean",   "json",  "currency",
+    "money",        "negated", "integer", "decimal", "timestamp", "first", "enum",
+    "unlisted",     "call",    "object",  "ref",     "list",      "each",  "address",
+    "supplemental", "nulls",   "tally",   "parent",  NULL};
+
+/* mapper:expr(scope, operation, arguments) -> its number */
+static int mapper_expr(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  int op = luaL_checkoption(L, 3, NULL, OPS);
+  size_t n;
+  int *args = check_numbers(L, 4, &n);
+  return number(L, cm_program_expr(m->program, check_index(L, 2), (cm_op)op, args, n));
+}
+
+static const char *const KINDS[] = {"any", "boolean", "number", "string", "enum",
+                                    "map", "object",  "list",   NULL};
+
+static int index_at(lua_State *L, const char *name) {
+  int n;
+  lua_getfield(L, -1, name);
+  n = lua_isnil(L, -1) ? CM_NONE : check_index(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+/* mapper:shape{{name =, kind =, words =, shape =, required =}, ...} -> its number */
+static int mapper_shape(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  size_t n = length(L, 2), i;
+  cm_given_member *members = temporary(L, n, sizeof *members);
+  for (i = 0; i < n; i++) {
+    lua_rawgeti(L, 2, (int)i + 1);
+    luaL_argcheck(L, lua_istable(L, -1), 2, "a list of tables expected");
+    lua_getfield(L, -1, "name");
+    members[i].name = check_text(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "kind");
+    members[i].kind = (cm_kind)luaL_checkoption(L, -1, NULL, KINDS);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "required");
+    members[i].required = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    members[i].words = index_at(L, "words");
+    members[i].shape = index_at(L, "shape");
+    lua_pop(L, 1);
+  }
+  return number(L, cm_program_shape(m->program, members, n));
+}
+
+/*
+** mapper:recipe({shape =, where =, each =, inner =, suffix =, inner_where =}, expressions,
+** expressions of the inner scope?) -> its number
+*/
+static int mapper_recipe(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  cm_recipe r;
+  size_t n, count;
+  int *exprs, *inner = NULL;
+  lua_settop(L, 4);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  memset(&r, 0, sizeof r);
+  exprs = check_numbers(L, 3, &n);
+  lua_pushvalue(L, 2);
+  r.shape = index_at(L, "shape");
+  r.where = index_at(L, "where");
+  r.each = index_at(L, "each");
+  r.inner = index_at(L, "inner");
+  r.suffix = index_at(L, "suffix");
+  r.inner_where = index_at(L, "inner_where");
+  lua_pop(L, 1);
+  if (r.each != CM_NONE) {
+    inner = check_numbers(L, 4, &count);
+    luaL_argcheck(L, count == n, 4, "as many as of the object expected");
+  }
+  return number(L, cm_program_recipe(m->program, &r, exprs, inner, n));
+}
+
+static bool call_function(void *context, cm_mapper *run, int function, cm_value *args, int n,
+                          cm_value *result);
+
+/* mapper:finish(functions, decode, encode): the functions by their numbers, from 1 */
+static int mapper_finish(lua_State *L) {
+  lua_mapper *m = check_building(L);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 3, LUA_TFUNCTION);
+  luaL_checktype(L, 4, LUA_TFUNCTION);
+  lua_settop(L, 4);
+  lua_createtable(L, 3, 0);
+  lua_insert(L, 2);
+  lua_rawseti(L, 2, ENCODE);
+  lua_rawseti(L, 2, DECODE);
+  lua_rawseti(L, 2, FUNCTIONS);
+  lua_setuservalue(L, 1);
+  if (!cm_program_finish(m->program))
+    return luaL_error(L, "out of memory");
+  cm_mapper_init(&m->run, m->program);
+  m->run.call = call_function;
+  m->run.context = m;
+  m->finished = true;
+  return 0;
+}
+
+/* ---------------------------------------------------------------- calling functions */
+
+/* Calls what is on the stack with its arguments. Returns false if it raised. */
+static bool protected_call(lua_mapper *m, int args) {
+  lua_State *L = m->L;
+  const char *message;
+  if (lua_pcall(L, args, 1, 0) == 0)
+    return true;
+  message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  m->interrupted = message && strstr(message, "interrupted!") != NULL;
+  return false;
+}
+
+/* Pushes one of the values that the userdata keeps. */
+static void push_kept(lua_mapper *m, int which) {
+  lua_getuservalue(m->L, m->self);
+  lua_rawgeti(m->L, -1, which);
+  lua_remove(m->L, -2);
+}
+
+/* Whether a decimal that was computed may be among the numbers of a text: Lua would round it. */
+static bool has_long_number(const char *text, size_t n) {
+  size_t i, digits = 0;
+  for (i = 0; i < n && digits <= 15; i++)
+    digits = (text[i] >= '0' && text[i] <= '9') || (digits && text[i] == '.') ? digits + 1 : 0;
+  return digits > 15;
+}
+
+static bool push_decoded(lua_mapper *m, const cm_value *v) {
+  const char *text = cm_mapper_bytes(&m->run, v);
+  if (v->own && has_long_number(text, v->len))
+    return false;
+  push_kept(m, DECODE);
+  lua_pushlstring(m->L, text, v->len);
+  return protected_call(m, 1);
+}
+
+static bool push_value(lua_mapper *m, cm_value *v) {
+  lua_State *L = m->L;
+  const char *bytes;
+  switch ((cm_type)v->type) {
+  case CM_FALSE:
+  case CM_TRUE:
+    lua_pushboolean(L, v->type == CM_TRUE);
+    return true;
+  case CM_NUMBER:
+    bytes = cm_mapper_bytes(&m->run, v);
+    /* a decimal of more digits than a double has is an object in Lua */
+    if (v->own && cm_number_significant(bytes, v->len) > 15)
+      return false;
+    lua_pushnumber(L, (lua_Number)cm_number_value(bytes, v->len));
+    return true;
+  case CM_STRING:
+    if (!cm_mapper_text(&m->run, v))
+      return false;
+    lua_pushlstring(L, cm_mapper_bytes(&m->run, v), v->len);
+    return true;
+  case CM_OBJECT:
+  case CM_ARRAY:
+    return push_decoded(m, v);
+  default:
+    lua_pushnil(L);
+    return true;
+  }
+}
+
+static bool take_number(lua_mapper *m, cm_value *result) {
+  char text[32];
+  int n;
+  if (!lua_isinteger(m->L, -1))
+    return cm_mapper_own_number(&m->run, result, (double)lua_tonumber(m->L, -1));
+  n = snprintf(text, sizeof text, "%lld", (long long)lua_tointeger(m->L, -1));
+  return cm_mapper_own(&m->run, result, CM_NUMBER, text, (size_t)n);
+}
+
+/* A table, by the library's encoder: the JSON of an object or array, or a decimal's digits. */
+static bool take_table(lua_mapper *m, cm_value *result) {
+  const char *text;
+  size_t len;
+  cm_type type;
+  push_kept(m, ENCODE);
+  lua_insert(m->L, -2);
+  if (!protected_call(m, 1) || lua_type(m->L, -1) != LUA_TSTRING)
+    return false;
+  text = lua_tolstring(m->L, -1, &len);
+  if (len == 0)
+    return false;
+  type = *text == '{' ? CM_OBJECT : *text == '[' ? CM_ARRAY : CM_NUMBER;
+  return cm_mapper_own(&m->run, result, type, text, len);
+}
+
+static bool take_result(lua_mapper *m, cm_value *result) {
+  const char *text;
+  size_t len;
+  memset(result, 0, sizeof *result);
+  switch (lua_type(m->L, -1)) {
+  case LUA_TNIL:
+    return true;
+  case LUA_TBOOLEAN:
+    result->type = lua_toboolean(m->L, -1) ? CM_TRUE : CM_FALSE;
+    return true;
+  case LUA_TNUMBER:
+    return take_number(m, result);
+  case LUA_TSTRING:
+    text = lua_tolstring(m->L, -1, &len);
+    return cm_mapper_own(&m->run, result, CM_STRING, text, len);
+  case LUA_TTABLE:
+    return take_table(m, result);
+  default:
+    return false;
+  }
+}
+
+static bool call_function(void *context, cm_mapper *run, int function, cm_value *args, int n,
+                          cm_value *result) {
+  lua_mapper *m = context;
+  lua_State *L = m->L;
+  int top = lua_gettop(L), i;
+  bool ok = true;
+  (void)run;
+  if (!lua_checkstack(L, n + 8))
+    return false;
+  lua_getuservalue(L, m->self);
+  lua_rawgeti(L, -1, FUNCTIONS);
+  lua_rawgeti(L, -1, function);
+  for (i = 0; i < n && ok; i++)
+    ok = push_value(m, &args[i]);
+  ok = ok && protected_call(m, n) && take_result(m, result);
+  if (!m->interrupted)
+    lua_settop(L, top);
+  return ok;
+}
+
+/* ---------------------------------------------------------------- running */
+
+static lua_mapper *check_finished(lua_State *L) {
+  lua_mapper *m = check(L);
+  if (!m->finished)
+    luaL_error(L, "the program is not finished");
+  return m;
+}
+
+/* Pushes the id of the object that was read, or nil if it is to be read by Lua. */
+static int push_id(lua_State *L, lua_mapper *m, bool read, int mode) {
+  const cm_value *v;
+  cm_value id;
+  if (!read)
+    return 0;
+  v = cm_mapper_value(&m->run, CM_KEY_LIVEMODE);
+  if ((v->type == CM_TRUE || v->type == CM_FALSE) &&
+      (v->type == CM_TRUE) != (lua_toboolean(L, mode) != 0))
+    return 0;
+  id = *cm_mapper_value(&m->run, CM_KEY_ID);
+  if (id.type != CM_STRING || !cm_mapper_text(&m->run, &id))
+    return 0;
+  lua_pushlstring(L, cm_mapper_bytes(&m->run, &id), id.len);
+  return 1;
+}
+
+/* mapper:read(page, i, livemode) -> the object's id; nil: it is to be read otherwise */
+static int mapper_read(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  size_t len;
+  const char *text = cm_page_text(L, 2, 3, &len);
+  return push_id(L, m, text && cm_mapper_read(&m->run, text, len), 4);
+}
+
+/* mapper:read_text(text, livemode) -> as read, of a JSON text, which the mapper keeps */
+static int mapper_read_text(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  size_t len;
+  const char *text = luaL_checklstring(L, 2, &len);
+  lua_getuservalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, ENCODE + 1);
+  lua_pop(L, 1);
+  return push_id(L, m, cm_mapper_read(&m->run, text, len), 3);
+}
+
+/* mapper:value(key) -> the text, number or boolean there; nil for anything else */
+static int mapper_value(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  long long key = cm_checkint(L, 2, 0, m->program->n_keys - 1);
+  cm_value v;
+  luaL_argcheck(L, m->program->keys[key].scope == 0 && m->run.n_slots > 0, 2, "no such value");
+  v = *cm_mapper_value(&m->run, (int)key);
+  if (v.type == CM_TRUE || v.type == CM_FALSE)
+    lua_pushboolean(L, v.type == CM_TRUE);
+  else if (v.type == CM_NUMBER)
+    lua_pushnumber(L, (lua_Number)cm_number_value(cm_mapper_bytes(&m->run, &v), v.len));
+  else if (v.type == CM_STRING && cm_mapper_text(&m->run, &v))
+    lua_pushlstring(L, cm_mapper_bytes(&m->run, &v), v.len);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/* Pushes the id of a record; false if it was made before, by `seen` at an index (0: none). */
+static bool push_new_id(lua_State *L, const lua_mapper *m, const cm_made *made, int seen) {
+  bool is_new = true;
+  lua_pushlstring(L, cm_buf_str(&m->run.ids) + made->id_at, made->id_len);
+  if (seen) {
+    lua_pushvalue(L, -1);
+    lua_rawget(L, seen);
+    is_new = !lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    if (is_new) {
+      lua_pushvalue(L, -1);
+      lua_pushboolean(L, 1);
+      lua_rawset(L, seen);
+    }
+  }
+  if (!is_new)
+    lua_pop(L, 1);
+  return is_new;
+}
+
+/*
+** mapper:make(recipe, list, dated?, seen?) -> how many records were appended to the list, as
+** tables { id, body }; nil and the reason if they are to be made otherwise. dated: the date of the
+** object's last change, which counts unless the object dates its changes itself. seen: a set of
+** ids, of which no more record is made.
+*/
+static int mapper_make(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  int recipe = (int)cm_checkint(L, 2, 0, m->program->n_recipes - 1);
+  const char *dated = luaL_optstring(L, 4, NULL);
+  int seen = lua_isnoneornil(L, 5) ? 0 : 5, before, n;
+  size_t i;
+  bool ok;
+  luaL_checktype(L, 3, LUA_TTABLE);
+  if (seen)
+    luaL_checktype(L, 5, LUA_TTABLE);
+  luaL_argcheck(L, m->run.text && m->run.n_slots > 0, 1, "no object was read");
+  if (cm_mapper_value(&m->run, CM_KEY_UPDATED)->type == CM_NUMBER)
+    dated = NULL;
+  m->L = L;
+  m->self = 1;
+  m->interrupted = false;
+  ok = cm_mapper_make(&m->run, recipe, dated);
+  m->L = NULL;
+  if (m->interrupted)
+    return lua_error(L); /* Ctrl-C: nothing may swallow it */
+  if (!ok) {
+    lua_pushnil(L);
+    lua_pushstring(L, m->run.why);
+    return 2;
+  }
+  before = n = (int)lua_rawlen(L, 3);
+  for (i = 0; i < m->run.n_records; i++) {
+    const cm_made *made = &m->run.records[i];
+    if (!push_new_id(L, m, made, seen))
+      continue;
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "id");
+    lua_pushlstring(L, cm_buf_str(&m->run.out) + made->body_at, made->body_len);
+    lua_setfield(L, -2, "body");
+    lua_rawseti(L, 3, ++n);
+  }
+  lua_pushinteger(L, n - before);
+  return 1;
+}
+
+/* mapper:tallies() -> of each tally: objects it was computed for, objects that gave a value */
+static int mapper_tallies(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  int i, n = m->run.seen ? m->program->n_tallies : 0;
+  lua_createtable(L, n * 2, 0);
+  for (i = 0; i < n; i++) {
+    lua_pushinteger(L, (lua_Integer)m->run.seen[i]);
+    lua_rawseti(L, -2, i * 2 + 1);
+    lua_pushinteger(L, (lua_Integer)m->run.given[i]);
+    lua_rawseti(L, -2, i * 2 + 2);
+    m->run.seen[i] = m->run.given[i] = 0;
+  }
+  return 1;
+}
+
+static int mapper_gc(lua_State *L) {
+  lua_mapper *m = check(L);
+  cm_mapper_free(&m->run);
+  cm_program_free(m->program);
+  m->program = NULL;
+  m->finished = false;
+  return 0;
+}
+
+/*
+** core.mapper() -> an empty program; see commerce.mapping.program.
+*/
+int cm_mapper_new(lua_State *L) {
+  lua_mapper *m = cm_new(L, MAPPER_CLASS, sizeof *m);
+  m->program = cm_program_new();
+  return m->program ? 1 : luaL_error(L, "out of memory");
+}
+
+/*
+** core.decimal(number) -> its shortest decimal text, the same under every runtime and locale; nil
+** for infinities and NaN
+*/
+int cm_mapper_decimal(lua_State *L) {
+  double value = (double)luaL_checknumber(L, 1);
+  char *copy = lua_newuserdata(L, 400); /* more than the digits of any double */
+  size_t len;
+  cm_buf text;
+  cm_buf_init(&text, 399, false);
+  if (!cm_number_add_double(&text, value)) {
+    cm_buf_free(&text);
+    return 0;
+  }
+  len = text.len;
+  memcpy(copy, text.data, len);
+  cm_buf_free(&text);
+  lua_pushlstring(L, copy, len);
+  return 1;
+}
+
+/*
+** Registers the class.
+*/
+void cm_open_mapper(lua_State *L) {
+  static const luaL_Reg meta[] = {{"__gc", mapper_gc}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"scope", mapper_scope},
+                                     {"key", mapper_key},
+                                     {"text", mapper_text},
+                                     {"words", mapper_words},
+                                     {"fields", mapper_fields},
+                                     {"expr", mapper_expr},
+                                     {"shape", mapper_shape},
+                                     {"recipe", mapper_recipe},
+                                     {"finish", mapper_finish},
+                                     {"read", mapper_read},
+                                     {"read_text", mapper_read_text},
+                                     {"value", mapper_value},
+                                     {"make", mapper_make},
+                                     {"tallies", mapper_tallies},
+                                     {NULL, NULL}};
+  cm_class(L, MAPPER_CLASS, meta, methods);
+}

@@ -1,0 +1,14 @@
+/*
+** canonical.h: JSON strings in the form that records have. Lua-free.
+*/
+#ifndef CM_CANONICAL_H
+#define CM_CANONICAL_H
+
+#include "text/buf.h"
+
+bool cm_canonical_is_plain(const char *text, size_t n);
+bool cm_canonical_decode(cm_buf *out, const char *raw, size_t n);
+bool cm_canonical_string(cm_buf *out, const char *text, size_t n);
+int cm_canonical_compare(const char *a, size_t a_len, const char *b, size_t b_len);
+
+#endif
