@@ -2,7 +2,9 @@
 -- it works again when the trouble is over.
 
 local files = require "spec.support.sqlite_files"
+local lfs = require "lfs"
 local model = require "commerce.model"
+local rows = require "spec.support.rows"
 
 local NOW = "2026-03-01T08:00:00Z"
 
@@ -22,6 +24,20 @@ describe("a SQLite store in trouble", function()
     assert(db:write_page("c1", { resource = "charges", states = { charges = { cursor = "before" } },
       records = page("payments", { id = "old", amount = 1 }).records }, NOW))
   end)
+
+  -- Closing any file handle of a database drops all locks that the process has on it (POSIX), and
+  -- another process then takes the log away.
+  it("keeps its log while the store is opened again in its process and used by another one",
+    function()
+      for _, options in ipairs { { create = false }, {} } do
+        local other = assert(require("commerce.store").open("sqlite:" .. path, options))
+        os.execute(("sqlite3 %s 'SELECT count(*) FROM payments' >/dev/null"):format(path))
+        assert.is_truthy(lfs.attributes(path .. "-wal"))
+        assert(db:write_page("c1", page("payments", { id = "new", amount = 1 }), NOW))
+        other:close()
+      end
+      assert.equal("2\n", rows.sql(path, "SELECT count(*) FROM payments"))
+    end)
 
   after_each(function()
     remove_folder() -- first: it must go even if there is no store to close

@@ -84,14 +84,6 @@ local function prepare(db, path, options)
   end
 end
 
-local function exists(path)
-  local file = io.open(path, "rb")
-  if file then
-    file:close()
-  end
-  return file ~= nil
-end
-
 --- Open a SQLite database, and make or migrate it if needed.
 ---@param path string a file, or ":memory:"
 ---@param options table create = false: fail if the file does not exist; wait: seconds to wait for
@@ -100,7 +92,9 @@ end
 ---@return string? message
 ---@return commerce.Failure? failure
 sqlite.open = errors.protect(function(path, options)
-  if options.create == false and not exists(path) then
+  -- the file must not be opened and closed to find this out: that drops the locks of all handles
+  -- that this process has on it, and another process would then delete the log that they write to
+  if options.create == false and not core.file_id(path) then
     errors.throw("store", path .. ": there is no such database; run `commerce sync` first",
       { code = "no_database" })
   end
