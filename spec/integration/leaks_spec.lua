@@ -25,9 +25,9 @@ describe("no secret comes out", function()
       { key = RESTRICTED, permissions = { "charges", "account" } },
       { key = REVOKED, revoked = true } })
     e:control("accounts", { { id = SHOP, name = "Merchant", charges = 5, connected = false } })
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base, LANG = "C.UTF-8",
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_CONNECT_BASE = e.base, LANG = "C.UTF-8",
       COMMERCE_MASTER_KEY = master_key.ONE, GIVEN_KEY = PLATFORM, LIVE_KEY = LIVE,
-      WRONG_KEY = PUBLISHABLE, NONE_KEY = NO_KEY }
+      WRONG_KEY = PUBLISHABLE, NONE_KEY = NO_KEY }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "commerce.db"
     away = sandbox.new() -- files with keys in them, apart from what is searched
   end)
@@ -50,12 +50,13 @@ describe("no secret comes out", function()
 
   -- Runs it and checks how it ended; `input` is what it reads.
   local function run(expected, arguments, more, input)
-    local command = "build/commerce " .. arguments
+    local status, output, errors
     if input then
-      command = ("sh -c %s"):format(shell.quote(("cat %s | %s"):format(
-        away:write("input", input), command)))
+      status, output, errors = keep(box:run(("sh -c %s"):format(shell.quote(
+        ("cat %s | build/commerce %s"):format(away:write("input", input), arguments))), more))
+    else
+      status, output, errors = keep(box:commerce(arguments, more))
     end
-    local status, output, errors = keep(box:run(command, more))
     assert.equal(expected, status, arguments .. ": " .. output .. errors)
     ran[arguments:match "^%S+"] = true
     return output, errors
@@ -258,6 +259,8 @@ describe("no secret comes out", function()
     run(2, "profile set --origin " .. LIVE)
     run(2, "report revenue --date " .. LIVE)
     run(2, "remap --type " .. LIVE)
+    run(0, "users list", { STRIPE_SECRET_KEY = OWN })
+    run(2, "users add reader --role " .. LIVE)
     run(2, "serve --listen " .. LIVE)
     run(2, "serve --public-url " .. LIVE)
     nothing_said()
