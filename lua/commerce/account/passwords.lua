@@ -38,7 +38,7 @@ end
 ---@param hash string
 ---@return boolean matches
 function passwords.matches(text, hash)
-  return core.check_password(text, hash)
+  return #text <= 4 * passwords.MOST and core.check_password(text, hash)
 end
 
 return passwords

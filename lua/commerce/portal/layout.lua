@@ -106,7 +106,10 @@ end
 ---@param message string
 ---@return string
 function layout.sentence(message)
-  return (message:gsub("^%l", string.upper):gsub("([^%.!?])$", "%1."))
+  -- a name such as customers.phone stays as it is
+  return (message:gsub("^%l(%l*[ ,:'])", function(rest)
+    return message:sub(1, 1):upper() .. rest
+  end):gsub("([^%.!?])$", "%1."))
 end
 
 local LONGEST_TYPED = 60 -- bytes of a name that a user must type to confirm
