@@ -11,16 +11,19 @@ description = {
     The module commerce.pq, which lua-commerce needs for a store at postgres://… . Where libpq-fe.h
     is in a folder of its own, name it: PQ_INCDIR=$(pg_config --includedir).
   ]],
+  homepage = "https://github.com/lua-commerce/lua-commerce",
+  issues_url = "https://github.com/lua-commerce/lua-commerce/issues",
+  maintainer = "the lua-commerce maintainers",
   license = "MIT",
   labels = { "postgresql", "stripe", "codat" },
 }
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-commerce",
 }
 external_dependencies = {
   PQ = { library = "pq" },
-  CRYPTO = { library = "crypto" },
+  OPENSSL = { library = "crypto" },
 }
 build = {
   type = "builtin",
@@ -32,8 +35,8 @@ build = {
         "csrc/text/json.c", "csrc/text/utf8.c",
       },
       libraries = { "pq", "crypto" },
-      incdirs = { "csrc", "$(PQ_INCDIR)", "$(CRYPTO_INCDIR)" },
-      libdirs = { "$(PQ_LIBDIR)", "$(CRYPTO_LIBDIR)" },
+      incdirs = { "csrc", "$(PQ_INCDIR)", "$(OPENSSL_INCDIR)" },
+      libdirs = { "$(PQ_LIBDIR)", "$(OPENSSL_LIBDIR)" },
     },
   },
 }

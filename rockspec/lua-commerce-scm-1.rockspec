@@ -9,9 +9,12 @@ description = {
   summary = "A Stripe account's commerce data in your own database, in Codat's Commerce model",
   detailed = [[
     Reads company info, customers, payments, disputes, products and transactions of a Stripe account
-    and keeps them in SQLite in Codat's standard Commerce model. A C core does HTTP, authentication
-    and pagination; Lua declares the mappings.
+    and keeps them in SQLite or PostgreSQL in Codat's standard Commerce model. A C core does HTTP,
+    authentication and pagination; Lua declares the mappings.
   ]],
+  homepage = "https://github.com/lua-commerce/lua-commerce",
+  issues_url = "https://github.com/lua-commerce/lua-commerce/issues",
+  maintainer = "the lua-commerce maintainers",
   license = "MIT",
   labels = { "stripe", "codat", "commerce", "sync", "openresty" },
 }
@@ -25,7 +28,7 @@ dependencies = {
 -- Only the libraries are named: where the headers are differs between systems, the compiler knows.
 external_dependencies = {
   CURL = { library = "curl" },
-  CRYPTO = { library = "crypto" },
+  OPENSSL = { library = "crypto" },
 }
 build = {
   type = "builtin",
@@ -49,8 +52,8 @@ build = {
         "csrc/text/program.c", "csrc/text/projection.c", "csrc/text/utf8.c", "csrc/text/uuid.c",
       },
       libraries = { "curl", "crypto" },
-      incdirs = { "csrc", "$(CURL_INCDIR)", "$(CRYPTO_INCDIR)" },
-      libdirs = { "$(CURL_LIBDIR)", "$(CRYPTO_LIBDIR)" },
+      incdirs = { "csrc", "$(CURL_INCDIR)", "$(OPENSSL_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)", "$(OPENSSL_LIBDIR)" },
     },
     ["commerce.account.app_grant"] = "lua/commerce/account/app_grant.lua",
     ["commerce.account.apps"] = "lua/commerce/account/apps.lua",
@@ -461,14 +464,17 @@ build = {
     bin = { commerce = "lua/commerce/cli/main.lua" },
     -- files that modules read; LuaRocks puts them beside the modules
     lua = {
+      ["commerce.core_d_lua"] = "lua/commerce/core.d.lua",
       ["commerce.portal.assets.icon_svg"] = "lua/commerce/portal/assets/icon.svg",
       ["commerce.portal.assets.later_js"] = "lua/commerce/portal/assets/later.js",
       ["commerce.portal.assets.live_js"] = "lua/commerce/portal/assets/live.js",
       ["commerce.portal.assets.portal_css"] = "lua/commerce/portal/assets/portal.css",
       ["commerce.portal.assets.portal_js"] = "lua/commerce/portal/assets/portal.js",
       ["commerce.portal.assets.search_js"] = "lua/commerce/portal/assets/search.js",
+      ["commerce.pq_d_lua"] = "lua/commerce/pq.d.lua",
+      ["commerce.store_d_lua"] = "lua/commerce/store.d.lua",
     },
   },
 }
 test_dependencies = { "busted >= 2.0" }
-test = { type = "busted" }
+test = { type = "command", command = "make test" }

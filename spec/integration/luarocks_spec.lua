@@ -1,34 +1,39 @@
--- `luarocks make` into an empty tree gives a working command and module, for each runtime.
+-- `luarocks make`, as the README writes it, gives a working command and module, for each runtime.
+-- Nothing else is set: where LuaRocks takes Lua 5.1 for the default, as Debian's does, too.
 
 local shell = require "spec.support.shell"
-
--- Without optimization, since the compiler's time is most of this spec's.
-local RUNTIMES = {
-  ["lua5.4"] = 'lua_version = "5.4"\nlua_interpreter = "lua5.4"\n'
-    .. 'variables = { CFLAGS = "-O0 -fPIC", LUA_DIR = "/usr", LUA_BINDIR = "/usr/bin", '
-    .. 'LUA_INCDIR = "/usr/include/lua5.4" }\n',
-  luajit = 'lua_version = "5.1"\nlua_interpreter = "luajit"\n'
-    .. 'variables = { CFLAGS = "-O0 -fPIC", LUA_DIR = "/usr", LUA_BINDIR = "/usr/bin", '
-    .. 'LUA_INCDIR = "/usr/include/luajit-2.1" }\n',
-}
 
 -- What the specs run with must not help the installed copy.
 local CLEAN = "unset LUA_PATH LUA_CPATH LUA_PATH_5_4 LUA_CPATH_5_4; "
 
 local runtime = os.getenv "COMMERCE_TEST_RUNTIME" or "lua5.4"
+local VERSION = runtime == "luajit" and "5.1" or "5.4"
+
+-- The commands of the README that install for this runtime.
+local function commands()
+  local found = {}
+  for line in (shell.read "README.md"):gmatch "\n(luarocks [^\n#]+)" do
+    found[#found + 1] = line:find("--lua-version=" .. VERSION, 1, true) and line or nil
+  end
+  return found
+end
 
 describe("luarocks make with " .. runtime, function()
   local folder
 
   setup(function()
     folder = shell.temporary_folder()
-    local config = assert(io.open(folder .. "/config.lua", "w"))
-    config:write(RUNTIMES[runtime])
-    config:close()
     -- a copy: the builtin build leaves its object files beside the sources
-    local status, output, errors = shell.run(("mkdir %s/src && cp -r csrc lua rockspec %s/src && "
-      .. "cd %s/src && LUAROCKS_CONFIG=%s/config.lua luarocks make --deps-mode=none "
-      .. "--tree %s/tree"):format(folder, folder, folder, folder, folder))
+    local lines = { ("mkdir -p %s/src %s/home/.luarocks"):format(folder, folder),
+      ("cp -r csrc lua rockspec %s/src"):format(folder), ("cd %s/src"):format(folder),
+      ("export HOME=%s/home"):format(folder) }
+    for _, line in ipairs(commands()) do
+      -- without optimization, since the compiler's time is most of this spec's
+      lines[#lines + 1] = line:gsub(" make ", (" make --deps-mode=none --tree %s/tree "
+        .. "CFLAGS='-O0 -fPIC' "):format(folder))
+    end
+    assert(#lines == (runtime == "luajit" and 6 or 5), "the README's commands are not found")
+    local status, output, errors = shell.run(CLEAN .. table.concat(lines, " && "))
     assert(status == 0, output .. errors)
   end)
 
@@ -37,8 +42,8 @@ describe("luarocks make with " .. runtime, function()
   end)
 
   local function in_tree(command)
-    return shell.run(("cd /; %seval \"$(LUAROCKS_CONFIG=%s/config.lua luarocks path "
-      .. "--tree %s/tree)\"; %s"):format(CLEAN, folder, folder, command))
+    return shell.run(("cd /; %sexport HOME=%s/home; eval \"$(luarocks --lua-version=%s path "
+      .. "--tree %s/tree)\"; %s"):format(CLEAN, folder, VERSION, folder, command))
   end
 
   it("installs a command that works", function()
@@ -57,4 +62,20 @@ describe("luarocks make with " .. runtime, function()
     assert.truthy(output:find("^%d+%.%d+%.%d+\ttrue"))
     assert.falsy(output:find(os.getenv "PWD" or "\0", 1, true))
   end)
+
+  it("installs the types for editors", function()
+    local _, output = shell.run(("find %s/tree -name '*.d.lua'"):format(folder))
+    assert.truthy(output:find("/commerce/core.d.lua", 1, true))
+  end)
+
+  if runtime == "luajit" then
+    it("stops for Lua 5.1, and names the cure", function()
+      local _, flags = shell.run "pkg-config --cflags lua5.1"
+      local status, _, errors = shell.run(("gcc -E %s -Icsrc csrc/bind/compat.h"):format(
+        flags:find "%S" and flags:gsub("%s+$", "") or "-I/usr/include/lua5.1"))
+      assert.are_not.equal(0, status)
+      assert.truthy(errors:find("needs Lua 5.4 or LuaJIT", 1, true)
+        or errors:find("lauxlib.h: No", 1, true), errors)
+    end)
+  end
 end)

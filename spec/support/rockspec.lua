@@ -35,11 +35,21 @@ function rockspec.sources()
   return list
 end
 
---- The files that modules read: LuaRocks installs them beside the modules.
+-- The types for editors lie beside the modules.
+local function definitions()
+  local list = {}
+  for name in lfs.dir "lua/commerce" do
+    list[#list + 1] = name:find "%.d%.lua$" and "lua/commerce/" .. name or nil
+  end
+  table.sort(list)
+  return list
+end
+
+--- The files that modules and editors read: LuaRocks installs them beside the modules.
 ---@return { [1]: string, [2]: string }[] assets a name and the path, in the order of the paths
 function rockspec.assets()
   local list = {}
-  for _, path in ipairs(files_under("lua/commerce/portal/assets", "%.%w+$", {})) do
+  for _, path in ipairs(files_under("lua/commerce/portal/assets", "%.%w+$", definitions())) do
     -- the dots before the last part are folders, the last part only has to be different
     local folder, name = path:match "^lua/(.*)/([^/]+)$"
     list[#list + 1] = { folder:gsub("/", ".") .. "." .. name:gsub("%.", "_"), path }
