@@ -110,6 +110,7 @@ build = {
     ["commerce.api.routes.products"] = "lua/commerce/api/routes/products.lua",
     ["commerce.api.routes.profile"] = "lua/commerce/api/routes/profile.lua",
     ["commerce.api.routes.push"] = "lua/commerce/api/routes/push.lua",
+    ["commerce.api.routes.records"] = "lua/commerce/api/routes/records.lua",
     ["commerce.api.routes.refresh"] = "lua/commerce/api/routes/refresh.lua",
     ["commerce.api.routes.sync_settings"] = "lua/commerce/api/routes/sync_settings.lua",
     ["commerce.api.routes.webhook_consumers"] = "lua/commerce/api/routes/webhook_consumers.lua",

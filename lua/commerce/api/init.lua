@@ -58,6 +58,7 @@ local GROUPS = {
   "commerce.api.routes.webhook_consumers",
   "commerce.api.routes.metrics",
   "commerce.api.routes.own",
+  "commerce.api.routes.records",
 }
 
 local DAILY_LIMIT = 100000 -- requests of one key, by default

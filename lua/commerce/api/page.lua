@@ -36,6 +36,9 @@ page.PARAMETERS = {
     enum = json.array { "Day", "Week", "Month", "Year" } } },
   { name = "includeDisplayNames", schema = { type = "boolean", default = false } },
   { name = "after", schema = { type = "string" } },
+  { name = "format", schema = { type = "string", enum = json.array { "csv", "jsonl" },
+    default = "jsonl" } },
+  { name = "fetch", schema = { type = "boolean", default = false } },
 }
 
 local SPELLINGS = {}

@@ -188,6 +188,12 @@ schemas.SourceObject = object { id = required(TEXT), object = required { type = 
 schemas.SourceObjects = object { results = required(list(schemas.SourceObject)),
   _links = required(NEXT) }
 
+schemas.RecordChanges = object { results = required(list(object { number = required(WHOLE),
+  kind = required(words("created", "changed", "deleted")), date = required(DATE) })) }
+schemas.RecordOrders = object { results = required(list(object { field = required(TEXT),
+  indexed = required(FLAG) })) }
+schemas.PaymentPayout = object { payout = TEXT, transaction = TEXT, reason = TEXT }
+
 schemas.VerifyReport = object {
   agrees = required(FLAG), mode = required(TEXT), account = required(TEXT),
   connection = required(UUID), deep = required(FLAG), requests = required(WHOLE),

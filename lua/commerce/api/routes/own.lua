@@ -1,6 +1,7 @@
 -- Routes under /commerce/v1: what Codat's API does not have. Reports, payouts with their
 -- transactions, kept source objects, and the comparison with Stripe.
 
+local RESOURCES = require "commerce.catalog.resources"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local figures = require "commerce.figures"
@@ -147,8 +148,31 @@ local function list_sources(context)
   end)
 end
 
+-- The object as Stripe gives it now.
+local function fetched(context, row, id)
+  local resource = RESOURCES[context.values.resource]
+  if not resource or not resource.list then
+    response.refuse(404, "Stripe has no such list of objects.")
+  end
+  pulls.check_linked(row)
+  local connection = scope.live_connection(context)
+  return errors.finally(function()
+    local object, message, failure = connection:get(("%s/%s"):format(resource.path,
+      url.escaped(id)))
+    if not object and failure.status == 404 then
+      response.refuse(404, "Stripe has no such object.")
+    end
+    return json.encode(errors.must(object, message, failure))
+  end, function()
+    connection:close()
+  end)
+end
+
 local function get_source(context)
   local connection, id = scope.connection(context), context.values.objectId
+  if context.parameters.fetch == "true" then
+    return response.text(200, source_text(id, fetched(context, connection, id)))
+  end
   local data = context.store:find_source(connection.id, context.values.resource, id)
     or response.refuse(404, ("No source object %s of %s is kept."):format(id:sub(1, MOST_SHOWN),
       context.values.resource:sub(1, MOST_SHOWN)))
@@ -158,6 +182,7 @@ end
 -- ---------------------------------------------------------------- verification
 
 local VERIFY = { type = "object", fields = { deep = { type = "boolean" },
+  balance = { type = "boolean" },
   types = { type = "array", max = 50, each = { type = "string", min = 1, max = 100 } } } }
 
 local CHECK = { "check", "type", "currency", "agrees", "differing", "marked", "error", "permission",
@@ -199,7 +224,8 @@ local function verify(context)
   end
   errors.must(opened, message, details)
   return errors.finally(function()
-    local result = errors.must(connection:verify { deep = body.deep, types = body.types })
+    local result = errors.must(connection:verify { deep = body.deep, types = body.types,
+      balance = body.balance })
     local checks = json.array {}
     for i, check in ipairs(result.checks) do
       checks[i] = check_view(check)
@@ -236,7 +262,7 @@ return {
     run = list_sources, tag = TAG, summary = "List kept source objects", parameters = AFTER,
     answer = { status = 200, schema = "SourceObjects" }, errors = { 404 } },
   { method = "GET", path = BASE .. "sourceObjects/{resource}/{objectId}", id = "get-source-object",
-    run = get_source, tag = TAG, summary = "Get kept source object",
+    run = get_source, tag = TAG, parameters = { "fetch" }, summary = "Get kept source object",
     answer = { status = 200, schema = "SourceObject" }, errors = { 404 } },
   { method = "POST", path = BASE .. "verify", id = "verify-connection", run = verify, tag = TAG,
     summary = "Compare with Stripe", body = VERIFY, body_optional = true,
