@@ -236,7 +236,7 @@ test: packages
 # The pages in chromium, which is large and no part of `make test`.
 test-browser: TOOLS = chromium $(NODE)
 test-browser: packages
-	@$(MAKE) --no-print-directory $(PARALLEL) all $(PROGRAMS)
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(PROGRAMS) build/browser/node_modules/.package-lock.json
 	@SPECS=spec/browser spec/support/run-tests
 
 # ---------------------------------------------------------------- testing
@@ -260,6 +260,16 @@ $(SDKS): spec/sdk/package.json spec/sdk/package-lock.json
 	@cp $^ build/sdk
 	@echo "NPM build/sdk"
 	@cd build/sdk && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+# what drives chromium, for spec/browser
+BROWSER = build/browser/node_modules/.package-lock.json
+
+$(BROWSER): spec/browser/package.json spec/browser/package-lock.json
+	@mkdir -p build/browser
+	@cp $^ build/browser
+	@echo "NPM build/browser"
+	@cd build/browser && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # what specs, soak and benchmarks start programs with
