@@ -216,6 +216,11 @@ describe("the portal's data", function()
     assert.matches("{\n  &quot;id&quot;: &quot;ch_001&quot;,\n  &quot;a&quot;: [\n    1,\n    {\n"
       .. "      &quot;b&quot;: &quot;}\\&quot;{&quot;\n    }\n  ],\n  &quot;c&quot;: {}\n}", text,
       1, true)
+    made:give("payments", { { id = "ch_002", createdDate = "2026-01-01T00:00:00Z",
+      supplementalData = { content = { stripe = { balance_transaction = "txn_2" } } } } })
+    assert(made.store:write_page(client.CONNECTION, { payout_links = { payout = "po_1", anew = true,
+      transactions = { "txn_2" } } }, "2026-03-03T00:00:00Z"))
+    assert.matches("Paid out in <a href=\"[^\"]*/payouts/po_1\">", page "payments/records/ch_002")
     assert(made.store:write_page(client.CONNECTION, { deleted = { payments = { "ch_001" } } },
       "2026-03-03T00:00:00Z"))
     text = page "payments/records/ch_001"

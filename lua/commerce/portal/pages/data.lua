@@ -307,7 +307,7 @@ local function body_of(list, page)
   local is_empty = #page.rows == 0 and not page.more
   return { h.div { class = "card-head", saved(list) or h.span {},
       h.div { class = "actions", chooser(list, columns), exports(list) } },
-    index_notice(list), search,
+    index_notice(list), not (is_empty and not list.from) and search,
     is_empty and not list.from and nothing(list)
       or is_empty and layout.empty("No more records", "The list ends here.")
       or table_of(list, columns, page.rows),

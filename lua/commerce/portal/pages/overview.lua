@@ -59,10 +59,12 @@ local function card(view, title, value, given)
       given.note or "\194\160" } }
 end
 
-local function lacks(report)
+-- `currency`: what is lacking of other currencies alone is left out.
+local function lacks(report, currency)
   local items, seen = {}, {}
   for _, absent in ipairs(report.absent) do
-    if not seen[absent.reason] then
+    local of_one = currency and absent.reason:match "%((%u%u%u)%)$"
+    if not seen[absent.reason] and (not of_one or of_one == currency) then
       seen[absent.reason] = true
       items[#items + 1] = h.p { class = "small", "Not computed: " .. absent.reason .. "." }
     end
@@ -321,7 +323,7 @@ local function top(view)
         h.th { scope = "col", "Customer" }, h.th { scope = "col", class = "number", "Paid" },
         h.th { scope = "col", h.span { class = "visually-hidden", "Share as a bar" } },
         h.th { scope = "col", class = "number", "Share" } } }, h.tbody(rows) } }
-      or h.p { class = "quiet", "No payment names its customer." }, lacks(report) }
+      or h.p { class = "quiet", "No payment names its customer." }, lacks(report, view.currency) }
 end
 
 -- ---------------------------------------------------------------- balance
@@ -408,7 +410,7 @@ local function balance(view)
       h.td { class = "number", not said and "—" or apart == "0"
         and h.span { class = "pill good", "none" } or amounts.money(apart, each) } }
   end
-  return { h.div { class = "columns",
+  return { h.div { class = "stack",
     draw(view, { id = "balances", title = "Balance at the end of each " .. view.unit:lower() .. ", "
       .. code, format = money(code), series = { { name = "Balance", kind = "line",
       points = view:points("balance", "balance", code) } },

@@ -142,6 +142,19 @@ local function links(context, connection, record, own)
           or listings.record(context, connection, data_type.name, id), h.code(id) } }
     end
   end
+  local transactions = by_type.transactions or {}
+  if kind_of(own) == kind_of "txn_" then
+    transactions[#transactions + 1] = object_id(own)
+  end
+  local payouts, seen = context.store:payouts_of(connection.id, transactions), {}
+  for _, id in ipairs(transactions) do
+    local payout = payouts[id]
+    if payout and not seen[payout] and not (by_type.payouts and by_type.payouts[1] == payout) then
+      seen[payout] = true
+      items[#items + 1] = h.li { "Paid out in ", h.a { h.code(payout),
+        href = sections.connection(context, connection, "payouts/" .. url.escaped(payout)) } }
+    end
+  end
   return #items > 0 and h.section { class = "card", h.h2 "Linked records",
     h.ul { class = "plain", items } }
 end
