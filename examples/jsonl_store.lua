@@ -138,7 +138,7 @@ end
 -- This store sends no webhooks: every opening makes their messages again, with other ids. It erases
 -- nothing: its journal keeps all that was ever written. It knows no other workers: one process uses
 -- it at a time. commerce.open adds methods that say that the store lacks them.
-local WITHOUT = { outbox = true, erasure = true, workers = true }
+local WITHOUT = { outbox = true, erasure = true, workers = true, copying = true }
 
 for _, part in ipairs(contract.PARTS) do
   for _, kind in ipairs { "reads", "writes", "here" } do

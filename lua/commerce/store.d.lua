@@ -1059,6 +1059,74 @@ function Store:expire_lease(connection_id, worker) end
 ---@return commerce.Failure? failure
 function Store:leases(now) end
 
+-- ---------------------------------------------------------------- copies
+
+---@class commerce.CopyState how far a copy into this store has come
+---@field from string the name of the store that is copied
+---@field part string? the part that is being copied
+---@field after any[]? the place of the last row of it that was copied
+
+--- The parts of which the content of a store consists, in the order in which they can be written:
+--- tables of the store's own, and the records of each data type.
+---@return string[]? names nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:copied_parts() end
+
+--- Rows of a part, in an order that is the same in all stores. Values are texts, numbers and
+--- booleans; secrets stay sealed.
+---@param name string the part's
+---@param after any[]? the place of the row to go on after; nil: from the first
+---@param limit integer
+---@return { rows: table<string, any>[], last: any[]? }? page `last` is the place of its last row
+---@return string? message
+---@return commerce.Failure? failure
+function Store:read_part(name, after, limit) end
+
+--- Write rows of a part, and how far the copy is, together.
+---@param name string the part's
+---@param rows table<string, any>[] as from `read_part`
+---@param state commerce.CopyState
+---@return integer? written nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:write_part(name, rows, state) end
+
+--- How far a copy into this store has come.
+---@return commerce.CopyState? state nil if none is under way, or on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:copy_state() end
+
+--- Begin a copy into this store, or, without a state, end it.
+---@param state commerce.CopyState?
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:save_copy_state(state) end
+
+--- Whether there is anything in the store that a copy would bring.
+---@return boolean? has nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:has_copied_rows() end
+
+--- Write the whole store into a new file, as it is at one moment; others may write meanwhile. Only
+--- of databases that are a file.
+---@param path string
+---@return boolean? ok nil on failure: then there is no such file
+---@return string? message
+---@return commerce.Failure? failure
+function Store:backup(path) end
+
+--- Leave out the next thousand million numbers of changes and events. After a backup was restored,
+--- the store that is lost may have given the next ones: readers that remember a number would take
+--- other changes for those that they know.
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:skip_numbers() end
+
 -- ---------------------------------------------------------------- workers
 
 ---@class commerce.HeldLease

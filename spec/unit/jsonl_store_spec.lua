@@ -22,7 +22,7 @@ describe("the store in JSON Lines", function()
   require "commerce.testing.store" (function()
     count = count + 1
     return jsonl.open(box:path(count .. ".jsonl"))
-  end, { without = { "erasure", "outbox", "workers" } })
+  end, { without = { "erasure", "outbox", "workers", "copying" } })
 
   it("says that it sends no webhooks", function()
     local app = assert(commerce.open { store = assert(jsonl.open(box:path "outbox.jsonl")) })

@@ -29,6 +29,8 @@ local COMMANDS = {
   "profile",
   "mode",
   "rekey",
+  "backup",
+  "store",
   "settings",
   "erase",
   "keys",

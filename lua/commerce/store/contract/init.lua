@@ -54,6 +54,9 @@ contract.PARTS = {
     writes = { "add_counts", "expire_lease", "lease", "queue_pulls", "release", "take_pulls" } },
   { name = "workers", reads = { "queue_state" },
     writes = { "drop_share", "renew_lease", "share", "under_lease" }, server = true },
+  { name = "copying",
+    reads = { "copied_parts", "copy_state", "has_copied_rows", "read_part" },
+    writes = { "backup", "save_copy_state", "skip_numbers", "write_part" }, server = true },
   { name = "inbox", reads = { "waiting_counts", "waiting_events" },
     writes = { "drop_events", "keep_events" } },
   { name = "settings", reads = { "integrations", "setting" },
@@ -98,7 +101,7 @@ contract.PARTS = {
 ---@type table<string, true>
 contract.LASTING = {}
 for name in ([[add_api_key add_audit add_connection add_erased add_link_state add_user
-  add_webhook_consumer change_connection change_user delete_api_key delete_webhook_consumer
+  add_webhook_consumer backup change_connection change_user delete_api_key delete_webhook_consumer
   disable_webhook_consumer drop_app_grant drop_secret end_sessions keep_events lease_app_grant
   remove_company remove_connection remove_user reseal save_app save_app_grant save_checkpoint
   save_company save_integration save_secret save_setting save_sync_settings spend_code

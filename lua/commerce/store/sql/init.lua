@@ -26,6 +26,7 @@ local SUBJECTS = {
   "commerce.store.sql.pulls",
   "commerce.store.sql.leases",
   "commerce.store.sql.shares",
+  "commerce.store.sql.copying",
   "commerce.store.sql.stripe_reads",
   "commerce.store.sql.inbox",
   "commerce.store.sql.outbox",

@@ -460,6 +460,29 @@ function methods:compact()
   self:once "VACUUM"
 end
 
+--- Write a copy of the whole database into a new file, as it is at one moment; others may write
+--- meanwhile. The file has its name only when it is complete.
+---@param path string
+---@return boolean true
+function methods:backup(path)
+  if core.file_id(path) then
+    self:fail(path .. ": this file exists already; name a new one")
+  end
+  local partial = path .. ".part"
+  os.remove(partial) -- left by a backup that was killed
+  if not core.private_file(partial) then
+    self:fail(partial .. ": this file cannot be made; look at its folder")
+  end
+  local ok, raised = pcall(self.once, self, ("VACUUM INTO '%s'"):format((partial:gsub("'", "''"))))
+  if not ok then
+    os.remove(partial)
+    errors.rethrow(raised)
+  elseif not os.rename(partial, path) then
+    self:fail(("%s: this name cannot be given; the backup is %s"):format(path, partial))
+  end
+  return true
+end
+
 --- Close the database; a second close does nothing.
 function methods:close()
   self.statements:clear()

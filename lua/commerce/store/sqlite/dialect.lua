@@ -257,6 +257,10 @@ function dialect.whole(sql, name)
   return ('CAST(%s AS TEXT) AS "%s#"'):format(sql, name)
 end
 
+--- Have the numbers that a table counts up by itself go on after the highest that was inserted.
+--- SQLite does that without being asked.
+function dialect.count_on() end
+
 --- The column that orders the rows of a table as they were inserted.
 dialect.INSERTED = "rowid"
 

@@ -13,6 +13,7 @@ local browsing_cases = require "commerce.testing.store.browsing"
 local busted = require "busted"
 local change_cases = require "commerce.testing.store.changes"
 local connection_cases = require "commerce.testing.store.connections"
+local copy_cases = require "commerce.testing.store.copying"
 local deletion_cases = require "commerce.testing.store.deleted"
 local directory_cases = require "commerce.testing.store.directory"
 local erasure_cases = require "commerce.testing.store.erasure"
@@ -68,15 +69,15 @@ local function pull(id, fields)
 end
 
 local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true, users = true,
-  workers = true }
+  workers = true, copying = true }
 
 -- Only what servers need may be left out.
 local function left_out(without)
   local names = {}
   for _, name in ipairs(without or {}) do
     assert(MAY_LACK[name], name
-      .. ": only the cases of 'browsing', 'outbox', 'erasure', 'figures', 'users' and 'workers' "
-      .. "can be left out")
+      .. ": only the cases of 'browsing', 'outbox', 'erasure', 'figures', 'users', 'workers' and "
+      .. "'copying' can be left out")
     names[name] = true
   end
   return names
@@ -85,7 +86,8 @@ end
 --- Declare the shared cases.
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
----  "browsing", "outbox", "erasure", "figures", "users", "workers"
+---  "browsing", "outbox", "erasure", "figures", "users", "workers",
+---  "copying"
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -168,6 +170,9 @@ return function(open, given)
   end
   if not without.stripe_reads then
     stripe_read_cases(current)
+  end
+  if not without.copying then
+    copy_cases(current, open, { write = write, payment = payment, pull = pull })
   end
   if not without.workers then
     worker_cases(current, { pull = pull, payment = payment })
