@@ -266,7 +266,10 @@ function copying:save_copy_state(state)
   db:transaction(function()
     if not state then
       for _, counted in ipairs(COUNTED) do
-        db.dialect.count_on(db, counted[1], counted[2])
+        local sql = db.dialect.count_on(counted[1], counted[2])
+        if sql then
+          db:all(sql)
+        end
       end
     end
     save_mark(db, state)

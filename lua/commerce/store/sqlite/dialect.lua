@@ -257,9 +257,14 @@ function dialect.whole(sql, name)
   return ('CAST(%s AS TEXT) AS "%s#"'):format(sql, name)
 end
 
---- Have the numbers that a table counts up by itself go on after the highest that was inserted.
---- SQLite does that without being asked.
-function dialect.count_on() end
+--- The statement that has the numbers which a table counts up by itself go on after the highest
+--- that was inserted. SQLite does that without being asked.
+---@param _name string the table
+---@param _column string
+---@return string? sql
+function dialect.count_on(_name, _column)
+  return nil
+end
 
 --- The column that orders the rows of a table as they were inserted.
 dialect.INSERTED = "rowid"

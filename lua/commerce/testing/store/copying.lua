@@ -155,7 +155,7 @@ return function(db, open, with)
         end
       end)
       assert.is_nil(result)
-      assert.matches("records of payments, row c1 a: not the same in both stores", message)
+      assert.matches("changes, row c1: not the same in both stores", message)
       assert.equal("differs", details.code)
     end)
   end)
