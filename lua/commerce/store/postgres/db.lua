@@ -652,6 +652,12 @@ function methods:compact()
   self:once "VACUUM"
 end
 
+--- Refuse to write a copy into a file: PostgreSQL has a tool for that.
+function methods:backup()
+  errors.throw("usage", self.name .. ": `commerce backup` is for SQLite; use pg_dump, and "
+    .. "`commerce store restored` after a restore")
+end
+
 --- Close the database; a second close does nothing.
 function methods:close()
   if self.is_open and self.has_listings and self.own then

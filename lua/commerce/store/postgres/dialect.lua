@@ -279,6 +279,16 @@ function dialect.whole(sql, name)
   return ("CAST(%s AS BIGINT) AS %s"):format(sql, name)
 end
 
+--- The statement that has the numbers which a table counts up by itself go on after the highest
+--- that was inserted.
+---@param name string the table
+---@param column string
+---@return string sql
+function dialect.count_on(name, column)
+  return ("SELECT setval(pg_get_serial_sequence('%s', '%s'), coalesce(max(%s), 0) + 1, false) "
+    .. "FROM %s"):format(name, column, column, name)
+end
+
 --- The column that orders the rows of a table as they were inserted; see schema.lua.
 dialect.INSERTED = "inserted"
 

@@ -90,13 +90,14 @@ return function(db, open, with)
       assert.equal(2, other:consumer("c1", "queue"))
       assert.equal(0, #assert(other:webhook_messages "nobody"))
       assert.same(db():webhook_messages "w", other:webhook_messages "w")
-      local last = db():last_change "c1"
+      local last, sweep = db():last_change "c1", nil
       for _, store in ipairs { db(), other } do
         assert(store:write_page("c1", { records = { payments = { with.payment "new" } } }, LATER))
         assert.equal(last + 1, store:last_change "c1")
         local state = { sweep = { began = 2 } }
         assert(store:begin_sweep("c1", "refunds", state))
-        assert.equal(2, state.sweep.id)
+        assert.equal(sweep or state.sweep.id, state.sweep.id)
+        sweep = state.sweep.id
         assert(store:keep_events { { connection_id = "c1", id = "evt2", at = 1, body = "{}" } })
         assert.equal(2, #store:waiting_events("c1", 9))
         assert(store:save_company { id = "new", name = "New", created = LATER })

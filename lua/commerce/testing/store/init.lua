@@ -87,7 +87,7 @@ end
 ---@param open fun(): commerce.Store opens a fresh, empty store
 ---@param given table? without: names of the contract's parts for servers that the store lacks;
 ---  "browsing", "outbox", "erasure", "figures", "users", "workers",
----  "copying"
+---  "copying"; another: a function that opens a fresh store beside the first one (default: `open`)
 return function(open, given)
   local db
   local without = left_out(given and given.without)
@@ -172,7 +172,8 @@ return function(open, given)
     stripe_read_cases(current)
   end
   if not without.copying then
-    copy_cases(current, open, { write = write, payment = payment, pull = pull })
+    copy_cases(current, given and given.another or open,
+      { write = write, payment = payment, pull = pull })
   end
   if not without.workers then
     worker_cases(current, { pull = pull, payment = payment })
