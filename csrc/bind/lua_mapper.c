@@ -150,7 +150,7 @@ static const char *const OPS[] = {
     "path",         "id",      "text",    "number",  "boolean",   "json",  "currency",
     "money",        "negated", "integer", "decimal", "timestamp", "first", "enum",
     "unlisted",     "call",    "object",  "ref",     "list",      "each",  "address",
-    "supplemental", "nulls",   "tally",   "parent",  NULL};
+    "supplemental", "nulls",   "tally",   "parent",  "source",    NULL};
 
 /* mapper:expr(scope, operation, arguments) -> its number */
 static int mapper_expr(lua_State *L) {

@@ -1200,6 +1200,13 @@ static bool eval(cm_mapper *m, const frame *f, int expr, cm_value *v) {
   case CM_OP_PATH:
     *v = given(m, f, args[0], args[1]);
     return true;
+  case CM_OP_SOURCE:
+    *v = given(m, f, args[0], args[1]);
+    if (!has_elements((cm_type)v->type))
+      return decline(m, "no object");
+    v->type = CM_STRING;
+    v->own = true;
+    return true;
   case CM_OP_ID:
     *v = given(m, f, args[0], args[1]);
     if (has_elements((cm_type)v->type))

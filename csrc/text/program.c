@@ -231,6 +231,7 @@ static bool is_address(const cm_program *p, int scope, const int *args, size_t n
 static bool take_args(cm_program *p, int scope, cm_op op, const int *a, size_t n, int *depth) {
   switch (op) {
   case CM_OP_PATH:
+  case CM_OP_SOURCE:
     return n == 2 && is_key(p, scope, a[0], a[1]);
   case CM_OP_ID:
     return n == 3 && is_key(p, scope, a[0], a[1]) && is_key(p, scope, a[0], a[2]);

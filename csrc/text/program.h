@@ -56,6 +56,7 @@ typedef enum cm_op { /* and their arguments; "up": how many scopes outwards the 
                      CM_OP_NULLS,        /* fields: null where they give no value */
                      CM_OP_TALLY,        /* expression, number of a tally */
                      CM_OP_PARENT,       /* expression of the scope around */
+                     CM_OP_SOURCE,       /* up, key: the JSON text of the value there, as a text */
                      CM_OPS
 } cm_op;
 

@@ -91,10 +91,22 @@ describe("a mapper", function()
     assert.same({ ch_1 = true }, seen)
   end)
 
-  it("has no program for a function of the whole object", function()
-    assert.is_nil((payments(function(charge)
-      return charge.amount
-    end)))
+  it("gives functions of the whole object the same object, without nulls", function()
+    local got = {}
+    local body = body_of(v.first(function(charge)
+      got[1] = charge
+    end, function(charge)
+      got[2] = charge
+      return charge.customer == nil and charge.list[1] == json.null and charge.amount or nil
+    end), '{"id":"ch_1","amount":5,"currency":"eur","customer":null,"list":[null,1]}')
+    assert.equal('{"id":"ch_1","amount":5,"currency":"EUR"', body)
+    assert.equal(got[1], got[2])
+  end)
+
+  it("has no program for a value that only Lua can make", function()
+    local amount = v.decimal "amount"
+    amount.op = nil
+    assert.is_nil((payments(amount)))
   end)
 
   it("refuses parts that do not fit", function()

@@ -1,7 +1,7 @@
 -- Programs for the core: what the sources of a task declare, as instructions by which the core
 -- makes records of the bytes of an object (csrc/text/mapper.h). A source with a value that has no
--- `op`, such as a function of the whole object, has no program: `commerce.Source.map` makes its
--- records.
+-- `op`, such as a field beside an object that only an extension inlines, has no program:
+-- `commerce.Source.map` makes its records.
 
 local EXPONENTS = require "commerce.catalog.currencies"
 local ascii = require "commerce.base.ascii"
@@ -211,6 +211,18 @@ local function each(building, scope, array, compiled)
   return add(building, scope, "each", { up, key, fields_of(building, inner, compiled) })
 end
 
+-- A function of the whole object, or of an array's element. Several of them share what is decoded.
+local function whole(building, scope, compute)
+  building.functions[#building.functions + 1] = function(text)
+    if text ~= building.text then
+      building.text, building.object = text, json.without_nulls((json.decode(text, true)))
+    end
+    return compute(building.object)
+  end
+  return add(building, scope, "call", { #building.functions,
+    add(building, scope, "source", { 0, building.scopes[scope].key }) })
+end
+
 local MAKERS = {
   path = function(building, scope, up, keys)
     return add(building, scope, "path", { up, key_of(building, scope, up, keys) })
@@ -232,7 +244,7 @@ local MAKERS = {
   end,
   first = of_list "first", list = of_list "list",
   enum = enum, unlisted = unlisted,
-  call = call,
+  call = call, whole = whole,
   object = of_fields "object", ref = of_fields "ref",
   each = each, address = address, supplemental = supplemental, nulls = nulls,
   tally = function(building, scope, from, tally)

@@ -149,20 +149,30 @@ end
 
 -- ---------------------------------------------------------------- functions of the whole object
 
-local bare_before -- several functions of one object: it is cleared once
+-- A copy: the other fields are made of the object as it came.
+local function copy_of(object)
+  local copy = setmetatable({}, getmetatable(object))
+  for key, member in pairs(object) do
+    copy[key] = type(member) == "table" and copy_of(member) or member
+  end
+  return copy
+end
+
+-- Several functions of one object: it is copied once.
+local bare_before, bare_copy
 
 local function bare(object)
   if object ~= bare_before then
-    json.without_nulls(object) -- json.null is true in a condition: users' functions get nil instead
-    bare_before = object
+    -- json.null is true in a condition: users' functions get nil instead
+    bare_before, bare_copy = object, json.without_nulls(copy_of(object))
   end
-  return object
+  return bare_copy
 end
 
 local function of_whole(compute)
   return value.new("function", "any", { value.WHOLE }, function(source)
     return compute(bare(source))
-  end)
+  end, { "whole", compute })
 end
 
 --- Convert an argument to a value. A path becomes the source's value there; a Lua function is

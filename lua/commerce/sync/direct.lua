@@ -53,8 +53,8 @@ end
 --- The direct way of a task.
 ---@param run commerce.sync.Run
 ---@param task commerce.Task
----@return commerce.sync.Direct? direct nil if its objects are to be decoded: for a hook, for a
----  function of the whole object, or while a customer's data must be recognised
+---@return commerce.sync.Direct? direct nil if its objects are to be decoded: for a hook, for what
+---  others inline, or while a customer's data must be recognised
 function direct.of(run, task)
   if run.erasures or run.livemode == nil then
     return nil
