@@ -178,6 +178,7 @@ describe("commerce, when something is wrong,", function()
       assert.matches("^Usage: commerce show ", fails(2, "show payments --limt 3",
         { "unknown option '--limt'" }))
       assert.matches("^Usage: commerce ", fails(2, "shw", { "unknown command 'shw'" }))
+      fails(2, "settings retention -1", { "-1: a negative number is not expected here" })
     end)
   end)
 
@@ -355,7 +356,7 @@ describe("commerce, when something is wrong,", function()
 
     it("says so, keeps what was stored, and goes on when there is room", function()
       local stored_in_between = 0
-      for i, bytes in ipairs { 20000, 600000, 900000, 1200000 } do
+      for i, bytes in ipairs { 20000, 1000000, 1200000, 1400000 } do
         local file = box:path(("full%d.db"):format(i))
         local status, output, errors = box:commerce("sync --store sqlite:" .. file,
           { LD_PRELOAD = library, DISK_BYTES = tostring(bytes) })

@@ -204,7 +204,11 @@ describe("what is served under /commerce/v1", function()
       { period = 0, item = "expired_card", figures = { failed = 1, share = 100 } } }, report.rows)
     assert.equal("payments", report.source)
     assert.equal(12, #get(OWN .. "reports/revenue").periods)
-    local status, body = api:get(OWN .. "reports/profit")
+    local status, body = api:get(OWN .. "reports/revenue?months=3")
+    assert.equal(400, status)
+    assert.is_truthy(body.error:find("There is no parameter months; a report has: reportDate", 1,
+      true), body.error)
+    status, body = api:get(OWN .. "reports/profit")
     assert.equal(404, status)
     assert.is_truthy(body.error:find("There is no report profit; the reports are: revenue", 1,
       true))

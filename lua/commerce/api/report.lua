@@ -5,6 +5,7 @@ local figures = require "commerce.figures"
 local input = require "commerce.http.input"
 local pulls = require "commerce.api.pulls"
 local response = require "commerce.http.response"
+local set = require "commerce.base.set"
 
 local report = {}
 
@@ -43,6 +44,20 @@ function report.asked(context)
   return { date = date and date_of(date), unit = unit and unit_of(unit),
     length = input.whole(context.parameters, "periodLength", 1, MOST),
     count = input.whole(context.parameters, "numberOfPeriods", 12, MOST) }
+end
+
+--- Refuse a request with a parameter that its report does not have: a misspelt one would give
+--- other periods than were meant.
+---@param context commerce.http.Context
+---@param names string[] that it has
+function report.allow(context, names)
+  local known = set.of(names)
+  for _, name in ipairs(ascii.keys(context.parameters)) do
+    if not known[name] then
+      response.refuse(400, ("There is no parameter %s; a report has: %s."):format(name:sub(1, 100),
+        table.concat(names, ", ")))
+    end
+  end
 end
 
 --- Refuse a request that lacks a parameter.

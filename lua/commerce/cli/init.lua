@@ -142,6 +142,12 @@ local function join_dashed(arguments)
   return joined
 end
 
+-- What argparse says of a mistake. It takes a negative number for an option.
+local function mistake_of(message)
+  local number = message:match "^unknown option '(%-%d+)'"
+  return number and ("%s: a negative number is not expected here"):format(number) or message
+end
+
 local function run(entry, parsed)
   local status = command.run(entry, parsed)
   console.flush()
@@ -156,7 +162,7 @@ function cli.main(arguments)
   local ok, parsed = parser:pparse(join_dashed(arguments))
   if not ok then
     io.stderr:write(usage_of(parser, arguments, tostring(parsed)), "\n\n")
-    return failure.report_usage(tostring(parsed))
+    return failure.report_usage(mistake_of(tostring(parsed)))
   end
   local entry = entries[parsed.command]
   if entry.stops_cleanly then

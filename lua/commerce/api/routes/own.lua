@@ -59,6 +59,7 @@ local function get_report(context)
   local kind = figures.find(context.values.report)
     or response.refuse(404, ("There is no report %s; the reports are: %s."):format(
       context.values.report:sub(1, MOST_SHOWN), table.concat(figures.names(), ", ")))
+  report.allow(context, report.PARAMETERS)
   local made, metrics, absent = report.of(context, connection, kind), json.array {}, json.array {}
   for i, metric in ipairs(made.metrics) do
     metrics[i] = { name = metric.name, title = metric.title, type = metric.kind }
