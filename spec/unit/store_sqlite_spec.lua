@@ -308,3 +308,35 @@ describe("opening a SQLite store", function()
     end)
   end
 end)
+
+describe("an index that a server makes", function()
+  before_each(make_folder)
+  after_each(remove_folder)
+
+  it("is made in a thread, which a failure comes back from", function()
+    local calls = {}
+    local db = connected(assert(store.open("sqlite:" .. path_of "new.db", {
+      elsewhere = function(module, name, ...)
+        calls[#calls + 1] = name
+        return require(module)[name](...)
+      end })))
+    local function is_indexed()
+      for _, field in ipairs(db:record_orders(model.find "payments")) do
+        if field == "amount" then
+          return true
+        end
+      end
+      return false
+    end
+    assert.is_true(db:index_order("payments", "amount"))
+    assert.same({ "build" }, calls)
+    assert.is_true(is_indexed())
+    sql_on(path_of "new.db", "DROP INDEX payments_amount_ordered")
+    sql_on(path_of "new.db", "ALTER TABLE payments RENAME TO gone")
+    local ok, message, details = db:index_order("payments", "amount")
+    assert.is_nil(ok)
+    assert.matches("no such table", message, 1, true)
+    assert.equal("store", details.kind)
+    db:close()
+  end)
+end)

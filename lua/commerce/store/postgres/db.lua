@@ -257,6 +257,12 @@ function methods:once(sql)
   return execute(self, sql):rows()
 end
 
+--- Run a statement once that takes long and gives no rows: it makes an index.
+---@param sql string
+function methods:build(sql)
+  self:once(sql)
+end
+
 -- ---------------------------------------------------------------- reading lists
 
 local function give_back(self, connection)

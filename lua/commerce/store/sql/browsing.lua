@@ -55,7 +55,7 @@ function browsing:index_order(type_name, field)
       return true
     end
   end
-  db:once(tables.add_order(db.dialect, data_type.name, name))
+  db:build(tables.add_order(db.dialect, data_type.name, name))
   return true
 end
 

@@ -260,6 +260,25 @@ function methods:read_with(read)
   self.elsewhere = read
 end
 
+--- Let another thread run statements that take long and give no rows.
+---@param build fun(sql: string): boolean?, string? nil and a message on failure
+function methods:build_with(build)
+  self.building = build
+end
+
+--- Run a statement once that takes long and gives no rows: it makes an index.
+---@param sql string
+function methods:build(sql)
+  if not self.building or self.in_transaction then
+    self:once(sql)
+    return
+  end
+  local ok, message = self.building(sql)
+  if not ok then
+    failed(self, message)
+  end
+end
+
 --- The few rows of a query that may take long.
 ---@param sql string
 ---@param values any[] bound values

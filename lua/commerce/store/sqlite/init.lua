@@ -81,6 +81,10 @@ local function prepare(db, path, options)
     db:read_with(function(...)
       return options.elsewhere("commerce.store.sqlite.reader", "rows", path, ...)
     end)
+    db:build_with(function(statement)
+      return options.elsewhere("commerce.store.sqlite.reader", "build", path,
+        statement)
+    end)
   end
 end
 

@@ -7,6 +7,8 @@ local errors = require "commerce.base.errors"
 
 local reader = {}
 
+local LONGEST_WAIT = 5000 -- milliseconds, for another process's write
+
 local opened = {} -- by path; a thread's Lua state is used again and again
 
 local function open(path)
@@ -38,6 +40,25 @@ end
 function reader.rows(path, sql, values, columns)
   return errors.catch(function()
     return current(path):list(sql, values, columns)
+  end)
+end
+
+--- Run a statement that takes long and gives no rows, such as one that makes an index. Other
+--- processes cannot write meanwhile.
+---@param path string the database's
+---@param sql string
+---@return boolean? ok nil on failure
+---@return string? message
+function reader.build(path, sql)
+  return errors.catch(function()
+    local db = database.open(path)
+    return errors.finally(function()
+      db:once(("PRAGMA busy_timeout = %d"):format(LONGEST_WAIT))
+      db:once(sql)
+      return true
+    end, function()
+      db:close()
+    end)
   end)
 end
 
