@@ -106,6 +106,7 @@ build = {
     ["commerce.api.routes.data"] = "lua/commerce/api/routes/data.lua",
     ["commerce.api.routes.integrations"] = "lua/commerce/api/routes/integrations.lua",
     ["commerce.api.routes.metrics"] = "lua/commerce/api/routes/metrics.lua",
+    ["commerce.api.routes.operation"] = "lua/commerce/api/routes/operation.lua",
     ["commerce.api.routes.own"] = "lua/commerce/api/routes/own.lua",
     ["commerce.api.routes.products"] = "lua/commerce/api/routes/products.lua",
     ["commerce.api.routes.profile"] = "lua/commerce/api/routes/profile.lua",

@@ -63,6 +63,23 @@ describe("luarocks make with " .. runtime, function()
     assert.falsy(output:find(os.getenv "PWD" or "\0", 1, true))
   end)
 
+  it("installs the portal with its assets", function()
+    local program = [[
+      local app = assert(require("commerce").open { store = "memory:" })
+      local pages = require("commerce.portal").new(app)
+      local function get(path)
+        local response = pages:handle { method = "GET", path = path, headers = { host = "a" } }
+        return response.status, response.body
+      end
+      local _, page = get "/portal/setup"
+      local css = page:match 'href="(/portal/assets/portal%.css)'
+      print(page:match "<h1>(.-)</h1>", get(css))]]
+    local status, output, errors = in_tree(runtime .. " -e " .. shell.quote(program))
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.truthy(output:find("^Welcome\t200\t/%* The portal's style"), output:sub(1, 200))
+  end)
+
   it("installs the types for editors", function()
     local _, output = shell.run(("find %s/tree -name '*.d.lua'"):format(folder))
     assert.truthy(output:find("/commerce/core.d.lua", 1, true))

@@ -1,4 +1,4 @@
--- The log of what was done by whom: in the portal, over the API, on the command line.
+-- The log of what was done by whom: in the portal, and with its users elsewhere.
 
 local core = require "commerce.core"
 local time = require "commerce.base.time"

@@ -59,6 +59,7 @@ local GROUPS = {
   "commerce.api.routes.metrics",
   "commerce.api.routes.own",
   "commerce.api.routes.records",
+  "commerce.api.routes.operation",
 }
 
 local DAILY_LIMIT = 100000 -- requests of one key, by default

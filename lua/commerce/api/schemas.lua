@@ -194,6 +194,38 @@ schemas.RecordOrders = object { results = required(list(object { field = require
   indexed = required(FLAG) })) }
 schemas.PaymentPayout = object { payout = TEXT, transaction = TEXT, reason = TEXT }
 
+-- ---------------------------------------------------------------- operation
+
+local ROLE = words("admin", "viewer")
+
+local function user(more)
+  local fields = { id = required(UUID), name = required(TEXT), role = required(ROLE),
+    created = required(DATE), lastSignIn = DATE, hasPassword = required(FLAG),
+    invited = required(FLAG) }
+  for name, rule in pairs(more or {}) do
+    fields[name] = rule
+  end
+  return object(fields)
+end
+
+schemas.User = user()
+schemas.InvitedUser = user { token = required(TEXT), path = required(TEXT) }
+schemas.Users = object { results = required(list(schemas.User)) }
+schemas.Audit = object { _links = required(NEXT), results = required(list(object {
+  number = required(WHOLE), at = required(DATE), actor = required(TEXT), action = required(TEXT),
+  target = TEXT, mode = TEXT, address = TEXT, detail = TEXT })) }
+schemas.Deliveries = object { results = required(list(object { id = required(UUID),
+  webhookId = required(TEXT), eventType = required(TEXT), generatedDate = required(DATE),
+  status = required(words("waiting", "delivered", "failed")), attempts = required(WHOLE),
+  lastAttempt = DATE, httpStatus = WHOLE, error = TEXT })) }
+schemas.Replayed = object { queued = required(WHOLE) }
+schemas.Permissions = object { types = required(list(object { type = required(TEXT),
+  dataType = TEXT, readable = FLAG, permissions = required(list(TEXT)), lacking = list(TEXT),
+  error = TEXT })), changes = required(object { readable = FLAG, lacking = list(TEXT),
+  error = TEXT }) }
+schemas.History = object { results = required(list(object { at = required(DATE),
+  status = required(TEXT), reason = TEXT })) }
+
 schemas.VerifyReport = object {
   agrees = required(FLAG), mode = required(TEXT), account = required(TEXT),
   connection = required(UUID), deep = required(FLAG), requests = required(WHOLE),

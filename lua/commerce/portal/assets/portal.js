@@ -44,6 +44,16 @@ function closingMenus() {
   });
 }
 
+// On a phone, the tab of the page may lie outside the screen.
+function showTab() {
+  const tab = document.querySelector(".tabs [aria-current]");
+  const bar = tab?.parentElement;
+  if (bar && bar.scrollWidth > bar.clientWidth) {
+    bar.scrollLeft = tab.offsetLeft - bar.offsetLeft - (bar.clientWidth - tab.offsetWidth) / 2;
+  }
+}
+
 showTimes();
+showTab();
 copyButtons();
 closingMenus();

@@ -137,8 +137,8 @@ end
 
 -- ---------------------------------------------------------------- the first run
 
-local SETUP = "Nobody can sign in yet. The first administrator needs the token that "
-  .. "`commerce serve` prints when it starts, or an API key."
+local SETUP = { "Nobody can sign in yet. The first administrator needs the token that ",
+  h.code "commerce serve", " prints when it starts, or an API key." }
 
 local function setup_page(context, wrong, status)
   local first, second = password_fields()
@@ -146,7 +146,7 @@ local function setup_page(context, wrong, status)
     form = layout.form(context, { class = "stack", action = context.prefix .. "/portal/setup",
       field { name = "token", label = "One-time token or API key", type = "password",
         autocomplete = "off", value = context.form.token or context.query.token,
-        hint = "An API key comes from `commerce keys create`." },
+        hint = { "An API key comes from ", h.code "commerce keys create", "." } },
       field { name = "name", label = "Your name", autocomplete = "username",
         value = context.form.name },
       first, second,

@@ -252,7 +252,7 @@ local function list(context)
   local columns = shown_columns(context)
   local is_empty = total == 0
   return layout.page(context, { title = "Companies", active = "companies",
-    actions = new_button(context), body = {
+    actions = (not is_empty or asked.q ~= "") and new_button(context) or nil, body = {
       (not is_empty or asked.q ~= "") and h.div { class = "row",
         h.form { class = "grow row", role = "search", method = "get",
           action = context.base .. "/companies",

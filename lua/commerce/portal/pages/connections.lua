@@ -52,7 +52,8 @@ local function address_card(context, given)
           .. "public address, which is not known: start the server with ",
           h.code "--public-url https://…", ", or set ", h.code "public_url", "." }),
         not context.links:callback() and given.consent and h.p { class = "hint",
-          "Without it, Stripe cannot send merchants back either." } } } }
+          "Without it, Stripe cannot send merchants back either." },
+        given.more } } }
 end
 
 -- What keeps merchants from linking now; nil if nothing does.
@@ -132,10 +133,10 @@ local function request_card(context, company, otp)
     return h.div { class = "card", h.h2 "Request data", h.p { class = "quiet", "Your profile asks "
       .. "for one-time addresses, which work once and for one day." }, one_time }
   end
-  return { address_card(context, { id = "company-link", title = "Request data",
-    address = context.links:company(company.id), consent = true,
+  return address_card(context, { id = "company-link", title = "Request data",
+    address = context.links:company(company.id), consent = true, more = one_time,
     text = "Send this address to the merchant, who chooses what to connect and agrees at "
-      .. "Stripe." }), one_time }
+      .. "Stripe." })
 end
 
 local function company_page(context, company, otp)
