@@ -55,7 +55,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo pictures test test-browser soak lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
+.PHONY: all demo pictures test test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/commerce/pq.so)) \
   build/commerce
@@ -326,6 +326,11 @@ CHARGES ?= 2000
 soak: packages
 	@$(MAKE) --no-print-directory all $(PROGRAMS)
 	@$(firstword $(RUNTIMES)) spec/soak/main.lua "$(SECONDS)" "$(CHARGES)" $(SEED)
+
+# workers on PostgreSQL, killed at random while the server restarts
+soak-workers: packages
+	@$(MAKE) --no-print-directory all $(PROGRAMS)
+	@$(firstword $(RUNTIMES)) spec/soak/workers.lua "$(SECONDS)" $(SEED)
 
 lint: TOOLS = lua-check clang-format cppcheck
 lint: packages
