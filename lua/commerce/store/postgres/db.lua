@@ -394,8 +394,6 @@ end
 
 local SERIALIZABLE = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 local READ_COMMITTED = "BEGIN ISOLATION LEVEL READ COMMITTED"
--- A page that a crash of the server loses is fetched again; its checkpoint is lost with it.
-local NOT_LASTING = "SET LOCAL synchronous_commit = off"
 
 local function leave(self)
   self.in_transaction, self.waiting = false, nil
@@ -420,9 +418,6 @@ local function try(self, begin, work)
   self.in_transaction, self.waiting = true, {}
   local ok, result = pcall(function()
     queue(self, ignore, begin)
-    if begin == READ_COMMITTED and not self.lasting then
-      queue(self, ignore, NOT_LASTING)
-    end
     return work()
   end)
   if not ok then
@@ -500,21 +495,13 @@ function methods:exclusively(work)
   end
 end
 
---- Run work whose commits must survive a crash of the server: only pages need not.
+--- Run work whose commits must survive a crash of the server. All do: a sync outlives the server,
+--- and would go on after a page that the server has forgotten.
 ---@param work function
 ---@param ... any its arguments
 ---@return any ... results of the function
-function methods:durably(work, ...)
-  local before = self.lasting
-  self.lasting = true
-  local function settled(ok, ...)
-    self.lasting = before
-    if not ok then
-      error(..., 0)
-    end
-    return ...
-  end
-  return settled(pcall(work, ...))
+function methods.durably(_, work, ...)
+  return work(...)
 end
 
 --- In a transaction that changes tables, keep others from doing so.
