@@ -71,9 +71,10 @@ local function launch(self)
   for name, value in pairs(self.settings) do
     words[#words + 1] = ("-c %s=%s"):format(name, shell.quote(value))
   end
-  must(("%s%spg_ctl start -w -t %d -s -D %s/data -l %s/log -o %s"):format(self.user_words,
-    self.programs, SECONDS, self.dir, self.dir,
-    shell.quote(("-k %s %s"):format(self.dir, table.concat(words, " ")))))
+  local status, output, errors = shell.run(("unset LD_PRELOAD; %s%spg_ctl start -w -t %d -s "
+    .. "-D %s/data -l %s/log -o %s"):format(self.user_words, self.programs, SECONDS, self.dir,
+    self.dir, shell.quote(("-k %s %s"):format(self.dir, table.concat(words, " ")))))
+  assert(status == 0, output .. errors .. shell.read(self.dir .. "/log"))
 end
 
 -- Ends the server, and removes its folder, after this process: also after a kill.
@@ -128,6 +129,9 @@ end
 ---@return string url
 ---@return string name
 function Server:new_database(template)
+  if template and self.emptying then
+    self.emptying:close()
+  end
   self.databases = self.databases + 1
   local name = "d" .. self.databases
   self:sql(("CREATE DATABASE %s%s"):format(name, template and " TEMPLATE " .. template or ""))
@@ -169,11 +173,15 @@ end
 --- End the server as a loss of power would: at once, without a word to anybody.
 function Server:crash()
   local pid = postmaster(self)
-  must("kill -KILL " .. pid)
-  shell.wait_for_end(pid)
-  -- its other processes end when they miss it
-  shell.run(("while ls -l /proc/[0-9]*/cwd 2>/dev/null | grep -q %s/data; do sleep 0.02; done")
-    :format(self.dir))
+  -- stopped first, so that it starts no other process meanwhile
+  local _, pids = shell.run(("kill -STOP %s; echo %s $(pgrep -P %s)"):format(pid, pid, pid))
+  shell.run("kill -KILL " .. pids)
+  for each in pids:gmatch "%d+" do
+    shell.wait_for_end(each)
+  end
+  -- while nobody has asked for their end, the next server would take this one for running
+  os.remove(self.dir .. "/data/postmaster.pid")
+  os.remove(self.dir .. "/.s.PGSQL.5432.lock")
 end
 
 --- Stop the server; its clients are told.

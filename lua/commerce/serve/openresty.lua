@@ -27,6 +27,7 @@ local logger = require "commerce.serve.log"
 local metrics = require "commerce.serve.metrics"
 local portal = require "commerce.portal"
 local receipts = require "commerce.webhooks.receipts"
+local remote = require "commerce.serve.remote"
 local store = require "commerce.store"
 local stripe_webhooks = require "commerce.api.stripe_webhooks"
 local threads = require "commerce.serve.threads"
@@ -71,6 +72,10 @@ function openresty.init(options)
     error("bad option 'store': " .. message, 2)
   elseif options.thread_pool then
     threads.check()
+  elseif remote.is_needed(options.store or commerce.store_url()) then
+    error("bad option 'thread_pool': a store at postgres://… needs one, since waiting for it would "
+      .. "keep all requests waiting: `thread_pool commerce threads=8;` at nginx.conf's top level, "
+      .. "and thread_pool = \"commerce\" here", 2)
   end
   settings = options
 end
@@ -197,17 +202,41 @@ local function unavailable(message)
   return send(response)
 end
 
+-- ---------------------------------------------------------------- a store on another host
+
+local PAUSE = 1 -- seconds after a failure in which no thread asks the store again
+
+local failed_at = 0 -- when the store could last not be asked
+
+-- A request that a thread answers. While the store is down, one request a second learns that from
+-- it, and the others from here.
+local function answer_remotely(kind, request)
+  if ngx.now() - failed_at < PAUSE then
+    return unavailable "the store could not be asked a moment ago"
+  end
+  local answer, message = in_thread("commerce.serve.remote", "answer", { store = store_url(),
+    prefix = settings.prefix, public_url = settings.public_url,
+    daily_limit = settings.daily_limit, shared = settings.shared, create = settings.create },
+    kind, request)
+  for _, line in ipairs(answer and answer.logs or {}) do
+    log(line[1], line[2])
+  end
+  if not answer or answer.unavailable then
+    failed_at = ngx.now()
+    return unavailable(message or answer.unavailable)
+  end
+  return send(answer)
+end
+
 local function ready()
+  if remote.is_needed(store_url()) then
+    return answer_remotely("ready", {})
+  end
   local found, message = servers()
   if found and errors.catch(found.app.store.counts, found.app.store) then
     return send(http_response.text(200, '{"status":"ready"}'))
   end
   return unavailable(message or "the store does not answer")
-end
-
-local function server_of(found, path)
-  return portal.serves(path) and found.portal or link.serves(path) and found.link
-    or stripe_webhooks.serves(path) and found.webhooks or found.api
 end
 
 --- Answer a request: of the API; of the portal; of the Link pages; a webhook of Stripe; `/health`
@@ -221,12 +250,14 @@ function openresty.handle()
     return send(http_response.text(200, '{"status":"ok"}'))
   elseif path == "/ready" then
     return ready()
+  elseif remote.is_needed(store_url()) then
+    return answer_remotely("request", adapter.request(path, query))
   end
   local found, message = servers()
   if not found then
     return unavailable(message)
   end
-  return send(server_of(found, path):handle(adapter.request(path, query)))
+  return send(remote.server_of(found, path):handle(adapter.request(path, query)))
 end
 
 --- Write a line about the request to standard output: one JSON object, without secrets. nginx's own
@@ -252,6 +283,11 @@ end
 ---
 --- **context:** content_by_lua*
 function openresty.metrics()
+  if remote.is_needed(store_url()) then
+    local request = adapter.request("/metrics", "")
+    request.counted = counted()
+    return answer_remotely("metrics", request)
+  end
   local found, message = servers()
   if not found then
     return unavailable(message)

@@ -38,7 +38,10 @@ end
 ---@param url string of the store: sqlite:PATH, absolute
 ---@param user string
 function ownership.check_folder(url, user)
-  local folder = (path_of(url) or "/"):match "^(.*)/[^/]*$"
+  if not path_of(url) then
+    return
+  end
+  local folder = path_of(url):match "^(.*)/[^/]*$"
   if status_of({ "test", "-w", folder == "" and "/" or folder }, user) ~= 0 then
     errors.throw("store", ("the user %s may not write in %s, where the database is: give the "
       .. "folder to this user"):format(user, folder))

@@ -24,7 +24,7 @@ local database = {}
 local methods = { dialect = dialect }
 local database_mt = { __name = "commerce.store.postgres.db", __index = methods }
 
-local WAIT = 30 -- seconds to wait for a server that does not answer, such as one that starts again
+local WAIT = 30 -- seconds to wait for a server that was there and does not answer: it may restart
 local FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1 -- seconds between two tries
 local STATEMENT_SECONDS = 300 -- after which a statement is cancelled
 local READ_SECONDS = 30 -- the same for one that lists records or adds them up
@@ -101,8 +101,10 @@ local function connect(self, url)
   while true do
     local connection, message, failure = self.pq.connect(url, STATEMENT_SECONDS)
     if connection then
+      self.was_reached = true
       return connection
-    elseif not may_pass(failure) or is_final(message) or waited >= self.wait then
+    elseif not may_pass(failure) or is_final(message) or waited >= self.wait
+      or not (self.was_reached or message:find("starting up", 1, true)) then
       failed(self, message, { code = failure.code, retryable = not is_final(message),
         unreachable = true })
     end
