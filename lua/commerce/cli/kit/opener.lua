@@ -12,7 +12,7 @@ local opener = {}
 --- Add the option that names the store.
 ---@param sub table an argparse command
 function opener.option(sub)
-  sub:option("--store", "The database, as sqlite:PATH (default: COMMERCE_STORE, then "
+  sub:option("--store", "The database, as sqlite:PATH or postgres://… (default: COMMERCE_STORE, then "
     .. "sqlite:commerce.db)."):argname "URL"
 end
 
