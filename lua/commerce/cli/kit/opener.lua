@@ -12,8 +12,8 @@ local opener = {}
 --- Add the option that names the store.
 ---@param sub table an argparse command
 function opener.option(sub)
-  sub:option("--store", "The database, as sqlite:PATH or postgres://… (default: COMMERCE_STORE, then "
-    .. "sqlite:commerce.db)."):argname "URL"
+  sub:option("--store", "The database, as sqlite:PATH or postgres://… (default: "
+    .. "COMMERCE_STORE, then sqlite:commerce.db)."):argname "URL"
 end
 
 --- Work with the store open. The application works in the mode of the key in STRIPE_SECRET_KEY;
