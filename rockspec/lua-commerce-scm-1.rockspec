@@ -303,6 +303,7 @@ build = {
     ["commerce.serve.openresty"] = "lua/commerce/serve/openresty.lua",
     ["commerce.serve.ownership"] = "lua/commerce/serve/ownership.lua",
     ["commerce.serve.refusals"] = "lua/commerce/serve/refusals.lua",
+    ["commerce.serve.remote"] = "lua/commerce/serve/remote.lua",
     ["commerce.serve.schedule"] = "lua/commerce/serve/schedule.lua",
     ["commerce.serve.shell"] = "lua/commerce/serve/shell.lua",
     ["commerce.serve.threads"] = "lua/commerce/serve/threads.lua",
