@@ -1,5 +1,5 @@
--- What it costs to store payments in PostgreSQL, beside SQLite and beside a COPY of the same rows; and
--- how PostgreSQL goes about the queries of the API and the figures.
+-- What it costs to store payments in PostgreSQL, beside SQLite and beside a COPY of the same rows;
+-- and how PostgreSQL goes about the queries of the API and the figures.
 --   postgres.lua RECORDS [EXPLAINED]   so many payments each; that many for the plans (0: none)
 -- CPU is the process's own, and the server's end of the connection, by /proc.
 
