@@ -98,18 +98,16 @@ local function whole(response)
   return response
 end
 
-local WORK = {}
-
-function WORK.request(found, request)
+local function ask_server(found, request)
   return remote.server_of(found, request.path):handle(request)
 end
 
-function WORK.ready(found)
+local function ask_ready(found)
   errors.must(found.app.store:counts())
   return http_response.text(200, '{"status":"ready"}')
 end
 
-function WORK.metrics(found, request)
+local function ask_metrics(found, request)
   if metrics.needs_key(request) then
     auth.check(found.app.store, request.headers)
   end
@@ -117,6 +115,8 @@ function WORK.metrics(found, request)
   return { status = 200, body = text,
     headers = { ["Content-Type"] = "text/plain; version=0.0.4", ["Cache-Control"] = "no-store" } }
 end
+
+local WORK = { request = ask_server, ready = ask_ready, metrics = ask_metrics }
 
 local function is_reachable(found)
   return errors.catch(found.app.store.setting, found.app.store, "reachable")
