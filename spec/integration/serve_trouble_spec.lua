@@ -244,7 +244,7 @@ describe("commerce serve", function()
     for _ = 1, 20 do
       local began = socket.gettime()
       answers()
-      assert.is_true(socket.gettime() - began < 2)
+      assert.is_true(socket.gettime() - began < 10) -- and not as long as the idle ones stay
     end
     shell.run("pkill -f " .. script)
     idle:close()
