@@ -8,9 +8,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-/* A rockspec cannot tell Lua 5.1 from LuaJIT. Lua 5.1 cannot yield across pcall, as waiting
-*does; 5.2
-** and 5.3 are not tested. */
+/* A rockspec cannot tell Lua 5.1 from LuaJIT. Lua 5.1 cannot yield across pcall, as waiting does;
+** 5.2 and 5.3 are not tested. */
 #if LUA_VERSION_NUM < 504
 #if defined(__has_include) && __has_include(<luajit.h>)
 #include <luajit.h>

@@ -33,8 +33,8 @@ int cm_password_lua_hash(lua_State *L) {
 
 /*
 ** core.check_password(password, hash) -> boolean
-** Whether a password has a hash; false for a text that is not a hash. Costs as much as the hash
-*did.
+** Whether a password has a hash; false for a text that is not a hash. Costs as much as the
+** hash did.
 */
 int cm_password_lua_check(lua_State *L) {
   const cm_part password = check_password(L);

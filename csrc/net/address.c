@@ -73,9 +73,8 @@ static bool is_zero(const unsigned char *bytes, size_t n) {
 
 /*
 ** The IPv4 address behind a prefix of 96 bits, of which byte 8 is zero. Where the prefix goes on
-*after
-** that byte, the form is that of many hosts: multicast and reserved addresses, which no gateway
-** translates, do not count (they include MAC addresses, with FF FE in the middle).
+** after that byte, the form is that of many hosts: multicast and reserved addresses, which no
+** gateway translates, do not count (they include MAC addresses, with FF FE in the middle).
 */
 static bool may_be_last(const unsigned char *bytes, bool (*holds)(const unsigned char *)) {
   return bytes[8] == 0 && bytes[12] != 0 && (is_zero(bytes + 9, 3) || bytes[12] < 224) &&

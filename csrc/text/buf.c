@@ -53,8 +53,7 @@ static bool reserve(cm_buf *b, size_t need) {
 
 /*
 ** Makes room for n more bytes and the '\0' after them. Returns the place behind the last byte,
-*where
-** the caller may write them and then count them in `len`; NULL when the bound would be passed or
+** where the caller may write them and then count them in `len`; NULL when the bound would be passed or
 ** memory is short.
 */
 char *cm_buf_room(cm_buf *b, size_t n) {

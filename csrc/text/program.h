@@ -4,10 +4,9 @@
 ** many objects.
 **
 ** Everything is named by a number that the function gives which adds it: keys, expressions, lists
-** of fields, sets of words, shapes. A number that does not exist, an argument of another scope and
-*a
-** second use of an expression are refused (CM_NONE), so that every program that was built can be
-** run: it has no circles, and its work is bounded by its size and the object's.
+** of fields, sets of words, shapes. A number that does not exist, an argument of another scope
+** and a second use of an expression are refused (CM_NONE), so that every program that was built can
+** be run: it has no circles, and its work is bounded by its size and the object's.
 **
 ** A scope is what keys are read from. Scope 0 is the object; each array whose elements are read is
 ** one more, inside another one. Key 0 is the object of scope 0.

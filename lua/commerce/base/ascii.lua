@@ -26,6 +26,13 @@ function ascii.upper(value)
   return (value:gsub("[a-z]", UPPER))
 end
 
+--- A text whose first letter is in upper case: the beginning of a sentence.
+---@param value string
+---@return string
+function ascii.capitalized(value)
+  return (value:gsub("^[a-z]", UPPER))
+end
+
 --- A text that a terminal does not obey: without control characters except line breaks and TABs.
 --- ESC and U+009B begin commands to a terminal.
 ---@param value string

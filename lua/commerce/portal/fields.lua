@@ -33,6 +33,13 @@ local HEADINGS = { id = "ID", createdDate = "Created", modifiedDate = "Modified"
   ["transactionSourceRef.id"] = "Source", ["transactionSourceRef.type"] = "Source type",
   subType = "Kind at Stripe" }
 
+--- A data type in words: "Payment methods"; a configured one as it is called.
+---@param name string
+---@return string
+function fields.title(name)
+  return ascii.capitalized((name:gsub("^custom/", ""):gsub("_", " ")))
+end
+
 --- The heading of a field: "Failure code" of "failureCode".
 ---@param field string the dotted path
 ---@return string

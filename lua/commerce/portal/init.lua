@@ -6,6 +6,7 @@
 -- and, of a form, its token; run the route's function. Inside, failures are raised; `handle` is the
 -- one place that turns them into pages.
 
+local ascii = require "commerce.base.ascii"
 local audit = require "commerce.account.audit"
 local assets = require "commerce.portal.assets"
 local auth = require "commerce.http.auth"
@@ -254,7 +255,7 @@ local function failed(self, context, raised)
   context.mode = context.mode or context.session and context.session.mode or "test"
   local page = layout.page(context, { title = TITLES[status] or "Something went wrong",
     status = status, narrow = true, body = {
-      h.p { class = "name", (message:gsub("^%l", string.upper)) },
+      h.p { class = "name", ascii.capitalized(message) },
       logged and h.p { class = "quiet", "The log has the details under the id ", h.code(id), "." },
       h.p { h.a { class = "button", href = context.base .. "/companies", "To the companies" } } } })
   for name, value in pairs(errors.is_failure(raised) and raised.headers or {}) do

@@ -1,5 +1,6 @@
 -- The frame of every page: header, navigation, the band of test mode, and what all pages share.
 
+local ascii = require "commerce.base.ascii"
 local assets = require "commerce.portal.assets"
 local h = require "commerce.portal.html"
 
@@ -108,7 +109,7 @@ end
 function layout.sentence(message)
   -- a name such as customers.phone stays as it is
   return (message:gsub("^%l(%l*[ ,:'])", function(rest)
-    return message:sub(1, 1):upper() .. rest
+    return ascii.upper(message:sub(1, 1)) .. rest
   end):gsub("([^%.!?])$", "%1."))
 end
 

@@ -3,6 +3,7 @@
 -- pulls, webhooks and their deliveries, settings. A copy that was killed is continued; at the end
 -- every row of both is read and compared.
 
+local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local model = require "commerce.model"
 
@@ -21,7 +22,7 @@ local function check(from, to)
   for connection_id in pairs(from:leases()) do
     busy[#busy + 1] = connection_id
   end
-  table.sort(busy)
+  ascii.sort(busy)
   if busy[1] then
     errors.throw("state", ("connection %s%s is being read: stop all workers and syncs of the store "
       .. "that is copied, and try again"):format(busy[1], #busy > 1

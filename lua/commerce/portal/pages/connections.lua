@@ -1,6 +1,7 @@
 -- A company's connections: its page, and a page for each of them, where it is linked, unlinked and
 -- deleted, and shows what happened to it and what it may read.
 
+local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local coverage = require "commerce.account.coverage"
 local credentials = require "commerce.account.credentials"
@@ -106,7 +107,7 @@ local function summary(company, list)
   for name, value in pairs(company.tags) do
     tags[#tags + 1] = name .. ": " .. value
   end
-  table.sort(tags)
+  ascii.sort(tags)
   for i, tag in ipairs(tags) do
     tags[i] = h.span { class = "pill off", layout.name(tag) }
   end

@@ -1,5 +1,6 @@
 -- The table of a data type: filter, order, pages, columns, saved filters, export.
 
+local ascii = require "commerce.base.ascii"
 local amounts = require "commerce.portal.amounts"
 local csv = require "commerce.base.csv"
 local errors = require "commerce.base.errors"
@@ -20,10 +21,6 @@ local BASE = "/portal/{mode}/companies/{companyId}/connections/{connectionId}/da
 
 -- ---------------------------------------------------------------- the data types
 
-local function title_of(data_type)
-  return (data_type.name:gsub("_", " "):gsub("^%l", string.upper))
-end
-
 -- The built-in types, and those of scripts and of the API that this connection has.
 local function types_nav(list)
   local context, links = list.context, { class = "pills", ["aria-label"] = "Data types" }
@@ -33,7 +30,7 @@ local function types_nav(list)
       local is_on = data_type.name == list.data_type.name
       links[#links + 1] = h.a { class = "pill choice", ["aria-current"] = is_on and "page" or nil,
         href = sections.connection(context, list.connection, "data/" .. data_type.name),
-        title_of(data_type) }
+        fields.title(data_type.name) }
     end
   end
   return h.nav(links)
@@ -50,7 +47,7 @@ local function values_of(column, shape)
   for value in pairs(field and field.values or {}) do
     names[#names + 1] = value
   end
-  table.sort(names)
+  ascii.sort(names)
   return #names > 0 and table.concat(names, ", ") or nil
 end
 
@@ -190,7 +187,7 @@ local function table_of(list, columns, rows)
     body[i] = row_of(list, columns, row)
   end
   return h.div { class = "table", tabindex = "0", role = "region",
-    ["aria-label"] = title_of(list.data_type),
+    ["aria-label"] = fields.title(list.data_type.name),
     h.table { h.thead { h.tr(head) }, h.tbody(body) } }
 end
 
@@ -289,7 +286,7 @@ local function nothing(list)
       "Take a condition off, or clear the filter.",
       h.a { class = "button", href = list:address { q = false }, "Clear the filter" })
   elseif list.context.store:is_complete(list.connection.id, list.data_type.name) then
-    return layout.empty(("No %s"):format(title_of(list.data_type):lower()),
+    return layout.empty(("No %s"):format(ascii.lower(fields.title(list.data_type.name))),
       "The account has none.")
   end
   return layout.empty("Not read yet", "This data type has not been read completely.",
@@ -321,9 +318,10 @@ local function show(context)
     body, again = body_of(list, listing.page(context.store, list.data_type, list:asked(SIZE)))
   end
   return sections.page(context, { company = list.company, connection = list.connection,
-    title = title_of(list.data_type), active = "data", status = list.problem and 400 or nil,
+    title = fields.title(list.data_type.name), active = "data",
+    status = list.problem and 400 or nil,
     scripts = { list.query and "search.js" or "later.js" }, again = again,
-    body = { types_nav(list), h.h2 { class = "visually-hidden", title_of(list.data_type) },
+    body = { types_nav(list), h.h2 { class = "visually-hidden", fields.title(list.data_type.name) },
       filter_form(list), body } })
 end
 

@@ -1,6 +1,7 @@
 -- The overview of a merchant: what a lender looks at first. Amounts are shown by currency and never
 -- added over currencies.
 
+local ascii = require "commerce.base.ascii"
 local amounts = require "commerce.portal.amounts"
 local charts = require "commerce.portal.charts"
 local core = require "commerce.core"
@@ -162,10 +163,10 @@ local function sales(view)
     h.div { class = "columns",
       draw(view, { id = "revenue", title = "Revenue, " .. code, series = series,
         format = money(code), description = ("Gross revenue of each %s in %s."):format(
-          view.unit:lower(), code) }),
+          ascii.lower(view.unit), code) }),
       draw(view, { id = "average", title = "Average payment, " .. code, format = money(code),
-        description = ("The average of the payments of each %s in %s."):format(view.unit:lower(),
-          code), series = { { name = "Average", kind = "line",
+        description = ("The average of the payments of each %s in %s."):format(
+          ascii.lower(view.unit), code), series = { { name = "Average", kind = "line",
           points = view:points("orders", "average", code) } } }) },
     lacks(view:report "revenue"), by_currency(view) }
 end
@@ -278,7 +279,7 @@ end
 local function customers(view)
   local report = view:report "customerRetention"
   local new, total = view:sum("customerRetention", "new"), view:sum("customerRetention", "total")
-  local last, word = view:last(), "last " .. view.unit:lower()
+  local last, word = view:last(), "last " .. ascii.lower(view.unit)
   while last > view:first() and (report:value(last, "total") or "0") == "0" do
     last = last - 1
     word = view:labels()[last - view:first() + 1]
@@ -288,7 +289,7 @@ local function customers(view)
       and overview.growth(view:sum("customerRetention", "new", nil, true), new) }),
     card(view, "Retention, " .. word,
       amounts.percent(report:value(last, "retention")), { note = "of the customers of the "
-        .. view.unit:lower() .. " before" }),
+        .. ascii.lower(view.unit) .. " before" }),
     card(view, "Repeat, " .. word,
       amounts.percent(report:value(last, "repeat")), { note = total and total ~= "0"
         and "had paid before" or nil }) },
@@ -399,7 +400,7 @@ local function balance(view)
   for each in pairs(now_told) do
     codes[#codes + 1] = not stored[each] and each or nil
   end
-  table.sort(codes)
+  ascii.sort(codes)
   for i, each in ipairs(codes) do
     local said = now_told[each]
     local apart = said and difference(stored[each] or "0", said)
@@ -411,8 +412,8 @@ local function balance(view)
         and h.span { class = "pill good", "none" } or amounts.money(apart, each) } }
   end
   return { h.div { class = "stack",
-    draw(view, { id = "balances", title = "Balance at the end of each " .. view.unit:lower() .. ", "
-      .. code, format = money(code), series = { { name = "Balance", kind = "line",
+    draw(view, { id = "balances",
+      title = ("Balance at the end of each %s, %s"):format(ascii.lower(view.unit), code), format = money(code), series = { { name = "Balance", kind = "line",
       points = view:points("balance", "balance", code) } },
       description = ("Available and pending together in %s, by the stored transactions.")
         :format(code) }),
@@ -448,7 +449,7 @@ local function payouts(view)
     card(view, "Paid out, " .. code, amounts.money(view:sum("payouts", "value", code) or "0", code),
       { note = amounts.count(view:sum("payouts", "payouts", code) or 0) .. " payouts" }),
     card(view, "Days between payouts", report:value(view:last(), "averageGap", code) or "—",
-      { note = "on average, last " .. view.unit:lower() }),
+      { note = "on average, last " .. ascii.lower(view.unit) }),
     card(view, "Failed payouts", amounts.count(view:sum("payouts", "failed", code) or 0)) } },
     h.div { class = "card", h.div { class = "card-head", h.h3 "Newest payouts",
       h.a { href = sections.connection(view.context, view.connection, "payouts"), "All payouts" } },

@@ -229,7 +229,7 @@ local function show(context)
   local deleted = csv.at(record, "metadata.isDeleted") == true
   local list_path = sections.connection(context, connection, "data/" .. data_type.name)
   return sections.page(context, { company = company, connection = connection, active = "data",
-    title = row.id, crumbs = { { data_type.name:gsub("_", " "):gsub("^%l", string.upper),
+    title = row.id, crumbs = { { fields.title(data_type.name),
       list_path },
       { #row.id > 60 and row.id:sub(1, 60) .. "…" or row.id } },
     body = { h.div { class = "card-head", h.h2 { class = "name", h.code(row.id) },

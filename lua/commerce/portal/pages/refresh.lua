@@ -3,6 +3,7 @@
 
 local amounts = require "commerce.portal.amounts"
 local errors = require "commerce.base.errors"
+local fields = require "commerce.portal.fields"
 local found = require "commerce.portal.found"
 local h = require "commerce.portal.html"
 local input = require "commerce.http.input"
@@ -18,11 +19,6 @@ local LAST_PAGE = 1000000
 local AGAIN = 3 -- seconds, in a browser without scripts
 
 local BUSY = { Queued = true, Fetching = true }
-
--- A data type in words: "Payment methods"; a configured one as it is called.
-local function title_of(name)
-  return (name:gsub("^custom/", ""):gsub("_", " "):gsub("^%l", string.upper))
-end
 
 local PILLS = { Complete = "good", Queued = "wait", Fetching = "wait", NotSupported = "off",
   Cancelled = "off" }
@@ -72,7 +68,7 @@ local function ask_button(context, connection, name, label)
   return layout.form(context, { action = context.path,
     h.input { type = "hidden", name = "type", value = name },
     h.button { class = "compact", id = "ask-" .. name, label, h.span { class = "visually-hidden",
-      " " .. title_of(name) } } })
+      " " .. fields.title(name) } } })
 end
 
 -- The built-in data types, and those of scripts and of the API that have been read.
@@ -88,7 +84,7 @@ end
 
 local function type_row(context, connection, data_type, pull, good)
   local can_ask = not data_type.own and not (pull and BUSY[pull.status])
-  return h.tr { h.th { scope = "row", h.a { title_of(data_type.name),
+  return h.tr { h.th { scope = "row", h.a { fields.title(data_type.name),
       href = sections.connection(context, connection, "data/" .. data_type.name) } },
     h.td { pull and status_pill(pull) or h.span { class = "quiet", "—" } },
     h.td { class = "progress", progress_of(pull), pull and pull.error_message
@@ -128,7 +124,7 @@ end
 
 local function history_row(pull)
   return h.tr { h.td { layout.time(pull.requested) },
-    h.td { class = "nowrap", title_of(pull.data_type) },
+    h.td { class = "nowrap", fields.title(pull.data_type) },
     h.td { status_pill(pull) }, h.td { class = "number", duration(pull) },
     h.td { class = "number", count(pull.read) }, h.td { class = "number", count(pull.created) },
     h.td { class = "number", count(pull.changed) },

@@ -106,7 +106,7 @@ end
 function dialect.list(values)
   local texts = {}
   for i, value in ipairs(values) do
-    texts[i] = type(value) == "number" and ("%.17g"):format(value) or quoted(value)
+    texts[i] = type(value) == "number" and decimal.text(value) or quoted(value)
   end
   return "{" .. table.concat(texts, ",") .. "}"
 end

@@ -2,6 +2,7 @@
 -- order instead of a page's number, so that the last page of a million records costs as much as the
 -- first. With a query, so many records are looked at in one call, and the next call goes on.
 
+local ascii = require "commerce.base.ascii"
 local columns = require "commerce.store.sql.columns"
 local condition = require "commerce.store.sql.condition"
 local json = require "commerce.base.json"
@@ -158,7 +159,7 @@ local function filtered(self, data_type, asked, walk, segment, from, limit, look
   for name in pairs(fields_of(asked.query, names)) do
     inner[#inner + 1] = name
   end
-  table.sort(inner)
+  ascii.sort(inner)
   local order = order_of(self, walk)
   add(values, look)
   local found = condition.compile(self.db.dialect, asked.query, columns.name, values)
