@@ -238,8 +238,8 @@ local MASKS = {
 -- The free modules in the order in which they are filled: two columns at a time, up and down.
 local function free_places(square, size)
   local places, up = {}, true
-  for right = size - 1, 1, -2 do
-    right = right <= 6 and right - 1 or right
+  for pair = size - 1, 1, -2 do
+    local right = pair <= 6 and pair - 1 or pair -- column 6 has the timing pattern
     for step = 0, size - 1 do
       local row = up and size - 1 - step or step
       for column = right, right - 1, -1 do

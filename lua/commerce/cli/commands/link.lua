@@ -44,6 +44,13 @@ end
 
 local function check_page(args)
   options.check_page(args)
+  if not args.company then
+    errors.throw("usage", "which company? `commerce companies list` lists them")
+  elseif args.finish or args.new or args.no_wait or args.redirect_uri or args.way
+    or args.integration or args.connection or by_key(args) then
+    errors.throw("usage", "with --page, the merchant chooses on the pages: leave out all other "
+      .. "options")
+  end
 end
 
 local function check(args)

@@ -413,8 +413,9 @@ local function balance(view)
   end
   return { h.div { class = "stack",
     draw(view, { id = "balances",
-      title = ("Balance at the end of each %s, %s"):format(ascii.lower(view.unit), code), format = money(code), series = { { name = "Balance", kind = "line",
-      points = view:points("balance", "balance", code) } },
+      title = ("Balance at the end of each %s, %s"):format(ascii.lower(view.unit), code),
+      format = money(code), series = { { name = "Balance", kind = "line",
+        points = view:points("balance", "balance", code) } },
       description = ("Available and pending together in %s, by the stored transactions.")
         :format(code) }),
     h.div { class = "card", h.h3 "Now", h.div { class = "table", tabindex = "0", role = "region",
