@@ -26,7 +26,8 @@ static const cm_element *check_element(lua_State *L, const cm_page *p) {
 
 /*
 ** The JSON text of an element, whose number (from 1) is the argument `element` of a function,
-** in the page that is its argument `page`. NULL if it cannot be read alone. Raises for wrong arguments.
+** in the page that is its argument `page`. NULL if it cannot be read alone. Raises for wrong
+** arguments.
 */
 const char *cm_page_text(lua_State *L, int page, int element, size_t *len) {
   const cm_page *p = luaL_checkudata(L, page, PAGE_CLASS);

@@ -53,8 +53,8 @@ static bool reserve(cm_buf *b, size_t need) {
 
 /*
 ** Makes room for n more bytes and the '\0' after them. Returns the place behind the last byte,
-** where the caller may write them and then count them in `len`; NULL when the bound would be passed or
-** memory is short.
+** where the caller may write them and then count them in `len`; NULL when the bound would be
+** passed or memory is short.
 */
 char *cm_buf_room(cm_buf *b, size_t n) {
   if ((b->max && n > b->max - b->len) || n >= SIZE_MAX - b->len || !reserve(b, b->len + n + 1))
