@@ -376,7 +376,8 @@ describe("commerce", function()
     it("leave alone what another process works on, and give it back", function()
       ok("connections add --keep-key", with(FIRST_KEY))
       local id = sql "SELECT id FROM connections"
-      sql(("INSERT INTO leases VALUES ('%s', 'another', %d, 60)"):format(id, os.time() + 50))
+      sql(("INSERT INTO leases (connection_id, worker, expires, seconds) "
+        .. "VALUES ('%s', 'another', %d, 60)"):format(id, os.time() + 50))
       local before = e:control("stats").requests
       assert.equal(0, (commerce:run "sync --due"))
       assert.equal(before, e:control("stats").requests)

@@ -322,6 +322,18 @@ describe("no secret comes out", function()
     nothing_said()
   end)
 
+  it("of a backup, of a copy, and of where they should be", function()
+    run(0, "backup " .. box:path "backup.db")
+    run(0, "store copy --json --to sqlite:" .. box:path "copy.db")
+    run(0, "store restored --json --store sqlite:" .. box:path "backup.db")
+    for _, arguments in ipairs { "backup /nowhere/" .. LIVE, "store copy --to sqlite:/nowhere/"
+      .. LIVE, "store copy --to postgres://" .. LIVE .. "@127.0.0.1:1/" .. LIVE } do
+      assert.is_true(keep(box:commerce(arguments)) > 0, arguments)
+    end
+    nothing_said()
+    nothing_stored()
+  end)
+
   it("of any command that is not among these", function()
     local commands = run(0, "--help"):match "Commands:\n(.-)\n\n"
     for name in ("\n" .. commands):gmatch "\n   (%l+) " do -- not the lines of a longer help

@@ -100,6 +100,16 @@ describe("PostgreSQL", function()
       db:close()
     end)
 
+    it("ends a transaction in which a process stands still", function()
+      local db = assert(store.open(url))
+      local limit
+      db.db:transaction(function()
+        limit = db.db:all("SELECT current_setting('idle_in_transaction_session_timeout') AS it")[1]
+      end)
+      db:close()
+      assert.same({ it = "30s" }, limit)
+    end)
+
     it("while nobody asks is connected to again", function()
       local db = assert(store.open(url))
       assert(db:save_setting("a", "1"))

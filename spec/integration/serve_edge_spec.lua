@@ -47,9 +47,9 @@ describe("the edge of commerce serve", function()
         .. long] = 413,
       ["POST /?code=ac_PLANTED HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         .. "10c8e0\r\n" .. long .. "\r\n0\r\n\r\n"] = 411,
-      ["POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      ["POST /companies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
         .. "10c8e0\r\n" .. long .. "\r\n0\r\n\r\n"] = 413,
-      ["POST /?code=ac_PLANTED HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"
+      ["POST /companies?code=ac_PLANTED HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"
         .. long:sub(1, 1048577)] = 401, -- as large as a body that is looked at may be
     } do
       local answer = send(head)

@@ -118,6 +118,31 @@ describe("a worker", function()
     assert.is_true(all_done())
   end)
 
+  it("leaves a connection alone that another worker has taken before the run began", function()
+    local events = {}
+    local it_is = worker.new(api.app, { connection = { base_url = e.base, rate = 1000 },
+      log = function(event)
+        events[#events + 1] = event.event
+      end })
+    it_is.schedule = { look = function() end }
+    local open, stolen = api.app.connection, nil
+    function api.app.connection(app, id, options) -- between taking the pulls and the run
+      if not stolen then
+        stolen = id
+        local holder = api.store:leases()[id]
+        assert.is_true(api.store:release(id, holder))
+        assert.is_true(api.store:lease(id, "elsewhere:boot/1:2:3", nil, 60))
+      end
+      return open(app, id, options)
+    end
+    assert.is_true(it_is:step())
+    api.app.connection = nil
+    assert.same({ "lost" }, events)
+    local pull = api.store:latest_pulls(stolen).payments
+    assert.equal("Queued", pull.status)
+    assert.equal("elsewhere:boot/1:2:3", api.store:leases()[stolen])
+  end)
+
   it("refuses a number of connections that makes no sense", function()
     for _, count in ipairs { 0, 65, 1.5 } do
       assert.has_error(function()

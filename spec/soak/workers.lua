@@ -91,6 +91,7 @@ local ACTIONS = {
   end,
   function(i)
     signal(workers[i], "TERM")
+    signal(workers[i], "CONT") -- one that stands still takes no other signal
     shell.wait_for_end(workers[i].pid)
     start(i)
     return "stopped"

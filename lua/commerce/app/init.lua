@@ -310,7 +310,7 @@ end
 ---@return commerce.Failure? failure
 function App:authorize(shop, key)
   credentials.check_master()
-  local opened = Connection.connect(self, { secret_key = key, connection = shop.id,
+  local opened = errors.must(self:connect { secret_key = key, connection = shop.id,
     integration = shop.row.integration, relink = true })
   opened:close()
   keys.keep(self, opened.row, key)

@@ -77,8 +77,11 @@ local function end_left(worker, taken, status, message, types)
         message = current.error_message, modified = false, pull = current }
     end
   end
-  if #reads > 0 then
+  if #reads > 0 and (worker.store.lacking or {}).workers then
     worker.store:end_reads(taken.connection_id, reads)
+  elseif #reads > 0 then -- another worker may have the connection by now, and its pulls
+    worker.store:under_lease({ connection_id = taken.connection_id, worker = taken.worker },
+      "end_reads", taken.connection_id, reads)
   end
   return true
 end
@@ -93,11 +96,19 @@ function work.passes(raised)
   return errors.is_failure(raised) and raised.kind == "store" and raised.retryable == true
 end
 
+--- Whether what was raised says that another worker has the connection: since then ("taken_over"),
+--- or before the run began ("busy").
+---@param raised any
+---@return boolean
+function work.is_taken_over(raised)
+  return errors.is_failure(raised) and (raised.code == "taken_over" or raised.code == "busy")
+end
+
 -- Whether the same work would raise it again: a mistake in the program, or a failure of the store
 -- that does not pass. A lease that was lost is neither.
 local function lasts(raised)
   if errors.is_failure(raised) then
-    return raised.kind == "store" and not raised.retryable and raised.code ~= "taken_over"
+    return raised.kind == "store" and not raised.retryable and not work.is_taken_over(raised)
   end
   return raised ~= work.STOPPED and not errors.is_interrupt(raised)
 end
@@ -202,7 +213,7 @@ function work.pulls(worker, taken)
     end_left(worker, taken, "NotSupported", "the integration does not provide this data type")
   elseif lasts(raised) then
     end_broken(worker, taken, {}, raised)
-  elseif not errors.is_failure(raised) or raised.kind == "store" then
+  elseif not errors.is_failure(raised) or raised.kind == "store" or work.is_taken_over(raised) then
     error(raised, 0)
   else
     log_failure(worker, taken.connection_id, raised.message)
@@ -228,7 +239,7 @@ local function apply_to(worker, connection_id)
     log_report(worker, report)
   elseif work.passes(failure) then
     errors.rethrow(failure)
-  elseif failure.code ~= "busy" and failure.code ~= "taken_over" then -- another run applies them
+  elseif not work.is_taken_over(failure) then -- else another run applies them
     log_failure(worker, connection_id, message)
   end
 end

@@ -13,6 +13,7 @@ local jobs = require "commerce.runtime.jobs"
 local process = require "commerce.runtime.process"
 local schedule = require "commerce.serve.schedule"
 local store = require "commerce.store"
+local time = require "commerce.base.time"
 local work = require "commerce.serve.work"
 
 local worker = {}
@@ -98,6 +99,7 @@ local function give_back(self, taken)
   local id = taken.connection_id
   if self.store:renew_lease(id, taken.worker) then
     work.requeue(self.store, taken.pulls)
+    self.store:end_killed_pulls(id, time.now()) -- those that the run has begun besides
     self.store:release(id, taken.worker)
   end
   return true
@@ -124,7 +126,7 @@ local function do_pulls(self, taken, stopping)
   stop()
   if ran then
     errors.catch(self.store.release, self.store, taken.connection_id, taken.worker)
-  elseif errors.is_failure(raised) and raised.code == "taken_over" then
+  elseif work.is_taken_over(raised) then
     self.log { event = "lost", connection_id = taken.connection_id, message = raised.message }
   else
     try_give_back(self, taken)

@@ -397,6 +397,10 @@ end
 local SERIALIZABLE = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 local READ_COMMITTED = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
+-- A process that stands still in a transaction holds locks that all others wait for: the server
+-- ends its connection.
+local IDLE_LIMIT = "SET LOCAL idle_in_transaction_session_timeout = 30000" -- ms
+
 local function leave(self)
   self.in_transaction, self.waiting = false, nil
 end
@@ -420,6 +424,7 @@ local function try(self, begin, work)
   self.in_transaction, self.waiting = true, {}
   local ok, result = pcall(function()
     queue(self, ignore, begin)
+    queue(self, ignore, IDLE_LIMIT)
     return work()
   end)
   if not ok then
