@@ -229,7 +229,7 @@ static bool is_good(const PGresult *result) {
   }
 }
 
-/* Reads and frees results until there is none. False if the connection is lost. */
+/* Reads and frees all results that are left. False if the connection is lost. */
 static bool read_to_end(pq_connection *c) {
   PGresult *result;
   do {
@@ -250,12 +250,10 @@ static int push_bad(lua_State *L, pq_connection *c, pq_result *r) {
 }
 
 /*
-** connection:query(sql, ...) -> result | nil, message, failure
-** Runs one statement. The parameters stand for $1, $2, … : nil, booleans, numbers and texts.
+** Sends the statement of a call and waits for its first result, which a new userdata on the stack
+** owns. Returns 0, or how many values tell the failure.
 */
-static int connection_query(lua_State *L) {
-  pq_connection *c = to_connection(L);
-  pq_result *r;
+static int begin(lua_State *L, pq_connection *c, pq_result **r) {
   int pushed;
   if (obstacle(c))
     return push_obstacle(L, c);
@@ -263,10 +261,23 @@ static int connection_query(lua_State *L) {
   pushed = send(L, c);
   if (pushed)
     return pushed;
-  r = pq_new_result(L);
+  *r = pq_new_result(L);
   if (!await(c))
     return push_lost(L, c);
-  r->result = PQgetResult(c->conn);
+  (*r)->result = PQgetResult(c->conn);
+  return 0;
+}
+
+/*
+** connection:query(sql, ...) -> result | nil, message, failure
+** Runs one statement. The parameters stand for $1, $2, … : nil, booleans, numbers and texts.
+*/
+static int connection_query(lua_State *L) {
+  pq_connection *c = to_connection(L);
+  pq_result *r;
+  int pushed = begin(L, c, &r);
+  if (pushed)
+    return pushed;
   if (PQresultStatus(r->result) == PGRES_COPY_IN || PQresultStatus(r->result) == PGRES_COPY_OUT) {
     drop(c);
     return pq_push_failure(L, "COPY must be sent with copy", "", true);
@@ -444,17 +455,9 @@ static int connection_next(lua_State *L) {
 static int connection_copy(lua_State *L) {
   pq_connection *c = to_connection(L);
   pq_result *r;
-  int pushed;
-  if (obstacle(c))
-    return push_obstacle(L, c);
-  luaL_argcheck(L, c->queued == 0, 1, "queued statements must be sent with flush first");
-  pushed = send(L, c);
+  int pushed = begin(L, c, &r);
   if (pushed)
     return pushed;
-  r = pq_new_result(L);
-  if (!await(c))
-    return push_lost(L, c);
-  r->result = PQgetResult(c->conn);
   if (PQresultStatus(r->result) != PGRES_COPY_IN) {
     if (is_good(r->result)) {
       if (!read_to_end(c))

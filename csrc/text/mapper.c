@@ -274,7 +274,7 @@ static bool fill_frame(cm_mapper *m, const frame *f, const cm_value *v) {
   if (v->type == CM_ARRAY)
     return true;
   if (v->type != CM_OBJECT)
-    return decline(m, "an element is no object");
+    return decline(m, "an element is not an object");
   cm_json_init(&j, cm_mapper_bytes(m, v), v->len);
   if (!read_members(m, &j, key, f->slots, v->at, v) || !cm_json_end(&j))
     return decline(m, j.error ? j.error : "no JSON");
@@ -417,7 +417,7 @@ static bool members_of(cm_mapper *m, const cm_value *object) {
     return true;
   cm_json_init(&j, cm_mapper_bytes(m, object), object->len);
   if (!cm_json_open(&j, '{'))
-    return decline(m, "no object");
+    return decline(m, "a value is not an object");
   while ((more = cm_json_member(&j, &name)) > 0) {
     cm_entry *e = new_entry(m);
     if (!e || !note_name(m, e, object, &j, name))
@@ -440,7 +440,7 @@ static bool elements_of(cm_mapper *m, const cm_value *array) {
     return true;
   cm_json_init(&j, cm_mapper_bytes(m, array), array->len);
   if (!cm_json_open(&j, '['))
-    return decline(m, "no array");
+    return decline(m, "a value is not an array");
   while ((more = cm_json_item(&j)) > 0) {
     cm_entry *e = new_entry(m);
     if (!e)
@@ -779,7 +779,7 @@ static bool money(cm_mapper *m, const frame *f, const int *args, cm_value *v) {
     return major_number(m, v, places);
   if (v->type == CM_STRING)
     return shifted_text(m, v, places);
-  return decline(m, "an amount that is no number");
+  return decline(m, "an amount is not a number");
 }
 
 /* Makes a number canonical. */
@@ -798,11 +798,11 @@ static bool negated(cm_mapper *m, cm_value *v) {
   cm_value digits;
   if (v->type == CM_NIL || v->type == CM_FALSE) {
     if (v->type == CM_FALSE)
-      return decline(m, "an amount that is no number");
+      return decline(m, "an amount is not a number");
     return true;
   }
   if (v->type != CM_NUMBER)
-    return decline(m, "an amount that is no number");
+    return decline(m, "an amount is not a number");
   if (!canonical(m, v))
     return false;
   if (is(m, v, "0"))
@@ -1058,7 +1058,7 @@ static bool each(cm_mapper *m, const frame *f, const int *args, cm_value *v) {
   if (array.type == CM_NIL || array.type == CM_FALSE)
     return array_of(m, from, v);
   if (!has_elements((cm_type)array.type))
-    return decline(m, "no array");
+    return decline(m, "a value is not an array");
   if (!elements_of(m, &array) || !open_frame(m, &inner, fields->scope, f))
     return false;
   for (i = entries; i < m->n_entries; i++) {
@@ -1203,7 +1203,7 @@ static bool eval(cm_mapper *m, const frame *f, int expr, cm_value *v) {
   case CM_OP_SOURCE:
     *v = given(m, f, args[0], args[1]);
     if (!has_elements((cm_type)v->type))
-      return decline(m, "no object");
+      return decline(m, "a value is not an object");
     v->type = CM_STRING;
     v->own = true;
     return true;
@@ -1397,7 +1397,7 @@ static bool split(cm_mapper *m, const frame *f, const cm_recipe *r, const char *
   if (array.type == CM_NIL || array.type == CM_FALSE)
     return true;
   if (!has_elements((cm_type)array.type) || !elements_of(m, &array))
-    return decline(m, "no array");
+    return decline(m, "a value is not an array");
   if (m->n_entries - entries > MOST_SPLIT)
     return decline(m, "too many elements");
   if (!open_frame(m, &inner, r->inner, f))

@@ -125,4 +125,22 @@ function coverage.of(connection)
     lacking = found.events.allowed == false and { stripe.feed.permission } or {} }
 end
 
+--- The same for a connection that is not open: it is opened with its stored key, and closed.
+---@param connection commerce.Connection
+---@return commerce.TypeCoverage[] list raises if it cannot be opened, and as `of` does
+---@return table changes as `of` gives it
+function coverage.of_closed(connection)
+  local changes
+  local list = errors.finally(function()
+    errors.must(connection:open())
+    errors.must(connection:configure())
+    local found
+    found, changes = coverage.of(connection)
+    return found
+  end, function()
+    connection:close()
+  end)
+  return list, changes
+end
+
 return coverage

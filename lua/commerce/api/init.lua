@@ -77,13 +77,7 @@ local api_mt = { __name = "commerce.Api", __index = methods }
 --- All routes, in the order of their groups.
 ---@return commerce.api.Route[]
 function api.routes()
-  local routes = {}
-  for _, group in ipairs(GROUPS) do
-    for _, route in ipairs(require(group)) do
-      routes[#routes + 1] = route
-    end
-  end
-  return routes
+  return router.routes(GROUPS)
 end
 
 --- Make the API of an application.

@@ -44,6 +44,19 @@ local function add(root, route)
   node.routes[route.method], node.names[route.method] = route, names
 end
 
+--- The routes of several modules, each of which is a list of routes, in their order.
+---@param groups string[] names of modules
+---@return commerce.http.Route[]
+function router.routes(groups)
+  local routes = {}
+  for _, group in ipairs(groups) do
+    for _, route in ipairs(require(group)) do
+      routes[#routes + 1] = route
+    end
+  end
+  return routes
+end
+
 --- Make a router.
 ---@param routes commerce.http.Route[]
 ---@return commerce.http.Router

@@ -79,13 +79,7 @@ local portal_mt = { __name = "commerce.Portal", __index = methods }
 --- All routes, in the order of their groups.
 ---@return commerce.portal.Route[]
 function portal.routes()
-  local routes = {}
-  for _, group in ipairs(GROUPS) do
-    for _, route in ipairs(require(group)) do
-      routes[#routes + 1] = route
-    end
-  end
-  return routes
+  return router.routes(GROUPS)
 end
 
 --- Who may use a route.

@@ -14,8 +14,6 @@ local scope = require "commerce.api.scope"
 local time = require "commerce.base.time"
 local users = require "commerce.account.users"
 
-local must = errors.must
-
 local function note(context, action, row)
   audit.note(context.store, { actor = "API", action = action, target = row.name,
     address = context.request.address })
@@ -145,16 +143,8 @@ end
 -- ---------------------------------------------------------------- connections
 
 local function list_permissions(context)
-  local connection, types, changes = scope.live_connection(context), json.array {}, nil
-  local list = errors.finally(function()
-    must(connection:open())
-    must(connection:configure())
-    local found
-    found, changes = coverage.of(connection)
-    return found
-  end, function()
-    connection:close()
-  end)
+  local types = json.array {}
+  local list, changes = coverage.of_closed(scope.live_connection(context))
   for i, entry in ipairs(list) do
     types[i] = { type = entry.type, dataType = entry.key, readable = entry.readable,
       permissions = json.array(entry.permissions), lacking = json.array(entry.lacking),

@@ -48,7 +48,7 @@ local LEAST_ROOM = 200 * 1024 -- KiB that should be free where the database is
 -- As `ls -l` writes it: "-rw-------".
 local function permissions_of(path)
   return shell.output_of(("LC_ALL=C ls -ld -- %s 2>/dev/null"):format(shell.quote(path)))
-    :match "^%S+"
+    :match "^%S*"
 end
 
 local function look_at_files(found, path)
@@ -59,9 +59,9 @@ local function look_at_files(found, path)
       .. "log"):format(path), ("give both to the user that runs commerce: chown USER %s %s"):format(
       folder, path))
   end
-  if (permissions_of(path) or ""):find("^.......[^-]") or (permissions_of(path) or "")
-    :find("^....[^-]") then
-    found:add("store", "wrong", ("other users may read %s (%s)"):format(path, permissions_of(path)),
+  local permissions = permissions_of(path)
+  if permissions:find "^.......[^-]" or permissions:find "^....[^-]" then
+    found:add("store", "wrong", ("other users may read %s (%s)"):format(path, permissions),
       ("chmod 600 %s"):format(path))
   end
   local room = tonumber(shell.output_of(("df -Pk -- %s 2>/dev/null"):format(shell.quote(folder)))

@@ -10,15 +10,6 @@ local dialect = {}
 
 -- ---------------------------------------------------------------- conditions
 
---- A boolean as it is bound: both a boolean column and one of 0 and 1 take it.
----@param value boolean?
----@return integer?
-function dialect.boolean(value)
-  if value ~= nil then
-    return value and 1 or 0
-  end
-end
-
 --- A boolean as Lua has it, from a row.
 ---@param value integer|boolean|nil
 ---@return boolean?
@@ -219,18 +210,11 @@ function dialect.sum_text(value)
   end
 end
 
---- A number as text.
----@param sql string
----@return string
-function dialect.text(sql)
-  return ("CAST(%s AS TEXT)"):format(sql)
-end
-
 --- The sum of a column of whole numbers as text.
 ---@param sql string
 ---@return string
 function dialect.text_of_sum(sql)
-  return ("CAST(sum(%s) AS TEXT)"):format(sql)
+  return statements.text(("sum(%s)"):format(sql))
 end
 
 --- A date of the model, given as a text, to be compared with a record's date.

@@ -1,6 +1,7 @@
 -- Stripe Apps: the operator's app of each integration, and what accounts have granted to it.
 
 local secrets = require "commerce.store.sql.secrets"
+local statements = require "commerce.store.sql.statements"
 
 ---@class commerce.sql.Store
 local apps = {}
@@ -21,7 +22,7 @@ function apps:save_app(row, secret)
   return db:transaction(function()
     db:run(db.dialect.upsert("stripe_apps", { "integration", "client_id", "app_id", "install_link",
       "redirect_uri", "enabled" }, { "integration" }), row.integration, row.client_id, row.app_id,
-      row.install_link, row.redirect_uri, db.dialect.boolean(row.enabled == true))
+      row.install_link, row.redirect_uri, statements.boolean(row.enabled == true))
     if secret then
       secrets.save_secret(self, secret)
     end

@@ -8,6 +8,7 @@ local condition = require "commerce.store.sql.condition"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
 local query = require "commerce.query"
+local statements = require "commerce.store.sql.statements"
 local tables = require "commerce.store.sql.tables"
 local types = require "commerce.store.sql.types"
 
@@ -263,7 +264,7 @@ function browsing:changes_of(data_type, connection_id, id, limit)
   local list = {}
   for i, row in ipairs(self.db:list(("SELECT at, kind, %s FROM changes WHERE connection_id = ? "
     .. "AND data_type = ? AND %s ORDER BY last DESC LIMIT ?"):format(
-    self.db.dialect.text "last", self.db.dialect.contains "ids"), { connection_id, data_type.name,
+    statements.text "last", self.db.dialect.contains "ids"), { connection_id, data_type.name,
     json.string(id), limit }, 3)) do
     list[i] = { at = row[1], kind = row[2], number = tonumber(row[3]) }
   end

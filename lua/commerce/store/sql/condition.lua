@@ -1,5 +1,7 @@
 -- Compiles a parsed query to an SQL condition with bound values.
 
+local statements = require "commerce.store.sql.statements"
+
 local condition = {}
 
 local FOLDED_KINDS = { string = true, enum = true, currency = true, any = true }
@@ -7,7 +9,7 @@ local FOLDED_KINDS = { string = true, enum = true, currency = true, any = true }
 local function clause_to_sql(dialect, clause, name, values)
   local operator, value = clause.operator, clause.value
   if type(value) == "boolean" then
-    value = dialect.boolean(value)
+    value = statements.boolean(value)
   elseif type(value) == "number" then
     value = value + 0.0 -- LuaDBI cuts integers to 32 bits
   end

@@ -2,6 +2,7 @@
 -- copy into another store. A part is a table of the store's own, or the records of a data type.
 
 local json = require "commerce.base.json"
+local statements = require "commerce.store.sql.statements"
 local types = require "commerce.store.sql.types"
 
 local unpack = require("commerce.base.compat").unpack
@@ -224,7 +225,7 @@ local function insert(db, part, rows)
     for i, column in ipairs(part.columns) do
       values[i] = row[column]
       if part.kinds[column] == "boolean" then
-        values[i] = db.dialect.boolean(row[column])
+        values[i] = statements.boolean(row[column])
       end
     end
     db:run(sql, unpack(values, 1, #part.columns))
@@ -284,7 +285,7 @@ function copying:has_copied_rows()
     end
   end
   return self.db:all("SELECT 1 AS found FROM data_types WHERE built_in = ? LIMIT 1",
-    self.db.dialect.boolean(false))[1] ~= nil
+    statements.boolean(false))[1] ~= nil
 end
 
 -- ---------------------------------------------------------------- backup

@@ -7,6 +7,7 @@ local condition = require "commerce.store.sql.condition"
 local decimal = require "commerce.base.decimal"
 local model = require "commerce.model"
 local select = require "commerce.store.sql.select"
+local statements = require "commerce.store.sql.statements"
 
 local new_total = decimal.sum
 
@@ -115,8 +116,8 @@ function figures:sums(data_type, connection_id, asked)
   limit(values, dialect, 2)
   local negative = asked.signs and dialect.is_negative "amount" or "''"
   local sql = ("SELECT %s, span, %s, %s, %s AS negative%s FROM %s "
-    .. "GROUP BY span, negative%s"):format(dialect.text "count(*)",
-    dialect.text "count(amount)", dialect.exact_sum(), negative, names,
+    .. "GROUP BY span, negative%s"):format(statements.text "count(*)",
+    statements.text "count(amount)", dialect.exact_sum(), negative, names,
     adding(dialect, inner, "span" .. names), names)
   local result, _, numbers = {}, spans_of(asked.periods)
   for i, row in ipairs(rows_of(self, connection_id, sql, values, 5 + #(asked.by or {}))) do
@@ -139,8 +140,8 @@ function figures:customers(data_type, connection_id, asked)
   local date = column(data_type, asked.date or "createdDate")
   local sql = ("SELECT %s, span, %s, %s%s FROM (SELECT period.span AS span%s, count(*) AS records, "
     .. "%s - %s AS seconds %s GROUP BY period.span%s, %s) AS each GROUP BY span%s"):format(
-    dialect.text "count(*)", dialect.text_of_sum "records", dialect.text_of_sum "seconds", names,
-    terms,
+    statements.text "count(*)", dialect.text_of_sum "records",
+    dialect.text_of_sum "seconds", names, terms,
     dialect.seconds("max(" .. date .. ")"), dialect.seconds("min(" .. date .. ")"),
     records_in(self, data_type, connection_id, asked, values, customer .. " IS NOT NULL"), names,
     customer, names)
@@ -159,7 +160,7 @@ function figures:new_customers(data_type, connection_id, asked)
   all.periods[1] = "0001-01-01T00:00:00Z"
   local customer = column(data_type, asked.customer)
   local sql = ("SELECT %s, day FROM (SELECT %s AS day %s GROUP BY %s) AS first GROUP BY day")
-    :format(dialect.text "count(*)",
+    :format(statements.text "count(*)",
     dialect.day(("min(%s)"):format(column(data_type, "createdDate"))),
     records_in(self, data_type, connection_id, all, values, customer .. " IS NOT NULL"), customer)
   local counts = {}
@@ -191,7 +192,7 @@ function figures:top_customers(connection_id, asked)
   limit(values, dialect, 2)
   values[#values + 1] = asked.limit
   local sql = ("SELECT %s, customer, %s FROM %s GROUP BY customer ORDER BY %s, customer LIMIT ?")
-    :format(dialect.text "count(*)", dialect.exact_sum(), adding(dialect, inner, "customer"),
+    :format(statements.text "count(*)", dialect.exact_sum(), adding(dialect, inner, "customer"),
     dialect.largest_sum())
   local result = {}
   for i, row in ipairs(rows_of(self, connection_id, sql, values, 3)) do
@@ -215,7 +216,7 @@ function figures:line_sums(data_type, connection_id, asked)
   local sql = ("SELECT %s, span, currency, quantity, price, total "
     .. "FROM (SELECT period.span AS span, coalesce(record.currency, '') AS currency, "
     .. "%s AS quantity, %s AS price, %s AS total %s) "
-    .. "AS each GROUP BY span, currency, quantity, price, total"):format(dialect.text "count(*)",
+    .. "AS each GROUP BY span, currency, quantity, price, total"):format(statements.text "count(*)",
     number "quantity", number "unitPrice", number "totalAmount", inner)
   local result, found, _, numbers = {}, {}, spans_of(asked.periods)
   for _, row in ipairs(rows_of(self, connection_id, sql, values, 6)) do

@@ -8,6 +8,7 @@
 local core = require "commerce.core"
 local event_rules = require "commerce.store.event_rules"
 local json = require "commerce.base.json"
+local statements = require "commerce.store.sql.statements"
 local time = require "commerce.base.time"
 
 local unpack = require("commerce.base.compat").unpack
@@ -141,7 +142,7 @@ local function note_reach(db, id, reached, now, patience)
     now + 0.0, id) -- LuaDBI cuts whole numbers to 32 bits
   local dialect = db.dialect
   return db:run(("UPDATE webhook_consumers SET disabled = ? WHERE id = ? AND %s "
-    .. "AND failing_since <= ?"):format(dialect.not_true "disabled"), dialect.boolean(true), id,
+    .. "AND failing_since <= ?"):format(dialect.not_true "disabled"), statements.boolean(true), id,
     now - patience) > 0
 end
 
@@ -270,7 +271,7 @@ function outbox:add_webhook_consumer(consumer, most)
   return self.db:run("INSERT INTO webhook_consumers (id, url, disabled, event_types, company_tags, "
     .. "created) SELECT ?, ?, ?, ?, ?, ? "
     .. "WHERE (SELECT count(*) FROM webhook_consumers) < ?", consumer.id, consumer.url,
-    self.db.dialect.boolean(consumer.disabled == true),
+    statements.boolean(consumer.disabled == true),
     json.encode(json.array(consumer.event_types)), json.encode(json.array(consumer.company_tags)),
     consumer.created, most) > 0
 end
@@ -288,7 +289,7 @@ end
 
 function outbox:disable_webhook_consumer(id, disabled)
   return self.db:run("UPDATE webhook_consumers SET disabled = ?, failing_since = NULL "
-    .. "WHERE id = ?", self.db.dialect.boolean(disabled), id) > 0
+    .. "WHERE id = ?", statements.boolean(disabled), id) > 0
 end
 
 function outbox:delete_webhook_consumer(id)

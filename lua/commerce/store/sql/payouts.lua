@@ -2,6 +2,8 @@
 -- lie beside the records, so that rewriting a record does not lose them. pages.lua writes them.
 
 ---@class commerce.sql.Store
+local statements = require "commerce.store.sql.statements"
+
 local payouts = {}
 
 local OF_PAYOUT = " WHERE connection_id = ? AND payout_id = ?"
@@ -55,7 +57,7 @@ function payouts:linkable_payouts(connection_id, after, limit, all)
     .. "ORDER BY id LIMIT ?"):format(dialect.not_true "metadata_is_deleted", all and ""
     or " AND NOT EXISTS (SELECT 1 FROM payout_totals AS total "
     .. "WHERE total.connection_id = payout.connection_id AND total.payout_id = payout.id)"),
-    connection_id, after, dialect.boolean(true), limit)) do
+    connection_id, after, statements.boolean(true), limit)) do
     ids[i] = row.id
   end
   return ids

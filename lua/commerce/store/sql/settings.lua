@@ -3,6 +3,7 @@
 
 local json = require "commerce.base.json"
 local secrets = require "commerce.store.sql.secrets"
+local statements = require "commerce.store.sql.statements"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
@@ -45,8 +46,8 @@ function settings:save_integration(row, secret)
   return db:transaction(function()
     db:run(db.dialect.upsert("integrations", { "name", "client_id", "scope", "sync_on_link",
       "redirect_uri", "enabled", "restricted_keys" }, { "name" }), row.name, row.client_id,
-      row.scope, row.sync_on_link, row.redirect_uri, db.dialect.boolean(row.enabled == true),
-      db.dialect.boolean(row.restricted_keys == true))
+      row.scope, row.sync_on_link, row.redirect_uri, statements.boolean(row.enabled == true),
+      statements.boolean(row.restricted_keys == true))
     if secret then
       secrets.save_secret(self, secret)
     end
@@ -81,7 +82,7 @@ local function save_sync_setting(db, owner, data_type, values)
   for i, field in ipairs(FIELDS) do
     row[i] = values[field]
     if BOOLEAN[field] then
-      row[i] = db.dialect.boolean(values[field])
+      row[i] = statements.boolean(values[field])
     end
   end
   db:run("INSERT INTO sync_settings (owner, data_type, fetch_on_first_link, sync_schedule, "
@@ -158,7 +159,7 @@ function settings:add_api_key(key, most)
   local db = self.db
   return db:run("INSERT INTO api_keys (id, name, hash, created, expires, read_only) "
     .. "SELECT ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM api_keys) < ?", key.id, key.name,
-    key.hash, key.created, key.expires, db.dialect.boolean(key.read_only == true), most) > 0
+    key.hash, key.created, key.expires, statements.boolean(key.read_only == true), most) > 0
 end
 
 -- A key that is not read-only has no such field.

@@ -1,6 +1,22 @@
--- Statements that are the same in all SQL databases.
+-- Statements, and parts of them, that are the same in all SQL databases.
 
 local statements = {}
+
+--- A boolean as it is bound: both a boolean column and one of 0 and 1 take it.
+---@param value boolean?
+---@return integer?
+function statements.boolean(value)
+  if value ~= nil then
+    return value and 1 or 0
+  end
+end
+
+--- A whole number as text, which no driver cuts: LuaDBI reads SQLite's integers as 32 bits.
+---@param sql string
+---@return string
+function statements.text(sql)
+  return ("CAST(%s AS TEXT)"):format(sql)
+end
 
 --- The statement that inserts a row, or changes the one that has its key.
 ---@param name string the table

@@ -6,6 +6,7 @@
 local columns = require "commerce.store.sql.columns"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local statements = require "commerce.store.sql.statements"
 local tables = require "commerce.store.sql.tables"
 
 ---@class commerce.sql.Store
@@ -16,7 +17,7 @@ local function defined(self)
   self.defined = self.defined or {}
   local list = {}
   for i, row in ipairs(self.db:all("SELECT name, definition FROM data_types WHERE built_in = ? "
-    .. "ORDER BY " .. self.db.dialect.INSERTED, self.db.dialect.boolean(false))) do
+    .. "ORDER BY " .. self.db.dialect.INSERTED, statements.boolean(false))) do
     local known = self.defined[row.name]
     if not known or known.text ~= row.definition then
       known = { text = row.definition, type = model.restore(json.stored(row.definition)) }
@@ -73,17 +74,17 @@ local function keep(db, data_type, text, built_in)
     db:fail(("the database has a table '%s' of its own; choose another name for the data type")
       :format(name))
   end
-  local statements = before
+  local changes = before
     and tables.change(dialect, model.restore(json.stored(before)), data_type)
     or tables.add(dialect, data_type)
-  for _, statement in ipairs(statements) do
+  for _, statement in ipairs(changes) do
     db:once(statement)
   end
-  if before and #statements > 0 then
+  if before and #changes > 0 then
     db:fill_columns(data_type)
   end
   db:run(dialect.upsert("data_types", { "name", "definition", "built_in" }, { "name" }), name, text,
-    dialect.boolean(built_in))
+    statements.boolean(built_in))
 end
 
 function types:define_type(data_type)

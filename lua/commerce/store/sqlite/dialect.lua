@@ -10,15 +10,6 @@ local dialect = {}
 
 -- ---------------------------------------------------------------- conditions
 
---- A boolean as it is bound.
----@param value boolean?
----@return integer?
-function dialect.boolean(value)
-  if value ~= nil then
-    return value and 1 or 0
-  end
-end
-
 --- A boolean as Lua has it, from a row.
 ---@param value integer?
 ---@return boolean?
@@ -197,18 +188,11 @@ function dialect.sum_text(value)
   end
 end
 
---- A whole number as text: LuaDBI cuts what SQLite stores as an integer to 32 bits.
----@param sql string
----@return string
-function dialect.text(sql)
-  return ("CAST(%s AS TEXT)"):format(sql)
-end
-
 --- The sum of a column of whole numbers as text.
 ---@param sql string
 ---@return string
 function dialect.text_of_sum(sql)
-  return ("CAST(sum(%s) AS TEXT)"):format(sql)
+  return statements.text(("sum(%s)"):format(sql))
 end
 
 --- A date of the model, given as a text, to be compared with a record's date.
