@@ -584,28 +584,34 @@ function Store:find_source(connection_id, resource, id) end
 --- Forget the kept source objects of a connection. They may be many: a failure leaves some.
 ---@param connection_id string
 ---@param except string[] resources whose objects stay
----@return boolean? ok nil on failure
+---@param limit integer? delete about so many at most, in one transaction; nil: all
+---@return boolean|integer? ok nil on failure. With a limit: how many were deleted; exactly the limit
+---  says that more may be left
 ---@return string? message
 ---@return commerce.Failure? failure
-function Store:drop_sources(connection_id, except) end
+function Store:drop_sources(connection_id, except, limit) end
 
 -- ---------------------------------------------------------------- erasure
 
 -- Rewriting what is stored, so that no trace is left of what was there. A batch of rows and the
 -- checkpoints that `states` gives are one transaction, whatever the connection's status is.
--- `edit(text, id)` gives the new text, nil for no change, or false to remove the row.
+-- `edit(text, id)` gives the new text, nil for no change, or false to remove the row. It is called
+-- again for the same rows if the transaction begins anew.
 
---- Rewrite a batch of records, those marked as deleted included. The log of changes stays as it is.
+--- Rewrite a batch of records, those marked as deleted included. The log of changes gets what `log`
+--- gives, and else stays as it is.
 ---@param connection_id string
 ---@param data_type commerce.DataType
 ---@param after string the id after which to start, "" for the first
 ---@param limit integer
 ---@param edit fun(data: string, id: string): string|false|nil
 ---@param states (fun(done: commerce.Rewritten): table<string, commerce.Checkpoint>)?
+---@param log (fun(done: commerce.Rewritten): commerce.PageChange[], string)? gives entries for the
+---  log of changes, written in the same transaction, and the time
 ---@return commerce.Rewritten? done nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
-function Store:rewrite_records(connection_id, data_type, after, limit, edit, states) end
+function Store:rewrite_records(connection_id, data_type, after, limit, edit, states, log) end
 
 --- Rewrite a batch of kept source objects.
 ---@param connection_id string
@@ -654,15 +660,6 @@ function Store:remove_records(connection_id, data_type, ids) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:remove_sources(connection_id, resource, ids) end
-
---- Add to the log of changes what no page did.
----@param connection_id string
----@param list commerce.PageChange[]
----@param now string
----@return boolean? ok nil on failure
----@return string? message
----@return commerce.Failure? failure
-function Store:note_changes(connection_id, list, now) end
 
 --- Forget the ids of records that are not there any more, in a batch of the log of changes. Their
 --- changes are not given any more; the numbers of the others stay.
@@ -1162,7 +1159,7 @@ function Store:renew_lease(connection_id, worker, now, seconds) end
 --- if the lease is not held any more (code "taken_over"), nothing. So a worker that stood still while
 --- another one took its connection cannot write.
 ---@param lease commerce.HeldLease
----@param method "write_page"|"save_pull"|"end_killed_pulls"|"end_reads"|"begin_sweep"|"end_sweep"|"drop_events"
+---@param method "write_page"|"save_pull"|"end_killed_pulls"|"end_reads"|"begin_sweep"|"end_sweep"|"drop_events"|"drop_sources"|"add_erased"|"forget_gone"|"remove_records"|"remove_sources"|"rewrite_events"|"rewrite_records"|"rewrite_sources"
 ---@param ... any the method's arguments
 ---@return any ... the method's results
 function Store:under_lease(lease, method, ...) end

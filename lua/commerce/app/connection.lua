@@ -285,7 +285,7 @@ function Connection:scrub(options)
   configure(self)
   local scrub = require "commerce.sync.scrub"
   local done = require("commerce.sync.run").alone(self, nil, function(lease)
-    return (select(2, scrub.run(self.store, self.id, self.mappings, lease)))
+    return (select(2, scrub.run(lease:fenced(), self.id, self.mappings, lease)))
   end)
   if options.compact ~= false then
     require("commerce.sync.traces").remove(self.store)
@@ -308,7 +308,7 @@ function Connection:erase_customer(customer_id)
   configure(self)
   local erasure = require "commerce.sync.erasure"
   local done = require("commerce.sync.run").alone(self, nil, function(lease)
-    return erasure.customer(self.store, self.id, customer_id, lease)
+    return erasure.customer(lease:fenced(), self.id, customer_id, lease)
   end)
   require("commerce.sync.traces").remove(self.store)
   return done

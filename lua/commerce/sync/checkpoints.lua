@@ -20,6 +20,7 @@ local BY_USER = "by user" -- beside resources' names, none of which has a space
 local MAPPING_KEY = "mapping " -- before a data type's name: what made its records last
 local SOURCES_KEY = "sources" -- since when source objects are kept
 local MOST_FAILED = 200 -- objects of a list that are remembered as failed
+local BATCH = 200 -- kept objects that are dropped in one transaction
 
 ---@class commerce.Checkpoint
 ---@field finished boolean? whether the list has been read to its end
@@ -100,7 +101,10 @@ function methods:decide_sources(mappings)
     save_sources(self, self._started)
   elseif wish == false then -- also if they are not kept: a killed run may have left some
     save_sources(self, nil)
-    self._store:drop_sources(self._id, resources_of_joins(mappings))
+    local stay = resources_of_joins(mappings)
+    repeat
+      local dropped = self._store:drop_sources(self._id, stay, BATCH)
+    until dropped ~= BATCH
   end
 end
 

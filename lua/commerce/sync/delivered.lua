@@ -43,7 +43,7 @@ local function changes_of_lists(tasks, changes)
 end
 
 local function conduct(connection, lease)
-  local inbox, changes = inboxes.new(connection), {}
+  local inbox, changes = inboxes.new(connection, lease:fenced()), {}
   inbox:collect((plan.make(connection.mappings.resources, connection.mappings:all())), {}, changes)
   local mappings = touched_mappings(connection, changes)
   local run = runs.new(connection, lease, mappings, {}, dispatcher.new(connection, {}), inbox)

@@ -132,8 +132,12 @@ end
 local function rewrite_records(self, data_type, fate)
   local name = data_type.name
   in_batches(self.lease, "", function(after)
-    local removed, changed = {}, {}
+    local removed, changed, before = {}, {}, nil
     local done = self.store:rewrite_records(self.id, data_type, after, BATCH, function(data, id)
+      if before and id <= before then -- the transaction begins anew
+        removed, changed = {}, {}
+      end
+      before = id
       if not self.ids[id] and not mentions(data, self.ids) then
         return nil
       elseif fate == "removed" then
@@ -146,9 +150,10 @@ local function rewrite_records(self, data_type, fate)
         changed[#changed + 1] = id
         return record.restamp(text, self.now)
       end
-    end, found(self))
-    self.store:note_changes(self.id, { { type = name, kind = "deleted", ids = removed },
-      { type = name, kind = "changed", ids = changed } }, self.now)
+    end, found(self), function()
+      return { { type = name, kind = "deleted", ids = removed },
+        { type = name, kind = "changed", ids = changed } }, self.now
+    end)
     self.done.removed, self.done.reduced = self.done.removed + #removed,
       self.done.reduced + #changed
     return done

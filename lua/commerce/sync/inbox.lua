@@ -16,9 +16,10 @@ local inbox_mt = { __name = "commerce.sync.inbox", __index = methods }
 
 --- The events that wait for a connection.
 ---@param connection commerce.Connection
+---@param store commerce.Store as the run writes to it, under its lease
 ---@return commerce.sync.Inbox
-function inbox.new(connection)
-  return setmetatable({ _store = connection.store, _id = connection.id,
+function inbox.new(connection, store)
+  return setmetatable({ _store = store, _id = connection.id,
     _mappings = connection.mappings,
     _events = {}, -- that have been collected: { id, resources }
   }, inbox_mt)

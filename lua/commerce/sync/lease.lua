@@ -85,7 +85,8 @@ end
 
 -- What a run writes of its connection in one transaction.
 local FENCED = {}
-for name in ([[begin_sweep drop_events end_killed_pulls end_reads end_sweep save_pull
+for name in ([[add_erased begin_sweep drop_events drop_sources end_killed_pulls end_reads end_sweep
+  forget_gone remove_records remove_sources rewrite_events rewrite_records rewrite_sources save_pull
   write_page]]):gmatch "%S+" do
   FENCED[name] = true
 end

@@ -103,7 +103,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
   self.progress = progress.new(self, mappings)
   self.checkpoints = checkpoints.new(self, keeps_source(options, connection))
   self.changes = changes.new(self)
-  self.inbox = inbox or inboxes.new(connection)
+  self.inbox = inbox or inboxes.new(connection, self.store)
   self.protection = protections.of(self.store, self.id, self.mappings)
   self.erasures = erasures.of(self.store, self.id)
   for _, note in ipairs(scrub.run(self.store, self.id, self.mappings, lease)) do

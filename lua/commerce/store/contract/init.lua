@@ -66,7 +66,7 @@ contract.PARTS = {
   { name = "listings", reads = { "find", "listed_families", "unlisted" }, writes = {},
     here = { "add_listed", "drop_listing" } },
   { name = "erasure", reads = { "erased", "has_erased", "kept_resources" },
-    writes = { "add_erased", "finish_erasure", "forget_gone", "note_changes", "remove_records",
+    writes = { "add_erased", "finish_erasure", "forget_gone", "remove_records",
       "remove_sources", "rewrite_events", "rewrite_records", "rewrite_sources" },
     server = true },
   { name = "stripe_reads", reads = { "stripe_reads" }, writes = { "add_stripe_reads" },

@@ -7,7 +7,7 @@ local records = require "commerce.store.memory.records"
 local erasure = {}
 
 -- Rewrite a batch of a table's rows, whose text is the field `name`.
-local function rewrite(self, connection_id, rows, name, batch, edit, states)
+local function rewrite(self, connection_id, rows, name, batch, edit, states, log)
   local done = { seen = 0, changed = 0, removed = 0 }
   for _, id in ipairs(rows:after(batch.after, batch.limit)) do
     local text = rows:get(id)[name]
@@ -24,12 +24,15 @@ local function rewrite(self, connection_id, rows, name, batch, edit, states)
   for key, state in pairs(states and states(done) or {}) do
     self.db:table("states", connection_id):put(key, json.encode(state))
   end
+  if log then
+    records.log_changes(self, connection_id, log(done))
+  end
   return done
 end
 
-function erasure.rewrite_records(self, connection_id, data_type, after, limit, edit, states)
+function erasure.rewrite_records(self, connection_id, data_type, after, limit, edit, states, log)
   return rewrite(self, connection_id, records.table_of(self, data_type, connection_id), "data",
-    { after = after, limit = limit }, edit, states)
+    { after = after, limit = limit }, edit, states, log)
 end
 
 function erasure.rewrite_sources(self, connection_id, resource, after, limit, edit, states)
@@ -67,11 +70,6 @@ end
 
 function erasure.remove_sources(self, connection_id, resource, ids)
   return remove(self.db:table("sources", connection_id, resource), ids)
-end
-
-function erasure.note_changes(self, connection_id, list, now)
-  records.log_changes(self, connection_id, list, now)
-  return true
 end
 
 function erasure.forget_gone(self, connection_id, after, upto, limit)

@@ -118,17 +118,18 @@ function sources.find_source(self, connection_id, resource, id)
   return row and row.data
 end
 
-function sources.drop_sources(self, connection_id, except)
-  local stay = {}
+function sources.drop_sources(self, connection_id, except, limit)
+  local stay, dropped = {}, 0
   for _, resource in ipairs(except) do
     stay[self.db:table("sources", connection_id, resource)] = true
   end
   for _, kept in ipairs(self.db:tables_of("sources", connection_id)) do
     if not stay[kept] then
+      dropped = dropped + kept.size
       kept:clear()
     end
   end
-  return true
+  return limit and dropped or true
 end
 
 -- ---------------------------------------------------------------- full reads

@@ -12,18 +12,22 @@ local erasure = {}
 
 local PAUSE = 0.002 -- seconds
 
--- A batch without a trace; afterwards others may write, and be served.
+-- A batch without a trace; afterwards others may write, and be served. Under a lease, the end of
+-- the transaction is still to come: `under_lease` pauses after it.
 local function batch(db, work)
   local done = db:overwriting(work)
-  db.pause(PAUSE)
+  if not db.in_transaction then
+    db.pause(PAUSE)
+  end
   return done
 end
 
--- Rewrite a batch of rows, in one transaction. `update` and `delete` run for one row.
-local function rewrite(self, connection_id, rows_of, edit, states, update, delete)
+-- Rewrite a batch of rows, in one transaction. `update` and `delete` run for one row; `log` gives
+-- what the log of changes tells of the batch, and the time.
+local function rewrite(self, connection_id, rows_of, edit, states, update, delete, log)
   local db = self.db
   return batch(db, function()
-    return db:transaction(function()
+    return db:atomic(function()
       local done = { seen = 0, changed = 0, removed = 0 }
       for _, row in ipairs(rows_of()) do
         local new = edit(row.data, row.id)
@@ -39,12 +43,15 @@ local function rewrite(self, connection_id, rows_of, edit, states, update, delet
       for key, state in pairs(states and states(done) or {}) do
         sources.write_state(db, connection_id, key, state)
       end
+      if log then
+        changes.append(db, connection_id, log(done))
+      end
       return done
     end)
   end)
 end
 
-function erasure:rewrite_records(connection_id, data_type, after, limit, edit, states)
+function erasure:rewrite_records(connection_id, data_type, after, limit, edit, states, log)
   local db, name = self.db, data_type.name
   return rewrite(self, connection_id, function()
     return db:all(("SELECT id, data FROM %s WHERE connection_id = ? AND id > ? ORDER BY id LIMIT ?")
@@ -53,7 +60,7 @@ function erasure:rewrite_records(connection_id, data_type, after, limit, edit, s
     db:write_records(data_type, connection_id, { { id = id, data = data, is_new = false } })
   end, function(id)
     db:run(("DELETE FROM %s WHERE connection_id = ? AND id = ?"):format(name), connection_id, id)
-  end)
+  end, log)
 end
 
 function erasure:rewrite_sources(connection_id, resource, after, limit, edit, states)
@@ -108,14 +115,6 @@ function erasure:remove_sources(connection_id, resource, ids)
   end)
 end
 
-function erasure:note_changes(connection_id, list, now)
-  local db = self.db
-  db:transaction(function()
-    changes.append(db, connection_id, list, now)
-  end)
-  return true
-end
-
 -- The ids of a row of the log with "" for the records that are not there any more; nil if all are.
 local function without_gone(self, connection_id, row)
   local data_type, ids = types.find_type(self, row.data_type), json.stored(row.ids)
@@ -138,7 +137,7 @@ end
 function erasure:forget_gone(connection_id, after, upto, limit)
   local db = self.db
   return batch(db, function()
-    return db:transaction(function()
+    return db:atomic(function()
       local done = { seen = 0, changed = 0 }
       for _, row in ipairs(db:all(("SELECT %s, data_type, ids FROM changes WHERE connection_id = ? "
         .. "AND last > ? AND last <= ? ORDER BY last LIMIT ?"):format(

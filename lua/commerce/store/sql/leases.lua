@@ -5,9 +5,11 @@
 -- page that it stores. A worker that died renews nothing; when its lease has expired, another
 -- worker takes over, and what the first one still tries to store is refused.
 
+local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
 local fence = require "commerce.store.fence"
 local pulls = require "commerce.store.sql.pulls"
+local set = require "commerce.base.set"
 
 local unpack = require("commerce.base.compat").unpack
 
@@ -49,16 +51,31 @@ function leases:renew_lease(connection_id, worker, now, seconds)
     now, seconds, seconds, connection_id, worker) > 0
 end
 
+-- Methods that long work calls again and again: between two calls others may write.
+local BATCHES = set.of { "drop_sources", "forget_gone", "remove_records", "remove_sources",
+  "rewrite_events", "rewrite_records", "rewrite_sources" }
+local PAUSE = 0.002 -- seconds
+
 function leases:under_lease(lease, method, ...)
-  local count, arguments = select("#", ...), { ... }
+  local db, count, arguments = self.db, select("#", ...), { ... }
   local results
-  self.db:atomic(function()
-    if not leases.renew_lease(self, lease.connection_id, lease.worker) then
-      fence.refuse(lease.connection_id)
-    end
-    results = { errors.must(self[method](self, unpack(arguments, 1, count))) }
-    return true
-  end, true)
+  local function write()
+    db:atomic(function()
+      if not leases.renew_lease(self, lease.connection_id, lease.worker) then
+        fence.refuse(lease.connection_id)
+      end
+      results = { errors.must(self[method](self, unpack(arguments, 1, count))) }
+      return true
+    end, true)
+  end
+  if contract.LASTING[method] then
+    db:durably(write)
+  else
+    write()
+  end
+  if BATCHES[method] then
+    db.pause(PAUSE)
+  end
   return unpack(results)
 end
 

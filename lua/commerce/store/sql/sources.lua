@@ -74,10 +74,14 @@ function sources:find_source(connection_id, resource, id)
   return row and row.data
 end
 
-function sources:drop_sources(connection_id, except)
+function sources:drop_sources(connection_id, except, limit)
   local dialect = self.db.dialect
-  self.db:delete_many("source_objects", "connection_id = ? AND "
-    .. dialect.not_in_list "resource", connection_id, dialect.list(except))
+  local condition = "connection_id = ? AND " .. dialect.not_in_list "resource"
+  if limit then
+    return self.db:run(dialect.delete_batch("source_objects", condition, limit), connection_id,
+      dialect.list(except))
+  end
+  self.db:delete_many("source_objects", condition, connection_id, dialect.list(except))
   return true
 end
 

@@ -127,8 +127,9 @@ return function(db, with)
         numbers[i] = change.number .. change.id
       end
       assert.same({ "1a", "3c" }, numbers)
-      assert.is_true(db():note_changes("c1", {
-        { type = "payments", kind = "deleted", ids = { "b" } } }, NOW))
+      assert(db():rewrite_records("c1", PAYMENTS, "", 0, function() end, nil, function()
+        return { { type = "payments", kind = "deleted", ids = { "b" } } }, NOW
+      end))
       local list = assert(db():changes("c1", 3, 100))
       assert.same({ 1, 5, "b", "deleted" }, { #list, list[1].number, list[1].id, list[1].kind })
       assert.is_nil(list[1].data)

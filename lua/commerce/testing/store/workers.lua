@@ -119,6 +119,42 @@ return function(db, with)
         status = "Complete", modified = true, pull = with.pull "p2" } }))
       assert.equal("Complete", db():pull("p2").status)
     end)
+
+    it("does each method that an erasure writes with", function()
+      local data_type = assert(db():find_type "payments")
+      assert.is_true(db():lease("c1", "w1", nil, 60))
+      local function under(...)
+        return assert(db():under_lease({ connection_id = "c1", worker = "w1" }, ...))
+      end
+      assert(db():write_page("c1", { records = { payments = { with.payment "a",
+        with.payment "b" } }, resource = "charges", sources = { { id = "x", data = "{}" },
+        { id = "y", data = "{}" }, { id = "z", data = "{}" } } }, NOW))
+      assert(db():keep_events { { connection_id = "c1", id = "e", at = 5, body = "{}" } })
+      local function remove_all()
+        return false
+      end
+      local done = under("rewrite_records", "c1", data_type, "", 1, remove_all, function(batch)
+        return { step = { after = batch.last } }
+      end, function()
+        return { { type = "payments", kind = "deleted", ids = { "a" } } }, LATER
+      end)
+      assert.same({ "a", 1, 3, { after = "a" } }, { done.last, done.removed,
+        db():last_change "c1", db():state("c1", "step") })
+      assert.equal(1, under("forget_gone", "c1", 0, 2, 10).changed)
+      assert.equal(1, under("remove_records", "c1", data_type, { "b" }))
+      assert.equal(1, under("remove_sources", "c1", "charges", { "x" }))
+      assert.equal(1, under("rewrite_sources", "c1", "charges", "", 1, remove_all).removed)
+      assert.equal(1, under("drop_sources", "c1", {}, 5))
+      assert.equal(1, under("rewrite_events", "c1", "", 5, remove_all).removed)
+      under("add_erased", "c1", { "hash" }, NOW)
+      assert.is_true(db():has_erased "c1")
+      db():release("c1", "w1")
+      local ok, _, details = db():under_lease({ connection_id = "c1", worker = "w1" },
+        "add_erased", "c1", { "other" }, NOW)
+      assert.is_nil(ok)
+      assert.equal("taken_over", details.code)
+      assert.same({}, db():erased("c1", { "other" }))
+    end)
   end)
 
   describe("take_pulls", function()
