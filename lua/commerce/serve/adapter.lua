@@ -4,12 +4,14 @@ local ascii = require "commerce.base.ascii"
 
 local adapter = {}
 
-local MOST_HEADERS = 100
+-- All of them: a proxy writes its own after the client's, and a client with many must not hide
+-- them. nginx bounds their bytes.
+local ALL_HEADERS = 0
 
 -- The lines of a repeated header are one list (RFC 9110, 5.3); a Cookie's, too (RFC 9113, 8.2.3).
 local function headers_of_request()
   local headers = {}
-  for sent, value in pairs(ngx.req.get_headers(MOST_HEADERS)) do
+  for sent, value in pairs(ngx.req.get_headers(ALL_HEADERS)) do
     local name = ascii.lower(sent)
     headers[name] = type(value) == "table"
       and table.concat(value, name == "cookie" and "; " or ", ") or value

@@ -95,10 +95,14 @@ http {
   map "$http_transfer_encoding$is_args" $commerce_unbounded {
     "~.\?$" 1;
   }
+  map "$commerce_too_long$commerce_unbounded" $commerce_not_kept {
+    "~1" no-store;
+  }
 
   server {
     listen @LISTEN@;
     default_type "application/json; charset=utf-8";
+    add_header Cache-Control $commerce_not_kept always;
     if ($commerce_too_long) {
       return 413 '@413@';
     }
