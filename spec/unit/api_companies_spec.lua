@@ -1,9 +1,12 @@
 -- Companies, their connections and webhook consumers over the API.
 
+local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
 local errors = require "commerce.base.errors"
 local consumers = require "commerce.webhooks.consumers"
 local master_key = require "spec.support.master_key"
+local profile = require "commerce.account.profile"
+local ticket = require "commerce.account.link.ticket"
 
 local COMPANY = "/companies/" .. client.COMPANY
 local NOBODY = "cccccccc-0000-4000-8000-000000000009"
@@ -49,6 +52,36 @@ describe("over the API", function()
       for _, method in ipairs { "GET", "DELETE" } do
         assert.equal(404, (api:call(method, path)))
       end
+    end)
+
+    describe("if Link addresses work once", function()
+      local set_master = master_key.use(master_key.ONE)
+      local plain = "https://data.example.com/codat/link/company/" .. client.COMPANY
+
+      before_each(function()
+        profile.save(api.store, { name = "Lender", redirectUrl = "", oneTimeLinks = true })
+      end)
+
+      it("has one that admits its merchant, each time another one", function()
+        local _, first = api:get(COMPANY)
+        local _, second = api:get(COMPANY)
+        local _, all = api:get "/companies?query=name%3DOne"
+        assert.not_equal(first.redirect, second.redirect)
+        for _, url in ipairs { first.redirect, second.redirect, all.results[1].redirect } do
+          local otp = url:match("^" .. plain:gsub("%p", "%%%0") .. "%?link%.otp=([%w%.%-_]+)$")
+          assert.is_truthy(ticket.check("otp", client.COMPANY, otp), url)
+        end
+      end)
+
+      it("has the plain one for a key that may only read, and without a master key", function()
+        local key = assert(auth.create(api.store, { name = "reader", read_only = true })).key
+        local full = api.authorization
+        api.authorization = "Basic " .. client.base64(key)
+        assert.equal(plain, select(2, api:get(COMPANY)).redirect)
+        api.authorization = full
+        set_master(nil)
+        assert.equal(plain, select(2, api:get(COMPANY)).redirect)
+      end)
     end)
 
     it("loses the characters that its name may not have", function()

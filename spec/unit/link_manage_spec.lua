@@ -66,8 +66,8 @@ describe("a merchant with a Link address", function()
   describe("that works once", function()
     it("opens it, any number of times, and goes on with it once", function()
       local otp = ticket.make("otp", company.id)
-      for _ = 1, 3 do -- programs that check links, then the merchant
-        local opened = choices("GET", "otp=" .. otp)
+      for _, name in ipairs { "otp", "link.otp", "otp" } do -- checkers of links, then the merchant
+        local opened = choices("GET", name .. "=" .. otp)
         assert.equal(200, opened.status)
         assert.equal(otp, field(opened, "otp"))
         assert.is_nil(field(opened, "integration"))

@@ -139,6 +139,7 @@ local function run(self, received, found)
   local context = request.context(self.server, received)
   context.parameters = page.named(input.parameters(received.query))
   local caller = caller_of(context.store, received.headers)
+  context.caller = caller
   for name, value in pairs(auth.count(caller.company_id or caller.id, self.daily_limit,
     self.counter, caller.id and function(reset)
       errors.catch(quota.reached, context.store, self.daily_limit, reset)

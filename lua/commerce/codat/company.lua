@@ -29,10 +29,11 @@ end
 ---@param connections commerce.ConnectionRow[] the company's, rows of the store
 ---@param views table[] Codat's views of the same connections
 ---@param links commerce.codat.Links
+---@param otp string? the one-time password of the address that merchants open
 ---@return table view Codat's Company
-function company.view(row, connections, views, links)
+function company.view(row, connections, views, links, otp)
   return { id = row.id, name = row.name, description = row.description, created = row.created,
-    redirect = links:company(row.id), lastSync = company.last_sync(connections),
+    redirect = links:company(row.id, otp), lastSync = company.last_sync(connections),
     dataConnections = json.array(views), products = company.products(row),
     -- there are no users here, and no companies of companies
     ownerUserIds = json.array {}, referenceSubsidiaryCompanies = json.array {},

@@ -18,9 +18,10 @@ end
 
 --- The address at which a company's merchant chooses an integration to connect.
 ---@param company_id string
+---@param otp string? a one-time password, which needs no encoding in a URL
 ---@return string url
-function methods:company(company_id)
-  return ("%s/link/company/%s"):format(self.base, company_id)
+function methods:company(company_id, otp)
+  return ("%s/link/company/%s%s"):format(self.base, company_id, otp and "?link.otp=" .. otp or "")
 end
 
 --- The address of a company in the API, for the operator.

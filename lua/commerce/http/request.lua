@@ -52,6 +52,8 @@ end
 ---@field links commerce.codat.Links
 ---@field parameters table<string, string> of the query
 ---@field values table<string, string> of the path, by the names in the route
+---@field caller table? the row of the API key or access token that signs the request
+---@field one_time_links boolean? whether the caller's Link addresses work once; nil: not asked
 ---@field type_keys table<string, string>? the keys of data types by name, as far as they were asked
 local methods = {}
 local context_mt = { __name = "commerce.http.Context", __index = methods }

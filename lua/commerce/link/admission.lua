@@ -27,7 +27,7 @@ end
 ---@return commerce.link.Admission
 function admission.of(context, company, at_once)
   local query, form = input.parameters(context.request.query), context.form
-  local otp, pass = query.otp, form.ticket or query.ticket
+  local otp, pass = query["link.otp"] or query.otp, form.ticket or query.ticket
   if pass then
     return ticket.check("page", company.id, pass) and { ticket = pass } or { refused = true }
   elseif form.otp or otp and at_once then
