@@ -518,8 +518,10 @@ end
 
 -- ---------------------------------------------------------------- records
 
-local INSERT = "INSERT INTO %s (connection_id, id, data%s) SELECT CAST(? AS TEXT), r.id, r.data%s "
-  .. "FROM unnest(CAST(? AS TEXT[]), CAST(? AS TEXT[])%s) AS r (id, data%s) "
+-- The arrays are taken apart side by side in the list of columns: as tables, in FROM, the server
+-- would copy each of them before it joins them, which costs half as much again as the insertion.
+local INSERT = "INSERT INTO %s (connection_id, id, data%s) SELECT CAST(? AS TEXT), "
+  .. "unnest(CAST(? AS TEXT[])), unnest(CAST(? AS TEXT[]))%s "
   .. "ON CONFLICT (connection_id, id) DO UPDATE SET data = excluded.data%s"
 
 -- The collector of a data type's columns, and the statement that writes what it collects.
@@ -532,16 +534,12 @@ local function collector_of(self, data_type)
         local kind, sql_type = dialect.array_of(column)
         paths[#paths + 1] = { column.field, kind }
         names[#names + 1] = ", " .. column.name
-        arrays[#arrays + 1] = (", CAST(? AS %s)"):format(sql_type)
+        arrays[#arrays + 1] = (", unnest(CAST(? AS %s))"):format(sql_type)
         sets[#sets + 1] = (", %s = excluded.%s"):format(column.name, column.name)
       end
     end
-    local list, selected = table.concat(names), {}
-    for i, name in ipairs(names) do
-      selected[i] = name:gsub("^, ", ", r.")
-    end
-    known = { rows = self.pq.rows(paths), sql = INSERT:format(data_type.name, list,
-      table.concat(selected), table.concat(arrays), list, table.concat(sets)) }
+    known = { rows = self.pq.rows(paths), sql = INSERT:format(data_type.name, table.concat(names),
+      table.concat(arrays), table.concat(sets)) }
     self.collectors[data_type] = known
   end
   return known

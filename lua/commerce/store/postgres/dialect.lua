@@ -109,6 +109,20 @@ function dialect.in_list(sql)
   return sql .. " = ANY (?)"
 end
 
+--- The query for those of a connection's rows whose key is in a bound list. Each key is looked up
+--- by itself: with `= ANY` the planner may read all rows of the connection and compare them with
+--- the list, since it takes a table that has just been filled for a small one.
+---@param name string the table
+---@param selected string its columns
+---@param key string the column that follows connection_id in the table's key
+---@param condition string? " AND …"
+---@return string sql bound values: the list, the connection's id
+function dialect.by_key(name, selected, key, condition)
+  return ("SELECT %s FROM unnest(CAST(? AS TEXT[])) AS wanted (value), LATERAL (SELECT %s "
+    .. "FROM %s WHERE connection_id = ? AND %s = wanted.value%s LIMIT 1) AS found"):format(
+    selected, selected, name, key, condition or "")
+end
+
 --- The condition that a value is not one of a bound list.
 ---@param sql string
 ---@return string

@@ -122,8 +122,8 @@ local function without_gone(self, connection_id, row)
     return nil
   end
   local there, forgotten = {}, 0
-  for _, found in ipairs(self.db:all(("SELECT id FROM %s WHERE connection_id = ? AND %s"):format(
-    data_type.name, self.db.dialect.in_list "id"), connection_id, self.db.dialect.list(ids))) do
+  for _, found in ipairs(self.db:all(self.db.dialect.by_key(data_type.name, "id", "id"),
+    self.db.dialect.list(ids), connection_id)) do
     there[found.id] = true
   end
   for i, id in ipairs(ids) do

@@ -15,9 +15,8 @@ local pages = {}
 -- Asks for the stored data of some records; the answer has it by id. `condition` may leave some
 -- out.
 local function ask_stored(db, data_type, connection_id, ids, condition)
-  local answer = db:ask(("SELECT id, data FROM %s WHERE connection_id = ? AND %s%s"):format(
-    data_type.name, db.dialect.in_list "id", condition or ""), connection_id,
-    db.dialect.list(ids))
+  local answer = db:ask(db.dialect.by_key(data_type.name, "id, data", "id", condition),
+    db.dialect.list(ids), connection_id)
   return function()
     local stored = {}
     for _, row in ipairs(answer()) do

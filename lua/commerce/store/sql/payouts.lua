@@ -31,9 +31,9 @@ end
 
 function payouts:payouts_of(connection_id, transaction_ids)
   local found = {}
-  for _, row in ipairs(self.db:all("SELECT transaction_id, payout_id FROM payout_links "
-    .. "WHERE connection_id = ? AND " .. self.db.dialect.in_list "transaction_id", connection_id,
-    self.db.dialect.list(transaction_ids))) do
+  for _, row in ipairs(self.db:all(self.db.dialect.by_key("payout_links",
+    "transaction_id, payout_id", "transaction_id"), self.db.dialect.list(transaction_ids),
+    connection_id)) do
     found[row.transaction_id] = row.payout_id
   end
   return found
@@ -41,9 +41,9 @@ end
 
 function payouts:payout_totals(connection_id, payout_ids)
   local found = {}
-  for _, row in ipairs(self.db:all("SELECT payout_id, transaction_count, gross_amount, fees "
-    .. "FROM payout_totals WHERE connection_id = ? AND " .. self.db.dialect.in_list "payout_id",
-    connection_id, self.db.dialect.list(payout_ids))) do
+  for _, row in ipairs(self.db:all(self.db.dialect.by_key("payout_totals",
+    "payout_id, transaction_count, gross_amount, fees", "payout_id"),
+    self.db.dialect.list(payout_ids), connection_id)) do
     found[row.payout_id] = { transaction_count = row.transaction_count,
       gross_amount = row.gross_amount, fees = row.fees }
   end

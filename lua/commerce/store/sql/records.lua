@@ -120,10 +120,9 @@ end
 
 function records:find(data_type, connection_id, ids, deleted)
   local found, dialect = {}, self.db.dialect
-  for _, row in ipairs(self.db:all(("SELECT id, data FROM %s WHERE connection_id = ? AND %s%s")
-    :format(data_type.name, dialect.in_list "id",
-    deleted and "" or " AND " .. dialect.not_true "metadata_is_deleted"), connection_id,
-    dialect.list(ids))) do
+  local condition = not deleted and " AND " .. dialect.not_true "metadata_is_deleted" or nil
+  for _, row in ipairs(self.db:all(dialect.by_key(data_type.name, "id, data", "id", condition),
+    dialect.list(ids), connection_id)) do
     found[row.id] = row.data
   end
   return found

@@ -75,6 +75,17 @@ function dialect.in_list(sql)
   return sql .. " IN (SELECT value FROM json_each(?))"
 end
 
+--- The query for those of a connection's rows whose key is in a bound list.
+---@param name string the table
+---@param selected string its columns
+---@param key string the column that follows connection_id in the table's key
+---@param condition string? " AND …"
+---@return string sql bound values: the list, the connection's id
+function dialect.by_key(name, selected, key, condition)
+  return ("SELECT %s FROM %s WHERE %s AND connection_id = ?%s"):format(selected, name,
+    dialect.in_list(key), condition or "")
+end
+
 --- The condition that a value is not one of a bound list.
 ---@param sql string
 ---@return string
