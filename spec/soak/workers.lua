@@ -1,6 +1,8 @@
 -- `make soak-workers`: workers on PostgreSQL that are killed, stopped, stood still and started at
--- random, while the server is restarted and crashes, and the shops change. In the end everything
--- stored must be what the emulator has: `commerce verify --deep`.
+-- random, while the server is restarted and crashes, the shops change, and a consumer of webhooks
+-- fails now and then. In the end everything stored must be what the emulator has (`commerce verify
+-- --deep`), no worker may have written under the lease of another one, and the consumer must know
+-- each event, a repeated one by its own id.
 --   workers.lua SECONDS [SEED]
 
 package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
@@ -12,6 +14,7 @@ local postgres = require "spec.support.postgres"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"
+local webhook_sink = require "spec.support.webhook_sink"
 
 local SHOPS, WORKERS, CHARGES = 8, 4, 1500
 local MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
@@ -31,8 +34,13 @@ local function count(name)
   counts[name] = (counts[name] or 0) + 1
 end
 
+local workers = {}
+
 local function fail(message)
   print("FAILED: " .. message)
+  for _, worker in ipairs(workers) do
+    shell.run("kill -KILL " .. worker.pid)
+  end
   os.exit(1)
 end
 
@@ -67,8 +75,6 @@ end
 
 -- ---------------------------------------------------------------- workers
 
-local workers = {}
-
 local function start(i)
   local _, pid = shell.run(("%s >>%s 2>&1 </dev/null & echo $!"):format(
     box:command("build/commerce worker --concurrency 2"), box:path("worker" .. i)))
@@ -99,9 +105,12 @@ local ACTIONS = {
   function(i)
     if not workers[i].still then
       signal(workers[i], "STOP")
-      workers[i].still = socket.gettime() + math.random(2, 20)
+      -- a lease is 60 seconds long: one in six stands still until it is over
+      local long = math.random(6) == 1
+      workers[i].still = socket.gettime() + (long and math.random(65, 90) or math.random(2, 20))
+      return long and "stood still longer than its lease" or "stood still"
     end
-    return "stood still"
+    return "stood still already"
   end,
   function()
     local shop = math.random(SHOPS)
@@ -124,6 +133,47 @@ local function wake(all)
   end
 end
 
+-- ---------------------------------------------------------------- who writes, who is told
+
+-- Who wrote a checkpoint: the server's process, which serves one worker, and the name of the run
+-- that had the lease then, in the transaction that renewed it.
+local WATCH = [[
+CREATE TABLE soak_writes (pid integer, began timestamptz, connection_id text, worker text);
+CREATE FUNCTION soak_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  INSERT INTO soak_writes SELECT pg_backend_pid(), a.backend_start, NEW.connection_id, l.worker
+    FROM pg_stat_activity a LEFT JOIN leases l ON l.connection_id = NEW.connection_id
+    WHERE a.pid = pg_backend_pid();
+  RETURN NULL; END $$;
+CREATE TRIGGER soak_write AFTER INSERT OR UPDATE ON resource_state FOR EACH ROW
+  EXECUTE FUNCTION soak_write()]]
+
+-- Writes that no lease covered, and those that one process made under the leases of two.
+local STRANGE = [[SELECT
+  (SELECT count(*) FROM soak_writes WHERE worker IS NULL),
+  (SELECT count(*) FROM (SELECT pid, began FROM soak_writes GROUP BY pid, began
+    HAVING count(DISTINCT regexp_replace(worker, '#[0-9]+$', '')) > 1) AS twice)]]
+
+local sink, told = webhook_sink.new(), {}
+
+-- Lets time pass, and receives webhooks, of which one in ten is answered with 500.
+local function receive(how_long)
+  local deadline = socket.gettime() + how_long
+  repeat
+    sink:answer { math.random(10) == 1 and 500 or 200 }
+    local got = sink:receive(1, math.max(deadline - socket.gettime(), 0))[1]
+    if got and got.event then
+      local id = got.event.id
+      if got.headers["webhook-id"] ~= "msg_" .. id:gsub("-", "") then
+        fail(("the webhook %s has the event %s"):format(got.headers["webhook-id"], id))
+      elseif told[id] and told[id] ~= got.body then
+        fail(("the webhook %s was repeated with another content"):format(id))
+      end
+      count(got.status ~= 200 and "webhook refused" or told[id] and "webhook repeated" or "webhook")
+      told[id] = got.body
+    end
+  until socket.gettime() >= deadline
+end
+
 -- ---------------------------------------------------------------- what is asked for
 
 local function queue(ids)
@@ -144,7 +194,11 @@ local function is_over()
     "d1"):match "%d+" == "0"
 end
 
+local _, made = shell.run(box:command "build/commerce webhooks reach network" .. " && "
+  .. box:command("build/commerce webhooks add --json " .. sink.url))
+local consumer = made:match '"id":"([^"]+)"' or fail("no consumer: " .. made)
 local ids = link()
+server:sql(WATCH, "d1")
 for i = 1, WORKERS do
   start(i)
 end
@@ -168,16 +222,23 @@ while socket.gettime() - began < seconds do
   end
   count(ACTIONS[math.random(#ACTIONS)](math.random(WORKERS)))
   wake()
-  socket.sleep(0.5 + math.random())
+  receive(0.5 + math.random())
 end
 
 e:control("latency", { ms = 0 })
 queue(ids)
+
+local function number(sql)
+  return tonumber(server:sql(sql, "d1"):match "%d+")
+end
+
+local WAITING = "SELECT count(*) FROM webhook_deliveries WHERE status = 'waiting'"
 local deadline = socket.gettime() + 300
 repeat
   wake(true)
-  socket.sleep(0.5)
-until is_over() or socket.gettime() > deadline
+  receive(0.5)
+  server:sql("UPDATE webhook_deliveries SET due = 0 WHERE status = 'waiting'", "d1") -- not in hours
+until is_over() and number(WAITING) == 0 or socket.gettime() > deadline
 for _, worker in ipairs(workers) do
   signal(worker, "TERM")
   shell.wait_for_end(worker.pid)
@@ -186,16 +247,29 @@ if not is_over() then
   fail("pulls are stuck:\n" .. server:sql("SELECT connection_id, data_type, status FROM pulls "
     .. "WHERE status IN ('Queued', 'Fetching')", "d1"))
 end
-local leases = server:sql("SELECT count(*) FROM leases", "d1"):match "%d+"
-if leases ~= "0" then
+local leases = number "SELECT count(*) FROM leases"
+if leases ~= 0 then
   fail(leases .. " leases are left")
 end
+local strange = server:sql(STRANGE, "d1")
+if not strange:find "^0|0%s" then
+  fail("checkpoints without a lease | processes that wrote under two: " .. strange)
+end
+if number(WAITING) > 0 then
+  fail(number(WAITING) .. " webhooks were not delivered")
+end
+for id in server:sql(("SELECT e.id FROM webhook_events e JOIN webhook_deliveries d "
+  .. "ON d.event = e.number WHERE d.consumer_id = '%s'"):format(consumer), "d1"):gmatch "%S+" do
+  if not told[id] then
+    fail("the consumer was never told of event " .. id)
+  end
+end
 -- numbers of changes are whole: each row begins where the one before it has ended
-local gaps = server:sql("SELECT count(*) FROM (SELECT "
+local gaps = number("SELECT count(*) FROM (SELECT "
   .. "last - json_array_length(ids::json) AS first, lag(last, 1, 0::bigint) "
   .. "OVER (PARTITION BY connection_id ORDER BY last) AS before "
-  .. "FROM changes) AS c WHERE first <> before", "d1"):match "%d+"
-if gaps ~= "0" then
+  .. "FROM changes) AS c WHERE first <> before")
+if gaps ~= 0 then
   fail(gaps .. " gaps or overlaps among the numbers of changes")
 end
 for i, id in ipairs(ids) do
@@ -218,9 +292,10 @@ table.sort(names)
 for _, name in ipairs(names) do
   print(("%6d  %s"):format(counts[name], name))
 end
-print(("%s changes, %s payments, verified deeply: all the same"):format(
-  server:sql("SELECT sum(last) FROM change_numbers", "d1"):match "%d+",
-  server:sql("SELECT count(*) FROM payments", "d1"):match "%d+"))
+print(("%d changes, %d payments, verified deeply: all the same; %d checkpoints, each under the "
+  .. "lease of its writer"):format(number "SELECT sum(last) FROM change_numbers",
+  number "SELECT count(*) FROM payments", number "SELECT count(*) FROM soak_writes"))
+sink:close()
 server:stop()
 e:stop()
 box:close()
