@@ -42,8 +42,11 @@ describe("commerce serve", function()
         assert.is_table(json.decode(line), line)
       end
       -- the second time there is a key already
-      server:start()
+      server:start "--concurrency 3"
       assert.is_nil(box:read("out"):find("first key", 1, true))
+      server:until_true("the worker has one at a time", function()
+        return box:read("out"):find('"concurrency":3', 1, true)
+      end)
       assert.equal(200, (request("/companies", key)))
     end)
   end
@@ -57,6 +60,7 @@ describe("commerce serve", function()
   end)
 
   for arguments, words in pairs {
+    ["--concurrency 65"] = "--concurrency: expected a whole number from 1 to 64, got '65'",
     ["--listen 8080"] = "expected ADDRESS:PORT", ["--listen 127.0.0.1:0"] = "expected ADDRESS:PORT",
     ["--listen 1.2.3.4:8080"] = "Cannot assign requested address",
     ["--public-url 'x\" }'"] = "expected an address", ["--user 'no body'"] = "no such user",

@@ -68,5 +68,8 @@ describe("the state of the workers", function()
     local status, _, wrong = box:commerce "worker --concurrency 0"
     assert.equal(2, status)
     assert.matches("%-%-concurrency: expected a whole number from 1 to 64, got '0'", wrong)
+    status, _, wrong = box:commerce("worker", { COMMERCE_CONCURRENCY = "2.5" })
+    assert.equal(2, status)
+    assert.matches("COMMERCE_CONCURRENCY: expected a whole number from 1 to 64, got '2.5'", wrong)
   end)
 end)

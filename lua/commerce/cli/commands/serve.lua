@@ -23,6 +23,7 @@ local function arguments(sub)
     .. "the client's address. May be given several times."):argname "ADDRESS":count "*"
   sub:option("--user", "Give nginx, the worker and the store's files to this user (as root).")
     :argname "NAME"
+  options.concurrency(sub)
   sub:flag("--no-worker", "Do not start a worker; `commerce worker` runs elsewhere.")
 end
 
@@ -36,6 +37,7 @@ local function check(args)
       :format(args.listen))
   end
   options.check_public_url(args)
+  options.check_concurrency(args)
   if args.user then
     ownership.check(args.user)
   end
@@ -117,7 +119,8 @@ end
 -- process ends them.
 local function worker_child(args, prepared)
   local words = nginx.own_words()
-  for _, word in ipairs { "worker", "--store", prepared.store, "--public-url", base_of(args) } do
+  for _, word in ipairs { "worker", "--store", prepared.store, "--public-url", base_of(args),
+    "--concurrency", tostring(args.concurrency or 1) } do
     words[#words + 1] = word
   end
   return child.new("the worker", words, args.user)

@@ -20,8 +20,7 @@ local function arguments(sub)
     .. "(default: that of `commerce serve`, http://127.0.0.1:8080)."):argname "URL"
   sub:flag("--once", "Do what is due now, then end.")
   sub:flag("--status", "Print what waits, and which connections are being read by whom; then end.")
-  sub:option("--concurrency", "How many connections are read at once, 1 to 64 (default: 1).")
-    :argname "N"
+  options.concurrency(sub)
 end
 
 -- One JSON object a line, as log collectors read it. The work waits for no reader, unless it is
@@ -136,12 +135,7 @@ end
 
 local function check(args)
   options.check_public_url(args)
-  local count = args.concurrency and tonumber(args.concurrency)
-  if args.concurrency and not worker.is_concurrency(count) then
-    errors.throw("usage", ("--concurrency: expected a whole number from 1 to 64, got '%s'"):format(
-      args.concurrency))
-  end
-  args.concurrency = count
+  options.check_concurrency(args)
 end
 
 ---@type commerce.cli.Command

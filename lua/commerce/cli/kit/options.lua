@@ -31,6 +31,31 @@ function options.check_page(args)
   end
 end
 
+--- Add the option that says how many connections a worker reads at once; read it with
+--- `options.check_concurrency`.
+---@param sub table an argparse command
+function options.concurrency(sub)
+  sub:option("--concurrency", "How many connections the worker reads at once, 1 to 64 (default: "
+    .. "COMMERCE_CONCURRENCY, then 1)."):argname "N"
+end
+
+--- Check --concurrency, or else the variable COMMERCE_CONCURRENCY, and turn it into a number.
+--- Raises on failure.
+---@param args table parsed arguments; changed
+function options.check_concurrency(args)
+  local name, given = "--concurrency", args.concurrency
+  if not given then
+    name, given = "COMMERCE_CONCURRENCY", os.getenv "COMMERCE_CONCURRENCY"
+  end
+  if not given or given == "" then
+    return
+  end
+  args.concurrency = given:find "^%d+$" and tonumber(given)
+  if not require("commerce.serve.worker").is_concurrency(args.concurrency) then
+    errors.throw("usage", ("%s: expected a whole number from 1 to 64, got '%s'"):format(name, given))
+  end
+end
+
 --- "a,b" and repeated options as one list.
 ---@param texts string[]?
 ---@return string[]? names nil if the option was not given
