@@ -108,6 +108,7 @@ local ACTIONS = {
       -- a lease is 60 seconds long: one in six stands still until it is over
       local long = math.random(6) == 1
       workers[i].still = socket.gettime() + (long and math.random(65, 90) or math.random(2, 20))
+      workers[i].long = long
       return long and "stood still longer than its lease" or "stood still"
     end
     return "stood still already"
@@ -124,7 +125,7 @@ local function wake(all)
   for i, worker in ipairs(workers) do
     if worker.still and (all or socket.gettime() >= worker.still) then
       signal(worker, "CONT")
-      worker.still = nil
+      worker.still, worker.long = nil, nil
     end
     if not worker.still and not is_alive(worker) then -- it gave up: its supervisor starts it again
       count "worker ended by itself"
@@ -220,7 +221,10 @@ while socket.gettime() - began < seconds do
     queue(ids)
     queued = now
   end
-  count(ACTIONS[math.random(#ACTIONS)](math.random(WORKERS)))
+  local chosen = math.random(WORKERS)
+  if not workers[chosen].long then -- that one must wake up by itself
+    count(ACTIONS[math.random(#ACTIONS)](chosen))
+  end
   wake()
   receive(0.5 + math.random())
 end

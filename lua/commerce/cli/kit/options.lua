@@ -52,7 +52,8 @@ function options.check_concurrency(args)
   end
   args.concurrency = given:find "^%d+$" and tonumber(given)
   if not require("commerce.serve.worker").is_concurrency(args.concurrency) then
-    errors.throw("usage", ("%s: expected a whole number from 1 to 64, got '%s'"):format(name, given))
+    errors.throw("usage", ("%s: expected a whole number from 1 to 64, got '%s'"):format(name,
+      given))
   end
 end
 
