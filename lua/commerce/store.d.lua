@@ -1572,7 +1572,7 @@ function Store:add_user(row, only_first) end
 ---@return commerce.Failure? failure
 function Store:change_user(id, changes) end
 
---- Remove a user with the user's sessions, unless this is the last administrator with a password.
+--- Remove a user with the user's sessions and saved filters (the setting `contract.OF_USER` .. id), unless this is the last administrator with a password.
 ---@param id string
 ---@return "removed"|"missing"|"last"|nil outcome nil on failure
 ---@return string? message

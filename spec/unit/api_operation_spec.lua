@@ -1,5 +1,7 @@
 -- The API's own endpoints about operating the server: users, the log, deliveries, history.
 
+local api = require "commerce.api"
+local auth = require "commerce.http.auth"
 local client = require "spec.support.api_client"
 local core = require "commerce.core"
 local json = require "commerce.base.json"
@@ -46,6 +48,38 @@ describe("/commerce/v1", function()
     assert.same({ "user.remove", "user.reset" }, { log.results[1].action, log.results[2].action })
     local rest = send("GET", log._links.next.href:match "/commerce/v1/(.*)").results
     assert.same({ "user.role", "user.invite" }, { rest[1].action, rest[2].action })
+    assert.same({ "Bob", "Bob" }, { rest[1].target, rest[2].target })
+    assert.matches("^API key ", rest[1].actor)
+  end)
+
+  it("writes down every write with its key, and no reading", function()
+    local function log()
+      local list = {}
+      for i, entry in ipairs(send("GET", "audit").results) do
+        list[i] = ("%s %s %s"):format(entry.actor, entry.action, entry.target)
+      end
+      return list
+    end
+    local key = auth.create(made.store, { name = "Reporting" }).key
+    local headers = { authorization = "Basic " .. client.base64(key) }
+    local status, company = made:call("POST", "/companies", { name = "Toys" }, headers)
+    assert.equal(200, status)
+    local path = "/companies/" .. company.id
+    assert.equal(204, (made:call("DELETE", path, nil, headers)))
+    assert.equal(404, (made:call("DELETE", path, nil, headers)))
+    assert.equal(200, (made:call("GET", "/companies", nil, headers)))
+    assert.same({ "API key Reporting company.delete " .. company.id,
+      "API key Reporting company.create Toys" }, log())
+  end)
+
+  it("names every write of the API, or says why not", function()
+    for _, route in ipairs(api.routes()) do
+      local writes = route.method ~= "GET" or route.writes
+      assert.is_true(writes or route.audit == nil, route.id)
+      if route.audit == false then
+        assert.matches("^refresh%-", (route.id:gsub("^verify", "refresh")))
+      end
+    end
   end)
 
   it("lists deliveries of webhooks, and sends them again", function()

@@ -72,12 +72,27 @@ describe("commerce users", function()
     local actions = with_store(function(store)
       local list = {}
       for i, entry in ipairs(store:audit { limit = 9 }) do
-        list[i] = ("%s %s %s"):format(entry.actor, entry.action, entry.target)
+        assert.matches("^command line", entry.actor)
+        list[i] = ("%s %s"):format(entry.action, entry.target)
       end
       return list
     end)
-    assert.same({ "command line user.remove Ada", "command line user.role Bob",
-      "command line user.invite Bob", "command line user.invite Ada" }, actions)
+    assert.same({ "user.remove Ada", "user.role Bob", "user.invite Bob", "user.invite Ada" },
+      actions)
+  end)
+
+  it("leaves what may be done in the log: keys, integrations, connections", function()
+    cli:ok "keys create --name Reporting"
+    cli:ok "companies create Toys"
+    cli:ok "integrations set stripe-test --restricted-keys yes"
+    cli:ok "keys list"
+    local log = with_store(function(store)
+      return store:audit { limit = 9 }
+    end)
+    assert.equal(3, #log)
+    assert.same({ "integration.change", "stripe-test" }, { log[1].action, log[1].target })
+    assert.same({ "company.create", "Toys" }, { log[2].action, log[2].target })
+    assert.same({ "key.create", "Reporting" }, { log[3].action, log[3].target })
   end)
 
   it("names what is wrong", function()

@@ -5,6 +5,8 @@
 -- find the route, run the route's handler. Inside, failures are raised; `handle` is the one place
 -- that turns them into responses in Codat's form.
 
+local ascii = require "commerce.base.ascii"
+local audit = require "commerce.account.audit"
 local auth = require "commerce.http.auth"
 local core = require "commerce.core"
 local cors = require "commerce.api.cors"
@@ -31,6 +33,8 @@ local api = {}
 ---@field answer commerce.api.Answer
 ---@field errors integer[]? status codes, beside those that every route may answer with
 ---@field writes boolean? whether a GET grants something, so that a read-only key may not
+---@field audit string|false|nil what a write does, for the log of who did what (default: its id);
+---  false: it is no write, such as a comparison, or the history of reads has it
 ---@field embedded boolean? whether a company's access token admits to it, for its own company
 ---@field conflict integer? the status in place of 409, where Codat's document has no 409: its
 ---  clients can read a refusal only if they know the status
@@ -133,6 +137,18 @@ local function check_allowed(context, caller, route)
   end
 end
 
+-- The log of who did what. The target is what the handler named, or the ids of the path.
+local function note(context, caller, route)
+  local ids = {}
+  for i, name in ipairs(ascii.keys(context.values)) do
+    ids[i] = context.values[name]
+  end
+  audit.note(context.store, { address = context.request.address, action = route.audit or route.id,
+    target = context.target or #ids > 0 and table.concat(ids, " ") or nil,
+    actor = caller.company_id and "access token of company " .. caller.company_id
+      or "API key " .. (caller.name or caller.id) })
+end
+
 -- `found` gets the headers of the key's limit and the route, also if the request is refused
 -- afterwards.
 local function run(self, received, found)
@@ -153,7 +169,11 @@ local function run(self, received, found)
   route, context.values = find_route(self, received)
   found.route = route
   check_allowed(context, caller, route)
-  return route.run(context)
+  local result = route.run(context)
+  if not is_reading(received, route) and route.audit ~= false and result.status < 400 then
+    note(context, caller, route)
+  end
+  return result
 end
 
 -- The answer to a browser's question, and the permission to read an answer. Neither needs a key,

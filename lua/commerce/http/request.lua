@@ -54,6 +54,7 @@ end
 ---@field values table<string, string> of the path, by the names in the route
 ---@field caller table? the row of the API key or access token that signs the request
 ---@field one_time_links boolean? whether the caller's Link addresses work once; nil: not asked
+---@field target string? what a write changed, for the log of who did what
 ---@field type_keys table<string, string>? the keys of data types by name, as far as they were asked
 local methods = {}
 local context_mt = { __name = "commerce.http.Context", __index = methods }

@@ -1,5 +1,6 @@
 -- The filters that a user has saved, and the columns that a browser has chosen.
 
+local contract = require "commerce.store.contract"
 local cookies = require "commerce.http.cookies"
 local json = require "commerce.base.json"
 local response = require "commerce.http.response"
@@ -16,7 +17,7 @@ local LONGEST_NAME, LONGEST_FILTER = 60, 2048 -- characters
 ---@field sort string? the order
 
 local function setting(context)
-  return "portal.filters." .. context.session.user.id
+  return contract.OF_USER .. context.session.user.id
 end
 
 local function all(context)

@@ -40,7 +40,6 @@ local portal = {}
 ---@field count commerce.http.Counter counts attempts
 ---@field slow fun(module: string, name: string, ...): any calls a module's function that takes
 ---  long, where it delays nobody
----@field target string? what a form changed, for the log of what was done
 ---@field detail string? how, for the log
 ---@field mode "test"|"live" of the address; else the session's
 ---@field base string the path of the portal in this mode: "/codat/portal/test"

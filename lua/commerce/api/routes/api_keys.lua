@@ -31,6 +31,7 @@ local function create(context)
   if body.expiresDate and (not expires or expires <= os.time()) then
     response.refuse(400, "expiresDate must be a date in the future, as YYYY-MM-DDTHH:MM:SSZ.")
   end
+  context.target = body.name
   return response.value(view(auth.create(context.store, { name = body.name,
     expires = time.format(expires), read_only = body.readOnly })), 201)
 end
@@ -50,10 +51,12 @@ end
 return {
   { method = "GET", path = "/apiKeys", id = "list-api-keys", run = list, tag = "Settings",
     summary = "List API keys", answer = { status = 200, schema = "ApiKeys" } },
-  { method = "POST", path = "/apiKeys", id = "create-api-key", run = create, tag = "Settings",
+  { method = "POST", path = "/apiKeys", id = "create-api-key", audit = "key.create",
+    run = create, tag = "Settings",
     summary = "Create API key", body = BODY, answer = { status = 201, schema = "ApiKey" },
     errors = { 400, 409 } },
-  { method = "DELETE", path = "/apiKeys/{apiKeyId}", id = "delete-api-key", run = delete,
+  { method = "DELETE", path = "/apiKeys/{apiKeyId}", id = "delete-api-key", audit = "key.delete",
+    run = delete,
     tag = "Settings", summary = "Delete API key", answer = { status = 204 },
     errors = { 403, 404 }, conflict = 403 },
 }

@@ -44,7 +44,8 @@ local routes = {
   { method = "GET", path = "/companies/{companyId}/accessToken", id = "get-company-access-token",
     run = access_token, tag = "Companies", summary = "Get company access token", writes = true,
     answer = { status = 200, schema = "CompanyAccessToken" }, errors = { 403, 404 } },
-  { method = "POST", path = "/commerce/v1/companies/{companyId}/linkUrl", id = "create-link-url",
+  { method = "POST", path = "/commerce/v1/companies/{companyId}/linkUrl",
+    id = "create-link-url", audit = "company.address",
     run = link_url, tag = "lua-commerce", summary = "Create one-time Link URL",
     answer = { status = 200, schema = "LinkUrl" }, errors = { 404 }, embedded = true },
 }

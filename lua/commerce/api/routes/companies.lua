@@ -59,6 +59,7 @@ end
 
 local function create(context)
   local body = context:body(CREATE)
+  context.target = body.name
   return answer(context, must(context.app:create_company { name = clean(body.name),
     description = body.description, tags = tags_of(body) or nil }).id)
 end
@@ -100,14 +101,18 @@ return {
   { method = "GET", path = "/companies", id = "list-companies", run = list, tag = "Companies",
     summary = "List companies", paged = true, parameters = { "tags" },
     answer = { status = 200, list = "Company" } },
-  { method = "POST", path = "/companies", id = "create-company", run = create,
+  { method = "POST", path = "/companies", id = "create-company", audit = "company.create",
+    run = create,
     tag = "Companies", summary = "Create company", body = CREATE, answer = COMPANY },
   { method = "GET", path = ONE, id = "get-company", run = one, tag = "Companies",
     summary = "Get company", answer = COMPANY, errors = { 404 }, embedded = true },
-  { method = "PUT", path = ONE, id = "replace-company", run = replace, tag = "Companies",
+  { method = "PUT", path = ONE, id = "replace-company", audit = "company.change",
+    run = replace, tag = "Companies",
     summary = "Replace company", body = CREATE, answer = COMPANY, errors = { 404 } },
-  { method = "PATCH", path = ONE, id = "update-company", run = update, tag = "Companies",
+  { method = "PATCH", path = ONE, id = "update-company", audit = "company.change",
+    run = update, tag = "Companies",
     summary = "Update company", body = PATCH, answer = COMPANY, errors = { 404 } },
-  { method = "DELETE", path = ONE, id = "delete-company", run = delete, tag = "Companies",
+  { method = "DELETE", path = ONE, id = "delete-company", audit = "company.delete",
+    run = delete, tag = "Companies",
     summary = "Delete a company", answer = { status = 204 }, errors = { 404, 502 } },
 }

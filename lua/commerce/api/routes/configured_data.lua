@@ -219,7 +219,7 @@ return {
     tag = "Custom data type", summary = "Delete custom data type", answer = { status = 204 },
     errors = { 404 } },
   { method = "POST", path = DATA .. "queue/custom/{customDataIdentifier}",
-    id = "refresh-custom-data-type", run = queue, tag = "Custom data type",
+    id = "refresh-custom-data-type", audit = false, run = queue, tag = "Custom data type",
     summary = "Refresh custom data type", answer = { status = 200, schema = "PullOperation" },
     errors = { 404 }, conflict = 404 },
   { method = "GET", path = DATA .. "custom/{customDataIdentifier}",

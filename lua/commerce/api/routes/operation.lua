@@ -2,7 +2,6 @@
 -- users of the portal, the log of what was done, deliveries of webhooks, and what a connection may
 -- read.
 
-local audit = require "commerce.account.audit"
 local core = require "commerce.core"
 local coverage = require "commerce.account.coverage"
 local errors = require "commerce.base.errors"
@@ -13,11 +12,6 @@ local response = require "commerce.http.response"
 local scope = require "commerce.api.scope"
 local time = require "commerce.base.time"
 local users = require "commerce.account.users"
-
-local function note(context, action, row)
-  audit.note(context.store, { actor = "API", action = action, target = row.name,
-    address = context.request.address })
-end
 
 -- ---------------------------------------------------------------- users
 
@@ -51,7 +45,7 @@ local ADD = { type = "object", fields = {
 local function add_user(context)
   local body = context:body(ADD)
   local row, token = users.add(context.store, { name = body.name, role = body.role })
-  note(context, "user.invite", row)
+  context.target = row.name
   return invited(context, row, token)
 end
 
@@ -62,21 +56,21 @@ local CHANGE = { type = "object", fields = {
 local function change_user(context)
   local row = user_of(context)
   users.set_role(context.store, row, context:body(CHANGE).role)
-  note(context, "user.role", row)
+  context.target = row.name
   return response.value(users.view(row))
 end
 
 local function invite(context)
   local row = user_of(context)
   local token = users.invite(context.store, row)
-  note(context, "user.reset", row)
+  context.target = row.name
   return invited(context, row, token)
 end
 
 local function delete_user(context)
   local row = user_of(context)
   users.remove(context.store, row)
-  note(context, "user.remove", row)
+  context.target = row.name
   return response.nothing(204)
 end
 
@@ -176,14 +170,16 @@ return {
   { method = "GET", path = "/commerce/v1/users", id = "list-users", run = list_users, tag = TAG,
     summary = "List the portal's users", answer = { status = 200, schema = "Users" } },
   { method = "POST", path = "/commerce/v1/users", id = "add-user", run = add_user, tag = TAG,
+    audit = "user.invite",
     summary = "Invite a user", body = ADD, answer = INVITED, errors = { 409 } },
   { method = "PATCH", path = USER, id = "change-user", run = change_user, tag = TAG,
-    summary = "Give a user another role", body = CHANGE,
+    audit = "user.role", summary = "Give a user another role", body = CHANGE,
     answer = { status = 200, schema = "User" }, errors = { 404, 409 } },
   { method = "DELETE", path = USER, id = "delete-user", run = delete_user, tag = TAG,
+    audit = "user.remove",
     summary = "Remove a user", answer = { status = 204 }, errors = { 404, 409 } },
   { method = "POST", path = USER .. "/invitation", id = "invite-user", run = invite, tag = TAG,
-    summary = "Invite a user anew", answer = INVITED, errors = { 404 } },
+    audit = "user.reset", summary = "Invite a user anew", answer = INVITED, errors = { 404 } },
   { method = "GET", path = "/commerce/v1/audit", id = "list-audit", run = list_audit, tag = TAG,
     summary = "List what was done, newest first", parameters = { "after", "pageSize" },
     answer = { status = 200, schema = "Audit" } },
@@ -192,7 +188,7 @@ return {
     parameters = { "pageSize" }, answer = { status = 200, schema = "Deliveries" },
     errors = { 404 } },
   { method = "POST", path = WEBHOOK .. "replay", id = "replay-deliveries", run = replay, tag = TAG,
-    summary = "Send webhooks again", body = REPLAY,
+    audit = "webhook.replay", summary = "Send webhooks again", body = REPLAY,
     answer = { status = 200, schema = "Replayed" }, errors = { 404 } },
   { method = "GET", path = BASE .. "permissions", id = "list-permissions",
     run = list_permissions, tag = TAG, summary = "Ask Stripe what a connection may read",

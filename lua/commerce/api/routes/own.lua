@@ -265,7 +265,8 @@ return {
   { method = "GET", path = BASE .. "sourceObjects/{resource}/{objectId}", id = "get-source-object",
     run = get_source, tag = TAG, parameters = { "fetch" }, summary = "Get kept source object",
     answer = { status = 200, schema = "SourceObject" }, errors = { 404 } },
-  { method = "POST", path = BASE .. "verify", id = "verify-connection", run = verify, tag = TAG,
+  { method = "POST", path = BASE .. "verify", id = "verify-connection", audit = false,
+    run = verify, tag = TAG,
     summary = "Compare with Stripe", body = VERIFY, body_optional = true,
     answer = { status = 200, schema = "VerifyReport" }, errors = { 404, 409, 502 } },
 }

@@ -124,7 +124,8 @@ return {
     summary = "Add product", answer = { status = 204 }, errors = { 403, 404 } },
   { method = "DELETE", path = ONE, id = "remove-product", run = remove, tag = "Companies",
     summary = "Remove product", answer = { status = 204 }, errors = { 404 } },
-  { method = "POST", path = ONE .. "/refresh", id = "refresh-product-data", run = refresh,
+  { method = "POST", path = ONE .. "/refresh", id = "refresh-product-data", audit = false,
+    run = refresh,
     tag = "Companies", summary = "Refresh product data", body = REFRESH, body_optional = true,
     answer = { status = 202 }, errors = { 400, 404 } },
 }

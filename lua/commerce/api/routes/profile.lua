@@ -29,6 +29,7 @@ local PROFILE = { status = 200, schema = "Profile" }
 return {
   { method = "GET", path = "/profile", id = "get-profile", run = get, tag = "Settings",
     summary = "Get profile", answer = PROFILE },
-  { method = "PUT", path = "/profile", id = "update-profile", run = put, tag = "Settings",
+  { method = "PUT", path = "/profile", id = "update-profile", audit = "profile.change",
+    run = put, tag = "Settings",
     summary = "Update profile", body = BODY, answer = PROFILE },
 }

@@ -152,7 +152,8 @@ return {
   { method = "GET", path = ORDERS, id = "list-orders-of-data-type", run = list_orders, tag = TAG,
     summary = "List the orders of a data type", answer = { status = 200, schema = "RecordOrders" },
     errors = { 404 } },
-  { method = "POST", path = ORDERS, id = "index-order-of-data-type", run = make_order, tag = TAG,
+  { method = "POST", path = ORDERS, id = "index-order-of-data-type", audit = "data.order",
+    run = make_order, tag = TAG,
     summary = "Make the index of an order", body = ORDER,
     answer = { status = 200, schema = "RecordOrders" }, errors = { 404 } },
 }

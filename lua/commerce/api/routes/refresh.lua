@@ -125,14 +125,16 @@ local OPERATION = { status = 200, schema = "PullOperation" }
 
 ---@type commerce.api.Route[]
 return {
-  { method = "POST", path = COMPANY .. "/data/all", id = "refresh-company-data",
+  { method = "POST", path = COMPANY .. "/data/all", id = "refresh-company-data", audit = false,
     run = refresh_all, tag = "Refresh data", summary = "Refresh all data",
     answer = { status = 204 }, errors = { 404 } },
   -- the path in an older document of Codat's
-  { method = "POST", path = COMPANY .. "/data/queue/all", id = "refresh-company-data-old",
+  { method = "POST", path = COMPANY .. "/data/queue/all",
+    id = "refresh-company-data-old", audit = false,
     run = refresh_all, tag = "Refresh data", summary = "Refresh all data (older path)",
     answer = { status = 204 }, errors = { 404 } },
-  { method = "POST", path = COMPANY .. "/data/queue/{dataType}", id = "refresh-data-type",
+  { method = "POST", path = COMPANY .. "/data/queue/{dataType}",
+    id = "refresh-data-type", audit = false,
     run = refresh_one, tag = "Refresh data", summary = "Refresh one data type",
     parameters = { "connectionId" }, answer = OPERATION, errors = { 404 }, conflict = 404 },
   { method = "GET", path = COMPANY .. "/dataStatus", id = "get-company-data-status",

@@ -148,13 +148,15 @@ local SETTINGS = { status = 200, schema = "SyncSettings" }
 return {
   { method = "GET", path = ALL, id = "get-profile-syncSettings", run = get_all,
     tag = "Settings", summary = "Get sync settings", answer = SETTINGS },
-  { method = "POST", path = ALL, id = "update-profile-syncSettings", run = post_all,
+  { method = "POST", path = ALL, id = "update-profile-syncSettings", audit = "data.schedule",
+    run = post_all,
     tag = "Settings", summary = "Update all sync settings", body = BODY,
     answer = { status = 204 } },
   { method = "GET", path = COMPANY, id = "get-company-syncSettings", run = get_company,
     tag = "Companies", summary = "Get company sync settings", answer = SETTINGS,
     errors = { 404 } },
-  { method = "POST", path = COMPANY, id = "set-company-syncSettings", run = post_company,
+  { method = "POST", path = COMPANY, id = "set-company-syncSettings", audit = "data.schedule",
+    run = post_company,
     tag = "Companies", summary = "Set company sync settings", body = BODY,
     answer = { status = 204 }, errors = { 404 } },
 }

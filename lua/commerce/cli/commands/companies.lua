@@ -101,7 +101,7 @@ return {
         sub:argument("name", "The company's name.")
         sub:option("--description", "A note about the company."):argname "TEXT"
       end,
-      json = JSON, store = "create", run = create },
+      json = JSON, store = "create", audit = "company.create", run = create },
     { name = "show", help = "Show a company with its connections.", arguments = company_argument,
       json = JSON, store = "existing", run = show },
     { name = "rename", help = "Rename a company.",
@@ -109,12 +109,12 @@ return {
         company_argument(sub)
         sub:argument("name", "The new name.")
       end,
-      json = JSON, store = "existing", run = rename },
+      json = JSON, store = "existing", audit = "company.change", run = rename },
     { name = "delete", help = "Delete a company, its connections and all their stored data.",
       arguments = function(sub)
         company_argument(sub)
         deletion.options(sub)
       end,
-      json = JSON, store = "existing", run = delete },
+      json = JSON, store = "existing", audit = "company.delete", run = delete },
   },
 }

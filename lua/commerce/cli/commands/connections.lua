@@ -168,7 +168,8 @@ return {
     { name = "show", help = "Show a connection with its errors and its history.",
       arguments = connection_argument, json = JSON, store = "existing", run = show },
     { name = "add", help = "Link an account by its own key, for the first time or again.",
-      arguments = add_arguments, json = JSON, store = "create", run = add },
+      arguments = add_arguments, json = JSON, store = "create",
+      audit = "connection.key", run = add },
     { name = "migrate",
       help = "Move a connection from its account's own key to Stripe Connect; its id and its data "
         .. "stay. Without the account's consent, this starts a link.",
@@ -177,18 +178,18 @@ return {
         sub:option("--redirect-uri", "As for `commerce link`."):argname "URI"
         sub:flag("--no-wait", "As for `commerce link`.")
       end,
-      json = JSON, store = "existing", run = migrate },
+      json = JSON, store = "existing", audit = "connection.migrate", run = migrate },
     { name = "unlink", help = "End a connection: it is not synced any more; its data stays.",
       arguments = function(sub)
         connection_argument(sub)
         sub:flag("--keep-access", "Leave the platform's access at Stripe as it is.")
       end,
-      json = JSON, store = "existing", run = unlink },
+      json = JSON, store = "existing", audit = "connection.unlink", run = unlink },
     { name = "delete", help = "Delete a connection and all its stored data.",
       arguments = function(sub)
         connection_argument(sub)
         deletion.options(sub)
       end,
-      json = JSON, store = "existing", run = delete },
+      json = JSON, store = "existing", audit = "connection.delete", run = delete },
   },
 }

@@ -72,6 +72,7 @@ return {
           :argname "ID"
         deletion.yes_option(sub)
       end,
-      json = "One JSON object per connection.", store = "existing", run = erase },
+      json = "One JSON object per connection.", store = "existing", audit = "data.erase",
+      run = erase },
   },
 }

@@ -318,6 +318,7 @@ end
 
 local function switch(name, help, enabled)
   return { name = name, help = help, arguments = switch_arguments, json = JSON, store = "create",
+    audit = "integration." .. name,
     run = function(app, args)
       if args.app then
         must(app:set_stripe_app(args.integration, { enabled = enabled }))
@@ -338,7 +339,8 @@ return {
         print_list(must(app:integrations()), args.json)
       end },
     { name = "set", help = "Set one up; settings not named stay as they are.",
-      arguments = set_arguments, json = JSON, store = "create", check = check_set, run = set },
+      arguments = set_arguments, json = JSON, store = "create", audit = "integration.change",
+      check = check_set, run = set },
     { name = "app-manifest",
       help = "Print what stripe-app.json needs so that a Stripe App may read every data type.",
       arguments = manifest_arguments,
@@ -348,18 +350,20 @@ return {
     { name = "add-webhook-secret",
       help = "Accept webhooks that one more secret signs: of another endpoint, or the new one of "
         .. "an endpoint while its old one is still in use.",
-      arguments = secret_arguments, json = JSON, store = "create", run = add_webhook_secret },
+      arguments = secret_arguments, json = JSON, store = "create",
+      audit = "integration.secret", run = add_webhook_secret },
     { name = "create-endpoint",
       help = "Make the webhook endpoint at Stripe, with the event types that records depend on, "
         .. "and store its signing secret. An endpoint that exists is not changed.",
       arguments = endpoint_arguments, json = "One JSON object.", store = "create",
+      audit = "integration.endpoint",
       check = options.check_public_url, run = create_endpoint },
     { name = "remove-webhook-secret", help = "Reject webhooks that this secret signs.",
       arguments = function(sub)
         name_argument(sub)
         sub:argument("id", "The secret's id, as `integrations list` shows it.")
       end,
-      json = JSON, store = "create", run = remove_webhook_secret },
+      json = JSON, store = "create", audit = "integration.forget", run = remove_webhook_secret },
     { name = "data-types", help = "List the data types that are configured over the API.",
       arguments = name_argument, json = "One JSON object per data type.", store = "existing",
       run = list_data_types },

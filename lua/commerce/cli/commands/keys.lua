@@ -53,12 +53,12 @@ return {
         sub:option("--expires", "The date from which the key is refused."):argname "DATE"
         sub:flag("--read-only", "The key reads, and can change nothing.")
       end,
-      store = "create", run = create },
+      store = "create", audit = "key.create", run = create },
     { name = "list", help = "List the keys.", store = "existing", run = list },
     { name = "delete", help = "Delete a key: it is refused from now on.",
       arguments = function(sub)
         sub:argument("id", "The key's id.")
       end,
-      store = "existing", run = delete },
+      store = "existing", audit = "key.delete", run = delete },
   },
 }

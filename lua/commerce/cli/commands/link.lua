@@ -180,5 +180,6 @@ return {
     .. "the merchant to, then reads the address that their browser is sent to in the end, which "
     .. "you paste. Or link it by a restricted key of the merchant's; a newer key replaces it.",
   arguments = arguments, json = "One JSON object per line.", store = "existing", check = check,
+  audit = "connection.link",
   run = run,
 }

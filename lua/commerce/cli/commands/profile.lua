@@ -103,6 +103,6 @@ return {
       run = print_profile },
     { name = "set", help = "Change the profile; options left out stay as they are.",
       arguments = arguments, json = "As a JSON object.", store = "create", check = check,
-      run = set },
+      audit = "profile.change", run = set },
   },
 }

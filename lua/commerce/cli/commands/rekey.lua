@@ -23,5 +23,5 @@ return {
   help = "Seal all stored secrets, of both modes, with a new master key: set "
     .. "COMMERCE_OLD_MASTER_KEY to the old key and COMMERCE_MASTER_KEY to the new one. If it is "
     .. "killed, run it again.",
-  json = "As a JSON object.", store = "existing", run = run,
+  json = "As a JSON object.", store = "existing", audit = "store.rekey", run = run,
 }

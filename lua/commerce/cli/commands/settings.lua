@@ -191,31 +191,32 @@ return {
     { name = "show", help = "Show the settings that apply.", arguments = owner_options,
       json = JSON, store = "create", run = show },
     { name = "set", help = "Change settings; those not named stay as they are.",
-      arguments = set_arguments, json = JSON, store = "create", run = set },
+      arguments = set_arguments, json = JSON, store = "create",
+      audit = "data.schedule", run = set },
     { name = "reset", help = "Remove settings at this level: those of the level above apply again.",
       arguments = function(sub)
         options.types(sub, "all")
         owner_options(sub)
       end,
-      json = JSON, store = "create", run = reset },
+      json = JSON, store = "create", audit = "data.reset", run = reset },
     { name = "fields", help = "Show the fields that are left out or hashed.",
       arguments = connection_option, json = "As a JSON object.", store = "create",
       run = show_fields },
     { name = "leave-out", help = "Never store these fields again, and remove what is stored.",
       arguments = field_arguments, json = JSON_FIELDS, store = "create",
-      run = change_fields "leave_out" },
+      audit = "data.fields", run = change_fields "leave_out" },
     { name = "hash", help = "Store only a keyed hash of these fields, also in place of what is "
       .. "stored.",
       arguments = field_arguments, json = JSON_FIELDS, store = "create",
-      run = change_fields "hash" },
+      audit = "data.fields", run = change_fields "hash" },
     { name = "keep", help = "Store these fields again; `commerce sync --full` reads them.",
       arguments = field_arguments, json = JSON_FIELDS, store = "create",
-      run = change_fields "keep" },
+      audit = "data.fields", run = change_fields "keep" },
     { name = "retention", help = "For how long records are kept that Stripe deleted.",
       arguments = function(sub)
         sub:argument("days", "Whole days, or never: they are not removed (default: show it).")
           :args "?"
       end,
-      json = "As a JSON object.", store = "create", run = set_retention },
+      json = "As a JSON object.", store = "create", audit = "data.retention", run = set_retention },
   },
 }

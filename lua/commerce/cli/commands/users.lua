@@ -1,15 +1,10 @@
 -- `commerce users`: the people who sign in to the portal. This also lets an administrator in again
 -- who has forgotten the password.
 
-local audit = require "commerce.account.audit"
 local console = require "commerce.cli.kit.console"
 local format = require "commerce.cli.kit.format"
 local options = require "commerce.cli.kit.options"
 local users = require "commerce.account.users"
-
-local function note(app, action, row)
-  audit.note(app.store, { actor = "command line", action = action, target = row.name })
-end
 
 local function state_of(view)
   return view.invited and "invited" or view.hasPassword and "" or "has no password"
@@ -44,28 +39,24 @@ end
 
 local function add(app, args)
   local row, token = users.add(app.store, { name = args.name, role = args.role })
-  note(app, "user.invite", row)
   print_invitation(args, row, token)
 end
 
 local function reset(app, args)
   local row = users.find(app.store, args.name)
   local token = users.invite(app.store, row)
-  note(app, "user.reset", row)
   print_invitation(args, row, token)
 end
 
 local function remove(app, args)
   local row = users.find(app.store, args.name)
   users.remove(app.store, row)
-  note(app, "user.remove", row)
   console.line("removed " .. format.cell(row.name))
 end
 
 local function set_role(app, args)
   local row = users.find(app.store, args.name)
   users.set_role(app.store, row, args.role)
-  note(app, "user.role", row)
   console.line(("%s: %s"):format(format.cell(row.name), row.role))
 end
 
@@ -93,20 +84,20 @@ return {
         sub:option("--role", ROLE, "viewer")
         page_option(sub)
       end,
-      store = "create", check = options.check_page, run = add },
+      store = "create", audit = "user.invite", check = options.check_page, run = add },
     { name = "role", help = "Give a user another role.",
       arguments = function(sub)
         name_argument(sub)
         sub:argument("role", ROLE)
       end,
-      store = "existing", run = set_role },
+      store = "existing", audit = "user.role", run = set_role },
     { name = "reset", help = "Print an address at which a user sets a new password.",
       arguments = function(sub)
         name_argument(sub)
         page_option(sub)
       end,
-      store = "existing", check = options.check_page, run = reset },
+      store = "existing", audit = "user.reset", check = options.check_page, run = reset },
     { name = "remove", help = "Remove a user, whose sessions end at once.",
-      arguments = name_argument, store = "existing", run = remove },
+      arguments = name_argument, store = "existing", audit = "user.remove", run = remove },
   },
 }

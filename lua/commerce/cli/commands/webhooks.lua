@@ -256,33 +256,38 @@ return {
     { name = "list", help = "List the consumers, with their events and waiting messages.",
       json = "One JSON object per consumer.", store = "existing", run = list },
     { name = "add", help = "Add a consumer. Its secret is printed, once.",
-      arguments = add_arguments, json = JSON, store = "create", run = add },
+      arguments = add_arguments, json = JSON, store = "create",
+      audit = "webhook.create", run = add },
     { name = "delete", help = "Delete a consumer with its waiting messages.",
       arguments = function(sub)
         deletion.yes_option(sub)
         consumer_argument(sub)
       end,
-      json = JSON, store = "existing", run = delete },
+      json = JSON, store = "existing", audit = "webhook.delete", run = delete },
     { name = "enable", help = "Send to a consumer again; waiting messages go first.",
-      arguments = consumer_argument, json = JSON, store = "existing", run = switch(false) },
+      arguments = consumer_argument, json = JSON, store = "existing", audit = "webhook.enable",
+      run = switch(false) },
     { name = "disable", help = "Send nothing to a consumer. Waiting messages stay; later events "
         .. "are not queued.",
-      arguments = consumer_argument, json = JSON, store = "existing", run = switch(true) },
+      arguments = consumer_argument, json = JSON, store = "existing", audit = "webhook.disable",
+      run = switch(true) },
     { name = "messages", help = "List a consumer's messages, newest first.",
       arguments = messages_arguments, json = "One JSON object per message.", store = "existing",
       check = options.check_limit, run = list_messages },
     { name = "replay", help = "Send messages again: those that a consumer missed (while disabled, "
         .. "or before it was added) and those that were given up.",
-      arguments = replay_arguments, json = JSON, store = "existing", run = replay },
+      arguments = replay_arguments, json = JSON, store = "existing", audit = "webhook.replay",
+      run = replay },
     { name = "secret", help = "Replace a consumer's secret. The new secret is printed, once; the "
         .. "old one signs, too, for one day.",
-      arguments = consumer_argument, json = JSON, store = "existing", run = renew_secret },
+      arguments = consumer_argument, json = JSON, store = "existing", audit = "webhook.secret",
+      run = renew_secret },
     { name = "reach", help = "Show or change which addresses webhooks may be sent to.",
       arguments = function(sub)
         sub:argument("addresses", "public (the default): only https addresses on the internet; "
           .. "network: also this machine and private networks, and http."):args "?"
           :choices { "public", "network" }
       end,
-      json = JSON, store = "create", run = reach },
+      json = JSON, store = "create", audit = "webhook.reach", run = reach },
   },
 }

@@ -1,6 +1,7 @@
 -- The shape of every command: a table with its name, its arguments and its function. An action
 -- ("list" in `commerce companies list`) has the same shape, nested.
 
+local audit = require "commerce.account.audit"
 local opener = require "commerce.cli.kit.opener"
 
 local command = {}
@@ -16,6 +17,8 @@ local command = {}
 ---@field check fun(args: table)? checks the arguments before the store is opened; may complete them
 ---@field run (fun(app: commerce.App?, args: table): integer?)? does the work; `app` is nil unless
 ---  `store` is "existing" or "create"; returns the exit status, 0 if nothing; failures are raised
+---@field audit string? what the command does, for the log of who did what: "key.create". The
+---  target is the first of `TARGETS` among the arguments
 ---@field actions commerce.cli.Command[]? in place of `run`: the command's actions
 ---@field stops_cleanly boolean? Ctrl-C ends the command after the page in hand is stored
 
@@ -50,6 +53,25 @@ local function chosen(entry, args)
   return entry
 end
 
+-- Arguments that name what a command changes; none is a secret.
+local TARGETS = { "name", "company", "connection", "integration", "consumer", "url", "id" }
+
+-- The person is what the shell says, so it is a help and no proof.
+local function actor()
+  local person = os.getenv "SUDO_USER" or os.getenv "USER" or os.getenv "LOGNAME"
+  return "command line" .. (person and person ~= "" and (" (%s)"):format(person) or "")
+end
+
+local function note(app, entry, args)
+  local target, i = nil, 0
+  while not target and i < #TARGETS do
+    i = i + 1
+    target = args[TARGETS[i]]
+  end
+  audit.note(app.store, { actor = actor(), action = entry.audit, detail = args.role,
+    target = type(target) == "string" and target or nil })
+end
+
 --- Run a command, or the action that the arguments name. Raises on failure.
 ---@param entry commerce.cli.Command
 ---@param args table parsed arguments
@@ -60,7 +82,13 @@ function command.run(entry, args)
     found.check(args)
   end
   if found.store == "existing" or found.store == "create" then
-    return opener.with(args, found.store, found.run) or 0
+    return opener.with(args, found.store, function(app)
+      local status = found.run(app, args) or 0
+      if found.audit and status == 0 then
+        note(app, found, args)
+      end
+      return status
+    end)
   end
   return found.run(nil, args) or 0
 end

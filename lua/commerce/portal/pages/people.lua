@@ -126,8 +126,8 @@ local function log(context)
   local older = entries[SIZE + 1] and settings.address(context, "log?before="
     .. ("%d"):format(entries[SIZE].number))
   return settings.page(context, { tab = "log", title = "Log", body = {
-    h.p { class = "quiet", "Who did what in the portal, and with users on the command line and "
-      .. "over the API. Entries are kept for 400 days." },
+    h.p { class = "quiet", "Who changed what in the portal, over the API and on the command "
+      .. "line. Entries are kept for 400 days." },
     #rows > 0 and settings.table("Log", { "When", "Who", "What", "To what", "Mode", "From",
       "Detail" }, rows) or layout.empty("Nothing was done yet", "What is done from now on stands "
       .. "here."),

@@ -1,5 +1,6 @@
 -- The operator's users, their sessions in browsers, and the log of what was done.
 
+local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
 local tables = require "commerce.store.memory.tables"
 
@@ -76,6 +77,7 @@ function users.remove_user(self, id)
   end
   users.end_sessions(self, id)
   kept:remove(id)
+  self.db:table("settings"):remove(contract.OF_USER .. id)
   return "removed"
 end
 

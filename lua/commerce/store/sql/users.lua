@@ -1,5 +1,6 @@
 -- The operator's users, their sessions in browsers, and the log of what was done.
 
+local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
@@ -81,6 +82,7 @@ function users:remove_user(id)
     end
     db:run("DELETE FROM portal_sessions WHERE user_id = ?", id)
     db:run("DELETE FROM portal_users WHERE id = ?", id)
+    db:run("DELETE FROM settings WHERE name = ?", contract.OF_USER .. id)
     return "removed"
   end)
 end

@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local contract = require "commerce.store.contract"
 
 local describe, it = busted.describe, busted.it
 
@@ -56,6 +57,16 @@ return function(db)
       assert.equal("changed", db():change_user("u1", { name = "it's", invite = false,
         invite_expires = false, seen = "2026-03-02T08:00:00Z" }))
       assert.same({ user("u1", { name = "it's", seen = "2026-03-02T08:00:00Z" }) }, db():users())
+    end)
+
+    it("take their saved filters with them", function()
+      assert(db():add_user(user "u1"))
+      assert(db():add_user(user "u2"))
+      assert(db():save_setting(contract.OF_USER .. "u1", "[1]"))
+      assert(db():save_setting(contract.OF_USER .. "u2", "[2]"))
+      assert.equal("removed", db():remove_user "u1")
+      assert.is_nil((db():setting(contract.OF_USER .. "u1")))
+      assert.equal("[2]", (db():setting(contract.OF_USER .. "u2")))
     end)
 
     it("keep one administrator who can sign in", function()
