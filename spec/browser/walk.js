@@ -1,70 +1,173 @@
-// What every walk through the portal shares: a browser, pages that are looked at by axe, pictures.
+// What every walk through the portal shares: a browser, pages that are looked at by axe, by keyboard
+// and by screen reader, and pictures of them.
 //
-//   SERVER_URL, TOKEN (of a session) in the environment; PICTURES (a folder) keeps a picture of every
-//   page on a desktop and a phone, light and dark.
+//   SERVER_URL (https), BEHIND (the server's port), FOLDER (for files of a moment) in the environment; PICTURES (a folder) keeps a picture of every page on a desktop and
+//   a phone, light and dark.
 "use strict";
 
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
+const http = require("node:http");
+const https = require("node:https");
 const path = require("node:path");
 
 const MODULES = path.join(__dirname, "../../build/browser/node_modules");
 const { chromium } = require(path.join(MODULES, "playwright-core"));
 const AXE = fs.readFileSync(path.join(MODULES, "axe-core/axe.min.js"), "utf8");
 
-const { SERVER_URL, TOKEN, PICTURES } = process.env;
+const { SERVER_URL, BEHIND, FOLDER, PICTURES } = process.env;
 const PATIENCE = 60000; // ms
-const SERIOUS = ["serious", "critical"];
+const SCREENS = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+// Faults that axe calls moderate, and that make a page hard to find one's way in.
+const STRUCTURE = ["heading-order", "landmark-one-main", "landmark-unique", "page-has-heading-one",
+  "region", "empty-heading", "scope-attr-valid", "empty-table-header", "tabindex"];
 
-exports.step = (text) => console.log("ok " + text);
+let begun = Date.now();
+exports.step = (text) => {
+  console.log(`ok ${text} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+  begun = Date.now();
+};
+
+// What stands before the server on a host of its own: https, which a Stripe App's address must have.
+const front = async () => {
+  const file = (name) => path.join(FOLDER, name);
+  execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+    "-subj", "/CN=localhost", "-keyout", file("front.key"), "-out", file("front.crt")], { stdio: "ignore" });
+  const options = { key: fs.readFileSync(file("front.key")), cert: fs.readFileSync(file("front.crt")) };
+  const server = https.createServer(options, (asked, answer) => {
+    const { method, url, headers } = asked;
+    const passed = http.request({ port: BEHIND, host: "127.0.0.1", method, path: url, headers }, (got) => {
+      answer.writeHead(got.statusCode, got.headers);
+      got.pipe(answer);
+    });
+    passed.on("error", () => answer.destroy());
+    asked.pipe(passed);
+  });
+  await new Promise((resolve) => server.listen(new URL(SERVER_URL).port, resolve));
+  return server;
+};
 
 exports.browse = async (walk) => {
+  const server = await front();
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
   try {
     await walk(browser);
     console.log("ok all");
   } finally {
     await browser.close();
+    server.closeAllConnections();
+    server.close();
   }
 };
 
-// A page of a browser that is signed in. What goes wrong in it makes the walk fail.
+// A page in a browser of its own. A failing script, a dialog, and what the Content-Security-Policy
+// stops make the walk fail: none of them may happen.
 exports.open = async (browser, options = {}) => {
-  const context = await browser.newContext({ baseURL: SERVER_URL, ...options });
-  await context.addCookies([{ name: "commerce_session", value: TOKEN, url: SERVER_URL }]);
+  const context = await browser.newContext({ baseURL: SERVER_URL, ignoreHTTPSErrors: true, reducedMotion: "reduce",
+    viewport: SCREENS.desktop, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE);
-  page.on("pageerror", (error) => { throw error; });
-  page.on("dialog", () => { throw new Error("a dialog: a script of a record has run"); });
+  const fail = (text) => { console.error(text); process.exit(1); };
+  page.on("pageerror", (error) => fail(`${page.url()}: ${error.stack}`));
+  page.on("dialog", () => fail(`${page.url()}: a dialog: a script of a record has run`));
+  page.on("console", (message) => {
+    if (/Content Security Policy/.test(message.text())) fail(`${page.url()}: ${message.text()}`);
+  });
   return page;
 };
 
-// No serious fault by axe; no part of the page is wider than the screen.
-exports.check = async (page, name) => {
-  const found = await page.evaluate(async (source) => {
-    const run = new Function(source + "; return axe;")();
-    return (await run.run()).violations.map((v) =>
-      ({ id: v.id, impact: v.impact, nodes: v.nodes.map((n) => n.target.join(" ")) }));
-  }, AXE).catch((error) => ({ error }));
-  assert.ok(Array.isArray(found), `${name}: ${found.error}`);
-  assert.deepEqual(found.filter((v) => SERIOUS.includes(v.impact)), [], name);
-  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
-    `${name}: a part of it is wider than the screen`);
+const axe = async (page, name, options) => {
+  if (!await page.evaluate("!!window.axe")) await page.evaluate(AXE + "; null");
+  const found = await page.evaluate(async (given) =>
+    (await window.axe.run(document, { resultTypes: ["violations"], ...given })).violations.map((v) =>
+      ({ id: v.id, impact: v.impact, nodes: v.nodes.slice(0, 4).map((n) =>
+        `${n.target.join(" ")} ${n.html.slice(0, 120)} ${n.any[0]?.message ?? ""}`) })), options);
+  assert.deepEqual(found.filter((v) => ["serious", "critical"].includes(v.impact)
+    || STRUCTURE.includes(v.id)), [], name);
 };
 
-// The page as it is for readers of all kinds.
-exports.look = async (browser, address, name) => {
-  for (const [size, width, height] of [["desktop", 1280, 900], ["phone", 390, 844]]) {
+// The page as it is for readers of all kinds: no serious fault by axe, no part of it wider than the
+// screen. In the dark, only the colours are others.
+exports.look = async (page, name) => {
+  await page.waitForLoadState("networkidle");
+  for (const [screen, viewport] of Object.entries(SCREENS)) {
+    await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"]) {
-      const page = await exports.open(browser, { colorScheme, bypassCSP: true,
-        viewport: { width, height } });
-      await page.goto(address, { waitUntil: "networkidle" });
-      await exports.check(page, `${name}, ${size}, ${colorScheme}`);
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      const where = `${name}, ${screen}, ${colorScheme}`;
+      await axe(page, where, colorScheme === "dark"
+        ? { runOnly: { type: "rule", values: ["color-contrast"] } } : {});
       if (PICTURES) {
-        await page.screenshot({ path: `${PICTURES}/${name}-${size}-${colorScheme}.png`,
+        await page.screenshot({ path: `${PICTURES}/${name}-${screen}-${colorScheme}.png`,
           fullPage: true });
       }
-      await page.context().close();
     }
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+      `${name}, ${screen}: a part of it is wider than the screen`);
+  }
+  await page.setViewportSize(SCREENS.desktop);
+  await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+};
+
+// A page on paper: without what only a screen can use, black on white in the dark, too.
+exports.print = async (page, name) => {
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  const seen = await page.evaluate(() => ({
+    controls: [...document.querySelectorAll("button, input, select, .tabs, .top nav")]
+      .filter((node) => node.checkVisibility()).map((node) => node.outerHTML.slice(0, 80)),
+    colors: [getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor],
+  }));
+  assert.deepEqual(seen, { controls: [], colors: ["rgb(0, 0, 0)", "rgb(255, 255, 255)"] }, name);
+  if (PICTURES) await page.screenshot({ path: `${PICTURES}/${name}-print.png`, fullPage: true });
+  await page.emulateMedia({ media: "screen", colorScheme: "light" });
+};
+
+const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
+
+// Everything on the page that can be used is reached with Tab alone, in the order of the document, can be
+// seen while it has the focus, and lets the focus go on. Gives how many there are.
+exports.tabThrough = async (page, name) => {
+  await page.evaluate((selector) => {
+    // where Tab begins
+    document.body.tabIndex = -1;
+    document.body.focus();
+    document.body.removeAttribute("tabindex");
+    const radio = (node) => node.type === "radio" && !node.checked;
+    window.wanted = [...document.querySelectorAll(selector)].filter((node) => !node.disabled
+      && node.tabIndex >= 0 && node.checkVisibility({ visibilityProperty: true }) && !radio(node));
+  }, FOCUSABLE);
+  const count = await page.evaluate("wanted.length");
+  for (let i = 0; i < count; i++) {
+    await page.keyboard.press("Tab");
+    // a date has parts
+    while (i > 0 && await page.evaluate((at) => document.activeElement.type === "date"
+      && document.activeElement === window.wanted[at - 1], i)) await page.keyboard.press("Tab");
+    const fault = await page.evaluate((at) => {
+      const node = document.activeElement;
+      if (node !== window.wanted[at]) {
+        return `${node?.outerHTML.slice(0, 100)} in place of ${window.wanted[at].outerHTML.slice(0, 100)}`;
+      }
+      const style = getComputedStyle(node);
+      const box = node.getBoundingClientRect();
+      const middle = box.top + Math.min(box.height, innerHeight) / 2;
+      if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) return "no outline: " + node.outerHTML.slice(0, 100);
+      if (middle < 0 || middle > innerHeight) return "out of sight: " + node.outerHTML.slice(0, 100);
+      return null;
+    }, i);
+    assert.equal(fault, null, `${name}: Tab ${i + 1} of ${count}`);
+  }
+  // the next one leaves the page
+  await page.keyboard.press("Tab");
+  assert.notEqual(await page.evaluate("document.activeElement === wanted[wanted.length - 1]"), true,
+    `${name}: the last one keeps the focus`);
+  return count;
+};
+
+// What a screen reader is told, as Playwright writes the accessibility tree down: every line must be in it.
+exports.hear = async (page, name, lines) => {
+  const tree = await page.locator("body").ariaSnapshot();
+  for (const line of lines) {
+    assert.ok(line instanceof RegExp ? line.test(tree) : tree.includes(line), `${name}: ${line}\n${tree}`);
   }
 };

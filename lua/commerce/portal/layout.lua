@@ -164,10 +164,12 @@ local function mode_switch(context)
   return h.div(node)
 end
 
+local BAND = "Test mode: companies and data of Stripe's test mode. Nothing here is real money."
+
 local function header(context, page)
   local portal = context.prefix .. "/portal"
   local session = context.session
-  return h.header { class = "top",
+  return h.header { context.mode == "test" and h.p { class = "band", BAND }, h.div { class = "top",
     h.a { class = "brand", href = context.base .. "/companies", "lua-commerce" },
     h.nav { ["aria-label"] = "Main",
       nav_link("Companies", context.base .. "/companies", page.active == "companies"),
@@ -180,7 +182,7 @@ local function header(context, page)
         h.p { class = "quiet", session.role == "admin" and "Administrator" or "Viewer" },
         h.a { href = portal .. "/settings/account", "Your account" },
         layout.form(context, { action = portal .. "/logout",
-          h.button { class = "link", "Sign out" } }) } } }
+          h.button { class = "link", "Sign out" } }) } } } }
 end
 
 local function crumbs(page)
@@ -207,8 +209,6 @@ local function main(page)
       page.actions and h.div { class = "actions", page.actions } },
     tabs(page), page.body }
 end
-
-local BAND = "Test mode: companies and data of Stripe's test mode. Nothing here is real money."
 
 local function more_scripts(context, page)
   local nodes = {}
@@ -248,7 +248,6 @@ function layout.page(context, page)
   end
   local body = { h.a { class = "skip", href = "#main", "Skip to the content" } }
   if context.session then
-    body[#body + 1] = context.mode == "test" and h.p { class = "band", role = "note", BAND }
     body[#body + 1] = header(context, page)
   end
   body[#body + 1] = main(page)
