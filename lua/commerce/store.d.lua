@@ -1359,14 +1359,22 @@ function Store:lease_app_grant(integration, account, holder, now, seconds) end
 ---@return commerce.Failure? failure
 function Store:release_app_grant(integration, account, holder) end
 
+--- The grants by which no "Linked" connection reads.
+---@param before integer Unix seconds: those whose access token has expired before
+---@return commerce.AppGrantRow[]? rows in the order of their accounts; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:unused_app_grants(before) end
+
 --- Delete a grant and its secrets.
 ---@param integration string
 ---@param account string
 ---@param owners string[] of the secrets
+---@param number integer? only if the grant still has this number
 ---@return boolean? dropped false if there was none; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
-function Store:drop_app_grant(integration, account, owners) end
+function Store:drop_app_grant(integration, account, owners, number) end
 
 -- ---------------------------------------------------------------- secrets
 

@@ -5,6 +5,7 @@ local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
 local master_key = require "spec.support.master_key"
 local sandbox = require "spec.support.sandbox"
+local schedule = require "commerce.serve.schedule"
 
 local SHOP = "acct_1MerchantShop"
 local BACK = "https://platform.example.com/oauth/callback"
@@ -158,6 +159,21 @@ describe("a process that is killed", function()
       links_again(shop)
     end)
   end
+
+  it("while it links: the tokens that it leaves unused are forgotten a day later", function()
+    local shop = new_connection()
+    die("link", "kept", { ANSWER = answer_for(shop) })
+    schedule.new(app):look()
+    assert.is_not_nil(grant())
+    later(26 * 3600)
+    schedule.new(app):look()
+    assert.is_nil(grant())
+    assert.is_nil(app.store:secret("app-refresh:stripe-test:" .. SHOP))
+    links_again(shop)
+    later(100 * 3600)
+    schedule.new(app):look()
+    assert.is_not_nil(grant())
+  end)
 
   it("while it renews, before Stripe is asked: the next renews", function()
     local shop = linked()

@@ -19,6 +19,7 @@ local MARGIN = 300 -- seconds before its end that a token is renewed
 local ALIVE = 10 -- seconds before its end that a token is still used
 local LEASE = 60 -- seconds; longer than an exchange may take
 local GLANCE = 0.1 -- seconds between two looks at a renewal that another process does
+local UNUSED = 86400 -- seconds that tokens are kept by which no connection reads
 local PAUSE = 30 -- seconds before a renewal that failed is tried again while the token lives
 
 local AGAIN = "link it again with `commerce link`, where the merchant has to consent; what is "
@@ -75,6 +76,23 @@ end
 function app_grant.forget(app, integration, account)
   app.store:drop_app_grant(integration, account, { access_owner(integration, account),
     refresh_owner(integration, account) })
+end
+
+--- Forget what accounts have granted for links that never became connections: a process may be
+--- killed between the merchant's consent and the link. The app stays installed, and a new link gets
+--- new tokens.
+---@param app commerce.App
+---@return integer count of the accounts
+function app_grant.forget_unused(app)
+  local forgotten = 0
+  for _, row in ipairs(app.store:unused_app_grants(os.time() - UNUSED)) do
+    local owners = { access_owner(row.integration, row.account),
+      refresh_owner(row.integration, row.account) }
+    if app.store:drop_app_grant(row.integration, row.account, owners, row.number) then
+      forgotten = forgotten + 1
+    end
+  end
+  return forgotten
 end
 
 --- End the connections of an account whose access has ended at Stripe, and forget its tokens.

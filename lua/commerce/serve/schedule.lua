@@ -1,5 +1,6 @@
 -- Queues the pulls that are due by the sync settings, and cleans up after workers that have died.
 
+local app_grant = require "commerce.account.app_grant"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local quota = require "commerce.webhooks.quota"
@@ -10,11 +11,13 @@ local time = require "commerce.base.time"
 local schedule = {}
 
 local EVERY = 10 -- seconds between two looks
+local TIDY = 3600 -- seconds between two looks for what killed links have left
 
 ---@class commerce.serve.Schedule
 ---@field private app commerce.App
 ---@field private store commerce.Store
 ---@field private looked number? when it looked last
+---@field private tidied number? when it looked last for what killed links have left
 local methods = {}
 local schedule_mt = { __name = "commerce.serve.Schedule", __index = methods }
 
@@ -57,6 +60,13 @@ local function expire_dead(self)
   end
 end
 
+local function tidy(self, now)
+  if (not self.tidied or now - self.tidied >= TIDY) and not (self.store.lacking or {}).apps then
+    self.tidied = now
+    errors.catch(app_grant.forget_unused, self.app)
+  end
+end
+
 --- Queue the pulls that are due, unless this was done a moment ago.
 function methods:look()
   local now = core.now()
@@ -67,6 +77,7 @@ function methods:look()
   expire_dead(self)
   errors.catch(self.store.finish_removals, self.store) -- what is left goes the next time
   errors.catch(quota.reset, self.store, os.time())
+  tidy(self, now)
   queue_due(self)
 end
 

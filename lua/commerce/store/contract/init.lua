@@ -75,7 +75,7 @@ contract.PARTS = {
     server = true },
   { name = "link_states", reads = { "has_link_state" },
     writes = { "add_link_state", "spend_code", "take_link_state" }, server = true },
-  { name = "apps", reads = { "app_grant", "apps" },
+  { name = "apps", reads = { "app_grant", "apps", "unused_app_grants" },
     writes = { "drop_app_grant", "lease_app_grant", "release_app_grant", "save_app",
       "save_app_grant" }, server = true },
   { name = "api_keys", reads = { "api_key_of", "api_keys" },

@@ -1,5 +1,6 @@
 -- Stripe Apps: the operator's app of each integration, and what accounts have granted to it.
 
+local ascii = require "commerce.base.ascii"
 local settings = require "commerce.store.memory.settings"
 local tables = require "commerce.store.memory.tables"
 
@@ -71,7 +72,35 @@ function apps.release_app_grant(self, integration, account, holder)
   return true
 end
 
-function apps.drop_app_grant(self, integration, account, owners)
+local function is_read(self, grant)
+  for _, row in self.db:table("connections"):each() do
+    if row.integration == grant.integration and row.account == grant.account
+      and row.auth == "app" and row.status == "Linked" then
+      return true
+    end
+  end
+  return false
+end
+
+function apps.unused_app_grants(self, before)
+  local rows = {}
+  for _, row in self.db:table("stripe_app_grants"):each() do
+    if row.expires < before and not is_read(self, row) then
+      rows[#rows + 1] = { integration = row.integration, account = row.account,
+        number = row.number, expires = row.expires }
+    end
+  end
+  table.sort(rows, function(a, b)
+    return ascii.before(a.account .. " " .. a.integration, b.account .. " " .. b.integration)
+  end)
+  return rows
+end
+
+function apps.drop_app_grant(self, integration, account, owners, number)
+  local row = apps.app_grant(self, integration, account)
+  if number and not (row and row.number == number) then
+    return false
+  end
   for _, owner in ipairs(owners) do
     self.db:table("secrets"):remove(owner)
   end

@@ -62,15 +62,24 @@ function apps:release_app_grant(integration, account, holder)
     .. "WHERE integration = ? AND account = ? AND holder = ?", integration, account, holder) > 0
 end
 
-function apps:drop_app_grant(integration, account, owners)
+function apps:unused_app_grants(before)
+  return self.db:all("SELECT integration, account, number, expires FROM stripe_app_grants AS g "
+    .. "WHERE expires < ? AND NOT EXISTS (SELECT 1 FROM connections AS c "
+    .. "WHERE c.integration = g.integration AND c.account = g.account AND c.auth = 'app' "
+    .. "AND c.status = 'Linked') ORDER BY account, integration", before)
+end
+
+-- The grant goes first, so that the transaction has it when it is compared.
+function apps:drop_app_grant(integration, account, owners, number)
   local db = self.db
   return db:erasing(function()
     return db:transaction(function()
-      for _, owner in ipairs(owners) do
+      local dropped = db:run("DELETE FROM stripe_app_grants WHERE integration = ? "
+        .. "AND account = ? AND number = coalesce(?, number)", integration, account, number) > 0
+      for _, owner in ipairs((dropped or not number) and owners or {}) do
         db:run("DELETE FROM secrets WHERE owner = ?", owner)
       end
-      return db:run("DELETE FROM stripe_app_grants WHERE integration = ? AND account = ?",
-        integration, account) > 0
+      return dropped
     end)
   end)
 end

@@ -99,6 +99,38 @@ return function(db)
       assert.is_false(lease("w2", NOW - 3600))
     end)
 
+    it("is unused if no linked connection reads by it, and goes unless it was renewed", function()
+      local function connection(id, account, auth, status)
+        assert.is_true((db():add_connection({ id = id, company_id = "co-unused",
+          integration = "stripe-test", account = account, auth = auth, status = status,
+          created = "2026-01-01T00:00:00Z" }, { company = { id = "co-unused", name = "U",
+          created = "2026-01-01T00:00:00Z" } })))
+      end
+      for _, account in ipairs { "acct_none", "acct_read", "acct_ended", "acct_key" } do
+        assert.is_true(save(grant(account)))
+      end
+      assert.is_true(save(grant("acct_new", { expires = NOW + 7200 })))
+      connection("un-1", "acct_read", "app", "Linked")
+      connection("un-2", "acct_ended", "app", "Unlinked")
+      connection("un-3", "acct_key", "key", "Linked")
+      local function unused()
+        local found = {}
+        for i, row in ipairs(db():unused_app_grants(NOW + 7000)) do
+          found[i] = row.account .. " " .. row.integration .. " " .. row.number
+        end
+        return found
+      end
+      assert.same({ "acct_ended stripe-test 1", "acct_key stripe-test 1",
+        "acct_none stripe-test 1" }, unused())
+      local OWNERS = { "a:acct_none", "r:acct_none" }
+      assert.is_true(save(grant("acct_none", { number = 2 })))
+      assert.is_false(db():drop_app_grant("stripe-test", "acct_none", OWNERS, 1))
+      assert.is_not_nil(db():secret "r:acct_none")
+      assert.is_true(db():drop_app_grant("stripe-test", "acct_none", OWNERS, 2))
+      assert.is_nil(db():secret "r:acct_none")
+      assert.same({ "acct_ended stripe-test 1", "acct_key stripe-test 1" }, unused())
+    end)
+
     it("goes with its secrets", function()
       assert.is_true(save(grant "acct_1"))
       assert.is_true(save(grant "acct_2"))
