@@ -83,6 +83,7 @@ build = {
     ["commerce.account.probe"] = "lua/commerce/account/probe.lua",
     ["commerce.account.profile"] = "lua/commerce/account/profile.lua",
     ["commerce.account.protection"] = "lua/commerce/account/protection.lua",
+    ["commerce.account.rates"] = "lua/commerce/account/rates.lua",
     ["commerce.account.read_allocation"] = "lua/commerce/account/read_allocation.lua",
     ["commerce.account.retention"] = "lua/commerce/account/retention.lua",
     ["commerce.account.session"] = "lua/commerce/account/session.lua",

@@ -6,6 +6,19 @@
 
 #include <math.h>
 
+static cm_limits read_limits(lua_State *L, int arg) {
+  static const char *const names[] = {"rate", "endpoint_rate", "burst", "concurrency", NULL};
+  cm_limits limits;
+  cm_opt_table(L, arg, names);
+  limits.rate = cm_opt_number(L, arg, "rate", 25, 0, INFINITY);
+  limits.endpoint_rate = cm_opt_number(L, arg, "endpoint_rate", 25, 0, INFINITY);
+  limits.burst = cm_opt_number(L, arg, "burst", 0, 0, 1e6);
+  limits.concurrency = cm_opt_number(L, arg, "concurrency", 20, 0, INFINITY);
+  if (limits.concurrency > 0 && limits.concurrency < 1)
+    cm_opt_error(L, "concurrency", "0 or at least 1 expected");
+  return limits;
+}
+
 /*
 ** core.limiter{rate, endpoint_rate, burst, concurrency} -> limiter
 ** rate, endpoint_rate: requests a second, over all and for each endpoint; burst: requests that may
@@ -13,16 +26,8 @@
 ** 0 or math.huge turns a limit off.
 */
 int cm_limiter_make(lua_State *L) {
-  static const char *const names[] = {"rate", "endpoint_rate", "burst", "concurrency", NULL};
-  cm_limits limits;
+  cm_limits limits = read_limits(L, 1);
   cm_limiter_box *box;
-  cm_opt_table(L, 1, names);
-  limits.rate = cm_opt_number(L, 1, "rate", 25, 0, INFINITY);
-  limits.endpoint_rate = cm_opt_number(L, 1, "endpoint_rate", 25, 0, INFINITY);
-  limits.burst = cm_opt_number(L, 1, "burst", 0, 0, 1e6);
-  limits.concurrency = cm_opt_number(L, 1, "concurrency", 20, 0, INFINITY);
-  if (limits.concurrency > 0 && limits.concurrency < 1)
-    cm_opt_error(L, "concurrency", "0 or at least 1 expected");
   box = cm_new(L, CM_LIMITER_CLASS, sizeof *box);
   box->limiter = cm_limiter_new(&limits, cm_now());
   if (!box->limiter)
@@ -77,6 +82,17 @@ static int limiter_room(lua_State *L) {
 }
 
 /*
+** limiter:limit{rate, endpoint_rate, burst, concurrency}
+** Keeps to other limits from now on, as core.limiter takes them; of them it keeps its share.
+*/
+static int limiter_limit(lua_State *L) {
+  cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
+  cm_limits limits = read_limits(L, 2);
+  cm_limiter_limit(box->limiter, &limits, cm_now());
+  return 0;
+}
+
+/*
 ** limiter:scale(share)
 ** Keeps to a share of the limits from now on, 0 to 1, of all rates and of requests in flight. With
 *0
@@ -103,7 +119,10 @@ static int limiter_gc(lua_State *L) {
 */
 void cm_open_limiter(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", limiter_gc}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"room", limiter_room}, {"scale", limiter_scale}, {"stats", limiter_stats}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"limit", limiter_limit},
+                                     {"room", limiter_room},
+                                     {"scale", limiter_scale},
+                                     {"stats", limiter_stats},
+                                     {NULL, NULL}};
   cm_class(L, CM_LIMITER_CLASS, meta, methods);
 }

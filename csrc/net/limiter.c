@@ -126,10 +126,13 @@ void cm_limiter_release(cm_limiter *l) {
 /* Gives a bucket another rate. A rate that was cut stays cut by as much. */
 static void bucket_scale(cm_bucket *b, double rate, double burst, double now) {
   refill(b, now);
-  if (isinf(b->base))
+  if (isinf(b->base) && !(rate > 0 && !isinf(rate)))
     return;
-  b->rate *= rate / b->base;
-  b->base = rate;
+  if (isinf(b->base) || !(rate > 0) || isinf(rate))
+    b->rate = rate > 0 ? rate : INFINITY;
+  else
+    b->rate *= rate / b->base;
+  b->base = rate > 0 ? rate : INFINITY;
   b->burst = burst_of(rate, burst);
   b->tokens = least(b->tokens, b->burst);
 }
@@ -137,6 +140,20 @@ static void bucket_scale(cm_bucket *b, double rate, double burst, double now) {
 /* Requests that a limiter's share lets be in flight. */
 static double concurrency_of(const cm_limiter *l) {
   return most(1, l->limits.concurrency * l->share);
+}
+
+/*
+** Gives a limiter in use other limits, of which it keeps its share. What 429s have cut stays cut by
+** as much.
+*/
+void cm_limiter_limit(cm_limiter *l, const cm_limits *limits, double now) {
+  double before = concurrency_of(l), cut = before - cm_limiter_concurrency(l, now);
+  l->limits = *limits;
+  if (!(l->limits.concurrency > 0))
+    l->limits.concurrency = INFINITY;
+  l->concurrency =
+      isinf(before) ? concurrency_of(l) : most(1, concurrency_of(l) * (1 - cut / before));
+  cm_limiter_scale(l, l->share, now);
 }
 
 /*

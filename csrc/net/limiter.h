@@ -44,6 +44,7 @@ typedef struct cm_limiter {
 
 cm_limiter *cm_limiter_new(const cm_limits *limits, double now);
 void cm_limiter_release(cm_limiter *l);
+void cm_limiter_limit(cm_limiter *l, const cm_limits *limits, double now);
 void cm_limiter_scale(cm_limiter *l, double share, double now);
 cm_bucket *cm_limiter_enter(cm_limiter *l, const char *endpoint, double now);
 void cm_limiter_leave(cm_limiter *l, cm_bucket *b);

@@ -385,6 +385,10 @@ function limiter:stats() end
 ---@return number
 function limiter:room(endpoint) end
 
+--- Keep to other limits from now on; a share of them stays the share.
+---@param options commerce.core.LimiterOptions as for `core.limiter`
+function limiter:limit(options) end
+
 --- Keep to a share of the limits from now on: several processes divide what a server allows.
 ---@param share number 0 to 1, of all rates and of requests in flight; with 0 next to nothing goes
 function limiter:scale(share) end

@@ -236,6 +236,28 @@ static void keeps_a_cut_when_its_share_changes(void) {
   CHECK(isinf(cm_limiter_room(l, NULL, 0)) && isinf(cm_limiter_room(l, a->name, 0)));
 }
 
+static void takes_other_limits(void) {
+  cm_limits more = {40, 20, 0, 16}, off = {0, 0, 0, 0};
+  start(20, 10, 0, 8);
+  cm_limiter_scale(l, 0.5, 0);
+  cm_limiter_limit(l, &more, 0); /* of which it has the half */
+  CHECK(cm_bucket_rate(l->global, 0) == 20 && cm_bucket_rate(a, 0) == 10);
+  CHECK(cm_limiter_concurrency(l, 0) == 8);
+  cm_limiter_scale(l, 1, 0);
+  CHECK(cm_bucket_rate(l->global, 0) == 40 && cm_bucket_rate(a, 0) == 20);
+  cm_limiter_punish(l, a, NULL, 0, 0);
+  cm_limiter_punish(l, a, "global-concurrency", 0, 0);
+  more.rate = 20;
+  cm_limiter_limit(l, &more, 0); /* what was cut stays cut */
+  CHECK(cm_bucket_rate(l->global, 0) == 10 && cm_limiter_concurrency(l, 0) == 1);
+  cm_limiter_limit(l, &off, 1);
+  CHECK(isinf(cm_bucket_rate(l->global, 1)) && isinf(cm_bucket_rate(a, 1)));
+  CHECK(isinf(cm_limiter_concurrency(l, 1)));
+  cm_limiter_limit(l, &more, 2);
+  CHECK(cm_bucket_rate(l->global, 2) == 20 && cm_limiter_concurrency(l, 2) == 16);
+  CHECK(cm_bucket_rate(cm_limiter_enter(l, "GET /v1/payouts", 2), 2) == 20);
+}
+
 int main(void) {
   RUN(holds_the_global_rate);
   RUN(holds_the_endpoint_rate);
@@ -255,6 +277,7 @@ int main(void) {
   RUN(forgets_idle_endpoints);
   RUN(keeps_to_a_share);
   RUN(keeps_a_cut_when_its_share_changes);
+  RUN(takes_other_limits);
   cm_limiter_release(l);
   return test_end();
 }

@@ -6,6 +6,7 @@ local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local json = require "commerce.base.json"
 local patience = require "commerce.account.patience"
+local rates = require "commerce.account.rates"
 local stripe = require "commerce.stripe"
 local time = require "commerce.base.time"
 
@@ -30,13 +31,15 @@ function session.secret(key)
   return type(key) == "string" and errors.must(core.secret(key)) or key
 end
 
+local MOST_CONNECTIONS = 100 -- the limiter lets as many requests be in flight as rates need
 local FIRST_RETRIES = 2 -- of the first request: a missing network is told within seconds
 
 local function new_limiter(options, integration)
+  local found = rates.default(integration)
   return core.limiter {
-    rate = options.rate or integration.rate,
-    endpoint_rate = options.endpoint_rate or stripe.endpoint_rate,
-    concurrency = options.concurrency or stripe.concurrency,
+    rate = options.rate or found.rate,
+    endpoint_rate = options.endpoint_rate or found.endpoint_rate,
+    concurrency = options.concurrency or rates.concurrency(options.rate or found.rate),
   }
 end
 
@@ -127,7 +130,7 @@ function session.open(app, key, integration, who, options)
   local acting_for, context = acting(key, who)
   local transport = core.transport {
     connect_timeout = options.connect_timeout, ca_file = options.ca_file,
-    max_connections = options.concurrency or stripe.concurrency,
+    max_connections = options.concurrency or MOST_CONNECTIONS,
   }
   local limiter = new_limiter(options, integration)
   local platform = platform_limiter(app, options, integration, acting_for)

@@ -13,6 +13,7 @@ local lifecycle = require "commerce.app.lifecycle"
 local mappings = require "commerce.mapping.registry"
 local read_changes = require "commerce.app.changes"
 local protections = require "commerce.account.protection"
+local rates = require "commerce.account.rates"
 local read_allocation = require "commerce.account.read_allocation"
 local records = require "commerce.app.records"
 local sessions = require "commerce.account.session"
@@ -269,6 +270,28 @@ end
 ---@return commerce.Failure? failure
 function Connection:fields()
   return field_lists.of(self.store, self.id)
+end
+
+--- How many requests a second are sent for this connection, and who says so.
+---@return commerce.Rates? rates nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:rates()
+  return rates.of(self.store, self.id, self.integration)
+end
+
+--- Set how many requests a second are sent for this connection, from the next time that it is
+--- opened: more where Stripe has raised the account's limits, less where other programs use its
+--- key.
+---@param given commerce.RateSettings rate, endpoint_rate; what is left out is as the environment or
+---  Stripe says
+---@return commerce.Rates? rates that apply now; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:set_rates(given)
+  mappings.check_self(self, "set_rates")
+  rates.set(self.store, self.id, given or {})
+  return self:rates()
 end
 
 --- Make what is stored agree with the lists of fields now. Stripe is not asked. The database's file

@@ -6,6 +6,7 @@ local errors = require "commerce.base.errors"
 local grants = require "commerce.account.grant"
 local keys = require "commerce.account.keys"
 local protections = require "commerce.account.protection"
+local rates = require "commerce.account.rates"
 local read_allocation = require "commerce.account.read_allocation"
 local sessions = require "commerce.account.session"
 local statuses = require "commerce.account.status"
@@ -18,8 +19,9 @@ local methods = lifecycle.methods
 
 -- ---------------------------------------------------------------- sessions
 
-local function attach(self, parts, key)
+local function attach(self, parts, key, options)
   local account = parts.account
+  rates.apply(parts.limiter, self.store, self.row, options)
   self.session, self.transport, self.limiter = parts.session, parts.transport, parts.limiter
   self.platform_limiter = parts.platform_limiter
   self.close_session = parts.close
@@ -89,7 +91,7 @@ local function connect(wrap, app, options, key)
     parts.close()
     errors.rethrow(not_stored)
   end
-  local opened = attach(wrap(app, row), parts, key)
+  local opened = attach(wrap(app, row), parts, key, options)
   opened.keep_source = options.keep_source
   protect(opened, options)
   return opened
@@ -185,7 +187,7 @@ local function open_with(self, key)
     advise(self, failure)
     errors.rethrow(failure)
   end
-  return attach(self, parts, key)
+  return attach(self, parts, key, self.options or {})
 end
 
 -- The key, or the token of an app, which is renewed while the session is in use.

@@ -47,6 +47,8 @@ Environment:
                        key's platform, or of the key's organisation (sk_org_...)
   STRIPE_API_BASE      another server for Stripe's API, such as an emulator
   STRIPE_CONNECT_BASE  another server for connect.stripe.com (linking)
+  STRIPE_RATE, STRIPE_ENDPOINT_RATE  requests a second, of an account and of each
+                       endpoint, where Stripe's limits were raised or a key is shared
   COMMERCE_STORE       the database (default sqlite:commerce.db), or postgres://…
   COMMERCE_STORE_REPLICA  a PostgreSQL server that lists are read from
   COMMERCE_CONCURRENCY connections that a worker reads at once (default 1)

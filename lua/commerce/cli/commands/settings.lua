@@ -11,6 +11,7 @@ local options = require "commerce.cli.kit.options"
 local protection = require "commerce.cli.kit.protection"
 local settings = require "commerce.account.settings"
 local time = require "commerce.base.time"
+local views = require "commerce.cli.kit.views"
 
 local must = errors.must
 
@@ -160,6 +161,40 @@ local function set_retention(app, args)
   end
 end
 
+-- ---------------------------------------------------------------- requests a second
+
+local function rate_of(option, text)
+  if text == nil then
+    return nil
+  end
+  return tonumber(text)
+    or errors.throw("usage", ("%s: expected requests a second, got '%s'"):format(option, text))
+end
+
+local function set_rates(app, args)
+  local shop = lookup.connection(app, args.connection)
+  local given = { rate = rate_of("--rate", args.rate),
+    endpoint_rate = rate_of("--endpoint-rate", args.endpoint_rate) }
+  if args.default and next(given) then
+    errors.throw("usage", "--default, or rates, not both")
+  elseif args.default or next(given) then
+    must(shop:set_rates(given))
+  end
+  local found = must(shop:rates())
+  if args.json then
+    console.json(views.rates(found))
+  else
+    console.line(views.rates_line(views.rates(found)))
+  end
+end
+
+local function rate_arguments(sub)
+  sub:argument("connection", "The connection's id, or the beginning of it.")
+  sub:option("--rate", "Requests a second of the account."):argname "N"
+  sub:option("--endpoint-rate", "Requests a second of each endpoint."):argname "N"
+  sub:flag("--default", "As STRIPE_RATE and STRIPE_ENDPOINT_RATE say, else as Stripe documents.")
+end
+
 local function owner_options(sub)
   sub:option("--company", "Settings of this company."):argname "COMPANY"
   sub:option("--integration", "Settings of stripe (live) or stripe-test (default: of both).")
@@ -218,5 +253,9 @@ return {
           :args "?"
       end,
       json = "As a JSON object.", store = "create", audit = "data.retention", run = set_retention },
+    { name = "rates", help = "Show or set how many requests a second are sent to Stripe for a "
+      .. "connection.",
+      arguments = rate_arguments, json = "As a JSON object.", store = "existing",
+      audit = "data.rates", run = set_rates },
   },
 }

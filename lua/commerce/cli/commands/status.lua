@@ -4,10 +4,12 @@ local console = require "commerce.cli.kit.console"
 local errors = require "commerce.base.errors"
 local format = require "commerce.cli.kit.format"
 local mode = require "commerce.account.mode"
+local rates = require "commerce.account.rates"
 local read_allocation = require "commerce.account.read_allocation"
 local stripe = require "commerce.stripe"
 local sync = require "commerce.sync"
 local time = require "commerce.base.time"
+local views = require "commerce.cli.kit.views"
 
 local must = errors.must
 
@@ -45,7 +47,8 @@ local function view_of(store, row, uses)
     mode = mode.of_integration(row.integration), status = row.status, lastSync = row.last_sync,
     types = types_of(store, row), resources = lists_of(store, row),
     waitingEvents = must(store:waiting_counts())[row.id] or 0,
-    stripeReads = reads_of(uses[row.id]) }
+    stripeReads = reads_of(uses[row.id]),
+    rates = views.rates(rates.of(store, row.id, stripe.integrations[row.integration])) }
 end
 
 local function print_lists(view)
@@ -92,6 +95,9 @@ local function print_connection(view)
   format.print({ "type", "records", "last sync", "at", "error" }, rows)
   print_lists(view)
   print_reads(view.stripeReads)
+  if view.rates.setBy ~= "stripe" then
+    console.line(views.rates_line(view.rates))
+  end
 end
 
 local function print_none(current, others)

@@ -83,6 +83,29 @@ function views.company(company)
   return view
 end
 
+---@class commerce.cli.RatesView
+---@field account number requests a second
+---@field endpoint number requests a second of each endpoint
+---@field setBy "stripe"|"environment"|"connection"
+
+--- The rates of a connection.
+---@param found commerce.Rates
+---@return commerce.cli.RatesView
+function views.rates(found)
+  return { account = found.rate, endpoint = found.endpoint_rate, setBy = found.source }
+end
+
+local SET_BY = { stripe = "as Stripe documents",
+  environment = "by STRIPE_RATE or STRIPE_ENDPOINT_RATE", connection = "set for this connection" }
+
+--- The rates of a connection in one line.
+---@param view commerce.cli.RatesView
+---@return string
+function views.rates_line(view)
+  return ("requests a second: %g, %g of each endpoint (%s)"):format(view.account, view.endpoint,
+    SET_BY[view.setBy])
+end
+
 local AUTHORIZED = { connect = "by Stripe Connect", app = "by the Stripe App",
   key = "by its own key" }
 
