@@ -184,6 +184,31 @@ describe("erasing", function()
     assert.equal(0, number("SELECT count(*) FROM customers WHERE id = '" .. customer.id .. "'"))
   end)
 
+  it("a guest's payment covers its refunds, and nobody else", function()
+    local id = e:mutate { op = "charge", amount = 4321, currency = "usd",
+      description = "for a guest alone", fields = { receipt_email = "guest@example.com" } }.id
+    local refund = e:mutate({ op = "refund", charge = id, amount = 321 }).id
+    sync { keep_source = true }
+    local before, others = sums(), number "SELECT count(*) FROM customers"
+    local status, out, err = box:commerce("erase payment --yes --json " .. id)
+    assert.equal(0, status, err)
+    local done = cjson.decode(out)
+    assert.equal(id, done.payment)
+    assert.equal(0, done.removed)
+    assert.is_true(done.objects >= 2)
+    for _ = 1, 2 do
+      assert.is_false(file_has "for a guest alone" or file_has "guest@example.com")
+      assert.equal(before, sums())
+      assert.equal(others, number "SELECT count(*) FROM customers")
+      assert.equal("", rows.sql(path, "SELECT id FROM source_objects WHERE id IN ('" .. id
+        .. "', '" .. refund .. "')"))
+      sync { full = true }
+    end
+    status, out, err = box:commerce "erase payment --yes cus_1"
+    assert.equal(2, status, out)
+    assert.truthy(err:find("a payment's id expected, such as ch_123", 1, true), err)
+  end)
+
   it("is a command that asks first", function()
     local customer = someone()
     sync { types = { "customers" } }

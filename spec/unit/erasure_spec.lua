@@ -78,7 +78,7 @@ for _, url in ipairs { "sqlite::memory:", "memory:" } do
     end
 
     it("is complete at once", function()
-      local done = erasure.customer(db, "c1", "cus_1")
+      local done = erasure.person(db, "c1", "cus_1")
       assert.same({ removed = 1, reduced = 4, objects = 1, events = 0, changes = 1 }, done)
       assert_erased()
       assert.same({}, db:state("c1", "erasure"))
@@ -101,9 +101,9 @@ for _, url in ipairs { "sqlite::memory:", "memory:" } do
           end
           return real(...)
         end
-        pcall(erasure.customer, db, "c1", "cus_1")
+        pcall(erasure.person, db, "c1", "cus_1")
         db.rewrite_records = real
-        erasure.customer(db, "c1", "cus_1")
+        erasure.person(db, "c1", "cus_1")
         assert_erased()
         local last = {} -- what consumers are told of each record in the end
         for _, change in ipairs(assert(db:changes("c1", 0, 1000))) do

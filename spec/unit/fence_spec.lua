@@ -58,7 +58,7 @@ for _, url in ipairs { "sqlite::memory:", "memory:" } do
         scrub.run(fenced, "c1", all, lease)
       end,
       ["an erasure"] = function()
-        erasure.customer(fenced, "c1", "cus_1", lease)
+        erasure.person(fenced, "c1", "cus_1", lease)
       end,
       ["the removal of what Stripe deleted"] = function()
         erasure.expire(fenced, "c1", all, lease)
@@ -109,7 +109,7 @@ for _, url in ipairs { "sqlite::memory:", "memory:" } do
         db.rewrite_records = real
         return unpack(done)
       end
-      local done, _, failure = errors.catch(erasure.customer, fenced, "c1", "cus_1", lease)
+      local done, _, failure = errors.catch(erasure.person, fenced, "c1", "cus_1", lease)
       assert.is_nil(done)
       assert.equal("taken_over", failure.code)
       assert.same({ c1 = "thief" }, db:leases())

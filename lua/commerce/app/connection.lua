@@ -316,6 +316,16 @@ function Connection:scrub(options)
   return done
 end
 
+local function erase(self, id)
+  configure(self)
+  local erasure = require "commerce.sync.erasure"
+  local done = require("commerce.sync.run").alone(self, nil, function(lease)
+    return erasure.person(lease:fenced(), self.id, id, lease)
+  end)
+  require("commerce.sync.traces").remove(self.store)
+  return done
+end
+
 --- Erase what is stored of one customer, and keep it from being stored again. Payments, disputes
 --- and transactions stay with their amounts and dates, without what tells of the person. Stripe is
 --- not asked, and keeps its data.
@@ -328,13 +338,21 @@ function Connection:erase_customer(customer_id)
   if type(customer_id) ~= "string" or not customer_id:find "^[%w_]+$" then
     errors.refuse("erase_customer: a customer's id expected, such as cus_123")
   end
-  configure(self)
-  local erasure = require "commerce.sync.erasure"
-  local done = require("commerce.sync.run").alone(self, nil, function(lease)
-    return erasure.customer(lease:fenced(), self.id, customer_id, lease)
-  end)
-  require("commerce.sync.traces").remove(self.store)
-  return done
+  return erase(self, customer_id)
+end
+
+--- Erase what is stored of the person in one payment, with its refunds and disputes, as
+--- `erase_customer` does: for a guest, who is no customer of Stripe's.
+---@param payment_id string "ch_..." or "py_..."
+---@return commerce.Erased? done nil on failure; code "busy": a run is under way
+---@return string? message
+---@return commerce.Failure? failure
+function Connection:erase_payment(payment_id)
+  mappings.check_self(self, "erase_payment")
+  if type(payment_id) ~= "string" or not payment_id:find "^[cp][hy]_%w+$" then
+    errors.refuse("erase_payment: a payment's id expected, such as ch_123")
+  end
+  return erase(self, payment_id)
 end
 
 --- Declare a hook: a function of yours that is called at a named place of each sync.

@@ -1,6 +1,7 @@
--- Erasing what is stored of one customer, and removing what Stripe deleted long ago. Both work in
--- batches. A record that was reduced does not name the customer any more, so each batch also writes
--- which ids were found to belong to it: a killed erasure is completed by the next one.
+-- Erasing what is stored of one customer or of a guest's payment, and removing what Stripe deleted
+-- long ago. Both work in batches. A record that was reduced does not name the customer any more, so
+-- each batch also writes which ids were found to belong to it: a killed erasure is completed by the
+-- next one.
 
 local erasures = require "commerce.account.erasures"
 local json = require "commerce.base.json"
@@ -183,16 +184,17 @@ local function note_ids(self)
   self.store:add_erased(self.id, hashes, self.now)
 end
 
---- Erase what is stored of a customer, and keep it from being stored again. The caller has the
---- lease. The log of changes gets one entry for each record, "deleted" or "changed", so that its
---- consumers can follow; the earlier entries of removed records go.
+--- Erase what is stored of a customer, or of a single payment whose payer is no customer, and keep
+--- it from being stored again. The caller has the lease. The log of changes gets one entry for each
+--- record, "deleted" or "changed", so that its consumers can follow; the earlier entries of removed
+--- records go.
 ---@param store commerce.Store
 ---@param connection_id string
----@param customer_id string "cus_..."
+---@param id string "cus_..."; of a payment, "ch_..." or "py_..."
 ---@param lease commerce.sync.Lease? renewed between the batches
 ---@return commerce.Erased done
-function erasure.customer(store, connection_id, customer_id, lease)
-  local self = { store = store, id = connection_id, lease = lease, ids = { [customer_id] = true },
+function erasure.person(store, connection_id, id, lease)
+  local self = { store = store, id = connection_id, lease = lease, ids = { [id] = true },
     now = time.now(),
     done = { removed = 0, reduced = 0, objects = 0, events = 0, changes = 0 } }
   traces.expect(store)
