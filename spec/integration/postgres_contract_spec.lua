@@ -49,6 +49,16 @@ describe("the PostgreSQL store", function()
   end)
 
   describe("keeps the contract", function()
+    local stop_sharing
+
+    setup(function()
+      stop_sharing = postgres.share_connections()
+    end)
+
+    teardown(function()
+      stop_sharing()
+    end)
+
     require "commerce.testing.store" (function()
       return store.open(server:empty "d1")
     end, { another = function()

@@ -1,6 +1,5 @@
 -- `commerce serve` when something is killed, stalls or is full.
 
-local client = require "spec.support.api_client"
 local emulator = require "spec.support.emulator"
 local json = require "commerce.base.json"
 local master_key = require "spec.support.master_key"
@@ -152,35 +151,33 @@ describe("commerce serve", function()
     start()
     local path = server.box:path "commerce.db"
     local function status_of(method)
-      local _, text = shell.run(("curl -s -m 20 -o /dev/null -w '%%{http_code}' -X %s -d "
-        .. "'{\"name\":\"Shop\"}' -H 'Authorization: Basic %s' http://127.0.0.1:%d/companies")
-        :format(method, client.base64(key), server.port))
-      return text
+      return (server:request("/companies", key, '{"name":"Shop"}', method))
     end
     shell.run(("mkdir %s.away; mv %s* %s.away 2>/dev/null"):format(path, path, path))
-    assert.equal("503", status_of "POST")
-    assert.equal("503", status_of "GET")
+    assert.equal(503, status_of "POST")
+    assert.equal(503, status_of "GET")
     assert.equal(503, (server:request "/ready"))
     assert.is_nil(io.open(path)) -- none was made in its place
     shell.run(("cp %s.away/commerce.db* %s"):format(path, server.box.folder))
     server:until_true("it does not answer", function()
-      return status_of "GET" == "200"
+      return status_of "GET" == 200
     end)
-    assert.equal("200", status_of "POST")
+    assert.equal(200, status_of "POST")
   end)
 
   it("answers 503 where a file may not grow, loses nothing, and goes on reading", function()
     server.before = "ulimit -f 1600;"
     start "--no-worker"
     local _, workers = server:nginx()
-    local _, text = shell.run(("for i in $(seq 200); do curl -s -o /dev/null -w "
-      .. "'%%{http_code} ' -d '{\"name\":\"Shop\",\"description\":\"%s\"}' -H 'Authorization: "
-      .. "Basic %s' http://127.0.0.1:%d/companies; done"):format(("d"):rep(800), client.base64(key),
-      server.port))
-    local _, made = text:gsub("200 ", "")
-    local _, refused = text:gsub("503 ", "")
-    assert.equal(200, made + refused, text)
-    assert.is_true(made > 0 and refused > 0, text)
+    local shop = ('{"name":"Shop","description":"%s"}'):format(("d"):rep(800))
+    local answers_of = { [200] = 0, [503] = 0 }
+    for _ = 1, 200 do
+      local status = server:request("/companies", key, shop)
+      answers_of[status] = (answers_of[status] or 0) + 1
+    end
+    local made, refused = answers_of[200], answers_of[503]
+    assert.equal(200, made + refused)
+    assert.is_true(made > 0 and refused > 0, made .. " made")
     local _, body = server:request("/companies?pageSize=1", key)
     assert.equal(made, json.decode(body).totalResults)
     assert.equal(workers, select(2, server:nginx())) -- none has died of it
@@ -203,10 +200,7 @@ describe("commerce serve", function()
     server.box.environment.COMMERCE_MASTER_KEY = master_key.ONE
     start "--no-worker"
     local function call(method, path, body)
-      local _, text = shell.run(("curl -s -m 30 -w '\\n%%{http_code}' -X %s -H "
-        .. "'Authorization: Basic %s' -H 'Content-Type: application/json' -d '%s' "
-        .. "http://127.0.0.1:%d%s"):format(method, client.base64(key), body, server.port, path))
-      local answer, status = text:match "^(.*)\n(%d+)$"
+      local status, answer = server:request(path, key, body, method)
       return status, json.decode(answer)
     end
     local _, company = call("POST", "/companies", '{"name":"Shop"}')
@@ -214,7 +208,7 @@ describe("commerce serve", function()
     local _, connection = call("POST", path, '{"platformKey":"yzth"}')
     local status, answer = call("PUT", path .. "/" .. connection.id .. "/authorization",
       '{"secretKey":"sk_test_emulator"}')
-    assert.equal("502", status, answer.error)
+    assert.equal(502, status, answer.error)
     assert.is_truthy(answer.error:find("Stripe cannot be reached", 1, true), answer.error)
     answers()
   end)
@@ -239,14 +233,16 @@ describe("commerce serve", function()
       io.stdout:flush()
       socket.sleep(20)
     ]])
-    local idle = io.popen(("ulimit -n 2500; exec %s %s %d"):format("lua5.4", script, server.port))
+    local idle = io.popen(("echo $$; ulimit -n 2500; exec %s %s %d"):format("lua5.4", script,
+      server.port))
+    local pid = idle:read "*l"
     assert.equal("ready", idle:read "*l")
     for _ = 1, 20 do
       local began = socket.gettime()
       answers()
       assert.is_true(socket.gettime() - began < 10) -- and not as long as the idle ones stay
     end
-    shell.run("pkill -f " .. script)
+    shell.run("kill " .. pid)
     idle:close()
   end)
 end)

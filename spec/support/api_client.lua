@@ -5,6 +5,7 @@ local api = require "commerce.api"
 local auth = require "commerce.http.auth"
 local commerce = require "commerce"
 local json = require "commerce.base.json"
+local mime = require "mime"
 local model = require "commerce.model"
 
 local client = {}
@@ -19,11 +20,9 @@ client.CONNECTION, client.OTHER_CONNECTION = "aaaaaaaa-0000-4000-8000-0000000000
 client.DATA = ("/companies/%s/connections/%s/data"):format(client.COMPANY, client.CONNECTION)
 client.CREATED = "2026-01-01T00:00:00Z"
 
+-- LuaSocket's, which is independent of the library's
 local function base64(text)
-  local pipe = assert(io.popen(("printf %%s '%s' | base64 -w0"):format(text)))
-  local encoded = pipe:read "*a"
-  pipe:close()
-  return encoded
+  return (mime.b64(text))
 end
 
 client.base64 = base64

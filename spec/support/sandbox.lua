@@ -132,7 +132,7 @@ end
 function methods:commerce(arguments, more)
   local words, environment = self.in_process and in_process.words(arguments),
     environment_of(self, more)
-  if not words or not in_process.suits(environment) then
+  if not words or environment.LUA ~= sandbox.lua or not in_process.suits(environment) then
     return self:run("build/commerce " .. arguments, more)
   end
   local status, output, errors = in_process.run(words, environment)

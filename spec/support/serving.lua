@@ -3,6 +3,7 @@
 local client = require "spec.support.api_client"
 local emulator = require "spec.support.emulator"
 local http = require "socket.http"
+local lfs = require "lfs"
 local ltn12 = require "ltn12"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
@@ -30,11 +31,20 @@ function methods:close()
   self.box:close()
 end
 
-function methods:request(path, key)
+--- A request: GET, or POST where there is a body.
+---@param path string
+---@param key string? an API key
+---@param body string? JSON
+---@param method string?
+---@return integer|string status or the transport's error
+---@return string body
+function methods:request(path, key, body, method)
   local chunks = {}
   local _, status = http.request { url = ("http://127.0.0.1:%d%s"):format(self.port, path),
-    headers = { authorization = key and "Basic " .. client.base64(key) },
-    sink = ltn12.sink.table(chunks) }
+    method = method or body and "POST" or "GET",
+    headers = { authorization = key and "Basic " .. client.base64(key),
+      ["content-type"] = body and "application/json", ["content-length"] = body and #body },
+    source = body and ltn12.source.string(body), sink = ltn12.sink.table(chunks) }
   return status, table.concat(chunks)
 end
 
@@ -80,12 +90,22 @@ function methods:stop(signal)
   shell.wait_for_end(pid)
 end
 
---- The processes that have the store in their command line, and whose command line has the words;
---- the pattern is not found in its own.
+--- The processes that have the store in their command line, and whose command line has the words
+--- before it.
+---@param words string?
+---@return string pids one a line
 function methods:left(words)
-  local _, found = shell.run(("pgrep -f %s"):format(shell.quote((words or "") .. ".*"
-    .. self.box.folder .. "/[c]ommerce.db")))
-  return (found:gsub("%s+$", ""))
+  local pids = {}
+  for pid in lfs.dir "/proc" do
+    if pid:find "^%d+$" then
+      local line = shell.read("/proc/" .. pid .. "/cmdline"):gsub("%z", " ")
+      local _, after = line:find(words or "", 1, true)
+      if after and line:find(self.box.folder .. "/commerce.db", after + 1, true) then
+        pids[#pids + 1] = pid
+      end
+    end
+  end
+  return table.concat(pids, "\n")
 end
 
 --- The processes of its nginx, and the master among them.

@@ -1,6 +1,7 @@
 -- Running commands from specs, the same under both runtimes.
 
 local programs = require "programs"
+local socket = require "socket"
 
 local shell = {}
 
@@ -91,8 +92,12 @@ end
 --- Wait until a process has ended, whether or not somebody has asked for its end.
 ---@param pid string
 function shell.wait_for_end(pid)
-  shell.run(("while [ -e /proc/%s ] && ! grep -q '^State:.Z' /proc/%s/status; do sleep 0.02; done")
-    :format(pid, pid))
+  local path = ("/proc/%s/status"):format(pid)
+  local status = shell.read(path)
+  while status ~= "" and not status:find "\nState:%s*Z" do
+    socket.sleep(0.02)
+    status = shell.read(path)
+  end
 end
 
 --- Make an empty folder; the caller removes it.
