@@ -1116,13 +1116,15 @@ function Store:has_copied_rows() end
 ---@return commerce.Failure? failure
 function Store:backup(path) end
 
---- Leave out the next thousand million numbers of changes and events. After a backup was restored,
---- the store that is lost may have given the next ones: readers that remember a number would take
---- other changes for those that they know.
----@return boolean? ok nil on failure
+--- Begin a new epoch of the numbers of changes and events, above all that were given before. After a
+--- backup was restored, the store that is lost may have given the next ones: readers that remember a
+--- number would take other changes for those that they know.
+---@param now number? unix seconds; nil: now. Epochs that begin at different seconds do not overlap
+---@return integer? first the first number of the new epoch, of changes of all connections and of
+---  events; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
-function Store:skip_numbers() end
+function Store:skip_numbers(now) end
 
 -- ---------------------------------------------------------------- workers
 

@@ -88,19 +88,23 @@ local function told(app)
 end
 
 local function run_restored(app, args)
-  must(app.store:skip_numbers())
+  local first = must(app.store:skip_numbers())
   local list = told(app)
   if args.json then
-    console.json { consumers = list }
+    console.json { firstNumber = first, consumers = list }
     return
   end
-  console.line "numbers of changes and events go on after all that the lost store can have given"
+  console.line(("numbers of changes and events go on at %.0f, above all that the lost store gave")
+    :format(first))
   for _, entry in ipairs(list) do
     console.line(("consumer %s was told until %s; %s"):format(entry.consumer, entry.at
       and ("event %s of %s"):format(entry.event, entry.at) or "nothing",
       format.plural(entry.waiting, "webhook") .. " wait"))
   end
   console.line "what was told afterwards is told again under new ids: sync, and start the worker"
+  console.line "lost: companies, connections, users and keys that were made after the backup"
+  console.line(("not told again: what was created and deleted at Stripe since; a reader whose last "
+    .. "number is below %.0f must remove what the store does not have"):format(first))
 end
 
 ---@type commerce.cli.Command

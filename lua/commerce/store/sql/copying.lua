@@ -294,19 +294,33 @@ function copying:backup(path)
   return self.db:backup(path)
 end
 
--- More than a store logs between a backup and its loss.
-local SKIPPED = 1000000000
+-- An epoch of numbers begins at the moment of a restore, in millionths of a second: a store never
+-- logs a million changes in a second, so that no epoch reaches the next one, and two restores of
+-- the same backup begin different ones. By a clock that is behind, the next thousand million.
+local A_SECOND = 1000000
+local AHEAD = 1000000000
 
-function copying:skip_numbers()
+local function highest_number(db)
+  local highest = 0
+  for _, name in ipairs { "change_numbers", "event_numbers" } do
+    local found = db:all(("SELECT %s FROM %s"):format(db.dialect.whole("max(last)", "n"), name))[1]
+    highest = math.max(highest, found.n or 0)
+  end
+  return highest
+end
+
+function copying:skip_numbers(now)
   local db = self.db
   return db:transaction(function()
+    local first, highest = math.floor((now or os.time()) * A_SECOND), highest_number(db)
+    first = first > highest and first or highest + AHEAD
     db:run("INSERT INTO change_numbers (connection_id, last) SELECT id, 0 FROM connections "
       .. "WHERE id NOT IN (SELECT connection_id FROM change_numbers)")
     db:run("INSERT INTO event_numbers (name, last) VALUES ('events', 0) ON CONFLICT DO NOTHING")
     for _, name in ipairs { "change_numbers", "event_numbers" } do
-      db:run(("UPDATE %s SET last = last + %d"):format(name, SKIPPED))
+      db:run(("UPDATE %s SET last = %.0f"):format(name, first - 1))
     end
-    return true
+    return first
   end)
 end
 

@@ -166,14 +166,33 @@ return function(db, open, with)
       with.write { with.payment "a" }
       assert(db():add_webhook_consumer({ id = "w", url = "https://example.com", disabled = false,
         event_types = {}, company_tags = {}, created = NOW }, 9))
-      assert(db():skip_numbers())
+      local first = db():skip_numbers(1800000000)
+      assert.equal(1800000000000000, first)
       with.write { with.payment "b" }
       with.write({ with.payment "b" }, NOW, "c2")
       local changes = db():changes("c1", 0, 10)
-      assert.same({ 1, 1000000002 }, { changes[1].number, changes[2].number })
-      assert.equal(1000000001, db():changes("c2", 0, 10)[1].number)
+      assert.same({ 1, first }, { changes[1].number, changes[2].number })
+      assert.same({ first, "b" }, { db():changes("c1", 1, 10)[1].number,
+        db():changes("c1", first - 1, 10)[1].id })
+      assert.equal(first, db():changes("c2", 0, 10)[1].number)
       assert(db():save_company { id = "x", name = "X", created = NOW })
-      assert.is_true(db():webhook_messages("w")[1].number > 1000000000)
+      assert.equal(first, db():webhook_messages("w")[1].number)
+      local delivery = assert(db():take_delivery("me", 1800000000, 60))
+      assert.equal(first, delivery.event)
+      assert.is_false(db():settle_delivery("me", delivery, { status = "delivered",
+        now = 1800000000, at = NOW, patience = 60 }))
+      assert.equal("delivered", db():webhook_messages("w")[1].status)
+    end)
+
+    it("begins another epoch at each restore, also by a clock that is behind", function()
+      with.write { with.payment "a" }
+      assert.equal(1700000000000000, db():skip_numbers(1700000000))
+      assert.equal(1700000001000000, db():skip_numbers(1700000001))
+      local last = db():last_change "c1"
+      assert.equal(1700000000999999, last)
+      assert.is_true(db():skip_numbers(5) > last)
+      with.write { with.payment "b" }
+      assert.is_true(db():last_change "c1" > last)
     end)
   end)
 end
