@@ -198,7 +198,7 @@ async function synced(page, company, connection) {
 const PAGES = ["integrations", "integrations/stripe-test", "integrations/stripe-test/manifest", "data", "profile",
   "account"];
 
-async function settings(page) {
+async function settings(page, company) {
   for (const name of PAGES) {
     await page.goto("/portal/settings/" + name);
     await look(page, "settings-" + name.replaceAll("/", "-"));
@@ -222,6 +222,12 @@ async function settings(page) {
     await look(page, "settings-webhook");
     await tabThrough(page, "webhook");
   }
+  await page.goto(company + "/schedules");
+  await page.selectOption("select >> nth=0", { label: "every hour" });
+  await press(page, "Save");
+  await page.waitForSelector("text=This company has schedules of its own.");
+  await look(page, "schedules");
+  await tabThrough(page, "schedules");
   step("looks at the settings");
 }
 
@@ -330,7 +336,7 @@ browse(async (browser) => {
   await data.walk(browser, page, connection);
   await page.goto(connection + "/overview?unit=Year&count=3");
   await print(page, "overview");
-  await settings(page);
+  await settings(page, company);
   await viewer(browser, page, company, connection);
   await hostile(page);
   await ending(page, company, connection);

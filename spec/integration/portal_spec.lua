@@ -4,6 +4,7 @@
 local http = require "socket.http"
 local ltn12 = require "ltn12"
 local serving = require "spec.support.serving"
+local shell = require "spec.support.shell"
 local url = require "commerce.base.url"
 
 describe("commerce serve", function()
@@ -16,6 +17,17 @@ describe("commerce serve", function()
 
   teardown(function()
     server:close()
+  end)
+
+  -- A worker that begins with its first request opens the store then, and makes it wait.
+  it("has each of nginx's workers open the store before a request", function()
+    local _, workers = server:nginx()
+    for worker in workers:gmatch "%d+" do
+      server:until_true("the store is not open in " .. worker, function()
+        local _, files = shell.run(("ls -l /proc/%s/fd"):format(worker))
+        return files:find("/commerce.db\n", 1, true)
+      end)
+    end
   end)
 
   local cookies = {}

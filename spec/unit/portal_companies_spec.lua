@@ -199,6 +199,17 @@ describe("the portal's companies", function()
       assert.is_nil(page(added.headers.Location):find("is not set up", 1, true))
     end)
 
+    it("say that merchants come back from a Stripe App over https only", function()
+      local shop = connection_address(connection(owner))
+      local function set(changes)
+        assert(app:set_stripe_app("stripe-test", changes))
+        return page(shop):find("over https only", 1, true)
+      end
+      assert.is_truthy(set { enabled = true, secret_key = "sk_test_" .. ("x"):rep(24),
+        install_link = "https://marketplace.stripe.com/oauth/v2/chnlink_x/authorize?client_id=ca" })
+      assert.is_nil(set { redirect_uri = "https://shop.example.com/oauth/callback" })
+    end)
+
     it("are offered by an address of the company, which may have to work once", function()
       local text = page(address(owner))
       assert.matches("/link/company/" .. owner.id .. '"', text, 1, true)

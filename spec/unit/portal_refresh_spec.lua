@@ -2,6 +2,7 @@
 
 local client = require "spec.support.api_client"
 local portal_browser = require "spec.support.portal_browser"
+local time = require "commerce.base.time"
 
 local PATH = ("/portal/test/companies/%s/connections/%s/refresh"):format(client.COMPANY,
   client.CONNECTION)
@@ -47,6 +48,20 @@ describe("the portal's refresh", function()
     assert.matches("data types wait for a worker.", page(), 1, true)
     assert.equal(303, browser:post(PATH, { type = "payouts" }).status)
     assert.is_truthy(made.store:waiting_pulls(client.CONNECTION).payouts)
+  end)
+
+  it("waits for the first read of an account that was just linked", function()
+    local function linked(seconds)
+      assert(made.store:change_connection(client.CONNECTION, {
+        linked = time.format(os.time() - seconds) }))
+      return page()
+    end
+    local text = linked(5)
+    assert.matches("The first read is about to begin.", text, 1, true)
+    assert.matches('data-live="busy"', text, 1, true)
+    assert.matches('data-live="idle"', linked(3600), 1, true)
+    pull(1)
+    assert.matches('data-live="idle"', linked(5), 1, true)
   end)
 
   it("shows what runs, and asks again until it has ended", function()

@@ -1,5 +1,6 @@
 -- The portal's settings: integrations, data, API keys, webhooks, profile, users, the log.
 
+local ascii = require "commerce.base.ascii"
 local commerce = require "commerce"
 local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
@@ -97,6 +98,36 @@ describe("the portal's settings", function()
     post("integrations/stripe-test/webhookSecrets/remove", { id = id })
     assert.same({}, app:integration("stripe-test").webhook_secrets)
     assert.matches("charge_read", page "integrations/stripe-test/manifest", 1, true)
+  end)
+
+  it("say when data types of one company are read, which else follows all", function()
+    local company = assert(app:create_company { name = "Toys" })
+    local path = ("/portal/test/companies/%s/schedules"):format(company.id)
+    local function fields(changes)
+      local list = {}
+      for _, setting in ipairs(sync_settings.get(app.store, { company = company.id })) do
+        list[setting.type .. ".first"], list[setting.type .. ".schedule"] = "yes", "24"
+        list[setting.type .. ".months"] = ""
+      end
+      for name, value in pairs(changes) do
+        list[name] = value
+      end
+      return list
+    end
+    assert.matches("follows the schedules of all companies", browser:get(path).body, 1, true)
+    assert.is_nil(viewer:get(path).body:find("<button class=\"primary", 1, true))
+    local answer = browser:post(path, fields { ["payments.schedule"] = "6" })
+    assert.matches("has schedules of its own", answer.body, 1, true)
+    assert.same({ "payments" }, ascii.keys(app.store:sync_settings("company:" .. company.id)))
+    assert.equal(400, browser:post(path, fields { ["payments.months"] = "x" }).status)
+    sync_settings.set(app.store, {}, { "customers" }, { sync_schedule = 1 })
+    local hours = {}
+    for _, setting in ipairs(sync_settings.get(app.store, { company = company.id })) do
+      hours[setting.type] = setting.sync_schedule
+    end
+    assert.same({ 6, 1, 24 }, { hours.payments, hours.customers, hours.disputes })
+    browser:post(path .. "/reset")
+    assert.same({}, app.store:sync_settings("company:" .. company.id))
   end)
 
   it("say when data types are read", function()

@@ -63,6 +63,7 @@ local GROUPS = {
   "commerce.portal.pages.overview",
   "commerce.portal.pages.payouts",
   "commerce.portal.pages.refresh",
+  "commerce.portal.pages.schedules",
 }
 
 local LARGEST_BODY = 1024 * 1024 -- bytes

@@ -10,8 +10,9 @@
 --   }
 --
 -- The master process must not open the store, since all workers would share its handle. Each worker
--- opens the store with its first request. Short reads run in the request, long ones in a thread
--- (`thread_pool`). While one request waits for Stripe, others continue.
+-- opens the store when it starts, or with its first request if there was none. Short reads run in
+-- the request, long ones in a thread (`thread_pool`). While one request waits for Stripe, others
+-- continue.
 
 local adapter = require "commerce.serve.adapter"
 local api = require "commerce.api"
@@ -78,6 +79,9 @@ function openresty.init(options)
       .. "and thread_pool = \"commerce\" here", 2)
   end
   settings = options
+  -- the modules of all pages, once for all workers
+  api.routes()
+  portal.routes()
 end
 
 -- Logs from a timer: within a request, nginx adds the request line to each message, and that of a
@@ -143,6 +147,20 @@ local function servers()
   return served
 end
 
+-- Opens the store and makes a page before the first request, which would otherwise wait some 300 ms
+-- for it. A failure is told to that request.
+local function prepare()
+  if not ngx.worker.exiting() and file_of_store() then
+    errors.catch(function()
+      local found = servers()
+      if found then
+        found.portal:handle { method = "GET", path = "/portal/login", query = "", headers = {},
+          address = "127.0.0.1", scheme = "http" }
+      end
+    end)
+  end
+end
+
 local WORKER_OPTIONS = { sync = "boolean" }
 
 --- Begin a worker process: it must not use what the master process had open.
@@ -156,6 +174,7 @@ function openresty.init_worker(options)
   options = options or {}
   errors.check_options(options, WORKER_OPTIONS)
   served = nil
+  ngx.timer.at(0, prepare)
   if options.sync and ngx.worker.id() == 0 then
     background.start { url = store_url(), open_store = open_store,
       thread_pool = settings.thread_pool, public_url = settings.public_url }

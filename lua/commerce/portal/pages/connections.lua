@@ -57,6 +57,12 @@ local function address_card(context, given)
         given.more } } }
 end
 
+local function lacks_https(context, integration)
+  local app = integration.app
+  return app and app.enabled and not app.redirect_uri
+    and not (context.links:callback() or ""):find "^https://"
+end
+
 -- What keeps merchants from linking now; nil if nothing does.
 local function obstacle(context, integration)
   local settings = context.prefix .. "/portal/settings/integrations/" .. integration.name
@@ -64,6 +70,10 @@ local function obstacle(context, integration)
     return layout.notice("info", { integration.title, " is not set up for merchants yet: enable a "
       .. "Stripe App, Stripe Connect or restricted keys in the ",
       h.a { href = settings, "settings" }, ". With a key of your own you can link right now." })
+  elseif lacks_https(context, integration) then
+    return layout.notice("info", { "Stripe sends merchants back from a Stripe App over https only: "
+      .. "start the server with ", h.code "--public-url https://…", ", or set a redirect URI in "
+      .. "the ", h.a { href = settings, "settings" }, "." })
   elseif integration.mode == "test" and must(context.app:stored_mode()) == "live" then
     return layout.notice("info", { "The database is switched to live mode, in which the Link pages "
       .. "do not offer Stripe Test: ", h.code "commerce mode test", " changes that." })
@@ -145,7 +155,9 @@ local function company_page(context, company, otp)
   local admin, integration = is_admin(context), integration_of(context)
   return sections.page(context, { company = company, title = "Connections",
     active = "connections",
-    actions = admin and { h.a { class = "button compact", "Edit",
+    actions = admin and { h.a { class = "button compact", "Schedules",
+      href = sections.company(context, company.id, "schedules") },
+      h.a { class = "button compact", "Edit",
       href = sections.company(context, company.id, "edit") },
       h.a { class = "button compact danger", "Delete",
         href = sections.company(context, company.id, "delete") } } or nil,
@@ -295,10 +307,10 @@ local function show(context, connection, company, wrong)
       active_errors(connection),
       h.div { class = "card", h.h2(layout.name(name_of(connection))), facts(connection),
         connection.status == "Linked" and h.div { class = "actions",
+          h.a { class = connection.last_sync and "button" or "button primary",
+            href = sections.connection(context, connection, "refresh"), "Sync its data" },
           h.a { class = "button", href = sections.connection(context, connection, "permissions"),
-            "Check what it may read" },
-          h.a { class = "button", href = sections.connection(context, connection, "refresh"),
-            "Sync its data" } } },
+            "Check what it may read" } } },
       link_cards(context, connection, wrong), timeline(connection) } })
 end
 

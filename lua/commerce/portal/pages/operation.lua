@@ -10,6 +10,7 @@ local origins = require "commerce.http.origins"
 local profile = require "commerce.account.profile"
 local response = require "commerce.http.response"
 local retention = require "commerce.account.retention"
+local schedules = require "commerce.portal.schedules"
 local settings = require "commerce.portal.settings"
 local sync_settings = require "commerce.account.settings"
 local time = require "commerce.base.time"
@@ -46,44 +47,6 @@ end
 
 -- ---------------------------------------------------------------- data
 
-local SCHEDULES = { { "0", "never again" }, { "1", "every hour" }, { "6", "every 6 hours" },
-  { "12", "every 12 hours" }, { "24", "every day" }, { "168", "every week" },
-  { "720", "every 30 days" } }
-
-local function schedules_of(hours)
-  local list, known = {}, false
-  for i, choice in ipairs(SCHEDULES) do
-    list[i], known = choice, known or choice[1] == tostring(hours)
-  end
-  if not known then
-    list[#list + 1] = { ("%d"):format(hours), ("every %d hours"):format(hours) }
-  end
-  return list
-end
-
-local function months_of(setting)
-  return setting.sync_from_window and ("%d"):format(setting.sync_from_window) or nil
-end
-
-local function schedule_row(setting, off)
-  local name = setting.type
-  local label = function(text)
-    return { h.span { class = "visually-hidden", name, ": " }, text }
-  end
-  local select = { name = name .. ".schedule", disabled = off or nil,
-    ["aria-label"] = name .. ": is read" }
-  for _, choice in ipairs(schedules_of(setting.sync_schedule)) do
-    select[#select + 1] = h.option { value = choice[1],
-      selected = choice[1] == ("%d"):format(setting.sync_schedule) or nil, choice[2] }
-  end
-  return { h.code(name), settings.box(name .. ".first", label "at first link",
-    setting.fetch_on_first_link, off), h.select(select),
-    setting.sync_from_utc and { "from ", layout.time(setting.sync_from_utc) }
-      or h.input { type = "number", name = name .. ".months", min = "0", max = "1200",
-        value = months_of(setting), disabled = off or nil, placeholder = "all",
-        ["aria-label"] = name .. ": months before the connection" } }
-end
-
 local function fields_card(context, off)
   local lists = must(context.app:fields())
   local function remembered(list, what)
@@ -110,19 +73,15 @@ local function fields_card(context, off)
 end
 
 local function data_page(context, given)
-  local off, rows = not settings.may_change(context), {}
-  for i, setting in ipairs(sync_settings.get(context.store, {})) do
-    rows[i] = schedule_row(setting, off)
-  end
+  local off = not settings.may_change(context)
   local days = retention.get(context.store)
   return settings.page(context, { tab = "data", title = "Data", wrong = given.wrong,
     done = given.done, body = {
       layout.form(context, { class = "stack", action = settings.address(context, "data"),
         h.h2 "What is read, and when",
-        h.p { class = "quiet", "For all companies. A company or an integration may have settings "
-          .. "of its own, by ", h.code "commerce settings set", " or over the API." },
-        settings.table("Data types", { "Data type", "First read", "Is read",
-          "Months before the connection" }, rows),
+        h.p { class = "quiet", "For all companies. A company may have schedules of its own, on its "
+          .. "page; an integration, too, by ", h.code "commerce settings set", "." },
+        schedules.table(sync_settings.get(context.store, {}), off),
         not off and h.div { class = "actions", h.button { class = "primary", "Save" } } }),
       fields_card(context, off),
       h.div { class = "card", h.h2 "Records that Stripe deleted",
@@ -135,17 +94,7 @@ end
 
 local save_data = saving(data_page, function(context)
   context.target = "all companies"
-  for _, setting in ipairs(sync_settings.get(context.store, {})) do
-    local name, form = setting.type, context.form
-    local schedule, months = form[name .. ".schedule"] or "", form[name .. ".months"]
-    local fields = { fetch_on_first_link = form[name .. ".first"] == "yes",
-      sync_schedule = tonumber(schedule:match "^%d+$") or setting.sync_schedule }
-    if months then
-      fields.sync_from_window = months == "" and 0 or tonumber(months:match "^%d+$")
-        or errors.throw("usage", name .. ": whole months expected")
-    end
-    sync_settings.set(context.store, {}, { name }, fields)
-  end
+  schedules.save(context, {})
 end, "Saved.")
 
 local save_fields = saving(data_page, function(context)

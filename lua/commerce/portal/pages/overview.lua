@@ -56,7 +56,7 @@ local function card(view, title, value, given)
     growth and h.p { class = "small", h.span { class = class, tonumber(growth) < 0 and "▼ " or "▲ ",
       given.points and amounts.percent((growth:gsub("^%-", ""))):gsub("%%", " points")
         or amounts.percent((growth:gsub("^%-", ""))) }, h.span { class = "quiet",
-      " against the " .. view:range() .. " before" } } or h.p { class = "small quiet",
+      " vs the " .. view:range() .. " before" } } or h.p { class = "small quiet",
       given.note or "\194\160" } }
 end
 

@@ -93,6 +93,14 @@ local function type_row(context, connection, data_type, pull, good)
     h.td { can_ask and ask_button(context, connection, data_type.name, "Refresh") or nil } }
 end
 
+local SOON = 600 -- seconds after linking in which a worker begins the first read
+
+-- Whether a worker will read the connection for the first time without being asked.
+local function is_first(connection, latest)
+  local linked = next(latest) == nil and connection.status == "Linked" and connection.linked
+  return linked and os.time() - time.parse(linked) < SOON
+end
+
 local function present(context, connection)
   local latest = context.store:latest_pulls(connection.id)
   local complete = context.store:latest_complete_pulls(connection.id)
@@ -103,13 +111,15 @@ local function present(context, connection)
     waiting = waiting + (pull and pull.status == "Queued" and 1 or 0)
     rows[i] = type_row(context, connection, data_type, pull, complete[data_type.name])
   end
-  local busy = running + waiting > 0
+  local first = is_first(connection, latest)
+  local busy = running + waiting > 0 or first
   local said = running > 0 and ("Reading %d data type%s now."):format(running,
     running == 1 and "" or "s") or waiting > 0 and ("%d data type%s for a worker."):format(waiting,
-    waiting == 1 and " waits" or "s wait") or "Nothing is being read."
+    waiting == 1 and " waits" or "s wait") or first and "The first read is about to begin."
+    or "Nothing is being read."
   local worker = context.store:leases(os.time())[connection.id]
   return h.div { id = "live", class = "stack", ["data-live"] = busy and "busy" or "idle",
-    h.p { role = "status", said, waiting > 0 and running == 0 and not worker
+    h.p { role = "status", said, (waiting > 0 or first) and running == 0 and not worker
       and h.span { class = "quiet", " A worker takes it within a second or two; if none does, "
         .. "none is running: start `commerce worker`." } },
     h.div { class = "table", tabindex = "0", role = "region", ["aria-label"] = "Data types",
