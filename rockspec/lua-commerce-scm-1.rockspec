@@ -303,6 +303,7 @@ build = {
     ["commerce.serve.log"] = "lua/commerce/serve/log.lua",
     ["commerce.serve.metrics"] = "lua/commerce/serve/metrics.lua",
     ["commerce.serve.nginx"] = "lua/commerce/serve/nginx.lua",
+    ["commerce.serve.nginx_program"] = "lua/commerce/serve/nginx_program.lua",
     ["commerce.serve.openresty"] = "lua/commerce/serve/openresty.lua",
     ["commerce.serve.ownership"] = "lua/commerce/serve/ownership.lua",
     ["commerce.serve.refusals"] = "lua/commerce/serve/refusals.lua",

@@ -3,6 +3,7 @@
 
 local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
+local nginx_program = require "commerce.serve.nginx_program"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
@@ -304,7 +305,15 @@ end
     local file = assert(io.open "examples/nginx.conf")
     local text = file:read "*a"
     file:close()
-    local command = assert(text:match "#   (COMMERCE_STORE=[^\n]+nginx%.conf\")\n")
+    -- the command for the nginx that this machine has
+    local binary = nginx_program.path()
+    local command
+    if nginx_program.modules(binary) == "" then
+      command = text:match "#   (COMMERCE_STORE=[^\n]+ openresty [^\n]+nginx%.conf\")\n"
+    else
+      command = text:match "#   (modules=[^\n]+\n#   COMMERCE_STORE=[^\n]+ nginx [^\n]+\n#[^\n]+)"
+    end
+    command = assert(command, "no command"):gsub("\n# *", "\n")
     local port = emulator.free_port()
     shell.run("chmod 777 " .. box.folder)
     -- only the port differs, and where the file, the store and the process id are: this spec runs
@@ -314,8 +323,8 @@ end
       :gsub("pid build/nginx%.pid;", "pid " .. pid .. ";")))
     command = command:gsub("sqlite:%$PWD", "sqlite:" .. box.folder)
       :gsub("%$PWD/examples/nginx.conf", path)
-      :gsub("^(%S+) nginx", "%1 $(command -v nginx || echo /usr/sbin/nginx)")
-    local status, said = shell.run("env -u LD_PRELOAD " .. command .. " 2>&1")
+      :gsub("(COMMERCE_STORE=%S+) %a+", "%1 env -u LD_PRELOAD " .. binary)
+    local status, said = shell.run(command .. " 2>&1")
     assert.equal(0, status, said)
     local http, answers = require "socket.http", {}
     for i, where in ipairs { "/codat/health", "/codat/ready", "/codat/metrics", "/" } do

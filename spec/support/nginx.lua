@@ -3,6 +3,7 @@
 local emulator = require "spec.support.emulator"
 local http = require "socket.http"
 local ltn12 = require "ltn12"
+local nginx_program = require "commerce.serve.nginx_program"
 local shell = require "spec.support.shell"
 local socket = require "socket"
 
@@ -16,24 +17,18 @@ local HERE = (function()
   return (path:gsub("%s+$", ""))
 end)()
 
--- Debian's modules, wherever the machine keeps its list of them.
-local function modules()
-  local lines = {}
-  for _, name in ipairs { "ndk_http_module", "ngx_http_lua_module" } do
-    local path = "/usr/lib/nginx/modules/" .. name .. ".so"
-    local file = io.open(path)
-    if file then
-      file:close()
-      lines[#lines + 1] = "load_module " .. path .. ";"
-    end
-  end
-  return table.concat(lines, "\n")
-end
+local BINARY = nginx_program.path() -- COMMERCE_NGINX names another one than the machine's
+
+-- Debian's C modules for Lua 5.1, last: OpenResty's own build has other versions of some
+local C_MODULES = (function()
+  local _, folders = shell.run "ls -d /usr/lib/*/lua/5.1 2>/dev/null"
+  return folders:match "%S+" or "/usr/lib/lua/5.1"
+end)()
 
 local PATHS = [[
 
-  lua_package_path "%s/lua/?.lua;%s/lua/?/init.lua;/usr/share/lua/5.1/?.lua;;";
-  lua_package_cpath "%s/build/luajit/?.so;/usr/lib/x86_64-linux-gnu/lua/5.1/?.so;;";
+  lua_package_path "%s/lua/?.lua;%s/lua/?/init.lua;;/usr/share/lua/5.1/?.lua";
+  lua_package_cpath "%s/build/luajit/?.so;;%s/?.so";
   client_body_temp_path body;
   proxy_temp_path proxy;
   fastcgi_temp_path fastcgi;
@@ -43,11 +38,11 @@ local PATHS = [[
 
 -- What a machine with other paths, another user and a taken port needs changed.
 local function adapted(text, port, root)
-  text = modules() .. (root and "\nuser root;\n" or "\n") .. text:gsub("load_module [^\n]*", "")
+  text = nginx_program.modules(BINARY) .. (root and "\nuser root;\n" or "\n") .. text
     :gsub("\n *lua_package_c?path [^\n]*", ""):gsub("\n *[%l_]+_temp_path [^\n]*", "")
     :gsub("pid [^\n]*;", "pid nginx.pid;", 1)
   text = text:gsub("http {", function()
-    return "http {" .. PATHS:format(HERE, HERE, HERE)
+    return "http {" .. PATHS:format(HERE, HERE, HERE, C_MODULES)
   end, 1)
   return (text:gsub("listen [%d%.:]+;", ("listen 127.0.0.1:%d;"):format(port)))
 end
@@ -104,8 +99,8 @@ function nginx.start(configuration, environment, change)
     words[#words + 1] = name .. "=" .. shell.quote(value)
   end
   -- without what a test run under a sanitizer loads into every process
-  self.command = ("env -u LD_PRELOAD %s $(command -v nginx || echo /usr/sbin/nginx) -p %s "
-    .. "-c %s/nginx.conf -e %s/error.log"):format(table.concat(words, " "), folder, folder, folder)
+  self.command = ("env -u LD_PRELOAD %s %s -p %s -c %s/nginx.conf -e %s/error.log"):format(
+    table.concat(words, " "), BINARY, folder, folder, folder)
   shell.run("chmod 755 " .. folder)
   launch(self)
   return self

@@ -52,6 +52,7 @@ Environment:
   COMMERCE_STORE       the database (default sqlite:commerce.db), or postgres://…
   COMMERCE_STORE_REPLICA  a PostgreSQL server that lists are read from
   COMMERCE_CONCURRENCY connections that a worker reads at once (default 1)
+  COMMERCE_NGINX       the nginx or openresty that `serve` starts
   COMMERCE_MASTER_KEY  seals the stored secrets (openssl rand -base64 32)
   STRIPE_SECRET_KEY_FILE, COMMERCE_MASTER_KEY_FILE  the same in files
   SSL_CERT_FILE        PEM file of the CA certificates to trust

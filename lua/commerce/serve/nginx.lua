@@ -4,6 +4,7 @@ local child = require "commerce.serve.child"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local leftovers = require "commerce.serve.leftovers"
+local nginx_program = require "commerce.serve.nginx_program"
 local refusals = require "commerce.serve.refusals"
 local shell = require "commerce.serve.shell"
 
@@ -148,21 +149,6 @@ local function exists(path)
   return file ~= nil
 end
 
--- Debian's paths. OpenResty has the modules built in.
-local function modules(binary)
-  if binary:find "openresty" then
-    return ""
-  end
-  local lines = {}
-  for _, name in ipairs { "ndk_http_module", "ngx_http_lua_module" } do
-    local path = "/usr/lib/nginx/modules/" .. name .. ".so"
-    if exists(path) then
-      lines[#lines + 1] = "load_module " .. path .. ";"
-    end
-  end
-  return table.concat(lines, "\n")
-end
-
 -- The folder of the Lua files, and the places where LuaJIT's build of the core may be.
 local function module_folders()
   local source = debug.getinfo(1, "S").source:match "^@(.*)commerce/serve/nginx%.lua$" or "./"
@@ -248,7 +234,7 @@ local function configuration(folder, binary, options)
   local values = { DIR = folder, LUA = lua, CPATH = cpath, LISTEN = options.listen,
     TRUSTED = trust(options.trusted), REFUSALS = locations, ["411"] = bodies[411],
     ["413"] = bodies[413], FILES = files, CONNECTIONS = connections,
-    MODULES = modules(binary) .. user_of(options),
+    MODULES = nginx_program.modules(binary) .. user_of(options),
     PUBLIC = options.public_url and (", public_url = %q"):format(options.public_url) or "" }
   return (TEMPLATE:gsub("@([%u%d]+)@", values))
 end
@@ -270,11 +256,7 @@ end
 ---  its workers run as
 ---@return table server
 function nginx.new(options)
-  local binary = output_of "command -v openresty || command -v nginx || echo /usr/sbin/nginx"
-  if not exists(binary) then
-    errors.throw("usage", "nginx is not installed: install nginx and libnginx-mod-http-lua "
-      .. "(Debian), or OpenResty")
-  end
+  local binary = nginx_program.path()
   local folder = leftovers.folder()
   local self = setmetatable({ folder = folder, listen = options.listen }, nginx_mt)
   local ok, raised = pcall(function()
