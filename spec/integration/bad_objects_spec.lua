@@ -106,6 +106,22 @@ describe("an object", function()
     end)
   end
 
+  it("with half a surrogate pair has U+FFFD there, be it the account itself", function()
+    answer("/v1/account", [[{"id":"acct_1CommerceShop001","object":"account","country":"US",
+      "default_currency":"usd","business_profile":{"name":"Toys \ud83d"},"x":"\udc00\u0000"}]])
+    answer("/v1/customers", list_of { customer("cus_1", [[,"email":"a\ud83d@example.com"]]) })
+    shop:close()
+    app:close()
+    open() -- a new connection asks for the account
+    local report = assert(shop:sync { types = { "company_info", "customers" } })
+    assert.is_true(report.complete, tostring(report))
+    local info, person
+    for record in shop:records "company_info" do info = record end
+    for record in shop:records "customers" do person = record end
+    assert.equal("Toys \239\191\189", info.companyName)
+    assert.equal("a\239\191\189@example.com", person.emailAddress)
+  end)
+
   it("without an id at the end of a page does not end the list", function()
     answer("/v1/customers", list_of({ customer "cus_1", "null" }, true), { nth = 1 })
     answer("/v1/customers", list_of { "null", customer "cus_3" }, { query = "cus_1" })
