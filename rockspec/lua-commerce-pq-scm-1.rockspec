@@ -30,9 +30,10 @@ build = {
   modules = {
     ["commerce.pq"] = {
       sources = {
-        "csrc/bind/class.c", "csrc/pq/connection.c", "csrc/pq/pq.c", "csrc/pq/result.c",
-        "csrc/pq/rows.c", "csrc/pq/server_failure.c", "csrc/text/buf.c", "csrc/text/guarded.c",
-        "csrc/text/json.c", "csrc/text/utf8.c",
+        "csrc/bind/class.c", "csrc/pq/connection.c", "csrc/pq/copy.c", "csrc/pq/pipeline.c",
+        "csrc/pq/pq.c", "csrc/pq/result.c", "csrc/pq/rows.c", "csrc/pq/server_failure.c",
+        "csrc/pq/statement.c", "csrc/pq/stream.c", "csrc/pq/wire.c", "csrc/text/buf.c",
+        "csrc/text/guarded.c", "csrc/text/json.c", "csrc/text/utf8.c",
       },
       libraries = { "pq", "crypto" },
       incdirs = { "csrc", "$(PQ_INCDIR)", "$(OPENSSL_INCDIR)" },

@@ -2,7 +2,7 @@
 ** pq.c: the module commerce.pq, a thin binding of libpq. Only users of PostgreSQL build it.
 ** lua/commerce/pq.d.lua documents what Lua sees.
 */
-#include "pq/connection.h"
+#include "pq/pq.h"
 #include "pq/rows.h"
 #include "pq/result.h"
 

@@ -85,7 +85,8 @@ local function watch(self)
 end
 
 --- Start a server with an empty cluster, and wait until it answers.
----@param settings table<string, string>? of postgresql.conf, beside those that make it fast
+---@param settings table<string, string>? of postgresql.conf, beside those that make it fast; with
+---  listen_addresses and port, it is reached by TCP too
 ---@return table server with the methods below; `dir` holds its socket
 function postgres.start(settings)
   local self = setmetatable({ dir = shell.temporary_folder(), programs = folder_of_programs(),
@@ -96,7 +97,7 @@ function postgres.start(settings)
     end
   end
   local words, user = as_user()
-  self.user_words = words
+  self.user_words, self.user = words, user
   if user then
     must(("chown %s %s && chmod 755 %s"):format(user, self.dir, self.dir))
   end
@@ -112,7 +113,8 @@ end
 ---@param name string
 ---@return string
 function Server:url(name)
-  return ("postgres:///%s?host=%s&user=commerce"):format(name, self.dir)
+  return ("postgres:///%s?host=%s&user=commerce%s"):format(name, self.dir,
+    self.settings.port and "&port=" .. self.settings.port or "")
 end
 
 --- Run SQL as the owner of the cluster.
@@ -120,8 +122,9 @@ end
 ---@param database string?
 ---@return string output one line a row, columns joined by "|"
 function Server:sql(sql, database)
-  return must(("%spsql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -U commerce -d %s -c %s"):format(
-    self.programs, self.dir, database or "postgres", shell.quote(sql)))
+  return must(("%spsql -X -q -A -t -v ON_ERROR_STOP=1 -h %s -p %s -U commerce -d %s "
+    .. "-c %s"):format(self.programs, self.dir, self.settings.port or 5432, database or "postgres",
+    shell.quote(sql)))
 end
 
 --- Make a database.
@@ -254,7 +257,7 @@ function Server:crash()
   end
   -- while nobody has asked for their end, the next server would take this one for running
   os.remove(self.dir .. "/data/postmaster.pid")
-  os.remove(self.dir .. "/.s.PGSQL.5432.lock")
+  os.remove(("%s/.s.PGSQL.%s.lock"):format(self.dir, self.settings.port or 5432))
 end
 
 --- Stop the server; its clients are told.
@@ -272,6 +275,36 @@ end
 function Server:restart()
   self:halt()
   self:resume()
+end
+
+--- Write a file into the cluster's folder, which the server's user alone may read.
+---@param name string
+---@param text string
+---@return string path
+function Server:write(name, text)
+  local path = self.dir .. "/" .. name
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+  must(("chmod 600 %s%s"):format(path, self.user and (" && chown %s %s"):format(self.user, path)
+    or ""))
+  return path
+end
+
+--- Run a program as the server's user.
+---@param words string[]
+---@return table program as `shell.start` gives it
+function Server:run_beside(words)
+  local all = {}
+  for word in self.user_words:gsub("%$%(id %-g (%w+)%)", function(user)
+    return (must("id -g " .. user):gsub("%s+", ""))
+  end):gmatch "%S+" do
+    all[#all + 1] = word
+  end
+  for _, word in ipairs(words) do
+    all[#all + 1] = word
+  end
+  return shell.start(all)
 end
 
 --- End the server for good and remove its folder.

@@ -13,7 +13,12 @@ migrations.FIRST = 11
 --- [n] is the list of statements that leads from version n to version n + 1, where SQLite's in
 --- other words would not.
 ---@type table<integer, string[]>
-migrations.STEPS = {}
+migrations.STEPS = {
+  [11] = {
+    [[CREATE TABLE commerce_commits (writer TEXT COLLATE "C" PRIMARY KEY, last BIGINT NOT NULL,
+        at TIMESTAMPTZ NOT NULL DEFAULT now())]],
+  },
+}
 
 --- The present version.
 ---@return integer

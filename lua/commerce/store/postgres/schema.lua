@@ -47,6 +47,11 @@ function schema.translated(statement)
   return sql
 end
 
+--- The numbers of the last transactions that were carried out: a row for each handle that writes.
+--- See transactions.lua.
+schema.COMMITS_TABLE = [[CREATE TABLE commerce_commits (writer TEXT COLLATE "C" PRIMARY KEY,
+  last BIGINT NOT NULL, at TIMESTAMPTZ NOT NULL DEFAULT now())]]
+
 --- The statements that make a new database's tables.
 ---@type string[]
 schema.STATEMENTS = {
@@ -55,6 +60,7 @@ schema.STATEMENTS = {
       parent_id TEXT COLLATE "C", data TEXT, at TIMESTAMPTZ NOT NULL DEFAULT now(),
       PRIMARY KEY (listing, id))]],
   "CREATE INDEX listed_parent ON listed (listing, parent_id)",
+  schema.COMMITS_TABLE,
 }
 local views = {} -- they need the tables of records
 
@@ -75,8 +81,8 @@ schema.VERSION_TABLE = [[CREATE TABLE IF NOT EXISTS commerce_schema (name TEXT P
 ---@param name string
 ---@return boolean
 function schema.is_reserved(name)
-  return name == "commerce_schema" or sqlite_schema.is_reserved(name) or tables.is_index(name)
-    or name:find "^pg_" ~= nil
+  return name == "commerce_schema" or name == "commerce_commits" or sqlite_schema.is_reserved(name)
+    or tables.is_index(name) or name:find "^pg_" ~= nil
 end
 
 return schema

@@ -130,6 +130,7 @@ migrations.STEPS = {
     [[INSERT INTO event_numbers (name, last)
         SELECT 'events', seq FROM sqlite_sequence WHERE name = 'webhook_events']],
   },
+  {}, -- a table that only PostgreSQL has
 }
 
 --- The present version.
