@@ -124,6 +124,7 @@ local function run(count)
   box:close()
 end
 
+io.stdout:setvbuf "line"
 make_accounts()
 print(("%8s %10s %9s %10s %10s %6s %10s %9s"):format("workers", "objects", "seconds", "objects/s",
   "req/comp.", "429s", "CPU us/obj", "ideal s"))

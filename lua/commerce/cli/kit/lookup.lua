@@ -29,9 +29,10 @@ end
 ---@field many string
 ---@field command string the command that lists them
 ---@field names string[] fields that name one
+---@field makes string? the command that makes one
 
 local COMPANY = { one = "company", many = "companies", command = "companies",
-  names = { "id", "name" } }
+  names = { "id", "name" }, makes = "commerce companies create" }
 local CONNECTION = { one = "connection", many = "connections", command = "connections",
   names = { "id", "account" } }
 local CONSUMER = { one = "webhook consumer", many = "webhook consumers", command = "webhooks",
@@ -67,8 +68,8 @@ local function choose(list, kind, text)
 end
 
 local function missing(kind, text)
-  errors.throw("usage", ("no %s '%s'; `commerce %s list` lists the %s"):format(kind.one, text,
-    kind.command, kind.many))
+  errors.throw("usage", ("no %s '%s'; `commerce %s list` lists the %s%s"):format(kind.one, text,
+    kind.command, kind.many, kind.makes and (", `%s` makes one"):format(kind.makes) or ""))
 end
 
 --- A company. Raises if the text names none or several.
