@@ -137,6 +137,35 @@ describe("data that is configured over the API", function()
     end
   end)
 
+  it("makes ids of texts and numbers only", function()
+    for name, given in pairs { objects = { "$.metadata" }, absent = { "$.id", "$.no.such" },
+      numbers = { "$.created", "$.id" } } do
+      assert.equal(200, (api:call("PUT", custom(name), { dataSource = "subscriptions",
+        requiredData = { state = "status" }, keyBy = given })))
+    end
+    local shop = assert(api.app:connection(id, { base_url = e.base }))
+    local report = assert(shop:sync { types = { "custom_objects", "custom_absent",
+      "custom_numbers" } })
+    local by_type = {}
+    for _, entry in ipairs(report.types) do
+      by_type[entry.type] = entry
+    end
+    for name, words in pairs { custom_objects = "$.metadata is an object or a list",
+      custom_absent = "there is no value at $.no.such" } do
+      local entry = by_type[name]
+      assert.is_true(entry.read > 0)
+      assert.equal(entry.read, entry.failed)
+      assert.matches(words, entry.error, 1, true)
+      assert.is_nil(entry.error:find ".lua:")
+      assert.equal(0, api.store:count(assert(api.store:find_type(name)), id))
+    end
+    for record in shop:records "custom_numbers" do
+      assert.matches("^%d+:sub_%w+$", record.id)
+    end
+    assert.is_true(by_type.custom_numbers.created > 0)
+    shop:close()
+  end)
+
   it("is a data type of its own, with pulls and pages", function()
     local given = { dataSource = "subscriptions", keyBy = { "id" },
       requiredData = { state = "status", payer = "customer" }, sourceModifiedDate = { "created" } }
@@ -283,6 +312,39 @@ describe("data that is configured over the API", function()
     shop:close()
     table.sort(failed)
     assert.same({ "custom_slashes", "custom_twice", "custom_wide", "disputes" }, failed)
+  end)
+
+  it("is verified by its configuration; what cannot be used fails alone", function()
+    local configured = require "commerce.mapping.configured"
+    configured.change(api.store, "stripe-test", function(all)
+      all.supplemental.payments = { x = { dataSource = "charges", pullData = { same = "id" } } }
+      all.supplemental.disputes = { x = { dataSource = "charges",
+        pullData = many(501).requiredData } }
+      all.custom = { good = PLAIN, slashes = { dataSource = "a//b",
+        requiredData = { a = "id" } } }
+    end)
+    local shop = assert(api.app:connection(id, { base_url = e.base }))
+    assert(shop:sync())
+    shop:close()
+    shop = assert(api.app:connection(id, { base_url = e.base }))
+    local report = assert(shop:verify { deep = true })
+    shop:close()
+    local by_type = {}
+    for _, check in ipairs(report.checks) do
+      local data_type = api.store:find_type(check.type)
+      if data_type and check.check == "records" then
+        assert.equal(api.store:count(data_type, id), check.found)
+      end
+      if check.check == "records" then
+        by_type[check.type] = check.error or check.agrees
+        assert.is_true(check.error ~= nil or check.agrees, check.type)
+      end
+    end
+    assert.is_true(by_type.payments)
+    assert.is_true(by_type.custom_good)
+    assert.matches("a//b", by_type.custom_slashes, 1, true)
+    assert.matches("501 fields", by_type.disputes, 1, true)
+    assert.is_nil(by_type.custom_slashes:find "script")
   end)
 
   it("says in its pull what it cannot be read for: Codat does not check it before", function()

@@ -231,6 +231,7 @@ end
 ---@return commerce.Failure? failure
 function Connection:verify(options)
   lifecycle.open(self)
+  configure(self)
   return errors.finally(function()
     return require("commerce.verify").run(self, options)
   end, function()

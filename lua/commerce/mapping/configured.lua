@@ -221,8 +221,16 @@ local function key_of(paths, resource)
   end
   arguments[#arguments + 1] = function(...)
     local parts = {}
-    for i = 1, #paths do
-      parts[i] = decimal.text((select(i, ...)))
+    for i, path in ipairs(paths) do
+      local part = select(i, ...)
+      if part == nil or part == json.null then
+        errors.throw("mapping", ("keyBy: there is no value at %s: name members that every object "
+          .. "has"):format(path))
+      elseif type(part) == "table" then
+        errors.throw("mapping", ("keyBy: the value at %s is an object or a list, and an id is made "
+          .. "of texts and numbers: name a member of it"):format(path))
+      end
+      parts[i] = decimal.text(part)
     end
     return table.concat(parts, ":")
   end

@@ -65,42 +65,103 @@ function methods:summary()
   return self.complete and "complete" or table.concat(parts, "; ")
 end
 
+local WIDTH = 80 -- columns of the table
+local STATUS = 8 -- columns: "complete"
+
 -- The columns of the table; a rare one is shown only if it has a value above 0.
 local COLUMNS = { { "read" }, { "created" }, { "changed" }, { "unchanged" }, { "deleted" },
   { "left_out", title = "left out", rare = true }, { "skipped", rare = true },
   { "failed", rare = true }, { "requests" },
-  { "retries", rare = true }, { "rate_limited", title = "429s", rare = true } }
+  { "retries", rare = true }, { "rate_limited", title = "429s", rare = true }, { "seconds" } }
 
-local function shown_columns(entries)
-  local shown = {}
-  for _, column in ipairs(COLUMNS) do
-    local wanted = not column.rare
-    for _, entry in ipairs(entries) do
-      wanted = wanted or (entry[column[1]] or 0) > 0
-    end
-    shown[#shown + 1] = wanted and column or nil
-  end
-  return shown
+-- Which columns go first if the table is too wide: the last line has the sums of the requests, and
+-- lines of their own tell what was left out, skipped and failed.
+local LEAST = { "rate_limited", "retries", "requests", "seconds", "left_out", "skipped", "failed" }
+
+local function text_of(entry, name)
+  local value = entry[name] or 0
+  return name == "seconds" and decimal.fixed(value, 1) or ("%d"):format(value)
 end
 
-local function row(columns, name, status, value_of, seconds)
-  local cells = { ("%-16s %-8s"):format(name, status) }
-  for _, column in ipairs(columns) do
-    local title = column.title or column[1]
-    cells[#cells + 1] = (" %" .. math.max(#title, 7) .. "s"):format(value_of(column, title))
+local function has_value(entries, name)
+  for _, entry in ipairs(entries) do
+    if (entry[name] or 0) > 0 then
+      return true
+    end
   end
-  return table.concat(cells) .. (" %7s"):format(seconds)
+  return false
+end
+
+local function shown_columns(entries)
+  local shown, used = {}, 0
+  for _, column in ipairs(COLUMNS) do
+    local name, title = column[1], column.title or column[1]
+    if not column.rare or has_value(entries, name) then
+      local width = #title
+      for _, entry in ipairs(entries) do
+        width = math.max(width, #text_of(entry, name))
+      end
+      shown[#shown + 1] = { name = name, title = title, width = width }
+      used = used + 1 + width
+    end
+  end
+  return shown, used
+end
+
+local function widest_name(entries)
+  local width = 4
+  for _, entry in ipairs(entries) do
+    width = math.max(width, #entry.type)
+  end
+  return width
+end
+
+-- The columns that fit, and how wide the names before them may be.
+local function layout(entries)
+  local shown, used = shown_columns(entries)
+  local names, hidden = widest_name(entries), {}
+  for _, name in ipairs(LEAST) do
+    if names + 1 + STATUS + used <= WIDTH then
+      break
+    end
+    for i, column in ipairs(shown) do
+      if column.name == name then
+        table.remove(shown, i)
+        used, hidden[name] = used - 1 - column.width, true
+        break
+      end
+    end
+  end
+  return shown, math.min(names, WIDTH - 1 - STATUS - used), hidden
+end
+
+-- A row of the table. A name that is too long for its column has a line of its own.
+local function add_row(lines, columns, names, entry, value_of)
+  local name = entry.type
+  if #name > names then
+    lines[#lines + 1], name = name, ""
+  end
+  local cells = { ("%-" .. names .. "s %-" .. STATUS .. "s"):format(name, entry.status) }
+  for _, column in ipairs(columns) do
+    cells[#cells + 1] = (" %" .. column.width .. "s"):format(value_of(column))
+  end
+  lines[#lines + 1] = table.concat(cells)
 end
 
 local RELATIONS = { ["1:n"] = "an object may give several", ["n:1"] = "many objects give one" }
 
 -- What makes the numbers of an entry add up.
-local function explanations(entry)
+local function explanations(entry, hidden)
   local lines = {}
   for why, count in pairs(entry.reasons or {}) do
     lines[#lines + 1] = ("%s: %d left out: %s"):format(entry.type, count, why)
   end
   ascii.sort(lines)
+  for _, name in ipairs { "skipped", "failed" } do
+    if hidden[name] and entry[name] > 0 then
+      lines[#lines + 1] = ("%s: %d %s"):format(entry.type, entry[name], name)
+    end
+  end
   local records = entry.created + entry.changed + entry.unchanged
   if entry.relation and records ~= entry.read then
     lines[#lines + 1] = ("%s: %d objects gave %d records: %s"):format(entry.type, entry.read,
@@ -111,20 +172,20 @@ end
 
 function report_mt:__tostring()
   local lines = { ("%s mode, account %s"):format(self.mode, self.account) }
-  local columns = shown_columns(self.types)
-  lines[2] = row(columns, "", "status", function(_, title)
-    return title
-  end, "seconds")
+  local columns, names, hidden = layout(self.types)
+  add_row(lines, columns, names, { type = "", status = "status" }, function(column)
+    return column.title
+  end)
   for _, entry in ipairs(self.types) do
-    lines[#lines + 1] = row(columns, entry.type, entry.status, function(column)
-      return ("%d"):format(entry[column[1]] or 0)
-    end, decimal.fixed(entry.seconds, 1))
+    add_row(lines, columns, names, entry, function(column)
+      return text_of(entry, column.name)
+    end)
     if entry.error then
       lines[#lines + 1] = "  " .. entry.error
     end
   end
   for _, entry in ipairs(self.types) do
-    for _, line in ipairs(explanations(entry)) do
+    for _, line in ipairs(explanations(entry, hidden)) do
       lines[#lines + 1] = line
     end
   end

@@ -1,5 +1,5 @@
--- Chooses the data types to compare. Records of a script's own mapping can only be compared by that
--- mapping.
+-- Chooses the data types to compare. A data type whose mapping is not at hand, since a script has it
+-- or since its configuration cannot be used, is left out alone, with the reason.
 
 local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"
@@ -13,27 +13,36 @@ local SCRIPT = "a script's own mapping makes it: call shop:verify() in that scri
 -- The data types that have been synced: the records of other types are not missing.
 local function synced(connection)
   local names, unknown = {}, {}
+  local mappings = connection.mappings
   for name, pull in pairs(connection.store:latest_pulls(connection.id)) do
-    local into = connection.mappings:find(name) and names or unknown
+    local into = (mappings:find(name) or mappings:failures()[name]) and names or unknown
     into[#into + 1] = pull.status ~= "NotSupported" and name or nil -- nothing was asked of Stripe
   end
   ascii.sort(unknown)
   return names, unknown
 end
 
+local function stored_type(connection, name)
+  return connection.store.find_type and connection.store:find_type(name) or nil
+end
+
+---@class commerce.verify.LeftOut
+---@field type commerce.DataType of which only the name is known, if the store has no such type
+---@field reason string why it cannot be compared
+
+---@class commerce.verify.Choice
+---@field mappings commerce.Mapping[]
+---@field left_out commerce.verify.LeftOut[]
+
 -- The data types of which only the store knows.
 local function of_scripts(connection, names)
   local list = {}
   for _, name in ipairs(names) do
-    list[#list + 1] = connection.store.find_type and connection.store:find_type(name) or nil
+    local found = stored_type(connection, name)
+    list[#list + 1] = found and { type = found, reason = SCRIPT } or nil
   end
   return list
 end
-
----@class commerce.verify.Choice
----@field mappings commerce.Mapping[]
----@field left_out commerce.DataType[] cannot be compared
----@field reason string why
 
 --- Choose.
 ---@param connection commerce.Connection
@@ -44,16 +53,24 @@ function choice.make(connection, given)
   if not names then
     names, unknown = synced(connection)
   end
-  local made = { mappings = {}, left_out = of_scripts(connection, unknown), reason = SCRIPT }
+  local made = { mappings = {}, left_out = of_scripts(connection, unknown) }
   if #names == 0 and #made.left_out == 0 then
     errors.throw("usage", ("nothing is stored of account %s: run `commerce sync` first")
       :format(connection.account))
   end
-  for _, mapping in ipairs(#names > 0 and selection.mappings(connection, names) or {}) do
-    if checkpoints.are_ours(connection.store, connection.id, mapping) then
+  local chosen, failed = {}, {}
+  if #names > 0 then
+    chosen, failed = selection.readable(connection, names)
+  end
+  for _, mapping in ipairs(chosen) do
+    local name = mapping.type.name
+    if failed[name] then
+      table.insert(made.left_out, { type = stored_type(connection, name) or mapping.type,
+        reason = failed[name].message })
+    elseif checkpoints.are_ours(connection.store, connection.id, mapping) then
       table.insert(made.mappings, mapping)
     else
-      table.insert(made.left_out, mapping.type)
+      table.insert(made.left_out, { type = mapping.type, reason = SCRIPT })
     end
   end
   return made

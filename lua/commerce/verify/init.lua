@@ -78,8 +78,8 @@ local function new_run(connection, mappings, chosen, options)
         seen = {} })
     end
   end
-  for _, data_type in ipairs(chosen.left_out) do
-    add_type(run, data_type, chosen.reason)
+  for _, each in ipairs(chosen.left_out) do
+    add_type(run, each.type, each.reason)
   end
   return run
 end
@@ -137,7 +137,8 @@ end
 
 local function close_type(run, data_type)
   local found = run.findings[data_type.name]
-  found.facts.found = run.store:count(data_type, run.connection.id)
+  -- a type that could never be read has no table
+  found.facts.found = data_type.scalars and run.store:count(data_type, run.connection.id) or 0
   if found.facts.error then
     found.facts.expected = nil -- what was counted is not all
   end
