@@ -315,7 +315,7 @@ describe("commerce", function()
       end
       assert.equal(22, #list)
       assert.matches("^id +", list[1])
-      assert.equal("(live mode; the first 20; --limit shows more)", list[22])
+      assert.equal("(live mode, acct_1CommerceShop001; first 20, see --limit)", list[22])
     end)
 
     it("says so where there is nothing", function()

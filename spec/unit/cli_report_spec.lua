@@ -81,7 +81,7 @@ from        to          cur  revenue  revenue growth %
 2026-01-01  2026-01-31  JPY      0                -
 2026-02-01  2026-02-28  EUR      5              -51.46
 2026-02-01  2026-02-28  JPY    500                -
-(test mode, UTC; revenue from payments)
+(test mode, acct_cccc0001, UTC; revenue from payments)
 ]], output)
   end)
 
@@ -102,7 +102,8 @@ from        to          cur  revenue  revenue growth %
     for line in output:gmatch "[^\n]+" do
       lines[#lines + 1] = cjson.decode(line)
     end
-    assert.same({ { event = "report", name = "revenue", title = "Revenue", source = "payments",
+    assert.same({ { event = "report", name = "revenue", title = "Revenue", account = "acct_cccc0001",
+      source = "payments",
       currency = "EUR" }, { event = "figures", start = "2026-01-01", ["end"] = "2026-01-31",
       currency = "EUR", figures = { revenue = 10.3 } } }, lines)
   end)

@@ -6,6 +6,17 @@ local master_key = require "spec.support.master_key"
 local TEST_KEY = "sk_test_plantedplantedplanted1234"
 local LIVE_KEY = "sk_live_plantedplantedplanted1234"
 
+describe("a refusal", function()
+  it("names who lacks the permission: the key, or the app", function()
+    local stripe = require "commerce.stripe"
+    assert.equal("no; the key needs the permission 'Disputes' (read)",
+      stripe.lacking("no.", "Disputes", "key"))
+    assert.equal("no; the app needs the permission 'Disputes' (read)",
+      stripe.lacking("no.", "Disputes", "app"))
+    assert.equal("no.", stripe.lacking("no.", nil, "app"))
+  end)
+end)
+
 describe("integrations", function()
   local set = master_key.use(master_key.ONE)
   local app

@@ -1,7 +1,6 @@
 -- Finds out what a key may read, before anything is read: asks for one object of each resource, all
 -- at once.
 
-local errors = require "commerce.base.errors"
 local jobs = require "commerce.runtime.jobs"
 local stripe = require "commerce.stripe"
 
@@ -17,18 +16,18 @@ local function ask(session, resource)
     query = resource.list and { { "limit", 1 } } or nil }
 end
 
-local function outcome(resource, response, message, details)
+local function outcome(auth, resource, response, message, details)
   if response then
     return { allowed = true }
   elseif stripe.lacks_permission(details) then
-    return { allowed = false, message = errors.lacking(message, resource.permission),
+    return { allowed = false, message = stripe.lacking(message, resource.permission, auth),
       details = details }
   end
   return { message = message, details = details }
 end
 
 --- Find out which resources may be read.
----@param connection table its session, transport and mappings are used
+---@param connection table its session, transport, mappings and auth are used
 ---@param names string[] resources; "events" is the events feed
 ---@return table<string, commerce.Probe> by resource
 function probe.run(connection, names)
@@ -38,7 +37,7 @@ function probe.run(connection, names)
     pending[name] = { resource = resource, call = ask(connection.session, resource) }
   end
   for _, name in ipairs(names) do
-    found[name] = outcome(pending[name].resource,
+    found[name] = outcome(connection.auth, pending[name].resource,
       jobs.await(connection.transport, pending[name].call))
   end
   return found

@@ -193,18 +193,6 @@ function errors.try(call, ...)
   return ok, result
 end
 
---- A refusal, with the permission that a restricted key lacks.
----@param message string the source's
----@param permission string? as the source's dashboard calls it, where that is known
----@return string message
-function errors.lacking(message, permission)
-  if not permission then
-    return message
-  end
-  return ("%s; the key needs the permission '%s' (read)"):format((message:gsub("%.$", "")),
-    permission)
-end
-
 -- ---------------------------------------------------------------- what strangers may read
 
 -- The messages of these kinds name files and SQL.

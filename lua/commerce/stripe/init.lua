@@ -140,6 +140,19 @@ function stripe.lacks_permission(details)
     and details.code ~= NO_ACCESS
 end
 
+--- A refusal, with the permission that is lacking.
+---@param message string Stripe's
+---@param permission string? as Stripe's dashboard calls it, where that is known
+---@param auth string? how the connection was authorized: of an app it is the app that lacks it
+---@return string message
+function stripe.lacking(message, permission, auth)
+  if not permission then
+    return message
+  end
+  return ("%s; the %s needs the permission '%s' (read)"):format((message:gsub("%.$", "")),
+    auth == "app" and "app" or "key", permission)
+end
+
 --- Whether a refusal means that the connection has lost its access to the account: its own key was
 --- revoked, or the owner withdrew the platform's access. A refusal of the platform's key says
 --- nothing about the account.

@@ -115,7 +115,7 @@ local function go_without_feed(self, tasks, message, failure)
   if stripe.lacks_permission(failure) then
     self._followed = {}
     run.progress:note("every list is read whole each time, since its changes cannot be followed: "
-      .. errors.lacking(message, stripe.feed.permission))
+      .. stripe.lacking(message, stripe.feed.permission, run.auth))
     return
   end
   for _, task in ipairs(tasks) do

@@ -74,7 +74,7 @@ local function fail(run, task, payout_id, message, failure)
     errors.rethrow(failure)
   elseif stripe.lacks_permission(failure) then
     run.progress:note("transactions are not linked to their payouts: "
-      .. errors.lacking(message, task.resource.permission))
+      .. stripe.lacking(message, task.resource.permission, run.auth))
   else
     run.progress:fail("payouts", ("the transactions of %s could not be read: %s"):format(payout_id,
       message), failure)

@@ -37,7 +37,8 @@ end
 ---@return commerce.sync.Progress
 function progress.new(run, mappings)
   local self = setmetatable({
-    _id = run.id, _account = run.account, _mode = run.mode, _session = run.session,
+    _id = run.id, _account = run.account, _mode = run.mode, _auth = run.auth,
+    _session = run.session,
     _hooks = run.hooks, _listener = run.options.progress,
     _began = core.now(), _before = traffic_of(run.session),
     _pulls = pulls.new(run.store, run.id),
@@ -104,7 +105,7 @@ end
 ---@param details commerce.Failure?
 function methods:fail_resource(task, message, details)
   if stripe.lacks_permission(details) then
-    message = errors.lacking(message, task.resource.permission)
+    message = stripe.lacking(message, task.resource.permission, self._auth)
     details = select(3, errors.fail(details.kind, message, details)) -- what a pull stores
   end
   for type_name in pairs(self._readers[task.name]) do

@@ -7,6 +7,7 @@ local errors = require "commerce.base.errors"
 local gap = require "commerce.sync.gap"
 local jobs = require "commerce.runtime.jobs"
 local source = require "commerce.sync.source"
+local stripe = require "commerce.stripe"
 local sweep = require "commerce.sync.sweep"
 local writer = require "commerce.sync.writer"
 
@@ -24,7 +25,7 @@ local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300
 local function note_refusal(run, task, refusal)
   for _, consumer in ipairs(task.consumers) do
     run.progress:note(("%s: made without the account, which the app may not read: %s"):format(
-      consumer.type, errors.lacking(refusal.message, task.resource.permission)))
+      consumer.type, stripe.lacking(refusal.message, task.resource.permission, run.auth)))
   end
 end
 

@@ -48,6 +48,7 @@ local run = {}
 ---@field inbox commerce.sync.Inbox
 ---@field protection commerce.Protection what is never stored
 ---@field erasures commerce.Erasures? whose data is not stored again; nil if of nobody
+---@field auth string? how the connection was authorized: "connect", "app" or "key"
 ---@field app_account string? the account's id, if the connection is by a Stripe App: it is known
 ---  even if Stripe does not show the app the account's object
 ---@field take_known fun(resource: string): table? an object that was fetched a moment ago
@@ -91,6 +92,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
     limiter = connection.limiter, mappings = connection.mappings,
     started = started, latest_now = latest_now, options = options,
     floor = connection.account_created,
+    auth = connection.auth,
     app_account = connection.auth == "app" and connection.account or nil,
     lease = lease, hooks = hooks, types = {},
     take_known = function(resource)

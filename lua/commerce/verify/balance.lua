@@ -144,7 +144,7 @@ function balance.compare(run)
   local money, failure = records.try(ask, run, resource)
   if not money then
     local check = findings.new { check = "balance", type = "transactions" }
-    check:fail(records.reason(resource, failure))
+    check:fail(records.reason(run, resource, failure))
     return { check:close() }
   end
   return compared(stored_sums(run), money)

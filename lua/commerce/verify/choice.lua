@@ -1,5 +1,5 @@
--- Chooses the data types to compare. A data type whose mapping is not at hand, since a script has it
--- or since its configuration cannot be used, is left out alone, with the reason.
+-- Chooses the data types to compare. If a script has the mapping of a data type, or its
+-- configuration cannot be used, that type alone is left out, with the reason.
 
 local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"

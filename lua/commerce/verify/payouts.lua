@@ -125,7 +125,7 @@ end
 local function try_suspects(run, state, payout)
   local suspects, failure = records.try(suspects_of, run, state, payout)
   if failure then
-    state.found:fail(records.reason(state.task.resource, failure))
+    state.found:fail(records.reason(run, state.task.resource, failure))
   end
   return suspects
 end
@@ -163,7 +163,7 @@ end
 function payouts.check(run, state)
   local _, failure = records.try(check_all, run, state)
   if failure then
-    state.found:fail(records.reason(state.list.resource, failure))
+    state.found:fail(records.reason(run, state.list.resource, failure))
   end
 end
 

@@ -40,13 +40,15 @@ end
 -- ---------------------------------------------------------------- failures
 
 --- Why a resource could not be read.
+---@param run commerce.VerifyRun
 ---@param resource table
 ---@param failure commerce.Failure
 ---@return string message
 ---@return string? permission that the key lacks
-function records.reason(resource, failure)
+function records.reason(run, resource, failure)
   if stripe.lacks_permission(failure) then
-    return errors.lacking(failure.message, resource.permission), resource.permission
+    return stripe.lacking(failure.message, resource.permission, run.connection.auth),
+      resource.permission
   end
   return failure.message
 end
@@ -68,7 +70,7 @@ end
 local function guard(run, task, read)
   local result, failure = records.try(read, run, task)
   if failure then
-    local message, permission = records.reason(task.resource, failure)
+    local message, permission = records.reason(run, task.resource, failure)
     for _, type_name in ipairs(run.users[task.name]) do
       run.findings[type_name]:fail(message, permission)
     end

@@ -65,9 +65,9 @@ end
 
 -- ---------------------------------------------------------------- printing
 
-local function print_json(report)
+local function print_json(report, connection)
   console.json { event = "report", name = report.name, title = report.title,
-    source = report.source, currency = report.currency }
+    account = connection.account, source = report.source, currency = report.currency }
   for _, row in ipairs(report.rows) do
     local period, values = report.periods[row.period], {}
     for metric, value in pairs(row.values) do
@@ -123,13 +123,14 @@ local function print_table(report)
 end
 
 local function run(app, args)
-  local report = must(connection_of(app, args):report(args.report, args.asked))
+  local connection = connection_of(app, args)
+  local report = must(connection:report(args.report, args.asked))
   if args.json then
-    print_json(report)
+    print_json(report, connection)
   else
     print_table(report)
-    console.line(("(%s mode, UTC; %s from %s)"):format(must(app:mode()), ascii.lower(report.title),
-      report.source))
+    console.line(("(%s mode, %s, UTC; %s from %s)"):format(must(app:mode()),
+      lookup.whose(app, connection), ascii.lower(report.title), report.source))
   end
 end
 

@@ -60,7 +60,8 @@ local writers = {}
 ---@param next_record fun(): table?
 ---@param args table parsed arguments
 ---@param mode string "test" or "live"
-function writers.table(data_type, next_record, args, mode)
+---@param whose string "acct_1", or "2 accounts"
+function writers.table(data_type, next_record, args, mode, whose)
   local columns, headings, rows = table_columns(data_type), {}, {}
   for i, column in ipairs(columns) do
     headings[i] = column[1]
@@ -79,8 +80,8 @@ function writers.table(data_type, next_record, args, mode)
   end
   format.print(headings, rows)
   console.line(#rows == args.limit
-    and ("(%s mode; the first %d; --limit shows more)"):format(mode, args.limit)
-    or ("(%s mode)"):format(mode))
+    and ("(%s mode, %s; first %d, see --limit)"):format(mode, whose, args.limit)
+    or ("(%s mode, %s)"):format(mode, whose))
 end
 
 --- Print one JSON array.
@@ -126,14 +127,16 @@ end
 
 local function run(app, args)
   local mode, data_type = must(app:mode()), type_named(app.store, args.type)
+  local connection = args.connection and lookup.connection(app, args.connection) or nil
+  local whose = lookup.whose(app, connection)
   local next_record = app:records(data_type.name, { query = args.query, orderBy = args.order_by,
     limit = args.limit, raw = RAW[args.format],
-    connection_id = args.connection and lookup.connection(app, args.connection).id })
+    connection_id = connection and connection.id })
   if args.format ~= "table" and console.is_terminal(console.STDERR) then
     -- standard output contains records only; a person sees the mode beside them
-    console.note(("commerce: %s mode"):format(mode))
+    console.note(("commerce: %s mode, %s"):format(mode, whose))
   end
-  writers[args.format](data_type, next_record, args, mode)
+  writers[args.format](data_type, next_record, args, mode, whose)
 end
 
 local function arguments(sub)

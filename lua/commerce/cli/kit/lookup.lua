@@ -95,6 +95,19 @@ function lookup.connections(app, given)
   return list
 end
 
+--- Whose records a command shows: the account's id, or the number of accounts if there are several.
+---@param app commerce.App
+---@param connection commerce.Connection? of which the records are; all of the present mode if left
+---  out
+---@return string
+function lookup.whose(app, connection)
+  local list = connection and { connection } or lookup.connections(app)
+  if #list == 1 and list[1].account then
+    return list[1].account
+  end
+  return ("%d accounts"):format(#list)
+end
+
 -- Refuses a connection of the other mode: that says more than "no connection".
 local function refuse_other_mode(app, connection)
   local own = connection.integration.mode

@@ -36,7 +36,8 @@ function progress.plain(of)
       last[event.type] = now
       console.note(("%s%s: %s read"):format(label, event.type, format.count(event.read)))
     elseif event.event == "skipped" then
-      console.note(("%s%s: skipped: %s"):format(label, event.type, event.error))
+      -- the report says why, in Stripe's words
+      console.note(("%s%s: skipped, for lack of a permission"):format(label, event.type))
     elseif event.event == "type" and event.status ~= "skipped" then
       console.note(("%s%s: %s, %s read"):format(label, event.type, event.status,
         format.count(event.read)))
