@@ -102,10 +102,10 @@ from        to          cur  revenue  revenue growth %
     for line in output:gmatch "[^\n]+" do
       lines[#lines + 1] = cjson.decode(line)
     end
-    assert.same({ { event = "report", name = "revenue", title = "Revenue", account = "acct_cccc0001",
-      source = "payments",
-      currency = "EUR" }, { event = "figures", start = "2026-01-01", ["end"] = "2026-01-31",
-      currency = "EUR", figures = { revenue = 10.3 } } }, lines)
+    assert.same({ { event = "report", name = "revenue", title = "Revenue",
+      account = "acct_cccc0001", source = "payments", currency = "EUR" },
+      { event = "figures", start = "2026-01-01", ["end"] = "2026-01-31", currency = "EUR",
+        figures = { revenue = 10.3 } } }, lines)
   end)
 
   it("refuses with what was wrong", function()

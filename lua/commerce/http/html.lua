@@ -1,5 +1,7 @@
 -- HTML: the frame of every page, and the escaping of texts.
 
+local tables = require "commerce.base.tables"
+
 local html = {}
 
 local ESCAPES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;",
@@ -34,6 +36,15 @@ summary{cursor:pointer;min-height:3rem;padding:.75rem 0;box-sizing:border-box}
 #said:empty{display:none}
 .note,#said{border-left:4px solid #f0a020;padding-left:1rem}
 ]]
+
+--- The headers of an answer with a page: nothing is kept, and no other site may frame it.
+---@param more table<string, string>? further headers, or other values
+---@return table<string, string> headers a new table
+function html.headers(more)
+  return tables.merged({ ["Content-Type"] = "text/html; charset=utf-8",
+    ["Cache-Control"] = "no-store", ["X-Content-Type-Options"] = "nosniff",
+    ["X-Frame-Options"] = "DENY" }, more or {})
+end
 
 --- A whole page.
 ---@param title string

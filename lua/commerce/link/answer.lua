@@ -35,14 +35,6 @@ local answer = {}
 ---@field again string? the address to start again
 ---@field carried table<string, string>? the link's own parameters
 
-local HEADERS = {
-  ["Content-Type"] = "text/html; charset=utf-8",
-  ["Cache-Control"] = "no-store",
-  ["Referrer-Policy"] = "no-referrer",
-  ["X-Content-Type-Options"] = "nosniff",
-  ["X-Frame-Options"] = "DENY",
-}
-
 -- A page may load its own style, the operator's logo and, in the frame and its window, our script.
 -- Forms are not restricted, since a browser also checks where their answer redirects to: Stripe, or
 -- the operator's own address.
@@ -91,10 +83,7 @@ end
 ---@param cookie string? the header that gives the browser its cookie
 ---@return commerce.http.Response
 function answer.show(context, page, cookie)
-  local headers = {}
-  for name, value in pairs(HEADERS) do
-    headers[name] = value
-  end
+  local headers = html.headers { ["Referrer-Policy"] = "no-referrer" }
   local logo, more = brand(profiles.read(context.store))
   local scripted = page.facts and (page.parent or answer.is_embedded(context))
   more.head = scripted and script_tags(context, page.facts) or nil

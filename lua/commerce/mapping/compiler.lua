@@ -6,7 +6,10 @@ local check = require "commerce.mapping.validate"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local provenance = require "commerce.mapping.provenance"
+local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
+
+local merged = tables.merged
 
 local source = {}
 
@@ -36,16 +39,6 @@ local function add_all(to, list)
   for _, item in ipairs(list) do
     to[#to + 1] = item
   end
-end
-
-local function merged(...)
-  local all = {}
-  for _, fields in ipairs { ... } do
-    for name, candidate in pairs(fields) do
-      all[name] = candidate
-    end
-  end
-  return all
 end
 
 -- ---------------------------------------------------------------- splitting

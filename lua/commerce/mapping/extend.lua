@@ -5,22 +5,15 @@ local declared = require "commerce.mapping.declaration"
 local errors = require "commerce.base.errors"
 local inlined = require "commerce.mapping.inlined"
 local mapping = require "commerce.mapping"
+local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
 local values = require "commerce.mapping.values"
+
+local merged = tables.merged
 
 local layer = {}
 
 local SUPPLEMENTAL = "supplementalData"
-
-local function merged(...)
-  local all = {}
-  for _, fields in ipairs { ... } do
-    for name, candidate in pairs(fields) do
-      all[name] = candidate
-    end
-  end
-  return all
-end
 
 -- ---------------------------------------------------------------- views without expansions
 

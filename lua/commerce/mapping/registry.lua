@@ -124,13 +124,7 @@ end
 --- Every data type: the model's, then the user-defined ones.
 ---@return commerce.DataType[]
 function methods:types()
-  local types = {}
-  for _, list in ipairs { model.types(), self:own_types() } do
-    for _, data_type in ipairs(list) do
-      types[#types + 1] = data_type
-    end
-  end
-  return types
+  return model.types(self:own_types())
 end
 
 --- A data type by its name or key.

@@ -73,9 +73,19 @@ for _, declared in ipairs(standard) do
 end
 
 --- The built-in data types, in the order in which they are listed and read.
+---@param own commerce.DataType[]? user-defined ones, which follow
 ---@return commerce.DataType[]
-function model.types()
-  return order
+function model.types(own)
+  if not own then
+    return order
+  end
+  local types = {}
+  for _, list in ipairs { order, own } do
+    for _, data_type in ipairs(list) do
+      types[#types + 1] = data_type
+    end
+  end
+  return types
 end
 
 -- ---------------------------------------------------------------- types of a user's own

@@ -3,15 +3,12 @@
 local ascii = require "commerce.base.ascii"
 local assets = require "commerce.portal.assets"
 local h = require "commerce.portal.html"
+local html = require "commerce.http.html"
 
 local layout = {}
 
 local HEADERS = {
-  ["Content-Type"] = "text/html; charset=utf-8",
-  ["Cache-Control"] = "no-store",
   ["Referrer-Policy"] = "same-origin",
-  ["X-Content-Type-Options"] = "nosniff",
-  ["X-Frame-Options"] = "DENY",
   ["Cross-Origin-Opener-Policy"] = "same-origin",
   -- nothing inline: no style attribute, no script but our own assets
   ["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; script-src 'self'; "
@@ -242,16 +239,13 @@ end
 ---@param page commerce.portal.Page
 ---@return commerce.http.Response
 function layout.page(context, page)
-  local headers = {}
-  for name, value in pairs(HEADERS) do
-    headers[name] = value
-  end
   local body = { h.a { class = "skip", href = "#main", "Skip to the content" } }
   if context.session then
     body[#body + 1] = header(context, page)
   end
   body[#body + 1] = main(page)
-  return { status = page.status or 200, headers = headers, body = document(context, page, body) }
+  return { status = page.status or 200, headers = html.headers(HEADERS),
+    body = document(context, page, body) }
 end
 
 --- Send the browser to another page of the portal.

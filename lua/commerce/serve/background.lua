@@ -5,6 +5,7 @@
 -- anything. There it reads the two variables in which nginx notes that the process must end
 -- (ngx_process_cycle.h). Without one it runs in a timer, between the requests.
 
+local backoff = require "commerce.runtime.backoff"
 local commerce = require "commerce"
 local core = require "commerce.core"
 local json = require "commerce.base.json"
@@ -91,7 +92,7 @@ local LONG = 600 -- seconds of work after which the pauses begin anew
 --- Start syncing and delivering webhooks in the background. After a failure it starts again.
 ---@param options commerce.serve.BackgroundOptions
 function background.start(options)
-  local pause = PAUSE
+  local pauses = backoff.new(PAUSE, LONGEST_PAUSE)
   local function run(premature)
     if premature then
       return
@@ -108,9 +109,10 @@ function background.start(options)
     end)
     if not ok and not stopping() then
       ngx.log(ngx.ERR, "commerce: the sync stopped: ", tostring(message))
-      pause = ngx.now() - began > LONG and PAUSE or pause
-      ngx.timer.at(pause, run)
-      pause = math.min(2 * pause, LONGEST_PAUSE)
+      if ngx.now() - began > LONG then
+        pauses:reset()
+      end
+      ngx.timer.at(pauses:next(), run)
     end
   end
   assert(ngx.timer.at(0, run))

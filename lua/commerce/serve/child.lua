@@ -1,6 +1,7 @@
 -- A child process that is kept running: when it ends, it is started again, after a pause that grows
 -- while it does not last.
 
+local backoff = require "commerce.runtime.backoff"
 local core = require "commerce.core"
 
 local child = {}
@@ -26,7 +27,8 @@ local PATIENCE = 10 -- seconds until a child that does not end is killed
 ---@param user string? whose rights it has
 ---@return commerce.serve.Child
 function child.new(name, words, user)
-  return setmetatable({ name = name, words = words, user = user, pause = FIRST_PAUSE }, child_mt)
+  return setmetatable({ name = name, words = words, user = user,
+    pauses = backoff.new(FIRST_PAUSE, LONGEST_PAUSE) }, child_mt)
 end
 
 --- Start it.
@@ -55,18 +57,20 @@ end
 function methods:keep_running(log)
   local status = self:ended()
   if status then
-    self.pause = core.now() - self.began > LASTING and FIRST_PAUSE or self.pause
-    self.again = core.now() + self.pause
+    if core.now() - self.began > LASTING then
+      self.pauses:reset()
+    end
+    local pause = self.pauses:next()
+    self.again = core.now() + pause
     log(("%s ended (%s %d); it is started again in %d s"):format(self.name,
-      status > 128 and "signal" or "status", status > 128 and status - 128 or status, self.pause))
-    self.pause = math.min(2 * self.pause, LONGEST_PAUSE)
+      status > 128 and "signal" or "status", status > 128 and status - 128 or status, pause))
   elseif self.again and core.now() >= self.again then
     local pid, message = self:start()
     if not pid then
+      local pause = self.pauses:next()
       log(("%s cannot be started: %s; tried again in %d s"):format(self.name, tostring(message),
-        self.pause))
-      self.again = core.now() + self.pause
-      self.pause = math.min(2 * self.pause, LONGEST_PAUSE)
+        pause))
+      self.again = core.now() + pause
     end
   end
 end

@@ -6,6 +6,7 @@
 -- dies, another one takes its connections over when their leases have run out, and continues from
 -- the last checkpoints.
 
+local backoff = require "commerce.runtime.backoff"
 local core = require "commerce.core"
 local delivery = require "commerce.webhooks.delivery"
 local errors = require "commerce.base.errors"
@@ -194,17 +195,17 @@ local function must_end(raised)
   return errors.is_interrupt(raised) or errors.is_failure(raised) and raised.kind == "cancelled"
 end
 
--- Counts failures in a row. Raises one that is none of the store's passing ones and comes for the
--- fifth time: a new process, with a new handle, may do better.
+-- Counts failures in a row, and gives the pause after this one. Raises the fifth in a row that is
+-- not a passing one of the store: a new process, with a new handle, may do better.
 local function note_failure(self, raised, trouble)
   local passes = work.passes(raised)
   trouble.lasting = passes and 0 or trouble.lasting + 1
   if must_end(raised) or trouble.lasting >= MOST_FAILURES then
     error(raised, 0)
   end
-  trouble.pause = math.min(2 * trouble.pause, LONGEST_PAUSE)
-  self.log { event = "retried", seconds = trouble.pause,
-    message = core.scrub(tostring(raised)) }
+  local pause = trouble.pauses:next()
+  self.log { event = "retried", seconds = pause, message = core.scrub(tostring(raised)) }
+  return pause
 end
 
 -- A number from 0 to 1. LuaJIT's math.random gives every process the same ones.
@@ -225,15 +226,15 @@ local function wait_for_turn(self)
 end
 
 local function sync(self, stopping)
-  local trouble = { pause = FIRST_PAUSE / 2, lasting = 0 }
+  local trouble = { pauses = backoff.new(FIRST_PAUSE, LONGEST_PAUSE), lasting = 0 }
   while not stopping() do
     if wait_for_turn(self) then
       local ok, worked = pcall(step, self, stopping)
       if not ok then
-        note_failure(self, worked, trouble)
-        sleep(trouble.pause, stopping)
+        sleep(note_failure(self, worked, trouble), stopping)
       else
-        trouble.pause, trouble.lasting = FIRST_PAUSE / 2, 0
+        trouble.pauses:reset()
+        trouble.lasting = 0
       end
       if worked == true then
         self.next_look = 0

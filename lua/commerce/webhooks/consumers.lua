@@ -144,6 +144,18 @@ end
 ---@field company_tags string[] "name:value"; empty for all companies
 ---@field created string
 
+--- A consumer by its id.
+---@param store commerce.Store
+---@param id string?
+---@return commerce.Consumer? consumer nil if there is none
+function consumers.find(store, id)
+  for _, row in ipairs(id and store:webhook_consumers() or {}) do
+    if row.id == id then
+      return row
+    end
+  end
+end
+
 --- Add a consumer. Raises "usage" if an option is invalid, "conflict" if the number of consumers
 --- has reached its limit.
 ---@param store commerce.Store

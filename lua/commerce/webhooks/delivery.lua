@@ -5,6 +5,7 @@
 -- the same webhook-id.
 
 local address = require "commerce.base.url"
+local backoff = require "commerce.runtime.backoff"
 local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
@@ -242,7 +243,7 @@ end
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:run(stopping)
-  local failures, pause = 0, PAUSE
+  local failures, pauses = 0, backoff.new(PAUSE, LONGEST_PAUSE)
   jobs.group(function(group)
     while not stopping() do
       local begun, _, failure = errors.catch(look, self, group)
@@ -250,11 +251,10 @@ function methods:run(stopping)
       if failures > MOST_FAILURES then
         errors.rethrow(failure)
       elseif begun then
-        pause = PAUSE
+        pauses:reset()
         group:wait(LOOK)
       else
-        rest(group, pause, stopping)
-        pause = math.min(2 * pause, LONGEST_PAUSE)
+        rest(group, pauses:next(), stopping)
       end
     end
     stop(self, group)

@@ -60,17 +60,6 @@ local function link_account(app, row, given, granted, options)
   return true
 end
 
--- The account does not belong in this connection: end the installation, unless it serves another.
-local function turn_away(app, row, account, options, failure)
-  local released, why = errors.catch(app_grant.release, app, row.integration, account, options)
-  failure.released = released
-  if not released then
-    failure.message = ("%s; the app stays installed in %s (%s)"):format(failure.message, account,
-      why)
-  end
-  errors.rethrow(failure)
-end
-
 --- Exchange a code and link the connection.
 ---@param app commerce.App
 ---@param row table the connection's, as the store gives it; "Linked" afterwards
@@ -84,7 +73,8 @@ function app_exchange.run(app, row, given, options)
   errors.must(granted, message, failure)
   local _, _, other = errors.catch(link_account, app, row, given, granted, options)
   if other then
-    turn_away(app, row, granted.account, options, other)
+    exchange.turn_away(other, "; the app stays installed in %s (%s)", granted.account,
+      app_grant.release, app, row.integration, granted.account, options)
   end
 end
 

@@ -92,13 +92,19 @@ function exchange.prove(app, key, facts, id, options)
   return parts.account
 end
 
--- The account does not belong in this connection: end the access that its owner has given.
-local function turn_away(app, row, account, options, failure)
-  local released, why = errors.catch(grant.release, app, row.integration, account, options)
+--- Turn an account away that does not belong in the connection: end the access that its owner has
+--- given, and raise the reason.
+---@param failure commerce.Failure the reason
+---@param remains string what remains if the access cannot be ended: "...; the app stays in %s (%s)"
+---  of the account and why
+---@param account string "acct_..."
+---@param release function ends the access; gives or raises as `commerce.account.grant.release`
+---@param ... any its arguments
+function exchange.turn_away(failure, remains, account, release, ...)
+  local released, why = errors.catch(release, ...)
   failure.released = released
   if not released then
-    failure.message = ("%s; the platform's access to %s could not be ended (%s), its owner can end "
-      .. "it in Stripe's dashboard"):format(failure.message, account, why)
+    failure.message = failure.message .. remains:format(account, why)
   end
   errors.rethrow(failure)
 end
@@ -128,7 +134,9 @@ function exchange.run(app, row, given, options)
   exchange.check_mode(answer.livemode, facts)
   local _, _, failure = errors.catch(link_account, app, row, given, answer, own, options)
   if failure then
-    turn_away(app, row, answer.stripe_user_id, options, failure)
+    exchange.turn_away(failure, "; the platform's access to %s could not be ended (%s), its owner "
+      .. "can end it in Stripe's dashboard", answer.stripe_user_id, grant.release, app,
+      row.integration, answer.stripe_user_id, options)
   end
 end
 

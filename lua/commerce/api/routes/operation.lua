@@ -2,6 +2,7 @@
 -- users of the portal, the log of what was done, deliveries of webhooks, and what a connection may
 -- read.
 
+local consumers = require "commerce.webhooks.consumers"
 local core = require "commerce.core"
 local coverage = require "commerce.account.coverage"
 local errors = require "commerce.base.errors"
@@ -100,13 +101,8 @@ end
 -- ---------------------------------------------------------------- webhooks
 
 local function consumer_of(context)
-  local id = context:uuid "webhookId"
-  for _, row in ipairs(id and context.store:webhook_consumers() or {}) do
-    if row.id == id then
-      return row
-    end
-  end
-  response.refuse(404, "No webhook consumer was found with this ID.")
+  return consumers.find(context.store, context:uuid "webhookId")
+    or response.refuse(404, "No webhook consumer was found with this ID.")
 end
 
 local function list_deliveries(context)

@@ -208,13 +208,8 @@ local add_consumer = saving(webhooks_page, function(context)
 end)
 
 local function consumer_of(context)
-  local id = context:uuid "consumerId"
-  for _, row in ipairs(id and context.store:webhook_consumers() or {}) do
-    if row.id == id then
-      return row
-    end
-  end
-  response.refuse(404, "There is no such webhook consumer.")
+  return consumers.find(context.store, context:uuid "consumerId")
+    or response.refuse(404, "There is no such webhook consumer.")
 end
 
 local TONES = { delivered = "good", failed = "bad", waiting = "wait" }

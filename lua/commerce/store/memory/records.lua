@@ -50,13 +50,7 @@ local function defined(self)
 end
 
 function records.types(self)
-  local list = {}
-  for _, group in ipairs { model.types(), defined(self) } do
-    for _, data_type in ipairs(group) do
-      list[#list + 1] = data_type
-    end
-  end
-  return list
+  return model.types(defined(self))
 end
 
 function records.find_type(self, name)

@@ -7,14 +7,7 @@ local statements = require "commerce.store.sql.statements"
 local apps = {}
 
 function apps:apps()
-  local rows, to_boolean = {}, self.db.dialect.to_boolean
-  for _, row in ipairs(self.db:all("SELECT a.*, CASE WHEN EXISTS (SELECT 1 FROM secrets "
-    .. "WHERE owner = 'app:' || a.integration) THEN 1 ELSE 0 END AS has_secret_key "
-    .. "FROM stripe_apps AS a")) do
-    row.enabled, row.has_secret_key = to_boolean(row.enabled), row.has_secret_key == 1
-    rows[row.integration] = row
-  end
-  return rows
+  return statements.rows_with_secret(self.db, "stripe_apps", "integration", "app:")
 end
 
 function apps:save_app(row, secret)

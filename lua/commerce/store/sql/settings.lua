@@ -30,13 +30,9 @@ end
 -- ---------------------------------------------------------------- integrations
 
 function settings:integrations()
-  local rows, to_boolean = {}, self.db.dialect.to_boolean
-  for _, row in ipairs(self.db:all("SELECT i.*, CASE WHEN EXISTS (SELECT 1 FROM secrets "
-    .. "WHERE owner = 'integration:' || i.name) THEN 1 ELSE 0 END AS has_secret_key "
-    .. "FROM integrations AS i")) do
-    row.enabled, row.has_secret_key = to_boolean(row.enabled), row.has_secret_key == 1
-    row.restricted_keys = to_boolean(row.restricted_keys)
-    rows[row.name] = row
+  local rows = statements.rows_with_secret(self.db, "integrations", "name", "integration:")
+  for _, row in pairs(rows) do
+    row.restricted_keys = self.db.dialect.to_boolean(row.restricted_keys)
   end
   return rows
 end

@@ -43,4 +43,22 @@ function statements.upsert(name, columns, key, changed)
     table.concat(sets, ", "))
 end
 
+--- The rows of a table, each with whether a secret is kept for it.
+---@param db commerce.sql.Database
+---@param name string the table
+---@param key string the column that the secret's owner ends with
+---@param prefix string what the secret's owner begins with: "app:"
+---@return table<string, table<string, any>> rows by the key; `enabled` and `has_secret_key` are
+---  booleans
+function statements.rows_with_secret(db, name, key, prefix)
+  local rows, to_boolean = {}, db.dialect.to_boolean
+  local sql = "SELECT t.*, CASE WHEN EXISTS (SELECT 1 FROM secrets WHERE owner = '%s' || t.%s) "
+    .. "THEN 1 ELSE 0 END AS has_secret_key FROM %s AS t"
+  for _, row in ipairs(db:all(sql:format(prefix, key, name))) do
+    row.enabled, row.has_secret_key = to_boolean(row.enabled), row.has_secret_key == 1
+    rows[row[key]] = row
+  end
+  return rows
+end
+
 return statements

@@ -29,13 +29,7 @@ local function defined(self)
 end
 
 function types:types()
-  local list = {}
-  for _, group in ipairs { model.types(), defined(self) } do
-    for _, data_type in ipairs(group) do
-      list[#list + 1] = data_type
-    end
-  end
-  return list
+  return model.types(defined(self))
 end
 
 function types:find_type(name)

@@ -4,6 +4,7 @@
 -- decimal comma.
 
 local DBI = require "DBI"
+local backoff = require "commerce.runtime.backoff"
 local cache = require "commerce.base.cache"
 local core = require "commerce.core"
 local dialect = require "commerce.store.sqlite.dialect"
@@ -143,14 +144,16 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
 local function execute(self, sql, ...)
   check_file(self)
   local statement, message = attempt(self, sql, ...)
-  local waited, pause = 0, FIRST_PAUSE
+  local waited, pauses = 0, nil
   while not statement do
     local locked = tostring(message):find("database is locked", 1, true)
     if not (locked and self.sleep and not self.in_transaction and waited < self.patience) then
       failed(self, message)
     end
+    pauses = pauses or backoff.new(FIRST_PAUSE, LONGEST_PAUSE)
+    local pause = pauses:next()
     self.sleep(pause)
-    waited, pause = waited + pause, math.min(pause * 2, LONGEST_PAUSE)
+    waited = waited + pause
     if not self.handle then
       failed(self, "it was closed meanwhile")
     end
