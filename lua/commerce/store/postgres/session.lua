@@ -4,6 +4,7 @@
 -- The functions take the handle (db.lua), whose fields `connection`, `waiting` and `in_transaction`
 -- are theirs and those of transactions.lua.
 
+local backoff = require "commerce.runtime.backoff"
 local errors = require "commerce.base.errors"
 
 local session = {}
@@ -63,7 +64,7 @@ end
 ---@param url string
 ---@return commerce.pq.Connection
 function session.connect(self, url)
-  local waited, pause = 0, FIRST_PAUSE
+  local waited, pauses = 0, backoff.new(FIRST_PAUSE, LONGEST_PAUSE)
   while true do
     local connection, message, failure = self.pq.connect(url, STATEMENT_SECONDS)
     if connection then
@@ -78,8 +79,9 @@ function session.connect(self, url)
       session.fail(self, message, { code = failure.code, retryable = not is_final(message),
         unreachable = true })
     end
+    local pause = pauses:next()
     self.pause(pause)
-    waited, pause = waited + pause, math.min(pause * 2, LONGEST_PAUSE)
+    waited = waited + pause
   end
 end
 

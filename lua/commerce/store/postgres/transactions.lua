@@ -10,6 +10,7 @@
 -- connection is lost during a COMMIT, `settle` finds out by that row what became of it, and sees to
 -- it that it cannot be carried out later: the number of a settled transaction makes its note fail.
 
+local backoff = require "commerce.runtime.backoff"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local session = require "commerce.store.postgres.session"
@@ -149,7 +150,7 @@ local function may_begin_again(failure)
 end
 
 local function transact(self, begin, work, without_note)
-  local pause = FIRST_PAUSE
+  local pauses = backoff.new(FIRST_PAUSE, LONGEST_PAUSE)
   for attempt = 1, MOST_TRIES do
     local ok, result, committing = try(self, begin, work, without_note)
     if ok then
@@ -161,8 +162,7 @@ local function transact(self, begin, work, without_note)
     elseif attempt == MOST_TRIES or not may_begin_again(result) then
       error(result, 0)
     end
-    core.sleep(pause * (0.5 + math.random()))
-    pause = math.min(pause * 2, LONGEST_PAUSE)
+    core.sleep(pauses:next() * (0.5 + math.random()))
   end
 end
 
