@@ -12,7 +12,7 @@ describe("commerce profile", function()
   master_key.use(master_key.ONE)
 
   before_each(function()
-    box = sandbox.new {}
+    box = sandbox.new({}, { in_process = true })
     box.environment = { COMMERCE_STORE = "sqlite:" .. box:path "commerce.db",
       COMMERCE_MASTER_KEY = master_key.ONE }
     cli = commands.new(box)

@@ -11,7 +11,7 @@ describe("commerce users", function()
   local box, cli
 
   before_each(function()
-    box = sandbox.new {}
+    box = sandbox.new({}, { in_process = true })
     box.environment = { COMMERCE_STORE = "sqlite:" .. box:path "commerce.db" }
     cli = commands.new(box)
   end)
