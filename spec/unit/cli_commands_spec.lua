@@ -6,7 +6,7 @@ local lfs = require "lfs"
 local FOLDER = "lua/commerce/cli/commands"
 local FIELDS = { name = "string", help = "string", arguments = "function", json = "string",
   store = "string", check = "function", run = "function", actions = "table",
-  stops_cleanly = "boolean" }
+  stops_cleanly = "boolean", audit = "string" }
 local STORES = { existing = true, create = true, own = true }
 
 local function files()
