@@ -196,6 +196,7 @@ describe("erasing", function()
     assert.equal(id, done.payment)
     assert.equal(0, done.removed)
     assert.is_true(done.objects >= 2)
+    assert.equal("data.erase|\n", rows.sql(path, "SELECT action, target FROM portal_audit"))
     for _ = 1, 2 do
       assert.is_false(file_has "for a guest alone" or file_has "guest@example.com")
       assert.equal(before, sums())

@@ -86,11 +86,11 @@ return {
       help = "Erase a customer: the record, kept objects and the facts about the person in "
         .. "payments, disputes and transactions. It is not stored again.",
       arguments = arguments(CUSTOMER, "Stripe's id of the customer: cus_..."),
-      json = JSON, store = "existing", run = eraser(CUSTOMER) },
+      json = JSON, store = "existing", audit = "data.erase", run = eraser(CUSTOMER) },
     { name = "payment",
       help = "Erase the facts about the person in one payment, its refunds and disputes: for a "
         .. "guest, who is no customer. They are not stored again.",
       arguments = arguments(PAYMENT, "Stripe's id of the charge: ch_... or py_..."),
-      json = JSON, store = "existing", run = eraser(PAYMENT) },
+      json = JSON, store = "existing", audit = "data.erase", run = eraser(PAYMENT) },
   },
 }
