@@ -13,7 +13,7 @@
 #define MOST 100000 /* of anything in a program */
 
 /* What the userdata keeps: the functions of the mapping, and two of the library. */
-enum { FUNCTIONS = 1, DECODE, ENCODE };
+enum { FUNCTIONS = 1, DECODE, ENCODE, TEXT, RAISED };
 
 typedef struct lua_mapper {
   cm_program *program;
@@ -22,6 +22,7 @@ typedef struct lua_mapper {
   lua_State *L;     /* while it runs, and its functions may be called */
   int self;         /* its index there */
   bool interrupted; /* Ctrl-C fell into a function: the error is at the top of the stack */
+  bool raised;      /* a function failed: the userdata keeps what it raised */
 } lua_mapper;
 
 static lua_mapper *check(lua_State *L) {
@@ -147,10 +148,10 @@ static int mapper_fields(lua_State *L) {
 }
 
 static const char *const OPS[] = {
-    "path",         "id",      "text",    "number",  "boolean",   "json",  "currency",
-    "money",        "negated", "integer", "decimal", "timestamp", "first", "enum",
-    "unlisted",     "call",    "object",  "ref",     "list",      "each",  "address",
-    "supplemental", "nulls",   "tally",   "parent",  "source",    NULL};
+    "path",         "id",      "text",    "number",  "boolean",   "json",   "currency",
+    "money",        "negated", "integer", "decimal", "timestamp", "first",  "enum",
+    "unlisted",     "call",    "object",  "ref",     "list",      "each",   "address",
+    "supplemental", "nulls",   "tally",   "parent",  "source",    "within", NULL};
 
 /* mapper:expr(scope, operation, arguments) -> its number */
 static int mapper_expr(lua_State *L) {
@@ -197,7 +198,7 @@ static int mapper_shape(lua_State *L) {
 }
 
 /*
-** mapper:recipe({shape =, where =, each =, inner =, suffix =, inner_where =}, expressions,
+** mapper:recipe({shape =, where =, each =, inner =, suffix =, inner_where =, loose =}, expressions,
 ** expressions of the inner scope?) -> its number
 */
 static int mapper_recipe(lua_State *L) {
@@ -216,6 +217,9 @@ static int mapper_recipe(lua_State *L) {
   r.inner = index_at(L, "inner");
   r.suffix = index_at(L, "suffix");
   r.inner_where = index_at(L, "inner_where");
+  lua_getfield(L, -1, "loose");
+  r.loose = lua_toboolean(L, -1);
+  lua_pop(L, 1);
   lua_pop(L, 1);
   if (r.each != CM_NONE) {
     inner = check_numbers(L, 4, &count);
@@ -259,6 +263,11 @@ static bool protected_call(lua_mapper *m, int args) {
     return true;
   message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
   m->interrupted = message && strstr(message, "interrupted!") != NULL;
+  lua_getuservalue(L, m->self);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, RAISED);
+  lua_pop(L, 1);
+  m->raised = true;
   return false;
 }
 
@@ -279,11 +288,10 @@ static bool has_long_number(const char *text, size_t n) {
 
 static bool push_decoded(lua_mapper *m, const cm_value *v) {
   const char *text = cm_mapper_bytes(&m->run, v);
-  if (v->own && has_long_number(text, v->len))
-    return false;
   push_kept(m, DECODE);
   lua_pushlstring(m->L, text, v->len);
-  return protected_call(m, 1);
+  lua_pushboolean(m->L, v->own && has_long_number(text, v->len));
+  return protected_call(m, 2);
 }
 
 static bool push_value(lua_mapper *m, cm_value *v) {
@@ -298,7 +306,7 @@ static bool push_value(lua_mapper *m, cm_value *v) {
     bytes = cm_mapper_bytes(&m->run, v);
     /* a decimal of more digits than a double has is an object in Lua */
     if (v->own && cm_number_significant(bytes, v->len) > 15)
-      return false;
+      return push_decoded(m, v);
     lua_pushnumber(L, (lua_Number)cm_number_value(bytes, v->len));
     return true;
   case CM_STRING:
@@ -358,6 +366,7 @@ static bool take_result(lua_mapper *m, cm_value *result) {
   case LUA_TTABLE:
     return take_table(m, result);
   default:
+    m->run.why = "a function gave a value that JSON does not have";
     return false;
   }
 }
@@ -416,16 +425,28 @@ static int mapper_read(lua_State *L) {
   return push_id(L, m, text && cm_mapper_read(&m->run, text, len), 4);
 }
 
-/* mapper:read_text(text, livemode) -> as read, of a JSON text, which the mapper keeps */
-static int mapper_read_text(lua_State *L) {
-  lua_mapper *m = check_finished(L);
+/* Reads an object of the JSON text that is the second argument. */
+static bool load_text(lua_State *L, lua_mapper *m) {
   size_t len;
   const char *text = luaL_checklstring(L, 2, &len);
   lua_getuservalue(L, 1);
   lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, ENCODE + 1);
+  lua_rawseti(L, -2, TEXT);
   lua_pop(L, 1);
-  return push_id(L, m, cm_mapper_read(&m->run, text, len), 3);
+  return cm_mapper_read(&m->run, text, len);
+}
+
+/* mapper:read_text(text, livemode) -> as read, of a JSON text, which the mapper keeps */
+static int mapper_read_text(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  return push_id(L, m, load_text(L, m), 3);
+}
+
+/* mapper:load(text) -> as read_text, whatever its id and mode: whether it is a JSON object */
+static int mapper_load(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  lua_pushboolean(L, load_text(L, m));
+  return 1;
 }
 
 /* mapper:value(key) -> the text, number or boolean there; nil for anything else */
@@ -468,9 +489,9 @@ static bool push_new_id(lua_State *L, const lua_mapper *m, const cm_made *made, 
 
 /*
 ** mapper:make(recipe, list, dated?, seen?) -> how many records were appended to the list, as
-** tables { id, body }; nil and the reason if they are to be made otherwise. dated: the date of the
-** object's last change, which counts unless the object dates its changes itself. seen: a set of
-** ids, of which no more record is made.
+** tables { id, body }; nil, the reason and what a function raised if one of them is not valid.
+** dated: the date of the object's last change, if it is later than the one that the object has.
+** seen: a set of ids, of which no more record is made.
 */
 static int mapper_make(lua_State *L) {
   lua_mapper *m = check_finished(L);
@@ -483,11 +504,9 @@ static int mapper_make(lua_State *L) {
   if (seen)
     luaL_checktype(L, 5, LUA_TTABLE);
   luaL_argcheck(L, m->run.text && m->run.n_slots > 0, 1, "no object was read");
-  if (cm_mapper_value(&m->run, CM_KEY_UPDATED)->type == CM_NUMBER)
-    dated = NULL;
   m->L = L;
   m->self = 1;
-  m->interrupted = false;
+  m->interrupted = m->raised = false;
   ok = cm_mapper_make(&m->run, recipe, dated);
   m->L = NULL;
   if (m->interrupted)
@@ -495,7 +514,12 @@ static int mapper_make(lua_State *L) {
   if (!ok) {
     lua_pushnil(L);
     lua_pushstring(L, m->run.why);
-    return 2;
+    if (!m->raised)
+      return 2;
+    lua_getuservalue(L, 1);
+    lua_rawgeti(L, -1, RAISED);
+    lua_remove(L, -2);
+    return 3;
   }
   before = n = (int)lua_rawlen(L, 3);
   for (i = 0; i < m->run.n_records; i++) {
@@ -572,20 +596,13 @@ int cm_mapper_decimal(lua_State *L) {
 */
 void cm_open_mapper(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", mapper_gc}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"scope", mapper_scope},
-                                     {"key", mapper_key},
-                                     {"text", mapper_text},
-                                     {"words", mapper_words},
-                                     {"fields", mapper_fields},
-                                     {"expr", mapper_expr},
-                                     {"shape", mapper_shape},
-                                     {"recipe", mapper_recipe},
-                                     {"finish", mapper_finish},
-                                     {"read", mapper_read},
-                                     {"read_text", mapper_read_text},
-                                     {"value", mapper_value},
-                                     {"make", mapper_make},
-                                     {"tallies", mapper_tallies},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"scope", mapper_scope},         {"key", mapper_key},
+                                     {"text", mapper_text},           {"words", mapper_words},
+                                     {"fields", mapper_fields},       {"expr", mapper_expr},
+                                     {"shape", mapper_shape},         {"recipe", mapper_recipe},
+                                     {"finish", mapper_finish},       {"read", mapper_read},
+                                     {"read_text", mapper_read_text}, {"load", mapper_load},
+                                     {"value", mapper_value},         {"make", mapper_make},
+                                     {"tallies", mapper_tallies},     {NULL, NULL}};
   cm_class(L, MAPPER_CLASS, meta, methods);
 }

@@ -11,11 +11,11 @@
 
 enum { TEXT, ARENA, POOL }; /* bases of values */
 
-#define LARGEST_TIME 253402300799.0 /* the last second of the year 9999 */
-#define EXACT 1e15                  /* whole numbers below it have 15 digits */
-#define WHOLE 9007199254740992.0    /* doubles from here on have no fraction */
-#define MOST_SPLIT 200              /* elements that an object is split by */
-#define NO_CURRENCY "XXX"           /* ISO 4217 */
+#define LARGEST_TIME 67767976233532799.0 /* the last second of the year 2147483647 */
+#define EXACT 1e15                       /* whole numbers below it have 15 digits */
+#define WHOLE 9007199254740992.0         /* doubles from here on have no fraction */
+#define MOST_SPLIT 20000                 /* elements that an object is split by */
+#define NO_CURRENCY "XXX"                /* ISO 4217 */
 
 /* The keys of a scope as they are in one object. */
 typedef struct frame {
@@ -266,18 +266,19 @@ static void close_frame(cm_mapper *m, const frame *f) {
   m->n_slots = f->slots;
 }
 
-/* Reads a value's members into a frame. Only an object has any. */
+/* Reads a value's members into a frame. Only an object has any; the elements of some lists are
+   bare ids where they were not inlined. */
 static bool fill_frame(cm_mapper *m, const frame *f, const cm_value *v) {
   int key = m->program->scopes[f->scope].key;
   cm_json j;
   m->slots[f->slots] = *v;
-  if (v->type == CM_ARRAY)
+  if (v->type == CM_ARRAY || v->type == CM_STRING)
     return true;
   if (v->type != CM_OBJECT)
     return decline(m, "an element is not an object");
   cm_json_init(&j, cm_mapper_bytes(m, v), v->len);
   if (!read_members(m, &j, key, f->slots, v->at, v) || !cm_json_end(&j))
-    return decline(m, j.error ? j.error : "no JSON");
+    return decline(m, j.error ? j.error : "it is not valid JSON");
   return true;
 }
 
@@ -728,7 +729,7 @@ static bool is_whole(const char *text, size_t n) {
 static bool shifted(cm_mapper *m, cm_value *v, const char *text, size_t n, size_t places) {
   size_t from = m->arena.len;
   if (!cm_number_add_shifted(&m->arena, text, n, places))
-    return decline(m, "no decimal number");
+    return decline(m, "an amount is not a decimal number");
   *v = of_arena(m, CM_NUMBER, true, from);
   return in_bounds(m);
 }
@@ -756,13 +757,10 @@ static bool major_number(cm_mapper *m, cm_value *v, size_t places) {
 
 static bool shifted_text(cm_mapper *m, cm_value *v, size_t places) {
   cm_value text = *v;
-  char copy[128];
   if (!cm_mapper_text(m, &text))
     return false;
-  if (text.len > sizeof copy)
-    return decline(m, "a long decimal number");
-  memcpy(copy, cm_mapper_bytes(m, &text), text.len);
-  return shifted(m, v, copy, text.len, places);
+  cm_buf_clear(&m->scratch); /* the arena moves when it grows */
+  return add_bytes(m, &m->scratch, &text) && shifted(m, v, m->scratch.data, m->scratch.len, places);
 }
 
 static bool money(cm_mapper *m, const frame *f, const int *args, cm_value *v) {
@@ -793,9 +791,33 @@ static bool canonical(cm_mapper *m, cm_value *v) {
   return in_bounds(m);
 }
 
+static bool is_decimal(const char *at, size_t len) {
+  size_t i, point = 0;
+  for (i = len && *at == '-'; i < len; i++) {
+    if (at[i] == '.' && !point && i > 0 && at[i - 1] != '-' && i + 1 < len)
+      point = i;
+    else if (at[i] < '0' || at[i] > '9')
+      return false;
+  }
+  return len > 1 || (len == 1 && *at != '-');
+}
+
+/* Digits as a text count as a double here. */
+static bool negated_text(cm_mapper *m, cm_value *v) {
+  double number;
+  if (!cm_mapper_text(m, v))
+    return false;
+  if (!is_decimal(cm_mapper_bytes(m, v), v->len))
+    return decline(m, "an amount is not a number");
+  number = cm_number_value(cm_mapper_bytes(m, v), v->len);
+  return cm_mapper_own_number(m, v, number == 0 ? 0 : -number);
+}
+
 static bool negated(cm_mapper *m, cm_value *v) {
   size_t from;
   cm_value digits;
+  if (v->type == CM_STRING)
+    return negated_text(m, v);
   if (v->type == CM_NIL || v->type == CM_FALSE) {
     if (v->type == CM_FALSE)
       return decline(m, "an amount is not a number");
@@ -832,23 +854,12 @@ static bool is_fraction(const cm_mapper *m, const cm_value *v) {
 
 static bool decimal(cm_mapper *m, cm_value *v) {
   cm_value text = *v;
-  size_t i, point = 0;
-  const char *at;
   if (v->type != CM_STRING)
     return true;
   if (!cm_mapper_text(m, &text))
     return false;
-  /* a text that is no decimal number stays one */
-  at = cm_mapper_bytes(m, &text);
-  for (i = text.len && *at == '-'; i < text.len; i++) {
-    if (at[i] == '.' && !point && i > 0 && at[i - 1] != '-' && i + 1 < text.len)
-      point = i;
-    else if (at[i] < '0' || at[i] > '9')
-      return true;
-  }
-  if (text.len == 0 || (text.len == 1 && *at == '-'))
-    return true;
-  return shifted_text(m, v, 0);
+  /* a text that is not a decimal number stays a text */
+  return !is_decimal(cm_mapper_bytes(m, &text), text.len) || shifted_text(m, v, 0);
 }
 
 /* The date of a unix time (days_from_civil of Howard Hinnant, turned round). */
@@ -873,7 +884,7 @@ static bool timestamp(cm_mapper *m, cm_value *v) {
     return true;
   }
   if (seconds > LARGEST_TIME)
-    return decline(m, "a time after the year 9999");
+    return decline(m, "a time is too large");
   return cm_mapper_own(m, v, CM_STRING, text, date(seconds, text, sizeof text));
 }
 
@@ -1161,6 +1172,23 @@ static bool supplemental(cm_mapper *m, const frame *f, const int *args, cm_value
   return in_bounds(m);
 }
 
+/* Computes an expression of an object that another expression gives. */
+static bool within(cm_mapper *m, const frame *f, const int *args, cm_value *v) {
+  cm_value object;
+  frame inner;
+  if (!eval(m, f, args[0], &object))
+    return false;
+  if (object.type == CM_STRING && cm_mapper_text(m, &object))
+    object.type = CM_OBJECT;
+  if (object.type != CM_OBJECT)
+    return decline(m, "a value is not an object");
+  if (!open_frame(m, &inner, m->program->exprs[args[1]].scope, f) ||
+      !fill_frame(m, &inner, &object) || !eval(m, &inner, args[1], v))
+    return false;
+  close_frame(m, &inner);
+  return true;
+}
+
 static bool tally(cm_mapper *m, const int *args, const cm_value *v) {
   m->seen_now[args[1]]++;
   m->given_now[args[1]] += v->type != CM_NIL;
@@ -1178,7 +1206,7 @@ static bool eval_of_one(cm_mapper *m, const frame *f, const cm_expr *e, const in
   case CM_OP_NEGATED:
     return negated(m, v);
   case CM_OP_INTEGER:
-    return v->type != CM_NUMBER || !is_fraction(m, v) || decline(m, "no whole number");
+    return v->type != CM_NUMBER || !is_fraction(m, v) || decline(m, "a whole number is expected");
   case CM_OP_DECIMAL:
     return decimal(m, v);
   case CM_OP_TIMESTAMP:
@@ -1248,6 +1276,8 @@ static bool eval(cm_mapper *m, const frame *f, int expr, cm_value *v) {
     return supplemental(m, f, args, v);
   case CM_OP_PARENT:
     return eval(m, f->up, args[0], v);
+  case CM_OP_WITHIN:
+    return within(m, f, args, v);
   default:
     return eval_of_one(m, f, e, args, v);
   }
@@ -1260,7 +1290,7 @@ static bool later(cm_mapper *m, cm_value *v, const char *dated) {
   if (!dated || v->type == CM_NIL)
     return true;
   if (v->type != CM_STRING || !cm_mapper_text(m, v))
-    return decline(m, "a date that is no text");
+    return decline(m, "a date is not a text");
   if (cm_canonical_compare(dated, strlen(dated), cm_mapper_bytes(m, v), v->len) > 0)
     return cm_mapper_own(m, v, CM_STRING, dated, strlen(dated));
   return true;
@@ -1303,10 +1333,12 @@ static bool write_body(cm_mapper *m, const frame *f, const cm_recipe *r, int exp
   return true;
 }
 
-static bool add_record(cm_mapper *m, cm_value *id, size_t body) {
+static bool add_record(cm_mapper *m, const cm_recipe *r, cm_value *id, size_t body) {
   cm_made *made;
+  if (id->type != CM_STRING && r->loose)
+    *id = of_pool(CM_STRING, (cm_text){0, 0});
   if (id->type != CM_STRING || !cm_mapper_text(m, id))
-    return decline(m, "an id that is no text");
+    return decline(m, "an id is not a text");
   if (!room_for(m, (void **)&m->records, m->n_records, &m->records_room, 1, sizeof *m->records))
     return false;
   made = &m->records[m->n_records];
@@ -1314,6 +1346,7 @@ static bool add_record(cm_mapper *m, cm_value *id, size_t body) {
   made->id_len = id->len;
   made->body_at = (uint32_t)body;
   made->body_len = (uint32_t)(m->out.len - body);
+  made->name_len = made->number = 0;
   if (!add_bytes(m, &m->ids, id))
     return false;
   m->n_records++;
@@ -1337,7 +1370,7 @@ static bool suffix_text(cm_mapper *m, cm_value *v) {
   case CM_STRING:
     return cm_mapper_text(m, v);
   default:
-    return decline(m, "an id that is no text");
+    return decline(m, "an id is not a text");
   }
 }
 
@@ -1350,30 +1383,57 @@ static bool is_taken(const cm_mapper *m, size_t first_one, const cm_value *id) {
   return false;
 }
 
-/* `<id>:<suffix>`; a second one of the same name gets " (2)". */
-static bool split_id(cm_mapper *m, size_t first_one, const cm_value *parent, cm_value *suffix,
-                     cm_value *id) {
-  int number = 1;
+/* The number to try for a name: the last record of this name took all those before its own. */
+static uint32_t number_for(const cm_mapper *m, const cm_value *name) {
+  size_t i;
+  for (i = m->n_records; i > 1; i--) {
+    const cm_made *made = &m->records[i - 1];
+    if (made->name_len == name->len &&
+        memcmp(m->ids.data + made->id_at, cm_mapper_bytes(m, name), name->len) == 0)
+      return made->number + 1;
+  }
+  return 1;
+}
+
+/* `<id>:<suffix>`; a second one of the same name gets " (2)". Numbers that the source itself put
+   into a name are stepped over. */
+static bool split_id(cm_mapper *m, const cm_value *parent, cm_value *suffix, cm_value *id,
+                     cm_made *named) {
+  size_t from;
+  cm_value name;
+  uint32_t number;
+  if (parent->type != CM_STRING)
+    return decline(m, "an id is not a text");
   if (!suffix_text(m, suffix))
     return false;
-  do {
+  from = m->arena.len;
+  if (!add_bytes(m, &m->arena, parent) || !add(m, &m->arena, ":", 1) ||
+      !add_bytes(m, &m->arena, suffix))
+    return false;
+  *id = name = of_arena(m, CM_STRING, true, from);
+  number = number_for(m, &name);
+  while (number > 1 || is_taken(m, 1, id)) {
     char more[24];
-    size_t from = m->arena.len;
-    if (!add_bytes(m, &m->arena, parent) || !add(m, &m->arena, ":", 1) ||
-        !add_bytes(m, &m->arena, suffix))
-      return false;
-    if (number > 1 &&
-        !add(m, &m->arena, more, (size_t)snprintf(more, sizeof more, " (%d)", number)))
+    number += number == 1;
+    from = m->arena.len;
+    if (!add_bytes(m, &m->arena, &name) ||
+        !add(m, &m->arena, more, (size_t)snprintf(more, sizeof more, " (%u)", number)))
       return false;
     *id = of_arena(m, CM_STRING, true, from);
+    if (!is_taken(m, 1, id))
+      break;
+    cm_buf_cut(&m->arena, from);
     number++;
-  } while (is_taken(m, first_one, id) && number <= MOST_SPLIT && in_bounds(m));
-  return (number <= MOST_SPLIT || decline(m, "too many of one name")) && in_bounds(m);
+  }
+  named->name_len = name.len;
+  named->number = number;
+  return in_bounds(m);
 }
 
 static bool split_off(cm_mapper *m, const frame *f, const cm_recipe *r, const char *dated,
                       const cm_value *parent, const cm_value *element) {
   cm_value v, id, ignored;
+  cm_made named, *made;
   size_t body = m->out.len;
   if (!fill_frame(m, f, element))
     return false;
@@ -1383,8 +1443,13 @@ static bool split_off(cm_mapper *m, const frame *f, const cm_recipe *r, const ch
     if (v.type == CM_NIL || v.type == CM_FALSE)
       return true;
   }
-  return eval(m, f, r->suffix, &v) && split_id(m, 1, parent, &v, &id) &&
-         write_body(m, f, r, r->inner_exprs, dated, &id, &ignored) && add_record(m, &id, body);
+  if (!eval(m, f, r->suffix, &v) || !split_id(m, parent, &v, &id, &named) ||
+      !write_body(m, f, r, r->inner_exprs, dated, &id, &ignored) || !add_record(m, r, &id, body))
+    return false;
+  made = &m->records[m->n_records - 1];
+  made->name_len = named.name_len;
+  made->number = named.number;
+  return true;
 }
 
 static bool split(cm_mapper *m, const frame *f, const cm_recipe *r, const char *dated,
@@ -1426,7 +1491,7 @@ static bool make(cm_mapper *m, const frame *f, const cm_recipe *r, const char *d
     return false;
   if (id.type == CM_NIL)
     id = given(m, f, 0, CM_KEY_ID);
-  return add_record(m, &id, 0) && (r->each == CM_NONE || split(m, f, r, dated, &id));
+  return add_record(m, r, &id, 0) && (r->each == CM_NONE || split(m, f, r, dated, &id));
 }
 
 /* Room for the tallies, once. */

@@ -33,6 +33,7 @@ typedef struct cm_value {
 typedef struct cm_made {
   uint32_t id_at, id_len;     /* in `ids` */
   uint32_t body_at, body_len; /* in `out` */
+  uint32_t name_len, number;  /* of a split one: its id without " (number)" */
 } cm_made;
 
 typedef struct cm_mapper cm_mapper;

@@ -1,5 +1,7 @@
 #include "text/program.h"
 
+#include "text/canonical.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,6 +279,10 @@ static bool take_args(cm_program *p, int scope, cm_op op, const int *a, size_t n
   case CM_OP_PARENT:
     return n == 1 && p->scopes[scope].parent != CM_NONE &&
            take(p, p->scopes[scope].parent, a[0], depth);
+  case CM_OP_WITHIN:
+    return n == 2 && take(p, scope, a[0], depth) && FITS(a[1], p->n_exprs) &&
+           p->scopes[p->exprs[a[1]].scope].parent == scope &&
+           take(p, p->exprs[a[1]].scope, a[1], depth);
   default:
     return false;
   }
@@ -325,7 +331,7 @@ int cm_program_shape(cm_program *p, const cm_given_member *members, size_t n) {
   for (i = 0; i < n; i++) {
     const cm_given_member *g = &members[i];
     cm_member *m = &p->members[p->n_members];
-    size_t from = p->pool.len;
+    size_t from;
     if (g->kind >= CM_KINDS || (g->kind == CM_KIND_ENUM && !FITS(g->words, p->n_sets)) ||
         (g->kind == CM_KIND_OBJECT && !FITS(g->shape, p->n_shapes)) ||
         (g->shape != CM_NONE && !FITS(g->shape, p->n_shapes)))
@@ -335,8 +341,10 @@ int cm_program_shape(cm_program *p, const cm_given_member *members, size_t n) {
     m->words = g->words;
     m->shape = g->shape;
     m->required = g->required;
-    if (!cm_buf_adds(&p->pool, "\"") || !keep(p, g->name, &m->name) ||
-        !cm_buf_adds(&p->pool, "\":"))
+    if (!keep(p, g->name, &m->name))
+      return CM_NONE;
+    from = p->pool.len;
+    if (!cm_canonical_string(&p->pool, g->name.at, g->name.len) || !cm_buf_adds(&p->pool, ":"))
       return CM_NONE;
     m->start.at = (uint32_t)from;
     m->start.len = (uint32_t)(p->pool.len - from);

@@ -56,6 +56,8 @@ typedef enum cm_op { /* and their arguments; "up": how many scopes outwards the 
                      CM_OP_TALLY,        /* expression, number of a tally */
                      CM_OP_PARENT,       /* expression of the scope around */
                      CM_OP_SOURCE,       /* up, key: the JSON text of the value there, as a text */
+                     CM_OP_WITHIN, /* expression that gives an object or its JSON text, expression
+                                      of an inner scope, whose element it is */
                      CM_OPS
 } cm_op;
 
@@ -135,6 +137,7 @@ typedef struct cm_recipe { /* how the records of one data type are made */
   int inner_exprs; /* as well, as `exprs` */
   int id;          /* which member is the id; CM_NONE: the shape has none */
   int dated;       /* which one is the date of the last change */
+  bool loose;      /* a record may be without an id: it is not stored as it is */
 } cm_recipe;
 
 typedef struct cm_program {

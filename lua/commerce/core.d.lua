@@ -612,7 +612,7 @@ function mapper:expr(scope, operation, arguments) end
 function mapper:shape(members) end
 
 --- Add a recipe: how the records of a data type are made.
----@param options table { shape, where, each, inner, suffix, inner_where }: numbers; `where` and a split are optional
+---@param options table { shape, where, each, inner, suffix, inner_where }: numbers; `where` and a split are optional; loose = true: a record may be without an id
 ---@param expressions integer[] one for each member of the shape; -1: no value
 ---@param inner integer[]? as well, of the records that are split off
 ---@return integer recipe
@@ -620,7 +620,7 @@ function mapper:recipe(options, expressions, inner) end
 
 --- End the building.
 ---@param functions function[] that the program calls, by their numbers
----@param decode fun(text: string): any reads JSON that a function gets
+---@param decode fun(text: string, computed: boolean): any reads JSON that a function gets; computed: it has numbers of more digits than a double has
 ---@param encode fun(value: table): string writes a table that a function gave
 function mapper:finish(functions, decode, encode) end
 
@@ -637,6 +637,11 @@ function mapper:read(page, i, livemode) end
 ---@return string? id as `read`
 function mapper:read_text(text, livemode) end
 
+--- Read an object from its JSON, whatever its id and its mode.
+---@param text string
+---@return boolean ok false if it is not a JSON object
+function mapper:load(text) end
+
 --- Get a value of the object that was read.
 ---@param key integer of scope 0
 ---@return string|number|boolean|nil value nil for null, objects and arrays as well
@@ -645,10 +650,11 @@ function mapper:value(key) end
 --- Make the records of one data type of the object that was read.
 ---@param recipe integer
 ---@param list table[] records { id, body } are appended to it
----@param dated string? the date of the object's last change; not used if the object has its own
+---@param dated string? the date of the object's last change; used if it is later than the record's
 ---@param seen table<string, boolean>? ids of which no more record is made; gets the new ones
----@return integer? count how many were appended; nil if the program does not cover the object
+---@return integer? count how many were appended; nil if one of them is not valid
 ---@return string? reason
+---@return any raised what a function of the mapping raised, if one did
 function mapper:make(recipe, list, dated, seen) end
 
 --- Get the counts of the tallies since the last call.

@@ -108,6 +108,7 @@ static void add_recipe(cm_program *p, input *in) {
   r.inner = some(in, p->n_scopes);
   r.suffix = some(in, p->n_exprs);
   r.inner_where = some(in, p->n_exprs);
+  r.loose = next(in) % 4 == 0;
   if (next(in) % 2)
     r.each = CM_NONE;
   if (next(in) % 2)

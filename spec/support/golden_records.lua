@@ -246,23 +246,22 @@ end
 
 --- Compare the records that the core makes with those that are made of decoded objects.
 ---@param case table
----@param compare fun(expected: string[], found: string[]?, text: string) is told of each object the
----  core has a program for; `found` is nil if it declined
+---@param compare fun(expected: string[], found: string[]?, text: string) is told of each object;
+---  `found` is nil if the core declined to make it of its bytes
 ---@return integer count of objects
 function golden.compare(case, compare)
   local tasks, count = golden.tasks(case), 0
   local texts = case.texts(tasks)
   for _, task in ipairs(tasks) do
     local made = program.make(task.consumers)
-    local objects = made and decoded(texts, task) or {}
+    local objects = decoded(texts, task)
     for _, consumer in ipairs(task.consumers) do
-      if made and made.recipes[consumer.source] and #consumer.unasked == 0
-        and next(consumer.source.with) == nil then
+      if #consumer.unasked == 0 and next(consumer.source.with) == nil then
         for i, object in ipairs(objects) do
           local dated = type(object.updated) ~= "number" and date_of(i) or nil
           consumer.seen, count = {}, count + 1
           compare(bodies_of(consumer, object, dated),
-            core_bodies(made, consumer, texts[task.name][i], date_of(i)), texts[task.name][i])
+            core_bodies(made, consumer, texts[task.name][i], dated), texts[task.name][i])
         end
       end
     end

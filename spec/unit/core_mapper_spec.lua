@@ -2,6 +2,7 @@
 -- of objects: mapping/golden_spec; hostile programs and objects: spec/fuzz/mapper_fuzz.c.
 
 local core = require "commerce.core"
+local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 local mapping = require "commerce.mapping"
 local program = require "commerce.mapping.program"
@@ -103,10 +104,36 @@ describe("a mapper", function()
     assert.equal(got[1], got[2])
   end)
 
-  it("has no program for a value that only Lua can make", function()
-    local amount = v.decimal "amount"
-    amount.op = nil
-    assert.is_nil((payments(amount)))
+  it("gives what a function raised, and tells what else does not fit", function()
+    local raised = { "an object" }
+    local made, source = payments(v.with("amount", function()
+      error(raised)
+    end))
+    assert(made.mapper:read_text(CHARGE, false))
+    local count, why, found = made.mapper:make(made.recipes[source], {})
+    assert.is_nil(count)
+    assert.equal("a function failed", why)
+    assert.equal(raised, found)
+    made, source = payments(v.money("status", "currency"))
+    assert(made.mapper:read_text(CHARGE, false))
+    count, why, found = made.mapper:make(made.recipes[source], {})
+    assert.is_nil(count)
+    assert.equal("an amount is not a decimal number", why)
+    assert.is_nil(found)
+  end)
+
+  it("gives a function computed numbers of more digits than a double has as decimals", function()
+    local got
+    local text = CHARGE:gsub("1250", '"12345678901234567890"')
+    local amount = v.money("amount", "currency")
+    body_of(v.with(amount, v.object { a = amount, b = v.constant "decimal: 1\"2" },
+      function(...)
+        got = { ... }
+      end), text)
+    assert.is_true(decimal.is_decimal(got[1]))
+    assert.equal("123456789012345678.9", decimal.tostring(got[1]))
+    assert.equal("123456789012345678.9", decimal.tostring(got[2].a))
+    assert.equal("decimal: 1\"2", got[2].b)
   end)
 
   it("refuses parts that do not fit", function()

@@ -230,4 +230,15 @@ describe("a stored JSON text", function()
     assert.is_false(ok)
     assert.matches("json_spec%.lua:%d+: a stored value is not JSON: ", tostring(raised))
   end)
+
+  it("reads what it wrote digit by digit: long numbers become decimals", function()
+    local text = '{"a":[12345678901234567.25,1.5,-0.12345678901234567891],'
+      .. '"b":"\\"12345678901234567.25, \\\\","c":1e300,"decimal:":"decimal:1"}'
+    local value = json.exact(text)
+    assert.equal(text:gsub("1e300", "1" .. ("0"):rep(300)), json.encode(value))
+    assert.is_true(decimal.is_decimal(value.a[1]))
+    assert.equal(1.5, value.a[2])
+    assert.equal(123456789012345.5, json.exact "123456789012345.5")
+    assert.same({ a = "no number" }, json.exact '{"a":"no number"}')
+  end)
 end)

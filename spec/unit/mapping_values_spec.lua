@@ -164,7 +164,13 @@ end)
 
 describe("a path with a name in brackets", function()
   local OBJECT = { metadata = { ["order.id"] = "o-1", ["feature id"] = "f", [""] = "e",
-    ["a.b"] = { c = { ["d.e"] = 5 } }, plain = "p", ["it's"] = "q" }, amount = 1 }
+    ["a.b"] = { c = { ["d.e"] = 5 } }, plain = "p", ["it's"] = "q", list = { {} } }, amount = 1 }
+
+  local function record_of(object, fields)
+    object.id = "x"
+    return assert(mapping "payments" { mapping.from { resource = "things" }, id = "id",
+      supplementalData = v.supplemental(fields) }.sources[1].map(object))[1].supplementalData
+  end
 
   for path, expected in pairs {
     ['metadata["order.id"]'] = "o-1", ["metadata['order.id']"] = "o-1",
@@ -174,18 +180,18 @@ describe("a path with a name in brackets", function()
   } do
     it("reads " .. path, function()
       local read = v.field(path)
-      assert.equal(expected, read.get(OBJECT))
+      local made = record_of(OBJECT, { here = path, list = v.each("metadata.list",
+        { there = "^" .. path }) })
+      assert.same({ here = expected, list = { { there = expected } } }, made.content.stripe)
       assert.equal(path, read.sign)
       assert.same({ path:match "^metadata%.[^%[]+$" or "metadata" }, read.paths)
-      assert.equal(expected, v.field("^" .. path).get({}, OBJECT))
       assert.same({ "^" .. read.paths[1] }, v.field("^" .. path).paths)
     end)
   end
 
   it("gives nothing where the name is missing", function()
-    assert.is_nil(v.field('metadata["no.no"]').get(OBJECT))
-    assert.is_nil(v.field('amount["no.no"]').get(OBJECT))
-    assert.is_nil(v.field('metadata["order.id"]').get { metadata = json.null })
+    local fields = { 'metadata["no.no"]', 'amount["no.no"]', 'metadata["order.id"]' }
+    assert.is_nil(record_of({ metadata = json.null, amount = 1 }, fields))
   end)
 
   for _, path in ipairs { "metadata[order.id]", 'metadata["order.id', 'metadata["a"]b', '["id"]',

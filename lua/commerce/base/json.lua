@@ -78,6 +78,65 @@ function json.stored(text)
   return value
 end
 
+local LONG = ("[%d.]"):rep(16) -- a number that a double may not carry has as many
+
+local function is_rounded(digits)
+  return decimal.tostring(tonumber(digits)) ~= digits
+end
+
+-- The text with its long numbers as strings that begin with a mark.
+local function marked(text, mark)
+  local out, at = {}, 1
+  while true do
+    local from = find(text, '["%-%d]', at)
+    local to = from
+    if not from then
+      out[#out + 1] = text:sub(at)
+      return concat(out)
+    elseif text:sub(from, from) == '"' then
+      repeat
+        to = find(text, '["\\]', to + 1)
+        local escaped = text:sub(to, to) == "\\"
+        to = escaped and to + 1 or to
+      until not escaped
+      out[#out + 1] = text:sub(at, to)
+    else
+      to = select(2, find(text, "^[%-+.eE%d]+", from))
+      local digits = text:sub(from, to)
+      local is_long = #digits > 15 and not find(digits, "[eE+]") and is_rounded(digits)
+      out[#out + 1] = text:sub(at, from - 1)
+      out[#out + 1] = is_long and '"' .. mark .. digits .. '"' or digits
+    end
+    at = to + 1
+  end
+end
+
+local function unmarked(value, mark)
+  if type(value) == "string" and value:sub(1, #mark) == mark then
+    return decimal.value(value:sub(#mark + 1))
+  elseif type(value) == "table" then
+    for key, member in pairs(value) do
+      value[key] = unmarked(member, mark)
+    end
+  end
+  return value
+end
+
+--- Read JSON that the library wrote, digit by digit: a number that a double does not carry becomes
+--- a decimal.
+---@param text string canonical JSON
+---@return any value
+function json.exact(text)
+  if not find(text, LONG) then
+    return json.stored(text)
+  end
+  local mark = "decimal:"
+  while find(text, mark, 1, true) do
+    mark = mark .. ":"
+  end
+  return unmarked(json.stored(marked(text, mark)), mark)
+end
+
 --- Remove the nulls of a value, since `json.null` counts as true in `if object.name`. In an array a
 --- null keeps its place.
 ---@param value any changed in place

@@ -1,10 +1,10 @@
--- One source of a mapping: compiles an entry's fields to a function that turns an object of its
--- resource into records.
+-- One source of a mapping: compiles an entry's fields to the parts of a program, by which the core
+-- turns an object of its resource into records.
 
 local ascii = require "commerce.base.ascii"
 local check = require "commerce.mapping.validate"
-local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
+local program = require "commerce.mapping.program"
 local provenance = require "commerce.mapping.provenance"
 local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
@@ -32,7 +32,11 @@ local source = {}
 ---@field sign string a signature that changes when the declaration does
 ---@field tallies commerce.Tally[] of the fields that a user declared
 ---@field parts table of what `commerce.mapping.program` makes its program: fields, where, split
----@field map fun(object: table): table[]|nil, string|nil
+---@field map fun(object: table, dated: string?): table[]|nil, string|nil the records of a decoded
+---  object, as tables that are not checked against the model yet; nil and the reason if a value
+---  fails
+---@field make fun(object: table, dated: string?): table[]|nil the same as checked bodies
+---  { id, body }; nil if one of them is not valid: `map` and the encoder tell why
 ---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
 
 local function add_all(to, list)
@@ -42,18 +46,6 @@ local function add_all(to, list)
 end
 
 -- ---------------------------------------------------------------- splitting
-
--- `<source id>:<suffix>`, a second one of the same name gets " (2)". Numbers that the source itself
--- put into a name are stepped over: no two records of an object share an id.
-local function split_id(taken, id, suffix)
-  local name, number = decimal.text(suffix), 1
-  while taken[name] do
-    number = number + 1
-    name = ("%s (%d)"):format(decimal.text(suffix), number)
-  end
-  taken[name] = true
-  return id .. ":" .. name
-end
 
 -- A path inside a split, as seen from the whole object. A computed array is read whole.
 local function outer_path(split, path)
@@ -72,9 +64,7 @@ local function of_parent(shared)
     for i, path in ipairs(outer.paths) do
       paths[i] = "^" .. path
     end
-    fields[name] = value.new(outer.sign, outer.kind, paths, function(_, parent)
-      return outer.get(parent)
-    end, { "parent", outer })
+    fields[name] = value.new(outer.sign, outer.kind, paths, { "parent", outer })
   end
   return fields
 end
@@ -92,18 +82,7 @@ local function compile_split(data_type, split, shared, paths)
     paths[#paths + 1] = outer_path(split, path)
   end
   add_all(paths, type(split.each) ~= "string" and array.paths or {})
-  local function run(object, records)
-    local main, taken = records[1], nil
-    for _, element in ipairs(array.get(object) or {}) do
-      if not where or where.get(element, object) then
-        local record = value.build(compiled, element, object)
-        taken = taken or {}
-        record.id = split_id(taken, main and main.id or object.id, suffix.get(element, object))
-        records[#records + 1] = record
-      end
-    end
-  end
-  return run, ("split(%s,%s,%s){%s}"):format(array.sign, suffix.sign, where and where.sign or "",
+  return ("split(%s,%s,%s){%s}"):format(array.sign, suffix.sign, where and where.sign or "",
     value.sign_of(compiled)), { each = array, suffix = suffix, where = where, fields = compiled }
 end
 
@@ -172,14 +151,6 @@ local function sign_of(entry, compiled, where, split_sign)
     where and where.sign or "", value.sign_of(compiled), split_sign or "" }, ";")
 end
 
--- A mapping of the library takes every value that Stripe's reference allows; a user's function
--- names the user's line.
-local function reason_of(raised)
-  local wrong = errors.in_library(raised)
-  return wrong and ("a field has a value of a type that Stripe's reference does not give it (%s)")
-    :format((wrong:gsub(" %(.-%)$", ""))) or tostring(raised)
-end
-
 --- Compile an entry.
 ---@param data_type commerce.DataType
 ---@param entry table the options of `mapping.from`, and `shared`: the fields of all the sources
@@ -194,21 +165,11 @@ function source.compile(data_type, entry)
   end
   local where = entry.where and value.of(entry.where)
   add_all(paths, where and where.paths or {})
-  local split, split_sign, split_parts
+  local split_sign, split_parts
   if entry.split then
-    split, split_sign, split_parts = compile_split(data_type, entry.split, entry.shared, paths)
+    split_sign, split_parts = compile_split(data_type, entry.split, entry.shared, paths)
   end
-  local function build(object)
-    if where and not where.get(object) then
-      return {}
-    end
-    local records = { value.build(compiled, object) }
-    if split then
-      split(object, records)
-    end
-    return records
-  end
-  return {
+  local result = {
     resource = entry.resource, expand = entry.expand or {}, distinct = entry.distinct,
     with = entry.with or {}, join = entry.join, complete = entry.complete or {},
     split = entry.split ~= nil, selective = where ~= nil, excluded = entry.excluded,
@@ -223,14 +184,9 @@ function source.compile(data_type, entry)
     only = function(names)
       return narrowed(data_type, entry, names)
     end,
-    map = function(object)
-      local ok, result = errors.try(build, object)
-      if ok then
-        return result
-      end
-      return nil, reason_of(result)
-    end,
   }
+  result.map, result.make = program.functions(data_type, result)
+  return result
 end
 
 return source

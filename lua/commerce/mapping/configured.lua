@@ -203,11 +203,11 @@ local function value_at(text, resource)
   end
   local member = first and not first:find "[%.%[]" and first or nil
   return value.new(("json_path(%s)"):format(text), "any", { member or value.WHOLE },
-    function(object)
-      return json_path.get(object, steps)
-    end, member and { "call", function(found)
+    member and { "call", function(found)
       return json_path.get({ [member] = found }, steps)
-    end, { value.field(member) } })
+    end, { value.field(member) } } or { "source", function(object)
+      return json_path.get(object, steps)
+    end })
 end
 
 -- The value of a record's id: one field of the source, or several joined by colons.
@@ -296,15 +296,7 @@ local function members_of(pull_data, resource, is_read)
   end
   local compiled, paths = value.compile(fields)
   local made = value.new(("configured{%s}"):format(value.sign_of(compiled)), "map", paths,
-    function(source, parent)
-      local found = value.build(compiled, source, parent)
-      for name in pairs(pull_data) do
-        if found[name] == nil then
-          found[name] = json.null
-        end
-      end
-      return found
-    end, { "nulls", compiled, pull_data })
+    { "nulls", compiled, pull_data })
   made.beside = true
   return made
 end

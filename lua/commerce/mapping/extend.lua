@@ -17,25 +17,11 @@ local SUPPLEMENTAL = "supplementalData"
 
 -- ---------------------------------------------------------------- views without expansions
 
--- The same view of an object for all fields of a source.
-local function view_without(expansions)
-  local last, view
-  return function(object)
-    if object ~= last then
-      last, view = object, inlined.without(object, expansions)
-    end
-    return view
-  end
-end
-
--- A value that sees its object through a view.
+-- A value that sees its object without what was inlined.
 local function through(candidate, view)
   local from = value.of(candidate)
   local copy = merged(from)
-  copy.op = nil -- the view is made of a decoded object
-  copy.get = function(object, parent)
-    return from.get(view(object), parent)
-  end
+  copy.op = { "view", from, view }
   return copy
 end
 
@@ -53,7 +39,10 @@ local function shielded(entry, expand)
   if #expansions == 0 then
     return entry
   end
-  local copy, view = merged(entry), view_without(expansions)
+  local copy = merged(entry)
+  local function view(object)
+    return inlined.without(object, expansions)
+  end
   copy.fields, copy.shared = all_through(entry.fields, view), all_through(entry.shared, view)
   copy.where = entry.where and through(entry.where, view)
   for _, fields in ipairs { copy.fields, copy.shared } do

@@ -1,12 +1,12 @@
 -- Programs for the core: what the sources of a task declare, as instructions by which the core
--- makes records of the bytes of an object (csrc/text/mapper.h). A source with a value that has no
--- `op`, such as a field beside an object that only an extension inlines, has no program:
--- `commerce.Source.map` makes its records.
+-- makes records of the bytes of an object (csrc/text/mapper.h). Nothing else makes records: a
+-- decoded object is encoded first.
 
 local EXPONENTS = require "commerce.catalog.currencies"
 local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
+local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
 local program = {}
@@ -15,17 +15,9 @@ local NONE = -1
 
 ---@class commerce.Program
 ---@field mapper userdata the core's
----@field recipes table<commerce.Source, integer> the number of each source that has a program
+---@field recipes table<commerce.Source, integer> the number of each source
 ---@field tallies commerce.Tally[] in the order of the mapper's
 ---@field keys table<string, integer> the numbers of the paths that were asked for
-
--- A program that is being built. A part that the core does not have ends the building of one
--- source, by raising this:
-local UNSUPPORTED = {}
-
-local function unsupported()
-  error(UNSUPPORTED, 0)
-end
 
 -- ---------------------------------------------------------------- names and words
 
@@ -60,7 +52,8 @@ local expression -- building, scope, value -> number
 
 local function key_of(building, scope, up, keys)
   for _ = 1, up do
-    scope = building.scopes[scope].parent or unsupported()
+    scope = building.scopes[scope].parent
+      or errors.refuse("a path with '^' is for `each` and `split`: no object is around this one")
   end
   local key = building.scopes[scope].key
   for _, name in ipairs(keys) do
@@ -105,8 +98,8 @@ local function constant(building, scope, fixed)
     return add(building, scope, "text", { building.mapper:text(fixed) })
   elseif type(fixed) == "number" then
     return add(building, scope, "number", { building.mapper:text(decimal.tostring(fixed)) })
-  elseif type(fixed) ~= "table" or decimal.is_decimal(fixed) then
-    unsupported()
+  elseif decimal.is_decimal(fixed) then
+    return add(building, scope, "number", { building.mapper:text(decimal.tostring(fixed)) })
   end
   return add(building, scope, "json", { building.mapper:text(json.encode(fixed)) })
 end
@@ -174,21 +167,41 @@ local function address(building, scope, field, kind, names)
   return add(building, scope, "address", arguments)
 end
 
+-- A member that stands beside "stripe" under this very name: its members join those in there.
+local function merged(made, found)
+  made = made or { content = {} }
+  local ours = made.content.stripe or {}
+  for name, member in pairs(found or {}) do
+    ours[name] = member
+  end
+  made.content.stripe = next(ours) ~= nil and ours or nil
+  return next(made.content) ~= nil and made or nil
+end
+
 local function supplemental(building, scope, compiled, beside)
-  local any = false
-  for name, is_beside in pairs(beside) do
-    any = any or is_beside and true or false
-    if is_beside and name == "stripe" then
-      unsupported()
+  local any, rest, same = false, {}, nil
+  for _, field in ipairs(compiled) do
+    local is_beside = beside[field.name] and true or false
+    if is_beside and field.name == "stripe" then
+      same = field
+    else
+      rest[#rest + 1] = field
+      any = any or is_beside
     end
   end
-  local ours = fields_of(building, scope, compiled, function(name)
+  local ours = fields_of(building, scope, rest, function(name)
     return not beside[name]
   end)
-  return add(building, scope, "supplemental", { ours,
-    any and fields_of(building, scope, compiled, function(name)
+  local made = add(building, scope, "supplemental", { ours,
+    any and fields_of(building, scope, rest, function(name)
       return beside[name]
     end) or NONE })
+  if not same then
+    return made
+  end
+  building.functions[#building.functions + 1] = merged
+  return add(building, scope, "call",
+    { #building.functions, made, expression(building, scope, same) })
 end
 
 -- Members that are null unless a field gives them a value.
@@ -211,16 +224,42 @@ local function each(building, scope, array, compiled)
   return add(building, scope, "each", { up, key, fields_of(building, inner, compiled) })
 end
 
--- A function of the whole object, or of an array's element. Several of them share what is decoded.
+-- The call of a function that gets the JSON of the object, or of an array's element.
+local function of_text(building, scope, compute)
+  building.functions[#building.functions + 1] = compute
+  return add(building, scope, "call", { #building.functions,
+    add(building, scope, "source", { 0, building.scopes[scope].key }) })
+end
+
+-- A function of the whole object. Several of them share what is decoded.
 local function whole(building, scope, compute)
-  building.functions[#building.functions + 1] = function(text)
+  return of_text(building, scope, function(text)
     if text ~= building.text then
       building.text, building.object = text, json.without_nulls((json.decode(text, true)))
     end
     return compute(building.object)
-  end
-  return add(building, scope, "call", { #building.functions,
-    add(building, scope, "source", { 0, building.scopes[scope].key }) })
+  end)
+end
+
+-- The same with the object's nulls.
+local function with_nulls(building, scope, compute)
+  return of_text(building, scope, function(text)
+    return compute((json.decode(text, true)))
+  end)
+end
+
+-- A value that sees the object through a function. Several of them share what it gives.
+local function view(building, scope, from, through)
+  local views = building.views
+  local inner = new_scope(building, scope)
+  return add(building, scope, "within", { of_text(building, scope, function(text)
+    local last = views[through]
+    if not last or last.text ~= text then
+      last = { text = text, view = json.encode(through((json.decode(text, true)))) }
+      views[through] = last
+    end
+    return last.view
+  end), expression(building, inner, from) })
 end
 
 local MAKERS = {
@@ -244,7 +283,7 @@ local MAKERS = {
   end,
   first = of_list "first", list = of_list "list",
   enum = enum, unlisted = unlisted,
-  call = call, whole = whole,
+  call = call, whole = whole, source = with_nulls, view = view,
   object = of_fields "object", ref = of_fields "ref",
   each = each, address = address, supplemental = supplemental, nulls = nulls,
   tally = function(building, scope, from, tally)
@@ -259,7 +298,7 @@ local MAKERS = {
 }
 
 function expression(building, scope, of)
-  local op = of.op or unsupported()
+  local op = of.op
   return MAKERS[op[1]](building, scope, (table.unpack or unpack)(op, 2, 5)) -- luacheck: ignore
 end
 
@@ -268,11 +307,13 @@ end
 local KINDS = { boolean = "boolean", decimal = "number", integer = "number", enum = "enum",
   map = "map", any = "any", object = "object", list = "list" }
 
-local function shape_of(building, of_shape, skip)
+-- The shape of a record. A loose one takes any value in each field: hooks see what is not checked
+-- yet, and failures are told by the encoder.
+local function shape_of(building, of_shape, skip, loose)
   local members = {}
   for _, field in ipairs(of_shape.fields) do
-    if not field.name:find "^[%w_]+$" then
-      unsupported()
+    if field.name ~= skip and loose then
+      members[#members + 1] = { name = field.name, kind = "any" }
     elseif field.name ~= skip then
       members[#members + 1] = { name = field.name, kind = KINDS[field.kind] or "string",
         required = field.required, shape = field.shape and shape_of(building, field.shape),
@@ -296,9 +337,9 @@ end
 
 local STAMP = "modifiedDate" -- which the store writes
 
-local function recipe_of(building, data_type, source)
-  local parts, options = source.parts, {}
-  local shape, members = shape_of(building, data_type.shape, STAMP)
+local function recipe_of(building, data_type, parts, loose)
+  local options = { loose = loose }
+  local shape, members = shape_of(building, data_type.shape, STAMP, loose)
   options.shape = shape
   options.where = parts.where and expression(building, 0, parts.where)
   local numbers, inner = by_members(building, 0, members, parts.fields), nil
@@ -320,44 +361,34 @@ local function encode(found)
   return decimal.is_decimal(found) and decimal.tostring(found) or json.encode(found)
 end
 
+-- What a function gets of an object or array, or of a number with more digits than a double has.
+local function decode(text, computed)
+  if computed then
+    return json.exact(text)
+  end
+  return json.decode(text)
+end
+
 local function begin()
-  local building = { mapper = core.mapper(), functions = {}, tallies = {},
+  local building = { mapper = core.mapper(), functions = {}, tallies = {}, views = {},
     scopes = { [0] = { key = 0 } } }
-  building.mapper:words(texts_of(exponents())) -- the first set of words: see mapper.c
+  building.mapper:words(texts_of(exponents())) -- the first set of words: see mapper.h
   return building
 end
 
-local function try(building, consumer)
-  local ok, result = pcall(recipe_of, building, consumer.data_type, consumer.source)
-  if not ok and result ~= UNSUPPORTED then
-    error(result, 0)
-  end
-  return ok and result or nil
-end
-
--- Whether a source's records can be made by the core: tried apart, since a part of a program that
--- was not finished would stay in it.
-local function is_supported(consumer)
-  return try(begin(), consumer) ~= nil
+local function finish(building, recipes, keys)
+  building.mapper:finish(building.functions, decode, encode)
+  return { mapper = building.mapper, recipes = recipes, tallies = building.tallies, keys = keys }
 end
 
 --- Build the program of the consumers of one resource.
 ---@param consumers commerce.Consumer[]
 ---@param paths string[]? dotted paths whose values are asked for as well
----@return commerce.Program? program nil if the core can make the records of none of them
+---@return commerce.Program program
 function program.make(consumers, paths)
-  local supported = {}
-  for _, consumer in ipairs(consumers) do
-    if is_supported(consumer) then
-      supported[#supported + 1] = consumer
-    end
-  end
-  if #supported == 0 and #consumers > 0 then
-    return nil
-  end
   local building, recipes, keys = begin(), {}, {}
-  for _, consumer in ipairs(supported) do
-    recipes[consumer.source] = try(building, consumer)
+  for _, consumer in ipairs(consumers) do
+    recipes[consumer.source] = recipe_of(building, consumer.data_type, consumer.source.parts)
   end
   for _, path in ipairs(paths or {}) do
     local names = {}
@@ -366,8 +397,7 @@ function program.make(consumers, paths)
     end
     keys[path] = key_of(building, 0, 0, names)
   end
-  building.mapper:finish(building.functions, json.decode, encode)
-  return { mapper = building.mapper, recipes = recipes, tallies = building.tallies, keys = keys }
+  return finish(building, recipes, keys)
 end
 
 --- Add what the mapper counted to the tallies of the declarations.
@@ -380,6 +410,59 @@ function program.count(made)
       tally.given = tally.given + (counts[2 * i] or 0)
     end
   end
+end
+
+-- ---------------------------------------------------------------- decoded objects
+
+-- A mapping of the library takes every value that Stripe's reference allows; a user's function
+-- names the user's line.
+local UNFIT = "a field has a value of a type that Stripe's reference does not give it (%s)"
+
+local function reason_of(why, raised)
+  local wrong = raised ~= nil and errors.in_library(raised)
+  if raised ~= nil and not wrong then
+    return tostring(raised)
+  end
+  return UNFIT:format(wrong and (wrong:gsub(" %(.-%)$", "")) or why)
+end
+
+-- Makes the records of a decoded object by a recipe of its own, which is built at its first use.
+local function maker(data_type, source, loose)
+  local made
+  return function(object, dated)
+    if not made then
+      local building = begin()
+      local number = recipe_of(building, data_type, source.parts, loose)
+      made = finish(building, { [source] = number }, {})
+    end
+    local list = {}
+    local count, why, raised = made.mapper:load(json.encode(object)), "it is not valid JSON", nil
+    if count then
+      count, why, raised = made.mapper:make(made.recipes[source], list, dated)
+    end
+    if not count then
+      return nil, reason_of(why, raised)
+    end
+    program.count(made)
+    return list
+  end
+end
+
+--- The functions of a source that make records of decoded objects: `map` and `make`, see
+--- `commerce.Source`.
+---@param data_type commerce.DataType
+---@param source commerce.Source
+---@return fun(object: table, dated: string?): table[]?, string? map
+---@return fun(object: table, dated: string?): table[]?, string? make
+function program.functions(data_type, source)
+  local loose, make = maker(data_type, source, true), maker(data_type, source)
+  return function(object, dated)
+    local list, wrong = loose(object, dated)
+    for i, made in ipairs(list or {}) do
+      list[i] = json.exact(made.body .. "}")
+    end
+    return list, wrong
+  end, make
 end
 
 return program

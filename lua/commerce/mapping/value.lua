@@ -1,5 +1,5 @@
--- A value of the mapping language: the source paths that it reads, and the function that computes
--- it from them. Every value function returns one.
+-- A value of the mapping language: the source paths that it reads, and the operation of the core
+-- that computes it from them. Every value function returns one.
 --
 -- A path is dotted ("evidence_details.due_by"); "^" in front of it means the object around the
 -- current element inside `each` and `split`; a name with a dot in it, such as a key of metadata,
@@ -8,11 +8,8 @@
 
 local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
-local json = require "commerce.base.json"
 
 local value = {}
-
-local null = json.null
 
 --- The path of a value that may read anything of the object.
 value.WHOLE = "*"
@@ -20,7 +17,7 @@ value.WHOLE = "*"
 ---@class commerce.Value
 ---@field kind string the model's field kind it gives, "any" if it depends on the source
 ---@field paths string[] the source paths it reads
----@field get fun(source: table, parent: table?): any
+---@field op any[] what `commerce.mapping.program` makes of it: a word and what that word takes
 ---@field sign string a signature that changes when the declaration does; it does not see into Lua
 ---  functions
 ---@field fixed_kind string? the kind of a constant
@@ -31,8 +28,6 @@ value.WHOLE = "*"
 ---@field items commerce.Value[]? of a list: what its elements are
 ---@field beside boolean? of a member of supplemental data: it stands beside `stripe`, not in it
 ---@field tallies commerce.Tally[]? counts of the objects that it gave a value for
----@field op any[]? what `commerce.mapping.program` makes of it: a word and what that word takes; a
----  value without it is computed by `get` alone
 
 ---@class commerce.Tally
 ---@field name string the field's
@@ -44,15 +39,14 @@ value.WHOLE = "*"
 ---@param sign string
 ---@param kind string
 ---@param paths string[]
----@param get fun(source: table, parent: table?): any
----@param op any[]? see `commerce.Value`
+---@param op any[] see `commerce.Value`
 ---@return commerce.Value
-function value.new(sign, kind, paths, get, op)
-  return { sign = sign, kind = kind, paths = paths, get = get, op = op }
+function value.new(sign, kind, paths, op)
+  return { sign = sign, kind = kind, paths = paths, op = op }
 end
 
 local function is_value(candidate)
-  return type(candidate) == "table" and type(candidate.get) == "function"
+  return type(candidate) == "table" and type(candidate.op) == "table"
 end
 
 value.is_value = is_value
@@ -82,40 +76,6 @@ local function decoded(path)
   return (path:gsub(BRACKETS .. ".*$", ""))
 end
 
--- Most paths have one or two keys: those get straight-line code.
-local function getter(keys)
-  local first, second = keys[1], keys[2]
-  if #keys == 1 then
-    return function(source)
-      local found = source[first]
-      if found ~= null then
-        return found
-      end
-    end
-  elseif #keys == 2 then
-    return function(source)
-      local found = source[first]
-      if type(found) == "table" then
-        found = found[second]
-        if found ~= null then
-          return found
-        end
-      end
-    end
-  end
-  return function(source)
-    for i = 1, #keys do
-      if type(source) ~= "table" then
-        return nil
-      end
-      source = source[keys[i]]
-    end
-    if source ~= null then
-      return source
-    end
-  end
-end
-
 local function check_path(path, what)
   what = what and what .. ": " or ""
   if type(path) ~= "string" then
@@ -140,39 +100,8 @@ end
 function value.field(path, what)
   check_path(path, what)
   local outer = path:sub(1, 1) == "^"
-  local keys = split_path(outer and path:sub(2) or path)
-  local get = getter(keys)
-  return value.new(path, "any", { decoded(path) }, outer and function(_, parent)
-    return get(parent)
-  end or get, { "path", outer and 1 or 0, keys })
-end
-
--- ---------------------------------------------------------------- functions of the whole object
-
--- A copy: the other fields are made of the object as it came.
-local function copy_of(object)
-  local copy = setmetatable({}, getmetatable(object))
-  for key, member in pairs(object) do
-    copy[key] = type(member) == "table" and copy_of(member) or member
-  end
-  return copy
-end
-
--- Several functions of one object: it is copied once.
-local bare_before, bare_copy
-
-local function bare(object)
-  if object ~= bare_before then
-    -- json.null is true in a condition: users' functions get nil instead
-    bare_before, bare_copy = object, json.without_nulls(copy_of(object))
-  end
-  return bare_copy
-end
-
-local function of_whole(compute)
-  return value.new("function", "any", { value.WHOLE }, function(source)
-    return compute(bare(source))
-  end, { "whole", compute })
+  return value.new(path, "any", { decoded(path) }, { "path", outer and 1 or 0,
+    split_path(outer and path:sub(2) or path) })
 end
 
 --- Convert an argument to a value. A path becomes the source's value there; a Lua function is
@@ -186,7 +115,7 @@ function value.of(candidate, what)
   elseif type(candidate) == "string" then
     return value.field(candidate, what)
   elseif type(candidate) == "function" then
-    return of_whole(candidate)
+    return value.new("function", "any", { value.WHOLE }, { "whole", candidate })
   end
   errors.refuse("%sa path, a value function or a Lua function expected, got %s%s",
     what and what .. ": " or "", type(candidate),
@@ -224,16 +153,8 @@ function value.tallied(candidate, name)
   for key, member in pairs(from) do
     copy[key] = member
   end
-  local get, tally = from.get, { name = name, of = from.sign, seen = 0, given = 0 }
-  copy.tallies, copy.op = { tally }, from.op and { "tally", from, tally }
-  copy.get = function(source, parent)
-    local found = get(source, parent)
-    tally.seen = tally.seen + 1
-    if found ~= nil then
-      tally.given = tally.given + 1
-    end
-    return found
-  end
+  local tally = { name = name, of = from.sign, seen = 0, given = 0 }
+  copy.tallies, copy.op = { tally }, { "tally", from, tally }
   return copy
 end
 
@@ -252,12 +173,12 @@ end
 
 -- ---------------------------------------------------------------- fields
 
-local COPIED = { "get", "kind", "fixed_kind", "words", "default", "fields", "sign", "tallies",
+local COPIED = { "kind", "fixed_kind", "words", "default", "fields", "sign", "tallies",
   "paths", "items", "named", "op" }
 
 --- Compile a table of field name -> path, value or function.
 ---@param fields table<string, any>
----@return table[] compiled list of { name, get, kind, … }, sorted by name
+---@return table[] compiled list of { name, kind, op, … }, sorted by name
 ---@return string[] paths
 function value.compile(fields)
   local compiled, paths = {}, {}
@@ -289,20 +210,6 @@ function value.sign_of(compiled)
     signs[i] = field.name .. "=" .. field.sign
   end
   return table.concat(signs, ",")
-end
-
---- Compute compiled fields.
----@param compiled table[] from `value.compile`
----@param source table
----@param parent table?
----@return table record
-function value.build(compiled, source, parent)
-  local record = {}
-  for i = 1, #compiled do
-    local field = compiled[i]
-    record[field.name] = field.get(source, parent)
-  end
-  return record
 end
 
 return value

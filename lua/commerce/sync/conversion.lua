@@ -24,6 +24,9 @@ end
 ---@return boolean? ok nil if it is not valid
 ---@return string? message
 function conversion.encode(data_type, draft)
+  if draft.body then
+    return true -- it was written by the mapping already
+  end
   local body, message = model.encode(data_type, draft.record)
   if not body then
     return nil, message
@@ -40,9 +43,20 @@ function conversion.failure(object, message)
   return ("%s: %s"):format(objects.title(object), message)
 end
 
--- Dates of one form: the order of the texts is the order of the times.
-local function later(a, b)
-  return b > a and b or a
+-- The drafts of an object, or nil and what was wrong. Values are made only where somebody looks at
+-- them: for hooks, or to tell why a record is not valid.
+local function drafts_of(source, object, view, dated, as_values)
+  local made = not as_values and source.make(view, dated)
+  if made then
+    return made
+  end
+  local drafts, records, wrong = {}, source.map(view, dated)
+  for _, record in ipairs(records or {}) do
+    local draft, reason = draft_of(record, object)
+    drafts[#drafts + 1] = draft
+    wrong = wrong or reason
+  end
+  return drafts, wrong
 end
 
 --- Map one object for one consumer and append its records.
@@ -50,21 +64,18 @@ end
 ---@param object table
 ---@param drafts commerce.Draft[] receives the records
 ---@param changed_at integer? when the object last changed (unix seconds), if an event told
+---@param as_values boolean? whether the records are asked for as tables, which are not encoded yet
 ---@return boolean? ok nil on failure
 ---@return string? message names the object and what was wrong
-function conversion.map(consumer, object, drafts, changed_at)
+function conversion.map(consumer, object, drafts, changed_at, as_values)
   local source = consumer.source
-  local mapped, message = source.map(consumer.unasked
-    and inlined.without(object, consumer.unasked) or object)
-  for _, record in ipairs(mapped or {}) do
-    if changed_at and record.sourceModifiedDate then
-      record.sourceModifiedDate = later(record.sourceModifiedDate, time.format(changed_at))
-    end
-    if not (source.distinct and consumer.seen[record.id]) then
-      local draft, reason = draft_of(record, object)
+  local view = consumer.unasked and inlined.without(object, consumer.unasked) or object
+  local made, message = drafts_of(source, object, view, changed_at and time.format(changed_at),
+    as_values)
+  for _, draft in ipairs(made) do
+    if not (source.distinct and consumer.seen[draft.id]) then
       drafts[#drafts + 1] = draft
-      message = message or reason
-      if source.distinct and draft then
+      if source.distinct then
         consumer.seen[draft.id] = true
       end
     end

@@ -1,10 +1,12 @@
 -- Records made of the bytes of a page, by the core: no object is decoded, unless the core declines
--- one (csrc/text/mapper.h). `commerce.mapping.program` tells which sources it has programs for.
+-- one (csrc/text/mapper.h).
 
 local program = require "commerce.mapping.program"
 local time = require "commerce.base.time"
 
 local direct = {}
+
+local UPDATED = 3 -- the key that each program has for it: csrc/text/program.h
 
 ---@class commerce.sync.Direct the way from the bytes of a task's objects to records
 ---@field private run commerce.sync.Run
@@ -66,12 +68,7 @@ function direct.of(run, task)
   end
   local paths, completions = paths_of(task), completions_of(task)
   local made = program.make(task.consumers, joined(paths, completions))
-  for _, consumer in ipairs(made and task.consumers or {}) do
-    if not made.recipes[consumer.source] then
-      return nil
-    end
-  end
-  return made and setmetatable({ run = run, task = task, made = made, paths = paths,
+  return setmetatable({ run = run, task = task, made = made, paths = paths,
     completions = completions, mapper = made.mapper }, direct_mt)
 end
 
@@ -123,6 +120,9 @@ end
 ---@return integer? count nil if the object is to be decoded for this consumer
 function methods:make(consumer, drafts, dated)
   local source = consumer.source
+  if dated and type(self.mapper:value(UPDATED)) == "number" then
+    dated = nil -- the object dates its changes itself
+  end
   return (self.mapper:make(self.made.recipes[source], drafts, dated and time.format(dated),
     source.distinct and consumer.seen or nil))
 end

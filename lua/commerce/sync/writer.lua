@@ -70,6 +70,12 @@ local function take_over(run, type_name, draft)
   end
 end
 
+-- Whether somebody looks at a type's records before they are encoded.
+local function needs_values(run, type_name, remade)
+  return run.hooks and run.hooks:may_alter(type_name)
+    or remade and run.protection:not_made_of_kept(type_name) ~= nil
+end
+
 -- The record of a draft; nil if it is not valid, which fails it alone.
 local function encode(run, type_name, draft, remade)
   local source = draft.source
@@ -144,7 +150,8 @@ function writer.map(run, consumers, object, page, dated)
     local list = records[type_name] or {}
     records[type_name] = list
     local before = #list
-    local _, message = conversion.map(consumer, object, list, changed_at)
+    local _, message = conversion.map(consumer, object, list, changed_at,
+      needs_values(run, type_name, page.remade))
     run.progress:count_read(type_name, message)
     if erased and #list > before then
       note_erased(run, consumer, list, before)

@@ -93,7 +93,7 @@ function records.entries(run, consumer, object, entries)
   if erased and erasures.fate(consumer.data_type) == "removed" then
     return true
   end
-  local ok, message = conversion.map(consumer, object, drafts)
+  local ok, message = conversion.map(consumer, object, drafts, nil, true)
   for _, draft in ipairs(drafts) do
     local body, wrong = nil, nil
     if run.deep then

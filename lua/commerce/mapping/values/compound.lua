@@ -1,13 +1,9 @@
 -- Value functions: objects, lists and maps of values.
 
-local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
-local json = require "commerce.base.json"
 local value = require "commerce.mapping.value"
 
 local values = {}
-
-local null = json.null
 
 local function check_fields(what, fields)
   if type(fields) ~= "table" or value.is_value(fields) then
@@ -22,33 +18,25 @@ local function with_fields(compiled, made)
   return made
 end
 
--- `given` decides from the built object whether it is kept.
-local function new_object(what, fields, given)
+local function new_object(what, fields)
   check_fields(what, fields)
   local compiled, paths = value.compile(fields)
   return with_fields(compiled, value.new(("%s{%s}"):format(what, value.sign_of(compiled)),
-    "object", paths, function(source, parent)
-      local record = value.build(compiled, source, parent)
-      return given(record) and record or nil
-    end, { what, compiled }))
+    "object", paths, { what, compiled }))
 end
 
 --- An object of its own fields; left out when the source gives none of them.
 ---@param fields table<string, any>
 ---@return commerce.Value
 function values.object(fields)
-  return new_object("object", fields, function(record)
-    return next(record) ~= nil
-  end)
+  return new_object("object", fields)
 end
 
 --- A reference { id, type or name … }; left out when the source gives no id.
 ---@param fields table<string, any> with `id`
 ---@return commerce.Value
 function values.ref(fields)
-  return new_object("ref", fields, function(record)
-    return record.id ~= nil
-  end)
+  return new_object("ref", fields)
 end
 
 --- A list of values; a value that the source does not give is left out.
@@ -56,14 +44,8 @@ end
 ---@return commerce.Value
 function values.list(...)
   local items, paths, signs = value.collect("list", ...)
-  local made = value.new("list(" .. signs .. ")", "list", paths, function(source, parent)
-    local result = {}
-    for i = 1, #items do
-      result[#result + 1] = items[i].get(source, parent)
-    end
-    return result
-  end)
-  made.items, made.op = items, { "list", items }
+  local made = value.new("list(" .. signs .. ")", "list", paths, { "list", items })
+  made.items = items
   return made
 end
 
@@ -107,23 +89,13 @@ function values.each(path, fields)
     read[#read + 1] = path_in(path, inner)
   end
   return with_fields(fields_in(path, compiled), value.new(("each(%s){%s}"):format(path,
-    value.sign_of(compiled)), "list", read, function(source, parent)
-      local result = {}
-      for i, element in ipairs(array.get(source, parent) or {}) do
-        result[i] = value.build(compiled, element, source)
-      end
-      return result
-    end, { "each", array, compiled }))
+    value.sign_of(compiled)), "list", read, { "each", array, compiled }))
 end
 
 -- ---------------------------------------------------------------- addresses
 
 local ADDRESS = { { "line1", "line1" }, { "line2", "line2" }, { "city", "city" },
   { "region", "state" }, { "postalCode", "postal_code" }, { "country", "country" } }
-
-local function text_or_nil(text)
-  return type(text) == "string" and text ~= "" and text or nil
-end
 
 local function address_fields(path, kind)
   local fields = { { name = "type", kind = "enum", words = { kind }, sign = kind, paths = {} } }
@@ -142,55 +114,11 @@ function values.address(path, kind)
   if type(kind) ~= "string" then
     errors.refuse("address: its kind expected (Billing, Delivery, …), got %s", type(kind))
   end
-  local field = value.field(path)
-  local get = field.get
   return with_fields(address_fields(path, kind), value.new(("address(%s,%s)"):format(path, kind),
-    "object", { path }, function(source, parent)
-      local from, to = get(source, parent), {}
-      if type(from) ~= "table" then
-        return nil
-      end
-      for i = 1, #ADDRESS do
-        local names = ADDRESS[i]
-        to[names[1]] = text_or_nil(from[names[2]])
-      end
-      if next(to) == nil then
-        return nil
-      end
-      to.type = kind
-      return to
-    end, { "address", field, kind, ADDRESS }))
+    "object", { path }, { "address", value.field(path), kind, ADDRESS }))
 end
 
 -- ---------------------------------------------------------------- supplemental data
-
-local given
-
--- The elements of an array that are given, which move up.
-local function elements_given(list)
-  local kept = {}
-  for i = 1, #list do
-    kept[#kept + 1] = given(list[i])
-  end
-  return kept[1] ~= nil and kept or nil
-end
-
--- A source value without its nulls and empty containers; nil if nothing is left.
-function given(found)
-  if type(found) ~= "table" or decimal.is_decimal(found) then
-    if found == null then
-      return nil
-    end
-    return found
-  elseif found[1] ~= nil then
-    return elements_given(found)
-  end
-  local kept = {}
-  for key, member in pairs(found) do
-    kept[key] = given(member)
-  end
-  return next(kept) ~= nil and kept or nil
-end
 
 --- Supplemental data { content = { stripe = {…} } }: source values without a field in the model,
 --- unchanged (amounts in minor units); nulls and empty containers are left out.
@@ -205,24 +133,8 @@ function values.supplemental(fields)
   end
   local compiled, paths = value.compile(named)
   local made = value.new(("supplemental{%s}"):format(value.sign_of(compiled)), "map", paths,
-    function(source, parent)
-      local content, ours = {}, {}
-      for i = 1, #compiled do
-        local name, found = compiled[i].name, compiled[i].get(source, parent)
-        if beside[name] then
-          content[name] = found
-        else
-          ours[name] = given(found)
-        end
-      end
-      for name, found in pairs(content.stripe or {}) do -- "stripe" may be one of those, too
-        ours[name] = found
-      end
-      content.stripe = next(ours) ~= nil and ours or nil
-      return next(content) ~= nil and { content = content } or nil
-    end)
+    { "supplemental", compiled, beside })
   made.named, made.tallies = named, value.tallies_of(compiled)
-  made.op = { "supplemental", compiled, beside }
   return made
 end
 

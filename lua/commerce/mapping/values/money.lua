@@ -41,11 +41,7 @@ end
 ---@return commerce.Value
 function values.currency(code)
   local from = value.of(code, "currency")
-  local get = from.get
-  return value.new("currency(" .. from.sign .. ")", "currency", from.paths,
-    function(source, parent)
-      return currency_code(get(source, parent))
-    end, { "currency", from })
+  return value.new("currency(" .. from.sign .. ")", "currency", from.paths, { "currency", from })
 end
 
 --- For your own functions: converts minor units of a currency to major units, exactly.
@@ -65,18 +61,13 @@ function values.major(amount, code)
   return decimal.value(text)
 end
 
-local major = values.major
-
 --- An amount of money in major units, exact: 1250 and "usd" give 12.5.
 ---@param amount string path or value: minor units, an integer or a `*_decimal` string
 ---@param code string path or value of the currency
 ---@return commerce.Value
 function values.money(amount, code)
   local list, paths, signs = value.collect("money", amount, code)
-  local get_amount, get_code = list[1].get, list[2].get
-  return value.new("money(" .. signs .. ")", "decimal", paths, function(source, parent)
-    return major(get_amount(source, parent), get_code(source, parent))
-  end, { "money", list[1], list[2] })
+  return value.new("money(" .. signs .. ")", "decimal", paths, { "money", list[1], list[2] })
 end
 
 --- A decimal value with its sign changed.
@@ -84,12 +75,7 @@ end
 ---@return commerce.Value
 function values.negated(of)
   local from = value.of(of, "negated")
-  local get = from.get
-  return value.new("negated(" .. from.sign .. ")", "decimal", from.paths,
-    function(source, parent)
-      local number = get(source, parent)
-      return number ~= nil and decimal.negate(number) or nil
-    end, { "negated", from })
+  return value.new("negated(" .. from.sign .. ")", "decimal", from.paths, { "negated", from })
 end
 
 return values

@@ -2,15 +2,12 @@
 -- Lua function.
 
 local ascii = require "commerce.base.ascii"
-local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
-local time = require "commerce.base.time"
 local value = require "commerce.mapping.value"
 
 local values = {}
 
-local null = json.null
 local unpack = require("commerce.base.compat").unpack
 
 --- The source's value at a path, unchanged. A plain string is short for this.
@@ -23,14 +20,10 @@ end
 -- ---------------------------------------------------------------- of a known kind
 
 -- The encoder rejects a value of another kind, so the field's column has one type.
-local function of_kind(kind, convert)
+local function of_kind(kind, op)
   return function(path)
     local from = value.of(path, kind)
-    local get = from.get
-    return value.new(kind .. "(" .. from.sign .. ")", kind, from.paths, convert
-      and function(source, parent)
-        return convert(get(source, parent))
-      end or get, { convert and kind or "same", from })
+    return value.new(kind .. "(" .. from.sign .. ")", kind, from.paths, { op or "same", from })
   end
 end
 
@@ -42,20 +35,12 @@ values.string = of_kind("string")
 --- A whole number; a value of another kind fails the record.
 ---@param path string path or value
 ---@return commerce.Value
-values.integer = of_kind("integer", function(number)
-  if type(number) == "number" and number % 1 ~= 0 then
-    error(("a whole number expected, got %s"):format(tostring(number)), 0)
-  end
-  return number
-end)
+values.integer = of_kind("integer", "integer")
 
 --- A number, exact; accepts a string of digits ("12.50") as well.
 ---@param path string path or value
 ---@return commerce.Value
-values.decimal = of_kind("decimal", function(number)
-  local text = type(number) == "string" and decimal.shift(number, 0)
-  return text and decimal.value(text) or number
-end)
+values.decimal = of_kind("decimal", "decimal")
 
 --- True or false; a value of another kind fails the record.
 ---@param path string path or value
@@ -65,7 +50,7 @@ values.boolean = of_kind("boolean")
 --- Converts a unix time in seconds to a date; 0 and null leave the field out.
 ---@param seconds string path or value
 ---@return commerce.Value
-values.timestamp = of_kind("datetime", time.format)
+values.timestamp = of_kind("datetime", "datetime")
 
 local KINDS = { string = "string", number = "decimal", boolean = "boolean" }
 
@@ -76,10 +61,8 @@ function values.constant(fixed)
   if fixed == nil or type(fixed) == "function" then
     errors.refuse("constant: a text, a number, a boolean or a table expected, got %s", type(fixed))
   end
-  local made = value.new("constant(" .. json.encode(fixed) .. ")", "any", {}, function()
-    return fixed
-  end)
-  made.fixed_kind, made.op = KINDS[type(fixed)], { "constant", fixed }
+  local made = value.new("constant(" .. json.encode(fixed) .. ")", "any", {}, { "constant", fixed })
+  made.fixed_kind = KINDS[type(fixed)]
   made.words = type(fixed) == "string" and { fixed } or nil -- where only some words are allowed
   return made
 end
@@ -97,20 +80,7 @@ function values.with(...)
     errors.refuse("with: the last argument must be a function, got %s", type(compute))
   end
   local list, paths, signs = value.collect("with", unpack({ ... }, 1, count))
-  local sign = "with(" .. signs .. ")"
-  if count == 1 then
-    local get = list[1].get
-    return value.new(sign, "any", paths, function(source, parent)
-      return compute(get(source, parent))
-    end, { "call", compute, list })
-  end
-  return value.new(sign, "any", paths, function(source, parent)
-    local arguments = {}
-    for i = 1, count do
-      arguments[i] = list[i].get(source, parent)
-    end
-    return compute(unpack(arguments, 1, count))
-  end, { "call", compute, list })
+  return value.new("with(" .. signs .. ")", "any", paths, { "call", compute, list })
 end
 
 --- The first value that the source gives; an empty string counts as not given.
@@ -118,30 +88,15 @@ end
 ---@return commerce.Value
 function values.first(...)
   local list, paths, signs = value.collect("first", ...)
-  return value.new("first(" .. signs .. ")", "any", paths, function(source, parent)
-    for i = 1, #list do
-      local found = list[i].get(source, parent)
-      if found ~= nil and found ~= "" then
-        return found
-      end
-    end
-  end, { "first", list })
+  return value.new("first(" .. signs .. ")", "any", paths, { "first", list })
 end
 
 --- The id of an object that the source gives inlined or as a bare id.
 ---@param path string
 ---@return commerce.Value
 function values.id(path)
-  local field = value.field(path)
-  local get = field.get
   -- a path into an id that was not expanded leads to the id
-  return value.new("id(" .. path .. ")", "any", { path .. ".id" }, function(source, parent)
-    local object = get(source, parent)
-    if type(object) == "table" then
-      object = object.id
-    end
-    return object ~= null and object or nil
-  end, { "id", field })
+  return value.new("id(" .. path .. ")", "any", { path .. ".id" }, { "id", value.field(path) })
 end
 
 -- ---------------------------------------------------------------- words
@@ -170,13 +125,9 @@ end
 function values.enum(of, words, default)
   check_words("enum", words)
   local from = value.of(of, "enum")
-  local get = from.get
   local made = value.new(("enum(%s;%s;%s)"):format(from.sign, sign_of_words(words),
-    tostring(default)), "enum", from.paths, function(source, parent)
-    local word = get(source, parent)
-    return word ~= nil and words[word] or default
-  end)
-  made.words, made.default, made.op = words, default, { "enum", from, words, default }
+    tostring(default)), "enum", from.paths, { "enum", from, words, default })
+  made.words, made.default = words, default
   return made
 end
 
