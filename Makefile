@@ -55,7 +55,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo pictures test test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
+.PHONY: all demo pictures portal-picture test test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/commerce/pq.so)) \
   build/commerce
@@ -216,6 +216,13 @@ pictures: packages
 	@LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" \
 	  LUA_CPATH="$(CURDIR)/build/lua5.4/?.so;;" lua5.4 spec/support/pictures.lua
 
+# The one of the portal, which needs a browser.
+portal-picture: TOOLS = chromium $(NODE)
+portal-picture: packages
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(PROGRAMS) $(BROWSER)
+	@LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;" \
+	  LUA_CPATH="$(CURDIR)/build/lua5.4/?.so;;" lua5.4 spec/support/portal_picture.lua
+
 # npm comes with node, except in Debian's own packages
 NODE := $(if $(shell command -v npm),,nodejs npm)
 
@@ -234,7 +241,7 @@ test: packages
 	@spec/support/run-tests
 
 # The pages in chromium, which is large and no part of `make test`.
-test-browser: TOOLS = chromium $(NODE)
+test-browser: TOOLS = chromium openssl $(NODE)
 test-browser: packages
 	@$(MAKE) --no-print-directory $(PARALLEL) all $(PROGRAMS) build/browser/node_modules/.package-lock.json
 	@SPECS=spec/browser spec/support/run-tests

@@ -161,7 +161,7 @@ local function mode_switch(context)
   return h.div(node)
 end
 
-local BAND = "Test mode: companies and data of Stripe's test mode. Nothing here is real money."
+local BAND = "Test mode. Nothing here is real money."
 
 local function header(context, page)
   local portal = context.prefix .. "/portal"

@@ -50,7 +50,8 @@ local function choice(context, all, connection, active)
       end
     end
   end
-  return #list > 1 and h.nav(list)
+  table.insert(list, 1, h.span { class = "quiet small", "Account" })
+  return #list > 2 and h.nav(list)
 end
 
 local function tabs(context, company, connection, active)
