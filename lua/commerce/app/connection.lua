@@ -292,7 +292,7 @@ end
 function Connection:set_rates(given)
   mappings.check_self(self, "set_rates")
   rates.set(self.store, self.id, given or {})
-  return self:rates()
+  return rates.of(self.store, self.id, self.integration)
 end
 
 --- Make what is stored agree with the lists of fields now. Stripe is not asked. The database's file
