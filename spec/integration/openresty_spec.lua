@@ -7,6 +7,7 @@ local nginx = require "spec.support.nginx"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
+local socket = require "socket"
 
 describe("in nginx", function()
   local folder, server, made, headers
@@ -252,7 +253,7 @@ print(shop.id)
     local deadline = os.time() + 20
     while not check() do
       assert.is_true(os.time() < deadline, what .. "\n" .. server:log())
-      shell.run "sleep 0.05"
+      socket.sleep(0.05)
     end
   end
 
@@ -266,10 +267,10 @@ print(shop.id)
       for _ = 1, 5 do
         assert.equal(200, (get "/companies"))
       end
-      shell.run "sleep 0.3"
+      socket.sleep(0.3)
     end
     shell.run("kill -9 " .. server:workers():gsub("%s+", " ")) -- the master starts others
-    shell.run "sleep 0.3"
+    socket.sleep(0.3)
     server:restart(0) -- in the middle of it
     until_true("it does not end", function()
       for _, pull in ipairs(pulls()) do

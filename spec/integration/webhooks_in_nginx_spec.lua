@@ -23,7 +23,7 @@ describe("a webhook in nginx", function()
 
   setup(function()
     e = emulator.start { charges = 100, compact = true }
-    box = sandbox.new {}
+    box = sandbox.new({}, { in_process = true })
     path = box:path "commerce.db"
     box.environment = { COMMERCE_STORE = "sqlite:" .. path, STRIPE_API_BASE = e.base,
       STRIPE_SECRET_KEY = KEY, COMMERCE_MASTER_KEY = master_key.ONE, HOOK_KEY = SECRET,
@@ -145,6 +145,7 @@ describe("a webhook in nginx", function()
     local deadline = socket.gettime() + 10
     while waiting() < 10 do
       assert.is_true(socket.gettime() < deadline)
+      socket.sleep(0.01)
     end
     server:restart(0.1)
     local before = waiting()

@@ -4,6 +4,7 @@ local emulator = require "spec.support.emulator"
 local json = require "commerce.base.json"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
+local socket = require "socket"
 local store = require "commerce.store"
 
 local KEY = "sk_test_emulator"
@@ -140,7 +141,7 @@ describe("the worker", function()
       return found[1] and found[1].status == "Fetching"
     end
     while not fetching() do
-      shell.run "sleep 0.05"
+      socket.sleep(0.05)
     end
     _, other = box:commerce "worker --once"
     assert.equal("", other)
