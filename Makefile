@@ -27,7 +27,7 @@ HARDENING := -D_FORTIFY_SOURCE=2 $(shell for flag in -fstack-protector-strong \
   -fstack-clash-protection -fcf-protection; do echo 'int x;' | $(CC) -Werror $$flag -x c -c \
   -o /dev/null - 2>/dev/null && echo "$$flag"; done)
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING) $(INCLUDES) $(CFLAGS)
 # nodelete: a process that ends does not unmap libcurl's 30 libraries one by one
 ifeq ($(shell uname),Darwin)
 ALL_LDFLAGS = -bundle -undefined dynamic_lookup $(LDFLAGS)
@@ -36,7 +36,10 @@ ALL_LDFLAGS = -shared -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodelete,--as-needed
 endif
 SANITIZE = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fno-omit-frame-pointer
-LIBS = -lcurl -lcrypto
+# CURL_DIR and OPENSSL_DIR name the prefixes of copies outside the system's folders, as for LuaRocks.
+LIBRARY_DIRS := $(CURL_DIR) $(OPENSSL_DIR)
+INCLUDES = $(LIBRARY_DIRS:%=-I%/include)
+LIBS = $(LIBRARY_DIRS:%=-L%/lib) $(LIBRARY_DIRS:%=-Wl,-rpath,%/lib) -lcurl -lcrypto
 
 # commerce.pq, the PostgreSQL driver, is built where libpq is found
 HAS_PQ := $(shell { $(PKG_CONFIG) --exists libpq || command -v pg_config; } >/dev/null 2>&1 && echo yes)
@@ -55,7 +58,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo pictures portal-picture test test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec
+.PHONY: all demo pictures portal-picture test test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec release
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/commerce/pq.so)) \
   build/commerce
@@ -63,7 +66,7 @@ all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/
 
 # ---------------------------------------------------------------- building
 
-SANITIZE_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(SANITIZE)
+SANITIZE_CFLAGS = -std=c11 -fPIC -fvisibility=hidden $(SANITIZE) $(INCLUDES)
 
 build/obj/%.o: csrc/%.c $(HEADERS)
 	@mkdir -p $(@D)
@@ -227,7 +230,7 @@ portal-picture: packages
 NODE := $(if $(shell command -v npm),,nodejs npm)
 
 # A make that was given no -j compiles on all cores.
-PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))
 
 # npm waits for the network while the compiler works.
 # the specs of the PostgreSQL store start a server of their own
@@ -351,9 +354,13 @@ lint: packages
 	luarocks lint rockspec/lua-commerce-scm-1.rockspec
 	luarocks lint rockspec/lua-commerce-pq-scm-1.rockspec
 
-# The lists of the rockspec that follow from the tree.
+# What follows from the tree in the rockspecs, the next release's among them.
 rockspec:
 	@$(firstword $(RUNTIMES)) spec/support/rockspec.lua
+
+# Whether the tree is ready to be tagged, and what to do then. It changes nothing.
+release:
+	@spec/support/check-release
 
 bench: TOOLS = wrk
 bench: packages

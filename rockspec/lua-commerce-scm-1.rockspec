@@ -19,7 +19,7 @@ description = {
   labels = { "stripe", "codat", "commerce", "sync", "openresty" },
 }
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7",
   "luadbi >= 0.7",
@@ -494,5 +494,5 @@ build = {
     },
   },
 }
-test_dependencies = { "busted >= 2.0" }
+-- which installs what it needs by itself (Debian)
 test = { type = "command", command = "make test" }

@@ -1,5 +1,10 @@
 #include "crypto/crypto.h"
 
+#include <openssl/opensslv.h>
+#if !defined(OPENSSL_VERSION_MAJOR) || OPENSSL_VERSION_MAJOR < 3
+#error "lua-commerce needs OpenSSL 3 or later: install it, or name its prefix (OPENSSL_DIR=...)"
+#endif
+
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>

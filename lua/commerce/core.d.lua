@@ -8,7 +8,7 @@
 
 local core = {}
 
---- The library's version, such as "0.2.0".
+--- The library's version, such as "1.2.3".
 ---@type string
 core.version = nil
 

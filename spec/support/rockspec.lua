@@ -1,12 +1,16 @@
--- The lists in the rockspec that follow from the tree: C sources, Lua modules and assets.
+-- What follows from the tree in the rockspecs: the lists of C sources, Lua modules and assets, and
+-- the rockspecs of the next release, which differ from the scm ones in version and tag alone.
 --
 --   lua5.4 spec/support/rockspec.lua          rewrites them (`make rockspec`)
 --
--- The layering spec compares them with the tree.
+-- The layering spec and the rockspec spec compare them with the tree.
 
 local lfs = require "lfs"
 
 local rockspec = { PATH = "rockspec/lua-commerce-scm-1.rockspec" }
+
+-- The rocks of a release.
+local ROCKS = { "lua-commerce", "lua-commerce-pq" }
 
 local function files_under(folder, pattern, found)
   for name in lfs.dir(folder) do
@@ -114,20 +118,51 @@ function rockspec.updated(text)
   return text
 end
 
---- The rockspec's text as it is.
----@return string
-function rockspec.text()
-  local file = assert(io.open(rockspec.PATH, "rb"))
+local function read(path)
+  local file = assert(io.open(path, "rb"))
   local text = file:read "*a"
   file:close()
   return text
 end
 
-if arg and (arg[0] or ""):find("support/rockspec%.lua$") then
-  local text = rockspec.updated(rockspec.text())
-  local file = assert(io.open(rockspec.PATH, "wb"))
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
   assert(file:write(text))
   assert(file:close())
+end
+
+--- The rockspec's text as it is.
+---@return string
+function rockspec.text()
+  return read(rockspec.PATH)
+end
+
+--- The version of the next release, from its one place.
+---@return string version such as "1.2.3"
+function rockspec.version()
+  return assert(read("csrc/bind/version.h"):match '#define CM_VERSION "([%d%.]+)"')
+end
+
+--- The rockspecs of the next release as they should be: those of the tree, with the version, and
+--- its tag in place of the branch.
+---@return { path: string, text: string }[] files one of each rock
+function rockspec.releases()
+  local version, files = rockspec.version(), {}
+  for _, rock in ipairs(ROCKS) do
+    local text, versions, tags = read(("rockspec/%s-scm-1.rockspec"):format(rock)), nil, nil
+    text, versions = text:gsub('\nversion = "scm%-1"\n', ('\nversion = "%s-1"\n'):format(version))
+    text, tags = text:gsub('\n  branch = "main",\n', ('\n  tag = "v%s",\n'):format(version))
+    assert(versions == 1 and tags == 1, rock .. ": no version or no branch")
+    files[#files + 1] = { path = ("rockspec/%s-%s-1.rockspec"):format(rock, version), text = text }
+  end
+  return files
+end
+
+if arg and (arg[0] or ""):find("support/rockspec%.lua$") then
+  write(rockspec.PATH, rockspec.updated(rockspec.text()))
+  for _, file in ipairs(rockspec.releases()) do
+    write(file.path, file.text)
+  end
 end
 
 return rockspec
