@@ -149,7 +149,8 @@ end
 function rockspec.releases()
   local version, files = rockspec.version(), {}
   for _, rock in ipairs(ROCKS) do
-    local text, versions, tags = read(("rockspec/%s-scm-1.rockspec"):format(rock)), nil, nil
+    local text = read(("rockspec/%s-scm-1.rockspec"):format(rock))
+    local versions, tags
     text, versions = text:gsub('\nversion = "scm%-1"\n', ('\nversion = "%s-1"\n'):format(version))
     text, tags = text:gsub('\n  branch = "main",\n', ('\n  tag = "v%s",\n'):format(version))
     assert(versions == 1 and tags == 1, rock .. ": no version or no branch")

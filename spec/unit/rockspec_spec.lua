@@ -5,15 +5,9 @@ local shell = require "spec.support.shell"
 
 -- A rockspec's globals.
 local function loaded(path)
-  local text, globals = shell.read(path), {}
-  local chunk
-  if setfenv then
-    chunk = assert(loadstring(text, "@" .. path))
-    setfenv(chunk, globals)
-  else
-    chunk = assert(load(text, "@" .. path, "t", globals))
-  end
-  chunk()
+  local globals = {}
+  -- under LuaJIT, too, load takes the mode and the globals
+  assert(load(shell.read(path), "@" .. path, "t", globals))()
   return globals
 end
 
