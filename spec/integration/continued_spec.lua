@@ -91,6 +91,20 @@ describe("a continued sync", function()
     end
   end)
 
+  it("is not continued, but read whole, as long as the feed cannot be read", function()
+    e:reset { charges = 300, compact = true }
+    local shop, path = open { retries = 0 }
+    fail("/v1/events", 0)
+    assert.is_true(assert(shop:sync()).complete)
+    e:advance(DAY)
+    e:mutate { op = "update", id = rows.fetch(e, "customers")[60].id, fields = { name = "Ada" },
+      key = KEY }
+    assert.is_true(assert(shop:sync()).complete)
+    assert_like_whole(path)
+    e:control("faults", { clear = true })
+    shop:close()
+  end)
+
   it("takes nothing for deleted that another full read has counted in between", function()
     local shop, path = open { retries = 0 }
     sync(shop)

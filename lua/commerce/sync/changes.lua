@@ -109,7 +109,8 @@ local function forget_unfollowed(run, tasks)
 end
 
 -- Without the permission to read events, everything is read whole. After any other failure, the
--- lists that depend on the feed have failed, and the next run looks for the same changes again.
+-- lists that depend on the feed have failed, and the next run looks for the same changes again;
+-- those that were read without it are read whole.
 local function go_without_feed(self, tasks, message, failure)
   local run = self._run
   if stripe.lacks_permission(failure) then
@@ -118,6 +119,7 @@ local function go_without_feed(self, tasks, message, failure)
       .. stripe.lacking(message, stripe.feed.permission, run.auth))
     return
   end
+  forget_unfollowed(run, tasks)
   for _, task in ipairs(tasks) do
     self._lost[task.name] = true
     if self._followed[task.name] then
