@@ -201,7 +201,7 @@ local BUSY = "busy" -- code: another process renews
 ---@param integration string its name
 ---@param account string
 ---@param seen integer the number of the access token that is about to expire or was refused
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@param patience number? seconds to wait for another process that renews (two leases)
 ---@return commerce.AppGrantRow row of the new token; raises code "invalid_grant", "busy"
 function app_grant.renew(app, integration, account, seen, options, patience)
@@ -234,7 +234,7 @@ end
 ---@param app commerce.App
 ---@param integration string its name
 ---@param account string
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@return commerce.core.Secret token the caller must close it
 ---@return commerce.AppGrantRow row
 function app_grant.open(app, integration, account, options)
@@ -252,7 +252,7 @@ end
 ---@param grant commerce.AppGrantRow
 ---@param transport commerce.core.Transport
 ---@param sessions commerce.core.Session[] renewable
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@param failed fun()? called when a renewal has failed
 function app_grant.tend(app, grant, transport, sessions, options, failed)
   local row, pause = grant, 0
@@ -301,7 +301,7 @@ end
 ---@param app commerce.App
 ---@param integration string its name
 ---@param account string
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@param except string? the id of a connection that no longer needs it
 ---@return "ended"|"gone"|"shared" outcome gone: the app was not installed; shared: another
 ---  connection needs it, and Stripe was not called

@@ -139,7 +139,7 @@ end
 --- Work with a client that calls as an app's developer.
 ---@param app commerce.App
 ---@param integration string its name
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@param account string? for calls about the installation in this account
 ---@param work fun(client: commerce.AppClient): any
 ---@return any result

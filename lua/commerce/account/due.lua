@@ -36,7 +36,7 @@ end
 --- The groups of a connection's data types that are read together. They depend only on the
 --- settings, not on which types are due: a sync of other types of the same list would read the
 --- list from its start.
----@param row table a connection's
+---@param row commerce.ConnectionRow a connection's
 ---@param settings_of function gives the settings of { company, integration }
 ---@return table[] groups { types, since, order, schedule, first }
 function due.groups(row, settings_of)

@@ -98,7 +98,7 @@ end
 
 --- Whether an object of Stripe's is, or belongs to, a customer that was erased. What belongs to one
 --- is put on the list, since other objects name it.
----@param object table
+---@param object commerce.StripeObject
 ---@return boolean
 function methods:concerns(object)
   local ids, hashes = {}, {}

@@ -64,7 +64,7 @@ end
 ---@param connection table its session, transport and integration are used
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table object Stripe's object, without its nulls
+---@return commerce.StripeObject object Stripe's object, without its nulls
 function fetch.one(connection, path, query)
   local call, wrong = start(connection, request_of(path, query))
   if not call then

@@ -29,7 +29,7 @@ end
 --- Create an OAuth client of an integration's platform.
 ---@param app commerce.App
 ---@param name string the integration's
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@return commerce.OAuth client the caller must close it
 ---@return commerce.Integration integration as it was set up
 function grant.client(app, name, options)
@@ -57,7 +57,7 @@ end
 ---@param app commerce.App
 ---@param integration string its name
 ---@param account string
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@param except string? the id of a connection that no longer needs the access
 ---@return "ended"|"gone"|"shared" outcome gone: the platform had no access; shared: another
 ---  connection needs it, and Stripe was not called

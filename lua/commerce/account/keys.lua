@@ -83,7 +83,7 @@ end
 ---@param app commerce.App
 ---@param integration table the key's
 ---@param account table Stripe's object, or only its id
----@param options table see `commerce.app.lifecycle.connect`
+---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@param auth "connect"|"key" how the key is authorized: as a platform's, or as the account's own
 ---  or its organisation's
 ---@return table row "Linked"
@@ -114,7 +114,7 @@ local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
 --- connection was revoked. A key that Stripe has never seen belongs to no connection.
 ---@param app commerce.App
 ---@param integration table
----@param options table see `commerce.app.lifecycle.connect`
+---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@param auth "connect"|"key" as for `keys.take_up`
 ---@param message string
 ---@param details commerce.Details?
@@ -150,7 +150,7 @@ end
 --- Connect connection, else its own, else the organisation's key that is stored as the
 --- integration's.
 ---@param app commerce.App
----@param row table
+---@param row commerce.ConnectionRow
 ---@return userdata key a `commerce.core` secret
 function keys.stored(app, row)
   if row.auth == "connect" then
@@ -185,7 +185,7 @@ end
 
 --- Whether a key is stored that a connection can be opened with.
 ---@param app commerce.App
----@param row table
+---@param row commerce.ConnectionRow
 ---@return boolean kept
 function keys.is_kept(app, row)
   if row.auth == "app" then
@@ -209,7 +209,7 @@ function keys.missing(app)
 end
 
 --- Raise if the key cannot be stored. Needs no request to Stripe.
----@param options table see `commerce.app.lifecycle.connect`
+---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@param auth "connect"|"key" as for `keys.take_up`
 function keys.check_keeping(options, auth)
   if not options.keep_key then
@@ -223,7 +223,7 @@ end
 
 --- Seal and store a connection's own key.
 ---@param app commerce.App
----@param row table
+---@param row commerce.ConnectionRow
 ---@param key userdata a `commerce.core` secret
 ---@return boolean ok
 function keys.keep(app, row, key)
@@ -238,7 +238,7 @@ end
 --- Seal and store a key that was proven to be the account's, and mark the connection as "Linked".
 --- The key is on disk first: a process that dies in between leaves a key of the right account.
 ---@param app commerce.App
----@param row table as the store gives it; changed with the store
+---@param row commerce.ConnectionRow as the store gives it; changed with the store
 ---@param key commerce.core.Secret
 ---@param grant table see `commerce.account.status.link`
 function keys.link_by_key(app, row, key, grant)
@@ -249,7 +249,7 @@ end
 
 --- The other connections that are "Linked" to a connection's account, however they are authorized.
 ---@param app commerce.App
----@param row table
+---@param row commerce.ConnectionRow
 ---@return table[] list { company = its name, company_id, connection_id }
 function keys.shared_with(app, row)
   local list = {}
@@ -266,7 +266,7 @@ end
 
 --- Delete the stored key of a connection.
 ---@param app commerce.App
----@param row table
+---@param row commerce.ConnectionRow
 function keys.forget(app, row)
   app.store:drop_secret(owner_of(row))
 end
@@ -274,7 +274,7 @@ end
 --- Mark an authorized connection as "Linked". Deletes its stored key if Connect or an app has
 --- replaced it.
 ---@param app commerce.App
----@param row table as the store gives it; changed with the store
+---@param row commerce.ConnectionRow as the store gives it; changed with the store
 ---@param grant table see `commerce.account.status.link`
 function keys.link(app, row, grant)
   status.link(app.store, row, grant)

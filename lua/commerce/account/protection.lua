@@ -401,7 +401,7 @@ function methods:source(resource, text)
 end
 
 --- What may be kept of an object of which nothing else may be: ids, numbers and flags.
----@param object table
+---@param object commerce.StripeObject
 ---@return table identity
 function protection.identity(object)
   local kept = {}

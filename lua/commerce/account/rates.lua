@@ -38,7 +38,7 @@ end
 
 --- The rates of the environment (STRIPE_RATE, STRIPE_ENDPOINT_RATE), else those that Stripe
 --- documents. They are also those of a platform's key. Raises for a variable that is not a rate.
----@param integration table of `commerce.stripe`
+---@param integration commerce.StripeIntegration of `commerce.stripe`
 ---@return commerce.Rates
 function rates.default(integration)
   local rate, endpoint = variable "STRIPE_RATE", variable "STRIPE_ENDPOINT_RATE"
@@ -58,7 +58,7 @@ end
 --- The rates that apply to a connection.
 ---@param store commerce.Store
 ---@param connection_id string
----@param integration table of `commerce.stripe`
+---@param integration commerce.StripeIntegration of `commerce.stripe`
 ---@return commerce.Rates
 function rates.of(store, connection_id, integration)
   local found, own = rates.default(integration), rates.get(store, connection_id)
@@ -92,8 +92,8 @@ end
 --- Have a limiter keep to the rates of a connection. What the program itself asked for counts more.
 ---@param limiter commerce.core.Limiter
 ---@param store commerce.Store
----@param row table the connection's
----@param options table see `account.session`
+---@param row commerce.ConnectionRow the connection's
+---@param options commerce.SessionOptions see `account.session`
 function rates.apply(limiter, store, row, options)
   local found = rates.of(store, row.id, stripe.integrations[row.integration])
   if found.source == "connection" then

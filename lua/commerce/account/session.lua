@@ -12,6 +12,20 @@ local time = require "commerce.base.time"
 
 local session = {}
 
+---@class commerce.SessionOptions
+---@field base_url string? another server (default: STRIPE_API_BASE, then Stripe)
+---@field rate number? requests a second
+---@field endpoint_rate number? requests a second of one endpoint
+---@field concurrency integer? requests in flight
+---@field retries integer?
+---@field timeout number? seconds
+---@field connect_timeout number? seconds
+---@field ca_file string? PEM file of the CA certificates to trust
+---@field max_body integer? bytes of an answer
+---@field backoff number? seconds: the bound of the first wait after a failure
+---@field backoff_cap number? seconds
+---@field connect_base string? another server for connect.stripe.com
+
 --- The network options, which every function that opens a connection takes.
 session.OPTIONS = {
   base_url = "string", rate = "number", endpoint_rate = "number", concurrency = "number",
@@ -119,7 +133,8 @@ end
 ---  (Stripe-Account). An organisation's key always asks on its behalf (Stripe-Context); tend: the
 ---  key is an app's token, and the function gets the transport and the sessions, to renew it;
 ---  json: true to post JSON, as /v2 takes it
----@param options table see `session.OPTIONS`; what is left out keeps the core's own defaults
+---@param options commerce.SessionOptions see `session.OPTIONS`; what is left out keeps the core's
+---  own defaults
 ---@return table parts { session, transport, limiter, platform_limiter = that of the platform's key,
 ---  if it is used for a connected account, acting_for = a connected account's id,
 ---  close = a function that closes them and wipes the key, account = Stripe's object, or its id

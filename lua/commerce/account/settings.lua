@@ -223,7 +223,7 @@ end
 --- The groups of a connection's data types that are read together, due or not: types with the same
 --- settings.
 ---@param store commerce.Store
----@param row table a connection's, as the store gives it
+---@param row commerce.ConnectionRow a connection's, as the store gives it
 ---@return table[] groups { types, since, order, schedule, first }
 function settings.groups(store, row)
   return due.groups(row, reader(store))

@@ -52,7 +52,7 @@ end
 
 --- End a connection.
 ---@param store commerce.Store
----@param row table as the store gives it; changed with the store
+---@param row commerce.ConnectionRow as the store gives it; changed with the store
 ---@param ending "Unlinked"|"Deauthorized"
 ---@param reason string? for its history
 ---@return boolean ok raises kind "state" if its status does not allow it
@@ -66,7 +66,7 @@ end
 --- Check that a connection can be of an account: data of two accounts must never mix, and one
 --- account is one connection of a company.
 ---@param store commerce.Store
----@param row table as the store gives it
+---@param row commerce.ConnectionRow as the store gives it
 ---@param account string "acct_..."; raises code "other_account" or "account_taken"
 function status.check_account(store, row, account)
   if row.account and row.account ~= account then
@@ -89,7 +89,7 @@ local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by 
 --- Mark an authorized connection as "Linked" and its errors as resolved. A "Linked" connection may
 --- be authorized again, also in another way.
 ---@param store commerce.Store
----@param row table as the store gives it; changed with the store
+---@param row commerce.ConnectionRow as the store gives it; changed with the store
 ---@param grant table account: the account that authorized it, which must be proven; auth:
 ---  "connect", "app" or "key"; scope: what was granted; sync_on_link: "once" or "continuous"
 ---  (default: as before); name: the account's
@@ -110,7 +110,7 @@ end
 
 --- Store a failure that concerns the connection as a whole.
 ---@param store commerce.Store
----@param row table
+---@param row commerce.ConnectionRow
 ---@param message string without secrets
 ---@param details commerce.Details?
 ---@return boolean ok
@@ -129,7 +129,7 @@ local CANCELLED = { status_code = "403", status_text = "User cancelled linking",
 --- Report to webhook consumers that a merchant could not be linked or declined. A connection that
 --- is "Linked" keeps its status, and no event is made.
 ---@param store commerce.Store
----@param row table as the store gives it
+---@param row commerce.ConnectionRow as the store gives it
 ---@param message commerce.Failure|string|nil why not, without secrets; nil: the merchant declined
 function status.link_failed(store, row, message)
   if row.status == "Linked" then

@@ -66,7 +66,7 @@ end
 ---@param context commerce.http.Context
 ---@param row commerce.PullRow
 ---@param company_id string
----@return table view Codat's PullOperation
+---@return commerce.codat.View view Codat's PullOperation
 function pulls.view(context, row, company_id)
   return pull.view(row, company_id, pulls.key_of(context, row.data_type))
 end

@@ -11,7 +11,7 @@ local views = {}
 --- A connection with its errors.
 ---@param context commerce.http.Context
 ---@param row commerce.ConnectionRow
----@return table view Codat's Connection
+---@return commerce.codat.View view Codat's Connection
 function views.connection(context, row)
   return connection.view(row, context.store:connection_errors(row.id), context.links)
 end
@@ -30,7 +30,7 @@ end
 --- A company with its connections.
 ---@param context commerce.http.Context
 ---@param row commerce.CompanyRow
----@return table view Codat's Company
+---@return commerce.codat.View view Codat's Company
 function views.company(context, row)
   local rows, list = context.store:connections { company_id = row.id }, {}
   for i, one in ipairs(rows) do

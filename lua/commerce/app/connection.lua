@@ -29,7 +29,7 @@ end
 ---@class commerce.Connection
 ---@field id string UUID
 ---@field company_id string
----@field integration table see commerce.stripe
+---@field integration commerce.StripeIntegration see commerce.stripe
 ---@field account string? Stripe's account id; nil before it is linked
 ---@field name string? the account's
 ---@field status "PendingAuth"|"Linked"|"Unlinked"|"Deauthorized"
@@ -58,8 +58,9 @@ end }
 
 --- A connection of the store, not opened: nothing is asked of Stripe.
 ---@param app commerce.App
----@param row table as the store gives it
----@param options table? see `commerce.account.session`: how to talk to Stripe when it is opened
+---@param row commerce.ConnectionRow as the store gives it
+---@param options commerce.SessionOptions? see `commerce.account.session`: how to talk to Stripe
+---  when it is opened
 ---@return commerce.Connection
 function Connection.wrap(app, row, options)
   local own = mappings.new(stripe.mappings, app.mappings)
@@ -71,7 +72,7 @@ end
 --- A connection by its id. Raises kind "missing" if it does not exist.
 ---@param app commerce.App
 ---@param id string
----@param options table? see `commerce.account.session`
+---@param options commerce.SessionOptions? see `commerce.account.session`
 ---@return commerce.Connection
 function Connection.find(app, id, options)
   errors.check_options(options or {}, sessions.OPTIONS)
@@ -107,7 +108,7 @@ end
 
 --- Connect an account by its own key, or by a platform's key that acts for it.
 ---@param app commerce.App
----@param options table see `commerce.app.lifecycle.connect`
+---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@return commerce.Connection
 function Connection.connect(app, options)
   return lifecycle.connect(Connection.wrap, app, options)
@@ -359,7 +360,8 @@ end
 --- Declare a hook: a function of yours that is called at a named place of each sync.
 ---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
 ---@param run function
----@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks.registry`
+---@param options commerce.HookOptions? on_error: "skip" or "stop"; source: see
+---  `commerce.hooks.registry`
 function Connection:on(name, run, options)
   mappings.check_self(self, "on")
   self.hooks:add(self.mappings, name, run, options)
@@ -370,7 +372,7 @@ end
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object as Stripe gives it, but without its nulls; nil on failure
+---@return commerce.StripeObject? object as Stripe gives it, but without its nulls; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function Connection:get(path, query)
@@ -382,7 +384,7 @@ local FRESH = 10 -- seconds
 
 --- An object that was fetched a moment ago, to spare its request; it is given once.
 ---@param resource string
----@return table? object
+---@return commerce.StripeObject? object
 function Connection:take_known(resource)
   local object = core.now() - self.known.at < FRESH and self.known[resource] or nil
   self.known[resource] = nil
@@ -392,7 +394,7 @@ end
 --- Iterate over the connection's records of a data type: `for payment in shop:records("payments")`.
 ---@param type_name string
 ---@param options table? see `commerce.app.records`; the connection is this one
----@return fun(): table? next
+---@return fun(): commerce.RecordFields? next
 function Connection:records(type_name, options)
   mappings.check_self(self, "records")
   return records.read(self.store, type_name, records.options(options, { connection_id = self.id }),

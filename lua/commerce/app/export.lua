@@ -24,7 +24,7 @@ function export.columns(data_type)
 end
 
 --- A record as a line of CSV.
----@param record table
+---@param record commerce.RecordFields
 ---@param paths string[]
 ---@param raw boolean? see `csv.line`
 ---@return string

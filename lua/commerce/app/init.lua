@@ -184,7 +184,7 @@ end
 
 --- Connect a Stripe account by its secret or restricted key. The key's prefix decides the mode; an
 --- application that was opened in a mode takes only keys of that one.
----@param options table see `commerce.app.lifecycle.connect`
+---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -195,7 +195,8 @@ end
 
 --- A connection by its id. It is opened with its stored credentials when it is first used.
 ---@param id string
----@param options table? how to talk to Stripe, see `commerce.app.lifecycle.connect`: base_url,
+---@param options commerce.ConnectOptions? how to talk to Stripe, see
+---  `commerce.app.lifecycle.connect`: base_url,
 ---  rate, ...
 ---@return commerce.Connection? connection nil on failure, of kind "missing" if there is none
 ---@return string? message
@@ -281,7 +282,7 @@ end
 --- key is tried, and sealed under the master key.
 ---@param shop commerce.Connection
 ---@param key commerce.core.Secret|string "rk_..."
----@param options table? see `commerce.account.session`: base_url, timeout, ...
+---@param options commerce.SessionOptions? see `commerce.account.session`: base_url, timeout, ...
 ---@return commerce.KeyLink? found nil on failure, and nothing has changed; see
 ---  `commerce.account.link.own_key.link` for the codes
 ---@return string? message
@@ -413,7 +414,7 @@ end
 --- Iterate over stored records of all connections of the application's mode.
 ---@param type_name string
 ---@param options table? see `commerce.app.records`; mode: another one than the application's
----@return fun(): table? next
+---@return fun(): commerce.RecordFields? next
 function App:records(type_name, options)
   mappings.check_self(self, "records", "app")
   local all = records.options(options, {})
@@ -424,7 +425,8 @@ end
 --- Declare a hook of every connection: a function that is called at a named place of each sync.
 ---@param name string "payments", "payments:change", "after_sync", …; see `commerce.hooks.registry`
 ---@param run function
----@param options table? on_error: "skip" or "stop"; source: see `commerce.hooks.registry`
+---@param options commerce.HookOptions? on_error: "skip" or "stop"; source: see
+---  `commerce.hooks.registry`
 function App:on(name, run, options)
   mappings.check_self(self, "on", "app")
   self.hooks:add(self.mappings, name, run, options)

@@ -97,12 +97,26 @@ local function connect(wrap, app, options, key)
   return opened
 end
 
+---@class commerce.ConnectOptions: commerce.SessionOptions
+---@field secret_key string|commerce.core.Secret|nil
+---@field integration string?
+---@field account string?
+---@field company string?
+---@field connection string?
+---@field relink boolean?
+---@field keep_key boolean?
+---@field keep_source boolean?
+---@field leave_out string[]?
+---@field hash string[]?
+---@field name string?
+
 --- Connect an account by its own key, or by a platform's key that acts for it. The account is asked
 --- for its id; a connection that the store already has for it is taken up again, and "Linked" if it
 --- was "Deauthorized".
 ---@param wrap fun(app: commerce.App, row: table): commerce.Connection makes the object of a row
 ---@param app commerce.App
----@param options table secret_key: a string or a `commerce.core` secret; integration: "stripe" or
+---@param options commerce.ConnectOptions secret_key: a string or a `commerce.core` secret;
+---  integration: "stripe" or
 ---  "stripe-test", to have the key's mode checked; account: act on this connected account with the
 ---  platform's key, or on this account with its organisation's key; company: the id of the company
 ---  that it belongs to (default: the one that has it, else a new one); connection: the id of the

@@ -7,7 +7,7 @@ local json = require "commerce.base.json"
 local csv = {}
 
 --- A record's value at a dotted path ("paymentMethodRef.name").
----@param record table
+---@param record commerce.RecordFields
 ---@param path string
 ---@return any? value nil if the record has no such field
 function csv.at(record, path)

@@ -100,7 +100,7 @@ if jit then
 end
 
 --- Write a record. A failure is remembered: `close` gives it, too.
----@param record table
+---@param record commerce.RecordFields
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Details? details

@@ -2,6 +2,9 @@
 
 local json = require "commerce.base.json"
 
+---@class commerce.codat.View: table<string, any> a value as Codat's API writes it, for
+---  `json.encode`
+
 local company = {}
 
 --- When a company was last synced: the latest sync of its connections.
@@ -30,7 +33,7 @@ end
 ---@param views table[] Codat's views of the same connections
 ---@param links commerce.codat.Links
 ---@param otp string? the one-time password of the address that merchants open
----@return table view Codat's Company
+---@return commerce.codat.View view Codat's Company
 function company.view(row, connections, views, links, otp)
   return { id = row.id, name = row.name, description = row.description, created = row.created,
     redirect = links:company(row.id, otp), lastSync = company.last_sync(connections),
@@ -49,7 +52,7 @@ end
 --- portal; here, to the company in the API.
 ---@param facts table the company's, as an event in the outbox holds them
 ---@param links commerce.codat.Links
----@return table view Codat's ClientReferenceCompany
+---@return commerce.codat.View view Codat's ClientReferenceCompany
 function company.reference(facts, links)
   local view, portal = plain_reference(facts), links:portal(facts.id)
   view.links = portal and { portal = portal }
@@ -59,7 +62,7 @@ end
 --- A company as the webhooks about companies give it.
 ---@param facts table the company's, as an event in the outbox holds them
 ---@param links commerce.codat.Links
----@return table view
+---@return commerce.codat.View view
 function company.event_view(facts, links)
   local view = plain_reference(facts)
   view.redirect, view.lastSync, view.created = links:company(facts.id), facts.last_sync,

@@ -16,7 +16,7 @@ end
 ---@param row commerce.ConnectionRow a row of the store
 ---@param errors table[] the connection's errors, rows of the store
 ---@param links commerce.codat.Links
----@return table view Codat's Connection
+---@return commerce.codat.View view Codat's Connection
 function connection.view(row, errors, links)
   local ids, list = integration.ids(row.integration), json.array {}
   for i, problem in ipairs(errors) do

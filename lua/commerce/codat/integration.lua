@@ -63,7 +63,7 @@ end
 
 --- An integration as Codat's API gives it.
 ---@param settings commerce.IntegrationSettings what `app:integrations` gives
----@return table view Codat's Integration
+---@return commerce.codat.View view Codat's Integration
 function integration.view(settings)
   local ids = integration.ids(settings.name)
   return { key = ids.key, name = settings.title,
@@ -75,7 +75,7 @@ end
 
 --- An integration's logo and button, as Codat's API gives them.
 ---@param settings commerce.IntegrationSettings what `app:integrations` gives
----@return table view Codat's Branding
+---@return commerce.codat.View view Codat's Branding
 function integration.branding(settings)
   local image = { image = { src = logo(settings.title), alt = settings.title } }
   return { logo = { full = image, square = image }, button = { default = image, hover = image },

@@ -27,7 +27,7 @@ end
 ---@param row commerce.PullRow a row of the store
 ---@param company_id string
 ---@param key string? of its data type, if the model does not have it
----@return table view Codat's PullOperation
+---@return commerce.codat.View view Codat's PullOperation
 function pull.view(row, company_id, key)
   return {
     id = row.id, companyId = company_id, connectionId = row.connection_id,
@@ -44,7 +44,7 @@ end
 
 --- The rules that a pull's records broke, as Codat's API gives them.
 ---@param row commerce.PullRow a row of the store
----@return table view Codat's DataIntegrity
+---@return commerce.codat.View view Codat's DataIntegrity
 function pull.validation(row)
   local found = json.array {}
   -- the model is the only rule, and a pull that ends with MapError names the field and the reason

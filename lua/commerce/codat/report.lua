@@ -139,7 +139,7 @@ end
 --- A report as Codat's API gives it. `reportInfo.source` says which data type it is made of.
 ---@param report commerce.figures.Report one of `report_view.names`
 ---@param named boolean whether the data repeats the display names
----@return table view Codat's CommerceReport
+---@return commerce.codat.View view Codat's CommerceReport
 function report_view.view(report, named)
   local layout, currencies = LAYOUTS[report.name], currencies_of(report)
   local measures, place = measures_of(layout, currencies)

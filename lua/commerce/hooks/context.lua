@@ -19,7 +19,7 @@ local context_mt = { __name = "commerce.HookContext", __index = methods }
 
 --- Make the context of a run.
 ---@param connection commerce.Connection
----@param options table the options of the sync
+---@param options commerce.sync.Options the options of the sync
 ---@param router commerce.hooks.Router carries what `route` and `copy` send
 ---@return commerce.HookContext
 function context.new(connection, options, router)

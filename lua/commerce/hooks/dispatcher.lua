@@ -34,7 +34,7 @@ local dispatcher_mt = { __name = "commerce.hooks.dispatcher", __index = methods 
 
 --- The hooks of a run; nil if there are none, so that a run without hooks does nothing for them.
 ---@param connection commerce.Connection
----@param options table the options of the sync
+---@param options commerce.sync.Options the options of the sync
 ---@return commerce.hooks.Dispatcher?
 function dispatcher.new(connection, options)
   local all = connection.hooks and connection.hooks:all() or {}

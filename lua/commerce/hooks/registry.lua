@@ -85,6 +85,10 @@ local function parse(name, mappings)
   return { name = name, event = event, type = data_type and data_type.name }
 end
 
+---@class commerce.HookOptions
+---@field on_error "skip"|"stop"|nil
+---@field source boolean|string[]|nil
+
 local OPTIONS = { on_error = "string", source = "any" }
 local ON_ERROR = { skip = true, stop = true }
 
@@ -132,7 +136,8 @@ end
 ---@param mappings commerce.Mappings knows the data types
 ---@param name string "payments", "payments:change", "change", "after_sync", …
 ---@param run function
----@param options table? on_error: "skip" (the failed record is left out and counted) or "stop"
+---@param options commerce.HookOptions? on_error: "skip" (the failed record is left out and counted)
+---  or "stop"
 ---  (the run ends, too); source, of before_record: true (the default if the function has a second
 ---  parameter), false, or a list of the paths that it reads, which is faster
 function methods:add(mappings, name, run, options)

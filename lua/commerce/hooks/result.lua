@@ -6,7 +6,7 @@ local result = {}
 
 --- Interpret what a before_record hook returned.
 ---@param hook commerce.Hook
----@param record table that it got
+---@param record commerce.RecordFields that it got
 ---@param given any its first result
 ---@param reason any its second result
 ---@return table|false|nil record to go on with; false: leave the record out; nil: it failed

@@ -22,7 +22,7 @@ end
 
 --- Who a request is from.
 ---@param context commerce.link.Context
----@param company table the company's row
+---@param company commerce.CompanyRow the company's row
 ---@param at_once boolean? whether a password in the address is used at once
 ---@return commerce.link.Admission
 function admission.of(context, company, at_once)

@@ -159,7 +159,7 @@ function answer.reader(context)
 end
 
 --- A connection as Codat's Link SDK tells of it (ConnectionCallbackArgs).
----@param row table the connection's
+---@param row commerce.ConnectionRow the connection's
 ---@return table facts
 function answer.facts(row)
   local ids = integration_view.ids(row.integration)
@@ -199,7 +199,7 @@ answer.NOTHING = { status = 201 }
 --- The address at which the flow ends: the profile's redirect address; without one, or in a window
 --- of the frame, the page that says that the account is connected, which is safe to reload.
 ---@param context commerce.link.Context
----@param row table? the connection's, if it is known
+---@param row commerce.ConnectionRow? the connection's, if it is known
 ---@param fields table those of the outcome that the connection does not give
 ---@return string? address nil if the account is not connected and no address is configured
 ---@return commerce.link.Outcome outcome
@@ -213,7 +213,7 @@ end
 
 --- The profile's redirect address for an outcome.
 ---@param context commerce.link.Context
----@param row table the connection's
+---@param row commerce.ConnectionRow the connection's
 ---@param fields table those of the outcome that the connection does not give
 ---@return string? address nil if none is configured, or in a window of the frame
 function answer.address(context, row, fields)
@@ -223,7 +223,7 @@ end
 
 --- End the flow.
 ---@param context commerce.link.Context
----@param row table? the connection's, if it is known
+---@param row commerce.ConnectionRow? the connection's, if it is known
 ---@param fields table those of the outcome that the connection does not give
 ---@return commerce.http.Response
 function answer.finish(context, row, fields)
@@ -239,7 +239,7 @@ end
 
 --- End the flow because the operator has not set up what it needs; the reason is for the log.
 ---@param context commerce.link.Context
----@param row table the connection's
+---@param row commerce.ConnectionRow the connection's
 ---@param message string
 ---@param failure commerce.Failure?
 ---@return commerce.http.Response

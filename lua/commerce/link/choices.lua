@@ -42,7 +42,7 @@ end
 
 --- What a page offers.
 ---@param context commerce.link.Context
----@param company table the company's row
+---@param company commerce.CompanyRow the company's row
 ---@param sandbox string? the parameter `choices.SANDBOX`
 ---@return table[] list { key, title, linked: whether an account is connected already }
 function choices.list(context, company, sandbox)

@@ -38,7 +38,7 @@ end
 
 --- Show the form that takes the key.
 ---@param context commerce.link.Context
----@param row table the connection's
+---@param row commerce.ConnectionRow the connection's
 ---@param wrong string? what was wrong with the key that was sent
 ---@return commerce.http.Response
 function key.ask(context, row, wrong)

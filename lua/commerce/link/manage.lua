@@ -23,7 +23,7 @@ end
 
 --- The company's connections that its merchant manages.
 ---@param context commerce.link.Context
----@param company table the company's row
+---@param company commerce.CompanyRow the company's row
 ---@return commerce.link.Managed[]
 function manage.list(context, company)
   local list = {}

@@ -3,6 +3,9 @@
 
 local suggest = require "commerce.base.suggest"
 
+---@class commerce.RecordFields: table<string, any> a record, decoded: its fields as the model names
+---  them
+
 local check = {}
 
 local find = string.find
@@ -65,7 +68,7 @@ end
 
 --- Find the first mistake in a record that encoding it does not find.
 ---@param data_type commerce.DataType
----@param record table
+---@param record commerce.RecordFields
 ---@return string? message nil if the record is valid
 function check.record(data_type, record)
   if record.modifiedDate ~= nil then

@@ -202,7 +202,7 @@ end
 
 --- Draw a chart.
 ---@param chart commerce.portal.Chart
----@return table node
+---@return commerce.portal.Node node
 function charts.draw(chart)
   local all = { id = chart.id, title = chart.title, description = chart.description,
     labels = chart.labels, series = chart.series, format = chart.format or tostring }
@@ -211,7 +211,7 @@ end
 
 --- A bar that shows a share, beside its number in a table.
 ---@param share number from 0 to 1
----@return table node
+---@return commerce.portal.Node node
 function charts.share(share)
   local width = shown(math.max(0, math.min(1, share)) * 100)
   return h.svg { class = "share", viewBox = "0 0 100 8", preserveAspectRatio = "none",

@@ -134,7 +134,7 @@ end
 
 --- A status as a coloured word.
 ---@param text string such as "EvidenceRequired"
----@return table node
+---@return commerce.portal.Node node
 function fields.pill(text)
   local class = GOOD[text] and " good" or BAD[text] and " bad" or WARN[text] and " warn" or ""
   return h.span { class = "pill" .. class, words(text) }
@@ -153,7 +153,7 @@ local NOTHING = h.span { class = "quiet", "—" }
 
 --- A value as it is shown in a table.
 ---@param column commerce.portal.Column
----@param record table
+---@param record commerce.RecordFields
 ---@return any node
 function fields.cell(column, record)
   local value = csv.at(record, column.path)

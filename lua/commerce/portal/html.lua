@@ -99,6 +99,8 @@ local function element(name)
   end
 end
 
+---@class commerce.portal.Node an element: its name, its attributes and its children
+
 ---@class commerce.portal.Html
 ---@field raw fun(text: string): table trusted markup, which is not escaped
 ---@field render fun(node: any): string the text of a node, a list of nodes, or a value

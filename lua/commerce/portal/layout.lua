@@ -31,7 +31,7 @@ local HEADERS = {
 
 --- The input that every form must have, which proves that one of our pages sent it.
 ---@param context commerce.portal.Context
----@return table node
+---@return commerce.portal.Node node
 function layout.csrf(context)
   return h.input { type = "hidden", name = "csrf",
     value = context.session and context.session.csrf or context.guest }
@@ -40,7 +40,7 @@ end
 --- A form that is sent by POST.
 ---@param context commerce.portal.Context
 ---@param content table as for an element: attributes (action, class) and children
----@return table node
+---@return commerce.portal.Node node
 function layout.form(context, content)
   local form = { method = "post", layout.csrf(context) }
   local last = 0
@@ -57,7 +57,7 @@ end
 
 --- A name that somebody else has chosen: its direction does not change the text around it.
 ---@param text string
----@return table node
+---@return commerce.portal.Node node
 function layout.name(text)
   return h.bdi { class = "name", text }
 end
@@ -78,7 +78,7 @@ local STATUS_WORDS = { PendingAuth = "Pending" }
 
 --- The status of a connection as a coloured word.
 ---@param status string
----@return table node
+---@return commerce.portal.Node node
 function layout.status(status)
   return h.span { class = "pill " .. (PILLS[status] or "off"), STATUS_WORDS[status] or status }
 end
@@ -87,7 +87,7 @@ end
 ---@param title string
 ---@param text any
 ---@param ... any further nodes, such as a button
----@return table node
+---@return commerce.portal.Node node
 function layout.empty(title, text, ...)
   return h.div { class = "empty", h.p { class = "empty-title", title }, h.p(text), ... }
 end
@@ -95,7 +95,7 @@ end
 --- A message above a page's content.
 ---@param kind "good"|"bad"|"info"
 ---@param text any
----@return table node
+---@return commerce.portal.Node node
 function layout.notice(kind, text)
   return h.div { class = "notice " .. kind, role = kind == "bad" and "alert" or "status", text }
 end
@@ -122,7 +122,7 @@ end
 --- The form that deletes something after its name was typed.
 ---@param context commerce.portal.Context
 ---@param given { action: string, name: string, button: string, back: string }
----@return table node
+---@return commerce.portal.Node node
 function layout.confirmation(context, given)
   local name = typed_name(given.name)
   return layout.form(context, { class = "stack", action = given.action,

@@ -330,7 +330,7 @@ local QUIET = 4 -- modules of white around the code
 --- The code of a text as an SVG.
 ---@param text string
 ---@param label string what it is, for readers who do not see it
----@return table? node nil for a text that is too long
+---@return commerce.portal.Node? node nil for a text that is too long
 function qr.svg(text, label)
   local square, size = qr.square(text)
   if not square then

@@ -49,7 +49,7 @@ end
 --- The data types with their fields.
 ---@param list commerce.SyncSetting[]
 ---@param off boolean whether they can only be looked at
----@return table node
+---@return commerce.portal.Node node
 function schedules.table(list, off)
   local rows = {}
   for i, setting in ipairs(list) do

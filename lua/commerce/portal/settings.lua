@@ -70,7 +70,7 @@ end
 --- A field of a form with its label and hint.
 ---@param given table name, label, value, hint, type, and further attributes of the input; choices:
 ---  a list of { value, label } for a select; rows: a textarea; id: if it is not the name
----@return table node
+---@return commerce.portal.Node node
 function settings.field(given)
   local id = given.id or given.name
   local attributes = { id = id, name = given.name, required = given.required,
@@ -103,7 +103,7 @@ end
 ---@param label any
 ---@param checked boolean?
 ---@param disabled boolean?
----@return table node
+---@return commerce.portal.Node node
 function settings.box(name, label, checked, disabled)
   return h.label { class = "check", h.input { type = "checkbox", name = name, value = "yes",
     checked = checked or nil, disabled = disabled or nil }, h.span { label } }
@@ -112,7 +112,7 @@ end
 --- A secret that can be set and never read.
 ---@param given { name: string, label: string, is_set: boolean, hint: string?, id: string?,
 ---  disabled: boolean? }
----@return table node
+---@return commerce.portal.Node node
 function settings.secret(given)
   return settings.field { name = given.name, id = given.id, label = given.label,
     type = "password", autocomplete = "off", hint = given.hint, disabled = given.disabled,
@@ -123,7 +123,7 @@ end
 ---@param label string for readers who do not see it
 ---@param headings string[]
 ---@param rows table[] lists of cells
----@return table node
+---@return commerce.portal.Node node
 function settings.table(label, headings, rows)
   local head, body = {}, {}
   for i, heading in ipairs(headings) do
@@ -146,7 +146,7 @@ end
 ---@param label string
 ---@param given { class: string?, name: string?, fields: table<string, string>? }? name: what the
 ---  button is about, for readers who do not see the row
----@return table node
+---@return commerce.portal.Node node
 function settings.button(context, action, label, given)
   given = given or {}
   local form = { action = action }
@@ -162,7 +162,7 @@ end
 ---@param id string of the field
 ---@param title string
 ---@param text string
----@return table node
+---@return commerce.portal.Node node
 function settings.shown_once(id, title, text)
   return h.div { class = "card", h.h2(title), h.p { class = "quiet",
     "Copy it now: it is not shown again." }, h.div { class = "copy",

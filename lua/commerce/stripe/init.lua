@@ -10,6 +10,14 @@ local stripe = {
   base_url = core.stripe_base_url,
 }
 
+---@class commerce.StripeIntegration
+---@field name "stripe"|"stripe-test"
+---@field key string Codat's name for it
+---@field title string
+---@field mode "live"|"test"
+---@field livemode boolean
+---@field rate integer requests a second of an account
+
 --- Two integrations, as Codat has them. They differ in the mode, and therefore in keys and limits.
 --- key: Codat's name for it. rate: requests per second and account (Stripe's documentation, "Rate
 --- limits").

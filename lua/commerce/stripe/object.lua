@@ -2,6 +2,8 @@
 
 local json = require "commerce.base.json"
 
+---@class commerce.StripeObject: table<string, any> an object as Stripe gives it
+
 local object = {}
 
 local MODES = { [true] = "live", [false] = "test" }
@@ -17,7 +19,7 @@ end
 --- Decode a source object. Fails for an object of the other mode: test and live data must not mix.
 ---@param text string JSON
 ---@param livemode boolean the connection's mode
----@return table? object nil on failure
+---@return commerce.StripeObject? object nil on failure
 ---@return string? message
 function object.decode(text, livemode)
   local decoded, message = json.decode(text, true)

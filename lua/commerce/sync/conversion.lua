@@ -36,7 +36,7 @@ function conversion.encode(data_type, draft)
 end
 
 --- Put the object's name before what is wrong with its record.
----@param object table
+---@param object commerce.StripeObject
 ---@param message string
 ---@return string
 function conversion.failure(object, message)
@@ -61,7 +61,7 @@ end
 
 --- Map one object for one consumer and append its records.
 ---@param consumer table { type, data_type, source, seen = ids taken already }
----@param object table
+---@param object commerce.StripeObject
 ---@param drafts commerce.Draft[] receives the records
 ---@param changed_at integer? when the object last changed (unix seconds), if an event told
 ---@param as_values boolean? whether the records are asked for as tables, which are not encoded yet
@@ -102,7 +102,7 @@ end
 ---@param data string the parent's JSON
 ---@param texts string[] the children's
 ---@param key string where they go
----@return table? object nil if one of them cannot be read
+---@return commerce.StripeObject? object nil if one of them cannot be read
 ---@return string? reason
 function conversion.joined(data, texts, key)
   local object, wrong = json.decode(data, true)

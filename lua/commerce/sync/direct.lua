@@ -104,7 +104,8 @@ end
 --- Read an object of a page.
 ---@param listed userdata the core's page
 ---@param i integer
----@return table? object its id and what the task's resource asks for; nil if it is to be decoded
+---@return commerce.StripeObject? object its id and what the task's resource asks for; nil if it is
+---  to be decoded
 function methods:read(listed, i)
   local id = self.mapper:read(listed, i, self.run.livemode)
   if not id or is_incomplete(self) then

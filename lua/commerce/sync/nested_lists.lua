@@ -73,7 +73,7 @@ end
 
 --- Read the lists inside an object to their end. Raises if one of them cannot be read.
 ---@param task commerce.Task
----@param object table
+---@param object commerce.StripeObject
 ---@param await fun(pager: userdata): userdata?, string?, table? the next page of a pager
 ---@return boolean changed whether anything had to be read
 function nested_lists.complete(task, object, await)

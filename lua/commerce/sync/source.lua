@@ -166,7 +166,7 @@ function source.part(task, query)
 end
 
 --- Iterate over the pages of a list.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task
 ---@param list table|userdata|nil what is read: a reader of `commerce.sync.backfill`, or a part; the
 ---  whole list if left out
@@ -196,10 +196,11 @@ end
 -- ---------------------------------------------------------------- objects
 
 --- Fetch one object of a list as it is now.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task
 ---@param id string one that `stripe.object.has_path`
----@return table? object nil if Stripe does not have it; of a deleted object, Stripe may still give
+---@return commerce.StripeObject? object nil if Stripe does not have it; of a deleted object, Stripe
+---  may still give
 ---  an object that is `deleted`
 ---@return string? text; the reason if there is no object, but Stripe has one that cannot be read
 function source.object(run, task, id)
@@ -214,7 +215,7 @@ function source.object(run, task, id)
 end
 
 --- Fetch the id of the charge that an object names.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task of charges
 ---@param through table { resource, id } of the object
 ---@return string? id nil if the object is gone, names no charge or may not be read; a full read, or
@@ -232,11 +233,11 @@ function source.charge_of(run, task, through)
 end
 
 --- Read an object from the JSON that an event has of it.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task
 ---@param id string
 ---@param text string
----@return table? object
+---@return commerce.StripeObject? object
 ---@return string? text; the reason if it cannot be read
 function source.snapshot(run, task, id, text)
   return named(task.name, id, read_object(run, task, text))
@@ -244,9 +245,10 @@ end
 
 --- Fetch a resource that is one object. Stripe may not show an app the account's object
 --- (stripe/stripe-apps, issue 1027): of that, only the id is given, which is known all the same.
----@param run table app_account: the account's id, if the connection is by a Stripe App
+---@param run commerce.sync.Run|commerce.VerifyRun app_account: the account's id, if the connection
+---  is by a Stripe App
 ---@param task commerce.Task
----@return table object
+---@return commerce.StripeObject object
 ---@return string text
 ---@return commerce.Failure? refusal why only the id is given
 function source.single(run, task)
@@ -284,7 +286,7 @@ local function kept_pages(query, object_of)
 end
 
 --- Iterate over the pages of a list's kept objects, as `source.pages` does over the list.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task
 ---@return fun(): commerce.SourcePage? next
 function source.kept(run, task)
@@ -296,7 +298,7 @@ function source.kept(run, task)
 end
 
 --- Iterate over the pages of kept objects with their kept children in them, newest first.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param consumer commerce.Consumer with a join
 ---@return fun(): commerce.SourcePage? next
 function source.joined(run, consumer)
@@ -311,9 +313,9 @@ function source.joined(run, consumer)
 end
 
 --- Read the kept object of a resource that is one object.
----@param run table
+---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param name string
----@return table? object nil if it is not kept
+---@return commerce.StripeObject? object nil if it is not kept
 function source.kept_single(run, name)
   local kept = run.store:kept_sources(run.id, name, "", 1)[1]
   return kept and (decode(run, kept.data))
@@ -323,7 +325,7 @@ end
 
 --- Put into an object those that it is mapped `with`.
 ---@param consumers table[] see `commerce.Task`
----@param object table
+---@param object commerce.StripeObject
 ---@param read fun(name: string): table? gives a resource that is one object
 ---@return boolean complete whether all of them were there
 function source.join_singles(consumers, object, read)

@@ -135,7 +135,7 @@ end
 --- bytes of its records, not their values and their objects.
 ---@param run commerce.sync.Run
 ---@param consumers commerce.Consumer[]
----@param object table
+---@param object commerce.StripeObject
 ---@param page commerce.Page receives records, and the ids of deleted ones
 ---@param dated integer? unix seconds: when the object changed, by its newest event
 ---@return boolean ok false if a record of it failed
@@ -401,7 +401,7 @@ end
 --- Store an object that was fetched because it changed.
 ---@param run commerce.sync.Run
 ---@param task commerce.Task
----@param object table see `commerce.sync.source`
+---@param object commerce.StripeObject see `commerce.sync.source`
 ---@param text string
 ---@param dated integer? unix seconds: when the object changed, by its newest event
 function writer.changed_object(run, task, object, text, dated)

@@ -83,7 +83,7 @@ end
 --- The records that a source object should have in the store, for one consumer.
 ---@param run commerce.VerifyRun
 ---@param consumer table see `commerce.Task`
----@param object table
+---@param object commerce.StripeObject
 ---@param entries table[] receives { id, object_id, record, body }: the body if all is compared
 ---@return boolean? ok nil if it cannot be mapped
 ---@return string? message

@@ -29,7 +29,7 @@ end
 
 --- Refuse an answer of the other mode.
 ---@param livemode boolean of Stripe's answer
----@param facts table the integration, see commerce.stripe
+---@param facts commerce.StripeIntegration the integration, see commerce.stripe
 function exchange.check_mode(livemode, facts)
   if livemode ~= facts.livemode then
     refuse("wrong_mode", ("Stripe's answer is of %s mode, %s is for %s mode: nothing was linked")
@@ -41,8 +41,8 @@ end
 --- Stripe refuses does not cost the merchant's code.
 ---@param app commerce.App
 ---@param key commerce.core.Secret the platform's secret key
----@param facts table the integration, see commerce.stripe
----@param options table see `commerce.account.session`
+---@param facts commerce.StripeIntegration the integration, see commerce.stripe
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@return string account "acct_..."
 function exchange.platform_account(app, key, facts, options)
   local parts, _, failure = errors.catch(sessions.open, app, key, facts, {}, options)
@@ -78,9 +78,9 @@ local KINDS = { express = "an Express account", custom = "a Custom account" }
 --- account.
 ---@param app commerce.App
 ---@param key commerce.core.Secret the platform's secret key
----@param facts table the integration, see commerce.stripe
+---@param facts commerce.StripeIntegration the integration, see commerce.stripe
 ---@param id string "acct_..."
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 ---@return table account Stripe's object
 function exchange.prove(app, key, facts, id, options)
   local parts = sessions.open(app, key, facts, { account = id, header = true }, options)
@@ -123,10 +123,10 @@ end
 
 --- Exchange a code and link the connection.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it; "Linked" afterwards
+---@param row commerce.ConnectionRow the connection's, as the store gives it; "Linked" afterwards
 ---@param given table code; key: the platform's secret key; integration: its settings; take: called
 ---  right before the code is sent, raises if another process has sent it
----@param options table see `commerce.account.session`
+---@param options commerce.SessionOptions see `commerce.account.session`
 function exchange.run(app, row, given, options)
   local facts = stripe.integrations[row.integration]
   local own = exchange.platform_account(app, given.key, facts, options)

@@ -131,7 +131,7 @@ end
 
 --- Begin to link a connection. It may have any status; linking a "Linked" one renews its access.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it
+---@param row commerce.ConnectionRow the connection's, as the store gives it
 ---@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
 ---  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
 ---  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by

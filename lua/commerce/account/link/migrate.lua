@@ -57,8 +57,9 @@ end
 --- account's owner has to consent first (begin a link of this connection, and its end moves it),
 --- "by_connect", "not_linked", "not_enabled", "own_account" or "not_standard".
 ---@param app commerce.App
----@param row table of a connection by its own key, as the store gives it; changed with the store
----@param options table? see `commerce.account.session`: base_url, timeout, ...
+---@param row commerce.ConnectionRow of a connection by its own key, as the store gives it; changed
+---  with the store
+---@param options commerce.SessionOptions? see `commerce.account.session`: base_url, timeout, ...
 function migrate.run(app, row, options)
   options = options or {}
   errors.check_options(options, sessions.OPTIONS)

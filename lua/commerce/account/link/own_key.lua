@@ -92,10 +92,10 @@ end
 
 --- Link a connection by a restricted key, or replace its key. A failure changes nothing.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it; "Linked" afterwards
+---@param row commerce.ConnectionRow the connection's, as the store gives it; "Linked" afterwards
 ---@param key commerce.core.Secret
 ---@param mappings commerce.Mappings of the connection
----@param options table? see `commerce.account.session`
+---@param options commerce.SessionOptions? see `commerce.account.session`
 ---@return commerce.KeyLink found `connection` is left out. A failure has the reason's name as its
 ---  code: "secret_key", "organisation_key", "publishable_key", "not_a_key", "wrong_mode",
 ---  "unknown_key", "no_permissions", "by_connect", "by_app", "other_account", "account_taken"
@@ -116,7 +116,7 @@ end
 
 --- Begin a link by key in a merchant's browser.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it
+---@param row commerce.ConnectionRow the connection's, as the store gives it
 ---@param options table browser: the secret in the browser's cookie; parameters: texts by name that
 ---  come back
 ---@return string state for `take`
@@ -127,7 +127,7 @@ end
 
 --- Use up a link that was begun in a merchant's browser: it lets one key be tried.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it
+---@param row commerce.ConnectionRow the connection's, as the store gives it
 ---@param text string? the link's state
 ---@param browser string? the secret in the browser's cookie
 ---@return table<string, string> parameters those that the link was begun with

@@ -31,7 +31,7 @@ end
 
 --- Keep that a link of a connection has been begun.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it
+---@param row commerce.ConnectionRow the connection's, as the store gives it
 ---@param options table lifetime: seconds (a day); parameters: texts by name that come back;
 ---  browser: the secret in the cookie of the browser that must finish it; way: "app" or "connect"
 ---@return string text the link's state, for `recognise`
@@ -50,7 +50,7 @@ end
 
 --- Report that the merchant declined before Stripe was asked: once, until another link is begun.
 ---@param app commerce.App
----@param row table the connection's, as the store gives it
+---@param row commerce.ConnectionRow the connection's, as the store gives it
 function pending.decline(app, row)
   local mark, now = DECLINED .. row.id, os.time()
   if not app.store:has_link_state(mark) then
@@ -61,7 +61,7 @@ function pending.decline(app, row)
 end
 
 --- Call a function and add the connection to its failure, for a caller that offers to begin again.
----@param row table the connection's
+---@param row commerce.ConnectionRow the connection's
 ---@param state commerce.LinkState
 ---@param work function
 ---@param ... any its arguments

@@ -57,8 +57,8 @@ local writers = {}
 
 --- Print a table for people.
 ---@param data_type commerce.DataType
----@param next_record fun(): table?
----@param args table parsed arguments
+---@param next_record fun(): commerce.RecordFields?
+---@param args commerce.cli.Arguments parsed arguments
 ---@param mode string "test" or "live"
 ---@param whose string "acct_1", or "2 accounts"
 function writers.table(data_type, next_record, args, mode, whose)
@@ -108,8 +108,8 @@ end
 
 --- Print CSV with a line of headings.
 ---@param data_type commerce.DataType
----@param next_record fun(): table?
----@param args table parsed arguments
+---@param next_record fun(): commerce.RecordFields?
+---@param args commerce.cli.Arguments parsed arguments
 function writers.csv(data_type, next_record, args)
   local headings, paths = export.columns(data_type)
   console.write(csv.line(headings, #headings))

@@ -21,7 +21,7 @@ end
 
 --- Sync a connection and print the report. Raises if the sync could not begin.
 ---@param shop commerce.Connection
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@param options table of `shop:sync`
 ---@return integer status exit status
 function batch.once(shop, args, options)
@@ -68,7 +68,7 @@ end
 
 --- Sync every linked connection that has a stored key.
 ---@param app commerce.App
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@param company_id string? only this company's
 ---@param options_of fun(args: table): table options of `shop:sync`
 ---@return integer status exit status
@@ -125,7 +125,7 @@ end
 
 --- Sync what is due, of every linked connection that has a stored key, or of one connection.
 ---@param app commerce.App
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@param filter table of `settings.due`
 ---@param own commerce.Connection? the connection, if it is open already
 ---@return integer status exit status

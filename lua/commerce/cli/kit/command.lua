@@ -6,16 +6,22 @@ local opener = require "commerce.cli.kit.opener"
 
 local command = {}
 
+---@class commerce.cli.Arguments: table<string, any> what argparse has parsed, by option name
+---@class commerce.cli.Parser an argparse parser or command
+
 ---@class commerce.cli.Command
 ---@field name string the word on the command line
 ---@field help string shown by --help
----@field arguments fun(sub: table)? declares arguments and options on an argparse command
+---@field arguments fun(sub: commerce.cli.Parser)? declares arguments and options on an argparse
+---  command
 ---@field json string? help of the flag --json; without this field the command has no such flag
 ---@field store "existing"|"create"|"own"|nil the command has the option --store, and its store is
 ---  opened before `run` and closed after it: "existing" fails if there is no database yet, "create"
 ---  makes one; "own": the command calls `opener.with` itself; nil: it has no store
----@field check fun(args: table)? checks the arguments before the store is opened; may complete them
----@field run (fun(app: commerce.App?, args: table): integer?)? does the work; `app` is nil unless
+---@field check fun(args: commerce.cli.Arguments)? checks the arguments before the store is opened;
+---  may complete them
+---@field run (fun(app: commerce.App?, args: commerce.cli.Arguments): integer?)? does the work;
+---  `app` is nil unless
 ---  `store` is "existing" or "create"; returns the exit status, 0 if nothing; failures are raised
 ---@field audit string? what the command does, for the log of who did what: "key.create". The
 ---  target is the first of `TARGETS` among the arguments
@@ -23,7 +29,7 @@ local command = {}
 ---@field stops_cleanly boolean? Ctrl-C ends the command after the page in hand is stored
 
 --- Declare a command and its actions.
----@param parser table an argparse parser or command
+---@param parser commerce.cli.Parser an argparse parser or command
 ---@param entry commerce.cli.Command
 function command.declare(parser, entry)
   local sub = parser:command(entry.name, entry.help)
@@ -74,7 +80,7 @@ end
 
 --- Run a command, or the action that the arguments name. Raises on failure.
 ---@param entry commerce.cli.Command
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@return integer status exit status
 function command.run(entry, args)
   local found = chosen(entry, args)

@@ -10,20 +10,20 @@ local must = errors.must
 local deletion = {}
 
 --- Add the option that answers the question beforehand.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 function deletion.yes_option(sub)
   sub:flag("--yes", "Do not ask for confirmation.")
 end
 
 --- Add the options of deleting a company or a connection.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 function deletion.options(sub)
   deletion.yes_option(sub)
   sub:flag("--keep-access", "Leave the platform's access at Stripe as it is.")
 end
 
 --- Ask for confirmation. Raises unless the answer is yes. Without a terminal, --yes is required.
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@param question string such as "Delete the company 'Shop' with its 1,234 records?"
 function deletion.confirm(args, question)
   if args.yes then
@@ -76,7 +76,7 @@ end
 --- Delete a connection. Raises if nothing was deleted.
 ---@param app commerce.App
 ---@param connection commerce.Connection
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 function deletion.connection(app, connection, args)
   confirm(app, args, { connection }, ("Delete connection %s%s"):format(connection.id,
     connection.account and " of account " .. connection.account or ""))
@@ -87,7 +87,7 @@ end
 --- nothing was deleted.
 ---@param app commerce.App
 ---@param company commerce.Company
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 function deletion.company(app, company, args)
   local connections, name = must(company:connections()), format.cell(company.name)
   if must(app:mode()) == "test" and has_live(connections) then

@@ -62,7 +62,7 @@ function environment.connect(app, key, options)
 end
 
 --- Define the option that names accounts.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 function environment.account_option(sub)
   sub:option("--account", "An account to act on (acct_...), in place of STRIPE_ACCOUNT: one of the "
     .. "key's organisation (sk_org_...), or one that is connected to the key's platform. May be "

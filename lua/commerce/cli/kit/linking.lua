@@ -17,7 +17,7 @@ local linking = {}
 ---@param app commerce.App
 ---@param company commerce.Company
 ---@param shop commerce.Connection
----@param args table parsed arguments: redirect_uri, way, json
+---@param args commerce.cli.Arguments parsed arguments: redirect_uri, way, json
 ---@return commerce.BegunLink begun
 function linking.begin(app, company, shop, args)
   local begun = must(app:begin_link(shop, { redirect_uri = args.redirect_uri,
@@ -75,7 +75,7 @@ end
 
 --- Finish a link with the address that a person pastes. Raises on failure.
 ---@param app commerce.App
----@param args table parsed arguments: json
+---@param args commerce.cli.Arguments parsed arguments: json
 ---@param expected table? connection, company: the id of the one that the address must be of
 function linking.finish(app, args, expected)
   local asks = console.is_terminal(console.STDIN)
@@ -93,7 +93,8 @@ end
 ---@param app commerce.App
 ---@param company commerce.Company
 ---@param shop commerce.Connection
----@param args table parsed arguments: redirect_uri, no_wait: print the address only; json
+---@param args commerce.cli.Arguments parsed arguments: redirect_uri, no_wait: print the address
+---  only; json
 function linking.walk(app, company, shop, args)
   local begun = linking.begin(app, company, shop, args)
   if not args.no_wait then
@@ -116,7 +117,7 @@ end
 ---@param app commerce.App
 ---@param shop commerce.Connection
 ---@param key commerce.core.Secret
----@param args table parsed arguments: json
+---@param args commerce.cli.Arguments parsed arguments: json
 function linking.by_key(app, shop, key, args)
   local found = must(app:link_by_key(shop, key))
   local view = view_of(found)

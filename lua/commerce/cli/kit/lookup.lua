@@ -136,7 +136,7 @@ end
 --- A webhook consumer. Raises if the text names none or several.
 ---@param app commerce.App
 ---@param text string its id, at least the first four characters of it, or its address
----@return table consumer a row of the store
+---@return commerce.Consumer consumer a row of the store
 function lookup.consumer(app, text)
   return choose(must(app.store:webhook_consumers()), CONSUMER, text) or missing(CONSUMER, text)
 end

@@ -22,7 +22,7 @@ local function add_commands(lines, parser, name)
 end
 
 --- Write the man page.
----@param parser table the argparse parser with all commands
+---@param parser commerce.cli.Parser the argparse parser with all commands
 ---@param version string
 ---@return string page in roff's man macros
 function manual.page(parser, version)

@@ -10,7 +10,7 @@ local must = errors.must
 local opener = {}
 
 --- Add the option that names the store.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 function opener.option(sub)
   sub:option("--store", "The database, as sqlite:PATH or postgres://… (default: "
     .. "COMMERCE_STORE, then sqlite:commerce.db)."):argname "URL"
@@ -18,7 +18,7 @@ end
 
 --- Work with the store open. The application works in the mode of the key in STRIPE_SECRET_KEY;
 --- without a key, in the mode that the store is switched to. Raises on failure.
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@param how "existing"|"create" whether a missing database is an error or is created
 ---@param work fun(app: commerce.App, args: table): any
 ---@return any result of the work

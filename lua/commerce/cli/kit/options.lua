@@ -5,7 +5,7 @@ local errors = require "commerce.base.errors"
 local options = {}
 
 --- Check --limit if it was given, and turn it into a number. Raises on failure.
----@param args table parsed arguments; changed
+---@param args commerce.cli.Arguments parsed arguments; changed
 function options.check_limit(args)
   local limit = args.limit and args.limit:find "^%d+$" and tonumber(args.limit)
   if args.limit and (not limit or limit > 2 ^ 53) then
@@ -15,7 +15,7 @@ function options.check_limit(args)
 end
 
 --- Check --public-url if it was given. Raises on failure.
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 function options.check_public_url(args)
   if args.public_url and not args.public_url:find "^https?://[%w%.%-:/_~%[%]]+$" then
     errors.throw("usage", ("--public-url %s: expected an address such as "
@@ -24,7 +24,7 @@ function options.check_public_url(args)
 end
 
 --- Check --page: the address of a server, of which a command prints a page. Raises on failure.
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 function options.check_page(args)
   if args.page and not args.page:find "^https?://[^%s?#]+$" then
     errors.throw("usage", "--page: expected the server's address, such as https://data.example.com")
@@ -33,7 +33,7 @@ end
 
 --- Add the option that says how many connections a worker reads at once; read it with
 --- `options.check_concurrency`.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 function options.concurrency(sub)
   sub:option("--concurrency", "How many connections the worker reads at once, 1 to 64 (default: "
     .. "COMMERCE_CONCURRENCY, then 1)."):argname "N"
@@ -41,7 +41,7 @@ end
 
 --- Check --concurrency, or else the variable COMMERCE_CONCURRENCY, and turn it into a number.
 --- Raises on failure.
----@param args table parsed arguments; changed
+---@param args commerce.cli.Arguments parsed arguments; changed
 function options.check_concurrency(args)
   local name, given = "--concurrency", args.concurrency
   if not given then
@@ -71,7 +71,7 @@ function options.names(texts)
 end
 
 --- Add the option that limits a command to some data types; read it with `options.names`.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 ---@param default string the types used if the option is missing, such as "all"
 function options.types(sub, default)
   sub:option("--type", ("Data types, separated by commas (default: %s)."):format(default))

@@ -10,7 +10,7 @@ local must = errors.must
 local secret_option = {}
 
 --- Add the options that name the place of a secret.
----@param sub table an argparse command
+---@param sub commerce.cli.Parser an argparse command
 ---@param name string of the option, such as "--secret-key"
 ---@param what string names the secret, such as "the platform's secret key"
 function secret_option.define(sub, name, what)
@@ -59,7 +59,7 @@ local function from_file(option, path, what)
 end
 
 --- Read the secret. Raises on failure.
----@param args table parsed arguments
+---@param args commerce.cli.Arguments parsed arguments
 ---@param name string as it was defined
 ---@param what string as it was defined
 ---@return commerce.core.Secret? secret nil if neither option was given

@@ -85,7 +85,7 @@ local function forget_old(self, seconds)
 end
 
 --- Keep an event with a delivery for each consumer that wants it.
----@param self table the store
+---@param self commerce.MemoryStore the store
 ---@param type_name string
 ---@param given table connection, or company: rows, or client: facts; id (a new one); reason, reads,
 ---  since, errors

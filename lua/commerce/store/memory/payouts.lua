@@ -26,7 +26,7 @@ local function transactions_of(self, connection_id, payout_id)
 end
 
 --- Write a page of a payout's transactions.
----@param self table the store
+---@param self commerce.MemoryStore the store
 ---@param connection_id string
 ---@param links commerce.PayoutLinks
 function payouts.write(self, connection_id, links)

@@ -132,7 +132,7 @@ local function delete_records(into, ids, now)
 end
 
 --- Log changes.
----@param self table the store
+---@param self commerce.MemoryStore the store
 ---@param connection_id string
 ---@param done table[] { type, kind, ids }
 ---@param now string
@@ -149,7 +149,7 @@ end
 records.log_changes = log_changes
 
 --- The records of a page, and their entries in the log of changes.
----@param self table the store
+---@param self commerce.MemoryStore the store
 ---@param connection_id string
 ---@param page table as for `write_page`
 ---@param now string
