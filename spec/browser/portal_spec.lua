@@ -55,7 +55,7 @@ describe("the portal in a browser", function()
       SETUP = setup,
       KEY = "sk_test_emulator", RESTRICTED = RESTRICTED, EMULATOR = e.base,
       MERCHANTS = cjson.encode(MERCHANTS), HOSTILE = cjson.encode(HOSTILE),
-      NO_LOOK = os.getenv "NO_LOOK" or false, PICTURES = os.getenv "PICTURES" or false })
+      PICTURES = os.getenv "PICTURES" or false })
     assert.equal(0, status, output .. errors .. server:errors())
     assert.is_truthy(output:find("\nok all\n", 1, true), output)
     assert.equal("", server:errors())

@@ -98,7 +98,6 @@ const settled = async (page) => {
 // The page as it is for readers of all kinds: no serious fault by axe, no part of it wider than the
 // screen. In the dark, only the colours are others.
 exports.look = async (page, name) => {
-  if (process.env.NO_LOOK) return;
   await settled(page);
   for (const [screen, viewport] of Object.entries(SCREENS)) {
     await page.setViewportSize(viewport);
@@ -148,10 +147,9 @@ exports.tabThrough = async (page, name) => {
       const next = wanted[window.tabbed.reached++];
       const style = getComputedStyle(target);
       const box = target.getBoundingClientRect();
-      const middle = box.top + Math.min(box.height, innerHeight) / 2;
       if (target !== next) window.tabbed.faults.push(`${short(target)} in place of ${short(next)}`);
       else if (style.outlineStyle === "none" || parseFloat(style.outlineWidth) < 2) window.tabbed.faults.push("no outline: " + short(target));
-      else if (middle < 0 || middle > innerHeight) window.tabbed.faults.push("out of sight: " + short(target));
+      else if (box.bottom <= 0 || box.top >= innerHeight) window.tabbed.faults.push("out of sight: " + short(target));
     });
     // where Tab begins
     document.body.tabIndex = -1;

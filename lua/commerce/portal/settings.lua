@@ -127,7 +127,8 @@ end
 function settings.table(label, headings, rows)
   local head, body = {}, {}
   for i, heading in ipairs(headings) do
-    head[i] = h.th { scope = "col", heading }
+    head[i] = h.th { scope = "col", heading ~= "" and heading
+      or h.span { class = "visually-hidden", "Actions" } }
   end
   for i, row in ipairs(rows) do
     local cells = {}
