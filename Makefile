@@ -58,7 +58,7 @@ BINDING := $(filter csrc/bind/%,$(SOURCES))
 LUA_FILES := $(shell find lua -name '*.lua' ! -name '*.d.lua')
 
 .DELETE_ON_ERROR:
-.PHONY: all demo pictures portal-picture test test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec release
+.PHONY: all demo pictures portal-picture test test-all test-browser soak soak-workers lint bench asan valgrind fuzz emulator env install uninstall clean packages rockspec release
 
 all: $(RUNTIMES:%=build/%/commerce/core.so) $(if $(HAS_PQ),$(RUNTIMES:%=build/%/commerce/pq.so)) \
   build/commerce
@@ -242,6 +242,11 @@ test: packages
 	    echo "npm failed: only the specs that drive Codat's and Stripe's clients need it" >&2; } & \
 	  $(MAKE) --no-print-directory $(PARALLEL) all c-tests; status=$$?; wait; exit $$status
 	@spec/support/run-tests
+
+# The suite, then TLS, PgBouncer, and the integration specs that are known to run on PostgreSQL.
+test-all: test
+	@spec/support/install-packages pgbouncer
+	@$(LUA54) spec/support/run_on_postgres.lua
 
 # The pages in chromium, which is large and no part of `make test`.
 test-browser: TOOLS = chromium openssl $(NODE)

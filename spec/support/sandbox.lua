@@ -62,7 +62,8 @@ end
 
 -- A start of `commerce serve` ends what a killed one has left in TMPDIR: not another spec's.
 local function environment_of(box, more)
-  return merged({ HOME = box.folder, TMPDIR = box.folder, LUA = sandbox.lua }, box.environment,
+  return merged({ HOME = box.folder, TMPDIR = box.folder, LUA = sandbox.lua,
+    LUA_INIT = os.getenv "LUA_INIT" }, box.environment,
     more or {})
 end
 
