@@ -1,4 +1,4 @@
--- What requests for reports have in common: their parameters, and the report itself.
+-- The common part of requests for reports: their parameters, and the report itself.
 
 local ascii = require "commerce.base.ascii"
 local figures = require "commerce.figures"

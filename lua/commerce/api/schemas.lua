@@ -163,7 +163,7 @@ schemas.CommerceReport = object {
     details = { type = "object", each = list(TEXT) } }),
 }
 
--- What is served under /commerce/v1.
+-- The schemas of the paths under /commerce/v1.
 
 schemas.LinkUrl = object { url = required(TEXT), otp = required(TEXT), expires = required(DATE) }
 

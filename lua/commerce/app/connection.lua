@@ -344,7 +344,7 @@ function Connection:erase_customer(customer_id)
 end
 
 --- Erase what is stored of the person in one payment, with its refunds and disputes, as
---- `erase_customer` does: for a guest, who is no customer of Stripe's.
+--- `erase_customer` does: for a guest, whom Stripe does not keep as a customer.
 ---@param payment_id string "ch_..." or "py_..."
 ---@return commerce.Erased? done nil on failure; code "busy": a run is under way
 ---@return string? message

@@ -107,7 +107,7 @@ end
 
 local MOST = 10 -- customers
 
--- What all payments of a currency add up to, refunds taken off.
+-- The sum of all payments of a currency, minus refunds.
 local function volumes(found)
   local list = {}
   for i = 1, #found.periods do

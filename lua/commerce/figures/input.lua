@@ -1,4 +1,4 @@
--- What a report reads of one connection's records. Each sum is asked of the store once.
+-- The input of a report: sums over one connection's records. The store is asked for each sum once.
 
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"

@@ -1,4 +1,4 @@
--- What a merchant can connect: the integrations that the operator has set up.
+-- The integrations that a merchant can choose from: those that the operator has set up.
 
 local errors = require "commerce.base.errors"
 local integrations = require "commerce.account.integrations"

@@ -13,7 +13,7 @@ local view = require "commerce.link.view"
 
 local frame = {}
 
--- What a form sends again, or the address has at first.
+-- The parameters that a form sends again, or that the address has at first.
 local function asked_of(context)
   local from = context.request.method == "POST" and context.form
     or input.parameters(context.request.query)

@@ -167,7 +167,7 @@ local FAILED = "Your account could not be connected. Please start again with the
 
 local LONGEST_SAID = 200 -- bytes
 
--- What Stripe told the merchant's browser about a failure.
+-- Stripe's message about a failure, which the merchant's browser brings.
 local function said_by_stripe(context)
   local said = input.parameters(context.request.query).error_description
   said = said and core.scrub((said:gsub("%c+", " "):sub(1, LONGEST_SAID)))

@@ -356,7 +356,7 @@ end
 
 -- ---------------------------------------------------------------- all of it
 
--- What becomes of a table that a function gave: an exact decimal is a number.
+-- The value of a table that a function gave: an exact decimal is a number.
 local function encode(found)
   return decimal.is_decimal(found) and decimal.tostring(found) or json.encode(found)
 end

@@ -63,7 +63,7 @@ local function lags(store, now)
   return samples
 end
 
--- What waits for a worker, and what the workers have.
+-- The pulls that wait for a worker, and those that workers have taken.
 local function add_queue(lines, store, now)
   if (store.lacking or {}).workers then
     return
@@ -114,7 +114,7 @@ local function add_reads(lines, store, now)
     .. "used, of the account or of all connected accounts together.", shares)
 end
 
--- What proxies add (RFC 7239, RFC 9110, 7.6.3): the request may come from anywhere.
+-- The headers that proxies add (RFC 7239, RFC 9110, 7.6.3): the request may come from anywhere.
 local FORWARDED = { "forwarded", "x-forwarded-for", "via" }
 
 --- Whether a request for the metrics needs an API key. One of this machine does not, unless it came

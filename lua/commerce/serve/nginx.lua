@@ -179,7 +179,7 @@ local function write(path, text)
   file:close()
 end
 
--- What nginx complained of, with the cure.
+-- nginx's complaint, with the cure.
 local function complaint(text, listen)
   local line = text:match "%[emerg%] [^\n]*" or text:match "%[alert%] [^\n]*"
     or text:match "%[error%] [^\n]*" or text

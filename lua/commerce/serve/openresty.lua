@@ -114,7 +114,8 @@ local function open_store()
     sleep = jobs.sleep, pause = jobs.sleep, elsewhere = settings.thread_pool and in_thread })
 end
 
--- What tells the store's file from another one that has its name; nil if there is none.
+-- The identity of the store's file, which differs from that of another file with its name; nil if
+-- there is no file.
 local function file_of_store()
   local path = store_url():match "^sqlite:(.*)$"
   return path and core.file_id(path)

@@ -1,4 +1,4 @@
--- What the nginx of `commerce serve` answers where nginx itself refuses: JSON, as the API does.
+-- The answers of `commerce serve` where nginx itself refuses a request: JSON, as the API's.
 
 local REFUSALS = {
   { 400, "The request is malformed, or its headers are too long." },

@@ -1,4 +1,4 @@
--- What `commerce serve` runs through the shell.
+-- The shell commands of `commerce serve`.
 
 local shell = {}
 

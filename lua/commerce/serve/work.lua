@@ -141,7 +141,7 @@ local function types_of(group, asked)
   return some and chosen or nil
 end
 
--- What goes wrong for good with one of several data types ends only that one.
+-- A lasting failure of one data type ends only the pull of that type.
 local function sync_types(worker, connection, taken, types, since)
   local ok, raised = pcall(function()
     log_report(worker, must(connection:sync { types = types, since = since, worker = taken.worker,

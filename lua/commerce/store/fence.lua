@@ -1,4 +1,4 @@
--- What a store answers to a run whose connection was taken over by another one.
+-- The store's answer to a run whose connection was taken over by another one.
 
 local errors = require "commerce.base.errors"
 

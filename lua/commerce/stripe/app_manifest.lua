@@ -13,7 +13,7 @@ function app_manifest.permission(permission)
   return names[permission] and (names[permission]:gsub("^rak_", "")) or nil
 end
 
--- What merchants read when they install the app.
+-- The texts that merchants read when they install the app.
 local PURPOSES = {
   balance_read = "To read your balances.",
   balance_transaction_source_read = "To read every movement of your balance, with its fees.",

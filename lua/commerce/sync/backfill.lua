@@ -141,7 +141,7 @@ local function cursor_gone(range, details)
     and details.code == "resource_missing" and details.param == "starting_after"
 end
 
--- What a full read cannot see behind a gap must not count as deleted.
+-- Objects behind a gap, which a full read cannot see, must not count as deleted.
 local function pass_gap(self, range)
   close_pager(self, range)
   self.has_gap, self.state.sweep = true, nil

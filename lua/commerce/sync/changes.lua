@@ -278,7 +278,7 @@ local function take_dates(self, found)
   end
 end
 
--- What could not be read of the feed does not end it: every later run would end there, too.
+-- An event that cannot be read does not end the feed: every later run would end there, too.
 local function note_trouble(run, found)
   if found.has_gap then
     run.progress:note(gap.note "events")

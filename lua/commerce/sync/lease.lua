@@ -83,7 +83,7 @@ function methods:keep()
   self._renewed = core.now()
 end
 
--- What a run writes of its connection in one transaction.
+-- The store methods by which a run writes.
 local FENCED = {}
 for name in ([[add_erased begin_sweep drop_events drop_sources end_killed_pulls end_reads end_sweep
   forget_gone remove_records remove_sources rewrite_events rewrite_records rewrite_sources save_pull

@@ -150,7 +150,7 @@ end
 
 local RELATIONS = { ["1:n"] = "an object may give several", ["n:1"] = "many objects give one" }
 
--- What makes the numbers of an entry add up.
+-- The lines that make the numbers of an entry add up.
 local function explanations(entry, hidden)
   local lines = {}
   for why, count in pairs(entry.reasons or {}) do

@@ -173,7 +173,7 @@ local function look_at_permissions(found, parts)
   end
 end
 
--- What identifies the account also shows whether the network, the key and the clock are right.
+-- The request for the account also shows whether the network, the key and the clock are right.
 local function look_at_stripe(found, app)
   local ok, key = found:try("key", environment.key)
   if not key then

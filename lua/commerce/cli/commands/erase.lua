@@ -89,7 +89,7 @@ return {
       json = JSON, store = "existing", audit = "data.erase", run = eraser(CUSTOMER) },
     { name = "payment",
       help = "Erase the facts about the person in one payment, its refunds and disputes: for a "
-        .. "guest, who is no customer. They are not stored again.",
+        .. "guest, who is not a customer. They are not stored again.",
       arguments = arguments(PAYMENT, "Stripe's id of the charge: ch_... or py_..."),
       json = JSON, store = "existing", audit = "data.erase", run = eraser(PAYMENT) },
   },

@@ -15,7 +15,7 @@ local views = require "commerce.cli.kit.views"
 
 local must = errors.must
 
--- What the table shows is accepted, too.
+-- The words of the table are accepted, too.
 local SCHEDULES = { none = 0, never = 0, ["never again"] = 0, hourly = 1, daily = 24, weekly = 168,
   monthly = 720 }
 local ALL = { all = 0, everything = 0 }

@@ -72,7 +72,7 @@ end
 
 -- ---------------------------------------------------------------- restored
 
--- What the consumers of webhooks have been told, by the last event of each.
+-- The last event that each consumer of webhooks has been sent.
 local function told(app)
   local list = {}
   if (app.store.lacking or {}).outbox then

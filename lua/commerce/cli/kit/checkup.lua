@@ -1,4 +1,4 @@
--- What `commerce doctor` found out: a list of findings, each right, worth knowing, or wrong with
+-- The result of `commerce doctor`: a list of findings, each right, worth knowing, or wrong with
 -- its cure.
 
 local console = require "commerce.cli.kit.console"

@@ -20,7 +20,7 @@ local LONGEST_SEARCH = 200 -- characters
 
 -- ---------------------------------------------------------------- columns
 
--- What needs attention is not hidden behind the count of the others.
+-- Connections that need attention are not hidden behind the count of the others.
 local RANK = { Deauthorized = 1, Linked = 2, PendingAuth = 3, Unlinked = 4 }
 
 local function by_rank(a, b)
@@ -128,7 +128,7 @@ end
 local SORTS = { name = true, ["-name"] = true, created = true, ["-created"] = true,
   ["-lastSync"] = true }
 
--- What the address asks for.
+-- The list that the address asks for.
 local function asked_of(context)
   local query = context.query
   return { q = (query.q or ""):sub(1, LONGEST_SEARCH):gsub("[\192-\255][\128-\191]*$", ""),

@@ -63,7 +63,7 @@ local function lacks_https(context, integration)
     and not (context.links:callback() or ""):find "^https://"
 end
 
--- What keeps merchants from linking now; nil if nothing does.
+-- The reason why merchants cannot link now; nil if they can.
 local function obstacle(context, integration)
   local settings = context.prefix .. "/portal/settings/integrations/" .. integration.name
   if not integrations.by_consent(integration) and not integration.restricted_keys then
@@ -205,7 +205,7 @@ local TONES = { Linked = "good", Deauthorized = "bad", Unlinked = "warn" }
 local WORDS = { PendingAuth = "Created, waits for the merchant", Linked = "Linked",
   Unlinked = "Unlinked", Deauthorized = "Deauthorized: the access ended at Stripe" }
 
--- What happened to a connection, the latest first.
+-- The history of a connection, the latest first.
 local function timeline(connection)
   local list, items = {}, {}
   for i, row in ipairs(must(connection:history())) do

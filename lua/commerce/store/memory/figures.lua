@@ -1,4 +1,4 @@
--- What many records add up to, by period: counts, exact sums, customers.
+-- Sums over many records, by period: counts, exact sums, customers.
 
 local arithmetic = require "commerce.base.arithmetic"
 local ascii = require "commerce.base.ascii"

@@ -1,4 +1,4 @@
--- What many records add up to, by period: counts, exact sums, customers. The database adds; a sum
+-- Sums over many records, by period: counts, exact sums, customers. The database adds; a sum
 -- of a million payments reads a million records, but never makes Lua values of them.
 
 local arithmetic = require "commerce.base.arithmetic"

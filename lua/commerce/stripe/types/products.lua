@@ -52,7 +52,7 @@ local function prices(code, unit_amount_decimal, unit_amount, options, divide_by
   return result
 end
 
--- What tells variants apart and the model has no place for, by the price's id.
+-- The members that differ between variants and that the model lacks, by the price's id.
 local function facts_of(list)
   local facts = {}
   for _, price in ipairs(list or {}) do
