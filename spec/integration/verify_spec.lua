@@ -634,7 +634,7 @@ describe("verify", function()
 
   it("needs no more memory for a larger account", function()
     local peaks = {}
-    for i, charges in ipairs { 300, 1200 } do
+    for i, charges in ipairs { 300, 2400 } do
       e:reset { charges = charges, compact = true }
       open_store("memory" .. i)
       connect()
