@@ -50,7 +50,7 @@ void cm_mapper_init(cm_mapper *m, const cm_program *program) {
 static bool room_for(cm_mapper *m, void **array, size_t n, size_t *room, size_t more, size_t size) {
   size_t want = *room ? *room : 64;
   void *moved;
-  if (n + more <= *room)
+  if (*array && n + more <= *room) /* of no elements, too, an array is made */
     return true;
   while (want < n + more)
     want *= 2;
