@@ -48,7 +48,7 @@ build = {
         "csrc/net/pass.c", "csrc/net/queue.c", "csrc/net/request.c", "csrc/net/retry.c",
         "csrc/net/trail.c", "csrc/net/url.c", "csrc/net/walk.c", "csrc/text/base64.c",
         "csrc/text/buf.c", "csrc/text/canonical.c", "csrc/text/guarded.c", "csrc/text/json.c",
-        "csrc/text/mapper.c", "csrc/text/mapper_input.c", "csrc/text/mapper_output.c",
+        "csrc/text/mapper_input.c", "csrc/text/mapper_output.c", "csrc/text/mapper_records.c",
         "csrc/text/mapper_values.c", "csrc/text/mend.c", "csrc/text/number.c", "csrc/text/page.c",
         "csrc/text/program.c", "csrc/text/projection.c", "csrc/text/utf8.c", "csrc/text/uuid.c",
       },

@@ -6,7 +6,7 @@
 **   mapper_output.c  appends values to a buffer of the caller's, as canonical JSON; owns nothing
 **                    but the scratch buffer
 **   mapper_values.c  owns the stack of the values of expressions and what they append to the arena
-**   mapper.c         owns the records that were made, their bytes and ids, and the tallies
+**   mapper_records.c owns the records that were made, their bytes and ids, and the tallies
 **
 ** A value is a place in the object's text, in the arena or in the program's pool. The arena grows
 ** and moves while an object is mapped: cm_mapper_bytes gives the present place of a value's bytes.

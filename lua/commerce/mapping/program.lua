@@ -372,7 +372,7 @@ end
 local function begin()
   local building = { mapper = core.mapper(), functions = {}, tallies = {}, views = {},
     scopes = { [0] = { key = 0 } } }
-  building.mapper:words(texts_of(exponents())) -- the first set of words: see csrc/text/mapper_values.c
+  building.mapper:words(texts_of(exponents())) -- the first set of words
   return building
 end
 
