@@ -340,7 +340,7 @@ bool cm_mapper_entries_of(cm_mapper *m, const cm_value *v) {
   }
   if (more < 0)
     return cm_mapper_decline(m, j.error);
-  if (named) {
+  if (named && m->n_entries > from) {
     sort(m, m->entries + from, m->n_entries - from, v);
     m->n_entries = from + without_repeats(m, m->entries + from, m->n_entries - from, v);
   }
