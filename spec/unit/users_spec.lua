@@ -153,10 +153,20 @@ describe("users of the portal", function()
   it("are named in the log of what was done, without secrets and at a bounded length", function()
     local key = "sk_live_" .. ("a"):rep(24)
     audit.note(store, { actor = "Ada", action = "company.create", target = ("é"):rep(400),
-      detail = "by " .. key })
+      detail = "by " .. key }, error)
     local entry = store:audit({ limit = 1 })[1]
     assert.is_true(#entry.target <= 310)
     assert.is_true(core.is_utf8(entry.target))
     assert.is_nil(entry.detail:find(key, 1, true))
+  end)
+
+  it("have done what they did if the log of it cannot be written", function()
+    local said
+    audit.note({ add_audit = function()
+      errors.throw("store", "the disk is full")
+    end }, { actor = "Ada", action = "company.create" }, function(message)
+      said = message
+    end)
+    assert.equal("the log of who did what lacks company.create by Ada: the disk is full", said)
   end)
 end)

@@ -146,13 +146,13 @@ local function note(context, caller, route)
   audit.note(context.store, { address = context.request.address, action = route.audit or route.id,
     target = context.target or #ids > 0 and table.concat(ids, " ") or nil,
     actor = caller.company_id and "access token of company " .. caller.company_id
-      or "API key " .. (caller.name or caller.id) })
+      or "API key " .. (caller.name or caller.id) }, context.log)
 end
 
--- `found` gets the headers of the key's limit and the route, also if the request is refused
--- afterwards.
+-- `found` has the request's id, and gets the headers of the key's limit and the route, also if the
+-- request is refused afterwards.
 local function run(self, received, found)
-  local context = request.context(self.server, received)
+  local context = request.context(self.server, received, found.id)
   context.parameters = page.named(input.parameters(received.query))
   local caller = caller_of(context.store, received.headers)
   context.caller = caller
@@ -191,22 +191,22 @@ function methods:handle(received)
   if received.method == "GET" and received.path == "/openapi.json" then
     return response.text(200, self.document)
   end
-  local correlation_id, found = core.uuid(), { headers = {} }
+  local found = { id = core.uuid(), headers = {} }
   local ok, result = errors.try(function()
     return received.method == "OPTIONS" and preflight(self, received) or run(self, received, found)
   end)
   if not ok then
     local logged
-    result, logged = response.failure(result, correlation_id,
+    result, logged = response.failure(result, found.id,
       found.route and { [409] = found.route.conflict })
     if logged then
-      self.server.log(logged, correlation_id)
+      self.server.log(logged, found.id)
     end
   end
   for name, value in pairs(found.headers) do
     result.headers[name] = result.headers[name] or value
   end
-  result.headers["X-Correlation-Id"] = correlation_id
+  result.headers["X-Correlation-Id"] = found.id
   if received.headers.origin then
     errors.catch(cors.admit, self.server.app.store, received, result)
   end

@@ -1,6 +1,7 @@
 -- Requests: what a server receives, and the context in which a route's handler answers.
 
 local ascii = require "commerce.base.ascii"
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
 local links = require "commerce.codat.links"
@@ -55,6 +56,8 @@ end
 ---@field caller table? the row of the API key or access token that signs the request
 ---@field one_time_links boolean? whether the caller's Link addresses work once; nil: not asked
 ---@field target string? what a write changed, for the log of who did what
+---@field id string under which the server's log has what concerns the request
+---@field log fun(message: string) writes to the server's log, under the id
 ---@field type_keys table<string, string>? the keys of data types by name, as far as they were asked
 local methods = {}
 local context_mt = { __name = "commerce.http.Context", __index = methods }
@@ -85,11 +88,15 @@ end
 --- Make the context of a request.
 ---@param server commerce.http.Server
 ---@param received commerce.http.Request
+---@param id string see `commerce.http.Context`
 ---@return commerce.http.Context
-function request.context(server, received)
+function request.context(server, received, id)
   return setmetatable({ app = server.app, store = server.app.store, request = received,
     prefix = server.prefix, path = server.prefix .. received.path,
-    links = links.new(base_of(server, received)),
+    links = links.new(base_of(server, received)), id = id,
+    log = function(message)
+      server.log(core.scrub(tostring(message)), id)
+    end,
     parameters = {}, values = {} }, context_mt)
 end
 

@@ -266,10 +266,7 @@ end
 ---@param received commerce.http.Request
 ---@return commerce.http.Response
 function methods:handle(received)
-  local context = request.context(self.server, received)
-  context.log = function(message)
-    self.server.log(core.scrub(tostring(message)), "link")
-  end
+  local context = request.context(self.server, received, "link")
   local ok, result = errors.try(run, self, context)
   if not ok then
     result = failed(context, result)

@@ -118,7 +118,7 @@ end
 local MODES = { test = true, live = true }
 
 local function context_of(self, received)
-  local context = request.context(self.server, received)
+  local context = request.context(self.server, received, core.uuid())
   context.params, context.query, context.form = {}, {}, {}
   context.count = self.counter
   context.slow = function(...)
@@ -195,7 +195,7 @@ local function run_route(context, route)
   if is_form and route.audit and result.status < 400 then
     audit.note(context.store, { actor = context.session.user.name, action = route.audit,
       target = context.target, detail = context.detail, mode = context.values.mode,
-      address = context.request.address })
+      address = context.request.address }, context.log)
   end
   return result
 end
@@ -240,17 +240,17 @@ local TITLES = { [400] = "This cannot be done", [403] = "Not allowed", [404] = "
   [429] = "Too many attempts", [502] = "Stripe cannot be reached",
   [503] = "The database is not available" }
 
-local function failed(self, context, raised)
-  local id = core.uuid()
+local function failed(context, raised)
   local status, message, logged = response.problem(raised)
   if logged then
-    self.server.log(logged, id)
+    context.log(logged)
   end
   context.mode = context.mode or context.session and context.session.mode or "test"
   local page = layout.page(context, { title = TITLES[status] or "Something went wrong",
     status = status, narrow = true, body = {
       h.p { class = "name", ascii.capitalized(message) },
-      logged and h.p { class = "quiet", "The log has the details under the id ", h.code(id), "." },
+      logged and h.p { class = "quiet", "The log has the details under the id ",
+        h.code(context.id), "." },
       h.p { h.a { class = "button", href = context.base .. "/companies", "To the companies" } } } })
   for name, value in pairs(errors.is_failure(raised) and raised.headers or {}) do
     page.headers[name] = value
@@ -265,7 +265,7 @@ function methods:handle(received)
   local context = context_of(self, received)
   local ok, result = errors.try(run, self, context)
   if not ok then
-    result = failed(self, context, result)
+    result = failed(context, result)
   end
   if received.method == "HEAD" then
     result.body = ""

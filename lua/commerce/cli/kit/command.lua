@@ -2,6 +2,7 @@
 -- ("list" in `commerce companies list`) has the same shape, nested.
 
 local audit = require "commerce.account.audit"
+local console = require "commerce.cli.kit.console"
 local opener = require "commerce.cli.kit.opener"
 
 local command = {}
@@ -75,7 +76,7 @@ local function note(app, entry, args)
     target = args[TARGETS[i]]
   end
   audit.note(app.store, { actor = actor(), action = entry.audit, detail = args.role,
-    target = type(target) == "string" and target or nil })
+    target = type(target) == "string" and target or nil }, console.note)
 end
 
 --- Run a command, or the action that the arguments name. Raises on failure.

@@ -18,7 +18,7 @@ local MOST_PAIR, MOST_ADDRESS, MOST_NAME = 10, 50, 200
 
 local function note(context, actor, action, target)
   audit.note(context.store, { actor = actor, action = action, target = target,
-    address = context.request.address })
+    address = context.request.address }, context.log)
 end
 
 -- Raise if too many attempts came from an address, or with a name.

@@ -187,7 +187,7 @@ local function change_password(context)
     users.set_password(context.store, user, context.slow("commerce.account.passwords", "hash",
       form.password), context.session.hash)
     audit.note(context.store, { actor = user.name, action = "user.password",
-      address = context.request.address })
+      address = context.request.address }, context.log)
   end, function(wrong)
     return account(context, wrong)
   end, function()
