@@ -121,6 +121,8 @@ local function file_of_store()
   return path and core.file_id(path)
 end
 
+local GONE = "the database file is gone: put it back"
+
 -- This worker's servers, made for its first request. After a failure, the next request tries again.
 -- So it does with another file under the store's name; an empty one is not made in its place.
 local function servers()
@@ -128,15 +130,20 @@ local function servers()
   if served and served.file == file then
     return served
   elseif served and not file then
-    return nil, "the database file is gone: put it back"
+    return nil, GONE
   end
   local opened, message, details = open_store()
   if not opened then
     return nil, message, details
   end
+  local opened_file = file_of_store()
+  if file and opened_file ~= file then -- it was moved while it was opened
+    opened:close()
+    return nil, GONE
+  end
   local app = assert(commerce.open { store = opened })
   local counter = settings.shared and shared_counter(settings.shared)
-  served = { app = app, file = file_of_store(), webhooks = stripe_webhooks.new(app, { log = log,
+  served = { app = app, file = opened_file, webhooks = stripe_webhooks.new(app, { log = log,
     keep = receipts.new(app.store, jobs.sleep) }),
     portal = portal.new(app, { prefix = settings.prefix, public_url = settings.public_url,
       log = log, counter = counter, slow = settings.thread_pool and in_thread or nil }),

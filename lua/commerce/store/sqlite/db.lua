@@ -122,19 +122,26 @@ local function rows_of(statement, named)
   end
 end
 
+local function refuse_gone(self)
+  errors.throw("store", self.name .. ": the file has been moved, deleted or replaced while it "
+    .. "was open, and nothing more is written to it: put it back, or start again with the new one",
+    { code = "file_gone" })
+end
+
 -- SQLite would go on with a file that nobody can open any more, and what is written there is lost.
 local function check_file(self)
   if self.file and not self.in_transaction and core.file_id(self.name) ~= self.file then
-    errors.throw("store", self.name .. ": the file has been moved, deleted or replaced while it "
-      .. "was open, and nothing more is written to it: put it back, or start again with the new "
-      .. "one",
-      { code = "file_gone" })
+    refuse_gone(self)
   end
 end
 
---- From now on, fail if the database's name is no longer that of its file.
+--- From now on, fail if the database's name is no longer that of its file. It fails at once if the
+--- file was moved while it was opened.
 function methods:watch_file()
   self.file = core.file_id(self.name)
+  if not self.file and self.name ~= ":memory:" then
+    refuse_gone(self)
+  end
 end
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.016 -- seconds between two tries
