@@ -130,7 +130,7 @@ describe("commerce", function()
         assert.matches("\n" .. name .. " +complete +[%d,]+ +" .. count .. " +0 +0 ", output)
         assert.matches("\n" .. name .. ": complete, [%d,]+ read\n", errors)
       end
-      assert.matches("\n%d+ requests, 0 retries, 0 times rate limited, [%d%.]+ s\n$", output)
+      assert.matches("\n%d+ requests, 0 retried, 0 rate limited, [%d%.]+ s\n$", output)
     end)
 
     it("prints plain lines where there is no terminal", function()

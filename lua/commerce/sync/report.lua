@@ -192,7 +192,7 @@ function report_mt:__tostring()
   for _, note in ipairs(self.notes) do
     lines[#lines + 1] = note
   end
-  lines[#lines + 1] = ("%d requests, %d retries, %d times rate limited, %s s"):format(
+  lines[#lines + 1] = ("%d requests, %d retried, %d rate limited, %s s"):format(
     self.requests, self.retries, self.rate_limited, decimal.fixed(self.seconds, 1))
   return table.concat(lines, "\n")
 end
