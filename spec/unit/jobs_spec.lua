@@ -152,7 +152,9 @@ describe("jobs", function()
       assert.is_true(core.now() - began >= 0.02)
       for i = 1, 3 do
         group:add(function()
-          jobs.sleep(i * 0.03)
+          repeat
+            jobs.sleep(0.001)
+          until #seen == i - 1
         end)
       end
       while group.count > 0 do
