@@ -1,31 +1,26 @@
 /*
 ** pq.h: one connection to a PostgreSQL server, over libpq: wire.c, statement.c, pipeline.c,
-*stream.c,
-** copy.c and connection.c. They know each other's state, so they have this one header. They know
-*Lua
-** as the owner of their memory and for arguments and answers; none calls back into it.
+** stream.c, copy.c and connection.c. They know each other's state, so they have this one header.
+** They know Lua as the owner of their memory and for arguments and answers; none calls back into
+** it.
 **
 ** Who owns whom:
 **
 ** Connection (pq_connection): the userdata that Lua holds. Owns the PGconn, until it is closed,
-*found
-**   lost or collected; whatever closes it goes through pq_drop. Belongs to the process that opened
-**   it: a child that was forked leaves the PGconn and its socket alone.
+**   found lost or collected; whatever closes it goes through pq_drop. Belongs to the process that
+**   opened it: a child that was forked leaves the PGconn and its socket alone.
 **
 ** Result (pq_result, result.h): a userdata of its own. Owns its PGresult, and outlives the
-*connection
-**   that it came from.
+**   connection that it came from.
 **
 ** Parameters: an array of pointers in a userdata on the stack, for one call. The texts belong to
-*the
-**   call's arguments.
+**   the call's arguments.
 **
 ** A statement's life: statement.c reads the arguments and sends; wire.c waits, with a bound, by
 ** poll(2); the answer's first PGresult goes at once to a pq_result on the stack, so that an error
-*of
-** Lua cannot lose it. A connection does one thing at a time: a statement, a pipeline that is queued
-** (`queued`), a stream of rows (`streaming`) or a COPY (`copying`); pq_obstacle tells which of them
-** stands in the way.
+** of Lua cannot lose it. A connection does one thing at a time: a statement, a pipeline that is
+** queued (`queued`), a stream of rows (`streaming`) or a COPY (`copying`); pq_obstacle tells which
+** of them stands in the way.
 */
 #ifndef PQ_PQ_H
 #define PQ_PQ_H
