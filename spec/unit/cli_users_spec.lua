@@ -86,13 +86,16 @@ describe("commerce users", function()
     cli:ok "companies create Toys"
     cli:ok "integrations set stripe-test --restricted-keys yes"
     cli:ok "keys list"
+    cli:ok "mode live"
+    cli:ok "mode"
     local log = with_store(function(store)
       return store:audit { limit = 9 }
     end)
-    assert.equal(3, #log)
-    assert.same({ "integration.change", "stripe-test" }, { log[1].action, log[1].target })
-    assert.same({ "company.create", "Toys" }, { log[2].action, log[2].target })
-    assert.same({ "key.create", "Reporting" }, { log[3].action, log[3].target })
+    assert.equal(4, #log)
+    assert.same({ "mode.switch", "live" }, { log[1].action, log[1].detail })
+    assert.same({ "integration.change", "stripe-test" }, { log[2].action, log[2].target })
+    assert.same({ "company.create", "Toys" }, { log[3].action, log[3].target })
+    assert.same({ "key.create", "Reporting" }, { log[4].action, log[4].target })
   end)
 
   it("names what is wrong", function()

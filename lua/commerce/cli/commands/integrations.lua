@@ -374,7 +374,7 @@ return {
         sub:argument("id", "Its identifier, as `integrations data-types` shows it.")
         sub:flag("--supplemental", "Remove the supplemental data of a data type instead.")
       end,
-      store = "existing", run = remove_data_type },
+      store = "existing", audit = "data.type", run = remove_data_type },
     switch("enable", "Allow merchants to link with it.", true),
     switch("disable", "Do not allow merchants to link with it; linked connections stay linked.",
       false),

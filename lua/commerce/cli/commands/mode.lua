@@ -1,5 +1,6 @@
 -- `commerce mode`: shows or switches the mode that commands work in.
 
+local command = require "commerce.cli.kit.command"
 local console = require "commerce.cli.kit.console"
 local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
@@ -22,8 +23,12 @@ local function print_mode(args, set, by)
   end
 end
 
+---@type commerce.cli.Command
+local mode
+
 local function switch(app, args)
   must(app:set_mode(args.mode))
+  command.note(app, mode, args)
   print_mode(args, args.mode, "setting")
 end
 
@@ -45,8 +50,7 @@ local function run(_, args)
   end
 end
 
----@type commerce.cli.Command
-return {
+mode = {
   name = "mode",
   help = "Show or switch the mode that commands work in: test (the default) or live. Commands "
     .. "ignore the data of the other mode. A key in STRIPE_SECRET_KEY states its own mode, which "
@@ -55,5 +59,7 @@ return {
     sub:argument("mode", "The mode to switch to: test or live."):args "?"
       :choices { "test", "live" }
   end,
-  json = "As a JSON object.", store = "own", run = run,
+  json = "As a JSON object.", store = "own", audit = "mode.switch", run = run,
 }
+
+return mode

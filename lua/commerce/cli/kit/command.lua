@@ -69,13 +69,18 @@ local function actor()
   return "command line" .. (person and person ~= "" and (" (%s)"):format(person) or "")
 end
 
-local function note(app, entry, args)
+--- Write into the log of who did what. `command.run` does it for a command with a store; one that
+--- opens its store by itself calls this.
+---@param app commerce.App
+---@param entry commerce.cli.Command with the field `audit`
+---@param args commerce.cli.Arguments
+function command.note(app, entry, args)
   local target, i = nil, 0
   while not target and i < #TARGETS do
     i = i + 1
     target = args[TARGETS[i]]
   end
-  audit.note(app.store, { actor = actor(), action = entry.audit, detail = args.role,
+  audit.note(app.store, { actor = actor(), action = entry.audit, detail = args.role or args.mode,
     target = type(target) == "string" and target or nil }, console.note)
 end
 
@@ -92,7 +97,7 @@ function command.run(entry, args)
     return opener.with(args, found.store, function(app)
       local status = found.run(app, args) or 0
       if found.audit and status == 0 then
-        note(app, found, args)
+        command.note(app, found, args)
       end
       return status
     end)
