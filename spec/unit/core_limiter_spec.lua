@@ -44,19 +44,19 @@ describe("a limiter", function()
 
   it("holds the rate of an endpoint", function()
     local _, seconds = flood(22, { rate = 0, endpoint_rate = 100, burst = 2 }, { body = "ok" })
-    assert.is_true(seconds >= 0.19 and seconds < 0.6, "took " .. seconds)
+    assert.is_true(seconds >= 0.19 and seconds < 3, "took " .. seconds)
   end)
 
   it("holds the rate over all endpoints", function()
     local _, seconds = flood(22, { rate = 100, endpoint_rate = 0, burst = 2 }, { body = "ok" },
       function(i) return { path = "/v1/x" .. i % 3 } end)
-    assert.is_true(seconds >= 0.19 and seconds < 0.6, "took " .. seconds)
+    assert.is_true(seconds >= 0.19 and seconds < 3, "took " .. seconds)
   end)
 
   it("lets endpoints pass each other", function()
-    local _, seconds = flood(12, { rate = 0, endpoint_rate = 10, burst = 1 }, { body = "ok" },
+    local _, seconds = flood(12, { rate = 0, endpoint_rate = 1, burst = 1 }, { body = "ok" },
       function(i) return { path = "/v1/x" .. i } end)
-    assert.is_true(seconds < 0.8, "took " .. seconds) -- one endpoint would take 1.1
+    assert.is_true(seconds < 8, "took " .. seconds) -- one endpoint would take 11
     server:close()
     _, seconds = flood(4, { rate = 0, endpoint_rate = 20, burst = 1 }, { body = "ok" },
       function(i) return { path = "/v1/x" .. i, endpoint = "x" } end)
@@ -137,7 +137,7 @@ describe("a limiter", function()
     it("holds its rate over all of them", function()
       local _, _, seconds = flood_two(11, unlimited, { rate = 100, endpoint_rate = 0, burst = 2 },
         { body = "ok" })
-      assert.is_true(seconds >= 0.19 and seconds < 0.6, "took " .. seconds)
+      assert.is_true(seconds >= 0.19 and seconds < 3, "took " .. seconds)
     end)
 
     it("bounds what all of them have in flight", function()
@@ -149,9 +149,10 @@ describe("a limiter", function()
     end)
 
     it("leaves each account its own rate", function()
-      local _, _, seconds = flood_two(11, { rate = 50, endpoint_rate = 0, burst = 1 }, unlimited,
+      local _, _, seconds = flood_two(3, { rate = 2, endpoint_rate = 0, burst = 1 }, unlimited,
         { body = "ok" })
-      assert.is_true(seconds >= 0.19 and seconds < 0.6, "took " .. seconds)
+      -- one rate for both would take 2.5
+      assert.is_true(seconds >= 0.95 and seconds < 2.4, "took " .. seconds)
     end)
 
     -- The first account gets a 429 with a reason; what the limiters have seen of it.
