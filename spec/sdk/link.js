@@ -164,7 +164,8 @@ async function main() {
     await gone;
     server.close();
     server.closeAllConnections();
-    fs.rmSync(folder, { recursive: true, force: true });
+    // Chromium's other processes may still write for a moment
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
