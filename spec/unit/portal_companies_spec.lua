@@ -124,7 +124,7 @@ describe("the portal's companies", function()
     assert.same({ "Toys &amp; Co" }, names(page "/portal/test/companies?q=YS%20%26"))
     assert.same({ "Books" }, names(page("/portal/test/companies?q=" .. other.id)))
     local text = page "/portal/test/companies?q=%3Cscript%3E%25"
-    assert.matches("No company is called so", text, 1, true)
+    assert.matches("No company matches", text, 1, true)
     assert.matches('value="&lt;script&gt;%"', text, 1, true)
   end)
 

@@ -237,7 +237,7 @@ end
 
 local function empty(context, asked)
   if asked.q ~= "" then
-    return layout.empty("No company is called so", { "The search looks for a part of the name, or "
+    return layout.empty("No company matches", { "The search looks for a part of the name, or "
       .. "for an id, among the companies of ", context.mode, " mode." },
       h.p { h.a { class = "button", href = context.base .. "/companies", "Show all companies" } })
   end
