@@ -1,6 +1,7 @@
 -- Computes from the sync settings which data types are due for a sync, and since when.
 
 local ascii = require "commerce.base.ascii"
+local tables = require "commerce.base.tables"
 local time = require "commerce.base.time"
 
 local due = {}
@@ -161,10 +162,7 @@ end
 ---@param settings_of function gives the settings of { company, integration }
 ---@return commerce.DueSync[] list
 function due.list(store, now, given, settings_of)
-  local filter, list = { status = "Linked" }, {}
-  for name, value in pairs(given or {}) do
-    filter[name] = value
-  end
+  local filter, list = tables.merged({ status = "Linked" }, given or {}), {}
   local leases = store:leases(now)
   for _, row in ipairs(store:connections(filter)) do
     if not leases[row.id] then -- no process is syncing it

@@ -7,6 +7,7 @@ local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local errors = require "commerce.base.errors"
 local stripe = require "commerce.stripe"
+local tables = require "commerce.base.tables"
 local webhook_secrets = require "commerce.account.webhook_secrets"
 
 local integrations = {}
@@ -48,14 +49,8 @@ end
 
 local function facts_of(name, row)
   local known = stripe.integrations[name]
-  local facts = { name = name, key = known.key, title = known.title, mode = known.mode }
-  for field, value in pairs(DEFAULTS) do
-    facts[field] = value
-  end
-  for field, value in pairs(row or {}) do
-    facts[field] = value
-  end
-  return facts
+  return tables.merged({ name = name, key = known.key, title = known.title, mode = known.mode },
+    DEFAULTS, row or {})
 end
 
 --- All integrations, whether they were set up or not.

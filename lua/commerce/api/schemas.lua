@@ -1,6 +1,8 @@
 -- The schemas of the API's answers, apart from records of data types. They are written as rules of
 -- `http.input`, so that an answer's and a body's schema read the same.
 
+local tables = require "commerce.base.tables"
+
 ---@type table<string, commerce.http.Rule>
 local schemas = {}
 
@@ -9,12 +11,7 @@ local DATE = { type = "string", format = "date-time" }
 local FLAG, WHOLE = { type = "boolean" }, { type = "integer" }
 
 local function required(rule)
-  local copy = {}
-  for name, value in pairs(rule) do
-    copy[name] = value
-  end
-  copy.required = true
-  return copy
+  return tables.merged(rule, { required = true })
 end
 
 local function object(fields)

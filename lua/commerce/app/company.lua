@@ -6,6 +6,7 @@ local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local keys = require "commerce.account.keys"
 local lifecycle = require "commerce.app.lifecycle"
+local tables = require "commerce.base.tables"
 local time = require "commerce.base.time"
 local view = require "commerce.codat.company"
 
@@ -137,11 +138,7 @@ local function update(self, fields)
 end
 
 local function connections(self, given)
-  local filter = { company_id = self.id }
-  for name, value in pairs(given or {}) do
-    filter[name] = value
-  end
-  return Connection.list(self.app, filter)
+  return Connection.list(self.app, tables.merged({ company_id = self.id }, given or {}))
 end
 
 --- Change its name, description or tags.

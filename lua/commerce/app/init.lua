@@ -23,6 +23,7 @@ local records = require "commerce.app.records"
 local retention = require "commerce.account.retention"
 local sessions = require "commerce.account.session"
 local stripe = require "commerce.stripe"
+local tables = require "commerce.base.tables"
 local webhook_endpoint = require "commerce.account.webhook_endpoint"
 local webhook = require "commerce.webhooks.inbound"
 
@@ -171,10 +172,7 @@ local function within_mode(self, options)
   if not self.fixed_mode or type(options) ~= "table" then
     return options
   end
-  local all = { integration = mode.integrations(self.fixed_mode)[1] }
-  for name, value in pairs(options) do
-    all[name] = value
-  end
+  local all = tables.merged({ integration = mode.integrations(self.fixed_mode)[1] }, options)
   if mode.of_integration(all.integration) ~= self.fixed_mode then
     errors.throw("usage", ("integration '%s' is not of %s mode, which this application was opened "
       .. "in"):format(tostring(all.integration), self.fixed_mode))

@@ -5,6 +5,7 @@ local json = require "commerce.base.json"
 local linked = require "commerce.store.linked"
 local mode = require "commerce.account.mode"
 local query = require "commerce.query"
+local tables = require "commerce.base.tables"
 
 local records = {}
 
@@ -17,13 +18,7 @@ local RECORD_OPTIONS = { connection_id = "string", mode = "string", query = "str
 ---@return table
 function records.options(options, set)
   errors.check_options(options or {}, RECORD_OPTIONS)
-  local all = {}
-  for _, given in ipairs { set, options } do
-    for name, value in pairs(given) do
-      all[name] = value
-    end
-  end
-  return all
+  return tables.merged(set, options or {})
 end
 
 -- The options of the store's list, from the caller's options.

@@ -1,4 +1,4 @@
--- Copies of tables.
+-- Copies of tables and lists.
 
 local tables = {}
 
@@ -10,6 +10,20 @@ function tables.merged(...)
   for i = 1, select("#", ...) do
     for name, value in pairs((select(i, ...))) do
       all[name] = value
+    end
+  end
+  return all
+end
+
+--- A new list of the elements of several ones.
+---@generic T
+---@param ... T[]
+---@return T[]
+function tables.joined(...)
+  local all = {}
+  for i = 1, select("#", ...) do
+    for _, element in ipairs((select(i, ...))) do
+      all[#all + 1] = element
     end
   end
   return all

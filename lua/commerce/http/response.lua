@@ -3,6 +3,7 @@
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local tables = require "commerce.base.tables"
 
 local response = {}
 
@@ -46,11 +47,7 @@ end
 ---@param fields table? headers: of the response; service: Codat's name of the part that refuses;
 ---  validation: Codat's list of the fields that are wrong
 function response.refuse(status, message, fields)
-  local all = { status = status }
-  for name, value in pairs(fields or {}) do
-    all[name] = value
-  end
-  errors.throw("api", message, all)
+  errors.throw("api", message, tables.merged({ status = status }, fields or {}))
 end
 
 -- The library's failures by kind; 502: Stripe did not do its part. A failure of another kind is a

@@ -6,6 +6,7 @@ local record = require "commerce.model.record"
 local shape = require "commerce.model.shape"
 local standard = require "commerce.model.standard"
 local suggest = require "commerce.base.suggest"
+local tables = require "commerce.base.tables"
 
 local model = {}
 
@@ -76,16 +77,7 @@ end
 ---@param own commerce.DataType[]? user-defined ones, which follow
 ---@return commerce.DataType[]
 function model.types(own)
-  if not own then
-    return order
-  end
-  local types = {}
-  for _, list in ipairs { order, own } do
-    for _, data_type in ipairs(list) do
-      types[#types + 1] = data_type
-    end
-  end
-  return types
+  return own and tables.joined(order, own) or order
 end
 
 -- ---------------------------------------------------------------- types of a user's own

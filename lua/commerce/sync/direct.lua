@@ -2,6 +2,7 @@
 -- one (csrc/text/mapper.h).
 
 local program = require "commerce.mapping.program"
+local tables = require "commerce.base.tables"
 local time = require "commerce.base.time"
 
 local direct = {}
@@ -42,16 +43,6 @@ local function is_plain(run, consumer)
     and not (run.hooks and run.hooks:may_alter(consumer.type))
 end
 
-local function joined(a, b)
-  local all = {}
-  for _, list in ipairs { a, b } do
-    for _, each in ipairs(list) do
-      all[#all + 1] = each
-    end
-  end
-  return all
-end
-
 --- The direct way of a task.
 ---@param run commerce.sync.Run
 ---@param task commerce.Task
@@ -67,7 +58,7 @@ function direct.of(run, task)
     end
   end
   local paths, completions = paths_of(task), completions_of(task)
-  local made = program.make(task.consumers, joined(paths, completions))
+  local made = program.make(task.consumers, tables.joined(paths, completions))
   return setmetatable({ run = run, task = task, made = made, paths = paths,
     completions = completions, mapper = made.mapper }, direct_mt)
 end

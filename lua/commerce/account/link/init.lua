@@ -17,6 +17,7 @@ local stripe_apps = require "commerce.stripe.apps"
 local pending = require "commerce.account.link.pending"
 local sessions = require "commerce.account.session"
 local status = require "commerce.account.status"
+local tables = require "commerce.base.tables"
 
 local link = {}
 
@@ -98,10 +99,7 @@ local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_ba
 -- The options with the way by which the connection is linked.
 local function with_way(app, row, given)
   errors.check_options(given, BEGIN_OPTIONS)
-  local options = {}
-  for name, value in pairs(given) do
-    options[name] = value
-  end
+  local options = tables.merged(given)
   if options.way and not WAYS[options.way] then
     errors.throw("usage", ("way '%s': expected app or connect"):format(core.scrub(options.way)))
   end

@@ -1,6 +1,7 @@
 -- Value functions: objects, lists and maps of values.
 
 local errors = require "commerce.base.errors"
+local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
 
 local values = {}
@@ -61,11 +62,7 @@ end
 local function fields_in(array, compiled)
   local list = {}
   for i, field in ipairs(compiled) do
-    local copy = {}
-    for name, member in pairs(field) do
-      copy[name] = member
-    end
-    copy.paths = {}
+    local copy = tables.merged(field, { paths = {} })
     for j, path in ipairs(field.paths or {}) do
       copy.paths[j] = path_in(array, path)
     end
