@@ -96,14 +96,14 @@ contract.PARTS = {
       "take_delivery", "tell_client" }, server = true },
 }
 
+--- The beginning of the name of a setting that belongs to a user, whose id follows: the saved
+--- filters. It goes with the user.
+contract.OF_USER = "portal.filters."
+
 --- The methods that write what cannot be fetched again: when one returns, what it wrote survives a
 --- power failure.
 ---@type table<string, true>
 contract.LASTING = {}
-
---- The beginning of the name of a setting that belongs to a user, whose id follows: the saved
---- filters. It goes with the user.
-contract.OF_USER = "portal.filters."
 for name in ([[add_api_key add_audit add_connection add_erased add_link_state add_user
   add_webhook_consumer backup change_connection change_user delete_api_key delete_webhook_consumer
   disable_webhook_consumer drop_app_grant drop_secret end_sessions keep_events lease_app_grant

@@ -107,15 +107,7 @@ local function read(connection, sql, values)
 end
 
 local function reader(self)
-  if not self.replica then
-    return session.connected(self)
-  end
-  if self.reading and not self.reading:alive() then
-    self.reading:close()
-    self.reading = nil
-  end
-  self.reading = self.reading or session.connect(self, self.replica)
-  return self.reading
+  return self.replica and session.kept(self, "reading", self.replica) or session.connected(self)
 end
 
 --- The few rows of a query that may take long.

@@ -3,6 +3,7 @@
 
 local columns = require "commerce.store.sql.columns"
 local dialect = require "commerce.store.postgres.dialect"
+local statements = require "commerce.store.sql.statements"
 
 ---@class commerce.postgres.Database
 local rows = {}
@@ -78,7 +79,6 @@ function rows:fill_columns(data_type)
 end
 
 local BATCH = 2000 -- rows
-local PAUSE = 0.002 -- seconds
 
 --- Delete rows that may be many in batches, so that no transaction is long. A kill leaves some of
 --- the rows.
@@ -86,10 +86,7 @@ local PAUSE = 0.002 -- seconds
 ---@param condition string SQL of the rows to delete
 ---@param ... any its bound values
 function rows:delete_many(name, condition, ...)
-  local sql = dialect.delete_batch(name, condition, BATCH)
-  while self:run(sql, ...) == BATCH do
-    self.pause(PAUSE)
-  end
+  statements.delete_many(self, BATCH, name, condition, ...)
 end
 
 return rows

@@ -6,6 +6,7 @@
 
 local backoff = require "commerce.runtime.backoff"
 local errors = require "commerce.base.errors"
+local tables = require "commerce.base.tables"
 
 local session = {}
 
@@ -29,13 +30,9 @@ local CURES = {
 ---@param message string
 ---@param failure table?
 function session.fail(self, message, failure)
-  local fields = {}
-  for name, value in pairs(failure or {}) do
-    fields[name] = value
-  end
-  local cure = CURES[fields.code]
+  local cure = CURES[failure and failure.code]
   errors.throw("store", ("%s: %s"):format(self.name, cure and cure:format(message) or message),
-    fields)
+    tables.merged(failure or {}))
 end
 
 -- ---------------------------------------------------------------- connecting
@@ -85,19 +82,29 @@ function session.connect(self, url)
   end
 end
 
---- The connection, a new one if the server has ended the last one. Not within a transaction.
+--- The connection that the handle keeps in one of its fields, a new one if the server has ended the
+--- last one. Not within a transaction.
+---@param self commerce.postgres.Database
+---@param field "connection"|"reading"
+---@param url string where it leads
+---@return commerce.pq.Connection
+function session.kept(self, field, url)
+  if self[field] and not self[field]:alive() then
+    self[field]:close()
+    self[field] = nil
+  end
+  self[field] = self[field] or session.connect(self, url)
+  return self[field]
+end
+
+--- The connection for what is written, as `kept` gives it. Raises if the store is closed.
 ---@param self commerce.postgres.Database
 ---@return commerce.pq.Connection
 function session.connected(self)
   if not self.is_open then
     self:fail "the store is closed"
   end
-  if self.connection and not self.connection:alive() then
-    self.connection:close()
-    self.connection = nil
-  end
-  self.connection = self.connection or session.connect(self, self.url)
-  return self.connection
+  return session.kept(self, "connection", self.url)
 end
 
 -- ---------------------------------------------------------------- statements

@@ -61,4 +61,19 @@ function statements.rows_with_secret(db, name, key, prefix)
   return rows
 end
 
+local PAUSE = 0.002 -- seconds between two batches, in which others may write
+
+--- Delete rows that may be many, batch by batch. A kill leaves some of the rows.
+---@param db commerce.sql.Database
+---@param batch integer rows
+---@param name string the table
+---@param condition string SQL of the rows to delete
+---@param ... any its bound values
+function statements.delete_many(db, batch, name, condition, ...)
+  local sql = db.dialect.delete_batch(name, condition, batch)
+  while db:run(sql, ...) == batch do
+    db.pause(PAUSE)
+  end
+end
+
 return statements

@@ -9,6 +9,7 @@ local cache = require "commerce.base.cache"
 local core = require "commerce.core"
 local dialect = require "commerce.store.sqlite.dialect"
 local errors = require "commerce.base.errors"
+local statements = require "commerce.store.sql.statements"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
 
@@ -378,7 +379,6 @@ function methods:durably(work, ...)
 end
 
 local BATCH = 200 -- rows: some milliseconds
-local PAUSE = 0.002 -- seconds
 
 --- Delete rows that may be many in batches, so that other processes can write and other requests be
 --- served in between. Must not run in a transaction. A kill leaves some of the rows.
@@ -386,10 +386,7 @@ local PAUSE = 0.002 -- seconds
 ---@param condition string SQL of the rows to delete
 ---@param ... any its bound values
 function methods:delete_many(name, condition, ...)
-  local sql = dialect.delete_batch(name, condition, BATCH)
-  while self:run(sql, ...) == BATCH do
-    self.pause(PAUSE)
-  end
+  statements.delete_many(self, BATCH, name, condition, ...)
 end
 
 --- Run a statement of a transaction whose count of rows nobody asks for. A database that is far
