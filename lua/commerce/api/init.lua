@@ -6,7 +6,6 @@
 -- that turns them into responses in Codat's form.
 
 local ascii = require "commerce.base.ascii"
-local audit = require "commerce.account.audit"
 local auth = require "commerce.http.auth"
 local core = require "commerce.core"
 local cors = require "commerce.api.cors"
@@ -34,7 +33,7 @@ local api = {}
 ---@field errors integer[]? status codes, beside those that every route may answer with
 ---@field writes boolean? whether a GET grants something, so that a read-only key may not
 ---@field audit string|false|nil what a write does, for the log of who did what (default: its id);
----  false: it is no write, such as a comparison, or the history of reads has it
+---  false: it is not logged, since it changes nothing (a comparison) or the history of reads has it
 ---@field embedded boolean? whether a company's access token admits to it, for its own company
 ---@field conflict integer? the status in place of 409, where Codat's document has no 409: its
 ---  clients can read a refusal only if they know the status
@@ -143,10 +142,10 @@ local function note(context, caller, route)
   for i, name in ipairs(ascii.keys(context.values)) do
     ids[i] = context.values[name]
   end
-  audit.note(context.store, { address = context.request.address, action = route.audit or route.id,
+  context:note { action = route.audit or route.id,
     target = context.target or #ids > 0 and table.concat(ids, " ") or nil,
     actor = caller.company_id and "access token of company " .. caller.company_id
-      or "API key " .. (caller.name or caller.id) }, context.log)
+      or "API key " .. (caller.name or caller.id) }
 end
 
 -- `found` has the request's id, and gets the headers of the key's limit and the route, also if the

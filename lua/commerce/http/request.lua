@@ -1,6 +1,7 @@
 -- Requests: what a server receives, and the context in which a route's handler answers.
 
 local ascii = require "commerce.base.ascii"
+local audit = require "commerce.account.audit"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local input = require "commerce.http.input"
@@ -105,6 +106,14 @@ end
 ---@return table body
 function methods:body(rule)
   return input.body(self.request.body, rule)
+end
+
+--- Write what the request has changed into the log of who did what.
+---@param entry { actor: string, action: string, target: string?, mode: string?, detail: string? }
+---  see `commerce.account.audit.note`
+function methods:note(entry)
+  entry.address = self.request.address
+  audit.note(self.store, entry, self.log)
 end
 
 --- A UUID of the path, in the form in which the store keeps ids.

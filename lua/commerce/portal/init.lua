@@ -7,7 +7,6 @@
 -- one place that turns them into pages.
 
 local ascii = require "commerce.base.ascii"
-local audit = require "commerce.account.audit"
 local assets = require "commerce.portal.assets"
 local auth = require "commerce.http.auth"
 local core = require "commerce.core"
@@ -193,9 +192,8 @@ local function run_route(context, route)
   end
   local result = route.run(context)
   if is_form and route.audit and result.status < 400 then
-    audit.note(context.store, { actor = context.session.user.name, action = route.audit,
-      target = context.target, detail = context.detail, mode = context.values.mode,
-      address = context.request.address }, context.log)
+    context:note { actor = context.session.user.name, action = route.audit,
+      target = context.target, detail = context.detail, mode = context.values.mode }
   end
   return result
 end

@@ -23,12 +23,9 @@ local function print_mode(args, set, by)
   end
 end
 
----@type commerce.cli.Command
-local mode
-
 local function switch(app, args)
   must(app:set_mode(args.mode))
-  command.note(app, mode, args)
+  command.note(app, "mode.switch", args)
   print_mode(args, args.mode, "setting")
 end
 
@@ -50,7 +47,8 @@ local function run(_, args)
   end
 end
 
-mode = {
+---@type commerce.cli.Command
+return {
   name = "mode",
   help = "Show or switch the mode that commands work in: test (the default) or live. Commands "
     .. "ignore the data of the other mode. A key in STRIPE_SECRET_KEY states its own mode, which "
@@ -59,7 +57,5 @@ mode = {
     sub:argument("mode", "The mode to switch to: test or live."):args "?"
       :choices { "test", "live" }
   end,
-  json = "As a JSON object.", store = "own", audit = "mode.switch", run = run,
+  json = "As a JSON object.", store = "own", run = run,
 }
-
-return mode

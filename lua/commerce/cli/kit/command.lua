@@ -72,15 +72,15 @@ end
 --- Write into the log of who did what. `command.run` does it for a command with a store; one that
 --- opens its store by itself calls this.
 ---@param app commerce.App
----@param entry commerce.cli.Command with the field `audit`
+---@param action string as in the field `audit`
 ---@param args commerce.cli.Arguments
-function command.note(app, entry, args)
+function command.note(app, action, args)
   local target, i = nil, 0
   while not target and i < #TARGETS do
     i = i + 1
     target = args[TARGETS[i]]
   end
-  audit.note(app.store, { actor = actor(), action = entry.audit, detail = args.role or args.mode,
+  audit.note(app.store, { actor = actor(), action = action, detail = args.role or args.mode,
     target = type(target) == "string" and target or nil }, console.note)
 end
 
@@ -97,7 +97,7 @@ function command.run(entry, args)
     return opener.with(args, found.store, function(app)
       local status = found.run(app, args) or 0
       if found.audit and status == 0 then
-        command.note(app, found, args)
+        command.note(app, found.audit, args)
       end
       return status
     end)

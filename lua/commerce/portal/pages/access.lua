@@ -2,7 +2,6 @@
 -- invited user sets a password.
 
 local ascii = require "commerce.base.ascii"
-local audit = require "commerce.account.audit"
 local errors = require "commerce.base.errors"
 local h = require "commerce.portal.html"
 local layout = require "commerce.portal.layout"
@@ -17,8 +16,7 @@ local SECONDS = MINUTES * 60
 local MOST_PAIR, MOST_ADDRESS, MOST_NAME = 10, 50, 200
 
 local function note(context, actor, action, target)
-  audit.note(context.store, { actor = actor, action = action, target = target,
-    address = context.request.address }, context.log)
+  context:note { actor = actor, action = action, target = target }
 end
 
 -- Raise if too many attempts came from an address, or with a name.

@@ -1,6 +1,5 @@
 -- Settings: the users, the log of what was done, and a user's own account.
 
-local audit = require "commerce.account.audit"
 local errors = require "commerce.base.errors"
 local h = require "commerce.portal.html"
 local input = require "commerce.http.input"
@@ -186,8 +185,7 @@ local function change_password(context)
     passwords.check(form.password, user.name)
     users.set_password(context.store, user, context.slow("commerce.account.passwords", "hash",
       form.password), context.session.hash)
-    audit.note(context.store, { actor = user.name, action = "user.password",
-      address = context.request.address }, context.log)
+    context:note { actor = user.name, action = "user.password" }
   end, function(wrong)
     return account(context, wrong)
   end, function()
