@@ -88,7 +88,7 @@ static bool add_record(cm_mapper *m, const cm_recipe *r, cm_value *id, size_t bo
   return m->out.len < UINT32_MAX / 2 || cm_mapper_decline(m, "too large");
 }
 
-/* What comes behind the colon in the id of a split record. */
+/* The part behind the colon in the id of a split record. */
 static bool suffix_text(cm_mapper *m, cm_value *v) {
   switch ((cm_type)v->type) {
   case CM_NIL:

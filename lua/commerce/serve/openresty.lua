@@ -123,8 +123,9 @@ end
 
 local GONE = "the database file is gone: put it back"
 
--- This worker's servers, made for its first request. After a failure, the next request tries again.
--- So it does with another file under the store's name; an empty one is not made in its place.
+-- This worker's servers, made when it starts or for its first request. After a failure, the next
+-- request tries again. So it does with another file under the store's name; an empty one is not
+-- made in its place.
 local function servers()
   local file = file_of_store()
   if served and served.file == file then

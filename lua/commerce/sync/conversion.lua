@@ -43,8 +43,8 @@ function conversion.failure(object, message)
   return ("%s: %s"):format(objects.title(object), message)
 end
 
--- The drafts of an object, or nil and what was wrong. Values are made only where somebody looks at
--- them: for hooks, or to tell why a record is not valid.
+-- The drafts of an object, and what was wrong with those that are not there. Values are made only
+-- where somebody looks at them: for hooks, or to tell why a record is not valid.
 local function drafts_of(source, object, view, dated, as_values)
   local made = not as_values and source.make(view, dated)
   if made then

@@ -10,10 +10,11 @@ local model = require "commerce.model"
 
 local must = errors.must
 
--- What can be erased: `word` is that of messages and JSON, `method` the connection's.
-local CUSTOMER = { word = "customer", type = "customers", example = "cus_123",
+-- The kinds of what can be erased: the word in messages and JSON, the pattern of an id, and the
+-- method of a connection.
+local CUSTOMER = { word = "customer", type = "customers", id = "^[%w_]+$", example = "cus_123",
   method = "erase_customer" }
-local PAYMENT = { word = "payment", type = "payments", example = "ch_123",
+local PAYMENT = { word = "payment", type = "payments", id = "^[cp][hy]_%w+$", example = "ch_123",
   method = "erase_payment" }
 
 -- Whether it is stored, or has been erased: an erasure that was killed is run again.
@@ -53,7 +54,7 @@ end
 local function eraser(kind)
   return function(app, args)
     local id = args[kind.word]
-    if not id:find "^[%w_]+$" or kind == PAYMENT and not id:find "^[cp][hy]_" then
+    if not id:find(kind.id) then
       errors.throw("usage", ("'%s': a %s's id expected, such as %s"):format(id, kind.word,
         kind.example))
     end
