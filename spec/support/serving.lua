@@ -67,6 +67,9 @@ end
 ---@param output string? where its output goes, as the shell writes it
 function methods:start(more, output)
   local box = self.box
+  -- what another server has said is no sign of this one; the shell's child empties them too late
+  box:write("out", "")
+  box:write("err", "")
   shell.run(("%s %s %s 2>%s </dev/null & echo $! >%s"):format(self.before or "", box:command(
     ("build/commerce serve --listen 127.0.0.1:%d %s"):format(self.port, more or "")),
     output or ">" .. box:path "out", box:path "err", box:path "pid"))
