@@ -4,6 +4,7 @@
 local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local sandbox = require "spec.support.sandbox"
+local serve_shell = require "commerce.serve.shell"
 local shell = require "spec.support.shell"
 
 local MASTER = ("A"):rep(43) .. "="
@@ -91,7 +92,7 @@ describe("commerce doctor", function()
 
   it("names a server that does not answer", function()
     assert_wrong({ STRIPE_API_BASE = "http://127.0.0.1:" .. emulator.free_port() },
-      "wrong key: ", "could not connect", "check the network, and STRIPE_API_BASE")
+      "wrong network: ", "could not connect", "; check the network, and STRIPE_API_BASE")
   end)
 
   it("names a server's address that is none", function()
@@ -113,8 +114,33 @@ describe("commerce doctor", function()
     assert_wrong({ COMMERCE_MASTER_KEY = OTHER_MASTER }, "wrong master key: ",
       "sealed with master key", "commerce rekey")
     assert_wrong({ COMMERCE_MASTER_KEY = "short" }, "wrong master key: COMMERCE_MASTER_KEY")
-    assert_wrong({ COMMERCE_MASTER_KEY = "" }, "wrong master key: ",
-      "COMMERCE_MASTER_KEY is not set")
+    local lines = assert_wrong({ COMMERCE_MASTER_KEY = "" }, "wrong master key: "
+      .. "COMMERCE_MASTER_KEY is not set, so the 1 stored secret cannot be opened; set it to the "
+      .. "master key that sealed them, whose id is ")
+    assert.is_nil(lines:find("openssl rand", 1, true)) -- a new key would open nothing
+  end)
+
+  it("names a folder that is missing, not writable, or taken for a database", function()
+    assert_wrong({ COMMERCE_STORE = "sqlite:" .. box:path "none/a.db" }, "wrong store: ",
+      "there is no folder " .. box:path "none", "make the folder, or name another database")
+    local lines = assert_wrong({ COMMERCE_STORE = "sqlite:" .. box:path "." }, "wrong store: ",
+      "is a folder; name a file in it")
+    assert.is_nil(lines:find("chmod", 1, true))
+    local succeeds = serve_shell.succeeds
+    finally(function()
+      serve_shell.succeeds = succeeds
+    end)
+    function serve_shell.succeeds(command) -- root, who may run the specs, may write everywhere
+      return not command:find "^test %-w" and succeeds(command)
+    end
+    assert_wrong({ COMMERCE_STORE = "sqlite:" .. box:path "a.db" }, "wrong store: ",
+      "this user may not write into the folder " .. box:path(""):gsub("/$", ""),
+      "; name another database")
+  end)
+
+  it("takes an empty STRIPE_API_BASE for none", function()
+    assert_wrong({ STRIPE_API_BASE = "", HTTPS_PROXY = "http://127.0.0.1:"
+      .. emulator.free_port() }, "wrong network: GET /v1/account: could not connect to")
   end)
 
   it("names a database that others may read", function()

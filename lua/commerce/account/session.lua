@@ -153,7 +153,7 @@ function session.open(app, key, integration, who, options)
     return core.session {
       transport = transport, key = key, account = acting_for, context = context,
       version = stripe.version,
-      base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url,
+      base_url = options.base_url or stripe.api_base(),
       limiter = limiter, retries = retries, timeout = options.timeout,
       platform_limiter = platform,
       max_body = options.max_body, backoff = options.backoff, backoff_cap = options.backoff_cap,

@@ -99,7 +99,7 @@ function apps.open(key, options)
   local ok, session = errors.try(core.session, { transport = transport, key = key, retries = 0,
     version = stripe.version, account = options.account,
     timeout = math.min(options.timeout or EXCHANGE_TIMEOUT, EXCHANGE_TIMEOUT),
-    base_url = options.base_url or os.getenv "STRIPE_API_BASE" or stripe.base_url })
+    base_url = options.base_url or stripe.api_base() })
   if ok then
     return setmetatable({ transport = transport, session = session }, client_mt)
   end

@@ -10,6 +10,14 @@ local stripe = {
   base_url = core.stripe_base_url,
 }
 
+--- The address of Stripe's API, or of the server that STRIPE_API_BASE names in its place. An empty
+--- variable counts as not set.
+---@return string url
+function stripe.api_base()
+  local variable = os.getenv "STRIPE_API_BASE"
+  return variable ~= "" and variable or stripe.base_url
+end
+
 ---@class commerce.StripeIntegration
 ---@field name "stripe"|"stripe-test"
 ---@field key string Codat's name for it

@@ -9,6 +9,7 @@ local coverage = require "commerce.account.coverage"
 local credentials = require "commerce.account.credentials"
 local environment = require "commerce.cli.kit.environment"
 local errors = require "commerce.base.errors"
+local failure = require "commerce.cli.kit.failure"
 local format = require "commerce.cli.kit.format"
 local keys = require "commerce.account.keys"
 local mappings = require "commerce.mapping.registry"
@@ -51,9 +52,13 @@ local function permissions_of(path)
     :match "^%S*"
 end
 
-local function look_at_files(found, path)
+local function folder_of(path)
   local folder = path:match "^(.*)/[^/]*$" or "."
-  folder = folder == "" and "/" or folder
+  return folder == "" and "/" or folder
+end
+
+local function look_at_files(found, path)
+  local folder = folder_of(path)
   if not shell.succeeds(("test -w %s -a -w %s"):format(shell.quote(path), shell.quote(folder))) then
     found:add("store", "wrong", ("this user may not write %s or its folder, where SQLite keeps its "
       .. "log"):format(path), ("give both to the user that runs commerce: chown USER %s %s"):format(
@@ -89,12 +94,22 @@ local function is_set(variable)
   return (os.getenv(variable) or "") ~= ""
 end
 
+-- A new master key would not open what an earlier one has sealed.
+local function say_no_master(found, rows)
+  if #rows == 0 then
+    return found:add("master key", "note", "COMMERCE_MASTER_KEY is not set; only storing secrets, "
+      .. "such as a merchant's key, needs it", "`openssl rand -base64 32` makes one; keep a copy "
+      .. "apart from the database")
+  end
+  found:add("master key", "wrong", ("COMMERCE_MASTER_KEY is not set, so the %s cannot be opened")
+    :format(format.plural(#rows, "stored secret")), ("set it to the master key that sealed them, "
+    .. "whose id is %s"):format(rows[1].key_id))
+end
+
 local function look_at_secrets(found, app)
   local rows = app and must(app.store:secrets_of "") or {}
-  if #rows == 0 and not is_set "COMMERCE_MASTER_KEY" and not is_set "COMMERCE_MASTER_KEY_FILE" then
-    return found:add("master key", "note", "COMMERCE_MASTER_KEY is not set; only storing secrets, "
-      .. "such as a merchant's key, needs it", "openssl rand -base64 32 makes one; keep a copy "
-      .. "apart from the database")
+  if not is_set "COMMERCE_MASTER_KEY" and not is_set "COMMERCE_MASTER_KEY_FILE" then
+    return say_no_master(found, rows)
   end
   if not found:try("master key", credentials.check_master) then
     return
@@ -192,7 +207,7 @@ local function look_at_stripe(found, app)
   if not opened then
     return
   end
-  found:add("network", "ok", ("%s answers"):format(os.getenv "STRIPE_API_BASE" or stripe.base_url))
+  found:add("network", "ok", ("%s answers"):format(stripe.api_base()))
   found:add("key", "ok", ("of account %s in %s mode"):format(parts.account.id, integration.mode))
   if app and must(mode.stored(app.store)) ~= integration.mode then
     found:add("key", "note", ("the store is switched to %s mode; without this key, commands and "
@@ -207,7 +222,7 @@ end
 -- ---------------------------------------------------------------- the server
 
 local function look_at_nginx(found, url)
-  local ok, message = errors.catch(function()
+  local ok, message, details = errors.catch(function()
     nginx.new({ listen = "127.0.0.1:8080", store = nginx.absolute(url) }):remove()
     return true
   end)
@@ -217,15 +232,30 @@ local function look_at_nginx(found, url)
     found:add("nginx", "note", "it is not installed; only `commerce serve` needs it",
       "install nginx and libnginx-mod-http-lua (Debian), or OpenResty")
   else
-    found:add("nginx", "wrong", message)
+    found:add("nginx", "wrong", failure.parts(message, details))
   end
+end
+
+local function look_at_no_file(found, path)
+  local folder = folder_of(path)
+  if not shell.succeeds("test -d " .. shell.quote(folder)) then
+    return found:add("store", "wrong", ("%s: there is no folder %s"):format(path, folder),
+      "make the folder, or name another database with COMMERCE_STORE or --store")
+  elseif not shell.succeeds("test -w " .. shell.quote(folder)) then
+    return found:add("store", "wrong", ("%s: this user may not write into the folder %s"):format(
+      path, folder), "name another database with COMMERCE_STORE or --store, or give the folder to "
+      .. "the user that runs commerce: chown USER " .. folder)
+  end
+  found:add("store", "note", path .. ": there is no such database yet",
+    "`commerce sync` and `commerce companies create` make it")
 end
 
 local function opened(found, url)
   local path = url:match "^sqlite:(.+)$"
   if path and not core.file_id(path) then
-    return found:add("store", "note", path .. ": there is no such database yet",
-      "`commerce sync` and `commerce companies create` make it")
+    return look_at_no_file(found, path)
+  elseif path and shell.succeeds("test -d " .. shell.quote(path)) then
+    return found:add("store", "wrong", path .. " is a folder", "name a file in it")
   elseif path then
     look_at_files(found, path)
   end

@@ -35,8 +35,11 @@ function methods:add(check, state, text, cure)
   self.wrong = self.wrong + (state == "wrong" and 1 or 0)
 end
 
+-- What a failure of these kinds is found under, whatever was being looked at.
+local CHECK_OF = { transport = "network", tls = "network" }
+
 --- Look at something. If the function raises a failure, that is what is wrong, and its hint the
---- cure.
+--- cure. A failure of the network is found under "network".
 ---@param check string what is looked at
 ---@param look fun(...): any
 ---@param ... any its arguments
@@ -45,7 +48,8 @@ end
 function methods:try(check, look, ...)
   local result, message, details = errors.catch(look, ...)
   if message then
-    self:add(check, "wrong", failure.line(message, details))
+    local text, cure = failure.parts(message, details)
+    self:add(CHECK_OF[details.kind] or check, "wrong", text, cure)
   end
   return message == nil, result
 end

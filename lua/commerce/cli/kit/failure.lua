@@ -9,6 +9,8 @@ local failure = {}
 local FAILED, WRONG_USAGE = 1, 2 -- exit statuses
 local SIGNALLED, SIGINT = 128, 2 -- a shell's exit status of a program that Ctrl-C ended
 
+local NO_CONNECTION = "08001" -- PostgreSQL's code
+
 local HINTS = {
   auth = function(details)
     if details.status == 401 then
@@ -22,19 +24,38 @@ local HINTS = {
     return "if a proxy or a CA of your own signs the certificate, name its PEM file in "
       .. "SSL_CERT_FILE"
   end,
+  store = function(details)
+    if details.code == NO_CONNECTION then
+      return "check the address of the store, and that PostgreSQL runs there and admits this user"
+    end
+  end,
 }
+
+-- A message may quote an argument that contains a key, and a merchant's text.
+local function shown(text)
+  return core.scrub(ascii.printable(text))
+end
+
+--- A failure in two parts: what failed, and what to do.
+---@param message string
+---@param details commerce.Details?
+---@return string text
+---@return string? advice
+function failure.parts(message, details)
+  local known = type(details) == "table" and details or {}
+  local hint = HINTS[known.kind]
+  local advice = known.hint or hint and hint(known)
+  local text = tostring(message):gsub("%s*\n%s*", " ")
+  return shown(text), advice and shown(advice)
+end
 
 --- A failure as one line: what failed, and what to do.
 ---@param message string
 ---@param details commerce.Details?
 ---@return string
 function failure.line(message, details)
-  local known = type(details) == "table" and details or {}
-  local hint = HINTS[known.kind]
-  local advice = known.hint or hint and hint(known)
-  local line = tostring(message):gsub("%s*\n%s*", " ")
-  -- a message may quote an argument that contains a key, and a merchant's text
-  return core.scrub(ascii.printable(advice and line .. "; " .. advice or line))
+  local text, advice = failure.parts(message, details)
+  return advice and text .. "; " .. advice or text
 end
 
 --- Print a failure.

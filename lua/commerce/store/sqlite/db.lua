@@ -49,7 +49,7 @@ local CURES = {
 local function explain(message)
   for _, cure in ipairs(CURES) do
     if message:find(cure[1], 1, true) then
-      return cure[2]:format(message:match("[%w%s/]+$") or message), cure[3]
+      return cure[2]:format(message:match("[%w/][%w%s/]*$") or message), cure[3]
     end
   end
   return message
