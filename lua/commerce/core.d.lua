@@ -173,7 +173,7 @@ function core.percent_decode(text) end
 --- "http", "auth" (HTTP 401 and 403, a text that cannot be a secret, a webhook not signed by Stripe),
 --- "decode" (the answer was not a list) and "cancelled"; `retryable` is always set, and `status` also
 --- for an answer that was too large or did not end in time, in a session with a `reach`.
----@type table
+---@type table<string, function>
 core.Failure = nil
 
 -- ---------------------------------------------------------------- secrets
@@ -607,12 +607,12 @@ function mapper:fields(scope, names, expressions) end
 function mapper:expr(scope, operation, arguments) end
 
 --- Add a shape: the members of a record, or of an object in it.
----@param members table[] { name, kind, words = set, shape = shape, required }
+---@param members { name: string, kind: string, words: integer?, shape: integer?, required: boolean? }[]
 ---@return integer shape
 function mapper:shape(members) end
 
 --- Add a recipe: how the records of a data type are made.
----@param options table { shape, where, each, inner, suffix, inner_where }: numbers; `where` and a split are optional; loose = true: a record may be without an id
+---@param options { shape: integer, where: integer?, each: integer?, inner: integer?, suffix: integer?, inner_where: integer?, loose: boolean? } loose = true: a record may be without an id
 ---@param expressions integer[] one for each member of the shape; -1: no value
 ---@param inner integer[]? as well, of the records that are split off
 ---@return integer recipe
@@ -621,7 +621,7 @@ function mapper:recipe(options, expressions, inner) end
 --- End the building.
 ---@param functions function[] that the program calls, by their numbers
 ---@param decode fun(text: string, computed: boolean): any reads JSON that a function gets; computed: it has numbers of more digits than a double has
----@param encode fun(value: table): string writes a table that a function gave
+---@param encode fun(value: table<string|integer, any>): string writes a table that a function gave
 function mapper:finish(functions, decode, encode) end
 
 --- Read an object of a page.
@@ -649,7 +649,7 @@ function mapper:value(key) end
 
 --- Make the records of one data type of the object that was read.
 ---@param recipe integer
----@param list table[] records { id, body } are appended to it
+---@param list commerce.Record[] records are appended to it
 ---@param dated string? the date of the object's last change; used if it is later than the record's
 ---@param seen table<string, boolean>? ids of which no more record is made; gets the new ones
 ---@return integer? count how many were appended; nil if one of them is not valid

@@ -40,6 +40,24 @@ function commerce.store_url()
   return os.getenv "COMMERCE_STORE" or DEFAULT_STORE
 end
 
+---@class commerce.OpenOptions
+---@field store string|commerce.Store|nil a URL such as "sqlite:commerce.db" (default:
+---  COMMERCE_STORE, then that), or a store object of your own
+---@field create boolean? false: fail if there is no such database yet
+---@field mode "test"|"live"|nil default: the mode that the store is switched to
+---@field limits commerce.LimitOptions?
+---@field keep_source boolean? whether all syncs keep every source object beside its records
+---@field leave_out string[]? fields that are never stored ("customers.phone"), added to those of
+---  the store, see `app:protect`
+---@field hash string[]? fields of which only a hash is stored, added likewise
+---@field deleted_retention number? for how many days records are kept that Stripe deleted, see
+---  `app:set_deleted_retention`
+
+---@class commerce.LimitOptions of all connections together, beside each account's own limits
+---@field rate number? requests a second
+---@field endpoint_rate number? requests a second of one endpoint
+---@field concurrency integer? requests in flight
+
 local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table",
   keep_source = "boolean", leave_out = "table", hash = "table",
   deleted_retention = "number" }
@@ -87,15 +105,7 @@ local function open(options)
 end
 
 --- Open a store and with it the application.
----@param options table? store: a URL such as "sqlite:commerce.db" (default: COMMERCE_STORE, then
----  that), or a store object of your own; create: false fails if there is no such database yet;
----  mode: "test" or "live", default: the mode that the store is switched to; limits: rate,
----  endpoint_rate (requests a second) and concurrency (requests in flight) of all connections
----  together, in addition to each account's own; keep_source: all syncs keep every source object
----  beside its records, or (false) no longer; leave_out, hash: lists of fields that are never
----  stored ("customers.phone"), added to those of the store, see `app:protect`; deleted_retention:
----  for how many days records are kept that Stripe deleted, see `app:set_deleted_retention`
----@return commerce.App? app nil on failure
+---@param options commerce.OpenOptions?
 ---@return string? message
 ---@return commerce.Failure? failure
 function commerce.open(options)

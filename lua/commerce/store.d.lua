@@ -16,14 +16,12 @@ local Store = {}
 ---@field id string
 ---@field body string the record's JSON without modifiedDate, from `model.record`
 
----@alias commerce.Checkpoint table<string, any> how far the reading of a resource is
-
----@class commerce.Source a source object that is kept, or the entry of a listing
+---@class commerce.SourceRow a source object that is kept, or the entry of a listing
 ---@field id string
 ---@field parent_id string? of an object that belongs to another one
 ---@field data string? JSON
 
----@class commerce.Family: commerce.Source
+---@class commerce.Family: commerce.SourceRow
 ---@field children string[] JSON of the objects that belong to it
 
 ---@class commerce.PayoutTotals what the transactions of a payout add up to, in major units
@@ -44,7 +42,7 @@ local Store = {}
 ---@class commerce.Page what one page gave; every field may be left out
 ---@field records table<string, commerce.Record[]>? by data type name
 ---@field resource string? of the sources, and of the dropped ones
----@field sources commerce.Source[]? kept for joins
+---@field sources commerce.SourceRow[]? kept for joins
 ---@field dropped string[]? ids of sources that are gone
 ---@field deleted table<string, string[]>? by data type name: ids of records that the source
 ---  deleted; the records stay, marked
@@ -138,6 +136,18 @@ local Store = {}
 ---  keeps what is stored, false removes it
 ---@field created string
 
+---@class commerce.CompanySearch: commerce.ListRequest which companies; the query and the order are
+---  parsed with `datasets.companies`
+---@field tags commerce.Query? parsed with `datasets.tags`
+---@field integrations string[]? names: only companies with a connection of one of these, and those
+---  without any connection
+
+---@class commerce.CompanyFilter which companies
+---@field id string?
+---@field name string?
+---@field limit integer?
+---@field offset integer?
+
 ---@class commerce.ConnectionRow
 ---@field id string
 ---@field company_id string
@@ -153,6 +163,29 @@ local Store = {}
 ---@field linked string?
 ---@field last_sync string?
 ---@field first_read string? when all that is read at first had been read
+
+---@class commerce.ConnectionFilter which connections
+---@field id string?
+---@field company_id string?
+---@field status string?
+---@field integration string?
+---@field account string?
+---@field auth string?
+---@field link_id string?
+---@field limit integer?
+---@field offset integer?
+
+---@class commerce.ConnectionChanges what is nil stays as it is; false: none any more
+---@field account string|false|nil
+---@field name string|false|nil
+---@field status string?
+---@field auth string|false|nil
+---@field scope string|false|nil
+---@field sync_on_link string|false|nil
+---@field linked string|false|nil
+---@field last_sync string|false|nil
+---@field at string? when; needed with a status
+---@field reason string? for the history
 
 ---@class commerce.StatusRow
 ---@field at string
@@ -179,6 +212,14 @@ local Store = {}
 ---@field unchanged integer
 ---@field progress integer percent
 ---@field error_message string?
+
+---@class commerce.WantedPull
+---@field id string of a new pull
+---@field connection_id string
+---@field data_type string
+---@field unless_since string? a date: not if there was a request since then. Its outcome does not
+---  matter, and one that is dated more than an hour after now does not count, since a clock that was
+---  ahead has dated it
 
 ---@class commerce.ReadRow
 ---@field data_type string
@@ -256,6 +297,14 @@ local Store = {}
 ---@field created string
 ---@field seen string? when the user signed in last
 
+---@class commerce.UserChanges what is nil stays as it is; false: none any more
+---@field name string?
+---@field role "admin"|"viewer"|nil
+---@field password string|false|nil
+---@field invite string|false|nil
+---@field invite_expires integer|false|nil
+---@field seen string?
+
 ---@class commerce.SessionRow a browser that is signed in
 ---@field hash string of the token in its cookie
 ---@field id string tells a user's sessions apart
@@ -291,7 +340,39 @@ local Store = {}
 ---@field failed integer
 ---@field oldest string? the date of the oldest event that waits
 
----@class commerce.Delivery
+---@class commerce.CompanyFacts a company, as an event tells of it
+---@field id string
+---@field name string? nil if the company is gone
+---@field description string?
+---@field created string?
+---@field tags table<string, string>?
+---@field last_sync string? only of an event about the company itself
+
+---@class commerce.ClientFacts the client as a whole, as an event tells of it
+---@field daily_quota integer requests
+---@field remaining integer requests
+---@field expires string YYYY-MM-DDTHH:MM:SSZ
+
+---@class commerce.EventFacts what an event tells of
+---@field company commerce.CompanyFacts? nil if it is about the client
+---@field connection commerce.ConnectionRow? of an event about a connection
+---@field errors commerce.ErrorRow[]? the connection's, as far as they are not resolved
+---@field reads commerce.ReadRow[]? the data types that were read
+---@field since string? when all that was read had been read before
+---@field reason string?
+---@field client commerce.ClientFacts?
+
+---@class commerce.NewEvent an event to be kept: about a company, a connection or the client
+---@field id string? the event's (default: a new one)
+---@field company commerce.CompanyRow?
+---@field connection commerce.ConnectionRow?
+---@field client commerce.ClientFacts?
+---@field reason string?
+---@field reads commerce.ReadRow[]?
+---@field since string? when all that was read had been read before
+---@field errors commerce.ErrorRow[]? default: those that the store has
+
+---@class commerce.DeliveryRow
 ---@field event integer the event's number
 ---@field consumer_id string
 ---@field url string
@@ -299,7 +380,16 @@ local Store = {}
 ---@field id string the event's
 ---@field type string
 ---@field at string
----@field facts table
+---@field facts commerce.EventFacts
+
+---@class commerce.DeliveryOutcome
+---@field status "delivered"|"waiting"|"failed" failed: for good
+---@field due number? unix seconds, until which it waits
+---@field now number unix seconds
+---@field at string the same as a date
+---@field http_status integer?
+---@field error string? without secrets
+---@field patience number a consumer that fails for so many seconds is disabled
 
 ---@class commerce.MessageRow
 ---@field number integer
@@ -567,7 +657,7 @@ function Store:joined_sources(connection_id, resource, child_resource, after, li
 ---@param resource string
 ---@param after string the id after which to start, "" for the first
 ---@param limit integer
----@return commerce.Source[]? batch nil on failure
+---@return commerce.SourceRow[]? batch nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:kept_sources(connection_id, resource, after, limit) end
@@ -808,7 +898,7 @@ function Store:save_checkpoint(name, value) end
 -- ---------------------------------------------------------------- companies
 
 --- Companies, oldest first.
----@param given table? id, name: only those; limit; offset
+---@param given commerce.CompanyFilter?
 ---@return commerce.CompanyRow[]? rows nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -832,8 +922,7 @@ function Store:remove_company(id) end
 -- ---------------------------------------------------------------- connections
 
 --- Connections, oldest first.
----@param given table? id, company_id, status, integration, account, auth, link_id: only those;
----  limit; offset
+---@param given commerce.ConnectionFilter?
 ---@return commerce.ConnectionRow[]? rows nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -842,8 +931,8 @@ function Store:connections(given) end
 --- Add a connection, and the company it belongs to if that is new as well: both or neither. Both
 --- make events.
 ---@param row commerce.ConnectionRow
----@param options table? company: commerce.CompanyRow; new_account = true: only if no
----  connection of any company has this account in its integration yet
+---@param options { company: commerce.CompanyRow?, new_account: boolean? }? new_account = true: only
+---  if no connection of any company has this account in its integration yet
 ---@return boolean? added false, and nothing was added: the company has the account in this
 ---  integration already, or, where it had to be new, another one has; nil on failure
 ---@return string? message
@@ -854,8 +943,7 @@ function Store:add_connection(row, options) end
 --- a reason, goes into its history, and if it is not "Linked" any more, the pulls that wait or are
 --- under way are closed as "Cancelled", or as "AuthError" if it became "Deauthorized". A change of status makes an event.
 ---@param id string
----@param changes table account, name, status, auth, scope, sync_on_link, linked, last_sync: those
----  that are named; false for none; at: when (needed with status); reason: for the history
+---@param changes commerce.ConnectionChanges
 ---@param from string? the status that it must have for this
 ---@return boolean? changed false: there is no such connection with that status; nil on failure
 ---@return string? message
@@ -958,7 +1046,7 @@ function Store:is_complete(connection_id, type_name) end
 
 --- The pulls of some connections, newest first by default.
 ---@param connection_ids string[]
----@param options table query, order_by (both parsed with `datasets.pulls`), limit, offset
+---@param options commerce.ListRequest both parsed with `datasets.pulls`
 ---@return commerce.PullRow[]? rows nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -993,9 +1081,7 @@ function Store:end_reads(connection_id, list) end
 -- ---------------------------------------------------------------- queue
 
 --- Ask for pulls.
----@param wanted table[] { id (of a new pull), connection_id, data_type, unless_since? (a date: not
----  if there was a request since then; its outcome does not matter, and one that is dated more than
----  an hour after now does not count, since a clock that was ahead has dated it) }
+---@param wanted commerce.WantedPull[]
 ---@param now string the date of the request
 ---@return (commerce.PullRow|false)[]? pulls one for each, in the same order: new, or waiting
 ---  already; false for one that is not needed; nil on failure
@@ -1409,8 +1495,8 @@ function Store:save_secret(row) end
 function Store:drop_secret(owner) end
 
 --- Exchange envelopes in one transaction: if it fails or is killed, no envelope is exchanged.
----@param seal fun(row: commerce.SecretRow): table?|false, string?, commerce.Failure? gives the
----  new row, false to leave this one alone, or nil, message, failure to end it all
+---@param seal fun(row: commerce.SecretRow): commerce.SecretRow|false|nil, string?, commerce.Failure?
+---  gives the new row, false to leave this one alone, or nil, message, failure to end it all
 ---@return integer? changed how many; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1422,7 +1508,7 @@ function Store:reseal(seal) end
 
 --- Add to a listing, and make it if it is new; entries that are in it already stay as they are.
 ---@param listing string a name that no other run uses
----@param entries commerce.Source[] each without data if the ids are enough
+---@param entries commerce.SourceRow[] each without data if the ids are enough
 ---@return integer? added how many were not in it; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1576,7 +1662,7 @@ function Store:add_user(row, only_first) end
 
 --- Change what is named of a user. The last administrator with a password keeps both.
 ---@param id string
----@param changes table name, role, password, invite, invite_expires, seen; false removes a value
+---@param changes commerce.UserChanges
 ---@return "changed"|"missing"|"last"|nil outcome nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1648,9 +1734,7 @@ function Store:audit(given) end
 -- ---------------------------------------------------------------- directory
 
 --- Companies, newest first by default, and how many there are in all.
----@param options table query, order_by (parsed with `datasets.companies`), tags (parsed with
----  `datasets.tags`), limit, offset; integrations: names, only companies with a connection of one of
----  these, and those without any connection
+---@param options commerce.CompanySearch
 ---@return { rows: commerce.CompanyRow[], total: integer }? page nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1696,17 +1780,15 @@ function Store:delete_webhook_consumer(id) end
 ---@param worker string
 ---@param now number unix seconds
 ---@param seconds number how long the consumer is this worker's
----@return commerce.Delivery? delivery nil if there is nothing to send now
+---@return commerce.DeliveryRow? delivery nil if there is nothing to send now
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:take_delivery(worker, now, seconds) end
 
 --- Keep the outcome of an attempt, and let other workers serve the consumer again.
 ---@param worker string the one that took it
----@param delivery commerce.Delivery
----@param outcome table status: "delivered", "waiting" (until `due`, unix seconds) or "failed" (for
----  good); now: unix seconds; at: the same as a date; http_status?; error?: without secrets;
----  patience: a consumer that fails for so many seconds is disabled
+---@param delivery commerce.DeliveryRow
+---@param outcome commerce.DeliveryOutcome
 ---@return boolean? disabled whether the consumer is disabled from now on; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1735,7 +1817,7 @@ function Store:webhook_queues() end
 --- Keep an event about the client as a whole, for every consumer that wants it and has no tags.
 ---@param id string the event's, a UUID
 ---@param type_name string "client.rateLimit.reached" or "client.rateLimit.reset"
----@param facts table daily_quota, remaining: requests; expires: YYYY-MM-DDTHH:MM:SSZ
+---@param facts commerce.ClientFacts
 ---@return boolean? kept false if there is such an event already; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1743,7 +1825,7 @@ function Store:tell_client(id, type_name, facts) end
 
 --- The deliveries of a consumer, newest first.
 ---@param consumer_id string
----@param options table? status: only those; limit (100)
+---@param options { status: string?, limit: integer? }? only those of the status; limit (100)
 ---@return commerce.MessageRow[]? messages nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1752,8 +1834,8 @@ function Store:webhook_messages(consumer_id, options) end
 --- Queue again, from the first attempt on, the events that a consumer wants and has not received:
 --- deliveries that were given up, and events from before it was there or while it was disabled.
 ---@param consumer_id string
----@param given table id: of one event, which is queued in any case; or since: a date; all = true:
----  also the events that it received
+---@param given { id: string?, since: string?, all: boolean? } id: of one event, which is queued in any
+---  case; or since: a date; all = true: also the events that it received
 ---@param now number unix seconds
 ---@return integer|false|nil count how many wait now for this; false if there is no such consumer;
 ---  nil on failure

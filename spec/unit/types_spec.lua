@@ -3,13 +3,13 @@
 
 local lfs = require "lfs"
 
-local function files_under(folder, found)
+local function files_under(folder, found, with_interfaces)
   for name in lfs.dir(folder) do
     local path = folder .. "/" .. name
     if name:sub(1, 1) ~= "." then
       if lfs.attributes(path, "mode") == "directory" then
-        files_under(path, found)
-      elseif name:find "%.lua$" and not name:find "%.d%.lua$" then
+        files_under(path, found, with_interfaces)
+      elseif name:find "%.lua$" and (with_interfaces or not name:find "%.d%.lua$") then
         found[#found + 1] = path
       end
     end
@@ -114,19 +114,48 @@ local function is_bare(written)
   return (" " .. written .. " "):find "[^%w_%.]table[^%w_%.<]" ~= nil
 end
 
--- How many annotations of a file have a bare `table`.
-local function bare_in(path)
-  local count = 0
-  for line in io.lines(path) do
-    local written = line:match "^%-%-%-@param [%w_%.]+%?? (.*)" or line:match "^%-%-%-@return (.*)"
-    if written and is_bare(type_of(written)) then
-      count = count + 1
-    end
-  end
-  return count
+-- The type that a line annotates: of a parameter, a result, a field, a value, or of what a class is
+-- made from; nil for any other line.
+local function annotated(line)
+  local written = line:match "^%-%-%-@param [%w_%.]+%?? (.*)" or line:match "^%-%-%-@return (.*)"
+    or line:match "^%-%-%-@field [%[%w_][^ ]* (.*)" or line:match "^%-%-%-@type (.*)"
+    or line:match "^%-%-%-@alias [%w_%.]+ (.*)" or line:match "^%-%-%-@class [%w_%.]+: (.*)"
+  return written and type_of((written:gsub("^private ", ""):gsub("^[%w_]+%?? ", function(name)
+    return line:find("@field private " .. name, 1, true) and "" or name
+  end)))
 end
 
-local MOST_BARE = 387 -- annotations in lua/commerce that still have a bare `table`
+-- What all annotations of the sources say: bare tables, the classes that are named, each with a
+-- place, and the places where a class's field is described.
+local function annotations()
+  local found = { bare = {}, named = {}, classes = {}, fields = {} }
+  for _, path in ipairs(files_under("lua/commerce", {}, true)) do
+    local class, number = nil, 0
+    for line in io.lines(path) do
+      number = number + 1
+      local place = ("%s:%d"):format(path, number)
+      local written = annotated(line)
+      if written and is_bare(written) and not path:find "/testing/" then
+        found.bare[#found.bare + 1] = ("%s: %s"):format(place, line)
+      end
+      for name in (written or ""):gmatch "%f[%w_]commerce%.[%w_%.]*[%w_]" do
+        found.named[name] = found.named[name] or place
+      end
+      class = line:match "^%-%-%-@class ([%w_%.]+)" or line:find "^%-%-%-" and class or nil
+      found.classes[class or line:match "^%-%-%-@alias ([%w_%.]+)" or ""] = true
+      local field = class and line:match "^%-%-%-@field ([%w_]+)"
+      if field and field ~= "private" then
+        local key = class .. "." .. field
+        found.fields[key] = found.fields[key] or {}
+        table.insert(found.fields[key], place)
+      end
+    end
+  end
+  return found
+end
+
+-- Annotations that still have a bare `table`: `mapping`, called, gets itself as its first argument.
+local MOST_BARE = 1
 
 describe("the types", function()
   for _, path in ipairs(files_under("lua/commerce", {})) do
@@ -158,13 +187,43 @@ describe("annotations", function()
       is_bare "number|table", is_bare "table<string, any>", is_bare "commerce.tables" })
   end)
 
+  it("are read: the type of every kind of line", function()
+    local types = {}
+    for i, line in ipairs { "---@param a? table b", "---@return string? c", "---@field d table e",
+      "---@field private f table<string, table> g", "---@field [string] any h", "---@type table",
+      "---@class commerce.A: commerce.B c", "--- no annotation" } do
+      types[i] = annotated(line) or false
+    end
+    assert.same({ "table", "string?", "table", "table<string, table>", "any", "table",
+      "commerce.B", false }, types)
+  end)
+
+  local found = annotations()
+
   -- Of a bare `table` an editor completes nothing. The number may only become smaller.
   it("name the classes of tables", function()
-    local count = 0
-    for _, path in ipairs(files_under("lua/commerce", {})) do
-      count = count + (path:find "/testing/" and 0 or bare_in(path))
+    assert.is_true(#found.bare <= MOST_BARE, ("%d annotations have a bare `table`, %d may: name "
+      .. "the class:\n%s"):format(#found.bare, MOST_BARE, table.concat(found.bare, "\n")))
+  end)
+
+  it("name classes that exist", function()
+    local unknown = {}
+    for name, place in pairs(found.named) do
+      if not found.classes[name] then
+        unknown[#unknown + 1] = ("%s: %s"):format(place, name)
+      end
     end
-    assert.is_true(count <= MOST_BARE, ("%d annotations have a bare `table`, %d may: name the "
-      .. "class"):format(count, MOST_BARE))
+    assert.same({}, unknown)
+  end)
+
+  -- A class of two meanings: an editor offers the fields of both.
+  it("describe each field of a class once", function()
+    local twice = {}
+    for field, places in pairs(found.fields) do
+      if #places > 1 then
+        twice[#twice + 1] = field .. ": " .. table.concat(places, ", ")
+      end
+    end
+    assert.same({}, twice)
   end)
 end)

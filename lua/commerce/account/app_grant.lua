@@ -38,7 +38,7 @@ end
 ---@param integration string its name
 ---@param account string
 ---@param except string? the id of a connection to leave out
----@return table[] rows
+---@return commerce.ConnectionRow[] rows
 function app_grant.users(app, integration, account, except)
   local rows = {}
   for _, row in ipairs(app.store:connections { integration = integration, account = account,

@@ -18,6 +18,15 @@ local apps = {}
 ---@field enabled boolean whether merchants may link with it
 ---@field has_secret_key boolean
 
+---@class commerce.StripeAppOptions what is left out is not changed
+---@field client_id string? default: the install link's
+---@field secret_key string|commerce.core.Secret|nil the app developer's, of the integration's mode
+---  (for sandboxes that of the app's managed sandbox)
+---@field app_id string?
+---@field install_link string?
+---@field redirect_uri string?
+---@field enabled boolean?
+
 local FIELDS = { "client_id", "app_id", "install_link", "redirect_uri", "enabled" }
 
 local OPTIONS = { client_id = "string", secret_key = "any", app_id = "string",
@@ -99,9 +108,7 @@ end
 --- nothing.
 ---@param store commerce.Store
 ---@param integration commerce.Integration
----@param options table client_id (default: the install link's); secret_key: the app developer's, of
----  the integration's mode (for sandboxes that of the app's managed sandbox); app_id; install_link;
----  redirect_uri; enabled
+---@param options commerce.StripeAppOptions
 ---@return commerce.StripeApp app as it is now
 function apps.set(store, integration, options)
   errors.check_options(options, OPTIONS, 4)

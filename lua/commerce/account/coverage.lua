@@ -8,6 +8,11 @@ local stripe = require "commerce.stripe"
 
 local coverage = {}
 
+---@class commerce.FeedCoverage
+---@field readable boolean? whether the feed of events may be read; nil if unknown
+---@field lacking string[] the missing permissions
+---@field error string? why it is not readable, or why this is unknown
+
 ---@class commerce.TypeCoverage
 ---@field type string data type name
 ---@field key string Codat's name of the type
@@ -100,9 +105,9 @@ end
 
 --- The data types that a connection may read. Its session must be open; sends one request for each
 --- resource.
----@param connection commerce.Connection|table its session, transport and mappings are used
+---@param connection commerce.Reader
 ---@return commerce.TypeCoverage[] list raises if Stripe could not be asked at all
----@return table changes whether its event feed can be read: { readable, lacking, error }
+---@return commerce.FeedCoverage changes whether its event feed can be read
 function coverage.of(connection)
   local resources, names = connection.mappings.resources, { "events" }
   local list = coverage.types(connection.mappings)
@@ -128,7 +133,7 @@ end
 --- The same for a connection that is not open: it is opened with its stored key, and closed.
 ---@param connection commerce.Connection
 ---@return commerce.TypeCoverage[] list raises if it cannot be opened, and as `of` does
----@return table changes as `of` gives it
+---@return commerce.FeedCoverage changes as `of` gives it
 function coverage.of_closed(connection)
   local changes
   local list = errors.finally(function()

@@ -62,7 +62,7 @@ end
 --- Seal a secret for its owner, for a caller that stores it in its own transaction.
 ---@param owner string such as "connection:UUID" or "integration:stripe-test"
 ---@param secret commerce.core.Secret
----@return table row for the store's `save_secret`
+---@return commerce.SecretRow row for the store's `save_secret`
 function credentials.seal(owner, secret)
   return credentials.with_master(function(master, id)
     return sealed(master, id, owner, secret)
@@ -123,7 +123,7 @@ function credentials.open(store, owner)
 end
 
 --- Open a stored secret.
----@param row table of the store
+---@param row commerce.SecretRow of the store
 ---@return commerce.core.Secret secret raises as `open` does
 function credentials.open_row(row)
   return errors.within("the stored secret of " .. row.owner, unsealed, row)
@@ -132,7 +132,7 @@ end
 --- Seal all secrets anew after the master key was exchanged; COMMERCE_OLD_MASTER_KEY opens the old
 --- ones. All or nothing; a second run has nothing to do.
 ---@param store commerce.Store
----@return table result { key_id, changed, unchanged = how many secrets }
+---@return { key_id: string, changed: integer, unchanged: integer } result how many secrets
 function credentials.rekey(store)
   return credentials.with_master(function(master, id)
     local unchanged = 0

@@ -15,6 +15,13 @@ local due = {}
 ---@field due number unix seconds: the time since which they are due
 ---@field first boolean whether all of them are read for the first time
 
+---@class commerce.SyncGroup data types of a connection that are read together
+---@field types string[]
+---@field since string? date: only objects created from then on
+---@field order integer lower numbers are read first
+---@field schedule integer hours from one sync to the next
+---@field first boolean whether they are read as soon as the connection is linked
+
 local HOUR = 3600
 local RETRY = HOUR -- after a sync that failed, unless the schedule is shorter
 
@@ -38,8 +45,8 @@ end
 --- settings, not on which types are due: a sync of other types of the same list would read the
 --- list from its start.
 ---@param row commerce.ConnectionRow a connection's
----@param settings_of function gives the settings of { company, integration }
----@return table[] groups { types, since, order, schedule, first }
+---@param settings_of fun(whose: commerce.SettingsOwner): commerce.SyncSetting[]
+---@return commerce.SyncGroup[] groups
 function due.groups(row, settings_of)
   local list = settings_of { company = row.company_id,
     integration = row.integration }
@@ -158,8 +165,8 @@ end
 --- See `settings.due`.
 ---@param store commerce.Store
 ---@param now number unix seconds
----@param given table? id, company_id, integration
----@param settings_of function gives the settings of { company, integration }
+---@param given commerce.ConnectionFilter?
+---@param settings_of fun(whose: commerce.SettingsOwner): commerce.SyncSetting[]
 ---@return commerce.DueSync[] list
 function due.list(store, now, given, settings_of)
   local filter, list = tables.merged({ status = "Linked" }, given or {}), {}

@@ -129,7 +129,7 @@ function methods:body(type_name, body)
 end
 
 --- The body of an event as it may wait.
----@param event table decoded; changed
+---@param event table<string, any> decoded; changed
 ---@param body string
 ---@return string body
 function methods:event(event, body)

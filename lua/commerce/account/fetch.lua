@@ -61,7 +61,7 @@ local function object_of(connection, path, call)
 end
 
 --- Fetch one object.
----@param connection table its session, transport and integration are used
+---@param connection commerce.Connection its session, transport and integration are used
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
 ---@return commerce.StripeObject object Stripe's object, without its nulls
@@ -85,10 +85,10 @@ local function requests_of(paths, query)
 end
 
 --- Fetch several objects at once.
----@param connection table its session, transport and integration are used
+---@param connection commerce.Connection its session, transport and integration are used
 ---@param paths string[]
 ---@param query table<string, any>? parameters of all of them
----@return table<string, table> objects by path, without those that failed
+---@return table<string, commerce.StripeObject> objects by path, without those that failed
 ---@return table<string, commerce.Details> failures by path
 function fetch.many(connection, paths, query)
   if type(paths) ~= "table" then

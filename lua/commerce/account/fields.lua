@@ -266,6 +266,12 @@ local function encoded(lists)
   return json.encode { leave_out = json.array(lists.leave_out), hash = json.array(lists.hash) }
 end
 
+---@class commerce.FieldChanges
+---@field leave_out string[]? fields ("customers.phone") that are not stored from now on
+---@field hash string[]? fields of which a hash is stored from now on. A name that is on the other
+---  list moves; a name on both lists is left out
+---@field keep string[]? fields to take off both lists
+
 local OPTIONS = { leave_out = "table", hash = "table", keep = "table" }
 
 -- Names may be a list or a set.
@@ -299,8 +305,7 @@ end
 ---@param store commerce.Store
 ---@param mappings commerce.Mappings of the owner
 ---@param connection_id string? for all connections if left out
----@param given table leave_out, hash: names to add (a name that is on the other list moves; on
----  both, it is left out); keep: names to take off both lists
+---@param given commerce.FieldChanges
 ---@param check (fun(lists: commerce.FieldLists))? raises if the new lists cannot be observed
 ---@return boolean changed
 function fields.change(store, mappings, connection_id, given, check)

@@ -13,7 +13,7 @@ local grant = {}
 ---@param integration string its name
 ---@param account string
 ---@param except string? the id of a connection to leave out
----@return table[] rows
+---@return commerce.ConnectionRow[] rows
 function grant.users(app, integration, account, except)
   local rows = app.store:connections { integration = integration,
     account = account, auth = "connect", status = "Linked" }

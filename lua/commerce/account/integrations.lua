@@ -39,6 +39,15 @@ local CHOICES = {
   sync_on_link = { once = true, continuous = true },
 }
 
+---@class commerce.IntegrationOptions what is left out is not changed
+---@field client_id string?
+---@field secret_key string|commerce.core.Secret|nil of the integration's mode
+---@field scope "read_only"|"read_write"|nil
+---@field sync_on_link "once"|"continuous"|nil
+---@field redirect_uri string? exactly as in the platform's settings at Stripe
+---@field enabled boolean? needs client id and secret key
+---@field restricted_keys boolean? whether the Link pages take a merchant's restricted key
+
 local OPTIONS = { client_id = "string", secret_key = "any", scope = "string",
   sync_on_link = "string", redirect_uri = "string", enabled = "boolean",
   restricted_keys = "boolean" }
@@ -125,10 +134,7 @@ end
 --- Set up an integration. Options that are left out are not changed. Stores all or nothing.
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
----@param options table client_id; secret_key: a string or a `commerce.core` secret, of the
----  integration's mode; scope: "read_only" or "read_write"; sync_on_link: "once" or "continuous";
----  redirect_uri: exactly as in the platform's settings at Stripe; enabled: needs client id and
----  secret key; restricted_keys: whether the Link pages take a merchant's restricted key
+---@param options commerce.IntegrationOptions
 ---@return commerce.Integration integration as it is now
 function integrations.set(store, name, options)
   errors.check_options(options, OPTIONS, 4)
@@ -157,8 +163,8 @@ end
 ---@param store commerce.Store
 ---@param name string its name, or Codat's key
 ---@param secret commerce.core.Secret|string "whsec_…"
----@param options table? account: the account ("acct_…") that the endpoint belongs to; left out: it
----  is a Connect endpoint
+---@param options { account: string? }? the account ("acct_…") that the endpoint belongs to; left
+---  out: it is a Connect endpoint
 ---@return commerce.WebhookSecret kept
 function integrations.add_webhook_secret(store, name, secret, options)
   options = options or {}

@@ -14,7 +14,7 @@ local keys = {}
 --- A connection's row, for the store.
 ---@param company_id string
 ---@param integration string "stripe" or "stripe-test"
----@return table row "PendingAuth"
+---@return commerce.ConnectionRow row "PendingAuth"
 function keys.new_row(company_id, integration)
   if not stripe.integrations[integration] then
     errors.throw("usage", ("unknown integration '%s' (known: stripe, stripe-test)")
@@ -81,12 +81,12 @@ end
 --- The connection of the account that a key belongs to. A new account gets a connection, and a
 --- company with the account's name.
 ---@param app commerce.App
----@param integration table the key's
----@param account table Stripe's object, or only its id
+---@param integration commerce.StripeIntegration the key's
+---@param account commerce.StripeObject Stripe's object, or only its id
 ---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@param auth "connect"|"key" how the key is authorized: as a platform's, or as the account's own
 ---  or its organisation's
----@return table row "Linked"
+---@return commerce.ConnectionRow row "Linked"
 function keys.take_up(app, integration, account, options, auth)
   local grant = { account = account.id, auth = auth,
     name = options.name or stripe.account_name(account) }
@@ -113,7 +113,7 @@ local EXPIRED = { api_key_expired = true, platform_api_key_expired = true }
 --- certain, either by the account that the key was to act for, or because the key of the named
 --- connection was revoked. A key that Stripe has never seen belongs to no connection.
 ---@param app commerce.App
----@param integration table
+---@param integration commerce.StripeIntegration
 ---@param options commerce.ConnectOptions see `commerce.app.lifecycle.connect`
 ---@param auth "connect"|"key" as for `keys.take_up`
 ---@param message string
@@ -199,7 +199,7 @@ end
 --- The linked connections for which no key is kept: a program without STRIPE_SECRET_KEY cannot read
 --- them.
 ---@param app commerce.App
----@return table[] rows
+---@return commerce.ConnectionRow[] rows
 function keys.missing(app)
   local rows = {}
   for _, row in ipairs(app.store:connections { auth = "key", status = "Linked" }) do
@@ -240,17 +240,22 @@ end
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow as the store gives it; changed with the store
 ---@param key commerce.core.Secret
----@param grant table see `commerce.account.status.link`
+---@param grant commerce.Grant see `commerce.account.status.link`
 function keys.link_by_key(app, row, key, grant)
   status.check_account(app.store, row, grant.account)
   credentials.keep(app.store, owner_of(row), key)
   status.link(app.store, row, grant)
 end
 
+---@class commerce.SharedWith another connection that is "Linked" to the same account
+---@field company string? its company's name
+---@field company_id string
+---@field connection_id string
+
 --- The other connections that are "Linked" to a connection's account, however they are authorized.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow
----@return table[] list { company = its name, company_id, connection_id }
+---@return commerce.SharedWith[] list
 function keys.shared_with(app, row)
   local list = {}
   for _, user in ipairs(app.store:connections { integration = row.integration,
@@ -275,7 +280,7 @@ end
 --- replaced it.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow as the store gives it; changed with the store
----@param grant table see `commerce.account.status.link`
+---@param grant commerce.Grant see `commerce.account.status.link`
 function keys.link(app, row, grant)
   status.link(app.store, row, grant)
   if grant.auth ~= "key" then

@@ -26,8 +26,14 @@ local function outcome(auth, resource, response, message, details)
   return { message = message, details = details }
 end
 
+---@class commerce.Reader a connection that is open, or a key that is tried
+---@field session commerce.core.Session
+---@field transport commerce.core.Transport
+---@field mappings commerce.Mappings
+---@field auth string? how a connection is authorized
+
 --- Find out which resources may be read.
----@param connection table its session, transport, mappings and auth are used
+---@param connection commerce.Reader
 ---@param names string[] resources; "events" is the events feed
 ---@return table<string, commerce.Probe> by resource
 function probe.run(connection, names)

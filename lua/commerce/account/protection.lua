@@ -17,9 +17,13 @@ local value = require "commerce.mapping.value"
 
 local protection = {}
 
+---@class commerce.protection.Rule
+---@field keys string[] the path in the record
+---@field change (fun(value: string): string?)|nil see `record.edit`
+
 ---@class commerce.Protection
 ---@field names string[] its rules, "leave_out customers.phone", sorted
----@field _types table<string, table[]> rules by data type: { keys, change }
+---@field _types table<string, commerce.protection.Rule[]> by data type
 ---@field _paths table<string, string[][]> what kept objects lose, by resource
 ---@field _blocked table<string, string> resources whose objects are not kept, and why
 ---@field _objects table<string, string[][]> what objects lose, by their member `object`
@@ -271,7 +275,7 @@ end
 ---@param store commerce.Store
 ---@param mappings commerce.Mappings of the owner
 ---@param connection_id string? for all connections if left out
----@param given table leave_out, hash, keep: names
+---@param given commerce.FieldChanges
 ---@return boolean changed
 function protection.change(store, mappings, connection_id, given)
   return fields.change(store, mappings, connection_id, given, function(lists)
@@ -402,7 +406,7 @@ end
 
 --- What may be kept of an object of which nothing else may be: ids, numbers and flags.
 ---@param object commerce.StripeObject
----@return table identity
+---@return commerce.StripeObject identity
 function protection.identity(object)
   local kept = {}
   for name, member in pairs(object) do
@@ -416,7 +420,7 @@ end
 
 --- The body of an event as it may wait: its object and what that was before have lost the same as
 --- kept objects.
----@param event table decoded; changed
+---@param event table<string, any> decoded; changed
 ---@param body string
 ---@return string body
 function methods:event(event, body)

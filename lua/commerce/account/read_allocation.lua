@@ -74,7 +74,7 @@ end
 
 --- Write down the requests that a connection has sent since the last time. A failure is left: it
 --- must not end a sync.
----@param connection table its store, and `requests_sent` of its session
+---@param connection commerce.Connection
 ---@param report commerce.Report? of the sync that has ended: the transactions are counted, too,
 ---  if they are not known
 ---@param failure commerce.Failure? of the sync: a store that has failed is not written to again,
@@ -127,7 +127,7 @@ end
 --- The use of Stripe's read allocations.
 ---@param store commerce.Store
 ---@param now number unix seconds
----@param some table? of these connections only, see `connections` of the store
+---@param some commerce.ConnectionFilter? of these connections only
 ---@return table<string, commerce.ReadUse> uses by connection id; empty if the store keeps no such
 ---  counts
 function allocation.uses(store, now, some)

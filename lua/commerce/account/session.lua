@@ -125,22 +125,36 @@ local function acting(key, who)
   return nil, who.account
 end
 
+---@class commerce.SessionOwner whom a session asks for
+---@field account string? the id that must answer
+---@field header boolean? true: ask on its behalf (Stripe-Account). An organisation's key always
+---  asks on its behalf (Stripe-Context)
+---@field tend (fun(transport: commerce.core.Transport, sessions: commerce.core.Session[]))? the key
+---  is an app's token, and the function renews it
+---@field json boolean? post JSON, as /v2 takes it
+
+---@class commerce.OpenedSession
+---@field session commerce.core.Session
+---@field transport commerce.core.Transport
+---@field limiter commerce.core.Limiter
+---@field platform_limiter commerce.core.Limiter|false|nil that of the platform's key, if it is used
+---  for a connected account
+---@field acting_for string? a connected account's id
+---@field account commerce.StripeObject the account, or its id alone
+---@field at number when the account was read (core.now)
+---@field close fun() closes transport and sessions, and wipes the key
+---@field ask fun(): commerce.StripeObject reads the account once more
+---@field requests_sent fun(): integer the number of requests so far
+---@field stripe_now (fun(): integer)? the present by Stripe's clock (unix seconds), if it is known
+
 --- Open a session and read its account.
 ---@param app commerce.App
----@param key userdata a `commerce.core` secret
----@param integration table the key's
----@param who table account: the id that must answer; header: true to ask on its behalf
----  (Stripe-Account). An organisation's key always asks on its behalf (Stripe-Context); tend: the
----  key is an app's token, and the function gets the transport and the sessions, to renew it;
----  json: true to post JSON, as /v2 takes it
+---@param key commerce.core.Secret
+---@param integration commerce.StripeIntegration the key's
+---@param who commerce.SessionOwner
 ---@param options commerce.SessionOptions see `session.OPTIONS`; what is left out keeps the core's
 ---  own defaults
----@return table parts { session, transport, limiter, platform_limiter = that of the platform's key,
----  if it is used for a connected account, acting_for = a connected account's id,
----  close = a function that closes them and wipes the key, account = Stripe's object, or its id
----  alone, at = when it was read (core.now), ask = a function that asks once more, requests_sent =
----  a function that gives the number of requests so far, stripe_now = a function that gives the
----  present by Stripe's clock (unix seconds); nil if that is not known }
+---@return commerce.OpenedSession parts
 function session.open(app, key, integration, who, options)
   local acting_for, context = acting(key, who)
   local transport = core.transport {

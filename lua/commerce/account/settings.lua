@@ -25,6 +25,10 @@ local settings = {}
 settings.DEFAULTS = { fetch_on_first_link = true, sync_schedule = 24, sync_order = 0,
   is_locked = false }
 
+---@class commerce.SettingsOwner whose settings; without fields those for all
+---@field company string? an id
+---@field integration "stripe"|"stripe-test"|nil
+
 local FIELDS = { fetch_on_first_link = "boolean", sync_schedule = "number", sync_order = "number",
   sync_from_utc = "any", sync_from_window = "any", is_locked = "boolean" }
 
@@ -37,7 +41,7 @@ local NUMBERS = {
 -- ---------------------------------------------------------------- owners of settings
 
 --- The owner of the settings that the arguments mean.
----@param whose table? company: an id; integration: "stripe" or "stripe-test"; neither: all
+---@param whose commerce.SettingsOwner?
 ---@return string owner for the store
 local function owner_of(whose)
   errors.check_options(whose, { company = "string", integration = "string" })
@@ -111,8 +115,7 @@ end
 
 --- The settings that apply to each data type of Stripe's, in the model's order.
 ---@param store commerce.Store
----@param whose table company: an id, and integration: its connection's; or only integration; or
----  neither: the settings for all
+---@param whose commerce.SettingsOwner of a company, with its connection's integration as well
 ---@return commerce.SyncSetting[] list
 function settings.get(store, whose)
   errors.check_options(whose, { company = "string", integration = "string" })
@@ -122,7 +125,7 @@ end
 -- ---------------------------------------------------------------- changing
 
 --- Raise "usage" for a field that settings do not have, or a value that it cannot have.
----@param fields table see `commerce.SyncSetting`
+---@param fields commerce.SyncSettingRow
 function settings.check(fields)
   errors.check_options(fields, FIELDS, "settings")
   for field, range in pairs(NUMBERS) do
@@ -159,9 +162,9 @@ end
 
 --- Set fields; the others are not changed.
 ---@param store commerce.Store
----@param whose table company: an id; or integration: "stripe" or "stripe-test"; or neither: for all
+---@param whose commerce.SettingsOwner a company or an integration, not both
 ---@param types string[]? data types; all if left out
----@param fields table see `commerce.SyncSetting`
+---@param fields commerce.SyncSettingRow
 ---@return boolean ok
 function settings.set(store, whose, types, fields)
   local owner = owner_of(whose)
@@ -181,8 +184,8 @@ end
 
 --- Replace the settings of some data types. Stores all or nothing.
 ---@param store commerce.Store
----@param whose table see `settings.set`
----@param by_type table<string, table> by data type; see `commerce.SyncSetting`
+---@param whose commerce.SettingsOwner see `settings.set`
+---@param by_type table<string, commerce.SyncSettingRow> by data type
 ---@return boolean ok
 function settings.replace(store, whose, by_type)
   local owner, all = owner_of(whose), {}
@@ -196,7 +199,7 @@ end
 
 --- Delete an owner's settings: those of the less specific owners apply again.
 ---@param store commerce.Store
----@param whose table see `settings.set`
+---@param whose commerce.SettingsOwner see `settings.set`
 ---@param types string[]? data types; all if left out
 ---@return boolean ok
 function settings.reset(store, whose, types)
@@ -214,7 +217,7 @@ end
 --- together.
 ---@param store commerce.Store
 ---@param now number unix seconds
----@param given table? id, company_id, integration: only these connections
+---@param given commerce.ConnectionFilter? only these connections
 ---@return commerce.DueSync[] list the longest due first, a connection's groups in their order
 function settings.due(store, now, given)
   return due.list(store, now, given, reader(store))
@@ -224,7 +227,7 @@ end
 --- settings.
 ---@param store commerce.Store
 ---@param row commerce.ConnectionRow a connection's, as the store gives it
----@return table[] groups { types, since, order, schedule, first }
+---@return commerce.SyncGroup[] groups
 function settings.groups(store, row)
   return due.groups(row, reader(store))
 end

@@ -86,13 +86,18 @@ end
 local WAYS = { connect = "from now on by Stripe Connect", key = "from now on by its own key",
   app = "from now on by the Stripe App" }
 
+---@class commerce.Grant
+---@field account string the account that authorized the connection, which must be proven
+---@field auth "connect"|"app"|"key"
+---@field scope string? what was granted
+---@field sync_on_link "once"|"continuous"|nil default: as before
+---@field name string? the account's
+
 --- Mark an authorized connection as "Linked" and its errors as resolved. A "Linked" connection may
 --- be authorized again, also in another way.
 ---@param store commerce.Store
 ---@param row commerce.ConnectionRow as the store gives it; changed with the store
----@param grant table account: the account that authorized it, which must be proven; auth:
----  "connect", "app" or "key"; scope: what was granted; sync_on_link: "once" or "continuous"
----  (default: as before); name: the account's
+---@param grant commerce.Grant
 ---@return boolean ok raises code "other_account" for another account than before, "account_taken"
 ---  (with connection_id) for one that the company has in another connection
 function status.link(store, row, grant)

@@ -31,6 +31,15 @@ local APP_REMOVED = "apps.install.deleted"
 ---@field thin boolean
 ---@field secret_stored boolean whether a signing secret is stored for it
 
+---@class commerce.WebhookEndpointOptions: commerce.SessionOptions
+---@field public_url string the server's address as Stripe reaches it
+---@field account string? the endpoint of this account, by its stored key or by `secret_key`
+---  (default: the Connect endpoint of the platform, by the integration's key)
+---@field app boolean? the Connect endpoint of the Stripe App's developer, by the app's key; also
+---  the default if only the app has a key
+---@field secret_key string|commerce.core.Secret|nil an account's key
+---@field thin boolean? thin events in place of snapshot ones
+
 local OPTIONS = { public_url = "string", account = "string", app = "boolean", secret_key = "any",
   thin = "boolean" }
 for name, kind in pairs(sessions.OPTIONS) do
@@ -190,11 +199,7 @@ end
 --- its signing secret. A second call changes nothing.
 ---@param app commerce.App
 ---@param name string the integration's name, or Codat's key
----@param options table public_url: the server's address as Stripe reaches it; account: the endpoint
----  of this account, by its stored key or by `secret_key` (default: the Connect endpoint of the
----  platform, by the integration's key); app: the Connect endpoint of the Stripe App's developer,
----  by the app's key, also if only the app has a key; secret_key: an account's key; thin: thin
----  events in place of snapshot ones; and those of `commerce.account.session`
+---@param options commerce.WebhookEndpointOptions
 ---@return commerce.MadeEndpoint endpoint
 function webhook_endpoint.create(app, name, options)
   errors.check_options(options, OPTIONS, 4)

@@ -56,7 +56,8 @@ end
 --- Open the signing secrets of an integration.
 ---@param store commerce.Store
 ---@param name string the integration's
----@return table[] list { secret, account? }; raises code "no_webhook_secret" if the list is empty
+---@return { secret: commerce.core.Secret, account: string? }[] list raises code "no_webhook_secret"
+---  if the list is empty
 function secrets.open(store, name)
   local rows = store:secrets_of(prefix_of(name))
   local list = {}

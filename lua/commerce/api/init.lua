@@ -75,6 +75,10 @@ local LARGEST_BODY = 1024 * 1024 -- bytes
 ---@field private daily_limit integer
 ---@field private counter commerce.http.Counter
 local methods = {}
+---@class commerce.ApiOptions: commerce.http.Options
+---@field daily_limit integer? requests a day for each key
+---@field counter commerce.http.Counter? counts them (default: `auth.memory_counter`)
+
 local api_mt = { __name = "commerce.Api", __index = methods }
 
 --- All routes, in the order of their groups.
@@ -85,11 +89,7 @@ end
 
 --- Make the API of an application.
 ---@param app commerce.App
----@param options table? prefix: the path that the API is served under ("" or "/codat"); public_url:
----  the address of this path as merchants reach it, for links (default: the address that the
----  client has used if it is a loopback one, else links are paths); daily_limit: requests a day for
----  each key; counter: counts them (default: `auth.memory_counter`); log: a function that gets
----  unexpected failures, as (message, correlation id)
+---@param options commerce.ApiOptions?
 ---@return commerce.Api
 function api.new(app, options)
   options = options or {}

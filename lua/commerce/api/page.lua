@@ -16,7 +16,7 @@ local LAST_PAGE = 2 ^ 31 - 1
 
 ---@class commerce.api.Parameter a query parameter
 ---@field name string
----@field schema table JSON schema, for the OpenAPI document
+---@field schema table<string, any> JSON schema, for the OpenAPI document
 ---@field kept boolean? whether the addresses of other pages repeat the parameter
 
 --- All query parameters, in the order in which Codat's addresses have them.
@@ -68,8 +68,8 @@ page.OF_LISTS = { "page", "pageSize", "query", "orderBy" }
 ---@field number integer
 ---@field size integer
 ---@field offset integer
----@field query table? parsed
----@field order_by table? parsed
+---@field query commerce.Query?
+---@field order_by commerce.Order?
 
 --- The page that a request asks for.
 ---@param context commerce.http.Context
@@ -149,7 +149,7 @@ end
 --- Answer with a page of a list that is not in the store.
 ---@param context commerce.http.Context
 ---@param asked commerce.api.PageRequest
----@param values table[] the whole list, each value as for `json.encode`
+---@param values commerce.codat.View[] the whole list, each value as for `json.encode`
 ---@return commerce.http.Response
 function page.of_values(context, asked, values)
   local found, total = query.select(values, { query = asked.query, order_by = asked.order_by,

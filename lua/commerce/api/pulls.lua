@@ -12,7 +12,7 @@ local pulls = {}
 
 --- Queue pulls for a worker. A pull that is queued already is not queued twice.
 ---@param context commerce.http.Context
----@param wanted table[] { connection_id, data_type }
+---@param wanted commerce.WantedPull[]
 ---@return commerce.PullRow[]
 function pulls.queue(context, wanted)
   return refresh.queue(context.store, wanted)
@@ -22,7 +22,7 @@ end
 ---@param context commerce.http.Context
 ---@param connections commerce.ConnectionRow[]
 ---@param names string[]? data types; those that each connection's settings fetch if left out
----@return table[] wanted for `pulls.queue`
+---@return commerce.WantedPull[] wanted for `pulls.queue`
 function pulls.of_linked(context, connections, names)
   local wanted = {}
   for _, connection in ipairs(connections) do

@@ -91,7 +91,7 @@ end
 
 --- The integration of the path.
 ---@param context commerce.http.Context
----@return table settings what `app:integrations` gives
+---@return commerce.Integration integration
 function scope.integration(context)
   local key = context.values.platformKey
   for _, integration in ipairs(must(context.app:integrations())) do

@@ -17,6 +17,10 @@ local stripe_webhooks = {}
 ---@field private keep (fun(rows: commerce.InboxRow[]): integer)?
 ---@field private log fun(message: string, correlation_id: string)
 local methods = {}
+---@class commerce.StripeWebhooksOptions
+---@field log (fun(message: string, correlation_id: string))? gets unexpected failures
+---@field keep (fun(rows: commerce.InboxRow[]): integer)? see `commerce.ReceiveOptions`
+
 local endpoint_mt = { __name = "commerce.StripeWebhooks", __index = methods }
 
 local LARGEST_BODY = 1024 * 1024 -- bytes; a Stripe event has some thousands
@@ -25,8 +29,7 @@ local RETRY_AFTER = "5" -- seconds; Stripe has a schedule of its own, other send
 
 --- Make the endpoints of an application.
 ---@param app commerce.App
----@param options table? log: a function that gets unexpected failures, as (message, correlation
----  id); keep: see `commerce.webhooks.inbound.receive`
+---@param options commerce.StripeWebhooksOptions?
 ---@return commerce.StripeWebhooks
 function stripe_webhooks.new(app, options)
   options = options or {}

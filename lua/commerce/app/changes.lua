@@ -9,6 +9,14 @@ local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local time = require "commerce.base.time"
 
+---@class commerce.ChangesOptions
+---@field consumer string? a name to keep the place under, so that the next loop goes on there
+---@field since string|integer|nil where to begin if nothing is kept under the name: "now", a date,
+---  or the number of the last change that is known already (the first change if left out)
+---@field types string[]? only these data types
+---@field batch integer? gives lists of so many changes at most, acknowledged together
+---@field limit integer? at most so many changes
+
 local OPTIONS = { consumer = "string", since = "any", types = "table", batch = "number",
   limit = "number" }
 
@@ -20,7 +28,8 @@ local AT_ONCE = 100 -- changes read from the store at a time
 ---@field type string the data type
 ---@field id string the record's
 ---@field at string when, YYYY-MM-DDTHH:MM:SSZ
----@field record table? as it is now; of a deleted one, as it was, with metadata.isDeleted
+---@field record commerce.RecordFields? as it is now; of a deleted one, as it was, with
+---  metadata.isDeleted
 
 local methods = {}
 local reader_mt = { __index = methods }
@@ -132,10 +141,7 @@ end
 --- Iterate over the changes of a connection's records, oldest first. Raises on failure.
 ---@param store commerce.Store
 ---@param connection_id string
----@param options table? consumer: a name to keep the place under, so that the next loop goes on
----  there; since: where to begin if nothing is kept under it: "now", a date, or the number of the
----  last change that is known already (the first change if left out); types: only these data types;
----  limit: at most so many; batch: gives lists of so many at most, acknowledged together
+---@param options commerce.ChangesOptions?
 ---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
 local function changes(store, connection_id, options)
   options = options or {}

@@ -21,6 +21,11 @@ local view = require "commerce.codat.company"
 local Company = { __name = "commerce.Company" }
 Company.__index = Company
 
+---@class commerce.CompanyFields
+---@field name string? a new company must have one
+---@field description string|false|nil
+---@field tags table<string, string>|false|nil
+
 local FIELDS = { name = "string", description = "string", tags = "table" }
 
 local function wrap(app, row)
@@ -82,7 +87,7 @@ end
 
 --- Create a company.
 ---@param app commerce.App
----@param fields table name; description; tags: table of text to text
+---@param fields commerce.CompanyFields
 ---@return commerce.Company
 function Company.create(app, fields)
   errors.check_options(fields, FIELDS)
@@ -97,7 +102,7 @@ end
 
 --- Companies, oldest first.
 ---@param app commerce.App
----@param given table? name: only those of this name; limit; offset
+---@param given commerce.CompanyFilter?
 ---@return commerce.Company[]
 function Company.list(app, given)
   local list = {}
@@ -142,7 +147,7 @@ local function connections(self, given)
 end
 
 --- Change its name, description or tags.
----@param fields table name, description, tags: those that are named; false removes the latter two
+---@param fields commerce.CompanyFields those that are named; false removes description or tags
 ---@return commerce.Company? self nil on failure, and nothing has changed
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -160,7 +165,7 @@ function Company:rename(name)
 end
 
 --- Its connections, oldest first.
----@param given table? status, integration, account, auth: only those; limit; offset
+---@param given commerce.ConnectionFilter?
 ---@return commerce.Connection[]? list nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -169,7 +174,7 @@ function Company:connections(given)
 end
 
 --- Make a connection that waits to be authorized ("PendingAuth").
----@param options table integration: "stripe" or "stripe-test"
+---@param options { integration: "stripe"|"stripe-test" }
 ---@return commerce.Connection? connection nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -188,7 +193,7 @@ end
 
 --- Remove it with its connections and everything that is stored of them. Those that are "Linked"
 --- are unlinked first; if one of them cannot be unlinked, nothing is removed.
----@param options table? see `unlink` of a connection
+---@param options commerce.UnlinkOptions?
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

@@ -85,7 +85,7 @@ end
 
 --- Connections, oldest first.
 ---@param app commerce.App
----@param given table? company_id, status, integration, account, auth: only those; limit; offset
+---@param given commerce.ConnectionFilter?
 ---@return commerce.Connection[]
 function Connection.list(app, given)
   local list = {}
@@ -171,7 +171,7 @@ function Connection:configure()
 end
 
 --- Read the account's data types into the store.
----@param options table? see `commerce.sync.run`
+---@param options commerce.SyncOptions?
 ---@return commerce.Report? report nil where nothing could be done
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -201,7 +201,7 @@ end
 
 --- Make the records anew from the source objects that were kept (`keep_source`), without the
 --- network: after a mapping has changed.
----@param options table? see `commerce.sync.remap.run`
+---@param options commerce.RemapOptions?
 ---@return commerce.Report? report nil where nothing could be done
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -210,7 +210,7 @@ function Connection:remap(options)
 end
 
 --- Apply the events that `commerce.webhooks.inbound.receive` has kept. A sync does so, too.
----@param options table? worker: the holder of the lease, see `commerce.sync.run`
+---@param options { worker: string? }? the holder of the lease, see `commerce.SyncOptions`
 ---@return commerce.Report? report nil where nothing could be done
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -226,7 +226,7 @@ function Connection:apply_events(options)
 end
 
 --- Compare what is stored with Stripe: the balance, payouts, and every type's records.
----@param options table? see `commerce.verify.run`
+---@param options commerce.VerifyOptions?
 ---@return commerce.VerifyReport? report nil where nothing could be done
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -255,8 +255,7 @@ end
 
 --- Leave out or hash fields of this connection from now on. The next run scrubs what is stored;
 --- `scrub` does so at once.
----@param given table leave_out, hash: lists of fields ("customers.phone") to add; keep: fields to
----  take off both lists. See `commerce.account.fields`
+---@param given commerce.FieldChanges
 ---@return boolean? changed nil on failure: a field is unknown, or must be stored
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -298,8 +297,8 @@ end
 
 --- Make what is stored agree with the lists of fields now. Stripe is not asked. The database's file
 --- is written anew, so that no trace is left in its unused space.
----@param options table? compact = false: the file is not written anew, as where several connections
----  are scrubbed
+---@param options { compact: boolean? }? compact = false: the file is not written anew, as where
+---  several connections are scrubbed
 ---@return commerce.Scrubbed? done nil on failure; code "busy": a run is under way, and the next one
 ---  scrubs
 ---@return string? message
@@ -393,7 +392,7 @@ end
 
 --- Iterate over the connection's records of a data type: `for payment in shop:records("payments")`.
 ---@param type_name string
----@param options table? see `commerce.app.records`; the connection is this one
+---@param options commerce.RecordsOptions? the connection is this one
 ---@return fun(): commerce.RecordFields? next
 function Connection:records(type_name, options)
   mappings.check_self(self, "records")
@@ -404,7 +403,7 @@ end
 --- Iterate over what syncs created, changed and deleted, in order, each change once for each name
 --- of a consumer: `for change in shop:changes { consumer = "queue" }`. Asking for the next one says
 --- that the one before it has been dealt with.
----@param options table? see `commerce.app.changes`: consumer, since, types, limit, batch
+---@param options commerce.ChangesOptions?
 ---@return fun(): commerce.RecordChange|commerce.RecordChange[]|nil next
 function Connection:changes(options)
   mappings.check_self(self, "changes")
@@ -417,7 +416,7 @@ end
 --- supplementalData. Raises at your line if the declaration has a mistake.
 ---@param type_name string
 ---@param fields table<string, any> see `commerce.Mappings:extend`
----@param options table? resource, expand, from
+---@param options commerce.ExtendOptions?
 function Connection:extend(type_name, fields, options)
   mappings.check_self(self, "extend")
   self.mappings:extend(type_name, fields, options)
@@ -426,7 +425,7 @@ end
 --- Define a data type for this connection, including its table and columns; it is then synced like
 --- any other. Raises at your line if the declaration has a mistake.
 ---@param name string the name of the data type and of its table
----@param declaration table see `commerce.Mappings:define`
+---@param declaration commerce.Definition see `commerce.Mappings:define`
 function Connection:define(name, declaration)
   mappings.check_self(self, "define")
   self.mappings:define(name, declaration, self.store)

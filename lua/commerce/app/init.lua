@@ -27,6 +27,12 @@ local tables = require "commerce.base.tables"
 local webhook_endpoint = require "commerce.account.webhook_endpoint"
 local webhook = require "commerce.webhooks.inbound"
 
+---@class commerce.AppSettings
+---@field url string? that the store was opened by
+---@field mode "test"|"live"|nil the mode that it is opened in
+---@field keep_source boolean? whether syncs keep source objects, where they are not told
+---@field limiter commerce.core.Limiter? what all connections share
+
 ---@class commerce.App
 ---@field store commerce.Store its methods raise their failures
 ---@field url string? that the store was opened by
@@ -40,7 +46,7 @@ App.__index = App
 
 --- Make an application.
 ---@param store commerce.Store a handle that raises
----@param options table url, mode, keep_source, limiter
+---@param options commerce.AppSettings
 ---@return commerce.App
 function App.new(store, options)
   return setmetatable({ store = store, url = options.url, fixed_mode = options.mode,
@@ -110,7 +116,7 @@ end
 
 --- Set up an integration. Options that are left out are not changed.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
----@param options table see `commerce.account.integrations.set`
+---@param options commerce.IntegrationOptions
 ---@return commerce.Integration? integration as it is now; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -120,8 +126,7 @@ end
 
 --- Set up the Stripe App of an integration. Options that are left out are not changed.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
----@param options table see `commerce.account.apps.set`: client_id, secret_key, app_id,
----  install_link, redirect_uri, enabled
+---@param options commerce.StripeAppOptions
 ---@return commerce.StripeApp? app as it is now; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -133,8 +138,8 @@ end
 --- accepted.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
 ---@param secret commerce.core.Secret|string "whsec_…"
----@param options table? account: the account whose endpoint signs with it; left out: a Connect
----  endpoint does
+---@param options { account: string? }? the account whose endpoint signs with it; left out: a
+---  Connect endpoint does
 ---@return commerce.WebhookSecret? kept { id, account?, added }; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -145,8 +150,7 @@ end
 --- Make an integration's webhook endpoint at Stripe, unless it exists, and store its signing
 --- secret.
 ---@param name string "stripe" or "stripe-test", or Codat's key of it
----@param options table see `commerce.account.webhook_endpoint`: public_url, account, app,
----  secret_key, thin
+---@param options commerce.WebhookEndpointOptions
 ---@return commerce.MadeEndpoint? endpoint { id, url, existed, enabled, events, lacking, account?,
 ---  thin, secret_stored }; nil on failure
 ---@return string? message
@@ -204,7 +208,7 @@ function App:connection(id, options)
 end
 
 --- Connections, oldest first.
----@param given table? company_id, status, integration, account, auth: only those; limit; offset
+---@param given commerce.ConnectionFilter?
 ---@return commerce.Connection[]? list nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -213,7 +217,7 @@ function App:connections(given)
 end
 
 --- Create a company.
----@param fields table name; description; tags: table of text to text
+---@param fields commerce.CompanyFields
 ---@return commerce.Company? company nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -231,7 +235,7 @@ function App:company(id)
 end
 
 --- Companies, oldest first.
----@param given table? name: only those of this name; limit; offset
+---@param given commerce.CompanyFilter?
 ---@return commerce.Company[]? list nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -241,7 +245,7 @@ end
 
 --- Begin to link a connection to a merchant's account: gives the address to send the merchant to.
 ---@param shop commerce.Connection
----@param options table? see `commerce.account.link.begin`
+---@param options commerce.LinkOptions?
 ---@return commerce.BegunLink? begun { url, expires, connection_id, integration }; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -250,8 +254,9 @@ function App:begin_link(shop, options)
 end
 
 --- Finish a link with what the merchant's browser brought back.
----@param answer string|table the address, its query string, or its decoded parameters
----@param options table? see `commerce.account.link.finish`
+---@param answer string|table<string, string> the address, its query string, or its decoded
+---  parameters
+---@param options commerce.FinishOptions?
 ---@return commerce.FinishedLink? finished { connection, account, shared_with, parameters }; nil on
 ---  failure
 ---@return string? message
@@ -272,9 +277,8 @@ end
 ---@field connection commerce.Connection "Linked"
 ---@field account string "acct_..."
 ---@field types commerce.TypeCoverage[] which data types the key may read, and why not
----@field changes table whether the event feed can be read: { readable, lacking, error }
----@field shared_with table[] { company, company_id, connection_id } of every other connection that
----  is Linked to this account
+---@field changes commerce.FeedCoverage whether the event feed can be read
+---@field shared_with commerce.SharedWith[] every other connection that is Linked to this account
 
 --- Link a connection by a restricted key that its account's owner has made, or replace its key. The
 --- key is tried, and sealed under the master key.
@@ -318,10 +322,10 @@ end
 
 --- Begin a link by a restricted key in a merchant's browser, if the integration allows it.
 ---@param shop commerce.Connection
----@param options table browser: a secret that the browser keeps in a cookie; parameters: texts by
----  name that come back
----@return table? begun { state: for `take_key_link`, permissions: the key's, by their names in
----  Stripe's dashboard }; nil on failure
+---@param options { browser: string, parameters: table<string, string>? } browser: a secret that the
+---  browser keeps in a cookie; parameters: texts by name that come back
+---@return { state: string, permissions: string[] }? begun state: for `take_key_link`; permissions:
+---  the key's, by their names in Stripe's dashboard; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function App:begin_key_link(shop, options)
@@ -343,7 +347,7 @@ end
 
 --- Move a connection from its account's own key to Stripe Connect, with its id and its data.
 ---@param shop commerce.Connection
----@param options table? see `commerce.account.link.migrate.run`
+---@param options commerce.SessionOptions?
 ---@return commerce.Connection? shop nil on failure, and nothing has changed; code "no_access": the
 ---  account's owner has to consent first, `begin_link` of this connection
 ---@return string? message
@@ -357,7 +361,7 @@ end
 --- Receive a webhook that Stripe sent: verify it, keep it, and say which connections it is for.
 ---@param body string as it came, byte for byte
 ---@param signature string? the Stripe-Signature header
----@param options table see `commerce.webhooks.inbound.receive`
+---@param options commerce.ReceiveOptions
 ---@return commerce.Received? received nil if it was refused or could not be stored
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -369,8 +373,7 @@ end
 
 --- Leave out or hash fields of all connections from now on. The next run of each connection scrubs
 --- what is stored; `connection:scrub` does so at once.
----@param given table leave_out, hash: lists of fields ("customers.phone") to add; keep: fields to
----  take off both lists. See `commerce.account.fields`
+---@param given commerce.FieldChanges
 ---@return boolean? changed nil on failure: a field is unknown, or must be stored
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -411,7 +414,7 @@ end
 
 --- Iterate over stored records of all connections of the application's mode.
 ---@param type_name string
----@param options table? see `commerce.app.records`; mode: another one than the application's
+---@param options commerce.RecordsOptions? mode: another one than the application's
 ---@return fun(): commerce.RecordFields? next
 function App:records(type_name, options)
   mappings.check_self(self, "records", "app")
@@ -433,7 +436,7 @@ end
 --- Extend a data type's mapping for all connections, see `commerce.Connection:extend`.
 ---@param type_name string
 ---@param fields table<string, any>
----@param options table?
+---@param options commerce.ExtendOptions?
 function App:extend(type_name, fields, options)
   mappings.check_self(self, "extend", "app")
   self.mappings:extend(type_name, fields, options)
@@ -441,7 +444,7 @@ end
 
 --- Define a data type of one's own for all connections, see `commerce.Connection:define`.
 ---@param name string
----@param declaration table
+---@param declaration commerce.Definition
 function App:define(name, declaration)
   mappings.check_self(self, "define", "app")
   self.mappings:define(name, declaration, self.store)

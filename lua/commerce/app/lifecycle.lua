@@ -35,6 +35,9 @@ local function attach(self, parts, key, options)
   return self
 end
 
+---@class commerce.UnlinkOptions
+---@field keep_access boolean? true: Stripe is not told
+
 local CONNECT_OPTIONS = { integration = "string", secret_key = "any", account = "string",
   name = "string", company = "string", connection = "string", relink = "boolean",
   keep_key = "boolean", keep_source = "boolean", leave_out = "table", hash = "table" }
@@ -113,7 +116,8 @@ end
 --- Connect an account by its own key, or by a platform's key that acts for it. The account is asked
 --- for its id; a connection that the store already has for it is taken up again, and "Linked" if it
 --- was "Deauthorized".
----@param wrap fun(app: commerce.App, row: table): commerce.Connection makes the object of a row
+---@param wrap fun(app: commerce.App, row: commerce.ConnectionRow): commerce.Connection makes the
+---  object of a row
 ---@param app commerce.App
 ---@param options commerce.ConnectOptions secret_key: a string or a `commerce.core` secret;
 ---  integration: "stripe" or
@@ -279,7 +283,7 @@ end
 
 --- Change the stored fields of a connection, in any status.
 ---@param self commerce.Connection
----@param changes table see `change_connection` of the store
+---@param changes commerce.ConnectionChanges
 function lifecycle.change(self, changes)
   if not self.store:change_connection(self.id, changes) then
     errors.throw("missing", ("connection %s has been deleted"):format(self.id))
@@ -331,7 +335,7 @@ end
 --- End a connection, see the method `unlink`.
 ---@param self commerce.Connection
 ---@param reason string? for its history
----@param options table?
+---@param options commerce.UnlinkOptions?
 function lifecycle.unlink(self, reason, options)
   give_back(self, options)
   statuses.finish(self.store, self.row, "Unlinked", reason)
@@ -340,7 +344,7 @@ function lifecycle.unlink(self, reason, options)
 end
 
 --- Change the stored fields of a connection, in any status.
----@param changes table see `change_connection` of the store
+---@param changes commerce.ConnectionChanges
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -351,7 +355,7 @@ end
 
 --- It has been authorized, which must be proven: it is "Linked". A key that is kept for it is
 --- forgotten once Connect has taken its place.
----@param grant table see `commerce.account.status`: account, auth, scope, sync_on_link, name
+---@param grant commerce.Grant
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -367,7 +371,7 @@ end
 --- a merchant let the platform in, that ends at Stripe, too, first of all, unless another
 --- connection needs it.
 ---@param reason string? for its history
----@param options table? keep_access = true: Stripe is not told
+---@param options commerce.UnlinkOptions?
 ---@return boolean? ok nil on failure, of kind "state" unless it was "Linked"
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -398,7 +402,7 @@ function methods:failed(message, failure)
 end
 
 --- Its failures as a whole, oldest first.
----@return table[]? rows { at, status_code, status_text, message, resolved }; nil on failure
+---@return commerce.ErrorRow[]? rows nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:errors()
@@ -406,7 +410,7 @@ function methods:errors()
 end
 
 --- How it came to its status, oldest first.
----@return table[]? rows { at, status, reason }; nil on failure
+---@return commerce.StatusRow[]? rows nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function methods:history()
@@ -414,7 +418,7 @@ function methods:history()
 end
 
 --- Remove it with everything that is stored of it. One that is "Linked" is unlinked first.
----@param options table? see `unlink`
+---@param options commerce.UnlinkOptions?
 ---@return boolean? ok nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

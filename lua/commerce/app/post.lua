@@ -24,7 +24,8 @@ end
 --- OpenResty other requests go on meanwhile.
 ---@param url string https, or http to this machine; messages name its host alone
 ---@param value any what JSON can carry
----@param options table? timeout: seconds (30); ca_file: PEM file of certificates to trust
+---@param options { timeout: number?, ca_file: string? }? timeout: seconds (30); ca_file: PEM file
+---  of certificates to trust
 ---@return string? answer the answer's body; nil on failure, which any status but 2xx is
 ---@return string? message
 ---@return commerce.Details? details

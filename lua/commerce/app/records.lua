@@ -9,13 +9,23 @@ local tables = require "commerce.base.tables"
 
 local records = {}
 
+---@class commerce.RecordsOptions
+---@field query string? in Codat's language: "amount>100&&status=Paid"
+---@field orderBy string? "-createdDate"
+---@field limit integer?
+---@field offset integer?
+---@field connection_id string? all connections if left out
+---@field mode "test"|"live"|nil both if left out
+---@field deleted boolean? also those that the source deleted
+---@field raw boolean? gives each record as JSON text
+
 local RECORD_OPTIONS = { connection_id = "string", mode = "string", query = "string",
   orderBy = "string", limit = "number", offset = "number", deleted = "boolean", raw = "boolean" }
 
 --- The user's options, with what the caller sets.
----@param options table?
----@param set table
----@return table
+---@param options commerce.RecordsOptions?
+---@param set commerce.RecordsOptions
+---@return commerce.RecordsOptions
 function records.options(options, set)
   errors.check_options(options or {}, RECORD_OPTIONS)
   return tables.merged(set, options or {})
@@ -34,10 +44,7 @@ end
 --- early in silence.
 ---@param store commerce.Store
 ---@param type_name string
----@param options table from `records.options`: query and orderBy in Codat's language
----  ("amount>100&&status=Paid", "-createdDate"); limit; offset; connection_id (all if left out);
----  mode: "test" or "live" (both if left out); deleted: true for those too that the source deleted;
----  raw: true gives each record as JSON text
+---@param options commerce.RecordsOptions from `records.options`
 ---@param mappings commerce.Mappings? with data types of one's own, which the store may not know yet
 ---@return fun(): any next
 local function read(store, type_name, options, mappings)

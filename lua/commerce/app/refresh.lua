@@ -8,7 +8,7 @@ local refresh = {}
 
 --- Queue pulls for a worker. A pull that is queued already is not queued twice.
 ---@param store commerce.Store its methods raise
----@param wanted table[] { connection_id, data_type }
+---@param wanted commerce.WantedPull[] their ids are made here
 ---@return commerce.PullRow[]
 function refresh.queue(store, wanted)
   for _, row in ipairs(wanted) do

@@ -11,6 +11,9 @@ local decimal = {}
 local EXACT_DIGITS = 15
 local number_type = rawget(math, "type") -- Lua 5.4 tells integers apart; they are exact to 64 bits
 
+---@class commerce.Decimal a number of more digits than a double has; tostring() gives it
+---@field text string a decimal number without an exponent
+
 local decimal_mt = { __name = "commerce.base.decimal" }
 
 function decimal_mt:__tostring()
@@ -87,7 +90,7 @@ end
 
 --- The value of a decimal string: a number where a double is exact, else a decimal object.
 ---@param text string a decimal number without exponent
----@return number|table
+---@return number|commerce.Decimal
 function decimal.value(text)
   local significant = text:gsub("[%-%.]", ""):gsub("^0+", "")
   if #significant <= EXACT_DIGITS then
@@ -99,7 +102,7 @@ end
 --- An integer of minor units as major units.
 ---@param minor number a whole number of minor units
 ---@param exponent integer decimals of the currency: 0, 2 or 3
----@return number|table
+---@return number|commerce.Decimal
 function decimal.from_minor(minor, exponent)
   if minor < 1e15 and minor > -1e15 then
     -- IEEE division rounds to the nearest double, which is the double of the exact decimal
@@ -109,8 +112,8 @@ function decimal.from_minor(minor, exponent)
 end
 
 --- The same value with the other sign.
----@param value number|table
----@return number|table
+---@param value number|commerce.Decimal
+---@return number|commerce.Decimal
 function decimal.negate(value)
   if not decimal.is_decimal(value) then
     return value == 0 and 0 or -value
@@ -148,7 +151,7 @@ local function expand_exponent(text)
 end
 
 --- The shortest decimal text that reads back as the same value, never with an exponent.
----@param value number|table
+---@param value number|commerce.Decimal
 ---@return string? text nil for infinities and NaN, which JSON cannot carry
 function decimal.tostring(value)
   if decimal.is_decimal(value) then
@@ -188,11 +191,16 @@ end
 local FRACTION_DIGITS = 12 -- the most that Stripe gives
 local FRACTION, WHOLE = 1e12, 1e9 -- what a limb holds less than
 
+---@class commerce.DecimalSum tostring() gives its shortest decimal text
+---@field private high number the limbs: from 10^9 on, below, and behind the point
+---@field private low number
+---@field private fraction number
+
 local sum_methods = {}
 local sum_mt = { __name = "commerce.decimal.sum", __index = sum_methods }
 
---- Begin an exact sum of decimal texts; tostring() gives its shortest decimal text.
----@return table sum
+--- Begin an exact sum of decimal texts.
+---@return commerce.DecimalSum sum
 function decimal.sum()
   return setmetatable({ high = 0, low = 0, fraction = 0 }, sum_mt)
 end

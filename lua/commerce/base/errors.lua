@@ -43,7 +43,7 @@ end
 --- Raise a failure.
 ---@param kind string see `commerce.Failure`
 ---@param message string one line: what failed, why, and what to do
----@param fields table? further fields of the failure
+---@param fields table<string, any>? further fields of the failure
 function errors.throw(kind, message, fields)
   error(new(kind, message, fields), 0)
 end
@@ -51,7 +51,7 @@ end
 --- Build the triple of a failure, for a function that returns its failures.
 ---@param kind string see `commerce.Failure`
 ---@param message string one line: what failed, why, and what to do
----@param fields table? further fields of the failure
+---@param fields table<string, any>? further fields of the failure
 ---@return nil
 ---@return string message
 ---@return commerce.Failure failure
@@ -276,7 +276,7 @@ function errors.refuse(message, ...)
 end
 
 --- Raise unless every key of an option table is known: a misspelt option must not be ignored.
----@param options table
+---@param options table<string, any>
 ---@param known table<string, string> option name -> the Lua type it must have, "any" for no check
 ---@param what string? what the options are of, for the message
 function errors.check_options(options, known, what)

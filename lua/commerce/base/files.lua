@@ -39,7 +39,7 @@ local OPTIONS = { append = "boolean" }
 
 --- Write JSON Lines: one JSON object a line.
 ---@param path string
----@param options table? append: true adds to what is there, line by line
+---@param options { append: boolean? }? append: true adds to what is there, line by line
 ---@return commerce.File? file nil on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -57,7 +57,7 @@ local CSV_OPTIONS = { raw = "boolean" }
 --- apostrophe before it.
 ---@param path string
 ---@param columns string[] dotted paths into the records: { "id", "paymentMethodRef.name" }
----@param options table? raw: true writes texts as they are, for programs
+---@param options { raw: boolean? }? raw: true writes texts as they are, for programs
 ---@return commerce.File? file nil on failure
 ---@return string? message
 ---@return commerce.Details? details

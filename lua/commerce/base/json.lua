@@ -169,7 +169,7 @@ function json.string(value)
 end
 
 --- A number or a decimal as JSON.
----@param value number|table
+---@param value number|commerce.Decimal
 ---@return string? text nil for infinities and NaN
 function json.number(value)
   return decimal.tostring(value)

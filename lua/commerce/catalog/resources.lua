@@ -15,6 +15,27 @@
 --               object's creation are among them: the part of a list that is read again does not
 --               show an object that comes in with an old `created`
 
+---@class commerce.Watched
+---@field expand string
+---@field events string[]
+---@field find fun(inlined: commerce.StripeObject): commerce.core.Pairs|false
+
+---@class commerce.Resource
+---@field path string
+---@field list boolean?
+---@field query table<string, string|boolean>?
+---@field permission string?
+---@field object string?
+---@field reads string[]?
+---@field unlisted (fun(object: commerce.StripeObject): boolean)?
+---@field watched commerce.Watched?
+---@field events string[]?
+---@field unsettled (fun(object: commerce.StripeObject, newest: number?): boolean)? whether an
+---  object will change without an event
+---@field created boolean? of a declared resource: false if its list has no `created` filter
+---@field variant string? of a declared resource
+---@field own boolean? a user declared it
+
 local resources = {
   account = { path = "/v1/account", permission = "Connect / Accounts" },
   balance = { path = "/v1/balance", permission = "Balance" },
@@ -132,7 +153,7 @@ resources.customers.unlisted, resources.subscriptions.unlisted = has_test_clock,
 local LONGEST_PENDING = 30 * 86400 -- seconds
 
 --- Whether an object will change without an event, so that the next sync must read it again.
----@param object table
+---@param object commerce.StripeObject
 ---@param newest number? `created` of the newest object of its list; nil if all are ahead of now
 ---@return boolean
 function resources.balance_transactions.unsettled(object, newest)
@@ -144,7 +165,7 @@ end
 local LONGEST_TRACE = 20 * 86400 -- seconds after the payout was created
 
 --- As for balance transactions.
----@param object table
+---@param object commerce.StripeObject
 ---@param newest number?
 ---@return boolean
 function resources.payouts.unsettled(object, newest)

@@ -30,7 +30,7 @@ end
 --- A company as Codat's API gives it.
 ---@param row commerce.CompanyRow a row of the store
 ---@param connections commerce.ConnectionRow[] the company's, rows of the store
----@param views table[] Codat's views of the same connections
+---@param views commerce.codat.View[] Codat's views of the same connections
 ---@param links commerce.codat.Links
 ---@param otp string? the one-time password of the address that merchants open
 ---@return commerce.codat.View view Codat's Company
@@ -50,7 +50,7 @@ end
 
 --- A company as Codat's webhooks refer to it. At Codat, `links.portal` leads to the company in its
 --- portal; here, to the company in the API.
----@param facts table the company's, as an event in the outbox holds them
+---@param facts commerce.CompanyFacts the company's, as an event in the outbox holds them
 ---@param links commerce.codat.Links
 ---@return commerce.codat.View view Codat's ClientReferenceCompany
 function company.reference(facts, links)
@@ -60,7 +60,7 @@ function company.reference(facts, links)
 end
 
 --- A company as the webhooks about companies give it.
----@param facts table the company's, as an event in the outbox holds them
+---@param facts commerce.CompanyFacts the company's, as an event in the outbox holds them
 ---@param links commerce.codat.Links
 ---@return commerce.codat.View view
 function company.event_view(facts, links)

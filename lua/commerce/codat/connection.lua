@@ -14,7 +14,7 @@ end
 
 --- A connection as Codat's API and webhooks give it.
 ---@param row commerce.ConnectionRow a row of the store
----@param errors table[] the connection's errors, rows of the store
+---@param errors commerce.ErrorRow[] the connection's
 ---@param links commerce.codat.Links
 ---@return commerce.codat.View view Codat's Connection
 function connection.view(row, errors, links)

@@ -62,7 +62,7 @@ local function features()
 end
 
 --- An integration as Codat's API gives it.
----@param settings commerce.IntegrationSettings what `app:integrations` gives
+---@param settings commerce.Integration
 ---@return commerce.codat.View view Codat's Integration
 function integration.view(settings)
   local ids = integration.ids(settings.name)
@@ -74,7 +74,7 @@ function integration.view(settings)
 end
 
 --- An integration's logo and button, as Codat's API gives them.
----@param settings commerce.IntegrationSettings what `app:integrations` gives
+---@param settings commerce.Integration
 ---@return commerce.codat.View view Codat's Branding
 function integration.branding(settings)
   local image = { image = { src = logo(settings.title), alt = settings.title } }

@@ -159,7 +159,7 @@ function Input:currency()
 end
 
 --- Add a decimal number to the sum under a key.
----@param list table<any, table> sums, see `decimal.sum`
+---@param list table<any, commerce.DecimalSum> sums, see `decimal.sum`
 ---@param key any
 ---@param text string
 function Input.add(list, key, text)

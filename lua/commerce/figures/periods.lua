@@ -28,7 +28,7 @@ local MOST = 366 -- periods, and units in a period
 local EARLIEST = 1971 -- the year; dates before 1970 have no unix time
 
 --- The units that a period may have, with their length.
----@type table<string, table>
+---@type table<string, { days: integer?, months: integer? }>
 periods.UNITS = { Day = { days = 1 }, Week = { days = 7 }, Month = { months = 1 },
   Year = { months = 12 } }
 

@@ -25,12 +25,12 @@
 ---@field metrics commerce.figures.Metric[]
 ---@field rows commerce.figures.Row[] by period, then currency, then the item's place
 ---@field absent commerce.figures.Absent[]
----@field private places table
+---@field private places table<string, commerce.figures.Row>
 local Report = { __name = "commerce.figures.Report" }
 Report.__index = Report
 
 --- Begin a report.
----@param fields table name, title, source, currency, periods, metrics
+---@param fields commerce.figures.Report name, title, source, currency, periods and metrics
 ---@return commerce.figures.Report
 function Report.new(fields)
   fields.rows, fields.absent, fields.places = {}, {}, {}
@@ -38,7 +38,7 @@ function Report.new(fields)
 end
 
 --- Put a figure; nil is left out.
----@param where table period; currency, item: if it has them
+---@param where { period: integer, currency: string?, item: string? }
 ---@param metric string
 ---@param value string|number|nil
 function Report:put(where, metric, value)

@@ -254,7 +254,7 @@ end
 --- How the sales' customers are asked for.
 ---@param input commerce.figures.Input
 ---@return commerce.DataType data_type
----@return table asked of the store: customer, query
+---@return commerce.FiguresAsked asked of the store: customer, query
 function sales.customers_asked(input)
   local orders = input:orders()
   if orders then

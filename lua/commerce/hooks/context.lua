@@ -11,7 +11,7 @@ local context = {}
 ---@field connection commerce.Connection
 ---@field account string Stripe's account id
 ---@field mode "test"|"live"
----@field options table the options of the sync: types, since, before, full
+---@field options commerce.SyncOptions of the sync
 ---@field type string? the data type at hand
 ---@field resource string? the Stripe resource at hand
 local methods = {}
@@ -19,7 +19,7 @@ local context_mt = { __name = "commerce.HookContext", __index = methods }
 
 --- Make the context of a run.
 ---@param connection commerce.Connection
----@param options commerce.sync.Options the options of the sync
+---@param options commerce.SyncOptions of the sync
 ---@param router commerce.hooks.Router carries what `route` and `copy` send
 ---@return commerce.HookContext
 function context.new(connection, options, router)
@@ -39,7 +39,7 @@ end
 --- Fetch an object from Stripe, with the key, the limits and the retries of this connection.
 ---@param path string such as "/v1/customers/cus_123"
 ---@param query table<string, any>? parameters; a list stands for several values: { expand = {…} }
----@return table? object as Stripe gives it, but without its nulls; nil on failure
+---@return commerce.StripeObject? object as Stripe gives it, but without its nulls; nil on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:get(path, query)
@@ -50,7 +50,7 @@ end
 --- Fetch several objects at once: a page's worth takes little longer than one.
 ---@param paths string[]
 ---@param query table<string, any>? parameters of all of them
----@return table<string, table> objects by path, without those that failed
+---@return table<string, commerce.StripeObject> objects by path, without those that failed
 ---@return table<string, commerce.Details> failures by path
 function methods:get_all(paths, query)
   check_self(self, "get_all")

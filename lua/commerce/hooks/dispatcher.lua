@@ -18,14 +18,15 @@ local dispatcher = {}
 --- A record on its way from the mapping to the store; `commerce.sync.writer` encodes it.
 ---@class commerce.Draft
 ---@field id string
----@field record table as the mapping or the last hook left it
----@field source table the source object
+---@field record commerce.RecordFields as the mapping or the last hook left it
+---@field source commerce.StripeObject the source object
 ---@field hook commerce.Hook? the last hook that may have changed it
 ---@field destination commerce.hooks.Destination? the other stores that a hook sends it to
 
 --- The counters of a run that hooks change.
 ---@class commerce.hooks.Counts
----@field count_failed fun(self, type_name: string, message: string, details: table, n: integer?)
+---@field count_failed fun(self, type_name: string, message: string, details: commerce.Details, n:
+---  integer?)
 ---@field count_skipped fun(self, type_name: string, count: integer?)
 
 ---@class commerce.hooks.Dispatcher
@@ -146,7 +147,7 @@ function methods:finish(report)
 end
 
 --- Tell of a failure. An error hook that fails is not told of to other error hooks.
----@param failure table { type, message, details }
+---@param failure { type: string?, message: string, details: commerce.Details? }
 ---@return string[] messages of the error hooks that failed
 function methods:failure(failure)
   local messages = {}
@@ -287,7 +288,8 @@ function methods:fail_record(counts, type_name, draft, wrong)
 end
 
 --- Call the hooks that may change or leave out what a page brings.
----@param page commerce.Page its `records`, lists of drafts, are replaced by what the hooks leave
+---@param page commerce.sync.Page its `records`, lists of drafts, are replaced by what the hooks
+---  leave
 ---@param counts commerce.hooks.Counts
 function methods:alter(page, counts)
   self._context.resource = page.resource
@@ -357,8 +359,8 @@ local function notify_of(self, counts, event, type_name, ids, kind)
 end
 
 --- Tell what a page that has been written did.
----@param page commerce.StoredPage
----@param done table[] its changes, from the store's write_page
+---@param page commerce.Page
+---@param done commerce.PageChange[] its changes, from the store's write_page
 ---@param counts commerce.hooks.Counts
 function methods:notify(page, done, counts)
   self._context.resource = page.resource

@@ -9,7 +9,8 @@ local result = {}
 ---@param record commerce.RecordFields that it got
 ---@param given any its first result
 ---@param reason any its second result
----@return table|false|nil record to go on with; false: leave the record out; nil: it failed
+---@return commerce.RecordFields|false|nil record to go on with; false: leave the record out; nil:
+---  it failed
 ---@return string? message
 function result.of_record(hook, record, given, reason)
   if given == nil and reason ~= nil then
@@ -45,7 +46,8 @@ end
 --- Interpret what a before_page hook returned.
 ---@param hook commerce.Hook
 ---@param drafts commerce.Draft[] of the page
----@param records table[] their records, in the list that the hook got and may have changed
+---@param records commerce.RecordFields[] their records, in the list that the hook got and may have
+---  changed
 ---@param given any its result
 ---@return commerce.Draft[]? drafts that are left; nil if it failed
 ---@return string? message

@@ -19,7 +19,7 @@ local router_mt = { __name = "commerce.hooks.router", __index = methods }
 
 --- Make the router of a run.
 ---@param store commerce.Store the run's own
----@param connection table the row of the connection whose records are sent
+---@param connection commerce.ConnectionRow the connection whose records are sent
 ---@param mappings commerce.Mappings the connection's
 ---@return commerce.hooks.Router
 function router.new(store, connection, mappings)

@@ -25,9 +25,10 @@ end
 
 --- Make a key. Only its hash is stored, so the key must be shown to its user now.
 ---@param store commerce.Store
----@param options table? name; expires: a date; read_only: true for a key that can only read; most:
----  the greatest number of keys (10)
----@return table row with the key itself as `key`; raises "conflict" if there are that many keys
+---@param options { name: string?, expires: string?, read_only: boolean?, most: integer? }? expires:
+---  a date; read_only: true for a key that can only read; most: the greatest number of keys (10)
+---@return commerce.ApiKeyRow row with the key itself as `key`; raises "conflict" if there are that
+---  many keys
 function auth.create(store, options)
   options = options or {}
   local most = options.most or auth.MOST_KEYS
@@ -48,7 +49,7 @@ local UNAUTHORIZED = { headers = { ["WWW-Authenticate"] = 'Basic realm="Codat AP
 --- The API key of a request. A request without a known, unexpired key is refused.
 ---@param store commerce.Store
 ---@param headers table<string, string> by lower-case name
----@return table row of the store
+---@return commerce.ApiKeyRow row
 function auth.check(store, headers)
   local key = key_of(headers.authorization) or ""
   local row = key ~= "" and store:api_key_of(core.sha256(key))

@@ -169,7 +169,7 @@ end
 --- Unknown members are left out, and so are members that are null, unless they are `nullable`.
 ---@param text string?
 ---@param rule commerce.http.Rule
----@return table body
+---@return table<string, any> body
 function input.body(text, rule)
   local value = json.decode(text ~= "" and text or "null")
   if value == nil or value == json.null or type(value) ~= "table" then

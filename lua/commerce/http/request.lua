@@ -24,11 +24,17 @@ local request = {}
 ---@field public_url string? the address of the prefix as merchants reach it
 ---@field log fun(message: string, correlation_id: string)
 
+---@class commerce.http.Options
+---@field prefix string? the path that all is served under ("" or "/codat")
+---@field public_url string? the address of this path as merchants reach it, for links (default: the
+---  address that the client has used if it is a loopback one, else links are paths)
+---@field log fun(message: string, correlation_id: string)? gets unexpected failures
+
 local OPTIONS = { prefix = "string", public_url = "string", log = "function" }
 
 --- Read the options that all servers have.
 ---@param app commerce.App
----@param options table? prefix, public_url, log: see `commerce.http.Server`
+---@param options commerce.http.Options?
 ---@param more table<string, string>? further options that the caller knows, with their types
 ---@return commerce.http.Server
 function request.server(app, options, more)
@@ -54,7 +60,8 @@ end
 ---@field links commerce.codat.Links
 ---@field parameters table<string, string> of the query
 ---@field values table<string, string> of the path, by the names in the route
----@field caller table? the row of the API key or access token that signs the request
+---@field caller commerce.ApiKeyRow|commerce.AccessTokenRow|nil the row of the API key or access
+---  token that signs the request
 ---@field one_time_links boolean? whether the caller's Link addresses work once; nil: not asked
 ---@field target string? what a write changed, for the log of who did what
 ---@field id string under which the server's log has what concerns the request
@@ -103,7 +110,7 @@ end
 
 --- The JSON body, checked. A body that breaks the rule is refused.
 ---@param rule commerce.http.Rule
----@return table body
+---@return table<string, any> body
 function methods:body(rule)
   return input.body(self.request.body, rule)
 end

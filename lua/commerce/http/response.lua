@@ -41,11 +41,15 @@ end
 
 -- ---------------------------------------------------------------- refusals
 
+---@class commerce.http.Refusal
+---@field headers table<string, string>? of the response
+---@field service string? Codat's name of the part that refuses
+---@field validation commerce.codat.View? Codat's list of the fields that are wrong
+
 --- Refuse a request: raises a failure that `response.failure` turns into a response.
 ---@param status integer
 ---@param message string for the client
----@param fields table? headers: of the response; service: Codat's name of the part that refuses;
----  validation: Codat's list of the fields that are wrong
+---@param fields commerce.http.Refusal?
 function response.refuse(status, message, fields)
   errors.throw("api", message, tables.merged({ status = status }, fields or {}))
 end

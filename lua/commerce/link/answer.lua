@@ -145,7 +145,7 @@ end
 
 --- The connection that the path names.
 ---@param context commerce.link.Context
----@return table? row
+---@return commerce.ConnectionRow? row
 function answer.connection_of(context)
   local id = context:uuid "linkId"
   return id and context.store:connections { link_id = id }[1]
@@ -160,7 +160,7 @@ end
 
 --- A connection as Codat's Link SDK tells of it (ConnectionCallbackArgs).
 ---@param row commerce.ConnectionRow the connection's
----@return table facts
+---@return commerce.codat.View facts
 function answer.facts(row)
   local ids = integration_view.ids(row.integration)
   return { connectionId = row.id, integrationId = ids.integrationId, integrationKey = ids.key,
@@ -200,7 +200,7 @@ answer.NOTHING = { status = 201 }
 --- of the frame, the page that says that the account is connected, which is safe to reload.
 ---@param context commerce.link.Context
 ---@param row commerce.ConnectionRow? the connection's, if it is known
----@param fields table those of the outcome that the connection does not give
+---@param fields commerce.link.Outcome those of the outcome that the connection does not give
 ---@return string? address nil if the account is not connected and no address is configured
 ---@return commerce.link.Outcome outcome
 function answer.end_address(context, row, fields)
@@ -214,7 +214,7 @@ end
 --- The profile's redirect address for an outcome.
 ---@param context commerce.link.Context
 ---@param row commerce.ConnectionRow the connection's
----@param fields table those of the outcome that the connection does not give
+---@param fields commerce.link.Outcome those of the outcome that the connection does not give
 ---@return string? address nil if none is configured, or in a window of the frame
 function answer.address(context, row, fields)
   return not answer.is_embedded(context) and redirect.address(
@@ -224,7 +224,7 @@ end
 --- End the flow.
 ---@param context commerce.link.Context
 ---@param row commerce.ConnectionRow? the connection's, if it is known
----@param fields table those of the outcome that the connection does not give
+---@param fields commerce.link.Outcome those of the outcome that the connection does not give
 ---@return commerce.http.Response
 function answer.finish(context, row, fields)
   local address, outcome = answer.end_address(context, row, fields)

@@ -34,7 +34,7 @@ end
 
 --- The company that the path names.
 ---@param context commerce.link.Context
----@return table? row
+---@return commerce.CompanyRow? row
 function choices.company(context)
   local id = context:uuid "companyId"
   return id and context.store:companies { id = id }[1]
@@ -44,7 +44,7 @@ end
 ---@param context commerce.link.Context
 ---@param company commerce.CompanyRow the company's row
 ---@param sandbox string? the parameter `choices.SANDBOX`
----@return table[] list { key, title, linked: whether an account is connected already }
+---@return commerce.link.Choice[] list
 function choices.list(context, company, sandbox)
   local list = {}
   for i, integration in ipairs(choices.enabled(context, sandbox)) do

@@ -220,7 +220,7 @@ local ROUTES = {
 
 --- Make the pages of an application.
 ---@param app commerce.App
----@param options table? prefix, public_url, log, counter: as for `commerce.api.new`
+---@param options commerce.ApiOptions? as for `commerce.api.new`, without a daily_limit
 ---@return commerce.Link
 function link.new(app, options)
   return setmetatable({ server = request.server(app, options, { counter = "function" }),

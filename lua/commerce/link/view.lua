@@ -12,7 +12,7 @@ local view = {}
 ---@field status integer
 ---@field title string a text
 ---@field body string HTML
----@field facts table? what the page's script is told
+---@field facts commerce.codat.View? what the page's script is told
 ---@field parent string? the origin whose pages may show the page in a frame
 
 local function page(title, body, status)
@@ -112,9 +112,14 @@ local function nothing_set_up()
     .. "integration. Ask them, and come back later.</p>")
 end
 
+---@class commerce.link.Choice an integration that a merchant can connect
+---@field key string
+---@field title string
+---@field linked boolean whether an account is connected already
+
 --- The choice of an integration.
 ---@param company_name string
----@param choices table[] { key, title, linked: whether an account is connected already }
+---@param choices commerce.link.Choice[]
 ---@param action string the address that the choice is sent to
 ---@param shops commerce.link.Managed[]? the connections, if the merchant may see them
 ---@param pass string? the ticket that goes with the choice
@@ -147,7 +152,7 @@ end
 local WINDOW = "commerce_link" -- the name of the window that the frame opens
 
 ---@class commerce.link.FrameView
----@field choices table[] as for `view.choice`
+---@field choices commerce.link.Choice[]
 ---@field shops commerce.link.Managed[]? the connections, if the merchant may see them
 ---@field action string the address that a choice is sent to
 ---@field again string the address of the frame's page

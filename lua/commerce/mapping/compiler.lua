@@ -13,12 +13,23 @@ local merged = tables.merged
 
 local source = {}
 
+---@class commerce.SplitParts
+---@field each commerce.Value the array
+---@field suffix commerce.Value of the ids
+---@field where commerce.Value?
+---@field fields commerce.CompiledField[]
+
+---@class commerce.SourceParts
+---@field fields commerce.CompiledField[]
+---@field where commerce.Value?
+---@field split commerce.SplitParts?
+
 ---@class commerce.Source
 ---@field resource string
 ---@field expand string[]
 ---@field distinct boolean?
 ---@field with table<string, string>
----@field join table?
+---@field join commerce.MappingJoin?
 ---@field complete string[] nested lists that are read to their end
 ---@field excluded string? what `where` leaves out, for the report
 ---@field split boolean whether an object gives further records, with ids `<id>:<suffix>`
@@ -31,12 +42,12 @@ local source = {}
 ---  field's path in the record
 ---@field sign string a signature that changes when the declaration does
 ---@field tallies commerce.Tally[] of the fields that a user declared
----@field parts table of what `commerce.mapping.program` makes its program: fields, where, split
----@field map fun(object: table, dated: string?): table[]|nil, string|nil the records of a decoded
----  object, as tables that are not checked against the model yet; nil and the reason if a value
----  fails
----@field make fun(object: table, dated: string?): table[]|nil the same as checked bodies
----  { id, body }; nil if one of them is not valid: `map` and the encoder tell why
+---@field parts commerce.SourceParts of what `commerce.mapping.program` makes its program
+---@field map fun(object: commerce.StripeObject, dated: string?): commerce.RecordFields[]?, string?
+---  the records of a decoded object, as tables that are not checked against the model yet; nil and
+---  the reason if a value fails
+---@field make fun(object: commerce.StripeObject, dated: string?): commerce.Record[]? the same as
+---  checked bodies; nil if one of them is not valid: `map` and the encoder tell why
 ---@field only fun(names: table<string, boolean>): commerce.Source of these fields alone
 
 local function add_all(to, list)
@@ -153,7 +164,7 @@ end
 
 --- Compile an entry.
 ---@param data_type commerce.DataType
----@param entry table the options of `mapping.from`, and `shared`: the fields of all the sources
+---@param entry commerce.MappingEntry with `shared`
 ---@return commerce.Source
 function source.compile(data_type, entry)
   local fields = merged(entry.shared, entry.fields or {})

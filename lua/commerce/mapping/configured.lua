@@ -22,10 +22,20 @@ configured.MOST_FIELDS = 500
 --- The greatest number of custom data types of an integration.
 configured.MOST_TYPES = 100
 
+---@class commerce.SupplementalSource
+---@field dataSource string? Stripe's path
+---@field pullData table<string, string>? JSONPath by member
+
+---@class commerce.CustomType
+---@field dataSource string Stripe's path
+---@field requiredData table<string, string> JSONPath by field
+---@field keyBy string[] JSONPaths of which the record's id is made
+---@field sourceModifiedDate string[]? JSONPaths
+
 ---@class commerce.Configuration of one integration
----@field supplemental table<string, table> by data type: { key = { dataSource, pullData } }
----@field custom table<string, table> by Codat's identifier: { dataSource, requiredData, keyBy,
----  sourceModifiedDate }
+---@field supplemental table<string, table<string, commerce.SupplementalSource>> by data type, then
+---  by key
+---@field custom table<string, commerce.CustomType> by Codat's identifier
 
 local function setting_of(integration)
   return "data_types:" .. integration
@@ -70,7 +80,7 @@ end
 ---@class commerce.ConfiguredType
 ---@field identifier string
 ---@field name string? the data type's
----@field given table
+---@field given commerce.CustomType
 ---@field problem string? why it cannot be read
 
 --- The custom data types, in the order of their identifiers. Of two with one name only the first
@@ -248,13 +258,13 @@ end
 
 --- Raise "mapping" for a custom data type with more fields than a table can have. As at Codat,
 --- nothing else is looked at before the type is read.
----@param given table requiredData
+---@param given commerce.CustomType
 function configured.check_custom(given)
   check_count("requiredData", given.requiredData)
 end
 
 --- Raise "mapping" for supplemental data with too many fields.
----@param given table<string, table> { pullData } by key
+---@param given table<string, commerce.SupplementalSource> by key
 function configured.check_supplemental(given)
   check_count("supplementalDataConfig", given)
   for key, source in pairs(given) do
@@ -315,7 +325,7 @@ end
 --- source does not have is null. Raises for what `extend` raises for.
 ---@param mappings commerce.Mappings
 ---@param type_name string
----@param given table<string, table> { dataSource, pullData } by key
+---@param given table<string, commerce.SupplementalSource> by key
 function configured.extend(mappings, type_name, given)
   configured.check_supplemental(given)
   for key, source in pairs(given) do

@@ -12,6 +12,15 @@ local declared = {}
 
 local MOST_EXPANDED = 4 -- how deep Stripe inlines objects
 
+---@class commerce.DeclaredResource a resource that is not known by name
+---@field path string "/v1/…"
+---@field list boolean? whether it is a list
+---@field query table<string, string|boolean>? parameters of the list
+---@field events string[]? the event types that report changes
+---@field created boolean? false: the list has no `created` filter
+---@field permission string? that a restricted key needs
+---@field variant string? tells it apart from the same path with another query
+
 local RESOURCE_OPTIONS = { path = "string", list = "boolean", created = "boolean",
   query = "table", events = "table", permission = "string", variant = "string" }
 
@@ -59,9 +68,10 @@ local function own_resource(resources, what, given)
 end
 
 --- The name of a resource that a user gave by its name, or by its path.
----@param resources table<string, table> of one connection: gets a resource that it does not know
+---@param resources table<string, commerce.Resource> of one connection: gets a resource that it does
+---  not know
 ---@param what string for messages
----@param given string|table { path, list, query, events, created, permission, variant }
+---@param given string|commerce.DeclaredResource
 ---@return string name
 function declared.resource(resources, what, given)
   if type(given) == "table" then
@@ -94,7 +104,7 @@ local function members_of(entry)
 end
 
 --- The resources that a mapping's entries read, as words of an error.
----@param entries table[] of a mapping
+---@param entries commerce.MappingEntry[] of a mapping
 ---@return string names "charges and refunds"
 function declared.names_of(entries)
   local names = {}
@@ -118,7 +128,7 @@ end
 --- Raise unless every path begins with a member of the objects of one of the entries' resources,
 --- where those are known.
 ---@param what string for messages
----@param entries table[] see `mapping.from`
+---@param entries commerce.MappingEntry[]
 ---@param paths string[]
 function declared.paths(what, entries, paths)
   for _, path in ipairs(paths) do
@@ -139,9 +149,9 @@ function declared.paths(what, entries, paths)
 end
 
 --- Raise if an entry's options name a resource or a member that does not exist.
----@param resources table<string, table> by name
+---@param resources table<string, commerce.Resource> by name
 ---@param what string for messages
----@param entry table see `mapping.from`
+---@param entry commerce.MappingEntry
 function declared.entry(resources, what, entry)
   local _, paths = value.compile(entry.fields or {})
   if entry.where then
@@ -155,9 +165,9 @@ function declared.entry(resources, what, entry)
 end
 
 --- Raise for an expansion that Stripe cannot inline.
----@param resources table<string, table> by name
+---@param resources table<string, commerce.Resource> by name
 ---@param what string for messages
----@param entry table see `mapping.from`
+---@param entry commerce.MappingEntry
 ---@param expand string[]
 function declared.expansions(resources, what, entry, expand)
   local members = members_of(entry)
@@ -186,7 +196,7 @@ end
 --- A table of fields as the mapping language takes it: supplemental data may be a plain table.
 ---@param what string for messages
 ---@param fields any
----@return table fields a copy
+---@return table<string, any> fields a copy
 function declared.fields(what, fields)
   if type(fields) ~= "table" or value.is_value(fields) then
     errors.refuse("%s: a table of fields expected, got %s", what,

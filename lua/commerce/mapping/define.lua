@@ -71,8 +71,9 @@ end
 --- Make the mapping.
 ---@param what string for messages
 ---@param name string from `define.check_name`
----@param declaration table from, and fields
----@param entry_of fun(options: table): table from `mapping.from`, with the resource by its name
+---@param declaration commerce.Definition
+---@param entry_of fun(options: commerce.MappingEntry): commerce.MappingEntry from `mapping.from`,
+---  with the resource by its name
 ---@param store commerce.Store? the store that will hold the records
 ---@param key string? of the data type; see `model.new`
 ---@return commerce.Mapping

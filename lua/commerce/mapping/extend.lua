@@ -147,8 +147,8 @@ end
 
 --- The entries of a mapping that an extension is about.
 ---@param whole commerce.Mapping
----@param options table resource: one of its resources; expand
----@return table[] entries
+---@param options commerce.ExtendOptions
+---@return commerce.MappingEntry[] entries
 function layer.meant(whole, options)
   local meant = {}
   for _, entry in ipairs(whole.entries) do
@@ -169,8 +169,7 @@ end
 --- Build the extended mapping.
 ---@param whole commerce.Mapping not changed
 ---@param fields table<string, any>
----@param options table resource: extend only this resource's records; expand: members to inline for
----  the new fields; from: one more source
+---@param options commerce.ExtendOptions
 ---@return commerce.Mapping
 function layer.over(whole, fields, options)
   local what, is_meant, entries = ("extend '%s'"):format(whole.type.name), {}, {}

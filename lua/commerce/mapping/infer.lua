@@ -58,8 +58,8 @@ local function common(a, b)
 end
 
 --- The fields of a data type: the union of its sources' fields.
----@param entries table[] see `mapping.entries`
----@return table[] fields as `model.new` takes them, in the order of their names
+---@param entries commerce.MappingEntry[] see `mapping.entries`
+---@return commerce.DeclaredField[] fields in the order of their names
 function infer.fields(entries)
   local kinds, signs, names = {}, {}, {}
   local function add(fields)

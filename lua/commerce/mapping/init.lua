@@ -26,8 +26,27 @@ local mapping = {}
 ---@class commerce.Mapping
 ---@field type commerce.DataType
 ---@field sources commerce.Source[]
----@field entries table[] what the sources are compiled from
+---@field entries commerce.MappingEntry[] what the sources are compiled from
 ---@field by_user boolean? a user extended it, or defined its data type
+
+---@class commerce.MappingEntry a source of a mapping; see the top of this file
+---@field resource string|commerce.DeclaredResource a declared one has its name in the end
+---@field expand string[]?
+---@field fields table<string, any>?
+---@field where any?
+---@field with table<string, string>?
+---@field join commerce.MappingJoin?
+---@field complete string[]?
+---@field distinct boolean?
+---@field split { each: any, suffix: any, where: any, fields: table<string, any> }?
+---@field excluded string?
+---@field shared table<string, any>? the fields of all sources of the mapping; not an option
+
+---@class commerce.MappingJoin
+---@field key string
+---@field resource string
+---@field on string
+---@field expand string[]?
 
 local from_mt = {}
 
@@ -51,8 +70,8 @@ local function check_entry(what, options, known)
 end
 
 --- A source resource of a mapping; see the top of this file for its options.
----@param options table
----@return table entry
+---@param options commerce.MappingEntry
+---@return commerce.MappingEntry entry
 function mapping.from(options)
   check_entry("from", options, FROM_OPTIONS)
   if options.split then
@@ -70,7 +89,8 @@ end
 
 --- Compile complete entries to a mapping.
 ---@param data_type commerce.DataType
----@param entries table[] from `mapping.from`, each with `shared`: the fields of all of them
+---@param entries commerce.MappingEntry[] from `mapping.from`, each with `shared`: the fields of all
+---  of them
 ---@return commerce.Mapping
 function mapping.compile(data_type, entries)
   local sources = {}
@@ -82,8 +102,8 @@ end
 
 --- The entries of a declaration, each with the fields that they share.
 ---@param name string for messages
----@param declaration table fields by name, `from` entries by position
----@return table[] entries
+---@param declaration table<string|integer, any> fields by name, `from` entries by position
+---@return commerce.MappingEntry[] entries
 function mapping.entries(name, declaration)
   local shared, places, entries = {}, {}, {}
   for key, candidate in pairs(declaration) do
@@ -124,7 +144,7 @@ end
 --- names a field, an enum value or an option that does not exist.
 ---@param _ table this module
 ---@param name string the data type
----@return fun(declaration: table): commerce.Mapping
+---@return fun(declaration: table<string|integer, any>): commerce.Mapping
 local function declare(_, name)
   return function(declaration)
     local data_type, unknown = model.find(name)

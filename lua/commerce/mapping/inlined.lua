@@ -73,9 +73,9 @@ local function bare(found, keys, at)
 end
 
 --- An object with the ids of what was inlined for others.
----@param object table
+---@param object commerce.StripeObject
 ---@param expansions commerce.Expansion[]
----@return table object the same object, or a copy if something was replaced
+---@return commerce.StripeObject object the same object, or a copy if something was replaced
 function inlined.without(object, expansions)
   local view = object
   for _, expansion in ipairs(expansions) do

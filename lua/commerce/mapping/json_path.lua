@@ -13,10 +13,14 @@ local json_path = {}
 
 local null = json.null
 
+---@class commerce.JsonPathAll
+
 --- The step to every element of an array, or every member of an object.
+---@type commerce.JsonPathAll
 json_path.ALL = {}
 
----@alias commerce.JsonPath (string|integer|table)[] names, indexes from 0, and `json_path.ALL`
+---@alias commerce.JsonPath (string|integer|commerce.JsonPathAll)[] names, indexes from 0, and
+---  `json_path.ALL`
 
 -- One step at a position: the step, and the position after it.
 local function step_at(text, at)

@@ -14,7 +14,7 @@ local program = {}
 local NONE = -1
 
 ---@class commerce.Program
----@field mapper userdata the core's
+---@field mapper commerce.core.Mapper
 ---@field recipes table<commerce.Source, integer> the number of each source
 ---@field tallies commerce.Tally[] in the order of the mapper's
 ---@field keys table<string, integer> the numbers of the paths that were asked for
@@ -382,7 +382,7 @@ local function finish(building, recipes, keys)
 end
 
 --- Build the program of the consumers of one resource.
----@param consumers commerce.Consumer[]
+---@param consumers commerce.sync.Consumer[]
 ---@param paths string[]? dotted paths whose values are asked for as well
 ---@return commerce.Program program
 function program.make(consumers, paths)
@@ -452,8 +452,8 @@ end
 --- `commerce.Source`.
 ---@param data_type commerce.DataType
 ---@param source commerce.Source
----@return fun(object: table, dated: string?): table[]?, string? map
----@return fun(object: table, dated: string?): table[]?, string? make
+---@return fun(object: commerce.StripeObject, dated: string?): commerce.RecordFields[]?, string? map
+---@return fun(object: commerce.StripeObject, dated: string?): commerce.Record[]?, string? make
 function program.functions(data_type, source)
   local loose, make = maker(data_type, source, true), maker(data_type, source)
   return function(object, dated)

@@ -55,11 +55,13 @@ function paths_at(from, keys, at)
   return from.paths
 end
 
+---@alias commerce.OuterPath fun(split: { each: any }, path: string): string? a path inside a split,
+---  as seen from the whole object
+
 --- The source paths that a field is made of.
----@param entry table as for the compiler: fields, shared, split
+---@param entry commerce.MappingEntry with `shared`
 ---@param keys string[] the field's path in the record
----@param outer_path fun(split: table, path: string): string? a path inside a split, as seen from
----  the whole object
+---@param outer_path commerce.OuterPath
 ---@return string[] paths `value.WHOLE` among them: any of the object
 function provenance.of(entry, keys, outer_path)
   local name, paths = keys[1], {}
@@ -84,7 +86,7 @@ end
 
 --- The paths in the records of the fields that an entry gives, and of the members of supplemental
 --- data.
----@param entry table
+---@param entry commerce.MappingEntry
 ---@return string[][] members
 function provenance.members(entry)
   local members, seen = {}, {}
@@ -110,8 +112,8 @@ function provenance.members(entry)
 end
 
 --- The source paths that decide which records an object gives and what their ids are.
----@param entry table
----@param outer_path fun(split: table, path: string): string?
+---@param entry commerce.MappingEntry
+---@param outer_path commerce.OuterPath
 ---@return string[] paths
 function provenance.deciding(entry, outer_path)
   local paths = {}

@@ -15,7 +15,7 @@ local value = require "commerce.mapping.value"
 local set = {}
 
 ---@class commerce.Mappings
----@field resources table<string, table> Stripe's, with those that were declared here
+---@field resources table<string, commerce.Resource> Stripe's, with those that were declared here
 local methods = {}
 local set_mt = { __name = "commerce.Mappings", __index = methods }
 
@@ -170,6 +170,15 @@ end
 
 -- ---------------------------------------------------------------- extending
 
+---@class commerce.ExtendOptions
+---@field resource string? extend only this resource's records
+---@field expand string[]? paths to inline for the new fields
+---@field from commerce.MappingEntry? one more source
+
+---@class commerce.Definition the declaration of a data type of one's own
+---@field from commerce.MappingEntry|commerce.MappingEntry[]
+---@field [string] any its fields: path, value function, or a Lua function of the source object
+
 local EXTEND_OPTIONS = { resource = "string", expand = "table", from = "table" }
 
 local function overlap(a, b)
@@ -236,8 +245,7 @@ end
 ---@param type_name string
 ---@param fields table<string, any> field -> path, value function, or a Lua function of the source
 ---  object; a table as supplementalData adds to what is there
----@param options table? resource: extend only this resource's records; expand: list of paths to
----  inline for these fields; from: one more source, see `mapping.from`
+---@param options commerce.ExtendOptions?
 function methods:extend(type_name, fields, options)
   if type(type_name) ~= "string" then
     errors.refuse("extend: the name of a data type expected first, such as \"payments\", got %s",
@@ -306,8 +314,7 @@ end
 --- Define a data type. Raises, at the user's line, in the same cases as `extend`, and if the name
 --- is taken.
 ---@param name string the name of the data type and of its table
----@param declaration table from: { resource = …, … } or a list of such, see `mapping.from`; and its
----  fields: path, value function, or a Lua function of the source object
+---@param declaration commerce.Definition
 ---@param store commerce.Store? the store that will hold the records
 ---@param key string? of the data type, if it is not "custom/" and the name
 function methods:define(name, declaration, store, key)
@@ -327,7 +334,7 @@ end
 --- Define a data type whose declaration may change while the process runs: it replaces the shape
 --- that an earlier set of mappings declared.
 ---@param name string
----@param declaration table see `define`
+---@param declaration commerce.Definition see `define`
 ---@param store commerce.Store?
 ---@param key string? see `define`
 function methods:redefine(name, declaration, store, key)

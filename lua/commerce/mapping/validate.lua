@@ -79,7 +79,7 @@ end
 
 --- Raise, at the user's line, unless every field is in the shape and takes what its value gives.
 ---@param data_type commerce.DataType
----@param compiled table[] from `value.compile`
+---@param compiled commerce.CompiledField[] from `value.compile`
 function check.fields(data_type, compiled)
   check_shape(data_type, compiled, data_type.shape, "")
 end

@@ -21,7 +21,7 @@ value.WHOLE = "*"
 ---@field sign string a signature that changes when the declaration does; it does not see into Lua
 ---  functions
 ---@field fixed_kind string? the kind of a constant
----@field fields table[]? compiled fields inside an object or a list's elements
+---@field fields commerce.CompiledField[]? compiled fields inside an object or a list's elements
 ---@field words table<string, string>? of an enum
 ---@field default string? of an enum
 ---@field named table<string, commerce.Value>? of supplemental data: its members
@@ -34,6 +34,9 @@ value.WHOLE = "*"
 ---@field of string the value's sign
 ---@field seen integer objects that it was computed for
 ---@field given integer of them, those for which it was not nil
+
+---@class commerce.CompiledField: commerce.Value without `beside`
+---@field name string
 
 --- Make a value.
 ---@param sign string
@@ -159,7 +162,7 @@ function value.tallied(candidate, name)
 end
 
 --- All tallies of compiled fields.
----@param compiled table[]
+---@param compiled commerce.CompiledField[]
 ---@return commerce.Tally[]
 function value.tallies_of(compiled)
   local all = {}
@@ -178,7 +181,7 @@ local COPIED = { "kind", "fixed_kind", "words", "default", "fields", "sign", "ta
 
 --- Compile a table of field name -> path, value or function.
 ---@param fields table<string, any>
----@return table[] compiled list of { name, kind, op, … }, sorted by name
+---@return commerce.CompiledField[] compiled sorted by name
 ---@return string[] paths
 function value.compile(fields)
   local compiled, paths = {}, {}
@@ -202,7 +205,7 @@ function value.compile(fields)
 end
 
 --- The signature of compiled fields; it changes when their declaration does.
----@param compiled table[]
+---@param compiled commerce.CompiledField[]
 ---@return string
 function value.sign_of(compiled)
   local signs = {}

@@ -34,7 +34,7 @@ local concat = table.concat
 ---@field linked commerce.Shape fields that are not in the stored record; see store/linked.lua
 ---@field facts commerce.Fact[] further columns of its table
 ---@field scalars commerce.Scalar[] the fields with a single value, including those inside objects
----@field encode fun(record: table): string
+---@field encode fun(record: commerce.RecordFields): string
 
 ---@class commerce.Fact a value inside a record that has a column of its own, beside those of the
 ---  scalar fields
@@ -82,10 +82,18 @@ end
 
 -- ---------------------------------------------------------------- types of a user's own
 
+---@class commerce.DescribedType a data type as plain tables, which JSON can carry
+---@field name string
+---@field title string
+---@field key string
+---@field fields commerce.DescribedField[]
+---@field facts commerce.Fact[]?
+
 --- Create a user-defined data type. The store must know it (`define_type`) before it can write its
 --- records.
 ---@param name string
----@param fields table[] as `shape.new` takes them; the fields that end every record are added
+---@param fields commerce.DeclaredField[] as `shape.new` takes them; the fields that end every
+---  record are added
 ---@param title string? default: the name
 ---@param key string? default: "custom/" and the name, as Codat calls custom data types
 ---@return commerce.DataType
@@ -118,7 +126,7 @@ end
 
 --- A data type as plain tables, as they can be stored.
 ---@param data_type commerce.DataType
----@return table
+---@return commerce.DescribedType
 function model.describe(data_type)
   return { name = data_type.name, title = data_type.title, key = data_type.key,
     fields = shape.describe(data_type.shape),
@@ -126,7 +134,7 @@ function model.describe(data_type)
 end
 
 --- The data type that `model.describe` described.
----@param described table
+---@param described commerce.DescribedType
 ---@return commerce.DataType
 function model.restore(described)
   -- the keys of older databases begin with "custom-", and "custom-custom_" if Codat's API made them
@@ -187,7 +195,7 @@ function model.find(name, own)
 end
 
 --- Check a record and encode it as a body (see model/record.lua).
----@type fun(data_type: commerce.DataType, values: table): string?, string?
+---@type fun(data_type: commerce.DataType, values: commerce.RecordFields): string?, string?
 model.encode = record.encode
 
 return model

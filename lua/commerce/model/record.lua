@@ -26,7 +26,7 @@ local byte, concat, find, match, sub = string.byte, table.concat, string.find, s
 local STAMP = "modifiedDate"
 
 --- The fields that end every record.
----@type table[] as `shape.new` takes them
+---@type commerce.DeclaredField[]
 record.ENDING = {
   { "metadata", shape.object { { "isDeleted", "boolean" } } },
   { "createdDate", "datetime" }, { "sourceModifiedDate", "datetime" }, { STAMP, "datetime" },
@@ -36,7 +36,7 @@ record.ENDING = {
 
 --- A function that writes records of a shape as bodies; it raises what a shape's writer raises.
 ---@param of_shape commerce.Shape
----@return fun(values: table): string
+---@return fun(values: commerce.RecordFields): string
 function record.encoder(of_shape)
   local write_members = shape.members_writer(of_shape, STAMP)
   return function(values)
@@ -62,7 +62,7 @@ local HINTS = {
 
 --- Write a record as a body. Its fields are checked against the model on the way.
 ---@param data_type commerce.DataType
----@param values table the record's fields
+---@param values commerce.RecordFields the record's fields
 ---@return string? body nil on failure
 ---@return string? message names the field and what was wrong with it
 function record.encode(data_type, values)
@@ -83,7 +83,7 @@ end
 
 --- Read a body.
 ---@param body string
----@return table? values nil if it is not JSON
+---@return commerce.RecordFields? values nil if it is not JSON
 ---@return string? message
 function record.decode(body)
   return json.decode(body .. "}")

@@ -7,9 +7,26 @@ local json = require "commerce.base.json"
 
 local shape = {}
 
+---@class commerce.FieldKind
+---@field kind "enum"|"object"|"list"
+---@field values table<string, boolean>? of an enum
+---@field shape commerce.Shape? of an object, or of the elements of a list
+
+---@class commerce.DeclaredField
+---@field [1] string the name
+---@field [2] string|commerce.FieldKind the name of a kind; or an enum, an object or a list
+---@field required boolean?
+
+---@class commerce.DescribedField a field as plain tables, which JSON can carry
+---@field name string
+---@field kind string
+---@field required boolean?
+---@field values string[]? of an enum
+---@field fields commerce.DescribedField[]? of an object, or of the elements of a list
+
 --- A field's kind: one of these words.
 ---@param values string[]
----@return table kind
+---@return commerce.FieldKind kind
 function shape.enum(values)
   local set = {}
   for _, value in ipairs(values) do
@@ -19,7 +36,7 @@ function shape.enum(values)
 end
 
 --- A shape of fields.
----@param fields table[] each { name, kind, required? }: a kind's name, or an enum, object or list
+---@param fields commerce.DeclaredField[]
 ---@return commerce.Shape
 function shape.new(fields)
   local result = { fields = {}, by_name = {} }
@@ -39,15 +56,15 @@ function shape.new(fields)
 end
 
 --- A field's kind: an object of its own fields.
----@param fields table[]
----@return table kind
+---@param fields commerce.DeclaredField[]
+---@return commerce.FieldKind kind
 function shape.object(fields)
   return { kind = "object", shape = shape.new(fields) }
 end
 
 --- A field's kind: a list of such objects.
----@param fields table[]? without them, a list of anything
----@return table kind
+---@param fields commerce.DeclaredField[]? without them, a list of anything
+---@return commerce.FieldKind kind
 function shape.list(fields)
   return { kind = "list", shape = fields and shape.new(fields) }
 end
@@ -56,7 +73,7 @@ end
 
 --- A shape as plain tables, as they can be stored.
 ---@param of_shape commerce.Shape
----@return table[] fields
+---@return commerce.DescribedField[] fields
 function shape.describe(of_shape)
   local fields = {}
   for i, field in ipairs(of_shape.fields) do
@@ -79,8 +96,8 @@ local function kind_of(described)
 end
 
 --- The fields that `shape.describe` described, as `shape.new` takes them.
----@param described table[]
----@return table[] fields
+---@param described commerce.DescribedField[]
+---@return commerce.DeclaredField[] fields
 function shape.declared(described)
   local fields = {}
   for i, field in ipairs(described) do
@@ -156,7 +173,7 @@ end
 --- A writer of the members of one object, in the model's order.
 ---@param of_shape commerce.Shape
 ---@param skip string? a field that is written elsewhere
----@return fun(out: string[], n: integer, value: table): integer
+---@return fun(out: string[], n: integer, value: commerce.RecordFields): integer
 function shape.members_writer(of_shape, skip)
   local names, firsts, others, writers, required = {}, {}, {}, {}, {}
   for _, field in ipairs(of_shape.fields) do

@@ -24,7 +24,7 @@ local function text_of(value)
 end
 
 --- A decimal number with at least so many decimals, in groups of three digits.
----@param value number|table|string
+---@param value number|commerce.Decimal|string
 ---@param places integer
 ---@return string? text nil for what is not a decimal number
 function amounts.number(value, places)
@@ -45,7 +45,7 @@ function amounts.exponent(currency)
 end
 
 --- An amount with its currency: "1,234.50 USD", "1,234 JPY".
----@param value number|table|string
+---@param value number|commerce.Decimal|string
 ---@param currency string? its code
 ---@return string text "—" for what is not an amount
 function amounts.money(value, currency)

@@ -102,11 +102,11 @@ end
 ---@class commerce.portal.Node an element: its name, its attributes and its children
 
 ---@class commerce.portal.Html
----@field raw fun(text: string): table trusted markup, which is not escaped
+---@field raw fun(text: string): commerce.portal.Node trusted markup, which is not escaped
 ---@field render fun(node: any): string the text of a node, a list of nodes, or a value
----@field [string] fun(content: any): table an element: a table has attributes by name and children
----  by number; `false` and `nil` are left out, `true` is an attribute without a value. An address
----  with a scheme other than http, https and mailto is left out
+---@field [string] fun(content: any): commerce.portal.Node an element: a table has attributes by
+---  name and children by number; `false` and `nil` are left out, `true` is an attribute without a
+---  value. An address with a scheme other than http, https and mailto is left out
 local h = {
   raw = function(text)
     return setmetatable({ raw = text }, Node)

@@ -93,10 +93,14 @@ local function here(module, name, ...)
   return require(module)[name](...)
 end
 
+---@class commerce.PortalOptions: commerce.http.Options
+---@field counter commerce.http.Counter? counts attempts (default: `auth.memory_counter`)
+---@field slow (fun(module: string, name: string, ...): any)? calls a module's function, by the
+---  names of both, that takes long, where it delays nobody
+
 --- Make the portal of an application.
 ---@param app commerce.App
----@param options table? prefix, public_url, log, counter: as for `commerce.api.new`; slow: calls a
----  module's function, by the names of both, that takes long, where it delays nobody
+---@param options commerce.PortalOptions?
 ---@return commerce.Portal
 function portal.new(app, options)
   options = options or {}

@@ -39,7 +39,8 @@ end
 
 --- A form that is sent by POST.
 ---@param context commerce.portal.Context
----@param content table as for an element: attributes (action, class) and children
+---@param content table<string|integer, any> as for an element: attributes (action, class) and
+---  children
 ---@return commerce.portal.Node node
 function layout.form(context, content)
   local form = { method = "post", layout.csrf(context) }
@@ -64,7 +65,7 @@ end
 
 --- A date and time of the store, which browsers show in the reader's time zone.
 ---@param text string? "2026-01-31T12:00:00Z"
----@return table|string node "—" if there is none
+---@return commerce.portal.Node node "—" if there is none
 function layout.time(text)
   if not text then
     return h.span { class = "quiet", title = "never", "—" }

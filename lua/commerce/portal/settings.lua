@@ -67,9 +67,25 @@ function settings.try(work, show, done)
   errors.rethrow(failure)
 end
 
+---@class commerce.portal.Input a field of a form
+---@field name string
+---@field label string
+---@field value string|number|nil
+---@field hint string?
+---@field type string? of the input ("text")
+---@field choices { [1]: string, [2]: string }[]? values and labels of a select
+---@field rows integer? of a textarea
+---@field id string? default: the name
+---@field class string?
+---@field required boolean?
+---@field disabled boolean?
+---@field placeholder string?
+---@field autocomplete string? ("off")
+---@field min string|number|nil
+---@field max string|number|nil
+
 --- A field of a form with its label and hint.
----@param given table name, label, value, hint, type, and further attributes of the input; choices:
----  a list of { value, label } for a select; rows: a textarea; id: if it is not the name
+---@param given commerce.portal.Input
 ---@return commerce.portal.Node node
 function settings.field(given)
   local id = given.id or given.name
@@ -122,7 +138,7 @@ end
 --- A list as a table.
 ---@param label string for readers who do not see it
 ---@param headings string[]
----@param rows table[] lists of cells
+---@param rows any[][] the cells: nodes, texts or numbers
 ---@return commerce.portal.Node node
 function settings.table(label, headings, rows)
   local head, body = {}, {}

@@ -113,8 +113,14 @@ function match.matches(tree, get)
   return clause_matches(tree, get(tree.field))
 end
 
+---@class commerce.ListRequest which elements of a list
+---@field query commerce.Query?
+---@field order_by commerce.Order?
+---@field limit integer?
+---@field offset integer?
+
 --- The value at a dotted path of a Lua table.
----@param value table
+---@param value table<string, any>
 ---@param field string "metadata.isDeleted"
 ---@return any value nil if the record has no such field
 function match.at(value, field)
@@ -128,9 +134,9 @@ function match.at(value, field)
 end
 
 --- The elements of a list that a query finds, in an order, a page of them.
----@param list table[] plain values, in their own order
----@param asked table query: commerce.Query?; order_by: commerce.Order?; limit, offset: integer?
----@return table[] page
+---@param list table<string, any>[] plain values, in their own order
+---@param asked commerce.ListRequest
+---@return table<string, any>[] page
 ---@return integer total how many elements the query finds
 function match.select(list, asked)
   local found = {}

@@ -8,7 +8,8 @@ local interrupts = {}
 local signals, holders = nil, 0
 
 --- Hold interrupts back during held work. For programs that are in charge of their process.
----@param core table `commerce.core`
+---@param core { hold_interrupts: fun(), release_interrupts: fun(), interrupted: fun(): integer? }
+---  `commerce.core`
 function interrupts.stop_cleanly(core)
   signals = core
 end

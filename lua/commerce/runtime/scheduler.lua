@@ -15,10 +15,19 @@ local scheduler = {
   behind = wait.behind,
 }
 
+---@class commerce.Ticker what is called about once a second during waits
+---@field call fun()
+---@field last integer unix seconds of the last call
+---@field stopped boolean?
+
+---@class commerce.Root a coroutine that is not a job
+---@field tickers commerce.Ticker[]?
+
 ---@class commerce.Job
 ---@field thread thread
 ---@field scheduler commerce.Scheduler
----@field parent table? the job, or the place outside of all jobs, that began this one
+---@field parent commerce.Job|commerce.Root|nil the job, or the place outside of all jobs, that
+---  began this one
 ---@field group commerce.JobGroup? whose member it is
 ---@field step boolean? whether it is a step of `jobs.together`, or was begun by one
 ---@field transport userdata? what it waits for
@@ -26,7 +35,7 @@ local scheduler = {
 ---@field until_ended commerce.JobGroup? it goes on when one of this group's jobs has ended
 ---@field cancelled boolean? its next wait raises
 ---@field ended boolean?
----@field tickers table[]?
+---@field tickers commerce.Ticker[]?
 ---@field held integer? how many pieces of its work a signal ends at a good moment only
 
 ---@class commerce.Scheduler
@@ -215,10 +224,14 @@ local function await(transport, pollable, is_cut_short, sees_through)
   end
 end
 
+---@class commerce.Pollable a call, a pager, or anything with this method
+---@field poll fun(self): any, string?, commerce.Details? a value; false while it is still coming;
+---  nil at the end, or with a message and details
+
 --- Wait for a pollable (a call, a pager, anything whose `poll` gives false until it has something)
 --- and give what it gives.
 ---@param transport userdata
----@param pollable table|userdata
+---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -229,7 +242,7 @@ end
 --- Wait for a pollable as `scheduler.await` does, in the middle of held work: a signal does not end
 --- the work here.
 ---@param transport userdata
----@param pollable table|userdata
+---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure
 ---@return string? message
 ---@return commerce.Details? details
@@ -240,7 +253,7 @@ end
 --- Wait for a pollable whose answer must not be lost, whatever becomes of the job: neither a signal
 --- nor the end of the job's group interrupts it here.
 ---@param transport userdata
----@param pollable table|userdata
+---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure
 ---@return string? message
 ---@return commerce.Details? details

@@ -95,7 +95,7 @@ local function loggable_path()
 end
 
 --- The request for the access log, without secrets.
----@return table fields
+---@return table<string, any> fields
 function adapter.log_entry()
   local var = ngx.var
   return { time = var.time_iso8601, event = "request", method = var.request_method,

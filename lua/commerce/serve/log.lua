@@ -10,7 +10,7 @@ local STDOUT = 1
 local lost = 0
 
 --- Write a line.
----@param fields table without secrets
+---@param fields table<string, any> without secrets
 function log.write(fields)
   if lost > 0 and core.log_line(STDOUT, json.encode { event = "log_lost", lines = lost }) then
     lost = 0

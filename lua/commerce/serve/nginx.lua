@@ -250,11 +250,21 @@ local function make_run_folder(folder, user)
   end
 end
 
+---@class commerce.serve.NginxOptions
+---@field listen string ADDRESS:PORT
+---@field store string URL
+---@field public_url string?
+---@field trusted string[]? addresses or networks of proxies whose X-Forwarded-For is believed
+---@field user string? whom its workers run as
+
+---@class commerce.serve.Nginx
+---@field folder string
+---@field listen string
+---@field words string[] the command
+
 --- Make an nginx, ready to be started. Raises what nginx complains of.
----@param options table listen: ADDRESS:PORT; store: URL; public_url?; trusted?: addresses or
----  networks of proxies whose X-Forwarded-For is believed; user?: who
----  its workers run as
----@return table server
+---@param options commerce.serve.NginxOptions
+---@return commerce.serve.Nginx server
 function nginx.new(options)
   local binary = nginx_program.path()
   local folder = leftovers.folder()

@@ -35,6 +35,20 @@ local threads = require "commerce.serve.threads"
 
 local openresty = {}
 
+---@class commerce.OpenrestyOptions
+---@field store string? a URL such as "sqlite:/var/lib/commerce/commerce.db" (default:
+---  COMMERCE_STORE, which needs nginx's `env COMMERCE_STORE;`, then sqlite:commerce.db in nginx's
+---  own folder)
+---@field prefix string? the path that all is served under, such as "/codat"
+---@field public_url string? the address of this path as merchants reach it, for links, also in
+---  webhooks
+---@field daily_limit integer? requests a day for each API key
+---@field shared string? the name of a `lua_shared_dict` in which all workers count requests
+---  together (without one, each worker counts its own)
+---@field thread_pool string? the name of a `thread_pool` for long work, which then does not delay
+---  other requests: reads of many records, and the sync of `init_worker`
+---@field create boolean? false: a missing database is a failure (it is made)
+
 local OPTIONS = { store = "string", prefix = "string", public_url = "string",
   daily_limit = "number", shared = "string", thread_pool = "string", create = "boolean" }
 
@@ -52,14 +66,7 @@ end
 --- Configure the servers. Opens nothing.
 ---
 --- **context:** init_by_lua*
----@param options table? store: a URL such as "sqlite:/var/lib/commerce/commerce.db" (default:
----  COMMERCE_STORE, which needs nginx's `env COMMERCE_STORE;`, then sqlite:commerce.db in nginx's
----  own folder); prefix: the path that all is served under, such as "/codat"; public_url: the
----  address of this path as merchants reach it, for links, also in webhooks; daily_limit: requests
----  a day for each API key; shared: the name of a `lua_shared_dict` in which all workers count
----  requests together (without one, each worker counts its own); thread_pool: the name of a
----  `thread_pool` for long work, which then does not delay other requests: reads of many records,
----  and the sync of `init_worker`; create: false if a missing database is a failure (it is made)
+---@param options commerce.OpenrestyOptions?
 function openresty.init(options)
   options = options or {}
   errors.check_options(options, OPTIONS)
@@ -175,10 +182,10 @@ local WORKER_OPTIONS = { sync = "boolean" }
 --- Begin a worker process: it must not use what the master process had open.
 ---
 --- **context:** init_worker_by_lua*
----@param options table? sync: true syncs and delivers webhooks in the background of one of nginx's
----  workers, for a small server without a separate `commerce worker`. Both may run on one store. A
----  reload stops the sync at the next page, and the next worker process continues from there. With
----  a thread pool it occupies one thread.
+---@param options { sync: boolean? }? sync: true syncs and delivers webhooks in the background of
+---  one of nginx's workers, for a small server without a separate `commerce worker`. Both may run
+---  on one store. A reload stops the sync at the next page, and the next worker process continues
+---  from there. With a thread pool it occupies one thread.
 function openresty.init_worker(options)
   options = options or {}
   errors.check_options(options, WORKER_OPTIONS)

@@ -77,10 +77,16 @@ local function servers(settings)
   return served
 end
 
+---@class commerce.serve.Servers
+---@field api commerce.Api
+---@field link commerce.Link
+---@field portal commerce.Portal
+---@field webhooks commerce.StripeWebhooks
+
 --- The server of a path.
----@param found table the servers by name
+---@param found commerce.serve.Servers
 ---@param path string
----@return table server
+---@return commerce.Api|commerce.Link|commerce.Portal|commerce.StripeWebhooks server
 function remote.server_of(found, path)
   return portal.serves(path) and found.portal or link.serves(path) and found.link
     or stripe_webhooks.serves(path) and found.webhooks or found.api

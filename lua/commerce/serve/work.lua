@@ -256,7 +256,8 @@ end
 
 --- Apply the events that webhooks have brought to one connection.
 ---@param worker commerce.Worker
----@param applied table<string, table> by connection: when events were applied, how many were left
+---@param applied table<string, { at: number, left: integer }> by connection: when events were
+---  applied (core.now), how many were left
 ---@return boolean worked false if no connection has events to apply now
 function work.events(worker, applied)
   local now, waiting = core.now(), worker.store:waiting_counts()

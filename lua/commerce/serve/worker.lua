@@ -30,13 +30,13 @@ local MOST_FAILURES = 5 -- in a row, of a kind that does not pass by itself
 ---@field store commerce.Store
 ---@field id string the name of this process
 ---@field lease number seconds
----@field log fun(event: table)
----@field connection_options table
+---@field log fun(event: table<string, any>)
+---@field connection_options commerce.SessionOptions
 ---@field public_url string?
 ---@field concurrency integer connections at once
 ---@field private schedule commerce.serve.Schedule
 ---@field private kept commerce.serve.Taken[] what could not be given back, since the store failed
----@field private applied table<string, table> see `serve.work`
+---@field private applied table<string, { at: number, left: integer }> see `serve.work`
 ---@field private next_look number by core.now: until then the queue is taken for empty
 local methods = {}
 local worker_mt = { __name = "commerce.Worker", __index = methods }
@@ -48,13 +48,18 @@ function worker.is_concurrency(count)
   return type(count) == "number" and count >= 1 and count <= MOST_AT_ONCE and count % 1 == 0
 end
 
+---@class commerce.WorkerOptions
+---@field concurrency integer? how many connections at once (1, at most 64)
+---@field lease number? seconds (60)
+---@field log (fun(event: table<string, any>))? gets events, tables with `event` ("sync", "failed",
+---  "internal_error", "retried", "lost", "stopped", and those of `webhooks.delivery`),
+---  connection_id and further facts, without secrets
+---@field connection commerce.SessionOptions? how to talk to Stripe, see `app:connection`
+---@field public_url string? see `webhooks.delivery`
+
 --- Make a worker.
 ---@param app commerce.App
----@param options table? concurrency: how many connections at once (1, at most 64); lease: seconds
----  (60); log: a function that gets events, tables with `event` ("sync", "failed",
----  "internal_error", "retried", "lost", "stopped", and those of `webhooks.delivery`),
----  connection_id and further facts, without secrets; connection: how to talk to Stripe, see
----  `app:connection`; public_url: see `webhooks.delivery`
+---@param options commerce.WorkerOptions?
 ---@return commerce.Worker raises "usage" if other processes cannot open the store
 function worker.new(app, options)
   options = options or {}

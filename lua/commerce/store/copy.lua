@@ -122,7 +122,7 @@ end
 ---@param from commerce.Store its methods raise
 ---@param to commerce.Store its methods raise
 ---@param name string of the store that is copied, without a password: a killed copy is known by it
----@param tell (fun(event: table))? gets { event = "copied" | "compared", part, rows }
+---@param tell (fun(event: { event: "copied"|"compared", part: string, rows: integer }))?
 ---@return { parts: table<string, integer>, rows: integer, copied: integer } result rows by part and
 ---  in all, and how many of them this run copied
 function copy.run(from, to, name, tell)

@@ -15,7 +15,7 @@ rules.KEPT = 30 * 86400
 rules.LONGEST_DELAY = 86400
 
 --- Whether a consumer wants an event.
----@param consumer table with event_types and company_tags, lists of texts; empty ones want all
+---@param consumer { event_types: string[], company_tags: string[] } empty lists want all
 ---@param type_name string
 ---@param tags table<string, string> the company's
 ---@return boolean
@@ -64,8 +64,8 @@ end
 local ENDED_WITHOUT = { Cancelled = true, NotSupported = true }
 
 --- The reads that consumers get events of.
----@param list table[] { data_type, status, message?, modified }
----@return table[]? reads nil if there is no event
+---@param list commerce.ReadRow[]
+---@return commerce.ReadRow[]? reads nil if there is no event
 function rules.reads(list)
   local reads, some = {}, false
   for _, read in ipairs(list) do
@@ -78,8 +78,8 @@ function rules.reads(list)
 end
 
 --- The reads of "read.completed.initial", from the latest pull of each type.
----@param latest table<string, table> pulls by data type name
----@return table[]? reads nil if there is no event yet
+---@param latest table<string, commerce.PullRow> by data type name
+---@return commerce.ReadRow[]? reads nil if there is no event yet
 function rules.first_reads(latest)
   local list, complete = {}, false
   for name, pull in pairs(latest) do
@@ -94,8 +94,8 @@ function rules.first_reads(latest)
 end
 
 --- When all of some types had been read before.
----@param earlier table<string, table> the latest complete pulls by data type name
----@param reads table[]
+---@param earlier table<string, commerce.PullRow> the latest complete pulls by data type name
+---@param reads commerce.ReadRow[]
 ---@return string? date nil if one of them never was
 function rules.read_before(earlier, reads)
   local first

@@ -23,14 +23,23 @@ local function module_of(scheme)
   return found and type(module) == "table" and type(module.open) == "function" and module or nil
 end
 
+---@class commerce.StoreOptions
+---@field create boolean? false: fail if there is no such database yet
+---@field wait number? seconds to wait for another process's write (5), or for a server that does
+---  not answer
+---@field sleep (fun(seconds: number))? waits where others can go on meanwhile, with this very
+---  store, too
+---@field pause (fun(seconds: number))? the same, called between two parts of long work, so that
+---  others can write
+---@field elsewhere (fun(module: string, name: string, ...): any)? calls a module's function with
+---  plain arguments in another Lua state, while others go on in this one
+---@field replica string? of PostgreSQL: the URL of a server that lists are read from
+---  (COMMERCE_STORE_REPLICA)
+
 --- Open a store.
 ---@param url string "sqlite:PATH"; "postgres://…"; "memory:"; or "NAME:PATH" for a store of one's
 ---  own
----@param options table? create = false: fail if there is no such database yet; wait: seconds to
----  wait for another process's write (5); sleep: a function that waits so many seconds where others
----  can go on meanwhile, with this very store, too; pause: the same, called between two parts of
----  long work, so that others can write; elsewhere: a function that calls a module's function, by
----  their names and with plain arguments, in another Lua state while others go on in this one
+---@param options commerce.StoreOptions?
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Details? details

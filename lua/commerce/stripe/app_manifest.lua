@@ -60,8 +60,8 @@ local MANIFEST = [[{
 }]]
 
 --- The manifest as JSON, one permission a line.
----@param facts table id, name: the app's; redirect_uris: string[]; permissions: string[] by their
----  names in Stripe's dashboard
+---@param facts { id: string, name: string, redirect_uris: string[], permissions: string[] } id,
+---  name: the app's; permissions by their names in Stripe's dashboard
 ---@return string text
 function app_manifest.text(facts)
   local uris = {}

@@ -55,9 +55,15 @@ function apps.check_link(link)
   return path ~= nil, path and client_in(parameters) or nil
 end
 
+---@class commerce.InstallRequest
+---@field install_link string
+---@field client_id string? used if the link has none
+---@field redirect_uri string
+---@field state string
+---@field base_url string? another server (default: STRIPE_CONNECT_BASE, then Stripe)
+
 --- The address where a merchant installs the app.
----@param request table install_link; client_id: used if the link has none; redirect_uri; state;
----  base_url: another server in place of Stripe's (default: STRIPE_CONNECT_BASE, then Stripe)
+---@param request commerce.InstallRequest
 ---@return string address
 function apps.install_url(request)
   local path, parameters = parsed(request.install_link)
@@ -81,6 +87,13 @@ end
 local methods = {}
 local client_mt = { __name = "commerce.AppClient", __index = methods }
 
+---@class commerce.AppClientOptions
+---@field base_url string? another server (default: STRIPE_API_BASE, then Stripe)
+---@field timeout number? seconds
+---@field connect_timeout number? seconds
+---@field ca_file string?
+---@field account string? the one in which the app is installed, for `installs` and `uninstall`
+
 local OPTIONS = { base_url = "string", timeout = "number", connect_timeout = "number",
   ca_file = "string", account = "string" }
 
@@ -88,8 +101,7 @@ local EXCHANGE_TIMEOUT = 30 -- seconds; shorter than the lease of a renewal
 
 --- Create a client that calls as the app's developer.
 ---@param key commerce.core.Secret the developer's secret key of the mode
----@param options table? base_url (default: STRIPE_API_BASE, then Stripe); timeout, connect_timeout
----  (seconds), ca_file; account: the one in which the app is installed, for `installs`, `uninstall`
+---@param options commerce.AppClientOptions?
 ---@return commerce.AppClient client the caller must close it
 function apps.open(key, options)
   options = options or {}

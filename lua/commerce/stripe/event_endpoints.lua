@@ -165,10 +165,16 @@ end
 
 -- ---------------------------------------------------------------- either
 
+---@class commerce.WantedEndpoint
+---@field url string
+---@field events string[] types as of snapshot events
+---@field connect boolean? of connected accounts, in place of the key's own
+---@field thin boolean?
+
 --- Find the endpoint with an address.
 ---@param session commerce.core.Session for thin events one that sends JSON
 ---@param transport commerce.core.Transport
----@param wanted table as for `create`
+---@param wanted commerce.WantedEndpoint
 ---@return commerce.EventEndpoint? endpoint nil if there is none
 function event_endpoints.find(session, transport, wanted)
   return (wanted.thin and find_destination or find_endpoint)(session, transport, wanted)
@@ -177,8 +183,7 @@ end
 --- Make an endpoint at Stripe. The request is never sent twice.
 ---@param session commerce.core.Session for thin events one that sends JSON
 ---@param transport commerce.core.Transport
----@param wanted table url; events: types as of snapshot events; connect: of connected accounts, in
----  place of the key's own; thin
+---@param wanted commerce.WantedEndpoint
 ---@return commerce.EventEndpoint endpoint with its secret
 function event_endpoints.create(session, transport, wanted)
   return (wanted.thin and create_destination or create_endpoint)(session, transport, wanted)

@@ -40,7 +40,7 @@ end
 local STAYS = { ["customer.subscription.deleted"] = true }
 
 --- The resources that events of this type report changes of.
----@param event table
+---@param event commerce.StripeEvent
 ---@param own table<string, string>? user-defined resources, by event type
 ---@return string[]
 function changes.resources_of(event, own)
@@ -61,7 +61,7 @@ end
 --- `account.application.deauthorized` is the platform's or the app's application, and the event's
 --- `account` is the merchant's; the object of `apps.install.deleted` is the installation, which
 --- names both (Stripe's documentation, "Types of events", "App Installs").
----@param event table
+---@param event commerce.StripeEvent
 ---@return commerce.AccessEnd? ended nil if it reports something else
 function changes.ends_access(event)
   local object = type(event.data) == "table" and event.data.object or {}
@@ -93,14 +93,22 @@ local function unnamed_charge(event, resource, id)
   end
 end
 
+---@class commerce.StripeObjectId
+---@field resource string
+---@field id string
+
+---@class commerce.StripeChange: commerce.StripeObjectId an object that an event reports as changed
+---@field created integer? unix seconds
+---@field deleted boolean?
+---@field current boolean? the event's snapshot is in our version
+---@field related boolean? the object may have changed together with the event's own object
+---@field through commerce.StripeObjectId? the object that names the charge that changed
+
 --- The objects that an event reports as changed.
----@param event table with the fields of `changes.paths`, or a `commerce.StripeEvent`
+---@param event commerce.StripeEvent at least the fields of `changes.paths`
 ---@param version string? our API version
 ---@param own table<string, string>? user-defined resources, by event type
----@return table[] list of { resource, id, created? (unix seconds), deleted, current, related,
----  through? }; current: the event's snapshot is in our version; related: the object may have
----  changed together with the event's own object; through: { resource, id } of the object that
----  names the charge that changed
+---@return commerce.StripeChange[] list
 function changes.of(event, version, own)
   local object, list = type(event.data) == "table" and event.data.object, {}
   if type(object) ~= "table" or type(event.type) ~= "string" then

@@ -92,7 +92,7 @@ local KEY_MODES = {
 
 --- The integration of a key, by its prefix.
 ---@param key commerce.core.Secret
----@return table? integration nil if it is not one of Stripe's secret keys
+---@return commerce.StripeIntegration? integration nil if it is not one of Stripe's secret keys
 function stripe.integration_of_prefix(key)
   for _, prefix in ipairs(KEY_MODES) do
     if key:has_prefix(prefix[1]) then
@@ -105,7 +105,7 @@ end
 --- a Stripe secret key, or belongs to another integration than `wanted`.
 ---@param key commerce.core.Secret
 ---@param wanted string? the integration that it must belong to
----@return table integration
+---@return commerce.StripeIntegration integration
 function stripe.integration_of(key, wanted)
   local integration = stripe.integration_of_prefix(key)
   if wanted and not stripe.integrations[wanted] then
@@ -197,7 +197,7 @@ local function member(object, name)
 end
 
 --- The display name of an account.
----@param account table Stripe's object, or its id alone
+---@param account commerce.StripeObject the account, or its id alone
 ---@return string? name
 function stripe.account_name(account)
   return first_text(member(account.business_profile, "name"),

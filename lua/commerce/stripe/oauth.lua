@@ -24,11 +24,16 @@ local function base_url(given)
   return given or variable ~= "" and variable or BASE_URL
 end
 
+---@class commerce.AuthorizeRequest
+---@field client_id string "ca_…"
+---@field scope "read_only"|"read_write"
+---@field state string
+---@field redirect_uri string? one of those in the platform's settings (default: the first of them)
+---@field base_url string? another server (default: STRIPE_CONNECT_BASE, then Stripe)
+
 --- The address where a merchant gives the platform access. The scope is always set, because
 --- Stripe's documentation and its libraries disagree about the default.
----@param request table client_id ("ca_..."), scope ("read_only" or "read_write"), state;
----  redirect_uri: one of those in the platform's settings (the first of them if left out);
----  base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe)
+---@param request commerce.AuthorizeRequest
 ---@return string url
 function oauth.authorize_url(request)
   local parts = {}
@@ -52,13 +57,18 @@ end
 local methods = {}
 local oauth_mt = { __name = "commerce.OAuth", __index = methods }
 
+---@class commerce.OAuthOptions
+---@field base_url string? another server (default: STRIPE_CONNECT_BASE, then Stripe)
+---@field timeout number? seconds
+---@field connect_timeout number? seconds
+---@field ca_file string?
+
 local OPTIONS = { base_url = "string", timeout = "number", connect_timeout = "number",
   ca_file = "string" }
 
 --- Create a client that calls as a platform.
 ---@param key commerce.core.Secret the platform's secret key
----@param options table? base_url: another server (default: STRIPE_CONNECT_BASE, then Stripe);
----  timeout, connect_timeout (seconds), ca_file
+---@param options commerce.OAuthOptions?
 ---@return commerce.OAuth client the caller must close it
 function oauth.open(key, options)
   options = options or {}
@@ -101,7 +111,7 @@ local GRANT = { { "stripe_user_id", "string" }, { "livemode", "boolean" }, { "sc
 --- answer is lost, it is unknown whether Stripe accepted the code, and the merchant must start
 --- again.
 ---@param code string "ac_..."
----@return table grant { stripe_user_id = "acct_...", livemode = boolean, scope }; raises OAuth's
+---@return { stripe_user_id: string, livemode: boolean, scope: string } grant raises OAuth's
 ---  error as the code: "invalid_grant" (unknown, used, too old, or not for this key),
 ---  "invalid_client" (a key that is unknown or revoked), ...
 function methods:token(code)

@@ -9,7 +9,7 @@ local object = {}
 local MODES = { [true] = "live", [false] = "test" }
 
 --- What a source object is called in messages: "charge ch_1".
----@param source table
+---@param source commerce.StripeObject
 ---@return string
 function object.title(source)
   return ("%s %s"):format(type(source.object) == "string" and source.object or "object",

@@ -20,7 +20,7 @@ local webhook_body = {
 ---@field created integer unix seconds
 ---@field account string? the account that it is about, if it names one
 ---@field api_version string? of a snapshot
----@field data { object: table }
+---@field data { object: commerce.StripeObject }
 
 local function text(value)
   return type(value) == "string" and value ~= "" and value or nil

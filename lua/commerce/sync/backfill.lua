@@ -11,6 +11,42 @@ local plan = require "commerce.sync.plan"
 
 local backfill = {}
 
+---@class commerce.sync.ListOptions times are unix seconds
+---@field since integer? only objects created from then on
+---@field before integer? only objects created before then
+---@field full boolean? ignore the checkpoint
+---@field page_size integer?
+---@field floor integer? where to expect the oldest object, for displays
+---@field ranges integer? parts of the list that are read side by side at most (1)
+---@field from integer? read no further back
+---@field again integer? from when on a continued list is read once more
+---@field events_since integer? kept in the checkpoint
+---@field at integer? now, kept in the checkpoint
+
+---@class commerce.sync.Range a part of a list, by `created`; times are unix seconds
+---@field gte integer? its lower bound
+---@field lt integer? its upper bound
+---@field lte integer? its upper bound in place of lt, where it goes on by time: its cursor is gone,
+---  or a gap was passed
+---@field open boolean? whether its oldest object may lie far above its lower bound
+---@field step integer? of an open one: seconds that are cut off it next
+---@field cursor string? the last object of its last stored page
+---@field created integer? of that object
+---@field pace number? seconds from one object to the next in that page
+---@field step_below integer? seconds that were passed below a gap, which is passed in growing steps
+
+---@class commerce.sync.Backfill what reads a list
+---@field task commerce.Task
+---@field state commerce.Checkpoint
+---@field whole boolean whether it begins to read the whole list
+---@field has_gap boolean? whether a part of the list could not be read
+---@field private page_size integer?
+---@field private most_ranges integer
+---@field private now number unix seconds
+---@field private pagers table<commerce.sync.Range, commerce.core.Pager>
+---@field private turn integer the range that was polled last
+---@field private pages integer
+
 local methods = {}
 local backfill_mt = { __name = "commerce.sync.backfill", __index = methods }
 
@@ -52,12 +88,8 @@ end
 --- Begin or continue to read a list.
 ---@param task commerce.Task
 ---@param saved commerce.Checkpoint? of an earlier run
----@param options table since, before (unix seconds: only objects created from then on, before
----  then), full (ignore the checkpoint), page_size; floor (unix seconds): where to expect the
----  oldest object, for displays; ranges: how many at most; from (unix seconds): read no further
----  back; again (unix seconds): from when on a continued list is read once more;
----  events_since, at (unix seconds, now): kept in the checkpoint
----@return table reader `whole`: whether it begins to read the whole list
+---@param options commerce.sync.ListOptions
+---@return commerce.sync.Backfill reader
 function backfill.start(task, saved, options)
   local state, whole = starting_state(saved, options)
   state.floor = options.floor
@@ -269,7 +301,7 @@ local function divisible(self, range)
 end
 
 --- The range with the most objects expected, if dividing it is worth a request.
----@return table? range
+---@return commerce.sync.Range? range
 ---@return number objects expected in it; 0 without such a range
 function methods:largest()
   local largest, most = nil, WORTH_HALVING * (self.bearable or 1)
@@ -288,7 +320,7 @@ end
 --- Divide a range in `created`: it keeps its newer part, a new range gets the older one. One with a
 --- lower bound is halved; of an open one, which stays open, a step is cut off. Ranges are half-open
 --- and cut at whole seconds, so that no object is in both.
----@param range table from `largest`
+---@param range commerce.sync.Range from `largest`
 ---@return boolean divided
 function methods:halve(range)
   local cut = cut_of(self, range)
@@ -306,7 +338,7 @@ function methods:halve(range)
 end
 
 --- How much of a list has been read, by time: the part of its span that is in none of its ranges.
----@param state table a checkpoint
+---@param state commerce.Checkpoint a checkpoint
 ---@param now integer? unix seconds: the span goes from there back to the oldest object, as far as
 ---  that is known (default: when the run began)
 ---@return number? fraction 0 to 1; nil if the span is not known

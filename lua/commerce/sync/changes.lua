@@ -292,7 +292,7 @@ end
 
 --- Decide how each list is read, and find the changes of the lists that were read before.
 ---@param tasks commerce.Task[]
----@return commerce.Change[] changes that no list will show
+---@return commerce.sync.Change[] changes that no list will show
 function methods:find(tasks)
   local lists, run = {}, self._run
   for _, task in ipairs(tasks) do
@@ -359,14 +359,14 @@ function methods:must_reread(resource)
 end
 
 --- Have the next run look at a change again.
----@param change commerce.Change
+---@param change commerce.sync.Change
 function methods:recheck(change)
   (self._applied[change.resource] or {})[change.id] = nil
 end
 
 --- The position in the feed from which the next run continues.
 ---@param resource string that has been read to its end
----@return table position events_since, applied, latest_event, for its checkpoint
+---@return commerce.Checkpoint position events_since, applied and latest_event
 function methods:position(resource)
   return {
     events_since = not self._reread[resource] and self._events_since or nil,

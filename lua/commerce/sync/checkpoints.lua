@@ -24,7 +24,7 @@ local BATCH = 200 -- kept objects that are dropped in one transaction
 
 ---@class commerce.Checkpoint
 ---@field finished boolean? whether the list has been read to its end
----@field ranges table[]? of `created` that are still to be read; see `commerce.sync.backfill`
+---@field ranges commerce.sync.Range[]? that are still to be read
 ---@field newest integer? unix seconds: created of the newest object that has been read; not later
 ---  than the run, whatever a test clock says
 ---@field unsettled_since integer? unix seconds: created of the oldest object that may still change
@@ -37,7 +37,7 @@ local BATCH = 200 -- kept objects that are dropped in one transaction
 ---@field mappings table<string, string>? checksums of the mappings, by data type
 ---@field kept integer? unix seconds: since when source objects are kept
 ---@field failed string[]? ids of objects that could not be read or mapped, for the next run
----@field sweep table? { id, began = unix seconds }: the full read that takes down what it sees
+---@field sweep commerce.sync.Sweep? the full read that takes down what it sees
 
 ---@class commerce.sync.Checkpoints
 local methods = {}
@@ -334,8 +334,9 @@ end
 --- The run is over: the next one begins anew instead of continuing these lists. The others keep
 --- their checkpoints and are continued.
 ---@param tasks commerce.Task[] lists that are done
----@param position_of fun(resource: string): table events_since, applied, latest_event
----@param sweep_of fun(task: commerce.Task): table? the sweep that goes on after this run
+---@param position_of fun(resource: string): commerce.Checkpoint events_since, applied, latest_event
+---@param sweep_of fun(task: commerce.Task): commerce.sync.Sweep? the sweep that goes on after this
+---  run
 function methods:close(tasks, position_of, sweep_of)
   local states = {}
   for _, task in ipairs(tasks) do

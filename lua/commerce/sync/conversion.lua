@@ -60,7 +60,7 @@ local function drafts_of(source, object, view, dated, as_values)
 end
 
 --- Map one object for one consumer and append its records.
----@param consumer table { type, data_type, source, seen = ids taken already }
+---@param consumer commerce.sync.Consumer
 ---@param object commerce.StripeObject
 ---@param drafts commerce.Draft[] receives the records
 ---@param changed_at integer? when the object last changed (unix seconds), if an event told

@@ -106,7 +106,7 @@ function methods:read(listed, i)
 end
 
 --- Make the records of one consumer of the object that was read last.
----@param consumer commerce.Consumer
+---@param consumer commerce.sync.Consumer
 ---@param drafts commerce.Record[] receives them
 ---@param dated integer? unix seconds: when the object changed, by its newest event
 ---@return integer? count nil if the object is to be decoded for this consumer

@@ -14,21 +14,22 @@ local feed = {
 
 local MOST_SNAPSHOTS = 500 -- kept in memory until they are used
 
----@class commerce.Change
+---@class commerce.sync.Change
 ---@field resource string
 ---@field id string
 ---@field at integer unix seconds of its newest event
 ---@field dated integer? of its newest own event: not one that only names it
 ---@field created integer? of the object
----@field find table[]? query pairs: the list that they give holds the objects that changed
----@field through table? { resource, id } of the object that names the charge that changed
+---@field find commerce.core.Pairs? the query: the list that they give holds the objects that
+---  changed
+---@field through commerce.StripeObjectId? the object that names the charge that changed
 ---@field deleted boolean
 ---@field delivered boolean? whether a webhook told it
 ---@field snapshot string? the object's JSON as of `at`, if in the version that we read
 
 ---@class commerce.FeedFound
----@field changes commerce.Change[] newest first, each object once
----@field by_key table<string, commerce.Change> the same, by resource and id
+---@field changes commerce.sync.Change[] newest first, each object once
+---@field by_key table<string, commerce.sync.Change> the same, by resource and id
 ---@field newest integer unix seconds of the newest event, not counting those of a test clock, which
 ---  are ahead of now
 ---@field has_gap boolean? whether some of it could not be read
@@ -96,8 +97,8 @@ end
 
 --- Merge another event of the same object and second into a change. Their order is unknown, so
 --- neither snapshot counts as the newest; but a deletion is final.
----@param change commerce.Change
----@param other commerce.Change of the same object and second
+---@param change commerce.sync.Change
+---@param other commerce.sync.Change of the same object and second
 function feed.tie(change, other)
   change.snapshot = nil
   change.deleted = change.deleted or other.deleted

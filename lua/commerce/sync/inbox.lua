@@ -65,9 +65,9 @@ end
 
 --- Collect the waiting events.
 ---@param tasks commerce.Task[] of the lists that they may be about
----@param by_key table<string, commerce.Change> known changes, by resource and id; the events are
----  merged into them
----@param changes commerce.Change[] receives the changes that were not in `by_key`
+---@param by_key table<string, commerce.sync.Change> known changes, by resource and id; the events
+---  are merged into them
+---@param changes commerce.sync.Change[] receives the changes that were not in `by_key`
 function methods:collect(tasks, by_key, changes)
   local own, read = feed.own_resources(tasks), resources_read(self._mappings)
   for i, row in ipairs(self._store:waiting_events(self._id, MOST)) do

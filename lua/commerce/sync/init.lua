@@ -26,6 +26,23 @@ local sync = {
   progress = nil,
 }
 
+---@class commerce.SyncOptions
+---@field types string[]? names of data types (all if left out)
+---@field since string|number|nil date or unix seconds: only objects created from then on
+---@field before string|number|nil date or unix seconds: only objects created before ("until" is the
+---  same, but a keyword of Lua)
+---@field full boolean? read everything again
+---@field strict boolean? nil and the reasons in place of a report that is not complete
+---  (details.report has it)
+---@field progress fun(event: commerce.ProgressEvent)?
+---@field page_size integer? objects a request, 1 to 100
+---@field ranges integer? parts of a list that are read side by side at most; 1: one page after the
+---  other
+---@field keep_source boolean? keep every source object beside its record, from now on, or (false)
+---  no longer
+---@field worker string? who does it under a lease on the connection that is the caller's to give
+---  back (default: this process, for this run)
+
 local OPTIONS = { types = "table", since = "any", before = "any", ["until"] = "any",
   full = "boolean", strict = "boolean", progress = "function", page_size = "number",
   ranges = "number", worker = "string", keep_source = "boolean" }
@@ -232,14 +249,7 @@ end
 
 --- Read a connection's data types from Stripe into the store.
 ---@param connection commerce.Connection an opened one
----@param options table? types: list of names (all if left out); since, before: dates or unix
----  seconds, only objects created from then on, or before ("until" is the same, but a keyword of
----  Lua); full: read everything again; strict: nil and the reasons, instead of a report that is not
----  complete (details.report has it); progress: a function that gets events; page_size: objects a
----  request, 1 to 100; ranges: how many parts of a list are read side by side at most, 1 for one
----  page after the other; keep_source: keep every source object beside its records, from now on, or
----  (false) no longer; worker: who does it under a lease on the connection that is the caller's to
----  give back (default: this process, for this run)
+---@param options commerce.SyncOptions?
 ---@return commerce.Report report. Raises if nothing could be done (bad arguments, the store,
 ---  another run under way: code "busy")
 function sync.run(connection, options)

@@ -9,7 +9,7 @@ local unpack = require("commerce.base.compat").unpack
 
 local plan = {}
 
----@class commerce.Consumer
+---@class commerce.sync.Consumer
 ---@field type string the data type's name
 ---@field data_type commerce.DataType
 ---@field source commerce.Source
@@ -18,18 +18,21 @@ local plan = {}
 
 ---@class commerce.Task
 ---@field name string the resource
----@field resource table its entry: path, list, permission
+---@field resource commerce.Resource
 ---@field key string under which its checkpoint is kept
----@field session userdata? a `commerce.core` session
+---@field session commerce.core.Session?
 ---@field expand string[] what Stripe is asked to inline, for all consumers together
 ---@field complete string[] nested lists that are read to their end
 ---@field paths string[] the paths of an object that its consumers and their hooks read
 ---@field whole boolean whether all of an object is read
----@field projection userdata? cuts the paths out of an object; nil if all of it is read
----@field keep (fun(object: table): string?, string?)? id and parent id of an object that is kept
+---@field projection commerce.core.Projection? cuts the paths out of an object; nil if all of it is
+---  read
+---@field keep (fun(object: commerce.StripeObject): string?, string?)? id and parent id of an object
+---  that is kept
 ---@field keep_paths string[]? what `keep` reads of it beside its id
----@field consumers commerce.Consumer[] mapped from each object
----@field joined commerce.Consumer[] mapped from each object with its children, when both are read
+---@field consumers commerce.sync.Consumer[] mapped from each object
+---@field joined commerce.sync.Consumer[] mapped from each object with its children, when both are
+---  read
 ---@field types commerce.DataType[] the types that its objects become records of, with joined types
 ---@field mappings table<string, string> a checksum of each data type's mapping
 ---@field by_user table<string, boolean> the data types with a user's mapping
@@ -40,7 +43,7 @@ local plan = {}
 ---@field hooks commerce.hooks.Dispatcher? what they read of an object is read, too
 ---@field keep_all boolean? whether every object is kept
 ---@field paths string[]? more paths that are read of every object
----@field session_for (fun(resource: string): userdata?)? the session of each resource
+---@field session_for (fun(resource: string): commerce.core.Session?)? the session of each resource
 
 -- Read of every object, to identify it.
 local ALWAYS = { "id", "object", "livemode" }
@@ -87,9 +90,9 @@ local function keep_child(key)
 end
 
 --- The query of a list request.
----@param resource table its entry
+---@param resource commerce.Resource its entry
 ---@param paths string[] what to inline
----@return table[] query pairs
+---@return commerce.core.Pairs query pairs
 function plan.list_query(resource, paths)
   local query = plan.expansions(paths)
   for name, wanted in pairs(resource.query or {}) do
@@ -101,7 +104,7 @@ end
 --- The part of a query that asks Stripe to inline something.
 ---@param paths string[] as a list takes them ("data.charge")
 ---@param of_one boolean? for a request of one object, whose paths do not begin with "data."
----@return table[] query pairs
+---@return commerce.core.Pairs query pairs
 function plan.expansions(paths, of_one)
   local query = {}
   for i, path in ipairs(paths) do
@@ -174,11 +177,11 @@ local function add_join(parents, children, consumer)
 end
 
 --- Make the plan.
----@param resources table<string, table> Stripe's, with those that the user declared
+---@param resources table<string, commerce.Resource> Stripe's, with those that the user declared
 ---@param mappings commerce.Mapping[] of the data types asked for, in order
 ---@param options commerce.PlanOptions?
 ---@return commerce.Task[] tasks each resource once
----@return commerce.Consumer[] joins
+---@return commerce.sync.Consumer[] joins
 function plan.make(resources, mappings, options)
   local tasks, by_name, joins = {}, {}, {}
   local function task_for(name, expand)

@@ -9,6 +9,23 @@ local stripe = require "commerce.stripe"
 
 local progress = {}
 
+---@class commerce.ProgressEvent
+---@field event "start"|"waiting"|"progress"|"skipped"|"type" type: the data type has ended
+---@field connection string? of "start"
+---@field account string? of "start"
+---@field mode "test"|"live"|nil of "start"
+---@field types string[]? of "start"
+---@field message string? of "waiting"
+---@field type string? data type name
+---@field read integer? source objects so far
+---@field created integer? records so far
+---@field changed integer?
+---@field unchanged integer?
+---@field fraction number? of "progress": how much has been read, 0 to 1; nil if that is not known
+---@field error string? of "skipped"; of "type": why it is not complete
+---@field status "complete"|"failed"|"skipped"|nil of "type", with all fields of
+---  `commerce.TypeReport`
+
 ---@class commerce.sync.Progress
 local methods = {}
 local progress_mt = { __name = "commerce.sync.progress", __index = methods }
@@ -174,7 +191,7 @@ end
 --- Some of a data type's records failed, which fails the type.
 ---@param type_name string
 ---@param message string
----@param details table
+---@param details commerce.Details
 ---@param count integer? how many; 1 if left out
 function methods:count_failed(type_name, message, details, count)
   local entry = self._entries[type_name]

@@ -117,7 +117,7 @@ end
 
 --- Build the records of joined types from the kept objects, if both lists have been read.
 ---@param run commerce.sync.Run
----@param consumers commerce.Consumer[] with a join
+---@param consumers commerce.sync.Consumer[] with a join
 function reader.joins(run, consumers)
   for _, consumer in ipairs(consumers) do
     if are_read(run, consumer) then
@@ -275,9 +275,9 @@ end
 --- built as soon as their two lists have ended.
 ---@param run commerce.sync.Run
 ---@param tasks commerce.Task[] all of the run
----@param joins commerce.Consumer[] with a join
----@param changes commerce.Change[] that are fetched when the lists have been read
----@return commerce.Consumer[] left the joined types that are still to be built
+---@param joins commerce.sync.Consumer[] with a join
+---@param changes commerce.sync.Change[] that are fetched when the lists have been read
+---@return commerce.sync.Consumer[] left the joined types that are still to be built
 function reader.lists(run, tasks, joins, changes)
   local lists, left, changed = {}, { unpack(joins) }, {}
   for _, change in ipairs(changes) do

@@ -94,7 +94,7 @@ end
 --- store that cannot be written ends the run, as does a hook that is to stop it.
 ---@param run commerce.sync.Run
 ---@param tasks commerce.Task[]
----@param changes commerce.Change[]
+---@param changes commerce.sync.Change[]
 function refetch.run(run, tasks, changes)
   local by_name = {}
   for _, task in ipairs(tasks) do

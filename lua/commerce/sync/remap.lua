@@ -12,6 +12,11 @@ local writer = require "commerce.sync.writer"
 
 local remap = {}
 
+---@class commerce.RemapOptions
+---@field types string[]? names of data types (if left out, all that has been synced, except types
+---  made by a script's own mapping)
+---@field progress fun(event: commerce.ProgressEvent)?
+
 local OPTIONS = { types = "table", progress = "function" }
 
 local FIRST = "sync it with keep_source first: shop:sync { keep_source = true }, "
@@ -158,8 +163,7 @@ end
 --- Make a connection's records anew from the source objects that were kept. Stripe is not asked.
 --- Records that are marked as deleted stay so.
 ---@param connection commerce.Connection
----@param options table? types: list of names (if left out, all that has been synced, except types
----  made by a script's own mapping); progress: a function that gets events
+---@param options commerce.RemapOptions?
 ---@return commerce.Report report. Raises if nothing could be done (bad arguments, the store)
 function remap.run(connection, options)
   options = options or {}

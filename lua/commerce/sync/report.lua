@@ -44,7 +44,7 @@ local report_mt = { __name = "commerce.Report", __index = methods }
 ---@field seconds number
 
 --- Make a report.
----@param facts table the fields of `commerce.Report`
+---@param facts commerce.Report
 ---@return commerce.Report
 function report.new(facts)
   return setmetatable(facts, report_mt)

@@ -22,7 +22,7 @@ local run = {}
 ---@field page_size integer?
 ---@field ranges integer? parts of a list that are read side by side at most
 ---@field keep_source boolean? whether source objects are kept; nil: as before
----@field progress fun(event: table)?
+---@field progress fun(event: commerce.ProgressEvent)?
 
 ---@class commerce.sync.Run
 ---@field id string the connection's
@@ -31,9 +31,9 @@ local run = {}
 ---@field livemode boolean
 ---@field store commerce.Store its methods raise; those that write the run's data do it under the
 ---  lease
----@field session userdata? a `commerce.core` session; nil if nothing is asked of Stripe
----@field transport userdata?
----@field limiter userdata?
+---@field session commerce.core.Session? nil if nothing is asked of Stripe
+---@field transport commerce.core.Transport?
+---@field limiter commerce.core.Limiter?
 ---@field mappings commerce.Mappings of all data types of the connection
 ---@field started integer unix seconds, by the clock that is behind
 ---@field latest_now integer unix seconds: the same moment by the clock that is ahead
@@ -51,7 +51,8 @@ local run = {}
 ---@field auth string? how the connection was authorized: "connect", "app" or "key"
 ---@field app_account string? the account's id, if the connection is by a Stripe App: it is known
 ---  even if Stripe does not show the app the account's object
----@field take_known fun(resource: string): table? an object that was fetched a moment ago
+---@field take_known fun(resource: string): commerce.StripeObject? an object that was fetched a
+---  moment ago
 ---@field types table<string, commerce.DataType> the data types of this run, by name
 local methods = {}
 local run_mt = { __name = "commerce.sync.run", __index = methods }

@@ -22,14 +22,16 @@ local source = {}
 local PAGE = 100
 local GONE = 404
 
+---@alias commerce.sync.Read fun(i: integer): commerce.StripeObject?, string?, string? the object
+---  and its JSON; nil, the reason and the id, if it is known; nil if it is left out
+
 --- A page of source objects. Each is decoded when its turn comes, so that one decoded object is in
 --- memory and not a page of them. A page can be read once.
 ---@class commerce.SourcePage
 ---@field _count integer
----@field _read fun(i: integer): table?, string?, string? the object and its JSON; nil, the reason
----  and the id, if it is known; nil if it is left out
+---@field _read commerce.sync.Read
 ---@field _close function?
----@field _listed userdata? the core's page that it is made of
+---@field _listed commerce.core.Page? the core's page that it is made of
 local page_methods = {}
 local page_mt = { __name = "commerce.SourcePage", __index = page_methods }
 
@@ -40,10 +42,10 @@ end
 --- Iterate over the objects of the page. An object that cannot be read does not stop the others.
 ---@param failed fun(message: string, id: string?) is told of such an object: which one, and why;
 ---  and its id, if it is known
----@param take (fun(listed: userdata, i: integer, read: fun(i: integer): table?, string?): boolean)?
+---@param take (fun(listed: commerce.core.Page, i: integer, read: commerce.sync.Read): boolean)?
 ---  is asked first: true if it has done all there is to do for an object of a page of the core's
----@return fun(): table?, string? next the object, with what the task reads of it; its JSON, whole
----  if the task keeps objects
+---@return fun(): commerce.StripeObject?, string? next the object, with what the task reads of it;
+---  its if the task keeps objects
 function page_methods:each(failed, take)
   local i, count, read = 0, self._count, self._read
   take = self._listed and take or nil
@@ -155,8 +157,8 @@ end
 
 --- A part of a task's list, for `source.pages`.
 ---@param task commerce.Task
----@param query table[] pairs that narrow the list
----@return userdata pager
+---@param query commerce.core.Pairs that narrow the list
+---@return commerce.core.Pager pager
 function source.part(task, query)
   local all = plan.list_query(task.resource, task.expand)
   for _, pair in ipairs(query) do
@@ -168,7 +170,7 @@ end
 --- Iterate over the pages of a list.
 ---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task
----@param list table|userdata|nil what is read: a reader of `commerce.sync.backfill`, or a part; the
+---@param list commerce.sync.Backfill|commerce.core.Pager|nil what is read: a list, or a part; the
 ---  whole list if left out
 ---@return fun(): commerce.SourcePage? next
 function source.pages(run, task, list)
@@ -217,7 +219,7 @@ end
 --- Fetch the id of the charge that an object names.
 ---@param run commerce.sync.Run|commerce.VerifyRun
 ---@param task commerce.Task of charges
----@param through table { resource, id } of the object
+---@param through commerce.StripeObjectId the object
 ---@return string? id nil if the object is gone, names no charge or may not be read; a full read, or
 ---  the feed of events, tells of the charge then
 function source.charge_of(run, task, through)
@@ -299,7 +301,7 @@ end
 
 --- Iterate over the pages of kept objects with their kept children in them, newest first.
 ---@param run commerce.sync.Run|commerce.VerifyRun
----@param consumer commerce.Consumer with a join
+---@param consumer commerce.sync.Consumer with a join
 ---@return fun(): commerce.SourcePage? next
 function source.joined(run, consumer)
   local name, join = consumer.source.resource, consumer.source.join
@@ -324,9 +326,9 @@ end
 -- ---------------------------------------------------------------- singles in an object
 
 --- Put into an object those that it is mapped `with`.
----@param consumers table[] see `commerce.Task`
+---@param consumers commerce.sync.Consumer[]
 ---@param object commerce.StripeObject
----@param read fun(name: string): table? gives a resource that is one object
+---@param read fun(name: string): commerce.StripeObject? gives a resource that is one object
 ---@return boolean complete whether all of them were there
 function source.join_singles(consumers, object, read)
   local whole = true

@@ -12,6 +12,10 @@ local writer = require "commerce.sync.writer"
 
 local sweep = {}
 
+---@class commerce.sync.Sweep a full read of a list
+---@field id integer
+---@field began integer unix seconds
+
 local BATCH = 200 -- records marked in one transaction
 local LAG = 600 -- seconds: younger objects may not be visible in lists yet
 
@@ -58,8 +62,8 @@ end
 
 --- The sweep that sees the records of a joined type, if both of its lists were swept.
 ---@param run commerce.sync.Run
----@param consumer commerce.Consumer
----@return table? sweep
+---@param consumer commerce.sync.Consumer
+---@return commerce.sync.Sweep? sweep
 function sweep.of_join(run, consumer)
   return done_sweep(run, consumer.source.join.resource)
     and done_sweep(run, consumer.source.resource)
@@ -147,7 +151,7 @@ end
 ---@param run commerce.sync.Run
 ---@param mappings commerce.Mapping[] of the data types that are read
 ---@param task commerce.Task
----@return table? sweep for its checkpoint; nil if it is over
+---@return commerce.sync.Sweep? sweep for its checkpoint; nil if it is over
 function sweep.left(run, mappings, task)
   local done = done_sweep(run, task.name)
   for _, mapping in ipairs(done and mappings or {}) do

@@ -15,15 +15,15 @@ local time = require "commerce.base.time"
 local writer = {}
 
 --- The data that one transaction writes.
----@class commerce.Page
+---@class commerce.sync.Page
 ---@field resource string? the resource of its objects
 ---@field records table<string, commerce.Draft[]>? by data type; encoded already, unless a hook may
 ---  change them
 ---@field deleted table<string, string[]>? ids of records that Stripe deleted, by data type
----@field sources table[]? objects to keep: { id, parent_id, data }
+---@field sources commerce.SourceRow[]? objects to keep
 ---@field dropped string[]? ids of kept objects to drop
----@field states table<string, table>? checkpoints
----@field sweep table? that of the checkpoint, if a full read saw all of this page
+---@field states table<string, commerce.Checkpoint>?
+---@field sweep commerce.sync.Sweep? that of the checkpoint, if a full read saw all of this page
 ---@field remade boolean? whether records were made anew, so that deleted ones stay marked
 ---@field payout_links commerce.PayoutLinks?
 
@@ -134,9 +134,9 @@ end
 --- the others. A record that no hook may change is encoded at once: a page in memory holds the
 --- bytes of its records, not their values and their objects.
 ---@param run commerce.sync.Run
----@param consumers commerce.Consumer[]
+---@param consumers commerce.sync.Consumer[]
 ---@param object commerce.StripeObject
----@param page commerce.Page receives records, and the ids of deleted ones
+---@param page commerce.sync.Page receives records, and the ids of deleted ones
 ---@param dated integer? unix seconds: when the object changed, by its newest event
 ---@return boolean ok false if a record of it failed
 ---@return boolean? erased whether it belongs to a customer that was erased, and must not be kept
@@ -202,7 +202,7 @@ end
 --- Write a page and count what became of its records. Raises if the store fails, if the lease is
 --- lost, if a hook stops the run, or if the run is to be stopped: the page is stored then.
 ---@param run commerce.sync.Run
----@param page commerce.Page
+---@param page commerce.sync.Page
 function writer.write(run, page)
   jobs.breathe()
   run.lease:keep()
@@ -340,7 +340,7 @@ end
 ---@param run commerce.sync.Run
 ---@param task commerce.Task
 ---@param read commerce.SourcePage
----@param list table see `commerce.sync.backfill`
+---@param list commerce.sync.Backfill
 function writer.list_page(run, task, read, list)
   local unsettled, dates = task.resource.unsettled, run.changes:dates(task.name)
   local page = { resource = task.name, records = {}, sources = {}, deleted = {},
@@ -371,7 +371,7 @@ end
 
 --- Store a page of records that are made of kept objects.
 ---@param run commerce.sync.Run
----@param page commerce.Page
+---@param page commerce.sync.Page
 function writer.joined_page(run, page)
   write_in_turn(run, page)
 end

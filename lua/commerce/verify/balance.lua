@@ -138,7 +138,7 @@ end
 --- Compare, in a job. Money may move while the lists are read: called again at the end, it keeps
 --- the currencies that agreed before.
 ---@param run commerce.VerifyRun
----@return table[] checks
+---@return commerce.Check[] checks
 function balance.compare(run)
   local resource = run.connection.mappings.resources.balance
   local money, failure = records.try(ask, run, resource)
@@ -151,7 +151,7 @@ function balance.compare(run)
 end
 
 --- Whether all of them agree.
----@param checks table[]
+---@param checks commerce.Check[]
 ---@return boolean
 function balance.agrees(checks)
   for _, check in ipairs(checks) do
@@ -167,8 +167,8 @@ local function name_of(check)
 end
 
 --- Take over from an earlier comparison what agreed then.
----@param checks table[]
----@param earlier table[]
+---@param checks commerce.Check[]
+---@param earlier commerce.Check[]
 function balance.merge(checks, earlier)
   local before = {}
   for _, check in ipairs(earlier) do
@@ -184,8 +184,8 @@ function balance.merge(checks, earlier)
 end
 
 --- Name the transactions that may explain a difference: those of that currency that differ.
----@param checks table[]
----@param transactions table findings of the transactions' own check
+---@param checks commerce.Check[]
+---@param transactions commerce.verify.Findings of the transactions' own check
 function balance.explain(checks, transactions)
   for _, check in ipairs(checks) do
     if not check.agrees and not check.error then

@@ -193,7 +193,7 @@ end
 
 --- The fields of a fresh record that differ from the stored one.
 ---@param data_type commerce.DataType
----@param entry table { id, record?, body? }: with a body, all fields are compared
+---@param entry commerce.verify.Entry with a body, all fields are compared
 ---@param data string as it is stored
 ---@return string[]? fields nil if no field differs
 ---@return string[]? parts ids of the parts that only one of them has

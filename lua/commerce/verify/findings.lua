@@ -7,19 +7,36 @@ local MOST_SUSPECTS = 100 -- of one check that are looked at again; where there 
                           -- because something changed meanwhile
 local SHOWN = 20 -- differences that a report lists by id
 
+---@class commerce.verify.Suspect: commerce.Difference what does not look right, until it is checked
+---  again
+---@field type string? data type name
+---@field object_id string? of the source object
+---@field consumer commerce.sync.Consumer? what maps that object
+---@field stored_currency string? of a transaction that differs
+---@field withdrawn boolean? the second look showed that nothing is wrong
+---@field unsure boolean? one of its type's sources could not be asked
+---@field listed string?
+
+---@class commerce.verify.Findings
+---@field facts commerce.Check of the check, as far as they are known
+---@field suspects commerce.verify.Suspect[]
+---@field more integer suspects beyond those
+---@field refused boolean? the check failed as a whole
+---@field private kinds table<string, boolean>
+
 local methods = {}
 local findings_mt = { __name = "commerce.verify.findings", __index = methods }
 
 --- The findings of one check.
----@param facts table check, type, currency
----@return table findings
+---@param facts { check: string, type: string, currency: string? }
+---@return commerce.verify.Findings findings
 function findings.new(facts)
   return setmetatable({ facts = facts, suspects = {}, more = 0, withdrawn = 0,
     kinds = {} }, findings_mt)
 end
 
 --- Something does not look right.
----@param suspect table { id, kind, … }
+---@param suspect commerce.verify.Suspect
 function methods:suspect(suspect)
   if self.refused then
     return
@@ -49,7 +66,7 @@ function methods:refuse(message)
 end
 
 --- The suspects that were not withdrawn.
----@return table[]
+---@return commerce.verify.Suspect[]
 function methods:confirmed()
   local list = {}
   for _, suspect in ipairs(self.suspects) do
@@ -73,8 +90,8 @@ local function told(suspect)
 end
 
 --- Put a list of confirmed suspects into a check's facts.
----@param facts table receives differences, differing (their number), agrees
----@param list table[]
+---@param facts commerce.Check receives differences, differing (their number), agrees
+---@param list commerce.verify.Suspect[]
 ---@param more integer how many there are beside them
 function findings.tell(facts, list, more)
   facts.differences, facts.differing = {}, #list + more
@@ -98,7 +115,7 @@ local function repair_of(kinds, type_name)
 end
 
 --- The facts of the check, when all is confirmed.
----@return table check
+---@return commerce.Check check
 function methods:close()
   local facts, kinds = self.facts, {}
   local list = self:confirmed()

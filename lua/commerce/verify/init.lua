@@ -23,6 +23,13 @@ local time = require "commerce.base.time"
 
 local verify = {}
 
+---@class commerce.VerifyOptions
+---@field deep boolean? compare every record in full
+---@field types string[]? names of data types (what has been synced if left out)
+---@field progress fun(event: { event: "progress", type: string, read: integer })?
+---@field mark_deleted boolean? mark as deleted what Stripe no longer has
+---@field balance boolean? only the balance, which takes one request or two
+
 local OPTIONS = { deep = "boolean", types = "table", progress = "function",
   mark_deleted = "boolean", balance = "boolean" }
 
@@ -219,10 +226,7 @@ end
 
 --- Compare what is stored with Stripe. Raises where nothing can be done (bad arguments, the store).
 ---@param connection commerce.Connection
----@param options table? deep: compare every record in full; types: list of names (what has been
----  synced if left out); progress: a function that gets { event = "progress", type, read };
----  mark_deleted: mark as deleted what Stripe no longer has; balance: only the balance, which takes
----  one request or two
+---@param options commerce.VerifyOptions?
 ---@return commerce.VerifyReport report
 function verify.run(connection, options)
   options = options or {}

@@ -30,10 +30,19 @@ local function is_settled(payout)
     and (type(known) ~= "string" or known == "completed")
 end
 
+---@class commerce.verify.PayoutsCheck
+---@field found commerce.verify.Findings
+---@field task commerce.Task of the transactions of a payout
+---@field consumer commerce.sync.Consumer maps them
+---@field list commerce.Task of the payouts
+---@field wrong commerce.StripeObject[] payouts that did not agree
+---@field checked integer
+---@field agreeing integer
+
 --- The state of a run's check.
 ---@param run commerce.VerifyRun
----@param found table findings
----@return table state
+---@param found commerce.verify.Findings
+---@return commerce.verify.PayoutsCheck state
 function payouts.new(run, found)
   local resources = run.connection.mappings.resources
   local whole = run.connection.mappings:find("transactions")
@@ -159,7 +168,7 @@ end
 
 --- Check every payout, in a job.
 ---@param run commerce.VerifyRun
----@param state table from `payouts.new`
+---@param state commerce.verify.PayoutsCheck from `payouts.new`
 function payouts.check(run, state)
   local _, failure = records.try(check_all, run, state)
   if failure then
@@ -171,7 +180,7 @@ local MOST_AGAIN = 100 -- payouts that are read a second time
 
 --- Check once more those that did not agree, in a job; what is wrong then is a difference.
 ---@param run commerce.VerifyRun
----@param state table
+---@param state commerce.verify.PayoutsCheck
 function payouts.recheck(run, state)
   local again = {}
   for i = 1, math.min(#state.wrong, MOST_AGAIN) do

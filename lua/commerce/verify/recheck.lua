@@ -122,7 +122,7 @@ end
 
 --- Look at suspects again, in a job; those that turn out to be none are withdrawn.
 ---@param run commerce.VerifyRun
----@param suspects table[]
+---@param suspects commerce.verify.Suspect[]
 function recheck.all(run, suspects)
   jobs.each(suspects, AT_ONCE, function(suspect)
     if suspect.kind == "extra" then

@@ -18,8 +18,8 @@ local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 -- Every function takes the run:
 ---@class commerce.VerifyRun
 ---@field connection commerce.Connection
----@field session userdata
----@field transport userdata
+---@field session commerce.core.Session
+---@field transport commerce.core.Transport
 ---@field store commerce.Store
 ---@field livemode boolean
 ---@field app_account string? see `commerce.sync.source.single`
@@ -27,9 +27,9 @@ local JOIN_BATCH = 100 -- parents that are put together and compared at a time
 ---@field erasures commerce.Erasures? whose records are not stored
 ---@field protection commerce.Protection what is never stored: it is not compared
 ---@field id string of this run; its listings are named after it
----@field findings table<string, table> by data type
+---@field findings table<string, commerce.verify.Findings> by data type
 ---@field users table<string, string[]> the data types that read a resource
----@field session_for fun(): userdata the session of every task
+---@field session_for fun(): commerce.core.Session the session of every task
 ---@field tell fun(type_name: string, read: integer)
 
 -- The name of a listing: of a data type's records, or of a resource's objects.
@@ -39,9 +39,15 @@ end
 
 -- ---------------------------------------------------------------- failures
 
+---@class commerce.verify.Entry a record as Stripe's object gives it
+---@field id string
+---@field object_id string of the object
+---@field record commerce.RecordFields
+---@field body string? if all is compared
+
 --- Why a resource could not be read.
 ---@param run commerce.VerifyRun
----@param resource table
+---@param resource commerce.Resource
 ---@param failure commerce.Failure
 ---@return string message
 ---@return string? permission that the key lacks
@@ -82,9 +88,9 @@ end
 
 --- The records that a source object should have in the store, for one consumer.
 ---@param run commerce.VerifyRun
----@param consumer table see `commerce.Task`
+---@param consumer commerce.sync.Consumer
 ---@param object commerce.StripeObject
----@param entries table[] receives { id, object_id, record, body }: the body if all is compared
+---@param entries commerce.verify.Entry[] receives them: with the body if all is compared
 ---@return boolean? ok nil if it cannot be mapped
 ---@return string? message
 function records.entries(run, consumer, object, entries)
@@ -133,9 +139,9 @@ end
 
 --- Hold entries against the store.
 ---@param run commerce.VerifyRun
----@param consumer table
----@param entries table[] from `records.entries`
----@return table[] suspects
+---@param consumer commerce.sync.Consumer
+---@param entries commerce.verify.Entry[] from `records.entries`
+---@return commerce.verify.Suspect[] suspects
 function records.suspects(run, consumer, entries)
   local ids, suspects = {}, {}
   for i, entry in ipairs(entries) do
@@ -283,7 +289,7 @@ end
 
 --- Compare the types that are joined from two lists, in a job.
 ---@param run commerce.VerifyRun
----@param joins table[] consumers with a join
+---@param joins commerce.sync.Consumer[] with a join
 function records.joins(run, joins)
   for _, consumer in ipairs(joins) do
     if not run.findings[consumer.type].facts.error then
@@ -297,7 +303,7 @@ end
 ---@param data_type commerce.DataType
 ---@param after string an id
 ---@param limit integer
----@return table[] suspects { id, kind = "extra", … }
+---@return commerce.verify.Suspect[] suspects of the kind "extra"
 function records.extras(run, data_type, after, limit)
   local ids = run.store:unlisted(data_type, run.connection.id,
     listing(run, "records", data_type.name), after, limit)

@@ -44,7 +44,7 @@ local report_mt = { __name = "commerce.VerifyReport" }
 ---@field seconds number
 
 --- Make a report of its facts.
----@param facts table see `commerce.VerifyReport`
+---@param facts commerce.VerifyReport
 ---@return commerce.VerifyReport
 function report.new(facts)
   return setmetatable(facts, report_mt)

@@ -136,18 +136,10 @@ local function new_secret()
   return text, assert(core.secret(text))
 end
 
----@class commerce.Consumer a row of the store
----@field id string
----@field url string
----@field disabled boolean
----@field event_types string[] empty for all events
----@field company_tags string[] "name:value"; empty for all companies
----@field created string
-
 --- A consumer by its id.
 ---@param store commerce.Store
 ---@param id string?
----@return commerce.Consumer? consumer nil if there is none
+---@return commerce.ConsumerRow? consumer nil if there is none
 function consumers.find(store, id)
   for _, row in ipairs(id and store:webhook_consumers() or {}) do
     if row.id == id then
@@ -159,8 +151,8 @@ end
 --- Add a consumer. Raises "usage" if an option is invalid, "conflict" if the number of consumers
 --- has reached its limit.
 ---@param store commerce.Store
----@param given table url; disabled, event_types, company_tags?
----@return commerce.Consumer
+---@param given { url: string, disabled: boolean?, event_types: string[]?, company_tags: string[]? }
+---@return commerce.ConsumerRow
 ---@return string secret that signs the consumer's webhooks; it cannot be read again
 function consumers.add(store, given)
   local types, tags = given.event_types or {}, given.company_tags or {}

@@ -38,16 +38,20 @@ local PUBLIC_URL = "http://127.0.0.1:8080" -- what `commerce serve` listens on
 local methods = {}
 local delivery_mt = { __name = "commerce.Delivery", __index = methods }
 
+---@class commerce.DeliveryOptions
+---@field log (fun(event: table<string, any>))? gets events, tables with `event` ("webhook_failed",
+---  "webhook_disabled", "webhook_held"), consumer_id and further facts, without secrets
+---@field public_url string? the address that merchants reach us at, for links in what is sent
+---  ("http://127.0.0.1:8080")
+---@field clock (fun(): number)? the time in unix seconds (os.time)
+---@field ca_file string? PEM file of certificates to trust
+
 local OPTIONS = { log = "function", public_url = "string", clock = "function",
   ca_file = "string" }
 
 --- Make what delivers.
 ---@param store commerce.Store
----@param options table? log: a function that gets events, tables with `event` ("webhook_failed",
----  "webhook_disabled", "webhook_held"), consumer_id and what else there is to tell, without
----  secrets; public_url: the address that merchants reach us at, for links in what is sent
----  ("http://127.0.0.1:8080"); clock: gives the time in unix seconds (os.time); ca_file: PEM file
----  of certificates to trust
+---@param options commerce.DeliveryOptions?
 ---@return commerce.Delivery
 function delivery.new(store, options)
   options = options or {}

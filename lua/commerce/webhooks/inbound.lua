@@ -15,6 +15,17 @@ local webhook_secrets = require "commerce.account.webhook_secrets"
 
 local webhook = {}
 
+---@class commerce.ReceiveOptions
+---@field integration "stripe"|"stripe-test" the endpoint's
+---@field secrets (string|commerce.core.Secret)[]? the endpoint's signing secrets (whsec_…), also
+---  old ones (default: the stored ones, `app:add_webhook_secret`)
+---@field account string? with secrets: the account that the endpoint belongs to, if it is not a
+---  Connect endpoint
+---@field tolerance number? seconds (300)
+---@field now number? unix seconds
+---@field keep (fun(rows: commerce.InboxRow[]): integer)? stores the event in place of the store's
+---  `keep_events` (`commerce.webhooks.receipts`)
+
 local OPTIONS = { integration = "string", secrets = "table", account = "string",
   tolerance = "number", now = "number", keep = "function" }
 
@@ -197,11 +208,7 @@ end
 ---@param app commerce.App
 ---@param body string as it came, byte for byte
 ---@param signature string? the Stripe-Signature header
----@param options table integration: "stripe" or "stripe-test", the endpoint's; secrets: the
----  endpoint's signing secrets (whsec_…, texts or `commerce.core` secrets), also old ones (default:
----  the stored ones, `app:add_webhook_secret`), and account: the account that the endpoint belongs
----  to, if not a Connect endpoint; tolerance (seconds, 300); now (unix seconds); keep: stores the
----  event in place of the store's `keep_events` (`commerce.webhooks.receipts`)
+---@param options commerce.ReceiveOptions
 ---@return commerce.Received received raises if it was refused (`webhook.is_refusal`), could not be
 ---  verified (no secrets, or they do not open) or could not be stored: do not acknowledge it then
 function webhook.receive(app, body, signature, options)

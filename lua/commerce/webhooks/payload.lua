@@ -50,7 +50,7 @@ local OF_FAMILY = { client = client_of, company = company_of, connection = conne
   read = read_of }
 
 --- The body of a webhook.
----@param event table of the store: id, type, at, facts
+---@param event commerce.DeliveryRow
 ---@param public_url string the server's address as merchants reach it, for links
 ---@return string text JSON
 function payload.body(event, public_url)

@@ -63,8 +63,7 @@ end
 --- Exchange a code and link the connection.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow the connection's, as the store gives it; "Linked" afterwards
----@param given table code; integration: its settings; take: called right before the code is sent,
----  raises if another process has sent it
+---@param given commerce.Exchange
 ---@param options commerce.SessionOptions see `commerce.account.session`
 function app_exchange.run(app, row, given, options)
   jobs.hold()

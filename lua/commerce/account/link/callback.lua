@@ -49,9 +49,10 @@ local function copy(parameters)
 end
 
 --- The OAuth parameters of an address; others are left out.
----@param given string|table the whole address, its query string, or its decoded parameters
----@return table? parameters code, state, scope, error, error_description; nil on failure, with
----  details.code "bad_callback"
+---@param given string|table<string, string> the whole address, its query string, or its decoded
+---  parameters
+---@return table<string, string>? parameters code, state, scope, error, error_description; nil on
+---  failure, with details.code "bad_callback"
 function callback.read(given)
   local found = type(given) == "table" and copy(given) or parse(given)
   if not (found.code or found.error or found.state) then

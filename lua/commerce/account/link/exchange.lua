@@ -81,7 +81,7 @@ local KINDS = { express = "an Express account", custom = "a Custom account" }
 ---@param facts commerce.StripeIntegration the integration, see commerce.stripe
 ---@param id string "acct_..."
 ---@param options commerce.SessionOptions see `commerce.account.session`
----@return table account Stripe's object
+---@return commerce.StripeObject account
 function exchange.prove(app, key, facts, id, options)
   local parts = sessions.open(app, key, facts, { account = id, header = true }, options)
   parts.close()
@@ -121,11 +121,16 @@ local function link_account(app, row, given, answer, own, options)
   return true
 end
 
+---@class commerce.Exchange
+---@field code string
+---@field key commerce.core.Secret? the platform's secret key; nil if an app's code is exchanged
+---@field integration commerce.Integration
+---@field take fun() called right before the code is sent; raises if another process has sent it
+
 --- Exchange a code and link the connection.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow the connection's, as the store gives it; "Linked" afterwards
----@param given table code; key: the platform's secret key; integration: its settings; take: called
----  right before the code is sent, raises if another process has sent it
+---@param given commerce.Exchange with the platform's secret key
 ---@param options commerce.SessionOptions see `commerce.account.session`
 function exchange.run(app, row, given, options)
   local facts = stripe.integrations[row.integration]

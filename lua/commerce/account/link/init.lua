@@ -61,8 +61,8 @@ end
 --- its secret key. Checked before a merchant is sent to Stripe.
 ---@param app commerce.App
 ---@param name string the integration's
----@param options table? see `link.begin`: way, redirect_uri, callback, connect_base; begins: true
----  if a link is about to be begun, which needs a redirect URI
+---@param options commerce.LinkOptions? `begins`: a link is about to be begun, which needs a
+---  redirect URI
 ---@return commerce.Integration integration raises code "not_enabled" if it is not enabled
 ---@return "app"|"connect" way by which
 function link.usable(app, name, options)
@@ -86,6 +86,20 @@ function link.usable(app, name, options)
 end
 
 -- ---------------------------------------------------------------- begin
+
+---@class commerce.LinkOptions
+---@field redirect_uri string? one of those in the platform's settings at Stripe (default: the
+---  integration's, then the first of them)
+---@field lifetime number? seconds until the link expires (a day)
+---@field connect_base string? another server (default: STRIPE_CONNECT_BASE, then Stripe)
+---@field parameters table<string, string>? texts, some hundred bytes together, that `finish` gives
+---  back
+---@field browser string? a secret that the merchant's browser keeps in a cookie, without which the
+---  link cannot be finished
+---@field way "app"|"connect"|nil default: the way that the connection has, then the app if it is
+---  enabled
+---@field callback string? the redirect URI if none is set
+---@field begins boolean? set here
 
 local BEGIN_OPTIONS = { redirect_uri = "string", lifetime = "number", connect_base = "string",
   parameters = "table", browser = "string", way = "string", callback = "string" }
@@ -130,13 +144,7 @@ end
 --- Begin to link a connection. It may have any status; linking a "Linked" one renews its access.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow the connection's, as the store gives it
----@param options table? redirect_uri: one of those in the platform's settings at Stripe (default:
----  the integration's, then the first of them); lifetime: seconds until the link expires (a day);
----  connect_base: another server (default: STRIPE_CONNECT_BASE, then Stripe); parameters: texts by
----  name, some hundred bytes together, that `finish` gives back; browser: a secret that the
----  merchant's browser keeps in a cookie, without which the link cannot be finished; way: "app" or
----  "connect" (default: the way that the connection has, then the app if it is enabled); callback:
----  the redirect URI if none is set
+---@param options commerce.LinkOptions?
 ---@return commerce.BegunLink begun
 function link.begin(app, row, options)
   options = with_way(app, row, options or {})
@@ -194,6 +202,18 @@ end
 
 -- ---------------------------------------------------------------- finish
 
+---@class commerce.LinkResult
+---@field row commerce.ConnectionRow the connection's, "Linked"
+---@field network commerce.SessionOptions for its sessions
+---@field account string "acct_…"
+---@field shared_with commerce.SharedWith[]
+---@field parameters table<string, string> those that the link was begun with
+
+---@class commerce.FinishOptions: commerce.SessionOptions
+---@field connection string? the id of the connection that the link must be for
+---@field company string? the id of the company that it must be for
+---@field browser string? the secret in the browser's cookie, if the link was begun with one
+
 local FINISH_OPTIONS = { connection = "string", company = "string", browser = "string" }
 for name, kind in pairs(sessions.OPTIONS) do
   FINISH_OPTIONS[name] = kind
@@ -202,8 +222,7 @@ end
 ---@class commerce.FinishedLink
 ---@field connection commerce.Connection "Linked"
 ---@field account string "acct_..."
----@field shared_with table[] { company, company_id, connection_id } of every other connection that
----  is Linked to this account
+---@field shared_with commerce.SharedWith[] every other connection that is Linked to this account
 ---@field parameters table<string, string> those that the link was begun with
 
 local function finish_denied(app, state, row, parameters)
@@ -234,15 +253,11 @@ end
 --- once, even if linking fails; it can be tried again only if Stripe could not be reached at all.
 --- If the account is rejected, the platform's access to it ends, unless another connection uses it.
 ---@param app commerce.App
----@param answer string|table the address that Stripe sent the browser to, its query string, or its
----  decoded parameters
----@param options table? connection, company: the id of the one that it must be for; browser: the
----  secret in the browser's cookie, if the link was begun with one; and those of
----  `commerce.account.session`: connect_base, base_url (default: STRIPE_CONNECT_BASE,
----  STRIPE_API_BASE, then Stripe), timeout, ...
----@return table finished { row = the connection's, "Linked", network = the options for its
----  sessions, account, shared_with, parameters }, see `commerce.FinishedLink`. A failure has the
----  reason's name as its code: "bad_callback", "no_state", "forged_state", "expired_state",
+---@param answer string|table<string, string> the address that Stripe sent the browser to, its query
+---  string, or its decoded parameters
+---@param options commerce.FinishOptions?
+---@return commerce.LinkResult finished A failure has the reason's name as its code: "bad_callback",
+---  "no_state", "forged_state", "expired_state",
 ---  "used_state", "used_code", "other_connection", "other_browser", "connection_gone";
 ---  "access_denied", "invalid_scope",
 ---  "invalid_redirect_uri", "invalid_request", "unsupported_response_type", "oauth_error";

@@ -117,8 +117,8 @@ end
 --- Begin a link by key in a merchant's browser.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow the connection's, as the store gives it
----@param options table browser: the secret in the browser's cookie; parameters: texts by name that
----  come back
+---@param options { browser: string, parameters: table<string, string>? } browser: the secret in the
+---  browser's cookie; parameters: texts by name that come back
 ---@return string state for `take`
 function own_key.begin(app, row, options)
   own_key.usable(app, row.integration)

@@ -32,8 +32,7 @@ end
 --- Keep that a link of a connection has been begun.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow the connection's, as the store gives it
----@param options table lifetime: seconds (a day); parameters: texts by name that come back;
----  browser: the secret in the cookie of the browser that must finish it; way: "app" or "connect"
+---@param options commerce.LinkOptions
 ---@return string text the link's state, for `recognise`
 ---@return integer expires unix seconds
 function pending.begin(app, row, options)
@@ -86,10 +85,9 @@ end
 --- The link that comes back, and its connection. It still waits.
 ---@param app commerce.App
 ---@param text string? the link's state
----@param options table connection, company: the id of the one that it must be for; browser: the
----  secret in the browser's cookie
+---@param options commerce.FinishOptions
 ---@return commerce.LinkState state
----@return table row of the connection
+---@return commerce.ConnectionRow row
 function pending.recognise(app, text, options)
   local state = link_state.read(text, os.time())
   if options.connection and options.connection ~= state.connection_id then

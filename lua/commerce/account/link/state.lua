@@ -61,7 +61,7 @@ function state.browser(token)
 end
 
 --- Make a state.
----@param connection table { id, company_id, integration = its name } of the connection
+---@param connection commerce.ConnectionRow
 ---@param expires integer Unix seconds
 ---@param parameters table<string, string>? texts that are to come back with it
 ---@param token string? the secret in the cookie of the browser in which the link is begun

@@ -22,7 +22,7 @@ end
 --- Sync a connection and print the report. Raises if the sync could not begin.
 ---@param shop commerce.Connection
 ---@param args commerce.cli.Arguments parsed arguments
----@param options table of `shop:sync`
+---@param options commerce.SyncOptions
 ---@return integer status exit status
 function batch.once(shop, args, options)
   return finish(must(shop:sync(options)), args)
@@ -70,7 +70,7 @@ end
 ---@param app commerce.App
 ---@param args commerce.cli.Arguments parsed arguments
 ---@param company_id string? only this company's
----@param options_of fun(args: table): table options of `shop:sync`
+---@param options_of fun(args: commerce.cli.Arguments): commerce.SyncOptions
 ---@return integer status exit status
 function batch.all(app, args, company_id, options_of)
   return batch.each(app, "sync", company_id, function(shop)
@@ -126,7 +126,7 @@ end
 --- Sync what is due, of every linked connection that has a stored key, or of one connection.
 ---@param app commerce.App
 ---@param args commerce.cli.Arguments parsed arguments
----@param filter table of `settings.due`
+---@param filter commerce.ConnectionFilter of `settings.due`
 ---@param own commerce.Connection? the connection, if it is open already
 ---@return integer status exit status
 function batch.due(app, args, filter, own)

@@ -47,7 +47,7 @@ function console.json_text(text)
 end
 
 --- Write a value as one line of JSON to standard output. Raises if it cannot be written.
----@param value table
+---@param value table<string, any>|any[]
 function console.json(value)
   console.json_text(json.encode(value) .. "\n")
 end

@@ -40,8 +40,7 @@ local IS_ACCOUNT = { account = true, context = true }
 --- Connect the account of a key, and of STRIPE_ACCOUNT. Raises on failure.
 ---@param app commerce.App
 ---@param key commerce.core.Secret
----@param options table? further options of `app:connect`; account is used in place of
----  STRIPE_ACCOUNT
+---@param options commerce.ConnectOptions? account is used in place of STRIPE_ACCOUNT
 ---@return commerce.Connection shop
 function environment.connect(app, key, options)
   local account = os.getenv "STRIPE_ACCOUNT"
@@ -95,7 +94,7 @@ end
 --- that was named. Raises on failure.
 ---@param app commerce.App
 ---@param named commerce.Connection? the key in the environment must belong to it
----@param options table? further options of `app:connect`
+---@param options commerce.ConnectOptions? further options of `app:connect`
 ---@return commerce.Connection shop
 function environment.open(app, named, options)
   local key = environment.key()

@@ -76,7 +76,7 @@ end
 --- Finish a link with the address that a person pastes. Raises on failure.
 ---@param app commerce.App
 ---@param args commerce.cli.Arguments parsed arguments: json
----@param expected table? connection, company: the id of the one that the address must be of
+---@param expected commerce.FinishOptions? connection, company: the one that the address must be of
 function linking.finish(app, args, expected)
   local asks = console.is_terminal(console.STDIN)
   while true do

@@ -82,7 +82,7 @@ end
 
 --- Connections of the mode that commands work in, oldest first.
 ---@param app commerce.App
----@param given table? as for `app:connections`
+---@param given commerce.ConnectionFilter?
 ---@return commerce.Connection[] list
 function lookup.connections(app, given)
   local current = must(app:mode())
@@ -136,7 +136,7 @@ end
 --- A webhook consumer. Raises if the text names none or several.
 ---@param app commerce.App
 ---@param text string its id, at least the first four characters of it, or its address
----@return commerce.Consumer consumer a row of the store
+---@return commerce.ConsumerRow consumer
 function lookup.consumer(app, text)
   return choose(must(app.store:webhook_consumers()), CONSUMER, text) or missing(CONSUMER, text)
 end

@@ -20,7 +20,7 @@ end
 --- without a key, in the mode that the store is switched to. Raises on failure.
 ---@param args commerce.cli.Arguments parsed arguments
 ---@param how "existing"|"create" whether a missing database is an error or is created
----@param work fun(app: commerce.App, args: table): any
+---@param work fun(app: commerce.App, args: commerce.cli.Arguments): any
 ---@return any result of the work
 function opener.with(args, how, work)
   must(store.check_shared(args.store or commerce.store_url(), ("`commerce %s` cannot use it")

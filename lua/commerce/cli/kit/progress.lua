@@ -12,7 +12,7 @@ local REDRAW = 0.1 -- seconds between two drawings of the bars
 local LOG_INTERVAL = 5 -- seconds between two plain lines of one data type
 
 --- One JSON object a line on standard output.
----@return fun(event: table)
+---@return fun(event: commerce.ProgressEvent)
 function progress.json()
   return function(event)
     console.json(event)
@@ -22,7 +22,7 @@ end
 
 --- Plain lines on standard error: every few seconds while a type is read, and when it is done.
 ---@param of string? prefix of each line
----@return fun(event: table)
+---@return fun(event: commerce.ProgressEvent)
 function progress.plain(of)
   local last, began = {}, core.now()
   local label = of and of .. " " or ""
@@ -111,7 +111,7 @@ local function bar_line(state, now, filled, empty, count, columns)
 end
 
 --- Bars on a terminal, one line per data type, redrawn in place on standard error.
----@return fun(event: table)
+---@return fun(event: commerce.ProgressEvent)
 function progress.bars()
   local states, order, drawn, last_draw = {}, {}, 0, 0
   local filled, empty = "#", "."
@@ -163,7 +163,7 @@ end
 
 --- The count of all objects read: one line on a terminal, redrawn in place; a line every few
 --- seconds in a log. An event "end" clears the line.
----@return fun(event: table)
+---@return fun(event: commerce.ProgressEvent)
 function progress.counter()
   local on_terminal, read = console.is_terminal(console.STDERR), {}
   local last = core.now()
@@ -190,7 +190,7 @@ end
 
 --- The reader that fits the arguments and the terminal.
 ---@param as_json boolean? --json was given
----@return fun(event: table)
+---@return fun(event: commerce.ProgressEvent)
 function progress.choose(as_json)
   if as_json then
     return progress.json()

@@ -38,8 +38,8 @@ local STEP = { at = "at", status = "status", reason = "reason" }
 ---@field created string
 ---@field linked string?
 ---@field lastSync string?
----@field errors table[]? of the whole view: { at, statusCode, statusText, message, resolved }
----@field history table[]? of the whole view: { at, status, reason }
+---@field errors commerce.codat.View[]? of the whole view
+---@field history commerce.StatusRow[]? of the whole view
 
 ---@class commerce.cli.CompanyView
 ---@field id string

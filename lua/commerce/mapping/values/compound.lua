@@ -119,7 +119,7 @@ end
 
 --- Supplemental data { content = { stripe = {…} } }: source values without a field in the model,
 --- unchanged (amounts in minor units); nulls and empty containers are left out.
----@param fields table names (the source's own) and name = path or value pairs
+---@param fields table<string|integer, any> names (the source's own) and name = path or value pairs
 ---@return commerce.Value
 function values.supplemental(fields)
   check_fields("supplemental", fields)

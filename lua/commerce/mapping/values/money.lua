@@ -47,7 +47,7 @@ end
 --- For your own functions: converts minor units of a currency to major units, exactly.
 ---@param amount number|string|nil an integer, or Stripe's decimal text with up to 12 decimals
 ---@param code string? any case
----@return number|table|nil
+---@return number|commerce.Decimal|nil
 function values.major(amount, code)
   if amount == nil then
     return nil

@@ -55,7 +55,7 @@ values.timestamp = of_kind("datetime", "datetime")
 local KINDS = { string = "string", number = "decimal", boolean = "boolean" }
 
 --- The same value for every record.
----@param fixed string|number|boolean|table
+---@param fixed string|number|boolean|table<string|integer, any>
 ---@return commerce.Value
 function values.constant(fixed)
   if fixed == nil or type(fixed) == "function" then

@@ -87,8 +87,7 @@ end
 --- Keep an event with a delivery for each consumer that wants it.
 ---@param self commerce.MemoryStore the store
 ---@param type_name string
----@param given table connection, or company: rows, or client: facts; id (a new one); reason, reads,
----  since, errors
+---@param given commerce.NewEvent
 function outbox.append(self, type_name, given)
   local facts, tags = facts_of(self, given)
   local seconds = os.time()

@@ -134,7 +134,7 @@ end
 --- Log changes.
 ---@param self commerce.MemoryStore the store
 ---@param connection_id string
----@param done table[] { type, kind, ids }
+---@param done commerce.PageChange[] { type, kind, ids }
 ---@param now string
 local function log_changes(self, connection_id, done, now)
   local log = self.db:table("changes", connection_id)
@@ -151,10 +151,10 @@ records.log_changes = log_changes
 --- The records of a page, and their entries in the log of changes.
 ---@param self commerce.MemoryStore the store
 ---@param connection_id string
----@param page table as for `write_page`
+---@param page commerce.Page
 ---@param now string
----@return table<string, table> counts
----@return table[] done
+---@return table<string, commerce.Counts> counts
+---@return commerce.PageChange[] done
 function records.write(self, connection_id, page, now)
   local counts, done = {}, {}
   local function note(name, kind, ids)

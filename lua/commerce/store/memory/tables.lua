@@ -18,8 +18,8 @@ local Database = {}
 Database.__index = Database
 
 --- A copy of a row that its receiver may change.
----@param row table?
----@return table? copy
+---@param row table<string, any>?
+---@return table<string, any>? copy
 function tables.copy(row)
   if type(row) ~= "table" then
     return row
@@ -32,7 +32,7 @@ function tables.copy(row)
 end
 
 --- Fail unless a row has some fields.
----@param row table
+---@param row table<string, any>
 ---@param what string what the row is: "company"
 ---@param fields string[]
 function tables.need(row, what, fields)
@@ -106,7 +106,7 @@ end
 --- Put a copy of a row with some fields changed; `false` removes a field.
 ---@param key any
 ---@param changes table<string, any>
----@return table row as it is now
+---@return table<string, any> row as it is now
 function Table:change(key, changes)
   local row = {}
   for name, value in pairs(self.rows[key]) do
@@ -181,7 +181,7 @@ end
 
 --- Copies of rows that have an `id`, their key, and a date `created`: the oldest first.
 ---@param wanted (fun(row: any, key: any): any)? without one, all
----@return table[] rows
+---@return table<string, any>[] rows
 function Table:oldest_first(wanted)
   local list, places = {}, self.places
   for i, row in ipairs(self:list(wanted)) do

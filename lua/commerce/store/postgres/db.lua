@@ -45,7 +45,8 @@ end
 --- Make a handle, which connects when it is first used.
 ---@param pq commerce.pq
 ---@param url string "postgres://…"
----@param options table wait: seconds to wait for a server that does not answer; replica: a URL
+---@param options { wait: number?, replica: string? } wait: seconds to wait for a server that does
+---  not answer; replica: a URL
 ---@return commerce.postgres.Database
 function database.open(pq, url, options)
   return setmetatable({
@@ -94,7 +95,7 @@ end
 --- Ask a query of a transaction whose rows are needed later. It is sent with others.
 ---@param sql string
 ---@param ... any bound values
----@return fun(): table[] answer the rows by column name
+---@return fun(): table<string, any>[] answer the rows by column name
 function methods:ask(sql, ...)
   local rows
   if not self.in_transaction then
@@ -115,7 +116,7 @@ end
 --- All rows of a query.
 ---@param sql string
 ---@param ... any bound values
----@return table[] rows by column name
+---@return table<string, any>[] rows by column name
 function methods:all(sql, ...)
   if not session.is_read(sql) then
     self.writes = self.writes + 1
@@ -125,7 +126,7 @@ end
 
 --- Run a statement once (schema).
 ---@param sql string
----@return table[] rows by position
+---@return any[][] rows by position
 function methods:once(sql)
   self.writes = self.writes + 1
   return session.execute(self, sql):rows()

@@ -135,9 +135,7 @@ end
 
 --- Open a PostgreSQL database, and make or migrate its tables if needed.
 ---@param rest string what follows "postgres:" in the URL
----@param options table create = false: fail if there are no tables yet; wait: seconds to wait for a
----  server that does not answer; replica: the URL of a server that lists are read from
----  (COMMERCE_STORE_REPLICA); pause: see `store.open`
+---@param options commerce.StoreOptions
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure

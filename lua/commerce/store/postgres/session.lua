@@ -28,7 +28,7 @@ local CURES = {
 --- Raise a failure that the driver gave.
 ---@param self commerce.postgres.Database
 ---@param message string
----@param failure table?
+---@param failure commerce.pq.Failure?
 function session.fail(self, message, failure)
   local cure = CURES[failure and failure.code]
   errors.throw("store", ("%s: %s"):format(self.name, cure and cure:format(message) or message),
@@ -128,7 +128,7 @@ end
 
 --- Send the collected statements of a transaction, and hand out their answers.
 ---@param self commerce.postgres.Database
----@return table result of the last one
+---@return commerce.pq.Result result of the last one
 function session.flush(self)
   local results, message, failure = self.connection:flush()
   local waiting = self.waiting
@@ -147,7 +147,7 @@ function session.ignore() end
 
 --- Collect a statement of a transaction.
 ---@param self commerce.postgres.Database
----@param take fun(result: table) gets its answer when it has been sent
+---@param take fun(result: commerce.pq.Result) gets its answer when it has been sent
 ---@param sql string
 ---@param ... any bound values
 function session.queue(self, take, sql, ...)
@@ -169,7 +169,7 @@ end
 ---@param self commerce.postgres.Database
 ---@param sql string
 ---@param ... any bound values
----@return table result
+---@return commerce.pq.Result result
 function session.execute(self, sql, ...)
   if self.in_transaction then
     session.queue(self, session.ignore, sql, ...)

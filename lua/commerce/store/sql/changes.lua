@@ -23,7 +23,7 @@ local ADD = "INSERT INTO changes (connection_id, last, at, data_type, kind, ids)
 --- connection's log waiting.
 ---@param db commerce.sql.Database in the page's transaction
 ---@param connection_id string
----@param list table[] { type = data type name, kind = "created" | "changed" | "deleted", ids }
+---@param list commerce.PageChange[]
 ---@param now string YYYY-MM-DDTHH:MM:SSZ
 function changes.append(db, connection_id, list, now)
   local count = 0

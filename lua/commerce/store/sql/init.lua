@@ -8,7 +8,8 @@ local sql = {}
 
 ---@class commerce.sql.Store: commerce.Store
 ---@field db commerce.sql.Database
----@field schema table is_reserved(name): whether the store itself has a table or index of this name
+---@field schema { is_reserved: fun(name: string): boolean } whether the store itself has a table or
+---  index of this name
 
 local SUBJECTS = {
   "commerce.store.sql.pages",
@@ -63,7 +64,7 @@ end
 
 --- Make the store of an open database, whose schema is current.
 ---@param db commerce.sql.Database
----@param schema table
+---@param schema { is_reserved: fun(name: string): boolean }
 ---@param path string
 ---@return commerce.sql.Store
 function sql.new(db, schema, path)

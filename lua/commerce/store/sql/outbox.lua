@@ -65,9 +65,7 @@ local NUMBER = "INSERT INTO event_numbers (name, last) VALUES ('events', 1) "
 --- Keep an event, in the transaction of what it tells of.
 ---@param db commerce.sql.Database
 ---@param type_name string "connection.created", …
----@param given table company or connection: a row of the store, or client: facts; id: the event's
----  (a new one); reason: why; errors: a connection's, if not those that the store has; reads:
----  { data_type, status, modified, message }; since: when all that was read had been read before
+---@param given commerce.NewEvent
 function outbox.append(db, type_name, given)
   local facts, tags = facts_of(db, given)
   local now, seconds = time.now(), os.time()

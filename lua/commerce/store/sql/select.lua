@@ -91,8 +91,8 @@ end
 ---@param db commerce.sql.Database
 ---@param from string the table; it has the columns created and id
 ---@param columns table<string, string> the columns that may be named, and their Lua types
----@param given table? column -> value; limit; offset
----@return table[] rows
+---@param given table<string, any>? column -> value; limit; offset
+---@return table<string, any>[] rows
 function select.where(db, from, columns, given)
   given = given or {}
   local known, where = { limit = "number", offset = "number" }, {}
@@ -110,13 +110,24 @@ end
 
 local MOST_LISTS = 100 -- in the cache
 
+---@class commerce.sql.Bookmark a place in a list
+---@field offset integer how many records there are up to it
+---@field value any what the list is ordered by, of the record there
+---@field id string of the record
+
+---@class commerce.sql.KnownList what is known of a list since the last write to the database
+---@field version any of the database, as it was then
+---@field rows any[][]?
+---@field total integer?
+---@field [integer] commerce.sql.Bookmark
+
 --- The cache of a list: what the caller kept in it since the last write to the database.
 ---@param store commerce.sql.Store
 ---@param sql string the statement that gives the list, or counts it
 ---@param values any[] its bound values
 ---@param count integer how many of them belong to the list: the limit and offset do not
 ---@param connection_id string? whose records the list has
----@return table list
+---@return commerce.sql.KnownList list
 function select.cache(store, sql, values, count, connection_id)
   local words = { sql }
   for i = 1, count do
@@ -143,9 +154,9 @@ end
 local APART = 1000 -- records
 
 --- The nearest bookmark at or before a place.
----@param list table from `select.cache`
+---@param list commerce.sql.KnownList from `select.cache`
 ---@param offset integer how many records come before the place
----@return table? bookmark { offset, value, id } as they were kept
+---@return commerce.sql.Bookmark? bookmark
 function select.bookmark(list, offset)
   for number = math.floor(offset / APART), 0, -1 do
     local bookmark = list[number]
@@ -156,7 +167,7 @@ function select.bookmark(list, offset)
 end
 
 --- Keep a bookmark, unless there is one nearby.
----@param list table from `select.cache`
+---@param list commerce.sql.KnownList from `select.cache`
 ---@param offset integer how many records there are up to this one
 ---@param value any what the list is ordered by, of this record
 ---@param id string

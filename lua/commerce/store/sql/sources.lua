@@ -29,7 +29,7 @@ end
 ---@param db commerce.sql.Database in a transaction
 ---@param connection_id string
 ---@param resource string
----@param state table
+---@param state commerce.Checkpoint
 function sources.write_state(db, connection_id, resource, state)
   db:later(db.dialect.upsert("resource_state", { "connection_id", "resource", "state" },
     { "connection_id", "resource" }), connection_id, resource, json.encode(state))

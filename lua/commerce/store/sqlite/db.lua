@@ -193,7 +193,7 @@ end
 
 --- Run a statement once that is not worth keeping (schema, pragmas).
 ---@param sql string
----@return table[] rows by position
+---@return any[][] rows by position
 function methods:once(sql)
   local statement, message = prepare(self, sql)
   if not statement then
@@ -219,7 +219,7 @@ local WHOLE = ("#"):byte()
 --- All rows of a query.
 ---@param sql string
 ---@param ... any bound values
----@return table[] rows by column name
+---@return table<string, any>[] rows by column name
 function methods:all(sql, ...)
   local rows = {}
   for row in rows_of(execute(self, sql, ...), true) do
@@ -401,7 +401,7 @@ end
 --- several together.
 ---@param sql string
 ---@param ... any bound values
----@return fun(): table[] answer the rows by column name
+---@return fun(): table<string, any>[] answer the rows by column name
 function methods:ask(sql, ...)
   local rows = self:all(sql, ...)
   return function()

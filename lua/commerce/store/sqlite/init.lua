@@ -90,8 +90,7 @@ end
 
 --- Open a SQLite database, and make or migrate it if needed.
 ---@param path string a file, or ":memory:"
----@param options table create = false: fail if the file does not exist; wait: seconds to wait for
----  another process's write; sleep, pause, elsewhere: see `store.open`
+---@param options commerce.StoreOptions
 ---@return commerce.Store? store nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
