@@ -67,6 +67,12 @@ char *cm_buf_room(cm_buf *b, size_t n) {
 ** memory is short.
 */
 bool cm_buf_add(cm_buf *b, const void *bytes, size_t n) {
+  if (n && n < b->room - b->len && (!b->max || n <= b->max - b->len)) {
+    memcpy(b->data + b->len, bytes, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+    return true;
+  }
   if (b->max && n > b->max - b->len)
     return false;
   if (n >= SIZE_MAX - b->len || !reserve(b, b->len + n + 1))

@@ -23,19 +23,49 @@ static bool fail(cm_json *j, size_t at, const char *error) {
 }
 
 /*
+** Passes white space. Stripe sends its JSON indented, so the blanks of a line are passed eight at a
+** time. The bytes of a character outside ASCII are above the blank, as all that JSON has.
+*/
+static int after_blanks(cm_json *j) {
+  const uint64_t blanks = UINT64_C(0x2020202020202020);
+  size_t at = j->at;
+  while (at < j->len) {
+    char c = j->text[at];
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
+      j->at = at;
+      return (unsigned char)c;
+    }
+    at++;
+    while (at + 8 <= j->len) {
+      uint64_t w;
+      memcpy(&w, j->text + at, 8);
+      if ((w ^= blanks) != 0) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        at += (size_t)__builtin_ctzll(w) / 8;
+#endif
+        break;
+      }
+      at += 8;
+    }
+  }
+  j->at = at;
+  return 0;
+}
+
+static inline int peek(cm_json *j) {
+  if (j->error)
+    return 0;
+  if (j->at < j->len && (unsigned char)j->text[j->at] > ' ')
+    return (unsigned char)j->text[j->at];
+  return after_blanks(j);
+}
+
+/*
 ** Skips white space. Returns the next character without taking it, or 0 at the end of the text
 ** and after an error.
 */
 int cm_json_peek(cm_json *j) {
-  if (j->error)
-    return 0;
-  while (j->at < j->len) {
-    char c = j->text[j->at];
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
-      return (unsigned char)c;
-    j->at++;
-  }
-  return 0;
+  return peek(j);
 }
 
 static bool unexpected(cm_json *j, const char *wanted) {
@@ -47,7 +77,7 @@ static bool unexpected(cm_json *j, const char *wanted) {
 ** is too deep.
 */
 bool cm_json_open(cm_json *j, char bracket) {
-  if (cm_json_peek(j) != bracket)
+  if (peek(j) != bracket)
     return unexpected(j, bracket == '{' ? CM_JSON_NO_OBJECT : "array expected");
   if (j->depth >= CM_JSON_DEPTH)
     return fail(j, j->at, CM_JSON_TOO_DEEP);
@@ -61,7 +91,7 @@ bool cm_json_open(cm_json *j, char bracket) {
 ** Moves to the next part of the innermost container: 1 there is one, 0 it was closed, -1 error.
 */
 static int next(cm_json *j, char close) {
-  int c = cm_json_peek(j);
+  int c = peek(j);
   bool fresh = j->fresh;
   j->fresh = false;
   if (c == close && !j->error) {
@@ -74,7 +104,7 @@ static int next(cm_json *j, char close) {
   if (c != ',')
     return unexpected(j, close == '}' ? "',' or '}' expected" : "',' or ']' expected"), -1;
   j->at++;
-  if (cm_json_peek(j) == close)
+  if (peek(j) == close)
     return fail(j, j->at, "value expected after ','"), -1;
   return 1;
 }
@@ -96,7 +126,7 @@ int cm_json_member(cm_json *j, cm_span *key) {
     return more;
   if (!cm_json_string(j, key))
     return -1;
-  if (cm_json_peek(j) != ':')
+  if (peek(j) != ':')
     return unexpected(j, "':' expected"), -1;
   j->at++;
   return 1;
@@ -144,7 +174,7 @@ static size_t plain(const char *s, size_t n) {
 */
 bool cm_json_string(cm_json *j, cm_span *inside) {
   size_t at;
-  if (cm_json_peek(j) != '"')
+  if (peek(j) != '"')
     return unexpected(j, "string expected");
   at = ++j->at;
   inside->at = at;
@@ -235,7 +265,7 @@ static bool number(cm_json *j, bool *whole) {
 ** something else, -1 on an error.
 */
 int cm_json_int(cm_json *j, int64_t *value) {
-  int c = cm_json_peek(j);
+  int c = peek(j);
   size_t from = j->at, i;
   bool whole = false, minus = c == '-';
   int64_t n = 0;
@@ -266,7 +296,7 @@ static bool word(cm_json *j, const char *text) {
 ** Takes true or false.
 */
 bool cm_json_bool(cm_json *j, bool *value) {
-  int c = cm_json_peek(j);
+  int c = peek(j);
   *value = c == 't';
   if (c != 't' && c != 'f')
     return unexpected(j, "true or false expected");
@@ -280,7 +310,7 @@ bool cm_json_skip(cm_json *j) {
   cm_span ignored;
   bool whole;
   int more;
-  int c = cm_json_peek(j);
+  int c = peek(j);
   switch (c) {
   case '"':
     return cm_json_string(j, &ignored);
@@ -315,7 +345,7 @@ bool cm_json_skip(cm_json *j) {
 bool cm_json_end(cm_json *j) {
   if (j->error)
     return false;
-  cm_json_peek(j);
+  peek(j);
   return j->at >= j->len || fail(j, j->at, "more text after the value");
 }
 

@@ -210,6 +210,11 @@ static bool decimal(cm_mapper *m, cm_value *v) {
   return !is_decimal(cm_mapper_bytes(m, &text), text.len) || shifted_text(m, v, 0);
 }
 
+static void put_digits(char *to, int n, int value) {
+  for (; n > 0; value /= 10)
+    to[--n] = (char)('0' + value % 10);
+}
+
 /* The date of a unix time (days_from_civil of Howard Hinnant, turned round). */
 static size_t date(double seconds, char *out, size_t room) {
   int64_t s = (int64_t)seconds, days = s / 86400, rest = s % 86400;
@@ -218,8 +223,17 @@ static size_t date(double seconds, char *out, size_t room) {
   int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
   int day = (int)(doy - (153 * mp + 2) / 5 + 1), month = (int)(mp < 10 ? mp + 3 : mp - 9);
   int year = (int)(yoe + era * 400 + (month <= 2));
-  return (size_t)snprintf(out, room, "%04d-%02d-%02dT%02d:%02d:%02dZ", year, month, day,
-                          (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+  if (year > 9999)
+    return (size_t)snprintf(out, room, "%d-%02d-%02dT%02d:%02d:%02dZ", year, month, day,
+                            (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
+  memcpy(out, "YYYY-MM-DDTHH:MM:SSZ", 20);
+  put_digits(out, 4, year);
+  put_digits(out + 5, 2, month);
+  put_digits(out + 8, 2, day);
+  put_digits(out + 11, 2, (int)(rest / 3600));
+  put_digits(out + 14, 2, (int)(rest / 60 % 60));
+  put_digits(out + 17, 2, (int)(rest % 60));
+  return 20;
 }
 
 static bool timestamp(cm_mapper *m, cm_value *v) {

@@ -1,6 +1,7 @@
 #include "text/number.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,15 +82,38 @@ static bool add_placed(cm_buf *out, bool minus, const char *digits, size_t count
          cm_buf_add(out, digits + whole, count - (size_t)whole);
 }
 
+/* Whether a number of JSON's grammar is a whole one of at most 15 digits, in its shortest form. */
+static bool is_short(const char *text, size_t n) {
+  size_t i = n && *text == '-';
+  if (n - i > EXACT_DIGITS || (n - i == 1 && text[i] == '0'))
+    return false;
+  for (; i < n; i++)
+    if (!is_digit(text[i]))
+      return false;
+  return true;
+}
+
+/* The value of such a number, which a double carries exactly. */
+static double short_value(const char *text, size_t n) {
+  size_t i = *text == '-';
+  int64_t value = 0;
+  for (; i < n; i++)
+    value = value * 10 + (text[i] - '0');
+  return (double)(*text == '-' ? -value : value);
+}
+
 /*
 ** The value of a number of JSON's grammar. What is larger than any double is infinite.
 */
 double cm_number_value(const char *text, size_t n) {
   char fixed[64], *copy = fixed;
-  decimal d = read(text, n);
   size_t len = 0;
   double value;
   const char *p;
+  decimal d;
+  if (n && is_short(text, n))
+    return short_value(text, n);
+  d = read(text, n);
   if (d.count == 0)
     return d.minus ? -0.0 : 0.0;
   if (d.count + 16 > sizeof fixed) {
@@ -139,17 +163,6 @@ bool cm_number_add_double(cm_buf *out, double value) {
   return add_placed(out, value < 0, digits, len, exponent);
 }
 
-/* Whether a number of JSON's grammar is a whole one of at most 15 digits, in its shortest form. */
-static bool is_short(const char *text, size_t n) {
-  size_t i = n && *text == '-';
-  if (n - i > EXACT_DIGITS || (n - i == 1 && text[i] == '0'))
-    return false;
-  for (; i < n; i++)
-    if (!is_digit(text[i]))
-      return false;
-  return true;
-}
-
 /*
 ** Appends a number of JSON's grammar as the double that it stands for. Returns false for one that
 ** no double reaches, and when memory is short.
@@ -179,7 +192,7 @@ bool cm_number_add(cm_buf *out, const char *text, size_t n) {
 bool cm_number_add_shifted(cm_buf *out, const char *text, size_t n, size_t places) {
   size_t from = out->len, i = n && *text == '-', whole, fraction = 0, len;
   const char *start = text + i;
-  char *digits;
+  char fixed[32] = "", *digits;
   bool ok;
   decimal d;
   for (whole = 0; i + whole < n && is_digit(text[i + whole]); whole++)
@@ -199,7 +212,7 @@ bool cm_number_add_shifted(cm_buf *out, const char *text, size_t n, size_t place
   d = read(text, n);
   if (d.count == 0)
     return cm_buf_adds(out, "0");
-  digits = malloc(d.count);
+  digits = d.count <= sizeof fixed ? fixed : calloc(d.count, 1);
   if (!digits)
     return false;
   len = 0;
@@ -207,7 +220,8 @@ bool cm_number_add_shifted(cm_buf *out, const char *text, size_t n, size_t place
     if (*start != '.')
       digits[len++] = *start;
   ok = add_placed(out, d.minus, digits, len, d.exponent - (long)places);
-  free(digits);
+  if (digits != fixed)
+    free(digits);
   if (!ok)
     cm_buf_cut(out, from);
   return ok;
