@@ -25,7 +25,8 @@ describe("luarocks make with " .. runtime, function()
     folder = shell.temporary_folder()
     -- a copy: the builtin build leaves its object files beside the sources
     local lines = { ("mkdir -p %s/src %s/home/.luarocks"):format(folder, folder),
-      ("cp -r csrc lua rockspec %s/src"):format(folder), ("cd %s/src"):format(folder),
+      ("cp -r --parents csrc lua rockspec spec/rock.lua spec/emulator %s/src"):format(folder),
+      ("cd %s/src"):format(folder),
       ("export HOME=%s/home"):format(folder) }
     for _, line in ipairs(commands()) do
       -- without optimization, since the compiler's time is most of this spec's
@@ -78,6 +79,14 @@ describe("luarocks make with " .. runtime, function()
     assert.equal("", errors)
     assert.equal(0, status)
     assert.truthy(output:find("^Welcome\t200\t/%* The portal's style"), output:sub(1, 200))
+  end)
+
+  it("has a test that the installed rock passes", function()
+    local status, output, errors = in_tree(("cd %s/src && luarocks --lua-version=%s test "
+      .. "rockspec/lua-commerce-scm-1.rockspec"):format(folder, VERSION))
+    assert.equal(0, status, output .. errors)
+    assert.matches("\nok +reads everything into SQLite, and agrees with Stripe\n", output)
+    assert.matches("\n[^\n]+: [1-9]%d* passed, 0 failed\n", output)
   end)
 
   it("installs the types for editors", function()
