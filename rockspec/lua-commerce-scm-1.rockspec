@@ -142,6 +142,7 @@ build = {
     ["commerce.base.errors"] = "lua/commerce/base/errors.lua",
     ["commerce.base.files"] = "lua/commerce/base/files.lua",
     ["commerce.base.json"] = "lua/commerce/base/json.lua",
+    ["commerce.base.path"] = "lua/commerce/base/path.lua",
     ["commerce.base.set"] = "lua/commerce/base/set.lua",
     ["commerce.base.suggest"] = "lua/commerce/base/suggest.lua",
     ["commerce.base.tables"] = "lua/commerce/base/tables.lua",

@@ -5,8 +5,8 @@ local columns = require "commerce.store.sql.columns"
 local dialect = require "commerce.store.sqlite.dialect"
 local files = require "spec.support.sqlite_files"
 local json = require "commerce.base.json"
-local match = require "commerce.query.match"
 local model = require "commerce.model"
+local path = require "commerce.base.path"
 local query = require "commerce.query"
 local store = require "commerce.store"
 
@@ -53,7 +53,7 @@ describe("a query", function()
     for _, data in assert(db:records(PAYMENTS, { deleted = true })) do
       local record = json.decode(data)
       if query.matches(tree, function(field)
-        return match.at(record, field)
+        return path.at(record, field)
       end) then
         matching[#matching + 1] = record.id:sub(1, 1)
       end
@@ -341,7 +341,7 @@ describe("a field of any kind", function()
       for id, data in assert(db:records(TYPE, {})) do
         local record = json.decode(data)
         if query.matches(tree, function(field)
-          return match.at(record, field)
+          return path.at(record, field)
         end) then
           in_lua[#in_lua + 1] = id
         end

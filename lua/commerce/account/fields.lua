@@ -9,6 +9,7 @@
 local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
+local dotted = require "commerce.base.path"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local set = require "commerce.base.set"
@@ -67,17 +68,6 @@ local function need_of(type_name, path)
 end
 
 -- ---------------------------------------------------------------- names
-
---- The names of a path.
----@param path string dotted
----@return string[] keys
-function fields.keys(path)
-  local keys = {}
-  for key in path:gmatch "[^%.]+" do
-    keys[#keys + 1] = key
-  end
-  return keys
-end
 
 local function refuse(message, ...)
   errors.throw("usage", message:format(...))
@@ -168,7 +158,7 @@ local function source_rule(text, mappings, is_hash)
   elseif is_hash then
     refuse("%s: a member of kept objects cannot be hashed; leave it out", text)
   end
-  local rule = { text = text, resource = resource, keys = fields.keys(path) }
+  local rule = { text = text, resource = resource, keys = dotted.keys(path) }
   if OF_SOURCE[rule.keys[1]] then
     refuse("%s must be kept: objects are identified by it", text)
   end
@@ -181,10 +171,10 @@ end
 function fields.rule(text)
   local resource, member = text:match "^source:([^%.]+)%.(.+)$"
   if resource then
-    return { text = text, resource = resource, keys = fields.keys(member) }
+    return { text = text, resource = resource, keys = dotted.keys(member) }
   end
   local name, path = text:match "^([^%.]+)%.(.+)$"
-  return { text = text, type = name, keys = fields.keys(path) }
+  return { text = text, type = name, keys = dotted.keys(path) }
 end
 
 -- A rule of a name that a user gives. Raises for a name that is wrong or must be stored.
@@ -206,7 +196,7 @@ local function checked_rule(text, mappings, store, is_hash)
     refuse("%s: %s", text, unknown)
   end
   local rule = { text = data_type.name .. "." .. path, type = data_type.name,
-    keys = fields.keys(path) }
+    keys = dotted.keys(path) }
   check_field(text, rule, mappings, data_type, is_hash)
   return rule
 end

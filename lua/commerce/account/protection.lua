@@ -9,6 +9,7 @@
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local decimal = require "commerce.base.decimal"
+local dotted = require "commerce.base.path"
 local errors = require "commerce.base.errors"
 local fields = require "commerce.account.fields"
 local json = require "commerce.base.json"
@@ -98,7 +99,7 @@ local function place_of(source, path)
   if path == value.WHOLE then
     return source.resource, {}
   end
-  local keys = fields.keys(path)
+  local keys = dotted.keys(path)
   local inner = source.with[keys[1]]
     or source.join and source.join.key == keys[1] and source.join.resource
   if inner then

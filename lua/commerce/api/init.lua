@@ -191,26 +191,22 @@ function methods:handle(received)
     return response.text(200, self.document)
   end
   local found = { id = core.uuid(), headers = {} }
-  local ok, result = errors.try(function()
+  local result = response.guarded(received.method, function()
     return received.method == "OPTIONS" and preflight(self, received) or run(self, received, found)
-  end)
-  if not ok then
-    local logged
-    result, logged = response.failure(result, found.id,
+  end, function(raised)
+    local refusal, logged = response.failure(raised, found.id,
       found.route and { [409] = found.route.conflict })
     if logged then
       self.server.log(logged, found.id)
     end
-  end
+    return refusal
+  end)
   for name, value in pairs(found.headers) do
     result.headers[name] = result.headers[name] or value
   end
   result.headers["X-Correlation-Id"] = found.id
   if received.headers.origin then
     errors.catch(cors.admit, self.server.app.store, received, result)
-  end
-  if received.method == "HEAD" then
-    result.body = ""
   end
   return result
 end

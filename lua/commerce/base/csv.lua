@@ -3,6 +3,7 @@
 
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
+local paths = require "commerce.base.path"
 
 local csv = {}
 
@@ -11,14 +12,9 @@ local csv = {}
 ---@param path string
 ---@return any? value nil if the record has no such field
 function csv.at(record, path)
-  for key in path:gmatch("[^%.]+") do
-    if type(record) ~= "table" then
-      return nil
-    end
-    record = record[key]
-  end
-  if record ~= json.null then
-    return record
+  local value = paths.at(record, path)
+  if value ~= json.null then
+    return value
   end
 end
 

@@ -3,12 +3,12 @@
 local tables = {}
 
 --- A new table with the fields of several ones; of two with one name the later one counts.
----@param ... table<any, any>
+---@param ... table<any, any>|nil
 ---@return table<any, any>
 function tables.merged(...)
   local all = {}
   for i = 1, select("#", ...) do
-    for name, value in pairs((select(i, ...))) do
+    for name, value in pairs(select(i, ...) or {}) do
       all[name] = value
     end
   end
@@ -27,6 +27,19 @@ function tables.joined(...)
     end
   end
   return all
+end
+
+--- Whether a list has an element.
+---@param list any[]
+---@param wanted any
+---@return boolean
+function tables.has(list, wanted)
+  for _, element in ipairs(list) do
+    if element == wanted then
+      return true
+    end
+  end
+  return false
 end
 
 return tables

@@ -138,4 +138,21 @@ function response.failure(raised, correlation_id, statuses)
   return result, logged
 end
 
+--- Answer a request by a function. If it raises, another function answers. An answer to HEAD has no
+--- body.
+---@param method string of the request
+---@param run fun(): commerce.http.Response
+---@param failed fun(raised: any): commerce.http.Response
+---@return commerce.http.Response
+function response.guarded(method, run, failed)
+  local ok, result = errors.try(run)
+  if not ok then
+    result = failed(result)
+  end
+  if method == "HEAD" then
+    result.body = ""
+  end
+  return result
+end
+
 return response

@@ -10,6 +10,7 @@ local profiles = require "commerce.account.profile"
 local redirect = require "commerce.link.redirect"
 local scripts = require "commerce.link.scripts"
 local stripe = require "commerce.stripe"
+local tables = require "commerce.base.tables"
 local view = require "commerce.link.view"
 
 local answer = {}
@@ -98,11 +99,8 @@ function answer.show(context, page, cookie)
 end
 
 local function asset(kind, text, more)
-  local headers = { ["Content-Type"] = kind, ["Cache-Control"] = "max-age=3600",
-    ["X-Content-Type-Options"] = "nosniff" }
-  for name, value in pairs(more or {}) do
-    headers[name] = value
-  end
+  local headers = tables.merged({ ["Content-Type"] = kind, ["Cache-Control"] = "max-age=3600",
+    ["X-Content-Type-Options"] = "nosniff" }, more)
   return { status = 200, body = text, headers = headers }
 end
 

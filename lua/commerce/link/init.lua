@@ -18,6 +18,7 @@ local key_page = require "commerce.link.key"
 local manage = require "commerce.link.manage"
 local pending = require "commerce.account.link.pending"
 local request = require "commerce.http.request"
+local response = require "commerce.http.response"
 local router = require "commerce.http.router"
 local view = require "commerce.link.view"
 
@@ -267,14 +268,11 @@ end
 ---@return commerce.http.Response
 function methods:handle(received)
   local context = request.context(self.server, received, "link")
-  local ok, result = errors.try(run, self, context)
-  if not ok then
-    result = failed(context, result)
-  end
-  if received.method == "HEAD" then
-    result.body = ""
-  end
-  return result
+  return response.guarded(received.method, function()
+    return run(self, context)
+  end, function(raised)
+    return failed(context, raised)
+  end)
 end
 
 return link

@@ -2,6 +2,8 @@
 -- its requests, so an object can have objects inlined that this mapping did not request; in its
 -- view the bare id is there instead.
 
+local dotted = require "commerce.base.path"
+
 local inlined = {}
 
 ---@class commerce.Expansion
@@ -9,11 +11,7 @@ local inlined = {}
 ---@field shared boolean whether the mapping expands something of the same member
 
 local function keys_of(path)
-  local keys = {}
-  for key in path:gsub("^data%.", ""):gmatch "[^%.]+" do
-    keys[#keys + 1] = key
-  end
-  return keys
+  return dotted.keys((path:gsub("^data%.", "")))
 end
 
 --- The expansions that are requested for a resource only because of other mappings.

@@ -6,6 +6,7 @@ local EXPONENTS = require "commerce.catalog.currencies"
 local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
+local dotted = require "commerce.base.path"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 
@@ -391,11 +392,7 @@ function program.make(consumers, paths)
     recipes[consumer.source] = recipe_of(building, consumer.data_type, consumer.source.parts)
   end
   for _, path in ipairs(paths or {}) do
-    local names = {}
-    for name in path:gmatch "[^%.]+" do
-      names[#names + 1] = name
-    end
-    keys[path] = key_of(building, 0, 0, names)
+    keys[path] = key_of(building, 0, 0, dotted.keys(path))
   end
   return finish(building, recipes, keys)
 end

@@ -265,14 +265,11 @@ end
 ---@return commerce.http.Response
 function methods:handle(received)
   local context = context_of(self, received)
-  local ok, result = errors.try(run, self, context)
-  if not ok then
-    result = failed(context, result)
-  end
-  if received.method == "HEAD" then
-    result.body = ""
-  end
-  return result
+  return response.guarded(received.method, function()
+    return run(self, context)
+  end, function(raised)
+    return failed(context, raised)
+  end)
 end
 
 return portal

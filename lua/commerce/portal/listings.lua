@@ -9,6 +9,7 @@ local listing = require "commerce.app.listing"
 local query = require "commerce.query"
 local response = require "commerce.http.response"
 local sections = require "commerce.portal.sections"
+local tables = require "commerce.base.tables"
 local url = require "commerce.base.url"
 
 local listings = {}
@@ -155,12 +156,9 @@ local ORDER = { "q", "sort", "from", "back", "seen", "stop", "total", "format" }
 ---@param rest string? what follows the data type, such as "export"
 ---@return string
 function methods:address(given, rest)
-  local values = { q = self.text ~= "" and self.text or nil,
+  local values = tables.merged({ q = self.text ~= "" and self.text or nil,
     sort = listings.order_text(self.unsorted and { field = self.unsorted,
-      descending = self.context.query.sort:find "^%-" ~= nil } or self.order) }
-  for name, value in pairs(given or {}) do
-    values[name] = value
-  end
+      descending = self.context.query.sort:find "^%-" ~= nil } or self.order) }, given)
   local parts = {}
   for _, name in ipairs(ORDER) do
     parts[#parts + 1] = values[name] and name .. "=" .. url.escaped(values[name]) or nil

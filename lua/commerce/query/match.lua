@@ -4,6 +4,7 @@
 local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
+local path = require "commerce.base.path"
 
 local match = {}
 
@@ -119,20 +120,6 @@ end
 ---@field limit integer?
 ---@field offset integer?
 
---- The value at a dotted path of a Lua table.
----@param value table<string, any>
----@param field string "metadata.isDeleted"
----@return any value nil if the record has no such field
-function match.at(value, field)
-  for name in field:gmatch "[^.]+" do
-    if type(value) ~= "table" then
-      return nil
-    end
-    value = value[name]
-  end
-  return value
-end
-
 --- The elements of a list that a query finds, in an order, a page of them.
 ---@param list table<string, any>[] plain values, in their own order
 ---@param asked commerce.ListRequest
@@ -142,7 +129,7 @@ function match.select(list, asked)
   local found = {}
   for i, value in ipairs(list) do
     if not asked.query or match.matches(asked.query, function(field)
-      return match.at(value, field)
+      return path.at(value, field)
     end) then
       found[#found + 1] = { value = value, place = i }
     end
@@ -150,7 +137,7 @@ function match.select(list, asked)
   local order = asked.order_by
   if order then
     for _, each in ipairs(found) do
-      each.key = match.at(each.value, order.field)
+      each.key = path.at(each.value, order.field)
     end
     table.sort(found, function(a, b)
       local result = match.compare(a.key, b.key)

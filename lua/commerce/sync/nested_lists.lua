@@ -1,6 +1,7 @@
 -- Lists inside objects, of which Stripe inlines only the first part: the rest is read from the
 -- address that the list names.
 
+local dotted = require "commerce.base.path"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local objects = require "commerce.stripe.object"
@@ -34,10 +35,8 @@ local function expansions_inside(expand, path, query)
 end
 
 local function list_at(object, path)
-  for key in path:gmatch("[^%.]+") do
-    object = type(object) == "table" and object[key] or nil
-  end
-  return type(object) == "table" and type(object.data) == "table" and object or nil
+  local list = dotted.at(object, path)
+  return type(list) == "table" and type(list.data) == "table" and list or nil
 end
 
 local function read_rest(task, list, path, await)

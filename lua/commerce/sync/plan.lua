@@ -3,6 +3,7 @@
 
 local core = require "commerce.core"
 local inlined = require "commerce.mapping.inlined"
+local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
 
 local unpack = require("commerce.base.compat").unpack
@@ -48,18 +49,9 @@ local plan = {}
 -- Read of every object, to identify it.
 local ALWAYS = { "id", "object", "livemode" }
 
-local function has(list, item)
-  for _, present in ipairs(list) do
-    if present == item then
-      return true
-    end
-  end
-  return false
-end
-
 local function add_unique(list, items)
   for _, item in ipairs(items) do
-    if not has(list, item) then
+    if not tables.has(list, item) then
       list[#list + 1] = item
     end
   end
@@ -133,7 +125,7 @@ end
 -- Set the fields that depend on all consumers of the task.
 local function finish(task, options)
   task.key = key_of(task, options.since, options.before)
-  task.whole = task.keep ~= nil or has(task.paths, value.WHOLE)
+  task.whole = task.keep ~= nil or tables.has(task.paths, value.WHOLE)
   add_unique(task.paths, options.paths or {})
   for _, path in ipairs(task.complete) do -- read to request the rest of a nested list
     add_unique(task.paths, { path .. ".has_more", path .. ".url", path .. ".data.id" })

@@ -8,6 +8,7 @@
 -- others have ended. The first read of an empty store has nothing to sweep.
 
 local stripe = require "commerce.stripe"
+local tables = require "commerce.base.tables"
 local writer = require "commerce.sync.writer"
 
 local sweep = {}
@@ -138,15 +139,6 @@ local function is_awaited(run, resources)
   return false
 end
 
-local function has(list, item)
-  for _, each in ipairs(list) do
-    if each == item then
-      return true
-    end
-  end
-  return false
-end
-
 --- The sweep of a list that goes on after this run.
 ---@param run commerce.sync.Run
 ---@param mappings commerce.Mapping[] of the data types that are read
@@ -156,7 +148,7 @@ function sweep.left(run, mappings, task)
   local done = done_sweep(run, task.name)
   for _, mapping in ipairs(done and mappings or {}) do
     local resources = stripe.resources_of(mapping)
-    if has(resources, task.name) and is_awaited(run, resources) then
+    if tables.has(resources, task.name) and is_awaited(run, resources) then
       return done
     end
   end

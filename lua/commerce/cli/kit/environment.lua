@@ -4,6 +4,7 @@ local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local failure = require "commerce.cli.kit.failure"
 local mode = require "commerce.account.mode"
+local tables = require "commerce.base.tables"
 
 local must = errors.must
 
@@ -44,10 +45,8 @@ local IS_ACCOUNT = { account = true, context = true }
 ---@return commerce.Connection shop
 function environment.connect(app, key, options)
   local account = os.getenv "STRIPE_ACCOUNT"
-  local all = { secret_key = key, account = account ~= "" and account or nil }
-  for name, value in pairs(options or {}) do
-    all[name] = value
-  end
+  local all = tables.merged({ secret_key = key, account = account ~= "" and account or nil },
+    options)
   local ok, shop, message, details = pcall(app.connect, app, all)
   if ok then
     return must(shop, message, details)
@@ -99,10 +98,7 @@ end
 function environment.open(app, named, options)
   local key = environment.key()
   if key then
-    local all = { connection = named and named.id }
-    for name, value in pairs(options or {}) do
-      all[name] = value
-    end
+    local all = tables.merged({ connection = named and named.id }, options)
     return environment.connect(app, key, all)
   elseif named then
     return must(named:open())

@@ -3,8 +3,8 @@
 local ascii = require "commerce.base.ascii"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local paths = require "commerce.base.path"
 local query = require "commerce.query"
-local query_match = require "commerce.query.match"
 local records = require "commerce.store.memory.records"
 
 local browsing = {}
@@ -26,7 +26,7 @@ function browsing.index_order()
 end
 
 local function place_of(path, id, data)
-  return { id = id, value = path ~= "id" and query_match.at(json.stored(data), path) or nil }
+  return { id = id, value = path ~= "id" and paths.at(json.stored(data), path) or nil }
 end
 
 -- Whether a place comes after another one in the direction of the walk.
@@ -41,7 +41,7 @@ end
 local function matches(tree, data)
   local values = json.stored(data)
   return query.matches(tree, function(field)
-    return query_match.at(values, field)
+    return paths.at(values, field)
   end)
 end
 

@@ -5,8 +5,8 @@ local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local paths = require "commerce.base.path"
 local query = require "commerce.query"
-local query_match = require "commerce.query.match"
 local record = require "commerce.model.record"
 local time = require "commerce.base.time"
 
@@ -14,7 +14,7 @@ local figures = {}
 
 local function value_at(data_type, values, name)
   local path = assert(model.place(data_type, name), name)
-  return query_match.at(values, path)
+  return paths.at(values, path)
 end
 
 -- The number of the period that a date lies in; nil if it lies in none.

@@ -4,8 +4,8 @@ local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local model = require "commerce.model"
+local paths = require "commerce.base.path"
 local query = require "commerce.query"
-local query_match = require "commerce.query.match"
 local record = require "commerce.model.record"
 local tables = require "commerce.store.memory.tables"
 local time = require "commerce.base.time"
@@ -206,7 +206,7 @@ local function matches(tree, row)
   local values -- decoded when the first field is asked for
   return query.matches(tree, function(field)
     values = values or json.stored(row.data)
-    return query_match.at(values, field)
+    return paths.at(values, field)
   end)
 end
 
@@ -232,7 +232,7 @@ local function keys_of(rows, field)
     local text = record.member(row.data, top)
     local value = text and json.stored("[" .. text .. "]")[1]
     if top ~= field then
-      value = query_match.at({ [top] = value }, field)
+      value = paths.at({ [top] = value }, field)
     end
     keys[row], texts = value, texts and type(value) == "string"
   end

@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local tables = require "commerce.base.tables"
 
 local describe, it = busted.describe, busted.it
 
@@ -13,11 +14,8 @@ local function secret(owner, envelope)
 end
 
 local function grant(account, fields)
-  local row = { integration = "stripe-test", account = account, number = 1, expires = NOW + 3600 }
-  for name, value in pairs(fields or {}) do
-    row[name] = value
-  end
-  return row
+  return tables.merged({ integration = "stripe-test", account = account, number = 1,
+    expires = NOW + 3600 }, fields)
 end
 
 --- Declare the cases about apps.
@@ -25,12 +23,8 @@ end
 return function(db)
   describe("apps", function()
     local function row(integration, fields)
-      local result = { integration = integration, client_id = "ca_1", enabled = false,
-        has_secret_key = false }
-      for field, value in pairs(fields or {}) do
-        result[field] = value
-      end
-      return result
+      return tables.merged({ integration = integration, client_id = "ca_1", enabled = false,
+        has_secret_key = false }, fields)
     end
 
     it("are kept by integration, and changed in place", function()

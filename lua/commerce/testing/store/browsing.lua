@@ -5,6 +5,7 @@ local assert = require "luassert"
 local busted = require "busted"
 local model = require "commerce.model"
 local query = require "commerce.query"
+local tables = require "commerce.base.tables"
 
 local describe, it, before_each = busted.describe, busted.it, busted.before_each
 
@@ -22,10 +23,8 @@ return function(db, with)
   end
 
   local function page(order, fields)
-    local asked = { connection_id = "c1", order = assert(query.order(PAYMENTS, order)), limit = 2 }
-    for name, value in pairs(fields or {}) do
-      asked[name] = value
-    end
+    local asked = tables.merged({ connection_id = "c1", limit = 2,
+      order = assert(query.order(PAYMENTS, order)) }, fields)
     if type(asked.query) == "string" then
       asked.query = assert(query.parse(PAYMENTS, asked.query))
     end
@@ -44,10 +43,7 @@ return function(db, with)
   local function walk(order, fields)
     local pages, from = {}, nil
     repeat
-      local asked = { from = from }
-      for name, value in pairs(fields or {}) do
-        asked[name] = value
-      end
+      local asked = tables.merged({ from = from }, fields)
       local found = page(order, asked)
       pages[#pages + 1] = ids(found)
       from = found.more
@@ -104,10 +100,8 @@ return function(db, with)
         local order = { field = "customer", descending = descending }
         local pages, from = {}, nil
         repeat
-          local asked = { connection_id = "c1", order = order, limit = 1, from = from }
-          for name, value in pairs(fields or {}) do
-            asked[name] = value
-          end
+          local asked = tables.merged({ connection_id = "c1", order = order, limit = 1,
+            from = from }, fields)
           local found = assert(db():record_page(PAYMENTS, asked))
           pages[#pages + 1] = ids(found)
           from = found.more

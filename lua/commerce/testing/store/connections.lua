@@ -3,6 +3,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local model = require "commerce.model"
+local tables = require "commerce.base.tables"
 
 local describe, it = busted.describe, busted.it
 
@@ -12,11 +13,8 @@ local NOW, LATER = "2026-03-01T08:00:00Z", "2026-03-02T09:30:00Z"
 local cases = {}
 
 local function company(id, fields)
-  local row = { id = id, name = "Company " .. id, created = "2026-01-01T00:00:00Z" }
-  for name, value in pairs(fields or {}) do
-    row[name] = value
-  end
-  return row
+  return tables.merged({ id = id, name = "Company " .. id, created = "2026-01-01T00:00:00Z" },
+    fields)
 end
 
 local function connection(id, account, fields)
@@ -228,12 +226,8 @@ function cases.declare(db, with)
 
   describe("a connection's errors", function()
     local function broken(at, fields)
-      local row = { at = at, status_code = "401", status_text = "Unauthorized",
-        message = "it's revoked" }
-      for name, value in pairs(fields or {}) do
-        row[name] = value
-      end
-      return row
+      return tables.merged({ at = at, status_code = "401", status_text = "Unauthorized",
+        message = "it's revoked" }, fields)
     end
 
     it("are kept, each once until it is resolved", function()

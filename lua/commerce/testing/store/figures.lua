@@ -5,6 +5,7 @@ local busted = require "busted"
 local decimal = require "commerce.base.decimal"
 local model = require "commerce.model"
 local query = require "commerce.query"
+local tables = require "commerce.base.tables"
 
 local describe, it, before_each = busted.describe, busted.it, busted.before_each
 
@@ -46,19 +47,12 @@ return function(db)
   local number
   local function payment(date, amount, currency, more)
     number = number + 1
-    local values = { id = ("ch_%03d"):format(number), createdDate = date, currency = currency,
-      amount = amount and decimal.value(amount), status = "Paid" }
-    for name, value in pairs(more or {}) do
-      values[name] = value
-    end
-    return values
+    return tables.merged({ id = ("ch_%03d"):format(number), createdDate = date, currency = currency,
+      amount = amount and decimal.value(amount), status = "Paid" }, more)
   end
 
   local function by(customer, more)
-    local content = { customer = customer }
-    for name, value in pairs(more or {}) do
-      content[name] = value
-    end
+    local content = tables.merged({ customer = customer }, more)
     return { supplementalData = { content = { stripe = content } } }
   end
 

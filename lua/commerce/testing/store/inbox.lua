@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local tables = require "commerce.base.tables"
 
 local describe, it = busted.describe, busted.it
 
@@ -10,11 +11,8 @@ local describe, it = busted.describe, busted.it
 return function(db)
   describe("events of webhooks", function()
     local function event(id, fields)
-      local all = { connection_id = "c1", id = id, at = 5, body = '{"id":"' .. id .. '"}' }
-      for name, value in pairs(fields or {}) do
-        all[name] = value
-      end
-      return all
+      return tables.merged({ connection_id = "c1", id = id, at = 5,
+        body = '{"id":"' .. id .. '"}' }, fields)
     end
 
     local function waiting(limit, connection_id)

@@ -35,6 +35,7 @@ local setting_cases = require "commerce.testing.store.settings"
 local source_cases = require "commerce.testing.store.sources"
 local stripe_read_cases = require "commerce.testing.store.stripe_reads"
 local sweep_cases = require "commerce.testing.store.sweeps"
+local tables = require "commerce.base.tables"
 local type_cases = require "commerce.testing.store.types"
 local user_cases = require "commerce.testing.store.users"
 local worker_cases = require "commerce.testing.store.workers"
@@ -50,22 +51,15 @@ local function entry(type_name, record)
 end
 
 local function payment(id, fields)
-  local record = { id = id, amount = 10, currency = "EUR", status = "Paid",
-    createdDate = "2026-01-01T00:00:00Z" }
-  for name, value in pairs(fields or {}) do
-    record[name] = value
-  end
+  local record = tables.merged({ id = id, amount = 10, currency = "EUR", status = "Paid",
+    createdDate = "2026-01-01T00:00:00Z" }, fields)
   return entry("payments", record)
 end
 
 local function pull(id, fields)
-  local row = { id = id, connection_id = "c1", data_type = "payments", status = "Complete",
+  return tables.merged({ id = id, connection_id = "c1", data_type = "payments", status = "Complete",
     requested = "2026-03-01T08:00:00Z", completed = "2026-03-01T08:01:00Z", read = 5,
-    created = 3, changed = 1, unchanged = 1, progress = 100 }
-  for name, value in pairs(fields or {}) do
-    row[name] = value
-  end
-  return row
+    created = 3, changed = 1, unchanged = 1, progress = 100 }, fields)
 end
 
 local MAY_LACK = { browsing = true, outbox = true, erasure = true, figures = true, users = true,

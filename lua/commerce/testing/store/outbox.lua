@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local tables = require "commerce.base.tables"
 
 local before_each, describe, it = busted.before_each, busted.describe, busted.it
 
@@ -14,11 +15,8 @@ local DAY = 86400
 ---@param with table the contract's helpers: pull
 return function(db, with)
   local function add(id, fields)
-    local consumer = { id = id, url = "https://example.com/" .. id, disabled = false,
-      event_types = {}, company_tags = {}, created = NOW }
-    for name, value in pairs(fields or {}) do
-      consumer[name] = value
-    end
+    local consumer = tables.merged({ id = id, url = "https://example.com/" .. id, disabled = false,
+      event_types = {}, company_tags = {}, created = NOW }, fields)
     assert.is_true(db():add_webhook_consumer(consumer, 50))
   end
 
@@ -33,10 +31,8 @@ return function(db, with)
   end
 
   local function settle(delivery, fields, worker)
-    local outcome = { status = "delivered", now = SOON, at = NOW, patience = 5 * DAY }
-    for name, value in pairs(fields or {}) do
-      outcome[name] = value
-    end
+    local outcome = tables.merged({ status = "delivered", now = SOON, at = NOW,
+      patience = 5 * DAY }, fields)
     local disabled = db():settle_delivery(worker or "w1", delivery, outcome)
     assert.is_boolean(disabled)
     return disabled

@@ -4,6 +4,7 @@ local ascii = require "commerce.base.ascii"
 local assert = require "luassert"
 local busted = require "busted"
 local model = require "commerce.model"
+local tables = require "commerce.base.tables"
 
 local describe, it = busted.describe, busted.it
 
@@ -26,10 +27,7 @@ return function(db)
   end
 
   local function links(payout, transactions, more)
-    local given = { payout = payout, transactions = transactions }
-    for name, value in pairs(more or {}) do
-      given[name] = value
-    end
+    local given = tables.merged({ payout = payout, transactions = transactions }, more)
     return { payout_links = given }
   end
 

@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local tables = require "commerce.base.tables"
 
 local describe, it = busted.describe, busted.it
 
@@ -108,12 +109,9 @@ return function(db)
 
   describe("integrations", function()
     local function row(name, fields)
-      local result = { name = name, client_id = "ca_1", scope = "read_only", sync_on_link = "once",
-        enabled = false, restricted_keys = false, has_secret_key = false }
-      for field, value in pairs(fields or {}) do
-        result[field] = value
-      end
-      return result
+      return tables.merged({ name = name, client_id = "ca_1", scope = "read_only",
+        sync_on_link = "once", enabled = false, restricted_keys = false,
+        has_secret_key = false }, fields)
     end
 
     it("are kept by name, and changed in place", function()

@@ -3,6 +3,7 @@
 local assert = require "luassert"
 local busted = require "busted"
 local contract = require "commerce.store.contract"
+local tables = require "commerce.base.tables"
 
 local describe, it = busted.describe, busted.it
 
@@ -18,12 +19,9 @@ local function user(id, fields)
 end
 
 local function session(id, user_id, fields)
-  local row = { hash = "hash of " .. id, id = id, user_id = user_id or "u1", mode = "test",
-    created = NOW, seen = NOW, expires = NOW + 60, address = "192.0.2.1", agent = "Browser" }
-  for name, value in pairs(fields or {}) do
-    row[name] = value
-  end
-  return row
+  return tables.merged({ hash = "hash of " .. id, id = id, user_id = user_id or "u1", mode = "test",
+    created = NOW, seen = NOW, expires = NOW + 60, address = "192.0.2.1",
+    agent = "Browser" }, fields)
 end
 
 --- Declare the cases about users.
@@ -141,12 +139,8 @@ return function(db)
 
   describe("the log of what was done", function()
     local function entry(day, fields)
-      local row = { at = ("2026-03-%02dT08:00:00Z"):format(day), actor = "Ada",
-        action = "company.create" }
-      for name, value in pairs(fields or {}) do
-        row[name] = value
-      end
-      return row
+      return tables.merged({ at = ("2026-03-%02dT08:00:00Z"):format(day), actor = "Ada",
+        action = "company.create" }, fields)
     end
 
     local function actions(given)
