@@ -950,7 +950,8 @@ function Store:add_connection(row, options) end
 ---@return commerce.Failure? failure
 function Store:change_connection(id, changes, from) end
 
---- Remove a connection with everything stored of it: all or nothing. It makes an event.
+--- Remove a connection with everything stored of it, its settings (`contract.OF_CONNECTION`) too:
+--- all or nothing. It makes an event.
 ---@param id string
 ---@return boolean? removed false if there was none; nil on failure
 ---@return string? message

@@ -6,6 +6,7 @@ local shell = require "spec.support.shell"
 local machine = {}
 
 local SHORTEST, LONGEST = 1, 9 -- seconds; SQLite waits for 5
+local PATIENCE = 30 -- seconds that it waits for the lock itself
 local BLOCK = 512 -- bytes, of the shell's `ulimit -f`
 
 local function size_of(path)
@@ -24,9 +25,10 @@ local function lock(soak, random)
     return
   end
   local seconds = random:between(SHORTEST, LONGEST)
-  soak.processes:start(("sqlite3 -batch -bail -cmd '.timeout 3000' %s 'BEGIN IMMEDIATE' "
-    .. "'.shell sleep %d' ROLLBACK"):format(shell.quote(store.path), seconds),
-    { name = "lock", runtime = "sqlite3", kill_after = LONGEST + 5 })
+  -- on a slow machine it may have to wait for the lock for long
+  soak.processes:start(("sqlite3 -batch -bail -cmd '.timeout %d' %s 'BEGIN IMMEDIATE' "
+    .. "'.shell sleep %d' ROLLBACK"):format(PATIENCE * 1000, shell.quote(store.path), seconds),
+    { name = "lock", runtime = "sqlite3", kill_after = PATIENCE + LONGEST + 5 })
   soak:count "locks held by another program"
 end
 

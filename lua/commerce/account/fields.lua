@@ -7,6 +7,7 @@
 -- "source:charges.billing_details" means a member of Stripe's objects, in those that are kept.
 
 local ascii = require "commerce.base.ascii"
+local contract = require "commerce.store.contract"
 local core = require "commerce.core"
 local credentials = require "commerce.account.credentials"
 local dotted = require "commerce.base.path"
@@ -31,7 +32,7 @@ local fields = {}
 --- The owner of the sealed key that hashes are made with.
 fields.KEY_OWNER = "fields"
 
-local SETTING = "fields"
+local SETTING = "fields" -- the lists of all connections
 local SOURCE = "source:"
 
 -- ---------------------------------------------------------------- what cannot be left out
@@ -204,7 +205,7 @@ end
 -- ---------------------------------------------------------------- lists
 
 local function setting_of(connection_id)
-  return connection_id and SETTING .. ":" .. connection_id or SETTING
+  return connection_id and contract.OF_CONNECTION.fields .. connection_id or SETTING
 end
 
 --- The lists of one owner.

@@ -2,13 +2,14 @@
 -- otherwise, in the environment or for one connection. More where Stripe has raised an account's
 -- limits, less where other programs use the same key.
 
+local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local stripe = require "commerce.stripe"
 
 local rates = {}
 
-local SETTING = "rates:" -- before a connection's id
+local SETTING = contract.OF_CONNECTION.rates -- before a connection's id
 local MOST = 10000 -- requests a second
 local IN_FLIGHT = 5 -- a rate's share that may be in flight: answers within 0.2 s keep up with it
 

@@ -100,6 +100,11 @@ contract.PARTS = {
 --- filters. It goes with the user.
 contract.OF_USER = "portal.filters."
 
+--- The beginnings of the names of the settings that belong to a connection, whose id follows: its
+--- rates, and its fields that are left out or hashed. They go with the connection.
+---@type table<string, string>
+contract.OF_CONNECTION = { rates = "rates:", fields = "fields:" }
+
 --- The methods that write what cannot be fetched again: when one returns, what it wrote survives a
 --- power failure.
 ---@type table<string, true>

@@ -1,6 +1,7 @@
 -- Companies and their connections, how these came to their status, and what went wrong with them.
 
 local ascii = require "commerce.base.ascii"
+local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local outbox = require "commerce.store.memory.outbox"
@@ -245,6 +246,9 @@ local function remove(self, row)
         shared:remove(key)
       end
     end
+  end
+  for _, name in pairs(contract.OF_CONNECTION) do
+    self.db:table("settings"):remove(name .. row.id)
   end
   connections(self):remove(row.id)
 end

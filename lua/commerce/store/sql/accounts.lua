@@ -4,6 +4,7 @@
 
 local ascii = require "commerce.base.ascii"
 local condition = require "commerce.store.sql.condition"
+local contract = require "commerce.store.contract"
 local errors = require "commerce.base.errors"
 local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.sql.outbox"
@@ -37,6 +38,9 @@ local function remove(db, id)
   db:run("DELETE FROM seen WHERE sweep IN (SELECT id FROM sweeps WHERE connection_id = ?)", id)
   for _, name in ipairs(tables_of_connections(db, false)) do
     db:run(("DELETE FROM %s WHERE connection_id = ?"):format(name), id)
+  end
+  for _, name in pairs(contract.OF_CONNECTION) do
+    db:run("DELETE FROM settings WHERE name = ?", name .. id)
   end
   local removed = db:run("DELETE FROM connections WHERE id = ?", id) > 0
   if removed then

@@ -2,6 +2,7 @@
 
 local assert = require "luassert"
 local busted = require "busted"
+local contract = require "commerce.store.contract"
 local model = require "commerce.model"
 local tables = require "commerce.base.tables"
 
@@ -283,13 +284,25 @@ function cases.declare(db, with)
       assert(db():save_pull(pull))
       assert(db():add_connection_error(id, { at = NOW, status_code = "401", status_text = "t",
         message = "m" }))
+      for _, name in pairs(contract.OF_CONNECTION) do
+        assert(db():save_setting(name .. id, "{}"))
+      end
+    end
+
+    local function has_settings(id)
+      for _, name in pairs(contract.OF_CONNECTION) do
+        if db():setting(name .. id) then
+          return true
+        end
+      end
+      return false
     end
 
     local function has_anything(id)
       return db():count(PAYMENTS, id) > 0 or db():state(id, "prices") ~= nil
         or #db():joined_sources(id, "prices", "x", "", 9) > 0 or next(db():latest_pulls(id)) ~= nil
         or #db():connection_errors(id) > 0 or #db():connection_history(id) > 0
-        or #db():connections { id = id } > 0
+        or #db():connections { id = id } > 0 or has_settings(id)
     end
 
     it("takes a connection with all that is stored of it, and nothing else", function()
