@@ -9,6 +9,27 @@ local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"
 
+-- How often LuaJIT compiles something while the server starts, and whether it does so later.
+local COMPILED = [[
+
+  init_by_lua_block {
+    local openresty = require "commerce.openresty"
+    compiled_at_start = 0
+    local function count(what)
+      compiled_at_start = compiled_at_start + (what == "start" and 1 or 0)
+    end
+    jit.attach(count, "trace")
+    openresty.init {%s}
+    jit.attach(count)
+  }]]
+
+local COMPILER = [[
+
+    location = /compiler {
+      content_by_lua_block { ngx.print(compiled_at_start, " ", tostring(jit.status())) }
+    }
+]]
+
 describe("in nginx", function()
   local folder, server, made, headers
 
@@ -19,6 +40,11 @@ describe("in nginx", function()
     made:give("payments", { { id = "ch 1/ü", amount = 1.5, currency = "EUR" } })
     server = nginx.start("examples/nginx.conf", { COMMERCE_STORE = store }, function(text)
       return "worker_processes 2;\n" .. text
+        :gsub("\n%s*init_by_lua_block {.-{(.-)}\n  }", function(options)
+          return COMPILED:format(options)
+        end):gsub("\n    location / {", function(line)
+          return COMPILER .. line
+        end)
     end)
     headers = { authorization = made.authorization }
   end)
@@ -43,6 +69,13 @@ describe("in nginx", function()
     assert.equal("100000", answered["x-rate-limit-limit"])
     local other, text = server:request("GET", "/codatalogue")
     assert.same({ 200, "something else\n" }, { other, text })
+  end)
+
+  it("the start is interpreted, since it runs once, and requests are compiled", function()
+    local _, text = server:request("GET", "/compiler")
+    local compiled, later = text:match "^(%d+) (%l+)$"
+    assert.is_true(tonumber(compiled) < 10, text) -- about 180 if nothing prevents it
+    assert.equal("true", later)
   end)
 
   it("ids come as they were sent", function()

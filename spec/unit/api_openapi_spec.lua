@@ -2,6 +2,7 @@
 
 local api = require "commerce.api"
 local client = require "spec.support.api_client"
+local openapi = require "commerce.api.openapi"
 
 describe("the OpenAPI document", function()
   local served, document
@@ -15,6 +16,18 @@ describe("the OpenAPI document", function()
 
   teardown(function()
     served:close()
+  end)
+
+  it("is made when it is first asked for, and once", function()
+    local made = spy.on(openapi, "document")
+    local other = client.new {}
+    assert.spy(made).was.called(0)
+    for _ = 1, 2 do
+      assert.equal(200, (other:get("/openapi.json", { authorization = false })))
+      assert.spy(made).was.called(1)
+    end
+    other:close()
+    made:revert()
   end)
 
   it("is OpenAPI 3.1 and knows its prefix", function()

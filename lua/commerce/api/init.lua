@@ -71,7 +71,8 @@ local LARGEST_BODY = 1024 * 1024 -- bytes
 ---@class commerce.Api
 ---@field private server commerce.http.Server
 ---@field private routes commerce.http.Router
----@field private document string the OpenAPI document
+---@field private listed commerce.api.Route[]
+---@field private document string? the OpenAPI document, made when it is first asked for
 ---@field private daily_limit integer
 ---@field private counter commerce.http.Counter
 local methods = {}
@@ -95,8 +96,7 @@ function api.new(app, options)
   options = options or {}
   local server = request.server(app, options, { daily_limit = "number", counter = "function" })
   local routes = api.routes()
-  return setmetatable({ server = server, routes = router.new(routes),
-    document = openapi.document(routes, server.prefix),
+  return setmetatable({ server = server, routes = router.new(routes), listed = routes,
     daily_limit = options.daily_limit or DAILY_LIMIT,
     counter = options.counter or auth.memory_counter() }, api_mt)
 end
@@ -188,6 +188,7 @@ end
 ---@return commerce.http.Response
 function methods:handle(received)
   if received.method == "GET" and received.path == "/openapi.json" then
+    self.document = self.document or openapi.document(self.listed, self.server.prefix)
     return response.text(200, self.document)
   end
   local found = { id = core.uuid(), headers = {} }

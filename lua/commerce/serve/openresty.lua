@@ -57,6 +57,20 @@ local LONGEST_LOCK = 1 -- seconds that a request waits for a locked database bef
 local settings = {} -- set by `init` in the master process, before the workers are forked
 local served -- this worker's own servers: { app, api, link, portal, webhooks }
 
+-- Calls a function that runs once, when the server starts. LuaJIT would compile its loops, which
+-- takes five times as long as to interpret them.
+local function once(f, ...)
+  local compiles = jit.status()
+  jit.off()
+  local ok, raised = pcall(f, ...)
+  if compiles then
+    jit.on()
+  end
+  if not ok then
+    error(raised, 0)
+  end
+end
+
 local function check_prefix(prefix)
   if prefix and prefix ~= "" and not prefix:find "^/[%w%-%._~/]*[%w%-%._~]$" then
     error(("bad option 'prefix': a path such as \"/codat\" expected, got '%s'"):format(prefix), 3)
@@ -86,9 +100,10 @@ function openresty.init(options)
       .. "and thread_pool = \"commerce\" here", 2)
   end
   settings = options
-  -- the modules of all pages, once for all workers
-  api.routes()
-  portal.routes()
+  once(function() -- the modules of all pages, for all workers
+    api.routes()
+    portal.routes()
+  end)
 end
 
 -- Logs from a timer: within a request, nginx adds the request line to each message, and that of a
@@ -163,11 +178,11 @@ local function servers()
   return served
 end
 
--- Opens the store and makes a page before the first request, which would otherwise wait some 300 ms
--- for it. A failure is told to that request.
+-- Opens the store and makes a page before the first request, which would otherwise wait for
+-- that. A failure is told to that request.
 local function prepare()
   if not ngx.worker.exiting() and file_of_store() then
-    errors.catch(function()
+    errors.catch(once, function()
       local found = servers()
       if found then
         found.portal:handle { method = "GET", path = "/portal/login", query = "", headers = {},
