@@ -148,10 +148,10 @@ static int mapper_fields(lua_State *L) {
 }
 
 static const char *const OPS[] = {
-    "path",         "id",      "text",    "number",  "boolean",   "json",   "currency",
-    "money",        "negated", "integer", "decimal", "timestamp", "first",  "enum",
-    "unlisted",     "call",    "object",  "ref",     "list",      "each",   "address",
-    "supplemental", "nulls",   "tally",   "parent",  "source",    "within", NULL};
+    "path",    "id",      "text",    "number",    "boolean", "json",         "currency",  "money",
+    "negated", "integer", "decimal", "timestamp", "first",   "enum",         "unlisted",  "call",
+    "object",  "ref",     "list",    "each",      "address", "supplemental", "nulls",     "tally",
+    "parent",  "source",  "within",  "switch",    "sign",    "prefix",       "remainder", NULL};
 
 /* mapper:expr(scope, operation, arguments) -> its number */
 static int mapper_expr(lua_State *L) {

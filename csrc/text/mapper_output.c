@@ -111,16 +111,19 @@ cm_written cm_mapper_write_any(cm_mapper *m, cm_buf *out, const cm_value *v, boo
 
 static bool write_shape(cm_mapper *m, cm_buf *out, int shape, const cm_value *v);
 
-const cm_word *cm_mapper_find_word(const cm_mapper *m, int words, const cm_value *v) {
+const cm_word *cm_mapper_word(const cm_mapper *m, int words, const char *text, size_t len) {
   const cm_program *p = m->program;
-  const char *text = cm_mapper_bytes(m, v);
-  int i = p->sets[words].buckets[cm_program_hash(text, v->len) % 32];
+  int i = p->sets[words].buckets[cm_program_hash(text, len) % 32];
   for (; i != CM_NONE; i = p->words[i].next) {
     cm_text word = p->words[i].word;
-    if (word.len == v->len && memcmp(cm_mapper_pool(m, word), text, word.len) == 0)
+    if (word.len == len && memcmp(cm_mapper_pool(m, word), text, word.len) == 0)
       return &p->words[i];
   }
   return NULL;
+}
+
+const cm_word *cm_mapper_find_word(const cm_mapper *m, int words, const cm_value *v) {
+  return cm_mapper_word(m, words, cm_mapper_bytes(m, v), v->len);
 }
 
 static bool write_list(cm_mapper *m, cm_buf *out, int shape, const cm_value *v) {

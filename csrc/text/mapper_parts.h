@@ -1,10 +1,12 @@
 /*
-** mapper_parts.h: what the parts of the mapper have of one another. Each part uses those before it.
+** mapper_parts.h: what the parts of the mapper have of one another. Each part uses those before it;
+** the choices and the values use each other, since an expression is made of expressions.
 **
 **   mapper_input.c   owns the object's text, the slots with the values of its keys, and the entries
 **                    of the container that is being taken apart
 **   mapper_output.c  appends values to a buffer of the caller's, as canonical JSON; owns nothing
 **                    but the scratch buffer
+**   mapper_choices.c chooses among values and expressions; owns nothing
 **   mapper_values.c  owns the stack of the values of expressions and what they append to the arena
 **   mapper_records.c owns the records that were made, their bytes and ids, and the tallies
 **
@@ -81,8 +83,18 @@ bool cm_mapper_add_bytes(cm_mapper *m, cm_buf *out, const cm_value *v);
 bool cm_mapper_add_number(cm_mapper *m, cm_buf *out, const cm_value *v);
 bool cm_mapper_add_string(cm_mapper *m, cm_buf *out, const cm_value *v);
 const cm_word *cm_mapper_find_word(const cm_mapper *m, int words, const cm_value *v);
+const cm_word *cm_mapper_word(const cm_mapper *m, int words, const char *text, size_t len);
 cm_written cm_mapper_write_any(cm_mapper *m, cm_buf *out, const cm_value *v, bool pruned);
 bool cm_mapper_write_member(cm_mapper *m, cm_buf *out, const cm_member *member, cm_value *v);
+
+/* mapper_choices.c */
+bool cm_mapper_enumerated(cm_mapper *m, const int *args, cm_value *v);
+bool cm_mapper_first(cm_mapper *m, const cm_frame *f, const cm_expr *e, cm_value *v);
+bool cm_mapper_prefix(cm_mapper *m, cm_value *v);
+bool cm_mapper_remainder(cm_mapper *m, const cm_frame *f, const int *args, cm_value *v);
+bool cm_mapper_sign(cm_mapper *m, cm_value *v);
+bool cm_mapper_switch(cm_mapper *m, const cm_frame *f, const cm_expr *e, cm_value *v);
+bool cm_mapper_unlisted(cm_mapper *m, const int *args, cm_value *v);
 
 /* mapper_values.c */
 bool cm_mapper_canonical(cm_mapper *m, cm_value *v);

@@ -250,41 +250,6 @@ static bool timestamp(cm_mapper *m, cm_value *v) {
   return cm_mapper_own(m, v, CM_STRING, text, date(seconds, text, sizeof text));
 }
 
-static bool first(cm_mapper *m, const cm_frame *f, const cm_expr *e, cm_value *v) {
-  int i;
-  for (i = 0; i < e->count; i++) {
-    if (!cm_mapper_eval(m, f, m->program->args[e->first + i], v))
-      return false;
-    if (v->type != CM_NIL && !(v->type == CM_STRING && v->len == 0))
-      return true;
-  }
-  *v = CM_NOTHING_GIVEN;
-  return true;
-}
-
-static bool enumerated(cm_mapper *m, const int *args, cm_value *v) {
-  const cm_word *found = NULL;
-  if (!cm_mapper_text(m, v))
-    return false;
-  if (v->type == CM_STRING)
-    found = cm_mapper_find_word(m, args[1], v);
-  if (found)
-    *v = cm_mapper_of_pool(CM_STRING, found->ours);
-  else if (args[2] == CM_NONE)
-    *v = CM_NOTHING_GIVEN;
-  else
-    *v = cm_mapper_of_pool(CM_STRING, m->program->words[args[2]].word);
-  return true;
-}
-
-static bool unlisted(cm_mapper *m, const int *args, cm_value *v) {
-  if (!cm_mapper_text(m, v))
-    return false;
-  if (v->type == CM_FALSE || (v->type == CM_STRING && cm_mapper_find_word(m, args[1], v)))
-    *v = CM_NOTHING_GIVEN;
-  return true;
-}
-
 static bool call(cm_mapper *m, const cm_frame *f, const cm_expr *e, cm_value *v) {
   const int *args = m->program->args + e->first;
   size_t from = m->n_stack;
@@ -576,9 +541,13 @@ static bool eval_of_one(cm_mapper *m, const cm_frame *f, const cm_expr *e, const
   case CM_OP_TIMESTAMP:
     return timestamp(m, v);
   case CM_OP_ENUM:
-    return enumerated(m, args, v);
+    return cm_mapper_enumerated(m, args, v);
   case CM_OP_UNLISTED:
-    return unlisted(m, args, v);
+    return cm_mapper_unlisted(m, args, v);
+  case CM_OP_SIGN:
+    return cm_mapper_sign(m, v);
+  case CM_OP_PREFIX:
+    return cm_mapper_prefix(m, v);
   default:
     return tally(m, args, v);
   }
@@ -623,7 +592,11 @@ bool cm_mapper_eval(cm_mapper *m, const cm_frame *f, int expr, cm_value *v) {
   case CM_OP_MONEY:
     return money(m, f, args, v);
   case CM_OP_FIRST:
-    return first(m, f, e, v);
+    return cm_mapper_first(m, f, e, v);
+  case CM_OP_SWITCH:
+    return cm_mapper_switch(m, f, e, v);
+  case CM_OP_REMAINDER:
+    return cm_mapper_remainder(m, f, args, v);
   case CM_OP_CALL:
     return call(m, f, e, v);
   case CM_OP_OBJECT:

@@ -248,6 +248,8 @@ static bool take_args(cm_program *p, int scope, cm_op op, const int *a, size_t n
   case CM_OP_INTEGER:
   case CM_OP_DECIMAL:
   case CM_OP_TIMESTAMP:
+  case CM_OP_SIGN:
+  case CM_OP_PREFIX:
     return n == 1 && take(p, scope, a[0], depth);
   case CM_OP_MONEY:
     return n == 2 && take_all(p, scope, a, n, depth);
@@ -259,6 +261,13 @@ static bool take_args(cm_program *p, int scope, cm_op op, const int *a, size_t n
            (a[2] == CM_NONE || FITS(a[2], p->n_words));
   case CM_OP_UNLISTED:
     return n == 2 && take(p, scope, a[0], depth) && FITS(a[1], p->n_sets);
+  case CM_OP_SWITCH:
+    return n >= 3 && take(p, scope, a[0], depth) && FITS(a[1], p->n_sets) &&
+           (a[2] == CM_NONE || take(p, scope, a[2], depth)) &&
+           take_all(p, scope, a + 3, n - 3, depth);
+  case CM_OP_REMAINDER:
+    return n == 4 && take_all(p, scope, a, 2, depth) && FITS(a[2], p->n_words) &&
+           take(p, scope, a[3], depth);
   case CM_OP_CALL:
     return n >= 1 && FITS(a[0], MOST) && take_all(p, scope, a + 1, n - 1, depth);
   case CM_OP_OBJECT:

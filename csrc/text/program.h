@@ -58,6 +58,12 @@ typedef enum cm_op { /* and their arguments; "up": how many scopes outwards the 
                      CM_OP_SOURCE,       /* up, key: the JSON text of the value there, as a text */
                      CM_OP_WITHIN, /* expression that gives an object or its JSON text, expression
                                       of an inner scope, whose element it is */
+                     CM_OP_SWITCH, /* expression, words whose translations are the numbers of
+                                      branches from 1, default or CM_NONE, branches */
+                     CM_OP_SIGN,   /* expression: "-", "0" or "+" */
+                     CM_OP_PREFIX, /* expression: the letters before the underscore of an id */
+                     CM_OP_REMAINDER, /* total, array, text of a member, expression to compute if
+                                         the members of the elements do not add up to the total */
                      CM_OPS
 } cm_op;
 

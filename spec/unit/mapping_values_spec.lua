@@ -1,5 +1,6 @@
 -- The value functions of the mapping language: what they make of a source object.
 
+local amounts = require "commerce.mapping.amounts"
 local decimal = require "commerce.base.decimal"
 local json = require "commerce.base.json"
 local mapping = require "commerce.mapping"
@@ -136,6 +137,47 @@ describe("the values", function()
     for _, case in ipairs { { "won", nil }, { "x", "x" }, { null, nil } } do
       assert.equal(case[2], value_of(unlisted, { s = case[1] }))
     end
+  end)
+
+  it("switch: is the value of the word's case, or the last one", function()
+    local choice = v.switch("s", { a = "x", b = "x", ["true"] = v.constant "yes",
+      ["false"] = v.switch("x", { ["nil"] = v.constant "none" }, "x"),
+      ["nil"] = v.constant(0) }, v.constant "other")
+    for _, case in ipairs { { "a", 1 }, { "b", 1 }, { true, "yes" }, { false, 1 }, { null, 0 },
+      { "c", "other" }, { 5, "other" }, { {}, "other" } } do
+      assert.equal(case[2], value_of(choice, { s = case[1], x = 1 }))
+    end
+    assert.equal("none", value_of(choice, { s = false }))
+    assert.is_nil(value_of(v.switch("s", { a = "x" }), { s = "b", x = 1 }))
+    assert.same({ "s", "x", "x", "y" },
+      v.switch("s", { a = "x", b = v.list("x") }, "y").paths)
+    local sign = v.switch("s", { a = "x", b = "y" }, "z").sign
+    assert.equal(sign, v.switch("s", { b = "y", a = "x" }, "z").sign)
+    assert.are_not.equal(sign, v.switch("s", { a = "y", b = "x" }, "z").sign)
+    assert.are_not.equal(sign, v.switch("s", { a = "x", b = "y" }, "x").sign)
+  end)
+
+  it("switch: takes texts alone as the names of its cases", function()
+    local _, message = pcall(v.switch, "s", { [true] = "x" })
+    assert.matches("switch: texts expected as the names of the cases", tostring(message), 1, true)
+  end)
+
+  it("sign, prefix, complete: ask in the core what amounts and ids are", function()
+    for _, case in ipairs { { 5, "+" }, { -0.5, "-" }, { 0, "0" }, { null, "0" } } do
+      assert.equal(case[2], value_of(amounts.sign "n", { n = case[1] }))
+    end
+    for id, prefix in pairs { ch_1 = "ch", py_ = "py", pyr_x_y = "pyr" } do
+      assert.equal(prefix, value_of(amounts.prefix "s", { s = id }))
+    end
+    for _, other in ipairs { "", "ch", "_1", "a1_2", null } do
+      assert.is_nil(value_of(amounts.prefix "s", { s = other }))
+    end
+    local whole = amounts.complete("sum", "list", "n", v.constant { "incomplete" })
+    for _, case in ipairs { { 3, { { n = 1 }, { n = 2 } } }, { null, { { n = 1 } } },
+      { -1, { { n = -1 }, { n = "5" }, 7 } } } do
+      assert.same(case[2], value_of(whole, { sum = case[1], list = case[2] }))
+    end
+    assert.same({ "incomplete" }, value_of(whole, { sum = 4, list = { { n = 1 } } }))
   end)
 
   it("enum and unlisted: have another signature when their words change", function()

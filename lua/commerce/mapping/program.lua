@@ -150,6 +150,31 @@ local function unlisted(building, scope, from, known, otherwise)
     building.mapper:words((texts_of(known))) })
 end
 
+-- Cases that share a value share a branch. The core has the branches from 1, and 0 is the default.
+local function switch(building, scope, from, cases, default)
+  local numbers, words, branches = {}, {}, {}
+  local number, set
+  for _, word in ipairs(ascii.keys(cases)) do
+    local case = cases[word]
+    if not numbers[case] then
+      branches[#branches + 1], numbers[case] = case, #branches + 1
+    end
+    words[word] = ("%d"):format(numbers[case])
+  end
+  number, set = expression(building, scope, from), building.mapper:words(texts_of(words))
+  local arguments = { number, set, default and expression(building, scope, default) or NONE }
+  for i, case in ipairs(branches) do
+    arguments[i + 3] = expression(building, scope, case)
+  end
+  return add(building, scope, "switch", arguments)
+end
+
+local function remainder(building, scope, total, array, name, otherwise)
+  return add(building, scope, "remainder", { expression(building, scope, total),
+    expression(building, scope, array), building.mapper:text(name),
+    expression(building, scope, otherwise) })
+end
+
 local function address(building, scope, field, kind, names)
   local _, up, keys = (table.unpack or unpack)(field.op) -- luacheck: ignore
   local object = key_of(building, scope, up, keys)
@@ -284,6 +309,7 @@ local MAKERS = {
   end,
   first = of_list "first", list = of_list "list",
   enum = enum, unlisted = unlisted,
+  switch = switch, sign = of_one "sign", prefix = of_one "prefix", remainder = remainder,
   call = call, whole = whole, source = with_nulls, view = view,
   object = of_fields "object", ref = of_fields "ref",
   each = each, address = address, supplemental = supplemental, nulls = nulls,

@@ -6,37 +6,36 @@ local v = require "commerce.mapping.values"
 
 local charge = {}
 
---- The status of a payment. `succeeded` does not mean paid: only a captured charge moved money.
----@param status string? Stripe's
----@param captured boolean?
----@param refunded boolean?
----@return string status the model's
+local UNKNOWN = v.constant "Unknown"
+
+--- The status of a payment. `succeeded` does not mean paid: only a captured charge moved money. A
+--- paid one stays paid after a refund or a dispute: these are separate records.
+---@param status any path or value of Stripe's status
+---@param captured any
+---@param refunded any
+---@return commerce.Value
 function charge.status(status, captured, refunded)
-  if status == "failed" then
-    return "Failed"
-  elseif status == "pending" then
-    return "Pending"
-  elseif status ~= "succeeded" or captured == nil then
-    return "Unknown"
-  elseif captured then
-    return "Paid" -- also after a refund or a dispute: these are separate records
-  elseif refunded == nil then
-    return "Unknown"
-  end
-  return refunded and "Cancelled" or "Authorized"
+  return v.switch(status, {
+    failed = v.constant "Failed", pending = v.constant "Pending",
+    succeeded = v.switch(captured, {
+      ["nil"] = UNKNOWN,
+      ["false"] = v.switch(refunded, { ["nil"] = UNKNOWN, ["false"] = v.constant "Authorized" },
+        v.constant "Cancelled"),
+    }, v.constant "Paid"),
+  }, UNKNOWN)
 end
 
 --- The amount of a payment, in minor units.
----@param status string? Stripe's
----@param captured boolean?
----@param amount integer?
----@param amount_captured integer?
----@return integer?
+---@param status any path or value of Stripe's status
+---@param captured any
+---@param amount any
+---@param amount_captured any Stripe always gives it; copies of its API may not
+---@return commerce.Value
 function charge.amount(status, captured, amount, amount_captured)
-  if status == "succeeded" and captured then
-    return amount_captured or amount -- Stripe always gives the first; copies of its API may not
-  end
-  return amount
+  return v.switch(status, {
+    succeeded = v.switch(captured, { ["nil"] = amount, ["false"] = amount },
+      v.first(amount_captured, amount)),
+  }, amount)
 end
 
 -- "new_pay" -> "New pay"

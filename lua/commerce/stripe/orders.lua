@@ -30,13 +30,13 @@ local INVOICE_CHARGE = of_charge "payment.payment_intent"
 
 local session_payment = v.ref {
   id = SESSION_CHARGE "id",
-  amount = v.money(v.with(SESSION_CHARGE "status", SESSION_CHARGE "captured",
-    SESSION_CHARGE "amount", SESSION_CHARGE "amount_captured", charge.amount),
+  amount = v.money(charge.amount(SESSION_CHARGE "status", SESSION_CHARGE "captured",
+    SESSION_CHARGE "amount", SESSION_CHARGE "amount_captured"),
     SESSION_CHARGE "currency"),
   currency = v.currency(SESSION_CHARGE "currency"),
   type = v.enum(SESSION_CHARGE "payment_method_details.type", PAYMENT_TYPES, "Unknown"),
-  status = v.with(SESSION_CHARGE "status", SESSION_CHARGE "captured", SESSION_CHARGE "refunded",
-    charge.status),
+  status = charge.status(SESSION_CHARGE "status", SESSION_CHARGE "captured",
+    SESSION_CHARGE "refunded"),
   paymentProvider = v.constant "Stripe",
   createdDate = v.timestamp(SESSION_CHARGE "created"),
 }

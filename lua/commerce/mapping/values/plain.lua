@@ -4,6 +4,7 @@
 local ascii = require "commerce.base.ascii"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
 
 local values = {}
@@ -129,6 +130,40 @@ function values.enum(of, words, default)
     tostring(default)), "enum", from.paths, { "enum", from, words, default })
   made.words, made.default = words, default
   return made
+end
+
+local function check_cases(cases)
+  for word in pairs(cases) do
+    if type(word) ~= "string" then
+      errors.refuse("switch: texts expected as the names of the cases (\"true\" for true), got %s",
+        type(word))
+    end
+  end
+end
+
+--- The value of the case that the source's word names: switch("status", { paid = "amount_paid" },
+--- "amount"); "true", "false" and "nil" stand for booleans and a missing value; without a case, the
+--- last argument.
+---@param of string path or value
+---@param cases table<string, any> the source's word -> path or value
+---@param otherwise any path or value; nil leaves the field out
+---@return commerce.Value
+function values.switch(of, cases, otherwise)
+  check_words("switch", cases)
+  check_cases(cases)
+  local from, made_of, known = value.of(of, "switch"), {}, {}
+  local default = otherwise ~= nil and value.of(otherwise, "switch") or nil
+  local paths, signs = from.paths, { from.sign }
+  for _, word in ipairs(ascii.keys(cases)) do
+    local case = known[cases[word]] or value.of(cases[word], "switch: case '" .. word .. "'")
+    known[cases[word]], made_of[word] = case, case
+    signs[#signs + 1] = word .. ":" .. case.sign
+    paths = tables.joined(paths, case.paths)
+  end
+  paths = tables.joined(paths, default and default.paths or {})
+  signs[#signs + 1] = default and default.sign or ""
+  return value.new("switch(" .. table.concat(signs, ";") .. ")", "any", paths,
+    { "switch", from, made_of, default })
 end
 
 --- The source's word if it is not a known one; keeps a word readable that an enum's default hides.

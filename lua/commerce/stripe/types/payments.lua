@@ -17,10 +17,10 @@ local REFUND_STATUSES = {
 }
 
 -- Stripe also books the release of an uncaptured amount as a refund, but no money moved.
-local function is_payment(captured, reason, reporting_category)
-  return captured ~= false and reason ~= "expired_uncaptured_charge"
-    and reporting_category ~= "partial_capture_reversal"
-end
+local NO, YES = v.constant(false), v.constant(true)
+local is_payment = v.switch("charge.captured", { ["false"] = NO },
+  v.switch("reason", { expired_uncaptured_charge = NO },
+    v.switch("balance_transaction.reporting_category", { partial_capture_reversal = NO }, YES)))
 
 return mapping "payments" {
   id = "id",
@@ -32,9 +32,9 @@ return mapping "payments" {
   mapping.from {
     resource = "charges",
     fields = {
-      amount = v.money(v.with("status", "captured", "amount", "amount_captured", charge.amount),
+      amount = v.money(charge.amount("status", "captured", "amount", "amount_captured"),
         "currency"),
-      status = v.with("status", "captured", "refunded", charge.status),
+      status = charge.status("status", "captured", "refunded"),
       paymentMethodRef = payment_method "payment_method_details.type",
       supplementalData = v.supplemental {
         "customer", "payment_intent", "description", "failure_code", "failure_message",
@@ -51,8 +51,7 @@ return mapping "payments" {
   mapping.from {
     resource = "refunds",
     expand = { "data.charge", "data.balance_transaction" },
-    where = v.with("charge.captured", "reason", "balance_transaction.reporting_category",
-      is_payment),
+    where = is_payment,
     excluded = "released authorisations, of which no money moved",
     fields = {
       amount = v.negated(v.money("amount", "currency")),

@@ -1,6 +1,7 @@
 -- Transactions: one balance transaction gives its gross row and one row per fee, so that per
 -- currency the sum of totalAmount is the sum of `net`, which is the account's balance.
 
+local amounts = require "commerce.mapping.amounts"
 local mapping = require "commerce.mapping"
 local v = require "commerce.mapping.values"
 
@@ -15,35 +16,28 @@ local TYPES = {
   inbound_transfer_reversal = "Transfer",
 }
 
-local FEE_TYPES = { stripe_fee = true, stripe_fx_fee = true, tax_fee = true }
+local function fee_type(sign)
+  return v.switch(amounts.sign "amount", { [sign] = v.constant "PaymentFeeRefund" },
+    v.constant "PaymentFee")
+end
+
+local fee = fee_type "+"
+
+-- The released rest of a partial capture is booked as a refund, but belongs to the payment.
+local refund = v.switch("reporting_category",
+  { partial_capture_reversal = v.constant "Payment" }, v.enum("type", TYPES, "Unknown"))
 
 -- "adjustment" covers many kinds of transaction; the reporting category distinguishes them.
-local FEE_ADJUSTMENTS = { fee = true, network_cost = true }
+local transaction_type = v.switch("type", {
+  adjustment = v.switch("reporting_category",
+    { refund_failure = v.constant "Refund", fee = fee, network_cost = fee },
+    v.constant "Unknown"),
+  stripe_fee = fee, stripe_fx_fee = fee, tax_fee = fee,
+  refund = refund, payment_refund = refund,
+}, v.enum("type", TYPES, "Unknown"))
 
-local function fee_type(amount)
-  return (amount or 0) > 0 and "PaymentFeeRefund" or "PaymentFee"
-end
-
-local function transaction_type(kind, category, amount)
-  if kind == "adjustment" then
-    if category == "refund_failure" then
-      return "Refund"
-    end
-    return FEE_ADJUSTMENTS[category] and fee_type(amount) or "Unknown"
-  elseif FEE_TYPES[kind] then
-    return fee_type(amount)
-  elseif (kind == "refund" or kind == "payment_refund")
-    and category == "partial_capture_reversal" then
-    return "Payment" -- the released rest of a partial capture, not a refund
-  end
-  return TYPES[kind] or "Unknown"
-end
-
-local function sub_type(kind, category)
-  if kind == "adjustment" and category then
-    return "adjustment:" .. category
-  end
-  return kind
+local function adjustment(kind, category)
+  return category and kind .. ":" .. category or kind
 end
 
 local SOURCE_TYPES = {
@@ -51,12 +45,12 @@ local SOURCE_TYPES = {
 }
 
 -- A row that consists of a fee only refers to a fee, independent of its source.
-local function source_type(source, kind, category)
-  if FEE_TYPES[kind] or (kind == "adjustment" and FEE_ADJUSTMENTS[category]) then
-    return "Fee"
-  end
-  return SOURCE_TYPES[source and source:match("^(%a+)_")] or "Unknown"
-end
+local a_fee = v.constant "Fee"
+local by_source = v.enum(amounts.prefix "source", SOURCE_TYPES, "Unknown")
+local source_type = v.switch("type", {
+  stripe_fee = a_fee, stripe_fx_fee = a_fee, tax_fee = a_fee,
+  adjustment = v.switch("reporting_category", { fee = a_fee, network_cost = a_fee }, by_source),
+}, by_source)
 
 local function amount_of(detail)
   return type(detail) == "table" and type(detail.amount) == "number" and detail.amount or 0
@@ -64,18 +58,11 @@ end
 
 -- The details of the fee, each of which gives a row. What they do not tell of the fee gives one row
 -- more, since the rows of a transaction add up to its `net`.
-local function fees(fee, details)
-  local list, rest = type(details) == "table" and details or {}, fee
-  if type(fee) ~= "number" then
-    return details
-  end
+local function fees(total, details)
+  local list, rest, all = type(details) == "table" and details or {}, total, {}
   for i = 1, #list do
     rest = rest - amount_of(list[i])
   end
-  if rest == 0 then
-    return details
-  end
-  local all = {}
   for i = 1, #list do
     all[i] = list[i]
   end
@@ -85,7 +72,7 @@ end
 
 -- The rows of a transaction's fees have the reference of its gross row.
 local source_ref = v.ref {
-  id = "source", type = v.with("source", "type", "reporting_category", source_type),
+  id = "source", type = source_type,
 }
 
 return mapping "transactions" {
@@ -104,17 +91,17 @@ return mapping "transactions" {
     fields = {
       id = "id",
       totalAmount = v.money("amount", "currency"),
-      type = v.with("type", "reporting_category", "amount", transaction_type),
-      subType = v.with("type", "reporting_category", sub_type),
+      type = transaction_type,
+      subType = v.switch("type",
+        { adjustment = v.with("type", "reporting_category", adjustment) }, "type"),
     },
     split = {
-      each = v.with("fee", "fee_details", fees),
+      each = amounts.complete("fee", "fee_details", "amount",
+        v.with("fee", "fee_details", fees)),
       suffix = v.first("description", "type"),
       fields = {
         totalAmount = v.negated(v.money("amount", "^currency")),
-        type = v.with("amount", function(amount)
-          return (amount or 0) < 0 and "PaymentFeeRefund" or "PaymentFee"
-        end),
+        type = fee_type "-",
         subType = "type",
       },
     },
