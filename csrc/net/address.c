@@ -134,21 +134,27 @@ static bool forbidden_6(const unsigned char *bytes) {
          may_translate(bytes, forbidden_4);
 }
 
-/*
-** Returns whether an address can be a public host's; false for other families than IPv4 and IPv6.
-*/
-bool cm_address_public(const struct sockaddr *address) {
+/* Whether the test of its family holds for an address; false for other families than the two. */
+static bool passes(const struct sockaddr *address, bool (*test_4)(const unsigned char *),
+                   bool (*test_6)(const unsigned char *)) {
   if (address->sa_family == AF_INET) {
     struct sockaddr_in in;
     memcpy(&in, address, sizeof in);
-    return public_4((const unsigned char *)&in.sin_addr);
+    return test_4((const unsigned char *)&in.sin_addr);
   }
   if (address->sa_family == AF_INET6) {
     struct sockaddr_in6 in;
     memcpy(&in, address, sizeof in);
-    return public_6((const unsigned char *)&in.sin6_addr);
+    return test_6((const unsigned char *)&in.sin6_addr);
   }
   return false;
+}
+
+/*
+** Returns whether an address can be a public host's; false for other families than IPv4 and IPv6.
+*/
+bool cm_address_public(const struct sockaddr *address) {
+  return passes(address, public_4, public_6);
 }
 
 /*
@@ -156,17 +162,7 @@ bool cm_address_public(const struct sockaddr *address) {
 ** to whoever asks: no receiver of webhooks, in no network.
 */
 bool cm_address_forbidden(const struct sockaddr *address) {
-  if (address->sa_family == AF_INET) {
-    struct sockaddr_in in;
-    memcpy(&in, address, sizeof in);
-    return forbidden_4((const unsigned char *)&in.sin_addr);
-  }
-  if (address->sa_family == AF_INET6) {
-    struct sockaddr_in6 in;
-    memcpy(&in, address, sizeof in);
-    return forbidden_6((const unsigned char *)&in.sin6_addr);
-  }
-  return false;
+  return passes(address, forbidden_4, forbidden_6);
 }
 
 /*
