@@ -202,13 +202,14 @@ static int start_waiting(cm_queue *q, double now, double *wake) {
   return ended;
 }
 
-/* Takes what libcurl has finished; *ended counts the requests that are over for good. Returns
-   whether there was anything. */
+/* Takes what libcurl has finished, until a request is over for good, which *ended counts: the scan
+   of a page takes part of a millisecond, and the caller may have its turn among the requests of a
+   server. The next step takes the others. Returns whether there was anything. */
 static bool collect(cm_queue *q, int *ended) {
   CURLMsg *msg;
   int left;
   bool any = false;
-  while ((msg = curl_multi_info_read(q->curl, &left)) != NULL) {
+  while (*ended == 0 && (msg = curl_multi_info_read(q->curl, &left)) != NULL) {
     cm_request *r = NULL;
     CURLcode code = msg->data.result; /* msg dies with the handle's removal */
     if (msg->msg != CURLMSG_DONE)
@@ -222,7 +223,8 @@ static bool collect(cm_queue *q, int *ended) {
 
 /*
 ** Drives all requests for at most `timeout` seconds, 0 for one step without waiting. Returns as
-** soon as a request ended or no request is left. Returns the number of requests not yet ended.
+** soon as a request ended or no request is left: of several answers that have come, each step takes
+** one. Returns the number of requests not yet ended.
 */
 int cm_queue_run(cm_queue *q, double timeout) {
   double deadline = cm_now() + timeout;

@@ -410,7 +410,8 @@ local transport = {}
 function core.transport(options) end
 
 --- Drive all I/O and start requests when limiter and backoff let them. Returns as soon as a request
---- ended, at the latest after `timeout` seconds. run(0) takes one step without waiting.
+--- ended, at the latest after `timeout` seconds. run(0) takes one step without waiting. Of several
+--- answers that have come, each call takes one.
 ---@param timeout number seconds
 ---@return integer? unfinished requests not yet ended
 ---@return string? message

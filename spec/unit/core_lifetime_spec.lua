@@ -132,6 +132,31 @@ describe("objects of the core", function()
     assert.equal("Bearer sk_test_scripted0123456789", server.requests[1].headers.authorization)
   end)
 
+  it("are taken one a step, if several answers have come", function()
+    local session, transport = server:session()
+    local calls = {}
+    for i = 1, 3 do
+      calls[i] = session:request { path = "/v1/account" }
+    end
+    transport:run(0)
+    while #server.requests < 3 or server.in_flight > 0 do -- until all has been sent, to loopback
+      if #server.requests < 3 then
+        transport:run(0)
+      end
+      server:step()
+    end
+    for left = 2, 0, -1 do
+      local before = left + 1
+      repeat
+        local now = transport:run(0)
+        assert.is_true(now == before or now == left)
+      until now == left
+    end
+    for _, call in ipairs(calls) do
+      assert.equal(200, call:poll().status)
+    end
+  end)
+
   it("work while memory is collected all the time", function()
     local pause = collectgarbage("setpause", 0)
     local step = collectgarbage("setstepmul", 1000)
