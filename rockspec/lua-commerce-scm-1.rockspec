@@ -425,6 +425,7 @@ build = {
     ["commerce.sync.nested_lists"] = "lua/commerce/sync/nested_lists.lua",
     ["commerce.sync.payouts"] = "lua/commerce/sync/payouts.lua",
     ["commerce.sync.plan"] = "lua/commerce/sync/plan.lua",
+    ["commerce.sync.portions"] = "lua/commerce/sync/portions.lua",
     ["commerce.sync.progress"] = "lua/commerce/sync/progress.lua",
     ["commerce.sync.pulls"] = "lua/commerce/sync/pulls.lua",
     ["commerce.sync.reader"] = "lua/commerce/sync/reader.lua",

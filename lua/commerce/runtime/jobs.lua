@@ -11,9 +11,9 @@ local scheduler = require "commerce.runtime.scheduler"
 local jobs = {
   await = scheduler.await, behind = scheduler.behind, breathe = scheduler.breathe,
   every_second = scheduler.every_second, finish = scheduler.finish, hold = scheduler.hold,
-  pause = scheduler.pause, release = scheduler.release, run = scheduler.run,
-  see_through = scheduler.see_through, sleep = scheduler.sleep, tend = scheduler.tend,
-  wait = scheduler.wait,
+  is_among_requests = scheduler.is_among_requests, pause = scheduler.pause,
+  release = scheduler.release, run = scheduler.run, see_through = scheduler.see_through,
+  sleep = scheduler.sleep, tend = scheduler.tend, wait = scheduler.wait,
 }
 
 -- ---------------------------------------------------------------- groups

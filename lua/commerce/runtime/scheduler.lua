@@ -12,7 +12,7 @@ local interrupts = require "commerce.runtime.interrupts"
 local wait = require "commerce.runtime.wait"
 
 local scheduler = {
-  behind = wait.behind,
+  behind = wait.behind, is_among_requests = wait.is_among_requests,
 }
 
 ---@class commerce.Ticker what is called about once a second during waits
@@ -278,8 +278,9 @@ end
 --- Give other requests of an OpenResty worker their turn if this work has gone on for long. Called
 --- between two pieces of the work, where nothing is half done that others could see; never in a
 --- transaction, which would keep the database locked. Like a wait, it raises what tickers raise.
-function scheduler.breathe()
-  if wait.is_long() then
+---@param more number? seconds that the next piece takes, if that is long: others go first
+function scheduler.breathe(more)
+  if wait.is_long(more) then
     tick(current() or place_of[running()])
     wait.rest()
   end
@@ -362,6 +363,13 @@ function scheduler.begin(owner, group, work)
   return add(owner.scheduler, work, owner, group)
 end
 
+-- Other requests of an OpenResty worker have their turn before a piece of work of so many seconds.
+local function rest_before(seconds)
+  if wait.is_long(seconds) then
+    wait.rest()
+  end
+end
+
 local function run_scheduler(work)
   local self = { jobs = {}, idle = 0, waited = 0 }
   local first = add(self, work, current() or place_of[running()])
@@ -374,10 +382,9 @@ local function run_scheduler(work)
     local transports, most = waits_of(self)
     if self.moved then
       self.idle, self.waited = 0, 0
+      rest_before(wait.STEP)
       wait.poll(transports)
-      if wait.is_long() then
-        wait.rest()
-      end
+      rest_before(0)
     else
       local began = core.now()
       wait.drive(transports, self.idle, most)

@@ -18,6 +18,7 @@ end
 -- ---------------------------------------------------------------- in turn with other requests
 
 local LONGEST_TURN = 0.001 -- seconds of work in an OpenResty worker before other requests' turn
+local JUST_BEGUN = 0.0002 -- seconds
 local REST = 0.001 -- seconds; nginx without OpenResty's patches warns of ngx.sleep(0)
 
 local turn_began -- by core.now; nil: not asked since the last yield
@@ -28,19 +29,26 @@ local function yield(seconds)
 end
 
 --- Whether this work has gone on for so long that other requests must have their turn.
+---@param more number? seconds that its next piece takes: a long one has a turn of its own
 ---@return boolean
-function wait.is_long()
+function wait.is_long(more)
   if not can_yield() then
     return false
   end
   local now = core.now()
   turn_began = turn_began or now
-  return now - turn_began >= LONGEST_TURN
+  return now - turn_began + math.min(more or 0, LONGEST_TURN - JUST_BEGUN) >= LONGEST_TURN
 end
 
 --- Give other requests of an OpenResty worker their turn. Only after `is_long`.
 function wait.rest()
   yield(REST)
+end
+
+--- Whether this work has its turns among the requests of an OpenResty worker.
+---@return boolean
+function wait.is_among_requests()
+  return can_yield()
 end
 
 -- A script serves no requests, and its records are many.
@@ -87,6 +95,8 @@ local function run_all(transports, seconds)
     transport:run(seconds)
   end
 end
+
+wait.STEP = 0.001 -- seconds: what `wait.poll` takes if a page or two have arrived
 
 --- Take what has arrived, and send what waits, without waiting.
 ---@param transports userdata[]

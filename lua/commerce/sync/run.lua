@@ -8,6 +8,7 @@ local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local inboxes = require "commerce.sync.inbox"
 local leases = require "commerce.sync.lease"
+local portions = require "commerce.sync.portions"
 local progress = require "commerce.sync.progress"
 local protections = require "commerce.account.protection"
 local scrub = require "commerce.sync.scrub"
@@ -42,6 +43,7 @@ local run = {}
 ---  cannot be told
 ---@field lease commerce.sync.Lease
 ---@field hooks commerce.hooks.Dispatcher? nil if there are no hooks
+---@field portions commerce.sync.Portions how pages are written
 ---@field progress commerce.sync.Progress
 ---@field checkpoints commerce.sync.Checkpoints
 ---@field changes commerce.sync.Changes
@@ -95,7 +97,7 @@ function run.new(connection, lease, mappings, options, hooks, inbox)
     floor = connection.account_created,
     auth = connection.auth,
     app_account = connection.auth == "app" and connection.account or nil,
-    lease = lease, hooks = hooks, types = {},
+    lease = lease, hooks = hooks, portions = portions.new(), types = {},
     take_known = function(resource)
       return connection:take_known(resource)
     end,

@@ -223,7 +223,8 @@ function writer.write(run, page)
   if run.hooks then
     run.hooks:write_sent()
   end
-  local counts, done = run.store:write_page(run.id, stored, time.now())
+  -- a hook that is told of a page is told of all of it, which is stored then
+  local counts, done = run.portions:write(run.store, run.id, stored, time.now(), run.hooks ~= nil)
   run.progress:count_written(counts)
   if run.hooks then
     run.hooks:notify(stored, done, run.progress)
