@@ -30,6 +30,19 @@ local function stopping_in_thread()
   return variables.ngx_exiting ~= 0 or variables.ngx_terminate ~= 0
 end
 
+local NICE = 10 -- about a tenth of the CPU that a thread of nginx's gets, while both want it
+
+-- The thread and nginx's own compete for the same cores, often within one share of them (that of a
+-- service's cgroup, or of a session's tasks), and no request should wait for the end of the sync's
+-- turn. On Linux, a priority is that of a thread, and `who` 0 is the caller: setpriority(2).
+local function yield_to_requests()
+  local ffi = require "ffi"
+  if ffi.os == "Linux" then
+    pcall(ffi.cdef, "int setpriority(int which, unsigned int who, int priority);")
+    ffi.C.setpriority(0, 0, NICE)
+  end
+end
+
 -- Standard error leads to nginx's error log, if that is a file. Lines look like nginx's own.
 local function thread_logger(verbose)
   return function(event)
@@ -52,6 +65,7 @@ function background.run(url, verbose, public_url)
   if not app then
     return nil, message
   end
+  yield_to_requests()
   local ok
   ok, message = worker.new(app, { log = thread_logger(verbose), public_url = public_url })
     :run(stopping_in_thread)
