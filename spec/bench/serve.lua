@@ -1,15 +1,14 @@
 -- Measures the server: one nginx worker with the API over a database of many payments, asked by wrk
--- on loopback; then what a sync does to other requests of the same worker, when it runs inside it
--- and when `commerce worker` runs beside it. Called by spec/bench/run.
+-- on loopback. Called by spec/bench/run.
 
+package.path = "spec/bench/?.lua;" .. package.path
 local auth = require "commerce.http.auth"
+local bench = require "server"
 local client = require "spec.support.api_client"
 local commerce = require "commerce"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
-local keys = require "commerce.account.keys"
 local model = require "commerce.model"
-local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"
@@ -30,19 +29,6 @@ end
 local function link(app, base, key)
   return assert(app:connect { secret_key = key, base_url = base, rate = math.huge,
     endpoint_rate = math.huge })
-end
-
--- A connection that a worker finds, all of which is to be synced; one of before goes.
-local function link_for_worker(url, base)
-  local app, key = assert(commerce.open { store = url }), "sk_live_emulator"
-  for _, company in ipairs(assert(app:companies { name = "Synced" })) do
-    assert(company:delete { keep_access = true })
-  end
-  local company = assert(app:create_company { name = "Synced" })
-  local shop = assert(app:connect { secret_key = key, base_url = base, company = company.id })
-  assert(keys.keep(app, shop.row, assert(core.secret(key))))
-  shop:close()
-  app:close()
 end
 
 local function write_lines(path, count, line)
@@ -128,25 +114,13 @@ local function measure_crawl(server, asked, size)
   failed = failed or not codes:find("^%s*" .. pages .. " 200%s*$")
 end
 
-local function milliseconds(microseconds)
-  return ("%.2f ms"):format(tonumber(microseconds) / 1000)
-end
-
 local function measure(server, name, kind, path, authorization, more)
   more = more or {}
-  local _, output = shell.run(("wrk -t1 -c%d -d%ds --timeout 30s -s spec/bench/wrk.lua %s%s "
-    .. "-- %s %s %s"):format(more.connections or CONNECTIONS, DURATION, server.base, path, kind,
-    shell.quote(authorization), more.file or ""))
-  local rate, median, high, longest, errors = output:match "(%d+) (%d+) (%d+) (%d+) (%d+)%s*$"
-  assert(rate, output)
-  failed = failed or errors ~= "0"
-  print(("%-44s %9s %10s %10s %10s %s"):format(name, rate, milliseconds(median),
-    milliseconds(high), milliseconds(longest), errors == "0" and "" or errors .. " failed"))
-end
-
--- Who else is at work here distorts all of it.
-local function load()
-  return (io.open("/proc/loadavg"):read "*l":match "^%S+")
+  local answered = bench.ask(server.base .. path, DURATION, more.connections or CONNECTIONS,
+    { kind, authorization, more.file })
+  failed = failed or answered.errors > 0
+  print(("%-44s %9.0f %7.2f ms %7.2f ms %7.2f ms %s"):format(name, answered.rate, answered.median,
+    answered.high, answered.longest, answered.errors > 0 and answered.errors .. " failed" or ""))
 end
 
 local function memory_of(server)
@@ -158,27 +132,6 @@ local function memory_of(server)
   end
 end
 
--- nginx with one worker: the API, and beside it a location that does nothing.
-local function start(environment, options)
-  return nginx.start("examples/nginx.conf", environment, function(text)
-    return "worker_processes 1;\n" .. text:gsub("env COMMERCE_STORE;", "env STRIPE_API_BASE;\n%0")
-      :gsub("init_worker%(%)", ("init_worker { sync = %s }"):format(tostring(options.sync)))
-      :gsub(', thread_pool = "commerce"', options.threads and "%0" or "")
-      :gsub('prefix = "/codat"', '%0, daily_limit = 1e9', 1)
-      :gsub("location / {", "location = /trivial {\n content_by_lua_block { ngx.say 'ok' }\n}\n%0")
-  end)
-end
-
--- Until a sync reads its pages.
-local function wait_for_sync(e, server)
-  local deadline = socket.gettime() + 30
-  repeat
-    socket.sleep(0.1)
-    assert(socket.gettime() < deadline, "no sync begins: " .. server:log())
-  until (e:control("stats").requests or 0) > 40
-  socket.sleep(0.5)
-end
-
 -- One query after the other goes through all records meanwhile.
 local function measure_reading(box, server, asked, name)
   local wait = box:background(("wrk -t1 -c1 -d%ds --timeout 60s -s spec/bench/wrk.lua "
@@ -187,17 +140,6 @@ local function measure_reading(box, server, asked, name)
   socket.sleep(1)
   measure(server, name, "trivial", "/trivial", "none")
   wait()
-end
-
-local function requests_of(e)
-  return e:control("stats").requests or 0
-end
-
-local function measure_syncing(e, server, name)
-  local before, began = requests_of(e), socket.gettime()
-  measure(server, name, "trivial", "/trivial", "none")
-  note("  meanwhile %.0f pages a second were synced", (requests_of(e) - before)
-    / (socket.gettime() - began))
 end
 
 -- ---------------------------------------------------------------- all of it
@@ -223,7 +165,7 @@ end
 
 local function measure_requests(server, asked)
   print(("\n%d payments in SQLite, one nginx worker, %d connections on loopback, load %s"):format(
-    asked.count, CONNECTIONS, load()))
+    asked.count, CONNECTIONS, bench.load()))
   print(("%-44s %9s %10s %10s %10s"):format("", "requests/s", "p50", "p99", "longest"))
   local pages = math.floor(asked.count / PAGE)
   local function measure_page(page, name, more)
@@ -252,7 +194,7 @@ local function run(box, e)
   local environment = { COMMERCE_STORE = "sqlite:" .. box:path "bench.db",
     COMMERCE_MASTER_KEY = os.getenv "COMMERCE_MASTER_KEY", STRIPE_API_BASE = e.base }
   local asked = prepare(box, e, environment.COMMERCE_STORE)
-  local server = start(environment, { threads = true })
+  local server = bench.start(environment, { threads = true })
   measure_requests(server, asked)
   print("resident memory of the worker: " .. memory_of(server))
 
@@ -261,33 +203,9 @@ local function run(box, e)
   measure(server, "of an idle worker", "trivial", "/trivial", "none")
   measure_reading(box, server, asked, "while queries read the whole table, in threads")
   server:stop()
-  server = start(environment, {})
+  server = bench.start(environment, {})
   measure_reading(box, server, asked, "the same without threads")
   server:stop()
-
-  -- as Stripe is: 100 requests a second at most, none before 100 ms
-  e:control("latency", { ms = 100 })
-  e:control("limits", { enabled = true })
-  link_for_worker(environment.COMMERCE_STORE, e.base)
-  e:control("stats", { clear = true })
-  for _, threads in ipairs { true, false } do
-    server = start(environment, { sync = true, threads = threads })
-    wait_for_sync(e, server)
-    measure_syncing(e, server, "while a sync runs inside it, " .. (threads and "in a thread"
-      or "between requests"))
-    print("resident memory of the worker: " .. memory_of(server))
-    server:stop()
-    link_for_worker(environment.COMMERCE_STORE, e.base)
-    e:control("stats", { clear = true })
-  end
-
-  server = start(environment, {})
-  local wait = box:background("timeout -s INT " .. DURATION + 15 .. " build/commerce worker",
-    environment)
-  wait_for_sync(e, server)
-  measure_syncing(e, server, "while `commerce worker` runs beside it")
-  server:stop()
-  wait()
 end
 
 local box = sandbox.new {}
