@@ -94,11 +94,11 @@ end
 --- Write a page, as the store's `write_page` does.
 ---@param store commerce.Store
 ---@param connection_id string
----@param page commerce.StoredPage
+---@param page commerce.Page
 ---@param now string
 ---@param whole boolean? in one transaction in any case
----@return table<string, table<string, integer>> counts by data type
----@return table[] done the changes
+---@return table<string, commerce.Counts> counts by data type
+---@return commerce.PageChange[] done
 function methods:write(store, connection_id, page, now, whole)
   if whole or not jobs.is_among_requests() then
     return store:write_page(connection_id, page, now)
