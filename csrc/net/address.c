@@ -159,7 +159,7 @@ bool cm_address_public(const struct sockaddr *address) {
 
 /*
 ** Returns whether an address is link-local or a cloud's metadata service, which gives credentials
-** to whoever asks: no receiver of webhooks, in no network.
+** to every caller: it cannot be a receiver of webhooks, in any network.
 */
 bool cm_address_forbidden(const struct sockaddr *address) {
   return passes(address, forbidden_4, forbidden_6);

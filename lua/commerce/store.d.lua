@@ -492,7 +492,7 @@ function Store:count_upto(data_type, connection_id, most) end
 function Store:record_orders(data_type) end
 
 --- Make an order one of `record_orders`. That takes some seconds for a million records, in which
---- nobody else can write, and makes writing a record slower from then on.
+--- no other process can write, and makes writing a record slower from then on.
 ---@param type_name string the data type's
 ---@param field string a scalar field or a fact
 ---@return boolean? ok nil on failure
@@ -1373,7 +1373,7 @@ function Store:setting(name) end
 ---@param name string
 ---@param value string
 ---@param before string|false|nil the value that is replaced, false for none; if the setting has
----  another value by then, it keeps that. Nil: whatever there is
+---  another value by then, it keeps that. Nil: any value
 ---@return boolean? saved false: it has another value than `before`; nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
@@ -1419,7 +1419,7 @@ function Store:save_app(row, secret) end
 function Store:app_grant(integration, account) end
 
 --- Keep what an account has granted, in the place of what it had, with its tokens: all or nothing.
---- Ends the lease of whoever renews it.
+--- Ends the lease of the process that renews it.
 ---@param row commerce.AppGrantRow
 ---@param access commerce.SecretRow
 ---@param refresh commerce.SecretRow

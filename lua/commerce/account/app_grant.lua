@@ -246,8 +246,8 @@ function app_grant.open(app, integration, account, options)
     or missing(integration, account), row
 end
 
---- Keep the sessions of a transport supplied with a token that lives. Whoever waits for an answer
---- on the transport renews the token in time, or once Stripe has refused it.
+--- Keep the sessions of a transport supplied with a valid token. A job that waits for an answer on
+--- the transport renews the token in time, or once Stripe has refused it.
 ---@param app commerce.App
 ---@param grant commerce.AppGrantRow
 ---@param transport commerce.core.Transport

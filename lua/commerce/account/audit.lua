@@ -22,7 +22,7 @@ local function shortened(text)
 end
 
 --- Add an entry for what was done. It stays done if the entry cannot be stored (the disk may be
---- full), so that does not raise: whoever asked for the change must not be told that it failed.
+--- full), so that does not raise: the caller of the change must not be told that it failed.
 ---@param store commerce.Store
 ---@param entry { actor: string, action: string, target: string?, mode: string?, address: string?,
 ---  detail: string? } see `commerce.AuditRow`

@@ -18,7 +18,7 @@ function csv.at(record, path)
   end
 end
 
--- A telephone number begins as a formula does, but is none: +49 30 123-456
+-- A telephone number begins like a formula and is not one: +49 30 123-456
 local function is_phone_number(text)
   return text:find "^%+[%d%.%- ]*$" and text:find "%d"
 end

@@ -43,18 +43,22 @@ local COMMANDS = {
 local EPILOG = [[
 Environment:
   STRIPE_SECRET_KEY    the key to read with (sk_..., rk_...); never an argument
-  STRIPE_ACCOUNT       act on this account (acct_...): one that is connected to the
-                       key's platform, or of the key's organisation (sk_org_...)
+  STRIPE_ACCOUNT       act on this account (acct_...): of the key's organisation
+                       (sk_org_...), or connected to the key's platform
   STRIPE_API_BASE      another server for Stripe's API, such as an emulator
   STRIPE_CONNECT_BASE  another server for connect.stripe.com (linking)
-  STRIPE_RATE, STRIPE_ENDPOINT_RATE  requests a second, of an account and of each
-                       endpoint, where Stripe's limits were raised or a key is shared
-  COMMERCE_STORE       the database (default sqlite:commerce.db), or postgres://…
-  COMMERCE_STORE_REPLICA  a PostgreSQL server that lists are read from
+  STRIPE_RATE          requests a second of an account, if Stripe has raised its
+                       limits, or if other programs use the same key
+  STRIPE_ENDPOINT_RATE the same of each endpoint
+  COMMERCE_STORE       the database: sqlite:PATH or postgres://… (default
+                       sqlite:commerce.db)
+  COMMERCE_STORE_REPLICA
+                       a PostgreSQL server that lists are read from
   COMMERCE_CONCURRENCY connections that a worker reads at once (default 1)
   COMMERCE_NGINX       the nginx or openresty that `serve` starts
   COMMERCE_MASTER_KEY  seals the stored secrets (openssl rand -base64 32)
-  STRIPE_SECRET_KEY_FILE, COMMERCE_MASTER_KEY_FILE  the same in files
+  STRIPE_SECRET_KEY_FILE, COMMERCE_MASTER_KEY_FILE
+                       files with these two keys, in place of the variables
   SSL_CERT_FILE        PEM file of the CA certificates to trust
   HTTPS_PROXY          the proxy to use; NO_PROXY: hosts without it
   NO_COLOR             no colours

@@ -91,7 +91,7 @@ local function shown(failure, status)
   return errors.public(failure)
 end
 
---- Whether a failure means that Stripe is out of reach or out of order, whatever was asked.
+--- Whether a failure means that Stripe is out of reach or out of order, for every request.
 ---@param failure any
 ---@return boolean
 function response.is_outage(failure)

@@ -43,7 +43,7 @@ local function choice_page(context, company, admitted)
     admitted.ticket and manage.list(context, company), admitted.ticket))
 end
 
--- The company of the path and who asks; or the page that is shown instead.
+-- The company of the path and the browser's admission; or the page that is shown instead.
 local function admitted_to(context)
   local company = choices.company(context)
   local admitted = company and admission.of(context, company)

@@ -52,7 +52,7 @@ local function origin_of(address)
   return host and scheme .. ascii.lower(host):gsub(scheme == "https://" and ":443$" or ":80$", "")
 end
 
--- A host with placeholders is whatever the link says, so it must be one that the operator allows. A
+-- The link chooses a host with placeholders, so the host must be one that the operator allows. A
 -- reserved placeholder is not for hosts.
 local function origin_for(template, carried)
   local host, dynamic = template.host:gsub(PLACEHOLDER, function(name)

@@ -154,7 +154,7 @@ local give_way = scheduler.give_way
 
 local keepers = setmetatable({}, { __mode = "k" }) -- transport -> { work, busy }
 
---- Have a function called in every wait for a transport, before it, by whoever waits; not while an
+--- Have a function called before every wait for a transport, by any job; not while an
 --- earlier call still waits for something itself. What it raises is raised in that wait.
 ---@param transport userdata a `commerce.core` transport
 ---@param work fun()
@@ -250,8 +250,8 @@ function scheduler.finish(transport, pollable)
   return await(transport, pollable, false)
 end
 
---- Wait for a pollable whose answer must not be lost, whatever becomes of the job: neither a signal
---- nor the end of the job's group interrupts it here.
+--- Wait for a pollable whose answer must not be lost, even if the job is cancelled: neither a
+--- signal nor the end of the job's group interrupts it here.
 ---@param transport userdata
 ---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure

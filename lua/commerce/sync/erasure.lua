@@ -198,7 +198,7 @@ function erasure.person(store, connection_id, id, lease)
     now = time.now(),
     done = { removed = 0, reduced = 0, objects = 0, events = 0, changes = 0 } }
   traces.expect(store)
-  note_ids(self) -- first: whatever is killed, it does not come back
+  note_ids(self) -- first: after a kill, nothing erased comes back
   begin(self)
   drop_objects(self)
   for _, data_type in ipairs(store:types()) do

@@ -82,7 +82,7 @@ local function add_page(run, state, payout, page, sums)
   end
 end
 
--- As a text; a payout whose amount is no number differs from whatever is stored.
+-- As a text; a payout whose amount is not a number differs from every stored one.
 local function amount_of(payout)
   local code = type(payout.currency) == "string" and ascii.upper(payout.currency) or "XXX"
   if type(payout.amount) ~= "number" then

@@ -34,7 +34,7 @@ end
 
 local MODES = { { "_test_", "test" }, { "_live_", "live" } }
 
--- A key with too much power is refused even if it would work: whoever reads data must not be able
+-- A key with too much power is refused even if it would work: a reader of data must not be able
 -- to move money.
 local function check_key(key, facts)
   if key:has_prefix "sk_org_" then

@@ -110,7 +110,7 @@ function pending.recognise(app, text, options)
 end
 
 --- Use up a link: from here on it is not accepted again, even if it fails. Nor is the code: sent to
---- Stripe a second time, under whatever state, it would end the access that it gave.
+--- Stripe a second time, even under another state, it would end the access that it gave.
 ---@param app commerce.App
 ---@param state commerce.LinkState
 ---@param code string? Stripe's

@@ -93,7 +93,7 @@ local JSON = "One JSON object per company."
 ---@type commerce.cli.Command
 return {
   name = "companies",
-  help = "The merchants, with their connections.",
+  help = "Manage companies: the merchants, with their connections.",
   actions = {
     { name = "list", help = "List all companies.", json = JSON, store = "existing", run = list },
     { name = "create", help = "Create a company.",

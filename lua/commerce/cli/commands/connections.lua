@@ -161,7 +161,7 @@ local JSON = "One JSON object per connection."
 ---@type commerce.cli.Command
 return {
   name = "connections",
-  help = "Companies' accounts at Stripe.",
+  help = "Manage connections: companies' accounts at Stripe.",
   actions = {
     { name = "list", help = "List all connections.", arguments = list_arguments, json = JSON,
       store = "existing", run = list },

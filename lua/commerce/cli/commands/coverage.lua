@@ -149,7 +149,7 @@ end
 ---@type commerce.cli.Command
 return {
   name = "coverage",
-  help = "The data types that each integration provides, and the permissions that they need; or "
+  help = "Show the data types that each integration provides with the permissions they need; or "
     .. "what one connection may read (exit status 1 if not everything).",
   arguments = function(sub)
     sub:option("--connection", "Ask Stripe what this connection may read, with the key in the "

@@ -332,7 +332,7 @@ end
 ---@type commerce.cli.Command
 return {
   name = "integrations",
-  help = "Stripe and Stripe Test: how merchants link with them.",
+  help = "Set up how merchants link with Stripe and Stripe Test.",
   actions = {
     { name = "list", help = "List both with their settings.", json = JSON, store = "create",
       run = function(app, args)

@@ -45,7 +45,7 @@ end
 ---@type commerce.cli.Command
 return {
   name = "keys",
-  help = "API keys, with which clients of the HTTP API authenticate.",
+  help = "Manage API keys, with which clients of the HTTP API authenticate.",
   actions = {
     { name = "create", help = "Create a key and print it, once: only its hash is stored.",
       arguments = function(sub)

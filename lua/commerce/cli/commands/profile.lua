@@ -97,7 +97,8 @@ end
 ---@type commerce.cli.Command
 return {
   name = "profile",
-  help = "What merchants see of you on the Link pages, and which sites may show Link.",
+  help = "Show or set what merchants see of you on the Link pages, and which sites may show "
+    .. "Link.",
   actions = {
     { name = "show", help = "Show the profile.", json = "As a JSON object.", store = "create",
       run = print_profile },

@@ -220,8 +220,9 @@ local JSON_FIELDS = "The lists as a JSON object, then an object per connection t
 ---@type commerce.cli.Command
 return {
   name = "settings",
-  help = "When each data type is synced, and how far back: for all, for an integration, for a "
-    .. "company. The most specific setting applies. And which fields are never stored.",
+  help = "Show or set when each data type is synced and how far back: for all, for an "
+    .. "integration, for a company. The most specific setting applies. Also: which fields are "
+    .. "never stored.",
   actions = {
     { name = "show", help = "Show the settings that apply.", arguments = owner_options,
       json = JSON, store = "create", run = show },

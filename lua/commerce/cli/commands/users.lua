@@ -74,7 +74,7 @@ local ROLE = "admin, who may do everything, or viewer, who may look at everythin
 ---@type commerce.cli.Command
 return {
   name = "users",
-  help = "The people who sign in to the portal.",
+  help = "Manage the people who sign in to the portal.",
   actions = {
     { name = "list", help = "List the users.", json = "One JSON object per user.",
       store = "existing", run = list },

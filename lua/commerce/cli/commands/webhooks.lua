@@ -251,7 +251,7 @@ local JSON = "As a JSON object."
 ---@type commerce.cli.Command
 return {
   name = "webhooks",
-  help = "Webhook consumers, and the messages that were sent to them.",
+  help = "Manage webhook consumers, and list the messages that were sent to them.",
   actions = {
     { name = "list", help = "List the consumers, with their events and waiting messages.",
       json = "One JSON object per consumer.", store = "existing", run = list },

@@ -35,7 +35,7 @@ function methods:add(check, state, text, cure)
   self.wrong = self.wrong + (state == "wrong" and 1 or 0)
 end
 
--- What a failure of these kinds is found under, whatever was being looked at.
+-- The name of the check under which a failure of these kinds is reported, in every check.
 local CHECK_OF = { transport = "network", tls = "network" }
 
 --- Look at something. If the function raises a failure, that is what is wrong, and its hint the

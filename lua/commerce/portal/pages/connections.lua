@@ -274,8 +274,8 @@ local function link_cards(context, connection, wrong)
     cards[1] = { obstacle(context, integration), address_card(context, { id = "link",
       title = connection.status == "PendingAuth" and "Let the merchant link it"
         or "Let the merchant link it again", address = context.links:connection(row.link_id),
-      consent = true, text = "Send this address to the merchant only: whoever knows it can link "
-        .. "an account here." }) }
+      consent = true, text = "Send this address to the merchant only: everybody who knows it can "
+        .. "link an account here." }) }
   end
   if is_admin(context) and (connection.status ~= "Linked" or connection.auth == "key") then
     cards[2] = key_card(context, connection, wrong)

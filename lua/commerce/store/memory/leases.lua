@@ -206,7 +206,7 @@ end
 
 -- ---------------------------------------------------------------- shares of limits
 
-local LEAST = 0.001 -- a smaller share is none: sums of fractions are not exact
+local LEAST = 0.001 -- a smaller share counts as zero: sums of fractions are not exact
 
 function leases.share(self, name, holder, seconds, now)
   now = now or os.time()

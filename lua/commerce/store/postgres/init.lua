@@ -40,7 +40,7 @@ local function check_owner(db, version)
   end
 end
 
--- Whether this process may change the schema now. The row is made by whoever comes first.
+-- Whether this process may change the schema now. The first process makes the row.
 local function claim(db, holder)
   db:once(schema.VERSION_TABLE)
   db:run("INSERT INTO commerce_schema (name, version, held_until) VALUES ('commerce', 0, 0) "

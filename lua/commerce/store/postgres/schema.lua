@@ -73,7 +73,7 @@ end
 ---@type string[]
 schema.VIEWS = views
 
---- The table that has the version: with a lease for whoever changes the schema.
+--- The table that has the version: with a lease for the process that changes the schema.
 schema.VERSION_TABLE = [[CREATE TABLE IF NOT EXISTS commerce_schema (name TEXT PRIMARY KEY,
   version BIGINT NOT NULL, holder TEXT, held_until DOUBLE PRECISION NOT NULL)]]
 

@@ -6,7 +6,7 @@
 ---@class commerce.sql.Store
 local shares = {}
 
-local LEAST = 0.001 -- a smaller share is none: sums of fractions are not exact
+local LEAST = 0.001 -- a smaller share counts as zero: sums of fractions are not exact
 
 function shares:share(name, holder, seconds, now)
   local db = self.db
