@@ -400,18 +400,20 @@ static lua_mapper *check_finished(lua_State *L) {
   return m;
 }
 
-/* Pushes the id of the object that was read, or nil if it is to be read by Lua. */
+/* The id of the object that was read. False if it is to be read by Lua: it has none, or is of the
+   other mode. */
+static bool take_id(lua_mapper *m, bool livemode, cm_value *id) {
+  const cm_value *v = cm_mapper_value(&m->run, CM_KEY_LIVEMODE);
+  if ((v->type == CM_TRUE || v->type == CM_FALSE) && (v->type == CM_TRUE) != livemode)
+    return false;
+  *id = *cm_mapper_value(&m->run, CM_KEY_ID);
+  return id->type == CM_STRING && cm_mapper_text(&m->run, id);
+}
+
+/* Pushes that id, or nothing. */
 static int push_id(lua_State *L, lua_mapper *m, bool read, int mode) {
-  const cm_value *v;
   cm_value id;
-  if (!read)
-    return 0;
-  v = cm_mapper_value(&m->run, CM_KEY_LIVEMODE);
-  if ((v->type == CM_TRUE || v->type == CM_FALSE) &&
-      (v->type == CM_TRUE) != (lua_toboolean(L, mode) != 0))
-    return 0;
-  id = *cm_mapper_value(&m->run, CM_KEY_ID);
-  if (id.type != CM_STRING || !cm_mapper_text(&m->run, &id))
+  if (!read || !take_id(m, lua_toboolean(L, mode) != 0, &id))
     return 0;
   lua_pushlstring(L, cm_mapper_bytes(&m->run, &id), id.len);
   return 1;
@@ -449,13 +451,17 @@ static int mapper_load(lua_State *L) {
   return 1;
 }
 
+/* A key of the object that was read. */
+static int check_key(lua_State *L, lua_mapper *m, int arg) {
+  int key = (int)cm_checkint(L, arg, 0, m->program->n_keys - 1);
+  luaL_argcheck(L, m->program->keys[key].scope == 0 && m->run.n_slots > 0, arg, "no such value");
+  return key;
+}
+
 /* mapper:value(key) -> the text, number or boolean there; nil for anything else */
 static int mapper_value(lua_State *L) {
   lua_mapper *m = check_finished(L);
-  long long key = cm_checkint(L, 2, 0, m->program->n_keys - 1);
-  cm_value v;
-  luaL_argcheck(L, m->program->keys[key].scope == 0 && m->run.n_slots > 0, 2, "no such value");
-  v = *cm_mapper_value(&m->run, (int)key);
+  cm_value v = *cm_mapper_value(&m->run, check_key(L, m, 2));
   if (v.type == CM_TRUE || v.type == CM_FALSE)
     lua_pushboolean(L, v.type == CM_TRUE);
   else if (v.type == CM_NUMBER)
@@ -487,6 +493,37 @@ static bool push_new_id(lua_State *L, const lua_mapper *m, const cm_made *made, 
   return is_new;
 }
 
+/* Makes the records of the object that was read. Ctrl-C in one of its functions is raised. */
+static bool make_records(lua_State *L, lua_mapper *m, int recipe, const char *dated) {
+  bool ok;
+  m->L = L;
+  m->self = 1;
+  m->interrupted = m->raised = false;
+  ok = cm_mapper_make(&m->run, recipe, dated);
+  m->L = NULL;
+  if (m->interrupted)
+    lua_error(L); /* nothing may swallow it */
+  return ok;
+}
+
+/* Appends the records to the list at an index, which must be absolute. Returns how many. */
+static int append_records(lua_State *L, const lua_mapper *m, int list, int seen) {
+  int before = (int)lua_rawlen(L, list), n = before;
+  size_t i;
+  for (i = 0; i < m->run.n_records; i++) {
+    const cm_made *made = &m->run.records[i];
+    if (!push_new_id(L, m, made, seen))
+      continue;
+    lua_createtable(L, 0, 2);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "id");
+    lua_pushlstring(L, cm_buf_str(&m->run.out) + made->body_at, made->body_len);
+    lua_setfield(L, -2, "body");
+    lua_rawseti(L, list, ++n);
+  }
+  return n - before;
+}
+
 /*
 ** mapper:make(recipe, list, dated?, seen?) -> how many records were appended to the list, as
 ** tables { id, body }; nil, the reason and what a function raised if one of them is not valid.
@@ -497,21 +534,12 @@ static int mapper_make(lua_State *L) {
   lua_mapper *m = check_finished(L);
   int recipe = (int)cm_checkint(L, 2, 0, m->program->n_recipes - 1);
   const char *dated = luaL_optstring(L, 4, NULL);
-  int seen = lua_isnoneornil(L, 5) ? 0 : 5, before, n;
-  size_t i;
-  bool ok;
+  int seen = lua_isnoneornil(L, 5) ? 0 : 5;
   luaL_checktype(L, 3, LUA_TTABLE);
   if (seen)
     luaL_checktype(L, 5, LUA_TTABLE);
   luaL_argcheck(L, m->run.text && m->run.n_slots > 0, 1, "no object was read");
-  m->L = L;
-  m->self = 1;
-  m->interrupted = m->raised = false;
-  ok = cm_mapper_make(&m->run, recipe, dated);
-  m->L = NULL;
-  if (m->interrupted)
-    return lua_error(L); /* Ctrl-C: nothing may swallow it */
-  if (!ok) {
+  if (!make_records(L, m, recipe, dated)) {
     lua_pushnil(L);
     lua_pushstring(L, m->run.why);
     if (!m->raised)
@@ -521,20 +549,106 @@ static int mapper_make(lua_State *L) {
     lua_remove(L, -2);
     return 3;
   }
-  before = n = (int)lua_rawlen(L, 3);
-  for (i = 0; i < m->run.n_records; i++) {
-    const cm_made *made = &m->run.records[i];
-    if (!push_new_id(L, m, made, seen))
-      continue;
-    lua_createtable(L, 0, 2);
-    lua_insert(L, -2);
-    lua_setfield(L, -2, "id");
-    lua_pushlstring(L, cm_buf_str(&m->run.out) + made->body_at, made->body_len);
-    lua_setfield(L, -2, "body");
-    lua_rawseti(L, 3, ++n);
-  }
-  lua_pushinteger(L, n - before);
+  lua_pushinteger(L, append_records(L, m, 3, seen));
   return 1;
+}
+
+/* Whether the value of one of the keys of a list { key, text, ... } is its text; the text "true"
+   stands for true. */
+static bool is_stopped(lua_State *L, lua_mapper *m, int stops) {
+  int i, n = (int)lua_rawlen(L, stops);
+  bool stopped = false;
+  for (i = 1; i < n && !stopped; i += 2) {
+    cm_value v;
+    const char *text;
+    size_t len;
+    lua_rawgeti(L, stops, i);
+    lua_rawgeti(L, stops, i + 1);
+    v = *cm_mapper_value(&m->run, check_key(L, m, -2));
+    text = luaL_checklstring(L, -1, &len);
+    if (v.type == CM_TRUE)
+      stopped = strcmp(text, "true") == 0;
+    else
+      stopped = v.type == CM_STRING && cm_mapper_text(&m->run, &v) && v.len == len &&
+                memcmp(cm_mapper_bytes(&m->run, &v), text, len) == 0;
+    lua_pop(L, 2);
+  }
+  return stopped;
+}
+
+/* Whether a set of ids, at an index or none (0), has the id. */
+static bool is_named(lua_State *L, const lua_mapper *m, int set, const cm_value *id) {
+  bool named;
+  if (!set)
+    return false;
+  lua_pushlstring(L, cm_mapper_bytes(&m->run, id), id->len);
+  lua_rawget(L, set);
+  named = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  return named;
+}
+
+/* Makes the records of an object by the recipes of all plans { recipe, list, none }; `none` gets
+   the id of an object without records. Returns the place of the plan that declined it; 0 for none.
+ */
+static int make_all(lua_State *L, lua_mapper *m, int plans, const cm_value *given_id) {
+  int i, n = (int)lua_rawlen(L, plans), top = lua_gettop(L);
+  for (i = 1; i <= n; i++) {
+    lua_rawgeti(L, plans, i);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_rawgeti(L, top + 1, 1);
+    if (!make_records(L, m, (int)cm_checkint(L, -1, 0, m->program->n_recipes - 1), NULL))
+      break;
+    lua_rawgeti(L, top + 1, 2);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    if (append_records(L, m, top + 3, 0) == 0) {
+      cm_value id = *given_id;
+      lua_rawgeti(L, top + 1, 3);
+      luaL_checktype(L, -1, LUA_TTABLE);
+      lua_pushlstring(L, cm_mapper_bytes(&m->run, &id), id.len);
+      lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+    }
+    lua_settop(L, top);
+  }
+  lua_settop(L, top);
+  return i <= n ? i : 0;
+}
+
+/*
+** mapper:run(page, first, last, livemode, plans, stops, ids?) -> the place of the first object that
+** is to be handled otherwise, and the first plan that has not made its records; the place behind
+** `last` if all were. Plans: { { recipe, list of records, list of ids without records }, ... }.
+** Stops: { key, text, ... }, an object with one of these values is left; ids: the ones whose
+** objects are left.
+*/
+static int mapper_run(lua_State *L) {
+  lua_mapper *m = check_finished(L);
+  int i, first = (int)cm_checkint(L, 3, 1, MOST), last = (int)cm_checkint(L, 4, 0, MOST), plan = 0;
+  bool livemode = lua_toboolean(L, 5);
+  int ids = lua_isnoneornil(L, 8) ? 0 : 8;
+  luaL_checktype(L, 6, LUA_TTABLE);
+  luaL_checktype(L, 7, LUA_TTABLE);
+  if (ids)
+    luaL_checktype(L, 8, LUA_TTABLE);
+  luaL_checkstack(L, 20, NULL);
+  for (i = first; i <= last && !plan; i += !plan) {
+    cm_value id;
+    size_t len;
+    const char *text;
+    lua_pushinteger(L, i);
+    text = cm_page_text(L, 2, -1, &len);
+    lua_pop(L, 1);
+    if (!text || !cm_mapper_read(&m->run, text, len) || !take_id(m, livemode, &id) ||
+        is_stopped(L, m, 7) || is_named(L, m, ids, &id))
+      plan = 1;
+    else
+      plan = make_all(L, m, 6, &id);
+  }
+  lua_pushinteger(L, i);
+  if (!plan)
+    return 1;
+  lua_pushinteger(L, plan);
+  return 2;
 }
 
 /* mapper:tallies() -> of each tally: objects it was computed for, objects that gave a value */
@@ -596,13 +710,22 @@ int cm_mapper_decimal(lua_State *L) {
 */
 void cm_open_mapper(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", mapper_gc}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"scope", mapper_scope},         {"key", mapper_key},
-                                     {"text", mapper_text},           {"words", mapper_words},
-                                     {"fields", mapper_fields},       {"expr", mapper_expr},
-                                     {"shape", mapper_shape},         {"recipe", mapper_recipe},
-                                     {"finish", mapper_finish},       {"read", mapper_read},
-                                     {"read_text", mapper_read_text}, {"load", mapper_load},
-                                     {"value", mapper_value},         {"make", mapper_make},
-                                     {"tallies", mapper_tallies},     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"scope", mapper_scope},
+                                     {"key", mapper_key},
+                                     {"text", mapper_text},
+                                     {"words", mapper_words},
+                                     {"fields", mapper_fields},
+                                     {"expr", mapper_expr},
+                                     {"shape", mapper_shape},
+                                     {"recipe", mapper_recipe},
+                                     {"finish", mapper_finish},
+                                     {"read", mapper_read},
+                                     {"read_text", mapper_read_text},
+                                     {"load", mapper_load},
+                                     {"value", mapper_value},
+                                     {"make", mapper_make},
+                                     {"run", mapper_run},
+                                     {"tallies", mapper_tallies},
+                                     {NULL, NULL}};
   cm_class(L, MAPPER_CLASS, meta, methods);
 }

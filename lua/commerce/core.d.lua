@@ -658,6 +658,19 @@ function mapper:value(key) end
 ---@return any raised what a function of the mapping raised, if one did
 function mapper:make(recipe, list, dated, seen) end
 
+--- Make the records of several objects of a page.
+---@param page commerce.core.Page
+---@param first integer from 1
+---@param last integer
+---@param livemode boolean
+---@param plans table[] { recipe, list of records, list that gets the ids of objects without any }
+---@param stops any[] { key, text, ... }: an object with one of these values ends the run; "true"
+---  stands for true
+---@param ids table<string, any>? an object with one of these ids ends the run
+---@return integer next the object that ended the run; last + 1 if there was none
+---@return integer? plan the first one that has not made the records of that object
+function mapper:run(page, first, last, livemode, plans, stops, ids) end
+
 --- Get the counts of the tallies since the last call.
 ---@return integer[] counts of each tally: objects that it was computed for, objects that gave a value
 function mapper:tallies() end

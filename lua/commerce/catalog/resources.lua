@@ -32,6 +32,7 @@
 ---@field events string[]?
 ---@field unsettled (fun(object: commerce.StripeObject, newest: number?): boolean)? whether an
 ---  object will change without an event
+---@field unsettled_if string[]? a path, and the text there without which it will not
 ---@field created boolean? of a declared resource: false if its list has no `created` filter
 ---@field variant string? of a declared resource
 ---@field own boolean? a user declared it
@@ -152,6 +153,8 @@ resources.customers.unlisted, resources.subscriptions.unlisted = has_test_clock,
 -- that is pending for longer than any payment takes is left to the next full read.
 local LONGEST_PENDING = 30 * 86400 -- seconds
 
+resources.balance_transactions.unsettled_if = { "status", "pending" }
+
 --- Whether an object will change without an event, so that the next sync must read it again.
 ---@param object commerce.StripeObject
 ---@param newest number? `created` of the newest object of its list; nil if all are ahead of now
@@ -163,6 +166,8 @@ end
 
 -- The bank tells a payout's trace id up to ten days after the payout was paid, without an event.
 local LONGEST_TRACE = 20 * 86400 -- seconds after the payout was created
+
+resources.payouts.unsettled_if = { "trace_id.status", "pending" }
 
 --- As for balance transactions.
 ---@param object commerce.StripeObject

@@ -8,9 +8,10 @@ local time = require "commerce.base.time"
 local direct = {}
 
 local UPDATED = 3 -- the key that each program has for it: csrc/text/program.h
+local SLICE = 20 -- objects that the core does at once: less than a millisecond
 
 ---@class commerce.sync.Direct the way from the bytes of a task's objects to records
----@field private run commerce.sync.Run
+---@field private livemode boolean
 ---@field private task commerce.Task
 ---@field private made commerce.Program
 ---@field private paths string[] what is read of each object beside its records
@@ -37,6 +38,32 @@ local function completions_of(task)
   return paths
 end
 
+-- What makes the core leave an object to Lua: a list inside it that goes on at Stripe, or that it
+-- may change without an event.
+local function stops_of(task, made)
+  local stops, waits = {}, task.resource.unsettled_if
+  for _, path in ipairs(completions_of(task)) do
+    stops[#stops + 1], stops[#stops + 2] = made.keys[path], "true"
+  end
+  if waits then
+    stops[#stops + 1], stops[#stops + 2] = made.keys[waits[1]], waits[2]
+  end
+  return stops
+end
+
+-- Whether the core can do several objects at once: nothing is asked of any of them.
+local function runs(task)
+  if task.keep or task.resource.unsettled and not task.resource.unsettled_if then
+    return false
+  end
+  for _, consumer in ipairs(task.consumers) do
+    if consumer.source.distinct then
+      return false
+    end
+  end
+  return #task.consumers > 0
+end
+
 -- Whether a consumer's records need nothing but the object's bytes.
 local function is_plain(run, consumer)
   return #consumer.unasked == 0 and next(consumer.source.with) == nil
@@ -59,8 +86,9 @@ function direct.of(run, task)
   end
   local paths, completions = paths_of(task), completions_of(task)
   local made = program.make(task.consumers, tables.joined(paths, completions))
-  return setmetatable({ run = run, task = task, made = made, paths = paths,
-    completions = completions, mapper = made.mapper }, direct_mt)
+  return setmetatable({ livemode = run.livemode, task = task, made = made, paths = paths,
+    completions = completions, mapper = made.mapper,
+    stops = runs(task) and stops_of(task, made) or nil }, direct_mt)
 end
 
 -- An object with what is read of it beside its records.
@@ -98,11 +126,39 @@ end
 ---@return commerce.StripeObject? object its id and what the task's resource asks for; nil if it is
 ---  to be decoded
 function methods:read(listed, i)
-  local id = self.mapper:read(listed, i, self.run.livemode)
+  local id = self.mapper:read(listed, i, self.livemode)
   if not id or is_incomplete(self) then
     return nil
   end
   return #self.paths > 0 and outline(self, id) or { id = id }
+end
+
+--- The plans of a page, by which `run` makes its records.
+---@param records table<string, commerce.Record[]> by data type, which receive them
+---@return table[]? plans { recipe, records, ids of objects without records }; nil if each object is
+---  to be read alone
+function methods:plans(records)
+  if not self.stops then
+    return nil
+  end
+  local plans = {}
+  for i, consumer in ipairs(self.task.consumers) do
+    records[consumer.type] = records[consumer.type] or {}
+    plans[i] = { self.made.recipes[consumer.source], records[consumer.type], {} }
+  end
+  return plans
+end
+
+--- Make the records of some objects of a page.
+---@param listed userdata the core's page
+---@param first integer
+---@param plans table[]
+---@param dates table<string, integer>? objects with a date of their own are left
+---@return integer next the first object that is not done
+---@return integer? consumer the first of its consumers without records; nil if nothing was tried
+function methods:run(listed, first, plans, dates)
+  return self.mapper:run(listed, first, math.min(first + SLICE - 1, #listed), self.livemode,
+    plans, self.stops, dates)
 end
 
 --- Make the records of one consumer of the object that was read last.

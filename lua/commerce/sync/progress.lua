@@ -155,9 +155,10 @@ end
 --- A source object was read for a data type.
 ---@param type_name string
 ---@param failure string? why it could not be mapped
-function methods:count_read(type_name, failure)
+---@param count integer? how many; 1 if left out
+function methods:count_read(type_name, failure, count)
   local entry = self._entries[type_name]
-  entry.read = entry.read + 1
+  entry.read = entry.read + (count or 1)
   if failure then
     self:count_failed(type_name, failure, { kind = "mapping" })
   end

@@ -51,8 +51,9 @@ function page_methods:each(failed, take)
   take = self._listed and take or nil
   return function()
     while i < count do
-      i = i + 1
-      if not (take and take(self._listed, i, read)) then
+      local taken = take and take(self._listed, i + 1, read) or 0
+      i = i + math.max(taken, 1)
+      if taken == 0 then
         local object, text, id = read(i)
         if object then
           return object, text

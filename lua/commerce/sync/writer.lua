@@ -38,6 +38,12 @@ local function note_gone(gone, consumer, object)
   end
 end
 
+-- An object that gave a data type no record.
+local function note_none(run, page, consumer, object)
+  run.progress:count_left_out(consumer.type, consumer.source)
+  note_gone(page.deleted, consumer, object)
+end
+
 -- Put a value at a path, or take it away; objects that are left empty go as well.
 local function put(values, keys, at, new)
   local key = keys[at]
@@ -156,8 +162,7 @@ function writer.map(run, consumers, object, page, dated)
     if erased and #list > before then
       note_erased(run, consumer, list, before)
     elseif #list == before and not message then
-      run.progress:count_left_out(type_name, consumer.source)
-      note_gone(page.deleted, consumer, object)
+      note_none(run, page, consumer, object)
     end
     if #list > before and not (run.hooks and run.hooks:may_alter(type_name)) then
       local made = #list
@@ -268,6 +273,9 @@ end
 
 -- The records that the core made: fields that are not stored leave them.
 local function protect(run, type_name, drafts, first)
+  if not run.protection:concerns(type_name) then
+    return
+  end
   for i = first, #drafts do
     drafts[i].body = run.protection:body(type_name, drafts[i].body)
   end
@@ -291,15 +299,15 @@ local function map_bytes(run, way, consumer, object, page, dated, decoded)
   end
   run.progress:count_read(type_name)
   if count == 0 then
-    run.progress:count_left_out(type_name, consumer.source)
-    note_gone(page.deleted, consumer, object)
+    note_none(run, page, consumer, object)
   end
   protect(run, type_name, list, before + 1)
   return true
 end
 
--- As `add_object`, for an object that the core has read.
-local function add_bytes(run, task, way, page, listed, i, object, decode, dated)
+-- As `add_object`, for an object that the core has read. The consumers before `first` have their
+-- records.
+local function add_bytes(run, task, way, page, listed, i, object, decode, dated, first)
   local ok, whole, wrong = true, nil, nil
   local function decoded()
     if not whole and not wrong then
@@ -307,8 +315,8 @@ local function add_bytes(run, task, way, page, listed, i, object, decode, dated)
     end
     return whole, wrong
   end
-  for _, consumer in ipairs(task.consumers) do
-    ok = map_bytes(run, way, consumer, object, page, dated, decoded) and ok
+  for at = first, #task.consumers do
+    ok = map_bytes(run, way, task.consumers[at], object, page, dated, decoded) and ok
   end
   if task.keep then
     local id, parent_id = task.keep(object)
@@ -324,16 +332,54 @@ local function end_sweep(page, list)
   page.sweep, list.state.sweep = nil, nil
 end
 
--- What makes the records of an object without decoding it, if it can: a function for
--- `SourcePage:each`. It tells `note` what became of the object.
+-- Count what the core has done: objects from one place to before another, of whose plans those from
+-- `consumer` on have not made records of the last one.
+local function count_run(run, task, page, plans, objects, consumer)
+  for at, plan in ipairs(plans) do
+    local of, none = task.consumers[at], plan[3]
+    run.progress:count_read(of.type, nil, objects + (at < (consumer or 1) and 1 or 0))
+    for i = 1, #none do
+      note_none(run, page, of, { id = none[i] })
+      none[i] = nil
+    end
+  end
+end
+
+-- What makes the records of objects without decoding them, if it can: a function for
+-- `SourcePage:each`. The core does several at once, up to one of which more is to be known; it
+-- tells `note` what became of that one.
 local function taker(run, task, way, page, dates, note)
-  return function(listed, i, decode)
-    jobs.breathe() -- nothing of this page is written yet
+  local plans, made = way:plans(page.records), {}
+  local function alone(listed, i, decode, first)
     local object = way:read(listed, i)
     if object then
-      note(add_bytes(run, task, way, page, listed, i, object, decode, dates[object.id]), object)
+      note(add_bytes(run, task, way, page, listed, i, object, decode, dates[object.id], first),
+        object)
     end
     return object ~= nil
+  end
+  local function together(listed, first)
+    for at, plan in ipairs(plans) do
+      made[at] = #plan[2]
+    end
+    local after, consumer = way:run(listed, first, plans, next(dates) and dates or nil)
+    count_run(run, task, page, plans, after - first, consumer)
+    for at, plan in ipairs(plans) do
+      protect(run, task.consumers[at].type, plan[2], made[at] + 1)
+    end
+    return after, consumer
+  end
+  return function(listed, i, decode)
+    jobs.breathe() -- nothing of this page is written yet
+    local after, consumer = i, nil
+    if plans then
+      after, consumer = together(listed, i)
+      if not consumer or consumer == 1 and after > i then
+        return after - i
+      end
+    end
+    local done = alone(listed, after, decode, consumer or 1)
+    return after - i + (done and 1 or 0)
   end
 end
 
