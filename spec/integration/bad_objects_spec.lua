@@ -106,6 +106,26 @@ describe("an object", function()
     end)
   end
 
+  it("of which one of two data types cannot be made fails for that one alone", function()
+    local v = commerce.values
+    shop:define("counted", { from = { resource = "customers",
+      where = v.switch("name", { None = v.constant(false) }, v.constant(true)),
+      excluded = "nameless" }, id = "id", count = v.integer "balance" })
+    local function with_balance(id, balance)
+      return customer(id, (',"balance":%s'):format(balance))
+    end
+    answer("/v1/customers", list_of { with_balance("cus_1", 1), with_balance("cus_2", '"x"'),
+      with_balance("cus_3", 3), (with_balance("cus_4", 4):gsub('"N"', '"None"')) })
+    local report = assert(shop:sync { types = { "customers", "counted" } })
+    local entry, counted = report.types[1], report.types[2]
+    assert.same({ 4, 4, 0 }, { entry.read, entry.created, entry.failed })
+    assert.same({ 4, 2, 1, 1 }, { counted.read, counted.created, counted.failed,
+      counted.left_out })
+    assert.matches("cus_2", counted.error, 1, true)
+    assert.equal("cus_1 cus_2 cus_3 cus_4", stored "customers")
+    assert.equal("cus_1 cus_3", stored "counted")
+  end)
+
   it("with half a surrogate pair has U+FFFD there, be it the account itself", function()
     answer("/v1/account", [[{"id":"acct_1CommerceShop001","object":"account","country":"US",
       "default_currency":"usd","business_profile":{"name":"Toys \ud83d"},"x":"\udc00\u0000"}]])
