@@ -658,12 +658,17 @@ function mapper:value(key) end
 ---@return any raised what a function of the mapping raised, if one did
 function mapper:make(recipe, list, dated, seen) end
 
+---@class commerce.core.MapperPlan what `mapper:run` makes of each object
+---@field [1] integer the recipe
+---@field [2] commerce.Record[] receives the records
+---@field [3] string[] receives the ids of objects without any
+
 --- Make the records of several objects of a page.
 ---@param page commerce.core.Page
 ---@param first integer from 1
 ---@param last integer
 ---@param livemode boolean
----@param plans table[] { recipe, list of records, list that gets the ids of objects without any }
+---@param plans commerce.core.MapperPlan[]
 ---@param stops any[] { key, text, ... }: an object with one of these values ends the run; "true"
 ---  stands for true
 ---@param ids table<string, any>? an object with one of these ids ends the run

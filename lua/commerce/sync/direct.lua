@@ -135,8 +135,7 @@ end
 
 --- The plans of a page, by which `run` makes its records.
 ---@param records table<string, commerce.Record[]> by data type, which receive them
----@return table[]? plans { recipe, records, ids of objects without records }; nil if each object is
----  to be read alone
+---@return commerce.core.MapperPlan[]? plans nil if each object is to be read alone
 function methods:plans(records)
   if not self.stops then
     return nil
@@ -152,7 +151,7 @@ end
 --- Make the records of some objects of a page.
 ---@param listed userdata the core's page
 ---@param first integer
----@param plans table[]
+---@param plans commerce.core.MapperPlan[]
 ---@param dates table<string, integer>? objects with a date of their own are left
 ---@return integer next the first object that is not done
 ---@return integer? consumer the first of its consumers without records; nil if nothing was tried
