@@ -27,7 +27,7 @@ local TICKS = 100 -- of /proc, a second
 local LISTS = { "balance_transactions", "charges", "customers", "disputes", "payouts", "prices",
   "products", "refunds", "tax_rates" }
 
-local e = emulator.start { charges = 1, compact = true }
+local e = emulator.start { charges = 1, compact = true, compiled = true }
 local server = postgres.start { autovacuum = "on", shared_buffers = "512MB", max_wal_size = "4GB",
   max_connections = "200" }
 

@@ -14,9 +14,11 @@ local DEFAULTS = {
   seed = 1, now = 1790000000, days = 730, pending_days = 3, future = false, compact = false,
   account = "acct_1CommerceShop001", name = "Example Shop",
 }
+local MANY = 2000 -- charges; the requests of a smaller account cost less interpreted than compiled
 -- Settings without a default: sizes that follow from `charges`, and groups of equal seconds.
 local OPTIONAL = { charges = true, customers = true, products = true, prices = true,
-  tax_rates = true, tie_size = true, limits = true, latency = true, faults = true }
+  tax_rates = true, tie_size = true, limits = true, latency = true, faults = true,
+  compiled = true }
 
 local LIMITS = {
   enabled = false, global = { test = 25, live = 100 }, endpoint = { test = 25, live = 25 },
@@ -61,6 +63,14 @@ function state.check(options)
   return true
 end
 
+-- Each trace that LuaJIT compiles changes the protection of memory, which a virtual machine does
+-- slowly: that is most of the time of an emulator that serves a hundred requests.
+local function compile(settings)
+  local wanted = settings.compiled
+  if wanted == nil then wanted = (settings.charges or 0) > MANY end
+  jit[wanted and "on" or "off"]()
+end
+
 local start_options = {}
 
 --- Start over: everything as at the start, with `options` on top.
@@ -68,6 +78,7 @@ local start_options = {}
 function state.reset(options)
   local settings = merged(merged(DEFAULTS, start_options), options)
   state.settings = settings
+  compile(settings)
   state.limits = merged(LIMITS, settings.limits)
   state.latency = merged(LATENCY, settings.latency)
   state.keys = default_keys(settings.account)
