@@ -3,6 +3,7 @@
 local feed = require "commerce.stripe.feed"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
+local model = require "commerce.model"
 local webhook_body = require "commerce.stripe.webhook_body"
 
 local stripe = {
@@ -48,15 +49,12 @@ stripe.feed = feed
 --- The events in the bodies of webhooks.
 stripe.webhook_body = webhook_body
 
-local TYPES = { "company_info", "customers", "payments", "disputes", "products", "transactions",
-  "payment_methods", "tax_components", "payouts" }
-
---- The mapping of every data type that the integration gives.
+--- The mapping of every built-in data type: each has one in types/.
 ---@return table<string, commerce.Mapping> by data type name
 function stripe.mappings()
   local mappings = {}
-  for _, name in ipairs(TYPES) do
-    mappings[name] = require("commerce.stripe.types." .. name)
+  for _, data_type in ipairs(model.types()) do
+    mappings[data_type.name] = require("commerce.stripe.types." .. data_type.name)
   end
   return mappings
 end

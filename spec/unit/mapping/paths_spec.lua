@@ -3,7 +3,10 @@
 
 local builders = require "spec.support.builders"
 local json = require "commerce.base.json"
+local model = require "commerce.model"
+local permissions = require "commerce.catalog.permissions"
 local schema_check = require "spec.support.schema_check"
+local stripe = require "commerce.stripe"
 
 local null = json.null
 
@@ -148,5 +151,21 @@ describe("the declared paths", function()
     end
     assert.is_true(fields.payment_intents.payment_record)
     assert.is_true(fields.invoice_items.invoicing_rules and fields.invoice_items.frozen_fields)
+  end)
+end)
+
+describe("every built-in data type", function()
+  local mappings = stripe.mappings()
+
+  it("has a mapping, whose resources need permissions that Stripe's API has names for", function()
+    for _, data_type in ipairs(model.types()) do
+      local mapping = mappings[data_type.name]
+      assert.equal(data_type, mapping.type)
+      for _, name in ipairs(stripe.resources_of(mapping)) do
+        local permission = stripe.resources[name].permission
+        assert.is_string(permissions[permission],
+          ("%s: %s: permission '%s'"):format(data_type.name, name, permission))
+      end
+    end
   end)
 end)
