@@ -52,6 +52,8 @@ end
 ---@field hash string[]? fields of which only a hash is stored, added likewise
 ---@field deleted_retention number? for how many days records are kept that Stripe deleted, see
 ---  `app:set_deleted_retention`
+---@field changes_retention number? for how many days the log of changes is kept, see
+---  `app:set_changes_retention`
 
 ---@class commerce.LimitOptions of all connections together, beside each account's own limits
 ---@field rate number? requests a second
@@ -60,7 +62,7 @@ end
 
 local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table",
   keep_source = "boolean", leave_out = "table", hash = "table",
-  deleted_retention = "number" }
+  changes_retention = "number", deleted_retention = "number" }
 local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
 
 -- The limiter that all connections share. Each account has its own limits as well.
@@ -100,6 +102,9 @@ local function open(options)
   end
   if options.deleted_retention then
     errors.must(app:set_deleted_retention(options.deleted_retention))
+  end
+  if options.changes_retention then
+    errors.must(app:set_changes_retention(options.changes_retention))
   end
   return app
 end

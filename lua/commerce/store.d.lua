@@ -841,7 +841,8 @@ function Store:unseen_sources(connection_id, resource, full_read, visible, after
 
 -- ---------------------------------------------------------------- changes
 
---- The changes after one, in order.
+--- The changes after one, in order. Fails with kind "state" and code "changes_pruned" if some of them
+--- were pruned.
 ---@param connection_id string
 ---@param after integer a change's number, 0 for the first
 ---@param limit integer at most so many
@@ -850,7 +851,8 @@ function Store:unseen_sources(connection_id, resource, full_read, visible, after
 ---@return commerce.Failure? failure
 function Store:changes(connection_id, after, limit) end
 
---- The number of the last change, or of the last one before a day; 0 if there is none.
+--- The number of the last change, or of the last one before a day; 0 if there is none, or if it was
+--- pruned with later ones.
 ---@param connection_id string
 ---@param before string? YYYY-MM-DDTHH:MM:SSZ
 ---@return integer? number nil on failure
@@ -877,6 +879,34 @@ function Store:consumer(connection_id, name) end
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:acknowledge(connection_id, name, from, to) end
+
+--- Remove a batch of old changes that every consumer of the connection's log has acknowledged. The
+--- numbers of the others stay; who asks for the removed ones is told that they are gone.
+---@param connection_id string
+---@param date string YYYY-MM-DDTHH:MM:SSZ; changes from then on stay
+---@return { removed: integer, more: boolean }? done how many changes, and whether to call again; nil
+---  on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:prune_changes(connection_id, date) end
+
+---@class commerce.ChangeConsumer
+---@field name string
+---@field connections integer how many connections' logs it has read
+---@field behind integer of how many of them it has not acknowledged all changes
+
+--- The consumers of the logs of changes, by name.
+---@return commerce.ChangeConsumer[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:change_consumers() end
+
+--- Forget how far a consumer has come, in the logs of all connections.
+---@param name string
+---@return integer? count of connections; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:drop_change_consumer(name) end
 
 -- ---------------------------------------------------------------- checkpoints
 

@@ -179,6 +179,37 @@ describe("changes", function()
     assert.same({}, read())
   end)
 
+  it("are kept for so many days, and until every consumer has read them", function()
+    sync "tax_components"
+    local all = #read { consumer = "slow", limit = 3 }
+    all = all + #read { since = all }
+    rows.sql(path, "UPDATE changes SET at = '2020-01-01T00:00:00Z'")
+    local status, output = box:commerce("settings change-log 30 --store sqlite:" .. path)
+    assert.equal(0, status)
+    assert.matches("removed from the log after 30 days", output, 1, true)
+    assert.matches("slow: it has not read all changes of 1 of 1 connection", output, 1, true)
+    sync "tax_components"
+    assert.equal(all, #read())
+    assert.equal(1, assert(app:forget_change_consumer "slow"))
+    assert.is_true(app:set_changes_retention(31)) -- it was looked for a moment ago
+    sync "tax_components"
+    for _, options in ipairs { {}, { consumer = "new" }, { since = 1 }, { since = "2020-01-02" } } do
+      local ok, failure = pcall(read, options)
+      assert.is_false(ok)
+      assert.equal("changes_pruned", failure.code)
+      assert.matches(("up to number %d are not kept"):format(all), tostring(failure), 1, true)
+    end
+    assert.same({}, app:change_consumers()) -- none was kept with a place that is not there
+    assert.same({}, read { consumer = "after", since = "now" })
+    sync "disputes"
+    local disputes = rows.number(path, "SELECT count(*) FROM disputes")
+    assert.equal(disputes, #read { consumer = "after" })
+    assert.equal(disputes, #read { since = all })
+    assert.is_nil((app:set_changes_retention(0)))
+    assert.equal(31, app:changes_retention())
+    assert.equal(0, app:forget_change_consumer "slow")
+  end)
+
   it("refuse what cannot be asked for, at the line that asked", function()
     for words, options in pairs {
       ["unknown option 'consumr' (did you mean 'consumer'?)"] = { consumr = "x" },

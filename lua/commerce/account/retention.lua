@@ -1,29 +1,55 @@
--- For how long records are kept that Stripe deleted. A sync removes them (`commerce.sync.erasure`).
+-- For how long records are kept that Stripe deleted, and entries of the log of changes. A sync
+-- removes them (`commerce.sync.erasure`).
 
 local errors = require "commerce.base.errors"
 
 local retention = {}
 
-local SETTING = "deleted_retention"
 local MOST = 36500 -- days
+
+-- The name of a setting in the store, and how errors call it.
+local DELETED, CHANGES = "deleted_retention", "changes_retention"
+
+local function get(store, name)
+  local text = store:setting(name)
+  return text and text ~= "" and tonumber(text) or nil
+end
+
+local function set(store, name, days)
+  if days and (type(days) ~= "number" or days % 1 ~= 0 or days < 1 or days > MOST) then
+    errors.throw("usage", ("%s: whole days from 1 to %d expected, got %s"):format(name, MOST,
+      tostring(days)))
+  end
+  store:save_setting(name, days and ("%d"):format(days) or "")
+end
 
 --- For how many days records are kept that Stripe deleted.
 ---@param store commerce.Store
 ---@return integer? days nil: for ever
 function retention.get(store)
-  local text = store:setting(SETTING)
-  return text and text ~= "" and tonumber(text) or nil
+  return get(store, DELETED)
 end
 
 --- Set for how many days records are kept that Stripe deleted. Raises for anything but whole days.
 ---@param store commerce.Store
 ---@param days integer? nil: for ever
 function retention.set(store, days)
-  if days and (type(days) ~= "number" or days % 1 ~= 0 or days < 1 or days > MOST) then
-    errors.throw("usage", ("deleted_retention: whole days from 1 to %d expected, got %s"):format(
-      MOST, tostring(days)))
-  end
-  store:save_setting(SETTING, days and ("%d"):format(days) or "")
+  set(store, DELETED, days)
+end
+
+--- For how many days entries of the log of changes are kept that all consumers have read.
+---@param store commerce.Store
+---@return integer? days nil: for ever
+function retention.of_changes(store)
+  return get(store, CHANGES)
+end
+
+--- Set for how many days entries of the log of changes are kept that all consumers have read.
+--- Raises for anything but whole days.
+---@param store commerce.Store
+---@param days integer? nil: for ever
+function retention.set_of_changes(store, days)
+  set(store, CHANGES, days)
 end
 
 return retention

@@ -157,6 +157,7 @@ local function changes(store, connection_id, options)
   if not place then
     place = starting_place(self, options.since)
     if options.consumer then
+      store:changes(connection_id, place, 1) -- fails where the log was pruned: keeps no place
       store:acknowledge(connection_id, options.consumer, nil, place)
     end
   end

@@ -410,6 +410,48 @@ function App:deleted_retention()
   return retention.get(self.store)
 end
 
+--- Set for how many days entries of the log of changes are kept. Once a day, a sync removes older
+--- ones that every consumer has read; a reader that begins before them is told so.
+---@param days integer? nil: for ever
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_changes_retention(days)
+  mappings.check_self(self, "set_changes_retention", "app")
+  retention.set_of_changes(self.store, days)
+  return true
+end
+
+--- For how many days entries of the log of changes are kept.
+---@return integer? days nil: for ever; or on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:changes_retention()
+  return retention.of_changes(self.store)
+end
+
+--- The consumers of the logs of changes (`connection:changes { consumer = NAME }`). What one of
+--- them has not read is not removed.
+---@return commerce.ChangeConsumer[]? list nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:change_consumers()
+  return self.store:change_consumers()
+end
+
+--- Forget a consumer that does not read any more.
+---@param name string
+---@return integer? count of the connections whose log it read; nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:forget_change_consumer(name)
+  mappings.check_self(self, "forget_change_consumer", "app")
+  if type(name) ~= "string" then
+    errors.refuse("forget_change_consumer: a consumer's name expected, got %s", type(name))
+  end
+  return self.store:drop_change_consumer(name)
+end
+
 -- ---------------------------------------------------------------- records, mappings, hooks
 
 --- Iterate over stored records of all connections of the application's mode.

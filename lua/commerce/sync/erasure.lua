@@ -228,8 +228,8 @@ local STATE = "retention" -- the checkpoint: { at = unix seconds, days }
 local OFTEN = 20 * 3600 -- seconds from one look to the next: it reads all records
 
 -- Whether nothing has to be removed yet since the last look.
-local function was_seen(store, connection_id, days, now)
-  local state = store:state(connection_id, STATE)
+local function was_seen(store, connection_id, name, days, now)
+  local state = store:state(connection_id, name)
   return state and state.days == days and now >= state.at and now - state.at < OFTEN
 end
 
@@ -264,7 +264,7 @@ end
 ---@return integer? days for how long they are kept; nil: for ever
 function erasure.expire(store, connection_id, mappings, lease)
   local days, removed, now = retention.get(store), 0, os.time()
-  if not days or was_seen(store, connection_id, days, now) then
+  if not days or was_seen(store, connection_id, STATE, days, now) then
     return 0
   end
   local before = time.format(now - days * DAY)
@@ -290,6 +290,33 @@ function erasure.expire(store, connection_id, mappings, lease)
     store:finish_erasure()
   end
   store:write_page(connection_id, { states = { [STATE] = { at = now, days = days } } },
+    time.format(now))
+  return removed, days
+end
+
+local PRUNED = "change log" -- the checkpoint: { at = unix seconds, days }
+
+--- Remove the entries of the log of changes that are older than they are kept, as far as every
+--- consumer has read them. Done at most once in 20 hours. The caller has the lease.
+---@param store commerce.Store
+---@param connection_id string
+---@param lease commerce.sync.Lease? renewed between the batches
+---@return integer removed how many changes
+---@return integer? days for how long they are kept; nil: for ever
+function erasure.prune(store, connection_id, lease)
+  local days, removed, now = retention.of_changes(store), 0, os.time()
+  if not days or was_seen(store, connection_id, PRUNED, days, now) then
+    return 0
+  end
+  local done
+  repeat
+    done = store:prune_changes(connection_id, time.format(now - days * DAY))
+    removed = removed + done.removed
+    if lease then
+      lease:go_on()
+    end
+  until not done.more
+  store:write_page(connection_id, { states = { [PRUNED] = { at = now, days = days } } },
     time.format(now))
   return removed, days
 end

@@ -169,6 +169,7 @@ local function expire(run)
     run.progress:note(("%d records that Stripe deleted more than %d days ago have been removed")
       :format(removed, days))
   end
+  erasure.prune(run.store, run.id, run.lease)
 end
 
 local function read_everything(run, mappings, tasks, joins)

@@ -145,12 +145,17 @@ end
 
 local NEVER = { never = true, forever = true, none = true }
 
+local function days_of(text)
+  local days = tonumber(text)
+  if not days and not NEVER[text] then
+    errors.throw("usage", ("expected whole days, or never, got '%s'"):format(text))
+  end
+  return days
+end
+
 local function set_retention(app, args)
-  local days = tonumber(args.days)
-  if args.days and not days and not NEVER[args.days] then
-    errors.throw("usage", ("expected whole days, or never, got '%s'"):format(args.days))
-  elseif args.days then
-    must(app:set_deleted_retention(days))
+  if args.days then
+    must(app:set_deleted_retention(days_of(args.days)))
   end
   local now = app:deleted_retention()
   if args.json then
@@ -159,6 +164,31 @@ local function set_retention(app, args)
     console.line(now and ("records that Stripe deleted are removed after %d days"):format(now)
       or "records that Stripe deleted are kept")
   end
+end
+
+local function consumer_lines(list)
+  for _, consumer in ipairs(list) do
+    console.line(("  %s: %s"):format(consumer.name, consumer.behind == 0
+      and "it has read all changes" or ("it has not read all changes of %d of %d %s"):format(
+      consumer.behind, consumer.connections,
+      consumer.connections == 1 and "connection" or "connections")))
+  end
+end
+
+local function set_change_log(app, args)
+  if args.days then
+    must(app:set_changes_retention(days_of(args.days)))
+  end
+  if args.forget and must(app:forget_change_consumer(args.forget)) == 0 then
+    errors.throw("usage", ("there is no consumer of changes '%s'"):format(args.forget))
+  end
+  local now, list = app:changes_retention(), must(app:change_consumers())
+  if args.json then
+    return console.json { changesRetention = now or json.null, consumers = json.array(list) }
+  end
+  console.line(now and ("changes are removed from the log after %d days, once all consumers have "
+    .. "read them"):format(now) or "all changes are kept in the log")
+  consumer_lines(list)
 end
 
 -- ---------------------------------------------------------------- requests a second
@@ -254,6 +284,15 @@ return {
           :args "?"
       end,
       json = "As a JSON object.", store = "create", audit = "data.retention", run = set_retention },
+    { name = "change-log", help = "For how long the log of changes is kept, and who reads it.",
+      arguments = function(sub)
+        sub:argument("days", "Whole days, or never: nothing is removed (default: show it).")
+          :args "?"
+        sub:option("--forget", "Forget a consumer that does not read any more: what it has not "
+          .. "read is kept for it otherwise."):argname "CONSUMER"
+      end,
+      json = "As a JSON object.", store = "create", audit = "data.retention",
+      run = set_change_log },
     { name = "rates", help = "Show or set how many requests a second are sent to Stripe for a "
       .. "connection.",
       arguments = rate_arguments, json = "As a JSON object.", store = "existing",

@@ -2,6 +2,7 @@
 
 local ascii = require "commerce.base.ascii"
 local json = require "commerce.base.json"
+local log = require "commerce.store.memory.log"
 local model = require "commerce.model"
 local paths = require "commerce.base.path"
 local query = require "commerce.query"
@@ -87,9 +88,10 @@ function browsing.count_upto(self, data_type, connection_id, most)
 end
 
 function browsing.changes_of(self, data_type, connection_id, id, limit)
-  local log, list = self.db:table("changes", connection_id), {}
-  for number = log.size, 1, -1 do
-    local change = log:get(number)
+  local rows, list = self.db:table("changes", connection_id), {}
+  local first, last = log.kept(self, connection_id)
+  for number = last, first, -1 do
+    local change = rows:get(number)
     if #list < limit and change.id == id and change.type == data_type.name then
       list[#list + 1] = { at = change.at, kind = change.kind, number = number }
     end

@@ -1,6 +1,7 @@
 -- Rewriting what is stored: fields that are not stored any more, and what is known of a person.
 
 local ascii = require "commerce.base.ascii"
+local changes = require "commerce.store.memory.log"
 local json = require "commerce.base.json"
 local records = require "commerce.store.memory.records"
 
@@ -25,7 +26,7 @@ local function rewrite(self, connection_id, rows, name, batch, edit, states, log
     self.db:table("states", connection_id):put(key, json.encode(state))
   end
   if log then
-    records.log_changes(self, connection_id, log(done))
+    changes.append(self, connection_id, log(done))
   end
   return done
 end
@@ -73,13 +74,15 @@ function erasure.remove_sources(self, connection_id, resource, ids)
 end
 
 function erasure.forget_gone(self, connection_id, after, upto, limit)
-  local log, done = self.db:table("changes", connection_id), { seen = 0, changed = 0 }
-  for number = after + 1, math.min(upto, log.size, after + limit) do
-    local change = log:get(number)
+  local rows, done = self.db:table("changes", connection_id), { seen = 0, changed = 0 }
+  local first, last = changes.kept(self, connection_id)
+  after = math.max(after, first - 1)
+  for number = after + 1, math.min(upto, last, after + limit) do
+    local change = rows:get(number)
     local data_type = change.id ~= "" and records.find_type(self, change.type)
     done.last, done.seen = number, done.seen + 1
     if data_type and not records.table_of(self, data_type, connection_id):get(change.id) then
-      log:change(number, { id = "" })
+      rows:change(number, { id = "" })
       done.changed = done.changed + 1
     end
   end

@@ -18,6 +18,7 @@ local store_mt = { __name = "commerce.store.memory", __index = methods }
 local SUBJECTS = {
   require "commerce.store.memory.sources",
   require "commerce.store.memory.records",
+  require "commerce.store.memory.log",
   require "commerce.store.memory.browsing",
   require "commerce.store.memory.erasure",
   require "commerce.store.memory.payouts",

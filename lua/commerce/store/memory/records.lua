@@ -1,8 +1,10 @@
 -- Records, the data types that they are of, and the log of their changes.
 
 local ascii = require "commerce.base.ascii"
+local change_log = require "commerce.store.change_log"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
+local log = require "commerce.store.memory.log"
 local model = require "commerce.model"
 local paths = require "commerce.base.path"
 local query = require "commerce.query"
@@ -131,23 +133,6 @@ local function delete_records(into, ids, now)
   return deleted
 end
 
---- Log changes.
----@param self commerce.MemoryStore the store
----@param connection_id string
----@param done commerce.PageChange[] { type, kind, ids }
----@param now string
-local function log_changes(self, connection_id, done, now)
-  local log = self.db:table("changes", connection_id)
-  for _, entry in ipairs(done) do
-    for _, id in ipairs(entry.ids) do
-      -- rows are never removed one by one, so the numbers have no gaps
-      log:put(log.size + 1, { type = entry.type, kind = entry.kind, id = id, at = now })
-    end
-  end
-end
-
-records.log_changes = log_changes
-
 --- The records of a page, and their entries in the log of changes.
 ---@param self commerce.MemoryStore the store
 ---@param connection_id string
@@ -176,7 +161,7 @@ function records.write(self, connection_id, page, now)
     counts[name].deleted = note(name, "deleted", delete_records(
       table_of(self, must_find_type(self, name), connection_id), ids, now))
   end
-  log_changes(self, connection_id, done, now)
+  log.append(self, connection_id, done, now)
   return counts, done
 end
 
@@ -353,43 +338,18 @@ local function data_of(self, connection_id, type_name, id)
 end
 
 function records.changes(self, connection_id, after, limit)
-  local log, list = self.db:table("changes", connection_id), {}
-  local number = after
-  while number < log.size and #list < limit do
+  local list, number, rows = {}, after, self.db:table("changes", connection_id)
+  local first, last = log.kept(self, connection_id)
+  change_log.check_kept(after, first - 1)
+  while number < last and #list < limit do
     number = number + 1
-    local change = tables.copy(log:get(number))
+    local change = tables.copy(rows:get(number))
     if change.id ~= "" then -- "" is left of an erased record
       change.number, change.data = number, data_of(self, connection_id, change.type, change.id)
       list[#list + 1] = change
     end
   end
   return list
-end
-
-function records.last_change(self, connection_id, before)
-  local log = self.db:table("changes", connection_id)
-  for number = log.size, 1, -1 do
-    if not before or log:get(number).at < before then
-      return number
-    end
-  end
-  return 0
-end
-
-function records.consumer(self, connection_id, name)
-  local row = self.db:table("consumers", connection_id):get(name)
-  return row and row.position
-end
-
-function records.acknowledge(self, connection_id, name, from, to)
-  local consumers = self.db:table("consumers", connection_id)
-  local row = consumers:get(name)
-  if (row and row.position) ~= from then
-    errors.throw("store", ("consumer '%s': another process reads the same changes under this name")
-      :format(name))
-  end
-  consumers:put(name, { position = to })
-  return true
 end
 
 return records

@@ -3,6 +3,7 @@
 -- before it. A row of the log holds what one page did to one data type, so that a change costs
 -- little more than its id.
 
+local change_log = require "commerce.store.change_log"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local records = require "commerce.store.sql.records"
@@ -65,8 +66,16 @@ end
 
 local ROWS = 20 -- of the log, read at once
 
+-- The number of the last change that was pruned, 0 if none was, and before which day they were.
+local function pruned(db, connection_id)
+  local row = db:all(("SELECT %s, pruned_before FROM change_numbers WHERE connection_id = ?")
+    :format(db.dialect.whole("pruned", "pruned")), connection_id)[1]
+  return row and row.pruned or 0, row and row.pruned_before
+end
+
 function changes:changes(connection_id, after, limit)
   local list, last = {}, after
+  change_log.check_kept(after, pruned(self.db, connection_id))
   repeat
     local rows = self.db:all(("SELECT %s, at, data_type, kind, ids FROM changes "
       .. "WHERE connection_id = ? AND last > ? ORDER BY last LIMIT ?")
@@ -93,8 +102,9 @@ end
 function changes:last_change(connection_id, before)
   local whole = self.db.dialect.whole
   if before then
-    return self.db:all(("SELECT %s FROM changes WHERE connection_id = ? AND at < ?"):format(
-      whole("max(last)", "n")), connection_id, before)[1].n or 0
+    local kept = self.db:all(("SELECT %s FROM changes WHERE connection_id = ? AND at < ?"):format(
+      whole("max(last)", "n")), connection_id, before)[1].n
+    return kept or change_log.pruned_upto(before, pruned(self.db, connection_id))
   end
   local row = self.db:all(("SELECT %s FROM change_numbers WHERE connection_id = ?"):format(
     whole("last", "n")), connection_id)[1]
@@ -121,6 +131,51 @@ function changes:acknowledge(connection_id, name, from, to)
       .. "name"):format(name))
   end
   return true
+end
+
+-- ---------------------------------------------------------------- what is kept of the log
+
+local PRUNED_AT_ONCE = 500 -- rows of the log
+
+-- The number of the last change of those rows that are old enough and that every consumer has read.
+local function last_to_prune(rows, date, position)
+  local upto, count = nil, 0
+  for _, row in ipairs(rows) do
+    if row.at >= date or position and row.last > position then
+      break
+    end
+    upto, count = row.last, count + #json.stored(row.ids)
+  end
+  return upto, count
+end
+
+function changes:prune_changes(connection_id, date)
+  local db, whole = self.db, self.db.dialect.whole
+  return db:transaction(function()
+    local position = db:all(("SELECT %s FROM consumers WHERE connection_id = ?"):format(
+      whole("min(position)", "n")), connection_id)[1].n
+    local rows = db:all(("SELECT %s, at, ids FROM changes WHERE connection_id = ? ORDER BY last "
+      .. "LIMIT ?"):format(whole("last", "last")), connection_id, PRUNED_AT_ONCE)
+    local upto, count = last_to_prune(rows, date, position)
+    if upto then
+      db:run("DELETE FROM changes WHERE connection_id = ? AND last <= ?", connection_id, upto)
+      db:run("UPDATE change_numbers SET pruned = ?, pruned_before = ? WHERE connection_id = ?",
+        upto, date, connection_id)
+    end
+    return { removed = count, more = #rows == PRUNED_AT_ONCE and upto == rows[#rows].last }
+  end)
+end
+
+function changes:change_consumers()
+  return self.db:all(("SELECT c.name, %s, %s FROM consumers AS c "
+    .. "LEFT JOIN change_numbers AS n ON n.connection_id = c.connection_id "
+    .. "GROUP BY c.name ORDER BY c.name"):format(
+    self.db.dialect.whole("count(*)", "connections"),
+    self.db.dialect.whole("sum(CASE WHEN n.last > c.position THEN 1 ELSE 0 END)", "behind")))
+end
+
+function changes:drop_change_consumer(name)
+  return self.db:run("DELETE FROM consumers WHERE name = ?", name)
 end
 
 return changes

@@ -29,7 +29,7 @@ local TABLES = {
   { "payout_totals", "connection_id* payout_id* transaction_count# gross_amount fees" },
   { "stripe_reads", "connection_id* day* reads# transactions#" },
   { "changes", "connection_id* last*# at data_type kind ids" },
-  { "change_numbers", "connection_id* last#" },
+  { "change_numbers", "connection_id* last# pruned# pruned_before" },
   { "erased", "connection_id* hash* at" },
   { "consumers", "connection_id* name* position#" },
   { "inbox", "number*# connection_id id at# body" },

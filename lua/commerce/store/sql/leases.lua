@@ -52,8 +52,8 @@ function leases:renew_lease(connection_id, worker, now, seconds)
 end
 
 -- Methods that long work calls again and again: between two calls others may write.
-local BATCHES = set.of { "drop_sources", "forget_gone", "remove_records", "remove_sources",
-  "rewrite_events", "rewrite_records", "rewrite_sources" }
+local BATCHES = set.of { "drop_sources", "forget_gone", "prune_changes", "remove_records",
+  "remove_sources", "rewrite_events", "rewrite_records", "rewrite_sources" }
 local PAUSE = 0.002 -- seconds
 
 function leases:under_lease(lease, method, ...)

@@ -131,6 +131,10 @@ migrations.STEPS = {
         SELECT 'events', seq FROM sqlite_sequence WHERE name = 'webhook_events']],
   },
   {}, -- a table that only PostgreSQL has
+  {
+    "ALTER TABLE change_numbers ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE change_numbers ADD COLUMN pruned_before TEXT",
+  },
 }
 
 --- The present version.

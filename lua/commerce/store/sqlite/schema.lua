@@ -148,7 +148,9 @@ schema.STATEMENTS = {
   -- the number of a connection's last change; a transaction that logs changes locks the row
   [[CREATE TABLE change_numbers (
       connection_id TEXT PRIMARY KEY REFERENCES connections (id),
-      last INTEGER NOT NULL)]],
+      last INTEGER NOT NULL,
+      pruned INTEGER NOT NULL DEFAULT 0, -- the last change that is not kept any more
+      pruned_before TEXT)]], -- when it was pruned, all before this time were
 
   -- hashes of the ids of persons and objects that were erased: they are not stored again
   [[CREATE TABLE erased (

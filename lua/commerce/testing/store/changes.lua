@@ -5,9 +5,10 @@ local assert = require "luassert"
 local busted = require "busted"
 local json = require "commerce.base.json"
 
-local describe, it = busted.describe, busted.it
+local before_each, describe, it = busted.before_each, busted.describe, busted.it
 
 local NOW, LATER = "2026-03-01T08:00:00Z", "2026-03-02T09:30:00Z"
+local LATEST = "2026-03-03T10:00:00Z"
 
 --- Declare the cases about changes and checkpoints.
 ---@param db fun(): commerce.Store the store of the running case, with the connections c1 and c2
@@ -158,6 +159,118 @@ return function(db, with)
         assert.equal("store", details.kind)
       end
       assert.equal(3, db():consumer("c1", "queue"))
+    end)
+  end)
+
+  describe("prune_changes", function()
+    local function pruned(date)
+      local count = 0
+      repeat
+        local done = assert(db():prune_changes("c1", date))
+        count = count + done.removed
+      until not done.more
+      return count
+    end
+
+    before_each(function()
+      write({ payment "a", payment "b" }, NOW)
+      write({ payment "c" }, LATER)
+      write({ payment "d" }, LATEST)
+    end)
+
+    it("removes what is older than a date, and the numbers of the others stay", function()
+      assert.equal(0, pruned(NOW))
+      assert.equal("1 created a, 2 created b, 3 created c, 4 created d", told())
+      assert.equal(3, pruned(LATEST))
+      assert.equal("4 created d", told(3))
+      assert.equal(4, db():last_change "c1")
+      write({ payment "e" }, LATEST)
+      assert.equal("4 created d, 5 created e", told(3))
+      assert.equal(2, pruned "2027-01-01T00:00:00Z")
+      assert.equal(5, db():last_change "c1")
+      write({ payment "f" }, LATEST)
+      assert.equal("6 created f", told(5))
+    end)
+
+    it("leaves what a consumer has not read", function()
+      assert(db():acknowledge("c1", "queue", nil, 2))
+      assert(db():acknowledge("c1", "mail", nil, 4))
+      assert(db():acknowledge("c2", "queue", nil, 0))
+      assert.equal(2, pruned "2027-01-01T00:00:00Z")
+      assert.equal("3 created c, 4 created d", told(2))
+      assert(db():acknowledge("c1", "queue", 2, 4))
+      assert.equal(2, pruned "2027-01-01T00:00:00Z")
+      assert.equal("", told(4))
+    end)
+
+    it("leaves what a consumer has read a part of", function()
+      assert(db():acknowledge("c1", "queue", nil, 1))
+      pruned "2027-01-01T00:00:00Z"
+      assert.equal("2 created b, 3 created c, 4 created d", told(1))
+    end)
+
+    it("lets a reader that begins before it know", function()
+      pruned(LATEST)
+      for after = 0, 2 do
+        local list, message, failure = db():changes("c1", after, 10)
+        assert.is_nil(list)
+        assert.equal("state", failure.kind)
+        assert.equal("changes_pruned", failure.code)
+        assert.matches("up to number 3 are not kept", message, 1, true)
+      end
+      assert.equal("4 created d", told(3))
+      write({ payment "a" }, NOW, "c2")
+      assert.equal("1 created a", told(0, 10, "c2"))
+    end)
+
+    it("knows the last change before a day as far as it is known", function()
+      pruned "2027-01-01T00:00:00Z"
+      assert.equal(4, db():last_change("c1", "2027-01-01T00:00:00Z"))
+      assert.equal(4, db():last_change("c1", "2028-01-01T00:00:00Z"))
+      assert.equal(0, db():last_change("c1", LATER))
+    end)
+
+    it("takes several calls for a long log", function()
+      local list = {}
+      for i = 1, 600 do
+        list[i] = { payment(("p%d"):format(i)) }
+        write(list[i], NOW)
+      end
+      assert.equal(604, pruned "2027-01-01T00:00:00Z")
+      assert.equal(604, db():last_change "c1")
+    end)
+
+    it("takes the log of a record with it", function()
+      local payments = db():find_type "payments"
+      assert.equal(1, #db():changes_of(payments, "c1", "a", 10))
+      pruned "2027-01-01T00:00:00Z"
+      assert.equal(0, #db():changes_of(payments, "c1", "a", 10))
+      write({ payment("a", { amount = 12 }) }, LATEST)
+      assert.equal(5, db():changes_of(payments, "c1", "a", 10)[1].number)
+    end)
+
+    it("lets erased records be forgotten in what is left", function()
+      pruned(LATER)
+      assert(db():remove_records("c1", db():find_type "payments", { "c" }))
+      assert.equal(1, db():forget_gone("c1", 0, 4, 10).changed)
+      assert.equal("4 created d", told(2))
+    end)
+  end)
+
+  describe("the consumers of changes", function()
+    it("are told with what they have not read, and dropped", function()
+      assert.same({}, db():change_consumers())
+      write { payment "a", payment "b" }
+      write({ payment "a" }, NOW, "c2")
+      assert(db():acknowledge("c1", "queue", nil, 1))
+      assert(db():acknowledge("c2", "queue", nil, 1))
+      assert(db():acknowledge("c1", "mail", nil, 2))
+      assert.same({ { name = "mail", connections = 1, behind = 0 },
+        { name = "queue", connections = 2, behind = 1 } }, db():change_consumers())
+      assert.equal(2, db():drop_change_consumer "queue")
+      assert.equal(0, db():drop_change_consumer "queue")
+      assert.is_nil((db():consumer("c1", "queue")))
+      assert.same({ { name = "mail", connections = 1, behind = 0 } }, db():change_consumers())
     end)
   end)
 
