@@ -106,8 +106,8 @@ describe("commerce rekey", function()
 
   for _, case in ipairs {
     { "before the first secret", "1" }, { "at the seventh secret", "7" },
-    { "at the last secret", tostring(COUNT) }, { "before the end of the transaction", "COMMIT" },
-    { "after the transaction", "wal_checkpoint", done = true },
+    { "at the last secret", tostring(COUNT) }, { "before the end of the transaction #sqlite", "COMMIT" },
+    { "after the transaction #sqlite", "wal_checkpoint", done = true },
   } do
     it("killed " .. case[1] .. " leaves everything openable, and finishes the next time", function()
       fill()
@@ -123,7 +123,7 @@ describe("commerce rekey", function()
     end)
   end
 
-  it("leaves nothing in the files that the old key opens", function()
+  it("leaves nothing in the files that the old key opens #sqlite", function()
     fill()
     assert.truthy(box:files_with(envelopes[1]):find("commerce.db", 1, true))
     assert.equal(0, (rekey(TWO, ONE)))

@@ -192,7 +192,7 @@ describe("kept sources", function()
     assert.equal(rows.number(path, "SELECT count(*) FROM subscriptions"),
       made.subscriptions.changed)
     assert.equal(made.subscriptions.changed, rows.number(path,
-      "SELECT count(*) FROM subscriptions WHERE status LIKE '%-2'"))
+      "SELECT count(*) FROM subscriptions WHERE json_extract(data, '$.status') LIKE '%-2'"))
     assert.equal(made.products.changed, rows.number(path,
       "SELECT count(*) FROM products WHERE description LIKE name || '-2%'"))
     assert.equal(made.transactions.changed, rows.number(path, "SELECT count(*) FROM transactions"))

@@ -220,7 +220,7 @@ describe("a webhook", function()
       assert.is_true(assert(shop:apply_events()).complete)
     end
     assert.equal(customer.name .. "\n", rows.sql(path,
-      ("SELECT name FROM names WHERE id = '%s'"):format(customer.id)))
+      ("SELECT json_extract(data, '$.name') FROM names WHERE id = '%s'"):format(customer.id)))
     shop:close()
   end)
 

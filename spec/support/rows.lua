@@ -69,6 +69,33 @@ function rows.lock(path)
   end
 end
 
+--- The bytes of a database, its log included.
+---@param path string
+---@return string
+function rows.bytes(path)
+  return shell.read(path) .. shell.read(path .. "-wal")
+end
+
+--- The SQL of a column of no one kind as a single value.
+---@param name string
+---@return string
+function rows.any(name)
+  return name
+end
+
+--- The columns of a table, by name: "TEXT", "INTEGER", … or "" for one of no one kind.
+---@param path string
+---@param name string the table's
+---@return table<string, string>
+function rows.columns(path, name)
+  local columns = {}
+  for column, kind in rows.sql(path, ("SELECT name, type FROM pragma_table_xinfo('%s')"):format(
+    name)):gmatch "([^|\n]*)|([^\n]*)" do
+    columns[column] = kind:gsub("%s*GENERATED ALWAYS", "")
+  end
+  return columns
+end
+
 --- A single number.
 ---@param path string
 ---@param sql string

@@ -15,6 +15,7 @@ local SPECS = os.getenv "SPECS" or "spec/postgres spec/integration/gaps_spec.lua
 local server = postgres.start { max_connections = "300", shared_buffers = "256MB" }
 server:sql "CREATE DATABASE stores"
 assert(store.open(server:url "stores")):close()
+server:sql(shell.read "spec/support/sqlite_functions.sql", "stores")
 local init = ("COMMERCE_TEST_POSTGRES = '%s' dofile '%s/spec/support/on_postgres.lua'"):format(
   server.dir, lfs.currentdir())
 local ok, _, status = os.execute(("LUA_INIT=%s SPECS=%s spec/support/run-tests"):format(
