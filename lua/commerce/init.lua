@@ -111,6 +111,7 @@ end
 
 --- Open a store and with it the application.
 ---@param options commerce.OpenOptions?
+---@return commerce.App? app nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function commerce.open(options)
