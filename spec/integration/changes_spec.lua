@@ -193,7 +193,8 @@ describe("changes", function()
     assert.equal(1, assert(app:forget_change_consumer "slow"))
     assert.is_true(app:set_changes_retention(31)) -- it was looked for a moment ago
     sync "tax_components"
-    for _, options in ipairs { {}, { consumer = "new" }, { since = 1 }, { since = "2020-01-02" } } do
+    for _, options in ipairs { {}, { consumer = "new" }, { since = 1 },
+      { since = "2020-01-02" } } do
       local ok, failure = pcall(read, options)
       assert.is_false(ok)
       assert.equal("changes_pruned", failure.code)

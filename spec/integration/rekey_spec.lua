@@ -106,7 +106,8 @@ describe("commerce rekey", function()
 
   for _, case in ipairs {
     { "before the first secret", "1" }, { "at the seventh secret", "7" },
-    { "at the last secret", tostring(COUNT) }, { "before the end of the transaction #sqlite", "COMMIT" },
+    { "at the last secret", tostring(COUNT) },
+    { "before the end of the transaction #sqlite", "COMMIT" },
     { "after the transaction #sqlite", "wal_checkpoint", done = true },
   } do
     it("killed " .. case[1] .. " leaves everything openable, and finishes the next time", function()
