@@ -48,11 +48,7 @@ local function conduct(connection, lease)
   local mappings = touched_mappings(connection, changes)
   local run = runs.new(connection, lease, mappings, {}, dispatcher.new(connection, {}), inbox)
   run.checkpoints:load_sources()
-  local tasks, joins = plan.make(run.mappings.resources, mappings, { hooks = run.hooks,
-    keep_all = run.checkpoints:keeps_sources(), paths = run.erasures and run.erasures.PATHS,
-    session_for = function(resource)
-      return run.progress:session_for(resource)
-    end })
+  local tasks, joins = run:plan(mappings)
   -- joined records are built only if both their lists have been read, else not all is kept; a full
   -- read that is under way has seen what is stored now
   run.checkpoints:resume(tasks)

@@ -9,7 +9,6 @@ local erasure = require "commerce.sync.erasure"
 local errors = require "commerce.base.errors"
 local patience = require "commerce.account.patience"
 local payouts = require "commerce.sync.payouts"
-local plan = require "commerce.sync.plan"
 local probe = require "commerce.account.probe"
 local reader = require "commerce.sync.reader"
 local refetch = require "commerce.sync.refetch"
@@ -118,15 +117,6 @@ local function unharmed(run, mappings, failures)
   return list
 end
 
-local function make_plan(run, mappings)
-  return plan.make(run.mappings.resources, mappings, { since = run.options.since,
-    before = run.options.before, hooks = run.hooks,
-    keep_all = run.checkpoints:keeps_sources(), paths = run.erasures and run.erasures.PATHS,
-    session_for = function(resource)
-      return run.progress:session_for(resource)
-    end })
-end
-
 -- The resources that the run is about to read for the first time and that its key may not read. A
 -- resource that has been read before is not probed: its first page tells.
 local function refused_resources(run, connection, tasks)
@@ -145,7 +135,7 @@ end
 
 -- The mappings of the types that the key may read; the others are skipped before the first page.
 local function permitted(run, connection, mappings)
-  local refused = refused_resources(run, connection, (make_plan(run, mappings)))
+  local refused = refused_resources(run, connection, (run:plan(mappings)))
   local list = {}
   for _, mapping in ipairs(mappings) do
     local allowed = true
@@ -215,7 +205,7 @@ local function read(run, connection, mappings, failures)
   mappings = permitted(run, connection, unharmed(run, mappings, failures))
   run.checkpoints:decide_sources(run.mappings:all())
   note_unkept(run)
-  local tasks, joins = make_plan(run, mappings)
+  local tasks, joins = run:plan(mappings)
   read_everything(run, mappings, tasks, joins)
   return mappings, tasks
 end

@@ -8,6 +8,7 @@ local erasures = require "commerce.account.erasures"
 local errors = require "commerce.base.errors"
 local inboxes = require "commerce.sync.inbox"
 local leases = require "commerce.sync.lease"
+local plan = require "commerce.sync.plan"
 local portions = require "commerce.sync.portions"
 local progress = require "commerce.sync.progress"
 local protections = require "commerce.account.protection"
@@ -122,6 +123,19 @@ end
 ---@return boolean
 function methods:is_done(resource)
   return self.checkpoints:is_finished(resource) and not self.changes:is_lost(resource)
+end
+
+--- Plan what the run asks of Stripe.
+---@param mappings commerce.Mapping[] of the data types that are read
+---@return commerce.Task[] tasks each resource once
+---@return commerce.sync.Consumer[] joins
+function methods:plan(mappings)
+  return plan.make(self.mappings.resources, mappings, { since = self.options.since,
+    before = self.options.before, hooks = self.hooks, keep_all = self.checkpoints:keeps_sources(),
+    paths = self.erasures and self.erasures.PATHS,
+    session_for = function(resource)
+      return self.progress:session_for(resource)
+    end })
 end
 
 --- Do a run's work while no other run works on its connection.
