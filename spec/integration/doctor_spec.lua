@@ -114,6 +114,8 @@ describe("commerce doctor", function()
     assert_wrong({ COMMERCE_MASTER_KEY = OTHER_MASTER }, "wrong master key: ",
       "sealed with master key", "commerce rekey")
     assert_wrong({ COMMERCE_MASTER_KEY = "short" }, "wrong master key: COMMERCE_MASTER_KEY")
+    assert_wrong({ COMMERCE_MASTER_KEY = "", COMMERCE_MASTER_KEY_FILE = box:path "none" },
+      "wrong master key: COMMERCE_MASTER_KEY_FILE: " .. box:path "none" .. ": No such file")
     local lines = assert_wrong({ COMMERCE_MASTER_KEY = "" }, "wrong master key: "
       .. "COMMERCE_MASTER_KEY is not set, so the 1 stored secret cannot be opened; set it to the "
       .. "master key that sealed them, whose id is ")

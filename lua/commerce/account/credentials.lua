@@ -15,15 +15,12 @@ local MISSING = MASTER .. " is not set, so no secret can be stored or opened: ma
 
 -- The key in a variable and its id; nil if it is not set.
 local function key_in(variable)
-  local key, message, details = core.secret_from_env(variable)
-  local id
-  if key then
-    id, message, details = core.key_id(key)
+  local key = errors.must(core.secret_from_env(variable))
+  if not key then
+    return nil
   end
-  if message then
-    errors.throw(details.kind, ("%s: %s"):format(variable, message), details)
-  end
-  return key, id
+  local id, message, details = core.key_id(key)
+  return key, errors.must(id, message and ("%s: %s"):format(variable, message), details)
 end
 
 -- Calls a function with a key and further arguments, and closes the key afterwards.

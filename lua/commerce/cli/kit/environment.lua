@@ -13,11 +13,7 @@ local environment = {}
 --- The key in STRIPE_SECRET_KEY. Raises if its value cannot be a key.
 ---@return commerce.core.Secret? key nil if the variable is not set
 function environment.key()
-  local key, message, details = core.secret_from_env "STRIPE_SECRET_KEY"
-  if message then
-    must(nil, "STRIPE_SECRET_KEY: " .. message, details)
-  end
-  return key
+  return (must(core.secret_from_env "STRIPE_SECRET_KEY"))
 end
 
 --- The mode of the key in STRIPE_SECRET_KEY, which the key's prefix states.
