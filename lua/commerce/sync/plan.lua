@@ -57,13 +57,24 @@ local function add_unique(list, items)
   end
 end
 
--- A checksum instead of the text: the checkpoint is written with every page.
-local function sign(text)
-  local hash = 5381
+local function hashed(text, hash)
   for i = 1, #text do
     hash = (hash * 33 + text:byte(i)) % 4294967296
   end
-  return ("%08x"):format(hash)
+  return hash
+end
+
+local hashes = setmetatable({}, { __mode = "k" }) -- by source, whose text has thousands of bytes
+
+-- A checksum of a source's text and of the checksum before it. The texts would be too long, since
+-- the checkpoint is written with every page.
+local function sign(source, before)
+  local hash = hashes[source]
+  if not hash then
+    hash = hashed(source.sign, 5381)
+    hashes[source] = hash
+  end
+  return ("%08x"):format(hashed(before or "", hash))
 end
 
 local function text_of(given)
@@ -154,7 +165,7 @@ local function add_consumer(task, consumer, mapping)
   task.consumers[#task.consumers + 1] = consumer
   task.types[#task.types + 1] = consumer.data_type
   add_unique(task.paths, consumer.source.paths)
-  task.mappings[consumer.type] = sign(consumer.source.sign .. (task.mappings[consumer.type] or ""))
+  task.mappings[consumer.type] = sign(consumer.source, task.mappings[consumer.type])
   task.by_user[consumer.type] = mapping.by_user
 end
 
