@@ -93,7 +93,8 @@ for line in io.lines "lua/commerce/store.d.lua" do
   DESCRIBED[line:match "^function [%w_]+[:.]([%w_]+)%(" or ""] = true
 end
 
--- The type of an annotation: all up to a space that is not inside brackets or behind a colon.
+-- The type of an annotation: all up to a space that is not inside brackets or behind a colon or
+-- comma.
 local function type_of(text)
   local depth, last = 0, 0
   for at = 1, #text do
@@ -102,7 +103,7 @@ local function type_of(text)
       depth = depth + 1
     elseif char:find "[%)>}%]]" then
       depth = depth - 1
-    elseif char == " " and depth <= 0 and text:sub(at - 1, at - 1) ~= ":" then
+    elseif char == " " and depth <= 0 and not text:sub(at - 1, at - 1):find "[:,]" then
       break
     end
     last = at
@@ -110,8 +111,11 @@ local function type_of(text)
   return text:sub(1, last)
 end
 
+-- Whether a type says of a value that it is some table or userdata, and not which.
 local function is_bare(written)
-  return (" " .. written .. " "):find "[^%w_%.]table[^%w_%.<]" ~= nil
+  written = " " .. written .. " "
+  return written:find "[^%w_%.]table[^%w_%.<]" ~= nil
+    or written:find "[^%w_%.]userdata[^%w_%.]" ~= nil
 end
 
 -- The type that a line annotates: of a parameter, a result, a field, a value, or of what a class is
@@ -125,7 +129,7 @@ local function annotated(line)
   end)))
 end
 
--- What all annotations of the sources say: bare tables, the classes that are named, each with a
+-- What all annotations of the sources say: bare types, the classes that are named, each with a
 -- place, and the places where a class's field is described.
 local function annotations()
   local found = { bare = {}, named = {}, classes = {}, fields = {} }
@@ -154,7 +158,7 @@ local function annotations()
   return found
 end
 
--- Annotations that still have a bare `table`: `mapping`, called, gets itself as its first argument.
+-- Annotations that still have a bare `table` or `userdata`: `mapping`, called, gets itself as its first argument.
 local MOST_BARE = 1
 
 describe("the types", function()
@@ -180,11 +184,12 @@ end)
 
 describe("annotations", function()
   it("are read: which type is a bare table", function()
-    assert.same({ "table", "fun(a: table): table", "table<string, any>[]", "commerce.Page?" },
-      { type_of "table the options", type_of "fun(a: table): table next",
+    assert.same({ "table", "fun(a: table): table?, table", "table<string, any>[]",
+      "commerce.Page?" }, { type_of "table the options", type_of "fun(a: table): table?, table next",
         type_of "table<string, any>[] list", type_of "commerce.Page? page" })
-    assert.same({ true, true, true, false, false }, { is_bare "table?", is_bare "fun(): table",
-      is_bare "number|table", is_bare "table<string, any>", is_bare "commerce.tables" })
+    assert.same({ true, true, true, true, false, false }, { is_bare "table?",
+      is_bare "fun(): table", is_bare "number|table", is_bare "userdata", is_bare "table<string, any>",
+      is_bare "commerce.tables" })
   end)
 
   it("are read: the type of every kind of line", function()

@@ -151,7 +151,7 @@ end
 --- integration's.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow
----@return userdata key a `commerce.core` secret
+---@return commerce.core.Secret key
 function keys.stored(app, row)
   if row.auth == "connect" then
     return integrations.secret_key(app.store, row.integration)
@@ -224,7 +224,7 @@ end
 --- Seal and store a connection's own key.
 ---@param app commerce.App
 ---@param row commerce.ConnectionRow
----@param key userdata a `commerce.core` secret
+---@param key commerce.core.Secret
 ---@return boolean ok
 function keys.keep(app, row, key)
   if row.auth == "connect" or row.auth == "app" then

@@ -37,7 +37,7 @@ function patience.describe(oldest)
 end
 
 --- Watch a transport while the caller, or a job that it has begun, waits.
----@param transport userdata a `commerce.core` transport
+---@param transport commerce.core.Transport
 ---@param tell (fun(message: string))? gets a message when a request takes long, and again at
 ---  growing intervals
 ---@return fun() stop ends it

@@ -34,8 +34,8 @@ session.OPTIONS = {
 }
 
 --- Convert a key to a secret.
----@param key string|userdata? a text or a `commerce.core` secret
----@return userdata secret
+---@param key string|commerce.core.Secret|nil
+---@return commerce.core.Secret secret
 function session.secret(key)
   if (key == nil or key == "") and (os.getenv "STRIPE_SECRET_KEY_FILE" or "") ~= "" then
     return (errors.must(core.secret_from_env "STRIPE_SECRET_KEY"))

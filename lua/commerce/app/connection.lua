@@ -47,7 +47,8 @@ end
 ---@field mappings commerce.Mappings
 ---@field hooks commerce.hooks.Registry
 ---@field shares_key boolean? whether it was opened with its organisation's key
----@field tend (fun(transport: userdata, sessions: userdata[]))? renews an app's token
+---@field tend (fun(transport: commerce.core.Transport, sessions: commerce.core.Session[]))? renews
+---  an app's token
 ---@field syncing boolean?
 local Connection = {}
 

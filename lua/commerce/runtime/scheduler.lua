@@ -30,7 +30,7 @@ local scheduler = {
 ---  began this one
 ---@field group commerce.JobGroup? whose member it is
 ---@field step boolean? whether it is a step of `jobs.together`, or was begun by one
----@field transport userdata? what it waits for
+---@field transport commerce.core.Transport? what it waits for
 ---@field wake number? by core.now: when it goes on at the latest
 ---@field until_ended commerce.JobGroup? it goes on when one of this group's jobs has ended
 ---@field cancelled boolean? its next wait raises
@@ -156,7 +156,7 @@ local keepers = setmetatable({}, { __mode = "k" }) -- transport -> { work, busy 
 
 --- Have a function called before every wait for a transport, by any job; not while an
 --- earlier call still waits for something itself. What it raises is raised in that wait.
----@param transport userdata a `commerce.core` transport
+---@param transport commerce.core.Transport
 ---@param work fun()
 function scheduler.tend(transport, work)
   keepers[transport] = { work = work }
@@ -172,7 +172,7 @@ local function keep(keeper)
 end
 
 --- Wait until something may have happened on a transport.
----@param transport userdata a `commerce.core` transport
+---@param transport commerce.core.Transport
 ---@param idle integer? outside of all jobs: how many times in a row nothing had happened
 ---@param sees_through boolean? a job that is cancelled meanwhile is not interrupted here
 ---@return number waited seconds for which nothing happened anywhere
@@ -194,7 +194,7 @@ function scheduler.wait(transport, idle, sees_through)
 end
 
 --- Let the other jobs go on, without anything to wait for; what has arrived meanwhile is taken.
----@param transport userdata? a `commerce.core` transport
+---@param transport commerce.core.Transport?
 function scheduler.pause(transport)
   local job = current()
   if job and can_leave() then
@@ -230,7 +230,7 @@ end
 
 --- Wait for a pollable (a call, a pager, anything whose `poll` gives false until it has something)
 --- and give what it gives.
----@param transport userdata
+---@param transport commerce.core.Transport
 ---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure
 ---@return string? message
@@ -241,7 +241,7 @@ end
 
 --- Wait for a pollable as `scheduler.await` does, in the middle of held work: a signal does not end
 --- the work here.
----@param transport userdata
+---@param transport commerce.core.Transport
 ---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure
 ---@return string? message
@@ -252,7 +252,7 @@ end
 
 --- Wait for a pollable whose answer must not be lost, even if the job is cancelled: neither a
 --- signal nor the end of the job's group interrupts it here.
----@param transport userdata
+---@param transport commerce.core.Transport
 ---@param pollable commerce.Pollable
 ---@return any? value nil at the end or on failure
 ---@return string? message

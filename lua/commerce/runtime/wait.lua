@@ -73,7 +73,7 @@ end
 local behind = setmetatable({}, { __mode = "k" }) -- transport -> true
 
 --- Have a transport driven only after all others, so that it does not slow them down.
----@param transport userdata a `commerce.core` transport
+---@param transport commerce.core.Transport
 function wait.behind(transport)
   behind[transport] = true
 end
@@ -99,14 +99,14 @@ end
 wait.STEP = 0.001 -- seconds: what `wait.poll` takes if a page or two have arrived
 
 --- Take what has arrived, and send what waits, without waiting.
----@param transports userdata[]
+---@param transports commerce.core.Transport[]
 function wait.poll(transports)
   run_all(transports, 0)
 end
 
 --- Wait until something may have happened on any transport. A script can wait for one transport at
 --- a time: each of several gets a share, and is polled often.
----@param transports userdata[] each once
+---@param transports commerce.core.Transport[] each once
 ---@param idle integer how many times in a row nothing had happened
 ---@param most number? seconds to wait at most
 function wait.drive(transports, idle, most)

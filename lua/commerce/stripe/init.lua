@@ -129,7 +129,7 @@ end
 
 --- Whether a key is an organisation's. It has no account of its own: each request must name one of
 --- the organisation's accounts in Stripe-Context.
----@param key userdata a `commerce.core` secret
+---@param key commerce.core.Secret
 ---@return boolean
 function stripe.is_organisation(key)
   return key:has_prefix "sk_org_"
@@ -137,7 +137,7 @@ end
 
 --- Whether a key may lack permissions. An account's secret key has them all; an organisation's key
 --- has the same prefix whether it is restricted or not.
----@param key userdata a `commerce.core` secret
+---@param key commerce.core.Secret
 ---@return boolean
 function stripe.is_restricted(key)
   return key:has_prefix "rk_" or key:has_prefix "rkcs_" or stripe.is_organisation(key)

@@ -217,7 +217,7 @@ local function poll_range(self, range)
 end
 
 --- The next page of any range. After it, `reader.state` is the checkpoint to write with that page.
----@return userdata|false|nil page false while none is here, nil at the end or on failure
+---@return commerce.core.Page|false|nil page false while none is here, nil at the end or on failure
 ---@return string? message
 ---@return commerce.Details? details
 function methods:poll()

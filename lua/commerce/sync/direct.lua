@@ -121,7 +121,7 @@ local function is_incomplete(self)
 end
 
 --- Read an object of a page.
----@param listed userdata the core's page
+---@param listed commerce.core.Page
 ---@param i integer
 ---@return commerce.StripeObject? object its id and what the task's resource asks for; nil if it is
 ---  to be decoded
@@ -149,7 +149,7 @@ function methods:plans(records)
 end
 
 --- Make the records of some objects of a page.
----@param listed userdata the core's page
+---@param listed commerce.core.Page
 ---@param first integer
 ---@param plans commerce.core.MapperPlan[]
 ---@param dates table<string, integer>? objects with a date of their own are left

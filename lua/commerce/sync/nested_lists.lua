@@ -73,7 +73,8 @@ end
 --- Read the lists inside an object to their end. Raises if one of them cannot be read.
 ---@param task commerce.Task
 ---@param object commerce.StripeObject
----@param await fun(pager: userdata): userdata?, string?, table? the next page of a pager
+---@param await fun(pager: commerce.core.Pager): commerce.core.Page?, string?, commerce.Details? the
+---  next page of a pager
 ---@return boolean changed whether anything had to be read
 function nested_lists.complete(task, object, await)
   local changed = false

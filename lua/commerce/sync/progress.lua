@@ -233,7 +233,7 @@ end
 
 --- The session that a resource is read by: it counts the resource's requests.
 ---@param resource string
----@return userdata? session a `commerce.core` session
+---@return commerce.core.Session? session
 function methods:session_for(resource)
   self._sessions[resource] = self._sessions[resource] or self._session and self._session:child()
   return self._sessions[resource]
