@@ -323,7 +323,7 @@ describe("commerce", function()
 
     it("refuses where nobody can answer", function()
       assert.equal("false\tDelete it? Nothing was done: standard input is not a terminal, so "
-        .. "there is no way to ask; give --yes to go ahead\tusage\n", ask "")
+        .. "the question cannot be asked; give --yes to go ahead\tusage\n", ask "")
     end)
   end)
 end)

@@ -294,7 +294,7 @@ describe("a company's life", function()
       ok "companies create Other"
       fails("does not belong to Other", "link Other --connection " .. waiting.id)
       fails("no company 'Nobody'", "link Nobody")
-      fails("which company?", "link")
+      fails("no company: name one", "link")
       fails("leave out --new", "link Merchant --finish --new")
       fails("no company", "link Nobody --finish")
       fails("not both", "link Merchant --new --connection x")

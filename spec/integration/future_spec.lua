@@ -148,7 +148,7 @@ describe("dates ahead of now", function()
     insert_all()
     local report = sync(shop)
     assert.is_true(entry_of(report, "customers").read > entry_of(whole, "customers").read)
-    assert.matches("read whole, since the last run was by a clock that was ahead.*customers",
+    assert.matches("read whole, since the clock of the last run was ahead.*customers",
       tostring(report))
     assert_like_whole(path)
     assert.same({}, sync(shop).notes)

@@ -110,7 +110,7 @@ describe("the life of a connection by its own key", function()
     assert.equal(before, requests())
 
     -- another account's key does not bring it back, a new one of its own does
-    local status = fails("what was authorized is " .. OTHER,
+    local status = fails(OTHER .. " was authorized",
       ("connections add --connection %s"):format(added.id), keys.other)
     assert.equal(1, status)
     assert.equal("Deauthorized", shown().status)
@@ -299,7 +299,7 @@ describe("the life of a connection by its own key", function()
       local status, _, err = box:run("sh -c " .. shell.quote("build/commerce link --finish <"
         .. box:path "address"))
       assert.equal(1, status)
-      assert.is_truthy(err:find("what was authorized is " .. OTHER, 1, true), err)
+      assert.is_truthy(err:find(OTHER .. " was authorized", 1, true), err)
       local after = shown()
       assert.same({ "Linked", "key" }, { after.status, after.auth })
       ok "sync --type disputes"

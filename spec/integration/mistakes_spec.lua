@@ -328,7 +328,7 @@ assert(shop:sync { since = "01.02.2026" })
 
   { "swaps since and before", [[
 assert(shop:sync { since = "2026-02-01", before = "2026-01-01" })
-]], line = 3, says = { "nothing lies between since and before" } },
+]], line = 3, says = { "since must be an earlier time than before" } },
 
   { "writes a dot for the application's colon", [[
 app.connect { secret_key = "sk_test_emulator" }

@@ -109,7 +109,7 @@ describe("a connection's status", function()
     local ok, message, details = life.link(db, row, { account = "acct_2", auth = "key" })
     assert.is_nil(ok)
     assert.equal("other_account", details.code)
-    assert.truthy(message:find("acct_1; what was authorized is acct_2", 1, true), message)
+    assert.truthy(message:find("acct_1, and acct_2 was authorized", 1, true), message)
     assert.equal("Deauthorized", stored().status)
   end)
 

@@ -158,7 +158,8 @@ local function annotations()
   return found
 end
 
--- Annotations that still have a bare `table` or `userdata`: `mapping`, called, gets itself as its first argument.
+-- Annotations that still have a bare `table` or `userdata`: `mapping`, called, gets itself as its
+-- first argument.
 local MOST_BARE = 1
 
 describe("the types", function()
@@ -185,11 +186,12 @@ end)
 describe("annotations", function()
   it("are read: which type is a bare table", function()
     assert.same({ "table", "fun(a: table): table?, table", "table<string, any>[]",
-      "commerce.Page?" }, { type_of "table the options", type_of "fun(a: table): table?, table next",
-        type_of "table<string, any>[] list", type_of "commerce.Page? page" })
+      "commerce.Page?" }, { type_of "table the options",
+        type_of "fun(a: table): table?, table next", type_of "table<string, any>[] list",
+        type_of "commerce.Page? page" })
     assert.same({ true, true, true, true, false, false }, { is_bare "table?",
-      is_bare "fun(): table", is_bare "number|table", is_bare "userdata", is_bare "table<string, any>",
-      is_bare "commerce.tables" })
+      is_bare "fun(): table", is_bare "number|table", is_bare "userdata",
+      is_bare "table<string, any>", is_bare "commerce.tables" })
   end)
 
   it("are read: the type of every kind of line", function()

@@ -215,7 +215,7 @@ function app_grant.renew(app, integration, account, seen, options, patience)
     end
     jobs.sleep(GLANCE)
   until core.now() > last
-  errors.throw("state", ("another process is renewing the access to account %s, and has not ended")
+  errors.throw("state", ("another process is renewing the access to account %s: try again later")
     :format(account), { code = BUSY, retryable = true })
 end
 

@@ -70,7 +70,7 @@ end
 ---@param account string "acct_..."; raises code "other_account" or "account_taken"
 function status.check_account(store, row, account)
   if row.account and row.account ~= account then
-    errors.throw("auth", ("connection %s is account %s; what was authorized is %s: make "
+    errors.throw("auth", ("connection %s is account %s, and %s was authorized: make "
       .. "another connection for that one"):format(row.id, row.account, account),
       { code = "other_account" })
   end

@@ -67,12 +67,12 @@ local function follow(self, run, tasks)
     end
   end
   if #gaps > 0 then
-    run.progress:note(("read whole, since the last run was more than %d days ago, and events do "
+    run.progress:note(("read whole, since the last run was more than %d days ago and events do "
       .. "not reach back further: %s"):format(stripe.feed.reach,
       table.concat(gaps, ", ")))
   end
   if #ahead > 0 then
-    run.progress:note("read whole, since the last run was by a clock that was ahead of this one: "
+    run.progress:note("read whole, since the clock of the last run was ahead of this one: "
       .. table.concat(ahead, ", "))
   end
   return since
@@ -92,7 +92,7 @@ local function check_gaps(self, tasks, found, since)
     end
   end
   if #gaps > 0 then
-    run.progress:note("read whole, since the feed of changes lacks events that were in it: "
+    run.progress:note("read whole, since the feed of changes lacks events that it had before: "
       .. table.concat(gaps, ", "))
   end
 end

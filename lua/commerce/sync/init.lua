@@ -76,7 +76,7 @@ local function options_of(given)
   local since = time_of(given, "since")
   local before = time_of(given, given["until"] ~= nil and "until" or "before")
   if since and before and since >= before then
-    errors.throw("usage", "nothing lies between since and before")
+    errors.throw("usage", "since must be an earlier time than before")
   end
   return { since = since, before = before, full = given.full, keep_source = given.keep_source,
     page_size = given.page_size, ranges = given.ranges or RANGES,

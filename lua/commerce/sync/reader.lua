@@ -190,7 +190,7 @@ local function list_options(run, task)
     from = run.changes:list_start(task.name), again = run.changes:lookback_start(task.name) }
   if task.resource.created == false then
     if options.since or options.before then
-      run.progress:note(("%s are read whole: they cannot be asked for by the day"):format(
+      run.progress:note(("%s are read whole: Stripe cannot list them by date"):format(
         task.name))
     end
     options.from, options.since, options.before = nil, nil, nil

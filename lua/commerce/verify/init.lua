@@ -53,7 +53,7 @@ local function add_type(run, data_type, refusal)
   local hook = run.connection.hooks:altering(name)
   if refusal or hook then
     run.findings[name]:refuse(refusal
-      or ("%s may change what is stored of what Stripe lists"):format(hooks.title(hook)))
+      or ("%s may change records before they are stored"):format(hooks.title(hook)))
   end
 end
 

@@ -24,8 +24,8 @@ end
 function own_key.usable(app, name)
   local integration = integrations.find(app.store, name)
   if not integration.restricted_keys then
-    errors.throw("usage", ("%s takes no restricted keys from merchants: allow it with `commerce "
-      .. "integrations set %s --restricted-keys yes`"):format(integration.title, name),
+    errors.throw("usage", ("%s does not take restricted keys from merchants: allow them with "
+      .. "`commerce integrations set %s --restricted-keys yes`"):format(integration.title, name),
       { code = "not_enabled" })
   end
   credentials.check_master()
@@ -73,7 +73,7 @@ local function check_readable(list, mappings)
       return
     end
   end
-  refuse("no_permissions", "this key can read no data type: give it the permissions (read) "
+  refuse("no_permissions", "this key cannot read any data type: give it the permissions (read) "
     .. table.concat(coverage.permissions(mappings), ", "))
 end
 

@@ -31,8 +31,8 @@ local function with_record(app, kind, id)
     list[#list + 1] = is_known(app.store, shop.id, kind, id) and shop or nil
   end
   if #list == 0 then
-    errors.throw("usage", ("no connection has a %s %s; --connection ID erases what else is "
-      .. "stored of it there, and keeps it from being stored"):format(kind.word, id))
+    errors.throw("usage", ("no connection has a %s %s; with --connection ID, everything else "
+      .. "that is stored of it is erased and not stored again"):format(kind.word, id))
   end
   return list
 end

@@ -45,7 +45,7 @@ end
 local function check_page(args)
   options.check_page(args)
   if not args.company then
-    errors.throw("usage", "which company? `commerce companies list` lists them")
+    errors.throw("usage", "no company: name one; `commerce companies list` lists them")
   elseif args.finish or args.new or args.no_wait or args.redirect_uri or args.way
     or args.integration or args.connection or by_key(args) then
     errors.throw("usage", "with --page, the merchant chooses on the pages: leave out all other "
@@ -65,7 +65,7 @@ local function check(args)
     errors.throw("usage", "a key links the account at once: leave out --finish, --no-wait, --way "
       .. "and --redirect-uri")
   elseif not (args.finish or args.company or args.connection) then
-    errors.throw("usage", "which company? `commerce companies list` lists them")
+    errors.throw("usage", "no company: name one; `commerce companies list` lists them")
   elseif args.new and args.connection then
     errors.throw("usage", "--new or --connection, not both")
   end

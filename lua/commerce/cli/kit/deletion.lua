@@ -30,7 +30,7 @@ function deletion.confirm(args, question)
     return
   elseif not console.is_terminal(console.STDIN) then
     errors.throw("usage", question .. " Nothing was done: standard input is not a terminal, so "
-      .. "there is no way to ask; give --yes to go ahead")
+      .. "the question cannot be asked; give --yes to go ahead")
   end
   console.prompt(question .. " [y/N] ")
   local answer = ascii.lower(io.stdin:read "*l" or "")
