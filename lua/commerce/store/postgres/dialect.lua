@@ -56,10 +56,18 @@ function dialect.contains(sql)
   return ("strpos(%s, ?) > 0"):format(sql)
 end
 
--- A column of any kind is JSON: its numbers and booleans, and its texts, as SQL values.
+-- A column of any kind is JSON: its numbers and booleans (1 and 0), and its texts, as SQL values.
+-- Objects and lists are their JSON, as everywhere in this library.
 local NUMBER = "(CASE jsonb_typeof(@) WHEN 'number' THEN CAST(@ #>> '{}' AS NUMERIC) "
   .. "WHEN 'boolean' THEN CASE WHEN @ #>> '{}' = 'true' THEN 1 ELSE 0 END END)"
-local TEXT = "(CASE jsonb_typeof(@) WHEN 'string' THEN lower((@ #>> '{}') COLLATE \"C\") END)"
+local TEXT = "(CASE WHEN jsonb_typeof(@) IN ('string', 'object', 'array') "
+  .. "THEN lower((@ #>> '{}') COLLATE \"C\") END)"
+local SEARCHED = "(CASE WHEN jsonb_typeof(@) = 'boolean' THEN CASE WHEN @ #>> '{}' = 'true' "
+  .. "THEN '1' ELSE '0' END ELSE lower((@ #>> '{}') COLLATE \"C\") END)"
+
+local function own_value(template, sql)
+  return (template:gsub("@", (sql:gsub("%%", "%%%%"))))
+end
 
 --- The condition of a clause about a field of kind `any`. Every number is less than every text.
 ---@param sql string
@@ -70,18 +78,20 @@ local TEXT = "(CASE jsonb_typeof(@) WHEN 'string' THEN lower((@ #>> '{}') COLLAT
 function dialect.any_clause(sql, operator, value, values)
   values[#values + 1] = value
   if operator == "~" then
-    return ("strpos(lower((%s #>> '{}') COLLATE \"C\"), %s) > 0"):format(sql,
-      dialect.without_case "?")
+    return ("strpos(%s, %s) > 0"):format(own_value(SEARCHED, sql), dialect.without_case "?")
   end
   local is_number = type(value) == "number"
-  local own = (is_number and NUMBER or TEXT):gsub("@", (sql:gsub("%%", "%%%%")))
+  local own = own_value(is_number and NUMBER or TEXT, sql)
   local bound = is_number and "CAST(? AS NUMERIC)" or dialect.without_case "?"
   if operator == "!=" then
     return dialect.differs(own, bound)
   end
-  local others = is_number and operator:find "^>"
-    and (" OR jsonb_typeof(%s) = 'string'"):format(sql) or not is_number and operator:find "^<"
-    and (" OR jsonb_typeof(%s) IN ('number', 'boolean')"):format(sql) or ""
+  local others = ""
+  if is_number and operator:find "^>" then
+    others = (" OR jsonb_typeof(%s) IN ('string', 'object', 'array')"):format(sql)
+  elseif not is_number and operator:find "^<" then
+    others = (" OR jsonb_typeof(%s) IN ('number', 'boolean')"):format(sql)
+  end
   return ("(%s %s %s%s)"):format(own, operator, bound, others)
 end
 

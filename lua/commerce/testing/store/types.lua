@@ -58,6 +58,25 @@ return function(db)
       assert.equal("payments", assert(db():find_type "payments").name)
     end)
 
+    it("is asked for by a field of any kind as it would be by its values", function()
+      local data_type = model.new("things", { { "x", "any" } })
+      assert(db():define_type(data_type))
+      write(data_type, { id = "text", x = "Active" }, { id = "number", x = 12 },
+        { id = "digits", x = "12" }, { id = "true", x = true }, { id = "false", x = false },
+        { id = "object", x = { a = 1 } }, { id = "fraction", x = 9.5 }, { id = "none" })
+      for _, case in ipairs {
+        { "x=active", "text" }, { "x=12", "digits number" }, { "x=true", "true" },
+        { "x=1", "true" },
+        { "x=false", "false" }, { "x~ctiv", "text" }, { "x~1", "digits number object true" },
+        { "x!=active", "digits false fraction none number object true" },
+        { "x>11", "digits number object text" }, { "x>=12", "digits number object text" },
+        { "x<12", "false fraction true" }, { "x>b", "object" },
+        { "x<b", "digits false fraction number text true" }, { "x>9&&x<13", "fraction number" },
+      } do
+        assert.equal(case[2], ids(data_type, case[1]), case[1])
+      end
+    end)
+
     it("is written, changed, marked and read like any other", function()
       local data_type = model.new("subscriptions", FIELDS)
       assert(db():define_type(data_type))
