@@ -29,7 +29,7 @@ describe("a store", function()
     return rows.number(file, "SELECT count(*) FROM payments")
   end
 
-  it("is backed up while a page is written, without it", function()
+  it("is backed up while a page is written, without it #sqlite", function()
     local db = assert(store.open(url))
     local id, backup = db:connections()[1].id, box:path "backup.db"
     local before = count(path)
@@ -50,7 +50,7 @@ describe("a store", function()
     assert.matches("this file exists already", wrong)
   end)
 
-  it("goes on after a restore, with numbers that were never given", function()
+  it("goes on after a restore, with numbers that were never given #sqlite", function()
     local backup = box:path "restored.db"
     local app = assert(commerce.open { store = url })
     assert(app.store:add_webhook_consumer({ id = "w", url = "https://example.com",

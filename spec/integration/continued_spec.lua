@@ -46,7 +46,7 @@ describe("a continued sync", function()
   end
 
   local function deleted(path, name)
-    return rows.sql(path, ("SELECT id FROM %s WHERE metadata_is_deleted = 1"):format(name))
+    return rows.sql(path, ("SELECT id FROM %s WHERE metadata_is_deleted IS TRUE"):format(name))
   end
 
   it("finds what became visible late in the part that had been read", function()

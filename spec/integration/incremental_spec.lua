@@ -281,7 +281,7 @@ describe("an incremental sync", function()
   end
 
   local function deleted_ids(path, name)
-    return rows.sql(path, ("SELECT id FROM %s WHERE metadata_is_deleted = 1"):format(name))
+    return rows.sql(path, ("SELECT id FROM %s WHERE metadata_is_deleted IS TRUE"):format(name))
   end
 
   it("finds by a full read what was deleted without an event", function()

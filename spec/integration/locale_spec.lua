@@ -3,6 +3,7 @@
 
 local emulator = require "spec.support.emulator"
 local locales = require "spec.support.locales"
+local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 
@@ -51,7 +52,7 @@ describe("a host program's locale", function()
     shell.remove_folder(folder)
   end)
 
-  it("changes nothing in records, queries, mappings and stores", function()
+  it("changes nothing in records, queries, mappings and stores #sqlite", function()
     local words = {}
     for name, value in pairs(environment) do
       words[#words + 1] = name .. "=" .. shell.quote(value)
@@ -125,10 +126,10 @@ describe("a host program's locale", function()
         local seconds, rest = output:match "^([^\n]+)\n(.*)$"
         assert.matches("^%d+%.%d s$", seconds)
         assert.matches("^%d+\t0\ntrue\t5[.,]0\n$", (rest:gsub("\t5\n", "\t5.0\n")))
-        local _, sums = box:run(([[sqlite3 %s 'SELECT sum(amount - json_extract(data, "$.amount")),
-          count(*) > 30, group_concat(DISTINCT upper(currency) = currency) FROM payments']])
-          :format(box:path(case .. ".db")))
-        assert.equal("0.0|1|1\n", sums)
+        local path = box:path(case .. ".db")
+        assert.is_true(rows.number(path, "SELECT count(*) FROM payments") > 30)
+        assert.equal(0, rows.number(path, "SELECT count(*) FROM payments WHERE upper(currency) "
+          .. "<> currency OR amount <> CAST(json_extract(data, '$.amount') AS NUMERIC)"))
       end)
     end
   end)

@@ -115,15 +115,21 @@ local app = assert(commerce.open())
 local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY", rate = 0,
   endpoint_rate = 0 })
 local stop, statements = tonumber(os.getenv "STOP_STATEMENT"), 0
-local some = require("DBI").Connect("SQLite3", ":memory:"):prepare "SELECT 1"
-local methods = getmetatable(some).__index
-local execute = methods.execute
-methods.execute = function(...)
-  statements = statements + 1
-  if statements == stop then
-    os.execute "kill -9 $PPID"
+local function counted(methods, name)
+  local call = methods[name]
+  methods[name] = function(...)
+    statements = statements + 1
+    if statements == stop then
+      os.execute "kill -9 $PPID"
+    end
+    return call(...)
   end
-  return execute(...)
+end
+counted(getmetatable(require("DBI").Connect("SQLite3", ":memory:"):prepare "SELECT 1").__index,
+  "execute")
+local session = package.loaded["commerce.store.postgres.session"]
+if session then -- run_on_postgres.lua
+  counted(session, "translated")
 end
 local report = assert(shop:sync { page_size = 10, types = { "customers", "payments" } })
 print(report.complete and "complete" or tostring(report), statements, report.requests)

@@ -62,8 +62,8 @@ location /codat/ {
       local deadline, seen, number = os.time() + 20, false, 0
       repeat
         number = number + 1
-        rows.sql(folder .. "/commerce.db", ("INSERT OR REPLACE INTO settings VALUES ('x', '%d')")
-          :format(number))
+        rows.sql(folder .. "/commerce.db", ("INSERT INTO settings (name, value) VALUES ('x', '%d') "
+          .. "ON CONFLICT (name) DO UPDATE SET value = excluded.value"):format(number))
         local answer = io.popen(("curl -s -m 60 -H 'Authorization: %s' '%s%s'"):format(
           made.authorization, server.base, url_of(query)))
         for _ = 1, 100 do

@@ -466,8 +466,9 @@ describe("verify", function()
       local report = agrees { types = { "payments" }, progress = function(event)
         read = read + 1
         if event.read == 250 or read == 3 then
-          rows.sql(path, ("INSERT OR IGNORE INTO payments (connection_id, id, data) "
-            .. "VALUES ('%s', '%s', '%s')"):format(shop.id, id, data:gsub("'", "''")))
+          rows.sql(path, ("INSERT INTO payments (connection_id, id, data) "
+            .. "VALUES ('%s', '%s', '%s') ON CONFLICT DO NOTHING"):format(
+            shop.id, id, data:gsub("'", "''")))
         end
       end }
       assert.equal(report.checks[1].expected, report.checks[1].found)

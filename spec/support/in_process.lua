@@ -49,7 +49,9 @@ end
 ---@return boolean
 function in_process.suits(environment)
   for name, value in pairs(environment) do
-    if value and (name:find "^LD_" or name:find "^LUA_" or name:find "SAN_OPTIONS$") then
+    local is_mine = name == "LUA_INIT" and value == os.getenv "LUA_INIT"
+    if value and not is_mine
+      and (name:find "^LD_" or name:find "^LUA_" or name:find "SAN_OPTIONS$") then
       return false
     end
   end

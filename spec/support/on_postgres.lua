@@ -116,6 +116,7 @@ local WORDS = {
   { "IS NOT 1%f[%D]", "IS NOT TRUE" },
   { "%f[%w]IS NOT ([%l'])", "IS DISTINCT FROM %1" },
   { "AS INTEGER", "AS BIGINT" },
+  { "instr%(", "strpos(" },
   { "PRAGMA integrity_check", "SELECT sqlite.integrity_check()" },
 }
 
@@ -158,7 +159,10 @@ package.preload["spec.support.rows"] = function()
       name, shell.quote(translated(sql))))
     assert(status == 0, errors .. sql)
     fill_columns(path, sql)
-    return output
+    -- psql writes booleans as letters
+    return (("\n" .. output):gsub("([|\n])([tf])%f[|\n]", function(before, letter)
+      return before .. (letter == "t" and "1" or "0")
+    end):sub(2))
   end
   function rows.any(name)
     return ("(%s #>> '{}')"):format(name)

@@ -91,3 +91,7 @@ BEGIN
   RETURN 'ok';
 END
 $$;
+
+CREATE FUNCTION sqlite.printf(text, numeric) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CAST(round($2, CAST(substr($1, 3, 1) AS integer)) AS text) -- "%.2f"
+$$;
