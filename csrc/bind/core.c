@@ -7,6 +7,7 @@
 #include "bind/compat.h"
 #include "bind/locale.h"
 #include "bind/lua_failure.h"
+#include "bind/lua_json.h"
 #include "bind/lua_limiter.h"
 #include "bind/lua_mapper.h"
 #include "bind/lua_page.h"
@@ -166,6 +167,9 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"interrupted", core_interrupted},
                                        {"is_public_address", core_is_public_address},
                                        {"is_utf8", cm_text_is_utf8},
+                                       {"json_body", cm_json_body},
+                                       {"json_encode", cm_json_encode},
+                                       {"json_marks", cm_json_marks},
                                        {"json_mend", cm_text_json_mend},
                                        {"key_id", cm_seal_key_id},
                                        {"limiter", cm_limiter_make},
@@ -207,6 +211,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
   cm_open_page(L);
   cm_open_projection(L);
   cm_open_mapper(L);
+  cm_open_json(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, CM_VERSION);

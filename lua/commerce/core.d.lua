@@ -147,6 +147,27 @@ function core.text_width(text) end
 ---@return string text the same one if there is none
 function core.json_mend(text) end
 
+--- Tell the encoder which tables are decimals, whose `text` is their JSON, and which are arrays.
+---@param decimal metatable of decimals
+---@param array metatable of arrays
+function core.json_marks(decimal, array) end
+
+--- Any value as canonical JSON. Raises for what JSON cannot carry.
+---@param value any
+---@return string
+function core.json_encode(value) end
+
+--- The JSON of a record's members, in the order of its shape and checked against it, without the
+--- closing brace. Raises for what JSON cannot carry.
+---@param shape commerce.Shape
+---@param values table<string, any>
+---@param skip string? a member that is left out
+---@return string? body nil if a field does not take its value
+---@return string? path of that field
+---@return commerce.Field? field
+---@return string? got the type of its value
+function core.json_body(shape, values, skip) end
+
 --- Encode a text for a query, a form or a path segment: every byte but letters, digits, "-", ".",
 --- "_" and "~" becomes %XX.
 ---@param text string

@@ -53,6 +53,28 @@ local function random_value(depth)
 end
 
 describe("json.encode", function()
+  it("writes names that are no texts as texts, in the order of their bytes", function()
+    assert.equal('{"10":"c","2":"a","true":"b"}', json.encode { [2] = "a", [10] = "c",
+      [true] = "b" })
+    assert.has_error(function()
+      json.encode { [{}] = 1 }
+    end, "JSON has no name that is a table")
+  end)
+
+  it("writes objects of many members", function()
+    local many, names = {}, {}
+    for i = 1, 500 do
+      names[i] = ("n%03d"):format(i)
+      many[names[i]] = i
+    end
+    local last = 0
+    for number in json.encode(many):gmatch '":(%d+)' do
+      assert.equal(last + 1, tonumber(number))
+      last = last + 1
+    end
+    assert.equal(500, last)
+  end)
+
   it("sorts the members and writes no spaces", function()
     assert.equal('{"a":1,"b":{"c":[true,false],"d":"x"},"e":null}',
       json.encode { e = json.null, b = { d = "x", c = { true, false } }, a = 1 })

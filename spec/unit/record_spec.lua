@@ -13,6 +13,30 @@ local function encode(name, values)
 end
 
 describe("record.encode", function()
+  it("takes the fields of a table that has them from another one", function()
+    assert.equal('{"id":"1","amount":5',
+      (encode("payments", setmetatable({}, { __index = { id = "1", amount = 5 } }))))
+  end)
+
+  it("fails for a table that is inside itself, and for what JSON cannot carry", function()
+    local circle = {}
+    circle.content = circle
+    local _, message = encode("payments", { id = "1", supplementalData = circle })
+    assert.matches("nested too deep", message, 1, true)
+    _, message = encode("payments", { id = "1", supplementalData = { a = print } })
+    assert.equal("JSON has no function", message)
+    _, message = encode("payments", { id = "1", supplementalData = { a = { 0 / 0 } } })
+    assert.equal("JSON has no infinity and no NaN", message)
+  end)
+
+  it("lets Ctrl-C through that falls into a table's metamethod", function()
+    local ok, raised = pcall(encode, "payments", setmetatable({}, { __index = function()
+      error("interrupted!", 0)
+    end }))
+    assert.is_false(ok)
+    assert.equal("interrupted!", raised)
+  end)
+
   it("is canonical: not a matter of the order in which fields were set", function()
     local one, other = {}, {}
     local fields = { { "id", "re_1" }, { "amount", -7.5 }, { "currency", "EUR" },

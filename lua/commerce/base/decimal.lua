@@ -16,6 +16,9 @@ local number_type = rawget(math, "type") -- Lua 5.4 tells integers apart; they a
 
 local decimal_mt = { __name = "commerce.base.decimal" }
 
+--- The metatable by which the core's encoder knows a decimal object.
+decimal.metatable = decimal_mt
+
 function decimal_mt:__tostring()
   return self.text
 end

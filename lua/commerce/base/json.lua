@@ -1,7 +1,7 @@
--- JSON. lua-cjson decodes it; the encoder is our own, because changed records are recognised by
--- their bytes: it is canonical (same value, same bytes). Numbers keep all their digits.
+-- JSON. lua-cjson decodes it; the encoder is our own, in the core, because changed records are
+-- recognised by their bytes: it is canonical (same value, same bytes). Numbers keep all their
+-- digits.
 
-local ascii = require "commerce.base.ascii"
 local core = require "commerce.core"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
@@ -184,140 +184,12 @@ function json.array(list)
   return setmetatable(list, array_mt)
 end
 
--- Writers append pieces to one list, which is joined once at the end: far fewer texts are made than
--- by joining at every level.
-
-local write
-
-local function write_string(out, n, value)
-  if find(value, '[%z\1-\31\127"\\]') then
-    value = value:gsub('[%z\1-\31\127"\\]', escape)
-  end
-  out[n + 1], out[n + 2], out[n + 3] = '"', value, '"'
-  return n + 3
-end
-
-local function write_array(out, n, value)
-  n = n + 1
-  out[n] = "["
-  for i = 1, #value do
-    if i > 1 then
-      n = n + 1
-      out[n] = ","
-    end
-    n = write(out, n, value[i])
-  end
-  out[n + 1] = "]"
-  return n + 1
-end
-
--- The same few names come again and again: each is quoted once. Names that a merchant made up
--- (metadata) could fill the memory, so the cache starts over when it is full.
-local MOST_NAMES = 1000
-local quoted_names, quoted_count = {}, 0
-
-local function quoted_name(name)
-  local text = quoted_names[name]
-  if not text then
-    if quoted_count == MOST_NAMES then
-      quoted_names, quoted_count = {}, 0
-    end
-    text = json.string(tostring(name)) .. ":"
-    quoted_names[name], quoted_count = text, quoted_count + 1
-  end
-  return text
-end
-
--- Most objects have the names of an earlier one. Their order is kept by a name and their number, so
--- that it is not made again.
-local orders, order_count = {}, 0
-
-local function keep_order(first, names)
-  if order_count == MOST_NAMES then
-    orders, order_count = {}, 0
-  end
-  orders[first] = orders[first] or {}
-  orders[first][#names], order_count = names, order_count + 1
-end
-
--- The names of an object in the order of their bytes.
-local function order_of(value)
-  local count, first = 0, next(value)
-  for _ in next, value do
-    count = count + 1
-  end
-  local names = orders[first] and orders[first][count]
-  for i = 1, names and count or 0 do
-    if value[names[i]] == nil then
-      names = nil
-      break
-    end
-  end
-  if not names then
-    names = ascii.keys(value)
-    keep_order(first, names)
-  end
-  return names, count
-end
-
-local function write_object(out, n, value)
-  if next(value) == nil then
-    out[n + 1] = "{}"
-    return n + 1
-  end
-  local names, count = order_of(value)
-  n = n + 1
-  out[n] = "{"
-  for i = 1, count do
-    local name = names[i]
-    if i > 1 then
-      n = n + 1
-      out[n] = ","
-    end
-    out[n + 1] = quoted_name(name)
-    n = write(out, n + 1, value[name])
-  end
-  out[n + 1] = "}"
-  return n + 1
-end
-
---- Append a value's canonical JSON to a list of pieces.
----@param out string[]
----@param n integer how many pieces it holds
----@param value any as for `json.encode`
----@return integer n how many it holds now
-function json.write(out, n, value)
-  local kind = type(value)
-  if kind == "string" then
-    return write_string(out, n, value)
-  elseif kind == "number" or kind == "table" and decimal.is_decimal(value) then
-    out[n + 1] = decimal.tostring(value) or error("JSON has no infinity and no NaN", 0)
-    return n + 1
-  elseif kind == "boolean" then
-    out[n + 1] = value and "true" or "false"
-    return n + 1
-  elseif value == null then
-    out[n + 1] = "null"
-    return n + 1
-  elseif kind ~= "table" then
-    error("JSON has no " .. kind, 0)
-  elseif value[1] ~= nil or getmetatable(value) == array_mt then
-    return write_array(out, n, value)
-  end
-  return write_object(out, n, value)
-end
-
-write = json.write
-json.write_string = write_string
+core.json_marks(decimal.metatable, array_mt)
 
 --- Any value as canonical JSON: members sorted by name, no spaces. A table with a first element, or
 --- marked by `json.array`, is an array, every other table an object. Raises for what JSON cannot
 --- carry.
----@param value any
----@return string
-function json.encode(value)
-  local out = {}
-  return concat(out, "", 1, write(out, 0, value))
-end
+---@type fun(value: any): string
+json.encode = core.json_encode
 
 return json

@@ -57,7 +57,6 @@ local function new_type(name, title, key, fields, linked, facts)
     linked = shape.new(linked or {}), facts = facts or {},
     custom = key:find "^custom/" ~= nil }
   data_type.scalars = shape.scalars(data_type.shape)
-  data_type.encode = record.encoder(data_type.shape)
   return data_type
 end
 

@@ -10,6 +10,7 @@
 -- The text is edited and not decoded and encoded again, since that would round long numbers.
 
 local ascii = require "commerce.base.ascii"
+local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local json = require "commerce.base.json"
 local shape = require "commerce.model.shape"
@@ -34,24 +35,8 @@ record.ENDING = {
 
 -- ---------------------------------------------------------------- encoding
 
---- A function that writes records of a shape as bodies; it raises what a shape's writer raises.
----@param of_shape commerce.Shape
----@return fun(values: commerce.RecordFields): string
-function record.encoder(of_shape)
-  local write_members = shape.members_writer(of_shape, STAMP)
-  return function(values)
-    local out = { "{" }
-    return concat(out, "", 1, write_members(out, 1, values))
-  end
-end
-
 local function words_of(values)
   return concat(ascii.keys(values), ", ")
-end
-
--- The message must not contain the value: a record's values are personal data.
-local function describe(value)
-  return value == nil and "nothing" or type(value)
 end
 
 -- Remedies for the most frequent mistakes.
@@ -60,25 +45,34 @@ local HINTS = {
   ["map string"] = "; it is a table, such as { content = { shop = { … } } }",
 }
 
+local function written(of_shape, values)
+  local body, path, field, got = core.json_body(of_shape, values, STAMP)
+  if body then
+    return body
+  end
+  -- the message must not contain the value: a record's values are personal data
+  local wanted = field.kind
+  if wanted == "enum" then
+    wanted = "one of " .. words_of(field.values)
+    got = got == "string" and "another word" or got
+  end
+  return nil, ("field %s: %s expected, got %s%s"):format(path, wanted, got,
+    HINTS[wanted .. " " .. got] or "")
+end
+
 --- Write a record as a body. Its fields are checked against the model on the way.
 ---@param data_type commerce.DataType
 ---@param values commerce.RecordFields the record's fields
 ---@return string? body nil on failure
 ---@return string? message names the field and what was wrong with it
 function record.encode(data_type, values)
-  local ok, result = errors.try(data_type.encode, values)
+  local ok, body, message = pcall(written, data_type.shape, values)
   if ok then
-    return result
-  elseif type(result) ~= "table" then
-    return nil, tostring(result)
+    return body, message
+  elseif errors.is_interrupt(body) then
+    error(body, 0)
   end
-  local wanted, got = result.wanted, describe(result.got)
-  if wanted == "enum" then
-    wanted = "one of " .. words_of(result.values)
-    got = got == "string" and "another word" or got
-  end
-  return nil, ("field %s: %s expected, got %s%s"):format(result.field, wanted, got,
-    HINTS[wanted .. " " .. got] or "")
+  return nil, tostring(body)
 end
 
 --- Read a body.
@@ -92,6 +86,7 @@ end
 -- ---------------------------------------------------------------- the stamp
 
 local STAMP_START = '"' .. STAMP .. '":"'
+local NEXT_STAMP = "," .. STAMP_START
 local STAMP_LENGTH = #STAMP_START + #"YYYY-MM-DDTHH:MM:SSZ" + #'"}'
 local STAMP_END = ',?"' .. STAMP .. '":"[^"]*"}$'
 local STAMP_ROOM = 80 -- more bytes than a stamp has
@@ -101,7 +96,7 @@ local STAMP_ROOM = 80 -- more bytes than a stamp has
 ---@param modified string YYYY-MM-DDTHH:MM:SSZ
 ---@return string data
 function record.stamp(body, modified)
-  return body .. (body == "{" and "" or ",") .. STAMP_START .. modified .. '"}'
+  return body .. (body == "{" and STAMP_START or NEXT_STAMP) .. modified .. '"}'
 end
 
 -- The body that data was made of.

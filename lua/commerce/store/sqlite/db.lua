@@ -105,15 +105,19 @@ local function prepared(self, sql)
   return statement
 end
 
+-- LuaDBI gives the old error of a failed statement at its next use, too.
+local function discard(self, sql, statement)
+  self.statements:take(sql)
+  statement:close()
+end
+
 local function attempt(self, sql, ...)
   local statement = prepared(self, sql)
   local ok, message = in_c_locale(statement.execute, statement, ...)
   if ok then
     return statement
   end
-  -- LuaDBI gives the old error of a failed statement at its next use, too
-  self.statements:take(sql)
-  statement:close()
+  discard(self, sql, statement)
   return nil, message
 end
 
@@ -409,22 +413,36 @@ function methods:ask(sql, ...)
   end
 end
 
+local function check(self, sql, statement, ok, message)
+  if not ok then
+    discard(self, sql, statement)
+    failed(self, message)
+  end
+end
+
+-- One statement for all new rows and one for all others, looked up once.
+local function write_rows(self, insert, update, connection_id, rows)
+  local into, over
+  for _, row in ipairs(rows) do
+    if row.is_new then
+      into = into or prepared(self, insert)
+      check(self, insert, into, into:execute(connection_id, row.id, row.data))
+    else
+      over = over or prepared(self, update)
+      check(self, update, over, over:execute(row.data, connection_id, row.id))
+    end
+  end
+end
+
 --- Write data of records, in a transaction. Their columns follow from it.
 ---@param data_type commerce.DataType
 ---@param connection_id string
 ---@param rows { id: string, data: string, is_new: boolean }[] each id once
 function methods:write_records(data_type, connection_id, rows)
-  local insert = ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)")
-    :format(data_type.name)
-  local update = ("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?")
-    :format(data_type.name)
-  for _, row in ipairs(rows) do
-    if row.is_new then
-      self:run(insert, connection_id, row.id, row.data)
-    else
-      self:run(update, row.data, connection_id, row.id)
-    end
-  end
+  in_c_locale(write_rows, self,
+    ("INSERT INTO %s (connection_id, id, data) VALUES (?, ?, ?)"):format(data_type.name),
+    ("UPDATE %s SET data = ? WHERE connection_id = ? AND id = ?"):format(data_type.name),
+    connection_id, rows)
 end
 
 --- Give new columns of a table of records their values, after a change of the table: they are

@@ -61,11 +61,7 @@ end
 ---@param values any[] texts or numbers
 ---@return string
 function dialect.list(values)
-  local texts = {}
-  for i, value in ipairs(values) do
-    texts[i] = type(value) == "number" and json.number(value) or json.string(value)
-  end
-  return "[" .. table.concat(texts, ",") .. "]"
+  return #values == 0 and "[]" or json.encode(values)
 end
 
 --- The condition that a value is one of a bound list.
