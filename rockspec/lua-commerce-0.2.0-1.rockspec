@@ -413,6 +413,7 @@ build = {
     ["commerce.stripe.types.transactions"] = "lua/commerce/stripe/types/transactions.lua",
     ["commerce.stripe.webhook_body"] = "lua/commerce/stripe/webhook_body.lua",
     ["commerce.sync.backfill"] = "lua/commerce/sync/backfill.lua",
+    ["commerce.sync.balance"] = "lua/commerce/sync/balance.lua",
     ["commerce.sync.changes"] = "lua/commerce/sync/changes.lua",
     ["commerce.sync.checkpoints"] = "lua/commerce/sync/checkpoints.lua",
     ["commerce.sync.conversion"] = "lua/commerce/sync/conversion.lua",

@@ -16,7 +16,7 @@ local backfill = {}
 ---@field before integer? only objects created before then
 ---@field full boolean? ignore the checkpoint
 ---@field page_size integer?
----@field floor integer? where to expect the oldest object, for displays
+---@field floor integer? where to expect the oldest object
 ---@field ranges integer? parts of the list that are read side by side at most (1)
 ---@field from integer? read no further back
 ---@field again integer? from when on a continued list is read once more
@@ -245,24 +245,39 @@ local WORTH_HALVING = 3
 -- the day on which an account was connected, and its objects may be of any time. A step is measured
 -- in pages at first; the steps grow, so that a long history takes few of them.
 local FIRST_STEP, GROWTH = 4, 3
+local FIRST_REACH = 32 -- pages: the first step in a range with a lower bound
+local LOOKS_LONG = 10 -- pages
 
 local function is_open(range)
   return range.open or not range.gte
 end
 
--- An open range is cut this many seconds below its last object.
-local function step_of(self, range)
-  return math.max(range.step or 0,
-    math.ceil(FIRST_STEP * (self.bearable or self.page_size) * range.pace))
+-- The seconds from the end of an open range's last page down to where the oldest object is expected
+-- beforehand; 0 if that is not known, or is not below. It is a guess: objects may lie below it, and
+-- there may be none for years above it.
+local function expected_span(self, range)
+  local floor = is_open(range) and self.state.floor
+  return floor and math.max(range.created - floor, 0) or 0
 end
 
--- The rest of a range: from the end of its last page down to its lower bound. Of an open one, as
--- much is expected as the list is known to span so far.
+-- A range is cut this many seconds below its last object, unless half of it is less. One with a
+-- lower bound may be as dense as the end of its page for a week and empty for years.
+local function step_of(self, range)
+  local span = expected_span(self, range)
+  local pages = is_open(range) and FIRST_STEP or FIRST_REACH
+  return span > 0 and math.ceil(span / 2) or math.max(range.step or 0,
+    math.ceil(pages * (self.bearable or self.page_size) * range.pace))
+end
+
+-- The rest of a range: from the end of its last page down to its lower bound, or to where the
+-- oldest object is expected. Otherwise as much is expected as the list is known to span so far.
 local function left_of(self, range)
   local lower = range.gte or 0
   if is_open(range) then
-    local known = (self.state.newest or range.created) - range.created
-    lower = math.max(lower, range.created - math.max(2 * step_of(self, range), known))
+    local known, span = (self.state.newest or range.created) - range.created,
+      expected_span(self, range)
+    lower = math.max(lower, range.created
+      - (span > 0 and span or math.max(2 * step_of(self, range), known)))
   end
   return range.created - lower
 end
@@ -288,25 +303,27 @@ end
 
 -- Where a range is divided. Nothing is older than the first second of 1970.
 local function cut_of(self, range)
-  local step = is_open(range) and step_of(self, range) or math.huge
   local lower = range.gte or 0
-  return math.max(range.created - step, math.floor(lower + (range.created - lower) / 2))
+  return math.max(range.created - step_of(self, range),
+    math.floor(lower + (range.created - lower) / 2))
 end
 
 -- Whether dividing a range may be worth a request. Most lists end with their second page, which is
--- on its way with the first one.
+-- on its way with the first one, so an open range must look long before that page has come.
 local function divisible(self, range)
-  return self.pagers[range] and range.pace and (not is_open(range) or self.pages > 1)
+  return self.pagers[range] and range.pace and (not is_open(range) or self.pages > 1
+    or expected_span(self, range) / range.pace > LOOKS_LONG * (self.bearable or self.page_size))
     and left_of(self, range) >= 2 and cut_of(self, range) > 0
 end
 
 --- The range with the most objects expected, if dividing it is worth a request.
 ---@return commerce.sync.Range? range
 ---@return number objects expected in it; 0 without such a range
+---@return boolean open whether nothing tells where its oldest object lies
 function methods:largest()
   local largest, most = nil, WORTH_HALVING * (self.bearable or 1)
   if #self.state.ranges >= self.most_ranges then
-    return nil, 0
+    return nil, 0, false
   end
   for _, range in ipairs(self.state.ranges) do
     local objects = divisible(self, range) and expected(self, range) or 0
@@ -314,27 +331,58 @@ function methods:largest()
       largest, most = range, objects
     end
   end
-  return largest, largest and most or 0
+  return largest, largest and most or 0,
+    largest ~= nil and is_open(largest) and expected_span(self, largest) == 0
+end
+
+-- Cuts the next step off the open range below another one, before anything of it has been read: the
+-- two are asked for at once, so that the oldest object is found in half as many steps.
+local function step_further(self, range)
+  local ranges = self.state.ranges
+  local last = ranges[#ranges]
+  local cut = last.lt and last.step and last.lt - last.step
+  if not is_open(last) or last == range or not cut or #ranges >= self.most_ranges
+    or cut <= math.max(last.gte or 0, self.state.floor or 0) then
+    return
+  end
+  ranges[#ranges + 1] = { gte = last.gte, lt = cut, open = last.open, step = GROWTH * last.step }
+  last.gte, last.step, last.open = cut, nil, nil
 end
 
 --- Divide a range in `created`: it keeps its newer part, a new range gets the older one. One with a
---- lower bound is halved; of an open one, which stays open, a step is cut off. Ranges are half-open
---- and cut at whole seconds, so that no object is in both.
+--- lower bound is halved; of an open one, which stays open, one or two steps are cut off. Ranges
+--- are half-open and cut at whole seconds, so that no object is in both.
 ---@param range commerce.sync.Range from `largest`
+---@param room integer? how many requests may be sent now (1)
 ---@return boolean divided
-function methods:halve(range)
-  local cut = cut_of(self, range)
+function methods:halve(range, room)
+  local cut, was_open = cut_of(self, range), is_open(range)
   if not self.pagers[range]:split(cut) then
     return false
   end
   for i, other in ipairs(self.state.ranges) do
     if other == range then
       table.insert(self.state.ranges, i + 1, { gte = range.gte, lt = cut, open = range.open,
-        step = is_open(range) and GROWTH * step_of(self, range) or nil })
+        step = GROWTH * step_of(self, range) })
     end
   end
   range.gte, range.step, range.open = cut, nil, nil
+  if was_open and (room or 1) > 1 then
+    step_further(self, range)
+  end
   return true
+end
+
+--- Expect the oldest object no later than there, since another list of the account has one there.
+---@param created integer unix seconds
+function methods:expect(created)
+  self.state.floor = math.min(self.state.floor or created, created)
+end
+
+--- Where the oldest object of the list lies, as far as that has been found out.
+---@return integer? created unix seconds
+function methods:bottom()
+  return self.state.bottom
 end
 
 --- How much of a list has been read, by time: the part of its span that is in none of its ranges.

@@ -29,7 +29,7 @@ local BATCH = 200 -- kept objects that are dropped in one transaction
 ---  than the run, whatever a test clock says
 ---@field unsettled_since integer? unix seconds: created of the oldest object that may still change
 ---@field at integer? unix seconds: when the run began
----@field floor integer? unix seconds: where the oldest object is expected, for displays
+---@field floor integer? unix seconds: where the oldest object is expected
 ---@field bottom integer? unix seconds: where the oldest object was found
 ---@field events_since integer? unix seconds: where the next run goes on in the events feed
 ---@field latest_event integer? unix seconds of the newest event about the resource

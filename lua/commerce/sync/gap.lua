@@ -5,7 +5,9 @@
 local gap = {}
 
 local FIRST_STEP, GROWTH = 3600, 4 -- seconds; a history of ten years takes nine steps
-local OLDEST = 1293840000 -- unix seconds, 2011-01-01: Stripe has no older object
+
+--- Unix seconds, 2011-01-01: Stripe has no older object, except for imported ones.
+gap.OLDEST = 1293840000
 
 --- Whether a list cannot be read on because of a gap.
 ---@param failure commerce.Failure?
@@ -23,7 +25,7 @@ end
 function gap.below(at, step, lower)
   step = step and step * GROWTH or FIRST_STEP
   local lte = at - step
-  return lte >= (lower or OLDEST) and lte or nil, step
+  return lte >= (lower or gap.OLDEST) and lte or nil, step
 end
 
 --- What the report says of a list with a gap.

@@ -2,7 +2,7 @@
 -- together from kept ones.
 
 local backfill = require "commerce.sync.backfill"
-local core = require "commerce.core"
+local balance = require "commerce.sync.balance"
 local errors = require "commerce.base.errors"
 local gap = require "commerce.sync.gap"
 local jobs = require "commerce.runtime.jobs"
@@ -14,11 +14,6 @@ local writer = require "commerce.sync.writer"
 local unpack = require("commerce.base.compat").unpack
 
 local reader = {}
-
-local PATIENCE = 0.02 -- seconds of waiting for a page that are not worth one more range
-local BEHIND = 1.25 -- times as much to read in each range as all have
-local EVEN_OUT = 0.25 -- seconds between two looks at which list is behind
-local MOST_AT_ONCE = 20 -- requests in flight; each may bring a page of some 300 KB that waits here
 
 -- ---------------------------------------------------------------- single objects
 
@@ -209,68 +204,6 @@ local function start_list(run, task)
   return list
 end
 
--- The run had to wait, so latency is the limit: if the rate limits leave room, the largest range of
--- any list is halved, and both halves are requested at once.
-local function halve_largest(run, lists)
-  if run.limiter:stats().in_flight >= MOST_AT_ONCE then
-    return false
-  end
-  local best, range, most
-  for _, list in ipairs(lists) do
-    local candidate, objects = list:largest()
-    if candidate and (not most or objects > most)
-      and run.limiter:room("GET " .. list.task.resource.path) > 0 then
-      best, range, most = list, candidate, objects
-    end
-  end
-  return best ~= nil and best:halve(range)
-end
-
--- The rate limits are the limit, and the requests wait in one queue: a list advances by the number
--- of its ranges. The list that is furthest behind gets more of them, so that the lists end
--- together; the last list alone could not use what is allowed for all.
-local function halve_slowest(lists)
-  local rests, all, all_ranges = {}, 0, 0
-  for i, list in ipairs(lists) do
-    local objects, ranges = list:rest()
-    if not objects then
-      return false
-    end
-    rests[i], all, all_ranges = objects / ranges, all + objects, all_ranges + ranges
-  end
-  local slowest = 1
-  for i = 2, #lists do
-    slowest = rests[i] > rests[slowest] and i or slowest
-  end
-  local range = rests[slowest] > BEHIND * all / all_ranges and lists[slowest]:largest()
-  return range and lists[slowest]:halve(range)
-end
-
-local function pages_given(lists)
-  local count = 0
-  for _, list in ipairs(lists) do
-    count = count + list.pages
-  end
-  return count
-end
-
--- Divides ranges while lists are being read. A page that comes meanwhile shows that the wait is
--- over: each further range would only hold pages that nobody takes yet.
-local function balance(run, lists)
-  local evened = core.now()
-  while #lists > 0 do
-    local waited = jobs.wait(run.transport)
-    if #lists > 1 and core.now() - evened > EVEN_OUT and run.limiter:room() < 1 then
-      evened = core.now()
-      halve_slowest(lists)
-    end
-    local given = pages_given(lists)
-    while waited > PATIENCE and pages_given(lists) == given and halve_largest(run, lists) do
-      jobs.pause(run.transport) -- the new range is requested
-    end
-  end
-end
-
 --- Read all lists at once: while one page is being stored, the next ones travel. Joined types are
 --- built as soon as their two lists have ended.
 ---@param run commerce.sync.Run
@@ -295,7 +228,7 @@ function reader.lists(run, tasks, joins, changes)
         end)
       end
       group:add(function()
-        balance(run, lists)
+        balance.run(run, lists)
       end)
     end)
   end, function()

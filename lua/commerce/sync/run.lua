@@ -40,7 +40,7 @@ local run = {}
 ---@field started integer unix seconds, by the clock that is behind
 ---@field latest_now integer unix seconds: the same moment by the clock that is ahead
 ---@field options commerce.sync.Options
----@field floor integer? unix seconds: where the oldest object is expected, for displays; nil if it
+---@field floor integer? unix seconds: where the oldest object is expected; nil if it
 ---  cannot be told
 ---@field lease commerce.sync.Lease
 ---@field hooks commerce.hooks.Dispatcher? nil if there are no hooks
