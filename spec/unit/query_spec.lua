@@ -256,6 +256,15 @@ describe("query.mentions", function()
     assert.is_false(query.mentions(expression, "currency"))
   end)
 end)
+describe("query.is_about_deleted", function()
+  it("tells whether deleted records are asked for", function()
+    assert.is_true(query.is_about_deleted(
+      assert(query.parse(PAYMENTS, "status=Paid&&{amount>1||metadata.isDeleted=true}"))))
+    assert.is_false(query.is_about_deleted(assert(query.parse(PAYMENTS, "status=Paid"))))
+    assert.is_false(query.is_about_deleted(nil))
+  end)
+end)
+
 
 describe("an order", function()
   it("is ascending by default, descending with a minus", function()

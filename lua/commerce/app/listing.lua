@@ -60,7 +60,7 @@ end
 
 -- A query about deleted records reads the list in the order of ids: no other index has them.
 local function order_of(asked)
-  if asked.query and query.mentions(asked.query, "metadata.isDeleted") then
+  if query.is_about_deleted(asked.query) then
     return { field = "id", descending = asked.order.descending }
   end
   return asked.order

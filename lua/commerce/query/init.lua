@@ -320,6 +320,13 @@ function query.mentions(tree, field)
   return tree.field == field
 end
 
+--- Whether a query asks about deleted records: only then they belong to what it finds.
+---@param tree commerce.Query?
+---@return boolean
+function query.is_about_deleted(tree)
+  return tree ~= nil and query.mentions(tree, IS_DELETED)
+end
+
 --- Parse an order: a field's name, with "-" in front for descending.
 ---@param dataset commerce.Dataset
 ---@param text string

@@ -73,7 +73,7 @@ function browsing.record_page(self, data_type, asked)
   local descending = order.descending ~= (asked.backward == true)
   local page = read(asked, path, descending, records.records(self, data_type, {
     connection_id = asked.connection_id, order_by = { field = path, descending = descending },
-    deleted = asked.query and query.mentions(asked.query, "metadata.isDeleted") }))
+    deleted = query.is_about_deleted(asked.query) }))
   if asked.backward then
     local rows = page.rows
     for i = 1, math.floor(#rows / 2) do

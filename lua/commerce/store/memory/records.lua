@@ -167,7 +167,6 @@ end
 
 -- ---------------------------------------------------------------- reading
 
-local IS_DELETED = "metadata.isDeleted"
 local MOST_LISTS = 50 -- that are kept until the next write
 
 local function connections_of(self, options)
@@ -198,7 +197,7 @@ end
 local function found(self, data_type, options)
   local rows = {}
   -- a query about deleted records means to see them
-  local deleted = options.deleted or options.query and query.mentions(options.query, IS_DELETED)
+  local deleted = options.deleted or query.is_about_deleted(options.query)
   for _, id in ipairs(connections_of(self, options)) do
     for _, row in pairs(table_of(self, data_type, id).rows) do
       if (deleted or not row.deleted) and (not options.query or matches(options.query, row)) then

@@ -235,7 +235,7 @@ function browsing:record_page(data_type, asked)
   local column, kind = column_of(data_type, order.field)
   local walk = { descending = order.descending ~= (asked.backward == true), column = column,
     is_number = kind == "decimal" or kind == "integer",
-    deleted = asked.query and query.mentions(asked.query, "metadata.isDeleted") }
+    deleted = query.is_about_deleted(asked.query) }
   local read = asked.query and read_filtered or read_plain
   for _, segment in ipairs(segments_of(walk.column, walk.descending, asked.from)) do
     local from = asked.from

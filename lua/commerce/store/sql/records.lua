@@ -8,8 +8,6 @@ local tables = require "commerce.store.sql.tables"
 ---@class commerce.sql.Store
 local records = {}
 
-local IS_DELETED = "metadata.isDeleted"
-
 local function default_order(data_type)
   return tables.has(data_type, "createdDate") and "created_date" or nil
 end
@@ -26,8 +24,7 @@ local function selected(db, data_type, options)
       :format(dialect.in_list "integration"), dialect.list(options.integrations) }
   end
   -- a query about deleted records asks for them
-  local deleted = options.deleted
-    or options.query and query.mentions(options.query, IS_DELETED)
+  local deleted = options.deleted or query.is_about_deleted(options.query)
   if not deleted then
     where[#where + 1] = { dialect.not_true "metadata_is_deleted" }
   end
