@@ -1,4 +1,4 @@
--- Prints the addresses of every page that a sync of payments and transactions asks for, as a curl
+-- Prints the addresses of every page that a sync of data types (BENCH_TYPES) asks for, as a curl
 -- configuration, so that the same bytes can be fetched by libcurl alone.
 
 local core = require "commerce.core"
@@ -11,9 +11,12 @@ local base = os.getenv "BENCH_BASE"
 local transport = core.transport {}
 local session = core.session { transport = transport, key = core.secret("sk_test_emulator"),
   base_url = base, version = stripe.version }
-local mappings = stripe.mappings()
+local mappings, chosen = stripe.mappings(), {}
+for name in (os.getenv "BENCH_TYPES" or "payments transactions"):gmatch "%S+" do
+  chosen[#chosen + 1] = mappings[name]
+end
 
-for _, task in ipairs(plan.make(resources, { mappings.payments, mappings.transactions })) do
+for _, task in ipairs(plan.make(resources, chosen)) do
   local query, parts = {}, { "limit=100" }
   for _, path in ipairs(task.expand) do
     query[#query + 1] = { "expand[]", path }
