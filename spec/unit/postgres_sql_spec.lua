@@ -49,13 +49,18 @@ end
 
 describe("the SQL for PostgreSQL", function()
   it("has nothing that the engines of its protocol do not take", function()
+    local found = {}
     for _, text in ipairs(texts()) do
+      local lower = text[2]:lower()
       for _, list in ipairs { REFUSED, SESSION } do
         for _, pattern in ipairs(list) do
-          assert.is_nil(text[2]:lower():find(pattern), ("%s: %s"):format(text[1], text[2]))
+          if lower:find(pattern) then
+            found[#found + 1] = ("%s: %s"):format(text[1], text[2])
+          end
         end
       end
     end
+    assert.same({}, found)
   end)
 
   it("sets nothing for a session", function()
