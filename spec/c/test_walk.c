@@ -26,6 +26,7 @@ static struct {
   int created[OBJECTS]; /* 0: has none */
   bool deleted[OBJECTS];
   int given[OBJECTS]; /* how often a reader got it */
+  const char *page;   /* what a broken server answers to everything */
 } list;
 
 typedef struct reader {
@@ -80,6 +81,8 @@ static bool serve(const char *query, cm_buf *out) {
   long long after = parameter(query, "starting_after=o", -1);
   bool more = false;
   int i, found = 0;
+  if (list.page)
+    return cm_buf_adds(out, list.page);
   if (after >= 0 && list.deleted[after])
     return false;
   cm_buf_adds(out, "{\"object\":\"list\",\"data\":[");
@@ -347,6 +350,26 @@ static void leaves_an_unordered_page_on_the_wire_to_the_server(void) {
   CHECK(w->complete && w->ahead.count == 1 && w->ahead.list[0].created == 70);
 }
 
+/* After the cursor was deleted, the server names the same two objects for ever, in turns. */
+static void gives_up_when_the_same_objects_come_over_and_over(void) {
+  cm_walk *w = READ(90, 80, 70, 60, 50, 40);
+  int rounds = 0;
+  exchange();
+  list.deleted[1] = true;
+  exchange();
+  CHECK(w->recovering && !w->failed);
+  while (!w->failed && rounds < 20) {
+    list.page =
+        rounds++ % 2 == 1
+            ? "{\"object\":\"list\",\"data\":[{\"id\":\"o0\",\"created\":90}],\"has_more\":true}"
+            : "{\"object\":\"list\",\"data\":[{\"id\":\"o1\",\"created\":80}],\"has_more\":true}";
+    exchange();
+  }
+  CHECK(rounds == 3); /* once more than there are objects that it knows */
+  CHECK(w->request.failure.kind == CM_DECODE);
+  CHECK(strstr(w->request.failure.message, "the same objects over and over"));
+}
+
 int main(void) {
   queue = cm_queue_new(4);
   client = cm_client_new(queue, NULL, NULL);
@@ -361,6 +384,7 @@ int main(void) {
   RUN(refuses_objects_without_created);
   RUN(refuses_objects_out_of_order);
   RUN(leaves_an_unordered_page_on_the_wire_to_the_server);
+  RUN(gives_up_when_the_same_objects_come_over_and_over);
   stop();
   cm_client_release(client);
   cm_queue_release(queue);
