@@ -26,6 +26,26 @@ describe("what is left of a list", function()
     assert.equal(700, (reader({ created = 700, pace = 1 }):rest()))
   end)
 
+  it("may be divided before the first page of a continued range has come", function()
+    for _, lower in ipairs { 1000, false } do
+      local range = { gte = lower or nil, created = 90000, pace = 1, cursor = "ch_1" }
+      local task = { resource = { path = "/v1/charges" }, expand = {}, session = {
+        pager = function()
+          return { poll = function()
+            return false
+          end, split = function()
+            return true
+          end }
+        end } }
+      local continued = backfill.start(task, { ranges = { range }, at = 90000, newest = 100000 },
+        { at = 100000, ranges = 8, floor = 500 })
+      assert.is_false(continued:poll())
+      assert.equal(range, (continued:largest()))
+      assert.is_true(continued:halve(range, 2))
+      assert.is_true(#continued.state.ranges > 1)
+    end
+  end)
+
   it("is not known while nothing has been read of a range", function()
     local objects, ranges = reader({ gte = 0, created = 5, pace = 2 },
       { gte = 10, lt = 20 }):rest()

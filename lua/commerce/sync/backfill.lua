@@ -241,6 +241,7 @@ end
 
 -- Pages: each part ends with a page that is not full, so a small range is better read as it is.
 local WORTH_HALVING = 3
+local PAGE = 100 -- objects, unless something else is asked for
 -- Where the oldest object lies is found out by going back in growing steps: `account.created` is
 -- the day on which an account was connected, and its objects may be of any time. A step is measured
 -- in pages at first; the steps grow, so that a long history takes few of them.
@@ -250,6 +251,11 @@ local LOOKS_LONG = 10 -- pages
 
 local function is_open(range)
   return range.open or not range.gte
+end
+
+-- Objects of a page. A continued range may be divided before its first page has come.
+local function size_of(self)
+  return self.bearable or self.page_size or PAGE
 end
 
 -- The seconds from the end of an open range's last page down to where the oldest object is expected
@@ -266,7 +272,7 @@ local function step_of(self, range)
   local span = expected_span(self, range)
   local pages = is_open(range) and FIRST_STEP or FIRST_REACH
   return span > 0 and math.ceil(span / 2) or math.max(range.step or 0,
-    math.ceil(pages * (self.bearable or self.page_size) * range.pace))
+    math.ceil(pages * size_of(self) * range.pace))
 end
 
 -- The rest of a range: from the end of its last page down to its lower bound, or to where the
@@ -312,7 +318,7 @@ end
 -- on its way with the first one, so an open range must look long before that page has come.
 local function divisible(self, range)
   return self.pagers[range] and range.pace and (not is_open(range) or self.pages > 1
-    or expected_span(self, range) / range.pace > LOOKS_LONG * (self.bearable or self.page_size))
+    or expected_span(self, range) / range.pace > LOOKS_LONG * size_of(self))
     and left_of(self, range) >= 2 and cut_of(self, range) > 0
 end
 
@@ -321,7 +327,7 @@ end
 ---@return number objects expected in it; 0 without such a range
 ---@return boolean open whether nothing tells where its oldest object lies
 function methods:largest()
-  local largest, most = nil, WORTH_HALVING * (self.bearable or 1)
+  local largest, most = nil, WORTH_HALVING * size_of(self)
   if #self.state.ranges >= self.most_ranges then
     return nil, 0, false
   end
