@@ -25,7 +25,8 @@ function master_key.use(key)
       if name ~= MASTER and name ~= OLD then
         return real(name)
       elseif set[name] then
-        return core.secret(set[name])
+        local secret, message, details = core.secret(set[name])
+        return secret, message and name .. message:gsub("^secret", ""), details
       end
     end
   end)

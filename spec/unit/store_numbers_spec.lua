@@ -30,7 +30,8 @@ describe("a number that the database counts up", function()
     it(("names a change: %.0f"):format(number), function()
       files.sql_on(path, ("INSERT INTO changes (connection_id, last, at, data_type, kind, ids) "
         .. "VALUES ('c1', %.0f, '%s', 'payments', 'created', '[\"old\"]')"):format(number - 1, NOW))
-      files.sql_on(path, ("INSERT INTO change_numbers VALUES ('c1', %.0f)"):format(number - 1))
+      files.sql_on(path, ("INSERT INTO change_numbers (connection_id, last) "
+        .. "VALUES ('c1', %.0f)"):format(number - 1))
       assert(db:write_page("c1", { records = { payments = { payment "a", payment "b" } } }, NOW))
       assert.equal(number + 1, db:last_change "c1")
       assert.equal(number + 1, db:last_change("c1", "2027-01-01T00:00:00Z"))

@@ -149,7 +149,8 @@ return function(open, given)
     browsing_cases(current, { write = write, payment = payment })
   end
   listing_cases(current, { write = write, ids = ids, stored = stored, payment = payment })
-  change_cases(current, { write = write, payment = payment, entry = entry })
+  change_cases(current, { write = write, payment = payment, entry = entry,
+    erases = not without.erasure })
   type_cases(current)
   source_cases(current, { write = write, payment = payment })
   app_cases(current)
