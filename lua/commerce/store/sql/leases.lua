@@ -100,26 +100,72 @@ end
 
 -- ---------------------------------------------------------------- the next connection
 
+local HEAD = 2000 -- pulls that have waited longest, of which companies take turns
+local FIRST_LINKS = 100 -- of those that did not come among them
+
 -- Connections with work that no worker has. One whose data has never been read comes first; then
 -- one of a company that few workers are busy with, and whose turn was long ago; then the one with
--- the pull that has waited longest.
+-- the pull that has waited longest. Only the head of the queue is looked at, and some first links
+-- behind it, so that the cost does not grow with the queue: after a day without workers, pulls of
+-- all connections wait. @ stands for the column of the order of insertion, {l} and {o} for the
+-- condition that this lease is over.
 local FREE = [[
   SELECT waiting.id, c.company_id FROM (
-    SELECT p.connection_id AS id, min(p.requested) AS requested, min(p.%s) AS place FROM pulls AS p
-    LEFT JOIN leases AS l ON l.connection_id = p.connection_id
-    WHERE (p.status = 'Queued' OR p.status = 'Fetching' AND l.connection_id IS NOT NULL)
-      AND (l.connection_id IS NULL OR %s)
-    GROUP BY p.connection_id) AS waiting
+    SELECT candidates.id, min(candidates.requested) AS requested, min(candidates.place) AS place
+    FROM (
+      SELECT * FROM (SELECT p.connection_id AS id, p.requested, p.@ AS place FROM pulls AS p
+        LEFT JOIN leases AS l ON l.connection_id = p.connection_id
+        WHERE p.status = 'Queued' AND (l.connection_id IS NULL OR {l})
+        ORDER BY p.requested LIMIT HEAD) AS head
+      UNION ALL
+      SELECT p.connection_id, p.requested, p.@ FROM leases AS l
+        JOIN pulls AS p ON p.connection_id = l.connection_id
+        WHERE p.status IN ('Queued', 'Fetching') AND {l}
+      UNION ALL
+      SELECT p.connection_id, p.requested, p.@ FROM (SELECT f.id FROM connections AS f
+        LEFT JOIN leases AS l ON l.connection_id = f.id
+        WHERE f.first_read IS NULL AND f.status = 'Linked' AND (l.connection_id IS NULL OR {l})
+          AND EXISTS (SELECT 1 FROM pulls AS q
+            WHERE q.connection_id = f.id AND q.status = 'Queued')
+        LIMIT FIRST_LINKS) AS unread
+        JOIN pulls AS p ON p.connection_id = unread.id WHERE p.status = 'Queued') AS candidates
+    GROUP BY candidates.id) AS waiting
   JOIN connections AS c ON c.id = waiting.id
   LEFT JOIN company_turns AS turn ON turn.company_id = c.company_id
-  ORDER BY CASE WHEN c.first_read IS NULL THEN 0 ELSE 1 END,
-    (SELECT count(*) FROM leases AS o JOIN connections AS d ON d.id = o.connection_id
-      WHERE d.company_id = c.company_id AND NOT %s),
+  LEFT JOIN (SELECT d.company_id, count(*) AS workers FROM leases AS o
+    JOIN connections AS d ON d.id = o.connection_id WHERE NOT {o} GROUP BY d.company_id) AS busy
+    ON busy.company_id = c.company_id
+  ORDER BY CASE WHEN c.first_read IS NULL THEN 0 ELSE 1 END, coalesce(busy.workers, 0),
     coalesce(turn.at, 0), waiting.requested, waiting.place
   LIMIT 8]]
+FREE = FREE:gsub("FIRST_LINKS", FIRST_LINKS):gsub("HEAD", HEAD)
 
 local function free_connections(db, now)
-  return db:all(FREE:format(db.dialect.INSERTED, over(db, "l"), over(db, "o")), now, now, now, now)
+  local values = 0
+  local sql = FREE:gsub("@", db.dialect.INSERTED):gsub("{(%l)}", function(name)
+    values = values + 2
+    return over(db, name)
+  end)
+  local bound = {}
+  for i = 1, values do
+    bound[i] = now
+  end
+  return db:all(sql, unpack(bound, 1, values))
+end
+
+-- Whether a connection may be free: the first one that is found will do.
+local FOUND = "SELECT 1 AS found FROM pulls AS p "
+  .. "LEFT JOIN leases AS l ON l.connection_id = p.connection_id WHERE %s LIMIT 1"
+local WAITS = "p.status = 'Queued' AND (l.connection_id IS NULL OR %s)"
+local LEFT_BEHIND = "p.status = 'Fetching' AND l.connection_id IS NOT NULL AND %s"
+
+local function may_be_free(db, now)
+  for _, condition in ipairs { WAITS, LEFT_BEHIND } do
+    if db:all(FOUND:format(condition:format(over(db, "l"))), now, now)[1] then
+      return true
+    end
+  end
+  return false
 end
 
 -- The pulls of a connection that are not over, one of each data type.
@@ -147,7 +193,7 @@ end
 
 function leases:take_pulls(worker, now, seconds)
   local db = self.db
-  if not free_connections(db, now)[1] then -- most polls find nothing and need no lock
+  if not may_be_free(db, now) then -- most polls find nothing and need no lock
     return nil
   end
   return db:transaction(function()

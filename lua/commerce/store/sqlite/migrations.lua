@@ -135,6 +135,7 @@ migrations.STEPS = {
     "ALTER TABLE change_numbers ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE change_numbers ADD COLUMN pruned_before TEXT",
   },
+  { "CREATE INDEX connections_unread ON connections (status) WHERE first_read IS NULL" },
 }
 
 --- The present version.

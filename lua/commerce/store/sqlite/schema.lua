@@ -38,6 +38,7 @@ schema.STATEMENTS = {
       first_read TEXT, -- when all that is read at first had been read
       UNIQUE (company_id, integration, account))]],
   "CREATE INDEX connections_account ON connections (integration, account)",
+  "CREATE INDEX connections_unread ON connections (status) WHERE first_read IS NULL",
 
   -- how a connection came to its status
   [[CREATE TABLE connection_history (

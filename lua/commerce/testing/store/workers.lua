@@ -214,6 +214,23 @@ return function(db, with)
       assert.equal("d1", taken "w1")
       assert.equal("c1", taken "w2")
     end)
+
+    it("gives them first however long the queue before them is", function()
+      assert(db():end_reads("c1", { { data_type = "payments", status = "Complete",
+        modified = true, pull = with.pull "p1" } }))
+      local wanted = {}
+      for i = 1, 2100 do
+        wanted[i] = { id = "q" .. i, connection_id = "c1", data_type = "type" .. i }
+      end
+      assert(db():queue_pulls(wanted, NOW))
+      assert(db():change_connection("d1", { status = "Linked", at = NOW }))
+      ask("p3", "d1", LATER)
+      assert.equal("d1", taken "w1")
+      local work = assert(db():take_pulls("w2", 1000, 60))
+      assert.equal("c1", work.connection_id)
+      assert.equal(2100, #work.pulls)
+      assert.is_nil(taken "w3")
+    end)
   end)
 
   describe("queue_state", function()
