@@ -38,8 +38,8 @@ describe("a sync where nothing has happened since the last one", function()
   end
 
   local function date_of(path, id)
-    return rows.sql(path, ("SELECT source_modified_date FROM customers WHERE id = '%s'")
-      :format(id)):gsub("%s+$", "")
+    return rows.sql(path, ("SELECT json_extract(data, '$.sourceModifiedDate') FROM customers "
+      .. "WHERE id = '%s'"):format(id)):gsub("%s+$", "")
   end
 
   it("changes nothing after a first one, in whose last second something changed", function()
