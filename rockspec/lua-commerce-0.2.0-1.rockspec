@@ -297,6 +297,7 @@ build = {
     ["commerce.query"] = "lua/commerce/query/init.lua",
     ["commerce.query.match"] = "lua/commerce/query/match.lua",
     ["commerce.runtime.backoff"] = "lua/commerce/runtime/backoff.lua",
+    ["commerce.runtime.compiler"] = "lua/commerce/runtime/compiler.lua",
     ["commerce.runtime.interrupts"] = "lua/commerce/runtime/interrupts.lua",
     ["commerce.runtime.jobs"] = "lua/commerce/runtime/jobs.lua",
     ["commerce.runtime.process"] = "lua/commerce/runtime/process.lua",

@@ -3,6 +3,7 @@
 
 local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"
+local compiler = require "commerce.runtime.compiler"
 local delivered = require "commerce.sync.delivered"
 local dispatcher = require "commerce.hooks.dispatcher"
 local erasure = require "commerce.sync.erasure"
@@ -248,8 +249,10 @@ function sync.run(connection, options)
   local run_options = options_of(given)
   local mappings, failures = selection.readable(connection, given.types)
   errors.must(connection.mappings:tell(connection.store))
-  return runs.alone(connection, given.worker, function(lease)
-    return conduct(connection, mappings, failures, given, run_options, lease)
+  return compiler.without(function()
+    return runs.alone(connection, given.worker, function(lease)
+      return conduct(connection, mappings, failures, given, run_options, lease)
+    end)
   end)
 end
 

@@ -76,10 +76,10 @@ local function prepare(db, path, options)
   if options.sleep then
     db:once("PRAGMA busy_timeout = 0")
     db:wait_with(options.wait or LONGEST_WAIT, options.sleep)
+    db:once("PRAGMA wal_autocheckpoint = " .. SMALL_LOG)
   end
   if options.pause then
     db:pause_with(options.pause)
-    db:once("PRAGMA wal_autocheckpoint = " .. SMALL_LOG)
   end
   if options.elsewhere and path ~= ":memory:" then
     db:read_with(function(...)
