@@ -290,6 +290,18 @@ print(shop.id)
     end
   end
 
+  -- How many threads of nginx's workers have a lower priority than others.
+  local function lowered()
+    local count = 0
+    for pid in server:workers():gmatch "%d+" do
+      local _, output = shell.run("ps -L -o nice= -p " .. pid)
+      for nice in output:gmatch "%S+" do
+        count = count + (nice == "10" and 1 or 0)
+      end
+    end
+    return count
+  end
+
   it("goes on over reloads, kills and stops, and every pull is done once", function()
     until_true("it does not begin", function()
       local first = pulls()[1]
@@ -323,6 +335,13 @@ print(shop.id)
   it("tells what it did in the error log", function()
     until_true("nothing is told", function()
       return server:log():find('commerce: {[^\n]*"event":"sync"')
+    end)
+  end)
+
+  it("gives way to the threads that answer requests", function()
+    local expected = where == "in a thread" and 1 or 0
+    until_true("it has the priority of all others", function()
+      return lowered() == expected
     end)
   end)
 end)
