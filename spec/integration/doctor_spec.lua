@@ -99,6 +99,18 @@ describe("commerce doctor", function()
     assert_wrong({ STRIPE_API_BASE = "ftp://stripe" }, "wrong key: STRIPE_API_BASE must be")
   end)
 
+  it("names an nginx that is missing", function()
+    assert_wrong({ COMMERCE_NGINX = "/none/nginx" }, "wrong nginx: COMMERCE_NGINX: there is no "
+      .. "program '/none/nginx'; set it to the path of an nginx with the Lua module, or unset it")
+  end)
+
+  it("notes a key of the mode that the store is not switched to", function()
+    local status, lines = doctor { STRIPE_SECRET_KEY = "sk_live_emulator" }
+    assert.equal(0, status)
+    assert.matches("note key: the store is switched to test mode; without this key, commands and "
+      .. "workers work in that mode; commerce mode live switches it", lines, 1, true)
+  end)
+
   it("names a clock that is wrong", function()
     local time = os.time
     finally(function()

@@ -351,13 +351,6 @@ function methods:reread(resource)
   self._reread[resource] = true
 end
 
---- Whether the next run has to read the whole list of a resource.
----@param resource string
----@return boolean
-function methods:must_reread(resource)
-  return self._reread[resource] == true
-end
-
 --- Have the next run look at a change again.
 ---@param change commerce.sync.Change
 function methods:recheck(change)

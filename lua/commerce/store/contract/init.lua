@@ -134,18 +134,6 @@ function contract.methods()
   return kinds
 end
 
---- Whether only servers need a part.
----@param name string
----@return boolean
-function contract.is_for_servers(name)
-  for _, part in ipairs(contract.PARTS) do
-    if part.name == name then
-      return part.server == true
-    end
-  end
-  return false
-end
-
 local function missing(store, part)
   local names = {}
   for _, kind in ipairs { "reads", "writes", "here" } do
