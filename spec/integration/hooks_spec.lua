@@ -246,7 +246,7 @@ describe("a sync with hooks", function()
         "field modifiedDate: the store sets it" },
       ["that takes a required field away"] = { function(d) d.currency = nil end,
         "field currency: currency expected, got nothing" },
-      ["that makes a circle"] = { function(d) d.supplementalData = { d } end, "overflow" },
+      ["that makes a circle"] = { function(d) d.supplementalData = { d } end, "nested too deep" },
     } do
       it(name .. ", only its record fails", function()
         local victim = rows.sql(undisturbed, "SELECT id FROM disputes ORDER BY id LIMIT 1")
