@@ -234,7 +234,7 @@ describe("webhooks out", function()
     assert.same({}, sink:receive(1, 0.1))
   end)
 
-  it("are sent by nginx, where it syncs", function()
+  it("are sent by nginx, where it syncs #nginx", function()
     local made = client.new({}, box.environment.COMMERCE_STORE)
     run "webhooks reach network"
     local server = nginx.start("examples/nginx.conf", box.environment, function(text)
