@@ -522,7 +522,7 @@ describe("a sync with hooks", function()
     end
     assert.is_true(of.customers.agrees)
     assert.matches("hook 'disputes' (", of.disputes.error, 1, true)
-    assert.matches("may change what is stored", of.disputes.error, 1, true)
+    assert.matches("may change records before they are stored", of.disputes.error, 1, true)
     assert.same({}, of.disputes.differences)
   end)
 
