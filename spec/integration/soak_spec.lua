@@ -24,7 +24,7 @@ describe("trouble of every kind at once", function()
         totals[what] = (totals[what] or 0) + count
       end
       seed = seed + 1
-    until not trouble_not_found() or seed == 10
+    until not trouble_not_found() or seed == 7
     assert.is_nil(trouble_not_found())
   end)
 end)
