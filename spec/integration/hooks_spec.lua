@@ -91,6 +91,16 @@ describe("a sync with hooks", function()
       same_as_undisturbed()
     end)
 
+    it("is compiled by LuaJIT as elsewhere", function()
+      local jit = rawget(_G, "jit")
+      local before, during = jit and (jit.status()), nil
+      shop:on("customers", function()
+        during = jit and (jit.status())
+      end)
+      assert.is_true(sync("customers").complete)
+      assert.equal(before, during)
+    end)
+
     it("changes the record it got, or gives another one", function()
       shop:on("customers", function(customer)
         customer.note, customer.emailAddress = "a note", nil

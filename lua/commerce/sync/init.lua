@@ -211,6 +211,10 @@ local function read(run, connection, mappings, failures)
   return mappings, tasks
 end
 
+local function call(work)
+  return work()
+end
+
 local function conduct(connection, mappings, failures, given, options, lease)
   local hooks = dispatcher.new(connection, given)
   if hooks then
@@ -221,8 +225,12 @@ local function conduct(connection, mappings, failures, given, options, lease)
   local stop = patience.watch(run.transport, function(message)
     run.progress:wait(message)
   end)
+  -- hooks are a user's own Lua, which may gain from the compiler
+  local conducted = hooks and call or compiler.without
   local read_mappings, tasks, failure = errors.finally(function()
-    return errors.catch(read, run, connection, mappings, failures)
+    return conducted(function()
+      return errors.catch(read, run, connection, mappings, failures)
+    end)
   end, stop)
   for _, note in ipairs(selection.empty_fields(mappings)) do
     run.progress:note(note)
@@ -249,10 +257,8 @@ function sync.run(connection, options)
   local run_options = options_of(given)
   local mappings, failures = selection.readable(connection, given.types)
   errors.must(connection.mappings:tell(connection.store))
-  return compiler.without(function()
-    return runs.alone(connection, given.worker, function(lease)
-      return conduct(connection, mappings, failures, given, run_options, lease)
-    end)
+  return runs.alone(connection, given.worker, function(lease)
+    return conduct(connection, mappings, failures, given, run_options, lease)
   end)
 end
 
