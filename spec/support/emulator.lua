@@ -18,13 +18,23 @@ local emulator = {}
 local HERE = debug.getinfo(1, "S").source:match "^@(.*)support/emulator%.lua$" or "spec/"
 local RUN = HERE .. "emulator/run"
 
+-- Below the ports that the kernel gives to connections: one of those could take the port before the
+-- server does for which it was looked up.
+local LOWEST, HIGHEST = 10000, 32000
+
 --- A port of 127.0.0.1 that nothing listens on.
 ---@return integer
 local function free_port()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
+  local noise = assert(io.open("/dev/urandom", "rb"))
+  local server, port
+  repeat -- the spec may have given math.random a seed
+    local high, low = noise:read(2):byte(1, 2)
+    port = LOWEST + (high * 256 + low) % (HIGHEST - LOWEST)
+    server = socket.bind("127.0.0.1", port)
+  until server
   server:close()
-  return tonumber(port)
+  noise:close()
+  return port
 end
 
 emulator.free_port = free_port
