@@ -3,6 +3,7 @@
 
 local core = require "commerce.core"
 local postgres = require "spec.support.postgres"
+local shell = require "spec.support.shell"
 local store = require "commerce.store"
 
 local NOW = "2026-03-01T08:00:00Z"
@@ -152,5 +153,61 @@ describe("a COMMIT whose answer is lost", function()
       assert(real:flush())
     end)
     assert.equal(1, assert(write "older").payments.created)
+  end)
+end)
+
+describe("a row that another program writes after a transaction looked for it", function()
+  local server, name, s
+
+  setup(function()
+    local url
+    server = postgres.start()
+    url, name = server:new_database()
+    s = assert(store.open(url))
+    assert(s:save_company { id = "co", name = "one", created = NOW })
+  end)
+
+  teardown(function()
+    s:close()
+    server:stop()
+  end)
+
+  local function is_asleep()
+    return server:sql "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" == "1\n"
+  end
+
+  it("makes the transaction look anew", function()
+    local run, tries, other = s.db.run, 0, nil
+    s.db.run = function(db, sql, ...)
+      if sql:find("INSERT INTO connections", 1, true) then
+        tries = tries + 1
+        other = shell.start { "psql", "-X", "-q", "-h", server.dir, "-U", "commerce", "-d", name,
+          "-c", ("BEGIN; INSERT INTO connections (id, company_id, integration, account, status, "
+            .. "created) VALUES ('c1', 'co', 'stripe-test', 'acct_1', 'Linked', '%s'); "
+            .. "SELECT pg_sleep(0.5); COMMIT"):format(NOW) }
+        while not is_asleep() do
+          core.sleep(0.02)
+        end
+      end
+      return run(db, sql, ...)
+    end
+    local added, message = s:add_connection { id = "c2", company_id = "co",
+      integration = "stripe-test", account = "acct_1", status = "Linked", created = NOW }
+    s.db.run = run
+    assert.equal(0, (shell.await(other)))
+    assert.is_false(added, message)
+    assert.equal(1, tries)
+    assert.equal(1, #s:connections())
+  end)
+
+  it("is a failure if it is found each time", function()
+    local tries = 0
+    local ok, failure = pcall(s.db.transaction, s.db, function()
+      tries = tries + 1
+      s.db:run("INSERT INTO companies (id, name, created) VALUES (?, ?, ?)", "co", "two", NOW)
+    end)
+    assert.is_false(ok)
+    assert.equal("23505", failure.code)
+    assert.equal(3, tries)
   end)
 end)

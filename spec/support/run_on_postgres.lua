@@ -11,14 +11,13 @@ local store = require "commerce.store"
 
 local APART = {} -- the integration specs that do not run with their stores in PostgreSQL
 for reason, names in pairs {
-  ["they are about SQLite's own file and its errors"] = "cli_failures worker_trouble",
+  ["they are about SQLite's own file and its errors"] = "cli_failures doctor worker_trouble",
   ["they start nginx, which does not load on_postgres.lua; postgres_spec has nginx"] =
     [[broken_clients openresty pages portal restricted_link sdk serve serve_edge serve_trouble
     stripe_sdk threads webhooks_in_nginx]],
   ["they use no store, or PostgreSQL already"] = [[docs install leaks luarocks postgres_commits
     postgres_contract postgres_plans postgres postgres_workers pq]],
-  ["they have not passed on a busy machine yet: sync_options hung, the others take minutes"] =
-    "cli_companies doctor examples faults incremental resume sync_options",
+  ["they take minutes, and have not passed yet"] = "faults incremental",
 } do
   for name in names:gmatch "%S+" do
     APART["spec/integration/" .. name .. "_spec.lua"] = reason

@@ -20,6 +20,7 @@ local transactions = {}
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1 -- seconds between two tries
 local MOST_TRIES = 20 -- of a transaction that loses against others
+local MOST_DUPLICATES = 3 -- tries of one that finds a row where it had seen none
 local SERIALIZABLE = "BEGIN ISOLATION LEVEL SERIALIZABLE"
 local READ_COMMITTED = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
@@ -141,17 +142,20 @@ local function try(self, begin, work, without_note)
   return true, result
 end
 
-local LOST_RACE = { ["40001"] = true, ["40P01"] = true }
+-- A duplicate (23505) is often a lost race, too: where the work looked for something else than the
+-- key, the server does not notice that the row was written after the look.
+local TRIES = { ["40001"] = MOST_TRIES, ["40P01"] = MOST_TRIES, ["23505"] = MOST_DUPLICATES }
 
--- Whether the same work may begin again: it lost against another transaction, or the connection was
--- lost, and what was done before is undone.
-local function may_begin_again(failure)
-  return errors.is_failure(failure) and (LOST_RACE[failure.code] or session.is_lost(failure))
+-- Whether the same work may begin again after so many tries: it lost against another transaction,
+-- or the connection was lost, and what was done before is undone.
+local function may_begin_again(failure, tries)
+  return errors.is_failure(failure)
+    and tries < (TRIES[failure.code] or session.is_lost(failure) and MOST_TRIES or 0)
 end
 
 local function transact(self, begin, work, without_note)
   local pauses = backoff.new(FIRST_PAUSE, LONGEST_PAUSE)
-  for attempt = 1, MOST_TRIES do
+  for attempt = 1, math.huge do
     local ok, result, committing = try(self, begin, work, without_note)
     if ok then
       return result
@@ -159,7 +163,7 @@ local function transact(self, begin, work, without_note)
       unknown(result)
     elseif committing and was_carried_out(self, result) then
       return committing[1]
-    elseif attempt == MOST_TRIES or not may_begin_again(result) then
+    elseif not may_begin_again(result, attempt) then
       error(result, 0)
     end
     core.sleep(pauses:next() * (0.5 + math.random()))
