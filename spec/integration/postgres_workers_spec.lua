@@ -19,7 +19,8 @@ describe("workers on PostgreSQL", function()
 
   setup(function()
     server = postgres.start()
-    e = emulator.start { charges = 1, compact = true }
+    -- a read takes long enough to be seen
+    e = emulator.start { charges = 1, compact = true, latency = { ms = 50 } }
     for i = 1, SHOPS do -- an account each, since runs share the limits of one
       e:control("accounts", { id = "acct_shop" .. i, mode = "test", charges = CHARGES,
         compact = true })
@@ -83,21 +84,17 @@ describe("workers on PostgreSQL", function()
   end
 
   it("read several connections at once, each under a lease of its own", function()
-    local most, names = 0, {}
+    local most = 0
     local it_is = new_worker(SHOPS)
     assert(it_is:drain(function()
-      local count = 0
+      local count, names = 0, {}
       for _, name in pairs(api.store:leases()) do
+        assert.is_nil(names[name], name)
         names[name], count = true, count + 1
       end
       most = math.max(most, count)
     end))
     assert.is_true(most > 1) -- on a slow machine the first has ended when the last begins
-    local count = 0
-    for _ in pairs(names) do
-      count = count + 1
-    end
-    assert.equal(SHOPS, count)
     assert_all_read()
   end)
 
