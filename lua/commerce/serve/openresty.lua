@@ -19,6 +19,7 @@ local api = require "commerce.api"
 local auth = require "commerce.http.auth"
 local background = require "commerce.serve.background"
 local commerce = require "commerce"
+local compiler = require "commerce.runtime.compiler"
 local core = require "commerce.core"
 local errors = require "commerce.base.errors"
 local http_response = require "commerce.http.response"
@@ -57,20 +58,6 @@ local LONGEST_LOCK = 1 -- seconds that a request waits for a locked database bef
 local settings = {} -- set by `init` in the master process, before the workers are forked
 local served -- this worker's own servers: { app, api, link, portal, webhooks }
 
--- Calls a function that runs once, when the server starts. LuaJIT would compile its loops, which
--- takes five times as long as to interpret them.
-local function once(f, ...)
-  local compiles = jit.status()
-  jit.off()
-  local ok, raised = pcall(f, ...)
-  if compiles then
-    jit.on()
-  end
-  if not ok then
-    error(raised, 0)
-  end
-end
-
 local function check_prefix(prefix)
   if prefix and prefix ~= "" and not prefix:find "^/[%w%-%._~/]*[%w%-%._~]$" then
     error(("bad option 'prefix': a path such as \"/codat\" expected, got '%s'"):format(prefix), 3)
@@ -100,7 +87,8 @@ function openresty.init(options)
       .. "and thread_pool = \"commerce\" here", 2)
   end
   settings = options
-  once(function() -- the modules of all pages, for all workers
+  -- the modules of all pages, for all workers
+  compiler.without(function()
     api.routes()
     portal.routes()
   end)
@@ -182,7 +170,7 @@ end
 -- that. A failure is told to that request.
 local function prepare()
   if not ngx.worker.exiting() and file_of_store() then
-    errors.catch(once, function()
+    errors.catch(compiler.without, function()
       local found = servers()
       if found then
         found.portal:handle { method = "GET", path = "/portal/login", query = "", headers = {},

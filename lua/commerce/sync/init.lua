@@ -8,6 +8,7 @@ local delivered = require "commerce.sync.delivered"
 local dispatcher = require "commerce.hooks.dispatcher"
 local erasure = require "commerce.sync.erasure"
 local errors = require "commerce.base.errors"
+local jobs = require "commerce.runtime.jobs"
 local patience = require "commerce.account.patience"
 local payouts = require "commerce.sync.payouts"
 local probe = require "commerce.account.probe"
@@ -225,8 +226,8 @@ local function conduct(connection, mappings, failures, given, options, lease)
   local stop = patience.watch(run.transport, function(message)
     run.progress:wait(message)
   end)
-  -- hooks are a user's own Lua, which may gain from the compiler
-  local conducted = hooks and call or compiler.without
+  -- hooks are a user's own Lua, and nginx's requests share LuaJIT: both may gain from the compiler
+  local conducted = (hooks or jobs.is_among_requests()) and call or compiler.without
   local read_mappings, tasks, failure = errors.finally(function()
     return conducted(function()
       return errors.catch(read, run, connection, mappings, failures)
