@@ -374,7 +374,7 @@ local function taker(run, task, way, page, dates, note)
     local after, consumer = i, nil
     if plans then
       after, consumer = together(listed, i)
-      if not consumer or consumer == 1 and after > i then
+      if not consumer then
         return after - i
       end
     end
