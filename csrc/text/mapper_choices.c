@@ -166,7 +166,7 @@ static bool subtract_all(cm_mapper *m, const cm_value *array, cm_text name, doub
 }
 
 /*
-** An array as it is if a member of its elements adds up to a total, or if there is no total;
+** An array as it is if a member of its elements adds up to a total, or if the total is missing;
 ** another expression if it does not.
 */
 bool cm_mapper_remainder(cm_mapper *m, const cm_frame *f, const int *args, cm_value *v) {

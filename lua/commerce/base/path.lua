@@ -16,7 +16,7 @@ end
 --- The value at a path.
 ---@param value any
 ---@param dotted string
----@return any value nil if there is no such member
+---@return any value nil if a member of the path is missing
 function path.at(value, dotted)
   for key in dotted:gmatch "[^%.]+" do
     if type(value) ~= "table" then

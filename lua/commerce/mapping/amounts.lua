@@ -1,7 +1,6 @@
 -- Values that only the library's own mappings use: questions about amounts and ids, asked in the
 -- core for each object of a list.
 
-local tables = require "commerce.base.tables"
 local value = require "commerce.mapping.value"
 
 local amounts = {}
@@ -23,8 +22,8 @@ amounts.sign = of_one "sign"
 ---@return commerce.Value
 amounts.prefix = of_one "prefix"
 
---- An array if a number in its elements adds up to a total, or if there is no total; another value
---- if it does not. What is not a number counts as 0.
+--- An array if a number in its elements adds up to a total, or if the total is missing; another
+--- value if it does not. What is not a number counts as 0.
 ---@param total any path or value
 ---@param array any path or value
 ---@param name string the elements' member
@@ -32,7 +31,7 @@ amounts.prefix = of_one "prefix"
 ---@return commerce.Value
 function amounts.complete(total, array, name, otherwise)
   local list, paths, signs = value.collect("complete", total, array, otherwise)
-  return value.new(("complete(%s,%s)"):format(signs, name), "any", tables.joined(paths),
+  return value.new(("complete(%s,%s)"):format(signs, name), "any", paths,
     { "remainder", list[1], list[2], name, list[3] })
 end
 

@@ -10,7 +10,10 @@ local inlined = {}
 ---@field keys string[] from the object to what is inlined
 ---@field shared boolean whether the mapping expands something of the same member
 
-local function keys_of(path)
+--- The names of an expansion, from the object to what is inlined.
+---@param path string as Stripe's `expand` has it, of an object or of a list's objects
+---@return string[] keys
+function inlined.keys(path)
   return dotted.keys((path:gsub("^data%.", "")))
 end
 
@@ -21,11 +24,11 @@ end
 function inlined.by_others(asked, own)
   local mine, members, expansions = {}, {}, {}
   for _, path in ipairs(own) do
-    mine[path], members[keys_of(path)[1]] = true, true
+    mine[path], members[inlined.keys(path)[1]] = true, true
   end
   for _, path in ipairs(asked) do
     if not mine[path] then
-      local keys = keys_of(path)
+      local keys = inlined.keys(path)
       expansions[#expansions + 1] = { keys = keys, shared = members[keys[1]] or false }
     end
   end

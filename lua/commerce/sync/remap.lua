@@ -4,6 +4,7 @@ local ascii = require "commerce.base.ascii"
 local checkpoints = require "commerce.sync.checkpoints"
 local dispatcher = require "commerce.hooks.dispatcher"
 local errors = require "commerce.base.errors"
+local inlined = require "commerce.mapping.inlined"
 local plan = require "commerce.sync.plan"
 local runs = require "commerce.sync.run"
 local selection = require "commerce.sync.selection"
@@ -52,7 +53,7 @@ end
 -- Whether an object was kept with what a source wants inlined: a bare id stands where it was not.
 local function has_inlined(object, path)
   local at = object
-  for key in path:gsub("^data%.", ""):gmatch("[^%.]+") do
+  for _, key in ipairs(inlined.keys(path)) do
     if type(at) == "table" and at[1] ~= nil then
       at = at[1] -- one of a list tells for all
     end

@@ -42,10 +42,11 @@ end
 --- Iterate over the objects of the page. An object that cannot be read does not stop the others.
 ---@param failed fun(message: string, id: string?) is told of such an object: which one, and why;
 ---  and its id, if it is known
----@param take (fun(listed: commerce.core.Page, i: integer, read: commerce.sync.Read): boolean)?
----  is asked first: true if it has done all there is to do for an object of a page of the core's
+---@param take (fun(listed: commerce.core.Page, i: integer, read: commerce.sync.Read): integer)?
+---  is asked first, for a page of the core's: for how many objects from there on it has done all
+---  there is to do
 ---@return fun(): commerce.StripeObject?, string? next the object, with what the task reads of it;
----  its if the task keeps objects
+---  its JSON, whole if the task keeps objects
 function page_methods:each(failed, take)
   local i, count, read = 0, self._count, self._read
   take = self._listed and take or nil
