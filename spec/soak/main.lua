@@ -1,7 +1,7 @@
 -- `make soak`: runs the soak and tells what it did.
 --   main.lua SECONDS CHARGES [SEED]    any seed, if none is given
 
-package.path = "./?.lua;" .. package.path
+package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
 local runtime = rawget(_G, "jit") and "luajit" or "lua5.4"
 package.cpath = ("build/%s/?.so;"):format(runtime) .. package.cpath
 local soak = require "spec.soak.soak"

@@ -5,33 +5,18 @@
 --
 -- The layering spec and the rockspec spec compare them with the tree.
 
-local lfs = require "lfs"
+local tree = require "spec.support.tree"
 
 local rockspec = { PATH = "rockspec/lua-commerce-scm-1.rockspec" }
 
 -- The rocks of a release.
 local ROCKS = { "lua-commerce", "lua-commerce-pq" }
 
-local function files_under(folder, pattern, found)
-  for name in lfs.dir(folder) do
-    local path = folder .. "/" .. name
-    if name:sub(1, 1) ~= "." then
-      if lfs.attributes(path, "mode") == "directory" then
-        files_under(path, pattern, found)
-      elseif name:find(pattern) and not name:find("%.d%.lua$") then
-        found[#found + 1] = path
-      end
-    end
-  end
-  table.sort(found)
-  return found
-end
-
 --- The C sources of `commerce.core`: all but those of the PostgreSQL driver, a rock of its own.
 ---@return string[] paths
 function rockspec.sources()
   local list = {}
-  for _, path in ipairs(files_under("csrc", "%.c$", {})) do
+  for _, path in ipairs(tree.files("csrc", "%.c$")) do
     if not path:find("^csrc/pq/") then
       list[#list + 1] = path
     end
@@ -39,21 +24,15 @@ function rockspec.sources()
   return list
 end
 
--- The types for editors lie beside the modules.
-local function definitions()
-  local list = {}
-  for name in lfs.dir "lua/commerce" do
-    list[#list + 1] = name:find "%.d%.lua$" and "lua/commerce/" .. name or nil
-  end
-  table.sort(list)
-  return list
-end
-
 --- The files that modules and editors read: LuaRocks installs them beside the modules.
 ---@return { [1]: string, [2]: string }[] assets a name and the path, in the order of the paths
 function rockspec.assets()
-  local list = {}
-  for _, path in ipairs(files_under("lua/commerce/portal/assets", "%.%w+$", definitions())) do
+  local list, paths = {}, tree.files("lua/commerce", "%.d%.lua$") -- types for editors
+  for _, path in ipairs(tree.files("lua/commerce/portal/assets", "%.%w+$")) do
+    paths[#paths + 1] = path
+  end
+  table.sort(paths)
+  for _, path in ipairs(paths) do
     -- the dots before the last part are folders, the last part only has to be different
     local folder, name = path:match "^lua/(.*)/([^/]+)$"
     list[#list + 1] = { folder:gsub("/", ".") .. "." .. name:gsub("%.", "_"), path }
@@ -65,7 +44,7 @@ end
 ---@return { [1]: string, [2]: string }[] modules name and path, in the order of the paths
 function rockspec.modules()
   local list = {}
-  for _, path in ipairs(files_under("lua/commerce", "%.lua$", {})) do
+  for _, path in ipairs(tree.files("lua/commerce", "%.lua$", "%.d%.lua$")) do
     if path ~= "lua/commerce/cli/main.lua" then -- the program, installed as bin/commerce
       list[#list + 1] = { (path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", "")
         :gsub("/", ".")), path }

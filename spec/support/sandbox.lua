@@ -6,6 +6,7 @@ local in_process = require "spec.support.in_process"
 local programs = require "programs"
 local shell = require "spec.support.shell"
 local socket = require "socket"
+local tables = require "commerce.base.tables"
 
 local sandbox = {}
 
@@ -50,19 +51,9 @@ function methods:read(name)
   return text
 end
 
-local function merged(...)
-  local all = {}
-  for _, part in ipairs { ... } do
-    for name, value in pairs(part) do
-      all[name] = value
-    end
-  end
-  return all
-end
-
 -- A start of `commerce serve` ends what a killed one has left in TMPDIR: not another spec's.
 local function environment_of(box, more)
-  return merged({ HOME = box.folder, TMPDIR = box.folder, LUA = sandbox.lua,
+  return tables.merged({ HOME = box.folder, TMPDIR = box.folder, LUA = sandbox.lua,
     LUA_INIT = os.getenv "LUA_INIT" }, box.environment,
     more or {})
 end
@@ -148,7 +139,7 @@ end
 ---@return integer status
 ---@return string output
 function methods:terminal(arguments, width, more)
-  local command = self:command("build/commerce " .. arguments, merged({ LANG = "C.UTF-8",
+  local command = self:command("build/commerce " .. arguments, tables.merged({ LANG = "C.UTF-8",
     TERM = "xterm", COLUMNS = tostring(width) }, more or {}))
   local status, output = shell.run(("script -qec %s /dev/null </dev/null")
     :format(shell.quote(command)))
@@ -189,7 +180,7 @@ end
 --- The command line of a Lua script that may require the library.
 function methods:script(path, more)
   local compile_less = sandbox.runtime == "luajit" and " -Ohotloop=300,hotexit=100 " or " "
-  return self:command(shell.quote(sandbox.lua) .. compile_less .. shell.quote(path), merged({
+  return self:command(shell.quote(sandbox.lua) .. compile_less .. shell.quote(path), tables.merged({
     LUA_PATH = "./?.lua;lua/?.lua;lua/?/init.lua;;",
     LUA_CPATH = ("build/%s/?.so;;"):format(sandbox.runtime),
   }, more or {}))

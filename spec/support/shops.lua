@@ -9,18 +9,9 @@
 local assert = require "luassert"
 local commerce = require "commerce"
 local rows = require "spec.support.rows"
+local tables = require "commerce.base.tables"
 
 local UNLIMITED = { rate = 0, endpoint_rate = 0, backoff = 0.005, backoff_cap = 0.02 }
-
-local function merged(...)
-  local all = {}
-  for _, part in ipairs { ... } do
-    for name, value in pairs(part) do
-      all[name] = value
-    end
-  end
-  return all
-end
 
 local shops = {}
 
@@ -41,7 +32,7 @@ function shops.new(e, box, key)
     number = number + 1
     local path = box:path(("shop%d.db"):format(number))
     local app = assert(commerce.open { store = "sqlite:" .. path })
-    return assert(app:connect(merged({ secret_key = key, base_url = e.base }, UNLIMITED,
+    return assert(app:connect(tables.merged({ secret_key = key, base_url = e.base }, UNLIMITED,
       options or {}))), path, app
   end
 

@@ -2,8 +2,8 @@
 -- may be in one room only. A room is a folder of lua/commerce or csrc. The test names rooms, never
 -- modules, so that it changes only when the set of rooms does.
 
-local lfs = require "lfs"
 local rockspec = require "spec.support.rockspec"
+local tree = require "spec.support.tree"
 
 -- From the ground up. A module may use its own room and the rooms of the lines above; rooms of one
 -- line do not know each other.
@@ -48,21 +48,6 @@ local function lines_of(path)
   return lines
 end
 
-local function files_under(folder, pattern, found)
-  for name in lfs.dir(folder) do
-    local path = folder .. "/" .. name
-    if name:sub(1, 1) ~= "." then
-      if lfs.attributes(path, "mode") == "directory" then
-        files_under(path, pattern, found)
-      elseif name:find(pattern) then
-        found[#found + 1] = path
-      end
-    end
-  end
-  table.sort(found)
-  return found
-end
-
 local function levels_of(rooms)
   local levels = {}
   for level, names in ipairs(rooms) do
@@ -76,7 +61,7 @@ end
 local LUA_LEVEL, C_LEVEL = levels_of(LUA_ROOMS), levels_of(C_ROOMS)
 
 local LUA_FILES, MODULES = {}, {} -- paths; module name -> path
-for _, path in ipairs(files_under("lua/commerce", "%.lua$", {})) do
+for _, path in ipairs(tree.files("lua/commerce", "%.lua$")) do
   if not path:find("%.d%.lua$") then
     LUA_FILES[#LUA_FILES + 1] = path
     MODULES[path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")] = path
@@ -191,14 +176,14 @@ end)
 describe("the rock lua-commerce-pq", function()
   it("is built of all of csrc/pq", function()
     local text = table.concat(lines_of "rockspec/lua-commerce-pq-scm-1.rockspec", "\n")
-    for _, path in ipairs(files_under("csrc/pq", "%.c$", {})) do
+    for _, path in ipairs(tree.files("csrc/pq", "%.c$")) do
       assert.is_truthy(text:find(path, 1, true), "the rockspec lacks " .. path)
     end
   end)
 
   it("has a type for every function that Lua sees", function()
     local stub = table.concat(lines_of "lua/commerce/pq.d.lua", "\n")
-    for _, path in ipairs(files_under("csrc/pq", "%.c$", {})) do
+    for _, path in ipairs(tree.files("csrc/pq", "%.c$")) do
       for name in table.concat(lines_of(path), "\n"):gmatch '{"([%l_]+)", %l+_' do
         if not name:find "^__" then -- a metamethod
           assert.is_truthy(stub:find("[.:]" .. name .. "%("), "pq.d.lua lacks " .. name)
@@ -210,7 +195,7 @@ end)
 
 describe("the rooms of csrc", function()
   local units = {} -- name -> { path, … }; a unit is name.c with name.h
-  local C_FILES = files_under("csrc", "%.[ch]$", {})
+  local C_FILES = tree.files("csrc", "%.[ch]$")
   local room_of_header = {}
   for _, path in ipairs(C_FILES) do
     local room, unit = path:match "^csrc/(%w+)/([%w_]+)%.[ch]$"

@@ -1,22 +1,7 @@
 -- Checks that every public function has LuaLS annotations for its parameters and results, so that
 -- editors can complete it. A function is public if it is a module's field or a class's method.
 
-local lfs = require "lfs"
-
-local function files_under(folder, found, with_interfaces)
-  for name in lfs.dir(folder) do
-    local path = folder .. "/" .. name
-    if name:sub(1, 1) ~= "." then
-      if lfs.attributes(path, "mode") == "directory" then
-        files_under(path, found, with_interfaces)
-      elseif name:find "%.lua$" and (with_interfaces or not name:find "%.d%.lua$") then
-        found[#found + 1] = path
-      end
-    end
-  end
-  table.sort(found)
-  return found
-end
+local tree = require "spec.support.tree"
 
 -- The lines of comment right above a line.
 local function comment_above(lines, number)
@@ -133,7 +118,7 @@ end
 -- place, and the places where a class's field is described.
 local function annotations()
   local found = { bare = {}, named = {}, classes = {}, fields = {} }
-  for _, path in ipairs(files_under("lua/commerce", {}, true)) do
+  for _, path in ipairs(tree.files("lua/commerce", "%.lua$")) do
     local class, number = nil, 0
     for line in io.lines(path) do
       number = number + 1
@@ -163,7 +148,7 @@ end
 local MOST_BARE = 1
 
 describe("the types", function()
-  for _, path in ipairs(files_under("lua/commerce", {})) do
+  for _, path in ipairs(tree.files("lua/commerce", "%.lua$", "%.d%.lua$")) do
     if not path:find "/testing/" then
       it("of " .. path .. " are complete", function()
         local lines, problems = {}, {}
