@@ -207,4 +207,10 @@ describe("work among the requests of nginx", function()
     assert.equal(1, #rests)
     assert.is_false(wait.is_long(0.001))
   end)
+
+  it("counts a turn from the end of the rest, not from the first question after it", function()
+    wait.rest()
+    now = now + 0.005 -- a piece of work that asked nothing
+    assert.is_true(wait.is_long())
+  end)
 end)

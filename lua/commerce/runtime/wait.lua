@@ -21,11 +21,11 @@ local LONGEST_TURN = 0.001 -- seconds of work in an OpenResty worker before othe
 local JUST_BEGUN = 0.0002 -- seconds
 local REST = 0.001 -- seconds; nginx without OpenResty's patches warns of ngx.sleep(0)
 
-local turn_began -- by core.now; nil: not asked since the last yield
+local turn_began -- by core.now; nil: nothing has yielded yet
 
 local function yield(seconds)
   ngx.sleep(seconds)
-  turn_began = nil
+  turn_began = core.now()
 end
 
 --- Whether this work has gone on for so long that other requests must have their turn.
