@@ -6,6 +6,7 @@
 #include "bind/call.h"
 #include "bind/compat.h"
 #include "bind/locale.h"
+#include "bind/log_copy.h"
 #include "bind/lua_failure.h"
 #include "bind/lua_json.h"
 #include "bind/lua_limiter.h"
@@ -153,6 +154,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
                                        {"decimal", cm_mapper_decimal},
                                        {"decimal_point", cm_locale_point},
                                        {"child_status", cm_process_child_status},
+                                       {"copy_log", cm_log_copy_start},
                                        {"file_id", cm_process_file_id},
                                        {"log_line", cm_process_log_line},
                                        {"own_output", cm_process_own_output},
@@ -209,6 +211,7 @@ EXPORT int luaopen_commerce_core(lua_State *L) {
   cm_open_call(L);
   cm_open_pager(L);
   cm_open_page(L);
+  cm_open_log_copy(L);
   cm_open_projection(L);
   cm_open_mapper(L);
   cm_open_json(L);

@@ -65,6 +65,24 @@ function core.process_exists(pid) end
 ---@return string? id nil if there is no such file
 function core.file_id(path) end
 
+---@class commerce.core.LogCopy
+local log_copy = {}
+
+--- Get what became of the log. The first result is false while the thread works.
+---@return integer|false|nil pages that the log has; nil after a failure
+---@return integer|string|nil copied how many of them are in the file now; SQLite's reason
+function log_copy:poll() end
+
+--- Start to copy the log (WAL) of a SQLite database into its file, as far as no reader needs it, in
+--- a thread of its own, which waits for the disk. Must be called while this process has the
+--- database open.
+---@param path string
+---@param source_id string what `sqlite_source_id()` gives in the open database
+---@return commerce.core.LogCopy? copy nil if no thread can be started, or if it could not use the
+---  SQLite library that has the database open
+---@return string? message
+function core.copy_log(path, source_id) end
+
 --- Start a program in a group of its own, with this process's environment and output. It gets
 --- SIGTERM if this process dies (on Linux).
 ---@param words string[] the program and its arguments

@@ -15,9 +15,6 @@ local sqlite = {}
 local APPLICATION_ID = 0x4C434F4D -- "LCOM"
 local UNRELEASED_ID = 0x434D4D52 -- "CMMR": checkouts from before the first release
 
--- Pages of the log (4 KB): when so many have gathered, a commit copies them into the file. With
--- SQLite's default, 1000, that takes up to ten milliseconds, in which nginx serves nobody.
-local SMALL_LOG = 250
 local LONGEST_WAIT = 5 -- seconds to wait for another process's write
 
 local function pragma(db, name)
@@ -76,7 +73,9 @@ local function prepare(db, path, options)
   if options.sleep then
     db:once("PRAGMA busy_timeout = 0")
     db:wait_with(options.wait or LONGEST_WAIT, options.sleep)
-    db:once("PRAGMA wal_autocheckpoint = " .. SMALL_LOG)
+    if path ~= ":memory:" then
+      db:copy_log_beside()
+    end
   end
   if options.pause then
     db:pause_with(options.pause)
