@@ -9,7 +9,8 @@ local store = require "commerce.store"
 local NOW = "2026-03-01T08:00:00Z"
 
 -- A connection between the handle and the driver's, which loses the answer to the next COMMIT.
--- `lose(real, send)` decides what the server has seen of it by then.
+-- `lose(real, send)` decides what the server has seen of it by then; the COMMIT is not among that
+-- with `keeps_commit`.
 local Faulty = {}
 Faulty.__index = Faulty
 
@@ -19,6 +20,9 @@ end
 
 function Faulty:queue(sql, ...)
   self.commits = self.commits or sql == "COMMIT"
+  if self.commits and self.keeps_commit then
+    return true
+  end
   return self.real:queue(sql, ...)
 end
 
@@ -133,6 +137,43 @@ describe("a COMMIT whose answer is lost", function()
     assert.is_true(failure.retryable)
     assert(write "unknown")
     assert.equal(1, changes_of "unknown")
+  end)
+
+  -- A job of this process that waits for the server lets others go on.
+  it("is sent again though another job writes while this one waits for the server", function()
+    local usual = s
+    s = assert(store.open(url, { pause = function()
+      coroutine.yield()
+    end }))
+    assert(write "before")
+    local jobs, done = {}, {}
+    for i, id in ipairs { "first", "second" } do
+      jobs[i] = coroutine.create(function()
+        done[i] = assert(write(id))
+      end)
+    end
+    lose_next(function(real)
+      assert(real:flush()) -- without the COMMIT
+      real:close()
+      server:halt()
+    end).keeps_commit = true
+    assert(coroutine.resume(jobs[1]))
+    assert.equal("suspended", coroutine.status(jobs[1]))
+    server:resume()
+    assert(coroutine.resume(jobs[2]))
+    for _ = 1, 100 do
+      for _, job in ipairs(jobs) do
+        if coroutine.status(job) == "suspended" then
+          assert(coroutine.resume(job))
+        end
+      end
+    end
+    s:close()
+    s = usual
+    for i, id in ipairs { "first", "second" } do
+      assert.equal(1, done[i].payments.created)
+      assert.equal(1, changes_of(id))
+    end
   end)
 
   it("leaves no row behind when the store is closed", function()

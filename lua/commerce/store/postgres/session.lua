@@ -93,7 +93,14 @@ function session.kept(self, field, url)
     self[field]:close()
     self[field] = nil
   end
-  self[field] = self[field] or session.connect(self, url)
+  if not self[field] then
+    local made = session.connect(self, url)
+    if self[field] and self[field]:alive() then -- another job's, which did not wait for so long
+      made:close()
+    else
+      self[field] = made
+    end
+  end
   return self[field]
 end
 

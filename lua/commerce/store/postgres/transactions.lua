@@ -16,6 +16,7 @@ local errors = require "commerce.base.errors"
 local session = require "commerce.store.postgres.session"
 
 ---@class commerce.postgres.Database
+---@field private turn thread|"main"|nil the coroutine whose transaction is under way
 local transactions = {}
 
 local FIRST_PAUSE, LONGEST_PAUSE = 0.02, 1 -- seconds between two tries
@@ -153,7 +154,7 @@ local function may_begin_again(failure, tries)
     and tries < (TRIES[failure.code] or session.is_lost(failure) and MOST_TRIES or 0)
 end
 
-local function transact(self, begin, work, without_note)
+local function try_until_done(self, begin, work, without_note)
   local pauses = backoff.new(FIRST_PAUSE, LONGEST_PAUSE)
   for attempt = 1, math.huge do
     local ok, result, committing = try(self, begin, work, without_note)
@@ -168,6 +169,28 @@ local function transact(self, begin, work, without_note)
     end
     core.sleep(pauses:next() * (0.5 + math.random()))
   end
+end
+
+-- While a job waits for a server that is away, other jobs of the process use the handle. Their
+-- transactions wait until the one that was begun is over: the row of `commerce_commits` has only
+-- the last number, and tells nothing of a COMMIT that another transaction has followed.
+local TURN = 0.02 -- seconds between two looks whether the other one is over
+
+local function transact(self, begin, work, without_note)
+  local here = coroutine.running() or "main" -- LuaJIT has no coroutine there
+  if self.turn == here then
+    error "BUG: a transaction within a transaction"
+  end
+  while self.turn do
+    self.pause(TURN)
+  end
+  self.turn = here
+  local ok, result = pcall(try_until_done, self, begin, work, without_note)
+  self.turn = nil
+  if not ok then
+    error(result, 0)
+  end
+  return result
 end
 
 -- ---------------------------------------------------------------- the handle's methods
