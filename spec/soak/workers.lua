@@ -1,8 +1,10 @@
 -- `make soak-workers`: workers on PostgreSQL that are killed, stopped, stood still and started at
--- random, while the server is restarted and crashes, the shops change, and a consumer of webhooks
--- fails now and then. In the end everything stored must be what the emulator has (`commerce verify
--- --deep`), no worker may have written under the lease of another one, and the consumer must know
--- each event, a repeated one by its own id.
+-- random, while the server is restarted and crashes, the shops change, a consumer of webhooks
+-- fails now and then, and Stripe's webhooks are sent to a `commerce serve` that is killed, too. In
+-- the end everything stored must be what the emulator has (`commerce verify --deep`), no worker may
+-- have written under the lease of another one, the consumer must know each event, a repeated one by
+-- its own id, and each webhook of Stripe's that was acknowledged must be applied, once: the last
+-- two shops are read once, and what changes there comes by webhooks alone.
 --   workers.lua SECONDS [SEED]
 
 package.path = "./?.lua;lua/?.lua;lua/?/init.lua;" .. package.path
@@ -14,9 +16,11 @@ local postgres = require "spec.support.postgres"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"
+local stripe_webhooks = require "spec.soak.stripe_webhooks"
 local webhook_sink = require "spec.support.webhook_sink"
 
 local SHOPS, WORKERS, CHARGES = 8, 4, 1500
+local TOLD = 2 -- the last shops, whose changes webhooks alone tell
 local MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
 local seconds, seed = tonumber(arg[1]) or 300, tonumber(arg[2]) or os.time() % 100000
@@ -34,12 +38,15 @@ local function count(name)
   counts[name] = (counts[name] or 0) + 1
 end
 
-local workers = {}
+local workers, inbound = {}, nil
 
 local function fail(message)
   print("FAILED: " .. message)
   for _, worker in ipairs(workers) do
     shell.run("kill -KILL " .. worker.pid)
+  end
+  if inbound then
+    inbound:close()
   end
   os.exit(1)
 end
@@ -113,13 +120,20 @@ local ACTIONS = {
     end
     return "stood still already"
   end,
-  function()
-    local shop = math.random(SHOPS)
-    e:control("churn", { account = "acct_soak" .. shop, livemode = false, changes = 20,
-      seed = math.random(1e6) })
-    return "shop changed"
-  end,
 }
+
+-- Changes that make no balance transactions, of which there are no webhooks.
+local WITHOUT_MONEY = { customer_create = 5, customer_update = 10, customer_delete = 2,
+  product_create = 2, product_update = 5, product_delete = 1 }
+
+local function change_a_shop()
+  local shop = math.random(SHOPS)
+  local account = "acct_soak" .. shop
+  local done = e:control("churn", { account = account, livemode = false, changes = 10,
+    seed = math.random(1e6), mix = shop > SHOPS - TOLD and WITHOUT_MONEY or nil })
+  inbound:add(account, "sk_test_soak" .. shop, done.events)
+  count "shop changed"
+end
 
 local function wake(all)
   for i, worker in ipairs(workers) do
@@ -132,6 +146,7 @@ local function wake(all)
       start(i)
     end
   end
+  inbound:serve()
 end
 
 -- ---------------------------------------------------------------- who writes, who is told
@@ -177,9 +192,10 @@ end
 
 -- ---------------------------------------------------------------- what is asked for
 
-local function queue(ids)
+local function queue(ids, count_of_shops)
   local sql = {}
-  for _, id in ipairs(ids) do
+  for i = 1, count_of_shops do
+    local id = ids[i]
     sql[#sql + 1] = ("INSERT INTO pulls (id, connection_id, data_type, status, requested) SELECT "
       .. "gen_random_uuid()::text, '%s', t, 'Queued', to_char(now() AT TIME ZONE 'UTC', "
       .. "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') FROM (SELECT unnest(ARRAY['payments', 'customers', "
@@ -200,6 +216,8 @@ local _, made = shell.run(box:command "build/commerce webhooks reach network" ..
 local consumer = made:match '"id":"([^"]+)"' or fail("no consumer: " .. made)
 local ids = link()
 server:sql(WATCH, "d1")
+inbound = stripe_webhooks.new(box, e, { count = count, fail = fail })
+queue(ids, SHOPS)
 for i = 1, WORKERS do
   start(i)
 end
@@ -218,7 +236,7 @@ while socket.gettime() - began < seconds do
     count "server restarted"
   end
   if now - queued > 15 then
-    queue(ids)
+    queue(ids, SHOPS - TOLD)
     queued = now
   end
   local chosen = math.random(WORKERS)
@@ -226,23 +244,68 @@ while socket.gettime() - began < seconds do
     count(ACTIONS[math.random(#ACTIONS)](chosen))
   end
   wake()
+  if math.random(2) == 1 then
+    change_a_shop()
+  end
+  if math.random(5) == 1 then
+    inbound:disturb()
+  end
+  inbound:send(1)
   receive(0.5 + math.random())
 end
 
 e:control("latency", { ms = 0 })
-queue(ids)
+queue(ids, SHOPS - TOLD)
 
 local function number(sql)
   return tonumber(server:sql(sql, "d1"):match "%d+")
 end
 
 local WAITING = "SELECT count(*) FROM webhook_deliveries WHERE status = 'waiting'"
-local deadline = socket.gettime() + 300
-repeat
-  wake(true)
-  receive(0.5)
-  server:sql("UPDATE webhook_deliveries SET due = 0 WHERE status = 'waiting'", "d1") -- not in hours
-until is_over() and number(WAITING) == 0 or socket.gettime() > deadline
+local AT_ONCE = "UPDATE webhook_deliveries SET due = 0 WHERE status = 'waiting'" -- not in hours
+
+local function settle()
+  local deadline = socket.gettime() + 300
+  repeat
+    wake(true)
+    inbound:send(1)
+    receive(0.5)
+    server:sql(AT_ONCE, "d1")
+  until #inbound.waiting == 0 and number "SELECT count(*) FROM inbox" == 0 and is_over()
+    and number(WAITING) == 0 or socket.gettime() > deadline
+end
+
+-- The shops that webhooks alone tell of: everything is applied, and a repeated event changes
+-- nothing again: no record has more changes than its object has events.
+local function check_told()
+  local changed = 0
+  for i = SHOPS - TOLD + 1, SHOPS do
+    local status, output, wrong = box:commerce("verify --deep --type customers,products "
+      .. "--connection " .. ids[i], { STRIPE_SECRET_KEY = "sk_test_soak" .. i })
+    if status ~= 0 then
+      fail(("shop %d, which webhooks tell of: %s%s"):format(i, output, wrong))
+    end
+    local about = inbound.about["acct_soak" .. i] or {}
+    for id, count_of, created in server:sql(([[SELECT id, count(*), sum(CASE WHEN kind = 'created'
+        THEN 1 ELSE 0 END) FROM (SELECT json_array_elements_text(ids::json) AS id, kind FROM changes
+        WHERE connection_id = '%s' AND data_type IN ('customers', 'products')) AS change
+        GROUP BY id]]):format(ids[i]), "d1"):gmatch "([%w_]+)|(%d+)|(%d+)" do
+      local most = (about[id] or 0) + 1 -- the first read
+      if tonumber(created) > 1 or tonumber(count_of) > most then
+        fail(("shop %d: %s has %s changes, %s times created, by %d events"):format(i, id, count_of,
+          created, most - 1))
+      end
+      changed = changed + tonumber(count_of) - 1
+    end
+  end
+  return changed
+end
+
+settle()
+local by_webhooks = check_told()
+queue(ids, SHOPS) -- and again by a sync
+settle()
+inbound:close()
 for _, worker in ipairs(workers) do
   signal(worker, "TERM")
   shell.wait_for_end(worker.pid)
@@ -258,6 +321,10 @@ end
 local strange = server:sql(STRANGE, "d1")
 if not strange:find "^0|0%s" then
   fail("checkpoints without a lease | processes that wrote under two: " .. strange)
+end
+if #inbound.waiting > 0 or number "SELECT count(*) FROM inbox" > 0 then
+  fail(("%d webhooks of Stripe's were not received, %d not applied"):format(#inbound.waiting,
+    number "SELECT count(*) FROM inbox"))
 end
 if number(WAITING) > 0 then
   fail(number(WAITING) .. " webhooks were not delivered")
@@ -280,7 +347,9 @@ for i, id in ipairs(ids) do
   local status, output, wrong = box:commerce("verify --deep --connection " .. id,
     { STRIPE_SECRET_KEY = "sk_test_soak" .. i })
   if status ~= 0 then
-    fail(("shop %d: %s%s"):format(i, output, wrong))
+    fail(("shop %d: %s%s\nits pulls: %s"):format(i, output, wrong, server:sql(("SELECT data_type, "
+      .. "status, requested, completed, read, error_message FROM pulls WHERE connection_id = '%s' "
+      .. "ORDER BY requested DESC LIMIT 20"):format(id), "d1")))
   end
 end
 for i = 1, WORKERS do
@@ -299,6 +368,8 @@ end
 print(("%d changes, %d payments, verified deeply: all the same; %d checkpoints, each under the "
   .. "lease of its writer"):format(number "SELECT sum(last) FROM change_numbers",
   number "SELECT count(*) FROM payments", number "SELECT count(*) FROM soak_writes"))
+print(("%d webhooks of Stripe's, each applied; %d changes of two shops by them alone"):format(
+  inbound.accepted, by_webhooks))
 sink:close()
 server:stop()
 e:stop()
