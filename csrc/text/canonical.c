@@ -1,6 +1,7 @@
 #include "text/canonical.h"
 
 #include "text/json.h"
+#include "text/scan.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -42,36 +43,22 @@ static size_t escaped(unsigned char c, char *to) {
   return 6;
 }
 
-/* Copies the characters up to the first that is escaped, eight at a time. Returns how many. */
-static size_t copy_plain(char *to, const char *from, size_t n) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    uint64_t w, quote, slash, del, marks;
-    memcpy(&w, from + i, 8);
-    quote = w ^ (ones * '"');
-    slash = w ^ (ones * '\\');
-    del = w ^ (ones * 0x7f);
-    /* a mark at a byte outside ASCII is false: its top bit takes it out again */
-    marks = ((quote - ones) | (slash - ones) | (del - ones) | (w - ones * 0x20)) & ~w & tops;
-    if (marks)
-      break;
-    memcpy(to + i, &w, 8);
-  }
-  return i;
-}
-
 /*
 ** Appends a text as a JSON string: quotes, backslashes and control characters are escaped, nothing
 ** else.
 */
 bool cm_canonical_string(cm_buf *out, const char *text, size_t n) {
-  size_t i, len = 0;
+  size_t i = 0, len = 0;
   char *to = n < SIZE_MAX / 8 ? cm_buf_room(out, n * 6 + 2) : NULL;
   if (!to)
     return false;
   to[len++] = '"';
-  i = copy_plain(to + len, text, n);
+  while (n - i >= CM_SCAN_STEP) {
+    size_t some = cm_scan_copy(to + i + len, text + i);
+    i += some;
+    if (some < CM_SCAN_STEP)
+      break;
+  }
   for (len += i; i < n; i++) {
     unsigned char c = (unsigned char)text[i];
     if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')

@@ -1,6 +1,7 @@
 #include "text/json.h"
 
 #include "text/hex.h"
+#include "text/scan.h"
 #include "text/utf8.h"
 
 #include <string.h>
@@ -18,46 +19,46 @@ static bool fail(cm_json *j, size_t at, const char *error) {
   if (!j->error) {
     j->error = error;
     j->at = at;
+    j->len = 0; /* nothing comes after an error */
   }
   return false;
 }
 
-/*
-** Passes white space. Stripe sends its JSON indented, so the blanks of a line are passed eight at a
-** time. The bytes of a character outside ASCII are above the blank, as all that JSON has.
-*/
-static int after_blanks(cm_json *j) {
-  const uint64_t blanks = UINT64_C(0x2020202020202020);
-  size_t at = j->at;
-  while (at < j->len) {
-    char c = j->text[at];
-    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
-      j->at = at;
-      return (unsigned char)c;
-    }
-    at++;
-    while (at + 8 <= j->len) {
-      uint64_t w;
-      memcpy(&w, j->text + at, 8);
-      if ((w ^= blanks) != 0) {
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        at += (size_t)__builtin_ctzll(w) / 8;
-#endif
-        break;
-      }
-      at += 8;
-    }
-  }
-  j->at = at;
-  return 0;
+static inline bool is_blank(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+/* Passes blanks from `at` on. Returns the next character without taking it, 0 at the end. */
+static int after_more_blanks(cm_json *j, size_t at) {
+  while (at < j->len && is_blank(j->text[at])) {
+    size_t n = j->len - at > CM_SCAN_STEP ? cm_scan_filled(j->text + at + 1) : 0;
+    at += n + 1;
+  }
+  j->at = at;
+  return at < j->len ? (unsigned char)j->text[at] : 0;
+}
+
+/* As after_more_blanks from a blank on. Stripe sends its JSON indented: most often a single blank
+   follows, or a line end with the blanks of the next line. */
+static int after_blanks(cm_json *j) {
+  size_t at = j->at + 1;
+  if (j->len - at > CM_SCAN_STEP) {
+    at += cm_scan_filled(j->text + at);
+    if ((unsigned char)j->text[at] > ' ') {
+      j->at = at;
+      return (unsigned char)j->text[at];
+    }
+  }
+  return after_more_blanks(j, at);
+}
+
+/* The next character that is not blank; most often the one that is next. */
 static inline int peek(cm_json *j) {
-  if (j->error)
+  unsigned char c;
+  if (j->at >= j->len)
     return 0;
-  if (j->at < j->len && (unsigned char)j->text[j->at] > ' ')
-    return (unsigned char)j->text[j->at];
-  return after_blanks(j);
+  c = (unsigned char)j->text[j->at];
+  return c > ' ' || !is_blank((char)c) ? c : after_blanks(j);
 }
 
 /*
@@ -72,11 +73,7 @@ static bool unexpected(cm_json *j, const char *wanted) {
   return fail(j, j->at, j->at >= j->len ? "ends too early" : wanted);
 }
 
-/*
-** Enters an object ('{') or array ('['). Returns false if there is no such bracket, or the nesting
-** is too deep.
-*/
-bool cm_json_open(cm_json *j, char bracket) {
+static inline bool open(cm_json *j, char bracket) {
   if (peek(j) != bracket)
     return unexpected(j, bracket == '{' ? CM_JSON_NO_OBJECT : "array expected");
   if (j->depth >= CM_JSON_DEPTH)
@@ -88,24 +85,36 @@ bool cm_json_open(cm_json *j, char bracket) {
 }
 
 /*
+** Enters an object ('{') or array ('['). Returns false if there is no such bracket, or the nesting
+** is too deep.
+*/
+bool cm_json_open(cm_json *j, char bracket) {
+  return open(j, bracket);
+}
+
+/*
 ** Moves to the next part of the innermost container: 1 there is one, 0 it was closed, -1 error.
 */
-static int next(cm_json *j, char close) {
+static inline int next(cm_json *j, char close) {
   int c = peek(j);
   bool fresh = j->fresh;
   j->fresh = false;
-  if (c == close && !j->error) {
+  if (c == ',' && !fresh) {
+    j->at++;
+    if (peek(j) != close)
+      return 1; /* or the end of the text, which is no value */
+    return fail(j, j->at, "value expected after ','"), -1;
+  }
+  if (c == close) {
     j->at++;
     j->depth--;
     return 0;
   }
-  if (fresh)
-    return c ? 1 : (unexpected(j, "value expected"), -1);
-  if (c != ',')
-    return unexpected(j, close == '}' ? "',' or '}' expected" : "',' or ']' expected"), -1;
-  j->at++;
-  if (peek(j) == close)
-    return fail(j, j->at, "value expected after ','"), -1;
+  if (!c || !fresh)
+    return unexpected(j, fresh          ? "value expected"
+                         : close == '}' ? "',' or '}' expected"
+                                        : "',' or ']' expected"),
+           -1;
   return 1;
 }
 
@@ -114,22 +123,6 @@ static int next(cm_json *j, char close) {
 */
 int cm_json_item(cm_json *j) {
   return next(j, ']');
-}
-
-/*
-** In an object: 1 if the scan stands before the value of member `key` (its raw bytes, escapes
-** unread), 0 if the object ended, -1 error.
-*/
-int cm_json_member(cm_json *j, cm_span *key) {
-  int more = next(j, '}');
-  if (more <= 0)
-    return more;
-  if (!cm_json_string(j, key))
-    return -1;
-  if (peek(j) != ':')
-    return unexpected(j, "':' expected"), -1;
-  j->at++;
-  return 1;
 }
 
 /* Reads four hex digits; -1 for other characters. The caller knows that four are there. */
@@ -145,75 +138,94 @@ static long hex4(const char *s) {
   return value;
 }
 
-/*
-** Counts bytes that need no look: neither '"', '\\', control characters nor outside ASCII, eight
-** at a time. Strings are most of a page, so this loop decides how fast a page is scanned. A mark
-** may be false only above a true one, so on little-endian machines the lowest is exact.
-*/
-static size_t plain(const char *s, size_t n) {
-  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-  size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    uint64_t w, quote, slash, marks;
-    memcpy(&w, s + i, 8);
-    quote = w ^ (ones * '"');
-    slash = w ^ (ones * '\\');
-    marks = ((quote - ones) | (slash - ones) | (w - ones * 0x20) | w) & tops;
-    if (marks) {
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-      i += (size_t)__builtin_ctzll(marks) / 8;
-#endif
-      break;
-    }
+/* Passes over what cm_scan_plain stops at within a string: an escape or a character outside ASCII.
+   Returns the place after it; 0 on an error. */
+static size_t after_special(cm_json *j, size_t at) {
+  unsigned char c = (unsigned char)j->text[at];
+  size_t left = j->len - at, len;
+  if (c == '\\') {
+    j->escaped = true;
+    if (left < 2 || (j->text[at + 1] == 'u' && left < 6))
+      return fail(j, j->len, "ends too early"), 0;
+    if (j->text[at + 1] == 'u')
+      return hex4(j->text + at + 2) >= 0 ? at + 6 : (size_t)fail(j, at, "bad \\u escape");
+    if (j->text[at + 1] && strchr("\"\\/bfnrt", j->text[at + 1]))
+      return at + 2;
+    return fail(j, at, "bad escape"), 0;
   }
-  return i;
+  if (c < 0x20)
+    return fail(j, at, "control character in a string"), 0;
+  if (c < 0x80)
+    return at + 1;
+  len = cm_utf8_sequence((const unsigned char *)j->text + at, left);
+  return len ? at + len : (size_t)fail(j, at, "invalid UTF-8");
 }
 
-/*
-** Takes a string. `inside` gets the range between the quotes, escapes unread.
-*/
-bool cm_json_string(cm_json *j, cm_span *inside) {
-  size_t at;
-  if (peek(j) != '"')
-    return unexpected(j, "string expected");
-  at = ++j->at;
-  inside->at = at;
+/* Takes the rest of a string, from a place inside it on. */
+static bool string_from(cm_json *j, cm_span *inside, size_t at) {
   for (;;) {
-    unsigned char c;
-    at += plain(j->text + at, j->len - at);
+    while (j->len - at >= CM_SCAN_STEP) {
+      size_t n = cm_scan_special(j->text + at);
+      at += n;
+      if (n < CM_SCAN_STEP)
+        break;
+    }
     if (at >= j->len)
       return fail(j, j->len, "ends too early");
-    c = (unsigned char)j->text[at];
-    if (c == '"')
+    if (j->text[at] == '"')
       break;
-    if (c == '\\') {
-      if (j->len - at < 2)
-        return fail(j, j->len, "ends too early");
-      if (j->text[at + 1] == 'u') {
-        if (j->len - at < 6)
-          return fail(j, j->len, "ends too early");
-        if (hex4(j->text + at + 2) < 0)
-          return fail(j, at, "bad \\u escape");
-        at += 6;
-      } else if (j->text[at + 1] && strchr("\"\\/bfnrt", j->text[at + 1])) {
-        at += 2;
-      } else {
-        return fail(j, at, "bad escape");
-      }
-    } else if (c < 0x20) {
-      return fail(j, at, "control character in a string");
-    } else if (c < 0x80) {
-      at++;
-    } else {
-      size_t len = cm_utf8_sequence((const unsigned char *)j->text + at, j->len - at);
-      if (len == 0)
-        return fail(j, at, "invalid UTF-8");
-      at += len;
-    }
+    at = after_special(j, at);
+    if (!at)
+      return false;
   }
   inside->len = at - inside->at;
   j->at = at + 1;
   return true;
+}
+
+static inline bool string(cm_json *j, cm_span *inside) {
+  size_t at;
+  if (peek(j) != '"')
+    return unexpected(j, "string expected");
+  at = inside->at = ++j->at;
+  j->escaped = false;
+  if (j->len - at > CM_SCAN_STEP) { /* most strings are as short */
+    at += cm_scan_special(j->text + at);
+    if (j->text[at] == '"') {
+      inside->len = at - inside->at;
+      j->at = at + 1;
+      return true;
+    }
+  }
+  return string_from(j, inside, at);
+}
+
+/*
+** Takes a string. `inside` gets the range between the quotes, escapes unread; `escaped` tells
+** whether there are any.
+*/
+bool cm_json_string(cm_json *j, cm_span *inside) {
+  return string(j, inside);
+}
+
+static inline int member(cm_json *j, cm_span *key) {
+  int more = next(j, '}');
+  if (more <= 0)
+    return more;
+  if (!string(j, key))
+    return -1;
+  if (peek(j) != ':')
+    return unexpected(j, "':' expected"), -1;
+  j->at++;
+  return 1;
+}
+
+/*
+** In an object: 1 if the scan stands before the value of member `key` (its raw bytes, escapes
+** unread), 0 if the object ended, -1 error.
+*/
+int cm_json_member(cm_json *j, cm_span *key) {
+  return member(j, key);
 }
 
 static bool is_digit(char c) {
@@ -282,8 +294,7 @@ int cm_json_int(cm_json *j, int64_t *value) {
   return 1;
 }
 
-static bool word(cm_json *j, const char *text) {
-  size_t n = strlen(text);
+static inline bool word(cm_json *j, const char *text, size_t n) {
   if (j->len - j->at < n)
     return fail(j, j->len, "ends too early");
   if (memcmp(j->text + j->at, text, n) != 0)
@@ -300,7 +311,7 @@ bool cm_json_bool(cm_json *j, bool *value) {
   *value = c == 't';
   if (c != 't' && c != 'f')
     return unexpected(j, "true or false expected");
-  return word(j, c == 't' ? "true" : "false");
+  return c == 't' ? word(j, "true", 4) : word(j, "false", 5);
 }
 
 /*
@@ -313,27 +324,27 @@ bool cm_json_skip(cm_json *j) {
   int c = peek(j);
   switch (c) {
   case '"':
-    return cm_json_string(j, &ignored);
+    return string(j, &ignored);
   case '{':
-    if (!cm_json_open(j, '{'))
+    if (!open(j, '{'))
       return false;
-    while ((more = cm_json_member(j, &ignored)) > 0)
+    while ((more = member(j, &ignored)) > 0)
       if (!cm_json_skip(j))
         return false;
     return more == 0;
   case '[':
-    if (!cm_json_open(j, '['))
+    if (!open(j, '['))
       return false;
-    while ((more = cm_json_item(j)) > 0)
+    while ((more = next(j, ']')) > 0)
       if (!cm_json_skip(j))
         return false;
     return more == 0;
   case 't':
-    return word(j, "true");
+    return word(j, "true", 4);
   case 'f':
-    return word(j, "false");
+    return word(j, "false", 5);
   case 'n':
-    return word(j, "null");
+    return word(j, "null", 4);
   default:
     return c == '-' || is_digit((char)c) ? number(j, &whole) : unexpected(j, "value expected");
   }
@@ -347,13 +358,6 @@ bool cm_json_end(cm_json *j) {
     return false;
   peek(j);
   return j->at >= j->len || fail(j, j->at, "more text after the value");
-}
-
-/*
-** Compares the raw bytes of a string with a word.
-*/
-bool cm_json_is(const cm_json *j, cm_span s, const char *text) {
-  return strlen(text) == s.len && memcmp(j->text + s.at, text, s.len) == 0;
 }
 
 static size_t encode(unsigned long code, char *out) {

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define CM_JSON_DEPTH 64 /* deepest nesting accepted; Stripe's objects stay below 12 */
 #define CM_JSON_TOO_DEEP "nested too deep"
@@ -30,6 +31,7 @@ typedef struct cm_json {
   size_t at;         /* next byte to read */
   int depth;         /* containers open now */
   bool fresh;        /* a container was just opened: no comma due */
+  bool escaped;      /* the string that was taken last has escapes */
   const char *error; /* NULL, or what is wrong at `at` */
 } cm_json;
 
@@ -43,7 +45,13 @@ int cm_json_int(cm_json *j, int64_t *value);
 bool cm_json_bool(cm_json *j, bool *value);
 bool cm_json_skip(cm_json *j);
 bool cm_json_end(cm_json *j);
-bool cm_json_is(const cm_json *j, cm_span s, const char *word);
 size_t cm_json_copy(const cm_json *j, cm_span s, char *out, size_t room);
+
+/*
+** Compares the raw bytes of a string with a word.
+*/
+static inline bool cm_json_is(const cm_json *j, cm_span s, const char *word) {
+  return strlen(word) == s.len && memcmp(j->text + s.at, word, s.len) == 0;
+}
 
 #endif

@@ -35,7 +35,7 @@ static cm_element *add_element(cm_page *p) {
 static bool take_id(cm_page *p, const cm_json *j, cm_element *e, cm_span s) {
   char text[CM_ELEMENT_ID + 5]; /* what fills it was cut off */
   size_t len;
-  e->id_apart = memchr(j->text + s.at, '\\', s.len) != NULL;
+  e->id_apart = j->escaped;
   if (!e->id_apart) {
     e->id_at = (uint32_t)s.at;
     e->id_len = s.len <= CM_ELEMENT_ID ? (uint32_t)s.len : 0;

@@ -27,6 +27,35 @@ static void takes_valid_json(void) {
   CHECK_TEXT(scan("\"a long string without anything special in it\""), "");
 }
 
+/* Texts of each length, so that each piece that the scanner looks at once begins and ends anywhere.
+ */
+static void takes_each_length(void) {
+  char text[160];
+  int before, inside;
+  for (before = 0; before < 40; before++)
+    for (inside = 0; inside < 40; inside++) {
+      const char *filling = "0123456789012345678901234567890123456789";
+      snprintf(text, sizeof text, "%*s\"%.*s\"%*s", before, "", inside, filling, inside, "");
+      CHECK_TEXT(scan(text), "");
+      snprintf(text, sizeof text, "[%*s\n%*s\"%.*s\\n\xC3\xA9\"]", before, "", inside, "", inside,
+               filling);
+      CHECK_TEXT(scan(text), "");
+      snprintf(text, sizeof text, "%*s\"%.*s\n\"", before, "", inside, filling);
+      CHECK_TEXT(scan(text), "control character in a string");
+      snprintf(text, sizeof text, "%*s\"%.*s", before, "", inside, filling);
+      CHECK_TEXT(scan(text), "ends too early");
+    }
+}
+
+static void tells_of_escapes(void) {
+  cm_json j;
+  cm_span s;
+  cm_json_init(&j, "[\"a\\n\",\"b\",\"01234567890123456789\\/\"]", 35);
+  CHECK(cm_json_open(&j, '[') && cm_json_item(&j) && cm_json_string(&j, &s) && j.escaped);
+  CHECK(cm_json_item(&j) && cm_json_string(&j, &s) && !j.escaped);
+  CHECK(cm_json_item(&j) && cm_json_string(&j, &s) && j.escaped);
+}
+
 static void refuses_the_rest(void) {
   CHECK_TEXT(scan(""), "ends too early");
   CHECK_TEXT(scan("{"), "ends too early");
@@ -142,6 +171,8 @@ static void copies_text(void) {
 
 int main(void) {
   RUN(takes_valid_json);
+  RUN(takes_each_length);
+  RUN(tells_of_escapes);
   RUN(refuses_the_rest);
   RUN(refuses_invalid_utf8);
   RUN(bounds_nesting);
