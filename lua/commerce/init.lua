@@ -54,6 +54,8 @@ end
 ---  `app:set_deleted_retention`
 ---@field changes_retention number? for how many days the log of changes is kept, see
 ---  `app:set_changes_retention`
+---@field webhooks_retention number? for how many days webhook events are kept that were sent, see
+---  `app:set_webhooks_retention`
 
 ---@class commerce.LimitOptions of all connections together, beside each account's own limits
 ---@field rate number? requests a second
@@ -62,7 +64,7 @@ end
 
 local OPEN_OPTIONS = { store = "any", create = "boolean", mode = "string", limits = "table",
   keep_source = "boolean", leave_out = "table", hash = "table",
-  changes_retention = "number", deleted_retention = "number" }
+  changes_retention = "number", deleted_retention = "number", webhooks_retention = "number" }
 local LIMITS = { rate = "number", endpoint_rate = "number", concurrency = "number" }
 
 -- The limiter that all connections share. Each account has its own limits as well.
@@ -105,6 +107,9 @@ local function open(options)
   end
   if options.changes_retention then
     errors.must(app:set_changes_retention(options.changes_retention))
+  end
+  if options.webhooks_retention then
+    errors.must(app:set_webhooks_retention(options.webhooks_retention))
   end
   return app
 end

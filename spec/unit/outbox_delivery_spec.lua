@@ -8,6 +8,7 @@ local handle = require "commerce.store.handle"
 local jobs = require "commerce.runtime.jobs"
 local master_key = require "spec.support.master_key"
 local process = require "commerce.runtime.process"
+local retention = require "commerce.account.retention"
 local socket = require "socket"
 local store = require "commerce.store"
 local time = require "commerce.base.time"
@@ -315,6 +316,25 @@ describe("webhooks", function()
     assert.same({}, messages())
     assert.equal(0, db:replay_webhooks(consumer.id, { since = "2026-01-01T00:00:00Z",
       all = true }, now))
+  end)
+
+  it("are kept for as long as the setting says", function()
+    retention.set_of_webhooks(db, 400)
+    company "Shop"
+    exchange(1)
+    now = now + 390 * DAY
+    found.tidied = nil
+    send()
+    assert.equal(1, #messages())
+    retention.set_of_webhooks(db, nil)
+    now = now + 9000 * DAY
+    found.tidied = nil
+    send()
+    assert.equal(1, #messages())
+    retention.set_of_webhooks(db, 9000)
+    found.tidied = nil
+    send()
+    assert.same({}, messages())
   end)
 
   it("go on when the store has failed for a moment, and end when it fails for good", function()

@@ -1,7 +1,9 @@
--- For how long records are kept that Stripe deleted, and entries of the log of changes. A sync
--- removes them (`commerce.sync.erasure`).
+-- For how long records are kept that Stripe deleted, entries of the log of changes, and webhook
+-- events. A sync removes the first two (`commerce.sync.erasure`); events are removed by the store,
+-- with the next event, and by the worker that sends them.
 
 local errors = require "commerce.base.errors"
+local event_rules = require "commerce.store.event_rules"
 
 local retention = {}
 
@@ -50,6 +52,30 @@ end
 ---@param days integer? nil: for ever
 function retention.set_of_changes(store, days)
   set(store, CHANGES, days)
+end
+
+--- For how many days webhook events are kept that were sent to all consumers or given up.
+---@param store commerce.Store
+---@return integer? days nil: for ever
+function retention.of_webhooks(store)
+  return event_rules.days_kept(store:setting(event_rules.RETENTION))
+end
+
+--- Set for how many days webhook events are kept that were sent to all consumers or given up.
+--- Raises for anything but whole days.
+---@param store commerce.Store
+---@param days integer? nil: for ever
+function retention.set_of_webhooks(store, days)
+  set(store, event_rules.RETENTION, days)
+end
+
+--- What a user is told whose event is gone.
+---@param store commerce.Store
+---@return string words such as "events are kept for 30 days"
+function retention.of_webhooks_in_words(store)
+  local days = retention.of_webhooks(store)
+  return days and ("events are kept for %d %s"):format(days, days == 1 and "day" or "days")
+    or "events are kept for ever"
 end
 
 return retention

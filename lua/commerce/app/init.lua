@@ -430,6 +430,26 @@ function App:changes_retention()
   return retention.of_changes(self.store)
 end
 
+--- Set for how many days webhook events are kept that were sent to all consumers or given up.
+--- Older ones are removed, and can not be sent again.
+---@param days integer? nil: for ever
+---@return boolean? ok nil on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:set_webhooks_retention(days)
+  mappings.check_self(self, "set_webhooks_retention", "app")
+  retention.set_of_webhooks(self.store, days)
+  return true
+end
+
+--- For how many days webhook events are kept that were sent to all consumers or given up.
+---@return integer? days nil: for ever; or on failure
+---@return string? message
+---@return commerce.Failure? failure
+function App:webhooks_retention()
+  return retention.of_webhooks(self.store)
+end
+
 --- The consumers of the logs of changes (`connection:changes { consumer = NAME }`). What one of
 --- them has not read is not removed.
 ---@return commerce.ChangeConsumer[]? list nil on failure

@@ -4,11 +4,34 @@
 local ascii = require "commerce.base.ascii"
 local model = require "commerce.model"
 local set = require "commerce.base.set"
+local time = require "commerce.base.time"
 
 local rules = {}
 
---- Seconds for which an event is kept that no consumer waits for.
-rules.KEPT = 30 * 86400
+--- The setting that says for how many days an event is kept that no consumer waits for: a whole
+--- number, "" for ever.
+rules.RETENTION = "webhooks_retention"
+
+--- Days without that setting.
+rules.KEPT = 30
+
+--- For how many days an event is kept that no consumer waits for.
+---@param setting string? the value of `rules.RETENTION`
+---@return integer? days nil: for ever
+function rules.days_kept(setting)
+  if setting ~= "" then
+    return tonumber(setting) or rules.KEPT
+  end
+end
+
+--- The date before which events that no consumer waits for are deleted.
+---@param setting string? the value of `rules.RETENTION`
+---@param now number unix seconds
+---@return string? date nil: none are deleted
+function rules.kept_since(setting, now)
+  local days = rules.days_kept(setting)
+  return days and time.format(now - days * 86400)
+end
 
 --- Seconds: a webhook that is due later than this counts as due now, since a clock that was ahead
 --- has dated it.

@@ -200,7 +200,10 @@ local function tidy(self)
   if not self.tidied or now - self.tidied >= TIDY then
     self.tidied = now
     release_dead(self)
-    self.store:forget_webhooks(time.format(self.clock() - event_rules.KEPT))
+    local before = event_rules.kept_since(self.store:setting(event_rules.RETENTION), self.clock())
+    if before then
+      self.store:forget_webhooks(before)
+    end
   end
 end
 

@@ -166,6 +166,19 @@ local function set_retention(app, args)
   end
 end
 
+local function set_webhook_events(app, args)
+  if args.days then
+    must(app:set_webhooks_retention(days_of(args.days)))
+  end
+  local now = app:webhooks_retention()
+  if args.json then
+    console.json { webhooksRetention = now or json.null }
+  else
+    console.line(now and ("webhook events that were sent or given up are removed after %d days")
+      :format(now) or "all webhook events are kept")
+  end
+end
+
 local function consumer_lines(list)
   for _, consumer in ipairs(list) do
     console.line(("  %s: %s"):format(consumer.name, consumer.behind == 0
@@ -293,6 +306,14 @@ return {
       end,
       json = "As a JSON object.", store = "create", audit = "data.retention",
       run = set_change_log },
+    { name = "webhook-events", help = "For how long webhook events are kept that were sent or "
+      .. "given up.",
+      arguments = function(sub)
+        sub:argument("days", "Whole days, or never: nothing is removed (default: show it).")
+          :args "?"
+      end,
+      json = "As a JSON object.", store = "create", audit = "data.retention",
+      run = set_webhook_events },
     { name = "rates", help = "Show or set how many requests a second are sent to Stripe for a "
       .. "connection.",
       arguments = rate_arguments, json = "As a JSON object.", store = "existing",

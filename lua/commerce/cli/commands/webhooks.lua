@@ -10,6 +10,7 @@ local json = require "commerce.base.json"
 local lookup = require "commerce.cli.kit.lookup"
 local options = require "commerce.cli.kit.options"
 local payload = require "commerce.webhooks.payload"
+local retention = require "commerce.account.retention"
 local time = require "commerce.base.time"
 
 local must = errors.must
@@ -200,8 +201,9 @@ local function replay(app, args)
   local selection = selection_of(app, args, row)
   local count = must(app.store:replay_webhooks(row.id, selection, os.time()))
   if count == 0 and selection.id then
-    errors.throw("usage", ("message %s no longer exists; messages of the last 30 days can be sent "
-      .. "again"):format(args.message))
+    errors.throw("usage", ("message %s no longer exists; %s after they were sent or given up, "
+      .. "see `commerce settings webhook-events`"):format(args.message,
+      retention.of_webhooks_in_words(app.store)))
   end
   console.line(args.json and json.encode { id = row.id, queued = count }
     or ("%s %s sent again%s"):format(format.count(count), count == 1 and "message is"

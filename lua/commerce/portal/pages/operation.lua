@@ -257,7 +257,7 @@ local function consumer_page(context, given)
         .. "consumer asks for stands here.") } })
 end
 
-local MISSED = 30 * 86400 -- seconds: for how long events are kept
+local MISSED = 30 * 86400 -- seconds; an older event is sent again one by one
 
 local replay = saving(consumer_page, function(context)
   local consumer, event = consumer_of(context), context.form.event
@@ -265,7 +265,8 @@ local replay = saving(consumer_page, function(context)
   local count = context.store:replay_webhooks(consumer.id, event and { id = event }
     or { since = time.format(os.time() - MISSED) }, os.time())
   if event and count == 0 then
-    errors.throw("usage", "this event no longer exists; events of 30 days can be sent again")
+    errors.throw("usage", "this event no longer exists; "
+      .. retention.of_webhooks_in_words(context.store))
   end
 end, "Queued. What waits is sent by the worker.")
 

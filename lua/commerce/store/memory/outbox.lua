@@ -74,9 +74,10 @@ end
 
 -- Events without deliveries; `forget_webhooks` deletes the others.
 local function forget_old(self, seconds)
-  local before = time.format(seconds - event_rules.KEPT)
+  local before = event_rules.kept_since(self.db:table("settings"):get(event_rules.RETENTION),
+    seconds)
   for number, event in events(self):each() do
-    if event.at >= before then
+    if not before or event.at >= before then
       break
     elseif #deliveries(self):where("event", number) == 0 then
       events(self):remove(number)

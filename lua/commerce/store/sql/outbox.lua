@@ -51,10 +51,14 @@ local MOST_FORGOTTEN = 10 -- at a time: more than come, so that a backlog goes, 
 
 -- Deletes old events without deliveries, since it is possible that no worker runs. The worker
 -- deletes the events with deliveries.
-local function forget_old(db, seconds)
+local function forget_old(db, setting, seconds)
+  local before = event_rules.kept_since(setting, seconds)
+  if not before then
+    return
+  end
   db:run("DELETE FROM webhook_events WHERE number IN (SELECT number FROM webhook_events e "
     .. "WHERE at < ? AND NOT EXISTS (SELECT 1 FROM webhook_deliveries d WHERE d.event = e.number) "
-    .. "ORDER BY at LIMIT " .. MOST_FORGOTTEN .. ")", time.format(seconds - event_rules.KEPT))
+    .. "ORDER BY at LIMIT " .. MOST_FORGOTTEN .. ")", before)
 end
 
 -- Numbers come in the order of commits, as those of changes do: the row is locked until the
@@ -67,9 +71,11 @@ local NUMBER = "INSERT INTO event_numbers (name, last) VALUES ('events', 1) "
 ---@param type_name string "connection.created", …
 ---@param given commerce.NewEvent
 function outbox.append(db, type_name, given)
+  local retention = db:ask("SELECT value FROM settings WHERE name = ?", event_rules.RETENTION)
   local facts, tags = facts_of(db, given)
   local now, seconds = time.now(), os.time()
-  forget_old(db, seconds)
+  local setting = retention()[1]
+  forget_old(db, setting and setting.value, seconds)
   local number = db:all(NUMBER:format(db.dialect.whole("last", "number")))[1].number
   db:run("INSERT INTO webhook_events (number, id, type, at, tags, facts) "
     .. "VALUES (?, ?, ?, ?, ?, ?)", number, given.id or core.uuid(), type_name, now,

@@ -4,7 +4,8 @@ local assert = require "luassert"
 local busted = require "busted"
 local tables = require "commerce.base.tables"
 
-local before_each, describe, it = busted.before_each, busted.describe, busted.it
+local after_each, before_each = busted.after_each, busted.before_each
+local describe, it = busted.describe, busted.it
 
 local NOW = "2026-03-01T08:00:00Z"
 local SOON = 9e9 -- unix seconds after everything that happens here
@@ -368,5 +369,46 @@ return function(db, with)
       assert.equal(1, db():forget_webhooks "9999-01-01T00:00:00Z")
       assert.equal("", told "a")
     end)
+  end)
+
+  describe("an event without deliveries", function()
+    local real = os.time
+
+    after_each(function()
+      os.time = real -- luacheck: ignore 122
+    end)
+
+    local function later(days)
+      local now = real() + days * DAY
+      os.time = function(...) -- luacheck: ignore 122
+        return ... and real(...) or now
+      end
+    end
+
+    -- How many events can be sent again, the next one among them.
+    local function kept_after(days)
+      later(days)
+      company "next"
+      os.time = real -- luacheck: ignore 122
+      add "a"
+      return db():replay_webhooks("a", { since = "2026-01-01T00:00:00Z" }, SOON)
+    end
+
+    before_each(function()
+      assert(db():forget_webhooks "9999-01-01T00:00:00Z")
+      company "x"
+    end)
+
+    for _, case in ipairs { { nil, 29, 2 }, { nil, 31, 1 }, { "7", 6, 2 }, { "7", 8, 1 },
+      { "", 400, 2 } } do
+      local setting, days, kept = case[1], case[2], case[3]
+      it(("is %s after %d days with the setting '%s'"):format(kept == 2 and "kept" or "forgotten",
+        days, setting or "none"), function()
+        if setting then
+          assert(db():save_setting("webhooks_retention", setting))
+        end
+        assert.equal(kept, kept_after(days))
+      end)
+    end
   end)
 end
