@@ -1,5 +1,6 @@
 -- Stripe Apps: the install link, tokens that are replaced at each exchange and expire, permissions,
 -- and the Install API.
+-- Runs under one runtime: the emulator runs in nginx.
 local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 

@@ -1,5 +1,6 @@
 --- Checkout sessions, invoices, their payments, subscriptions and application fees: what they are
 --- made of adds up, and leads to the charges that paid for it.
+-- Runs under one runtime: the emulator runs in nginx.
 local emulator = require "spec.support.emulator"
 
 local null = require("cjson").null

@@ -1,4 +1,5 @@
 -- What a shop does between two syncs: each change with its events, its money, and its silence.
+-- Runs under one runtime: the emulator runs in nginx.
 local emulator = require "spec.support.emulator"
 local cjson = require "cjson"
 

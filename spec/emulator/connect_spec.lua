@@ -1,4 +1,5 @@
 -- Connect: the consent page, codes and tokens, accounts by header, and the end of a connection.
+-- Runs under one runtime: the emulator runs in nginx.
 local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local webhook_sink = require "spec.support.webhook_sink"

@@ -1,4 +1,5 @@
 -- What tests can do to the emulator: make it fail, limit it, change its data.
+-- Runs under one runtime: the emulator runs in nginx.
 local emulator = require "spec.support.emulator"
 local cjson = require "cjson"
 local socket = require "socket"

@@ -1,4 +1,5 @@
 -- The emulator answers as Stripe does: keys, lists, cursors, filters, expansion, errors.
+-- Runs under one runtime: the emulator runs in nginx.
 local emulator = require "spec.support.emulator"
 local cjson = require "cjson"
 

@@ -1,4 +1,5 @@
 -- The event feed: what is listed, in which order, for how long, in agreement with the objects.
+-- Runs under one runtime: the emulator runs in nginx.
 local emulator = require "spec.support.emulator"
 local cjson = require "cjson"
 

@@ -1,4 +1,5 @@
 -- What the emulator's data must be: complete, ordered, linked both ways, in balance to the cent.
+-- Runs under one runtime: the emulator runs in nginx.
 local emulator = require "spec.support.emulator"
 local cjson = require "cjson"
 

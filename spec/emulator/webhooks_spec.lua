@@ -1,4 +1,5 @@
 -- Webhooks: signed, repeated, disordered, lost, retried.
+-- Runs under one runtime: the emulator runs in nginx.
 local cjson = require "cjson"
 local emulator = require "spec.support.emulator"
 local webhook_sink = require "spec.support.webhook_sink"

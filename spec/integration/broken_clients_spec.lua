@@ -1,5 +1,6 @@
 -- Two hundred clients at a time that are slow, break off, send half of something or too much: what
 -- nginx and our handler held for them is given back, to the last descriptor.
+-- Runs under one runtime: the subject runs in nginx.
 
 local cjson = require "cjson"
 local client = require "spec.support.api_client"

@@ -1,5 +1,6 @@
 -- `make install` gives a command that works wherever it lies, its man page, completions and units;
 -- `make uninstall` takes all of it away.
+-- Runs under one runtime: the command that make installs has the first that there is.
 
 local shell = require "spec.support.shell"
 

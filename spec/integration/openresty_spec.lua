@@ -1,4 +1,5 @@
 -- The API in a real nginx, configured as examples/nginx.conf shows it.
+-- Runs under one runtime: the subject runs in nginx.
 
 local emulator = require "spec.support.emulator"
 local client = require "spec.support.api_client"

@@ -1,4 +1,5 @@
 -- A merchant links in the browser: the pages in a real nginx, the emulator as Stripe.
+-- Runs under one runtime: the subject runs in nginx.
 
 local client = require "spec.support.api_client"
 local emulator = require "spec.support.emulator"

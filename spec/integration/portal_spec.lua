@@ -1,5 +1,6 @@
 -- The portal as `commerce serve` serves it: the first run, with the token that it prints; the
 -- password is hashed in one of nginx's threads, while others are answered.
+-- Runs under one runtime: nginx answers; serve_spec has the command that starts it.
 
 local http = require "socket.http"
 local ltn12 = require "ltn12"

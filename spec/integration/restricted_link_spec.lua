@@ -1,33 +1,20 @@
--- A merchant links by a restricted key: on the pages in a real nginx, from Lua and on the command
--- line. The pages themselves and the way over Stripe Connect: pages_spec.
+-- A merchant links by a restricted key on the pages, in a real nginx. From Lua and on the command
+-- line: restricted_key_spec. The pages themselves and the way over Stripe Connect: pages_spec.
+-- Runs under one runtime: the subject runs in nginx.
 
 local client = require "spec.support.api_client"
-local commands = require "spec.support.commands"
 local emulator = require "spec.support.emulator"
 local json = require "commerce.base.json"
+local keys = require "spec.support.restricted_keys"
 local master_key = require "spec.support.master_key"
 local nginx = require "spec.support.nginx"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 
-local SHOP, OTHER = "acct_1MerchantShop", "acct_1OtherShop"
-local ALL, NEXT, PART = "rk_test_readsEverything0001", "rk_test_readsEverything0002",
-  "rk_test_readsChargesOnly001"
-local NOTHING, OTHERS = "rk_test_readsNothingAtAll1", "rk_test_ofTheOtherShop0001"
-local SECRET, LIVE = "sk_test_canDoEverything00001", "rk_live_ofTheOtherMode00001"
-local UNKNOWN, ORGANISATION = "rk_test_neverSeenAtStripe01", "sk_org_test_reachesOthers001"
-local SENT = { ALL, NEXT, PART, NOTHING, OTHERS, SECRET, LIVE, UNKNOWN, ORGANISATION }
-
-local function prepare(e)
-  e:reset { charges = 5 }
-  e:control("accounts", { { id = SHOP, name = "Merchant Shop", charges = 5, connected = false },
-    { id = OTHER, name = "Other Shop", charges = 5, connected = false } })
-  e:control("keys", { { key = ALL, account = SHOP }, { key = NEXT, account = SHOP },
-    { key = PART, account = SHOP, permissions = { "account", "charges", "refunds" } },
-    { key = NOTHING, account = SHOP, permissions = { "account" } },
-    { key = OTHERS, account = OTHER }, { key = SECRET, account = SHOP },
-    { key = LIVE, account = SHOP } })
-end
+local SHOP = keys.SHOP
+local ALL, NEXT, PART = keys.ALL, keys.NEXT, keys.PART
+local NOTHING, OTHERS, SECRET, LIVE = keys.NOTHING, keys.OTHERS, keys.SECRET, keys.LIVE
+local UNKNOWN, ORGANISATION, SENT = keys.UNKNOWN, keys.ORGANISATION, keys.SENT
 
 describe("a restricted key on the Link pages", function()
   local e, folder, server, made, number, cookie, path
@@ -44,7 +31,7 @@ describe("a restricted key on the Link pages", function()
   end)
 
   before_each(function()
-    prepare(e)
+    keys.prepare(e)
     number, cookie = number + 1, nil
     path = ("%s/%d.db"):format(folder, number)
     made = client.new({}, "sqlite:" .. path)
@@ -274,61 +261,5 @@ describe("a restricted key on the Link pages", function()
     action, state = form(headers.location)
     _, page = paste(action, state, ALL)
     assert.is_truthy(page:find("This account is connected already", 1, true), page)
-  end)
-end)
-
-describe("a restricted key from Lua and on the command line", function()
-  local e, box, commerce
-
-  setup(function() e = emulator.start { charges = 5 } end)
-  teardown(function() e:stop() end)
-
-  before_each(function()
-    prepare(e)
-    box = sandbox.new({ STRIPE_API_BASE = e.base, COMMERCE_MASTER_KEY = master_key.ONE },
-      { in_process = true })
-    box.environment.COMMERCE_STORE = "sqlite:" .. box:path "shop.db"
-    commerce = commands.new(box)
-    commerce:ok "companies create Shop"
-  end)
-  after_each(function()
-    commerce:assert_no_secrets(SENT)
-    box:close()
-  end)
-
-  it("links a company, and replaces its key", function()
-    local out = commerce:ok("link Shop --key-env KEY", { KEY = PART })
-    assert.matches("Linked", out)
-    assert.matches("disputes +no +Disputes", out)
-    commerce:fails("is linked already", "link Shop --key-env KEY", { KEY = ALL })
-    commerce:fails(OTHER .. " was authorized", "link Shop --connection " .. SHOP
-      .. " --key-env KEY", { KEY = OTHERS })
-    local linked = commerce:json("link --key-env KEY --connection " .. SHOP, { KEY = NEXT })
-    assert.same({ "Linked", SHOP, "key" }, { linked.status, linked.account, linked.auth })
-    e:control("keys", { key = PART, account = SHOP, revoked = true })
-    commerce:ok "sync --type payments,disputes"
-    commerce:ok "companies create Twin" -- another company may have the same account
-    assert.matches(SHOP .. " is linked to another company, too: Shop",
-      (commerce:ok("link Twin --key-env KEY", { KEY = ALL })))
-  end)
-
-  it("is refused with the reason, and leaves no connection behind", function()
-    for key, words in pairs { [SECRET] = "make a restricted key (rk_...) that can only read",
-      [ORGANISATION] = "reaches other accounts", [LIVE] = "this is a live mode key",
-      [UNKNOWN] = "Stripe does not know this key", [NOTHING] = "cannot read any data type",
-      pk_test_publishable0000001 = "publishable key" } do
-      commerce:fails(words, "link Shop --key-env KEY", { KEY = key })
-    end
-    commerce:fails("leave out --finish", "link Shop --no-wait --key-env KEY", { KEY = ALL })
-    assert.equal("", (commerce:ok "connections list --json"))
-  end)
-
-  it("is allowed on the pages by one setting", function()
-    local set = commerce:json "integrations set stripe-test --restricted-keys yes"
-    assert.is_true(set.restrictedKeys)
-    assert.matches("stripe%-test: merchants may link by a restricted key",
-      (commerce:ok "integrations list"))
-    assert.is_false(commerce:json("integrations set stripe-test --restricted-keys no")
-      .restrictedKeys)
   end)
 end)

@@ -1,5 +1,6 @@
 -- Codat's own clients, @codat/platform and @codat/commerce, drive the API in a real nginx, with a
 -- worker beside it and the emulator behind it. See spec/sdk.
+-- Runs under one runtime: Node drives what runs in nginx; worker_spec has the worker.
 
 local auth = require "commerce.http.auth"
 local consumers = require "commerce.webhooks.consumers"

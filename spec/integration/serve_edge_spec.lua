@@ -1,11 +1,11 @@
 -- The edge of `commerce serve`: what strangers can send, see and read.
+-- Runs under one runtime: nginx answers; serve_spec has the command that starts it.
 
 local client = require "spec.support.api_client"
 local http = require "socket.http"
 local json = require "commerce.base.json"
 local ltn12 = require "ltn12"
 local serving = require "spec.support.serving"
-local shell = require "spec.support.shell"
 local socket = require "socket"
 
 describe("the edge of commerce serve", function()
@@ -79,19 +79,6 @@ describe("the edge of commerce serve", function()
       assert.equal(401, metrics(header .. "Authorization: Basic eA==\r\n"))
       assert.equal(200, metrics(header .. "Authorization: Basic " .. key .. "\r\n"))
     end
-    server:stop()
-  end)
-
-  it("writes nothing that others may read", function()
-    shell.run("mkdir " .. server.box:path "tmp")
-    server.box.environment.TMPDIR = server.box:path "tmp"
-    server:start()
-    local _, modes = shell.run(("find %s %s* -type f -printf '%%m %%f\\n'"):format(
-      server.box.environment.TMPDIR, server.box:path "commerce.db"))
-    for _, name in ipairs { "nginx.conf", "nginx.pid", "commerce.db", "commerce.db-wal" } do
-      assert.is_truthy(modes:find("600 " .. name .. "\n", 1, true), modes)
-    end
-    assert.is_nil(modes:gsub("600 [^\n]*\n", ""):find "%S")
     server:stop()
   end)
 

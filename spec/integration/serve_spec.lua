@@ -2,6 +2,7 @@
 
 local json = require "commerce.base.json"
 local serving = require "spec.support.serving"
+local shell = require "spec.support.shell"
 
 describe("commerce serve", function()
   local server, box
@@ -52,7 +53,8 @@ describe("commerce serve", function()
   end
 
   it("serves alone with --no-worker", function()
-    server:start "--no-worker --public-url https://data.example.com"
+    server:start("--no-worker --public-url https://data.example.com --trust-proxy 127.0.0.0/8 "
+      .. "--trust-proxy ::1")
     assert.is_truthy(box:read("out"):find("on https://data.example.com", 1, true))
     assert.is_nil(box:read("out"):find('"started"', 1, true))
     server:stop()
@@ -77,6 +79,18 @@ describe("commerce serve", function()
       assert.is_truthy(errors:find "^commerce: [^\n]+\n$", errors)
     end)
   end
+
+  it("writes nothing that others may read", function()
+    shell.run("mkdir " .. server.box:path "tmp")
+    server.box.environment.TMPDIR = server.box:path "tmp"
+    server:start()
+    local _, modes = shell.run(("find %s %s* -type f -printf '%%m %%f\\n'"):format(
+      server.box.environment.TMPDIR, server.box:path "commerce.db"))
+    for _, name in ipairs { "nginx.conf", "nginx.pid", "commerce.db", "commerce.db-wal" } do
+      assert.is_truthy(modes:find("600 " .. name .. "\n", 1, true), modes)
+    end
+    assert.is_nil(modes:gsub("600 [^\n]*\n", ""):find "%S")
+  end)
 
   it("makes the first key when it can show it", function()
     local taken = require "socket".bind("127.0.0.1", server.port)

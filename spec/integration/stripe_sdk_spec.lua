@@ -1,5 +1,6 @@
 -- Stripe's own client for Node drives the emulator, so that the emulator is what programs take for
 -- Stripe, and signs a webhook for the receiver in a real nginx. See spec/sdk.
+-- Runs under one runtime: Node drives what runs in nginx.
 
 local commands = require "spec.support.commands"
 local emulator = require "spec.support.emulator"

@@ -1,4 +1,5 @@
 -- Long reads in nginx's threads: others are served meanwhile.
+-- Runs under one runtime: the subject runs in nginx.
 
 local client = require "spec.support.api_client"
 local json = require "commerce.base.json"

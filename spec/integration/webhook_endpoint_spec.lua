@@ -2,6 +2,7 @@
 -- secret is stored and never shown.
 
 local commerce = require "commerce"
+local commands = require "spec.support.commands"
 local core = require "commerce.core"
 local emulator = require "spec.support.emulator"
 local jobs = require "commerce.runtime.jobs"
@@ -279,6 +280,30 @@ describe("an endpoint at Stripe", function()
     for _, printed in ipairs { output, errors, text, thin } do
       assert.is_nil(printed:find "whsec_")
     end
+    box:close()
+  end)
+
+  it("has secrets that the command line keeps, lists and removes", function()
+    local box = sandbox.new({}, { in_process = true })
+    box.environment = { COMMERCE_STORE = "sqlite:" .. box:path "secrets.db",
+      COMMERCE_MASTER_KEY = master_key.ONE, OLD_KEY = "whsec_spec_0123456789abcdef",
+      NEXT_KEY = "whsec_spec_after_its_rotation", STRIPE_SECRET_KEY = KEY }
+    local cli = commands.new(box)
+    local function keep(name)
+      return cli:json("integrations add-webhook-secret stripe-test --account " .. ACCOUNT
+        .. " --secret-env " .. name).webhookSecrets
+    end
+    local old = keep "OLD_KEY"[1].id
+    assert.equal(2, #keep "NEXT_KEY")
+    cli:ok("integrations remove-webhook-secret stripe-test " .. old)
+    cli:fails("Stripe Test has no webhook secret " .. old,
+      "integrations remove-webhook-secret stripe-test " .. old)
+    cli:fails("no secret: give", "integrations add-webhook-secret stripe-test")
+    cli:fails("not a signing secret", "integrations add-webhook-secret stripe-test "
+      .. "--secret-env STRIPE_SECRET_KEY")
+    assert.matches("accepts webhooks to /webhooks/stripe%-test that secret %x+ signs %(endpoint of "
+      .. ACCOUNT .. ", since ", (cli:ok "integrations list"))
+    cli:assert_no_secrets { box.environment.OLD_KEY, box.environment.NEXT_KEY }
     box:close()
   end)
 end)

@@ -1,5 +1,6 @@
 -- Stripe's webhooks, delivered by the emulator to a real nginx: whatever happens on the way, what
 -- was acknowledged is in the database in the end, and what was not comes again.
+-- Runs under one runtime: the subject runs in nginx.
 
 local cjson = require "cjson"
 local commands = require "spec.support.commands"

@@ -13,8 +13,8 @@ local APART = {} -- the integration specs that do not run with their stores in P
 for reason, names in pairs {
   ["they are about SQLite's own file and its errors"] = "cli_failures doctor worker_trouble",
   ["they start nginx, which does not load on_postgres.lua; postgres_spec has nginx"] =
-    [[broken_clients openresty pages portal restricted_link sdk serve serve_edge serve_trouble
-    stripe_sdk threads webhooks_in_nginx]],
+    [[broken_clients openresty pages portal restricted_link sdk serve serve_edge serve_limits
+    serve_trouble stripe_sdk threads webhooks_in_nginx]],
   ["they use no store, or PostgreSQL already"] = [[docs install leaks luarocks postgres_commits
     postgres_contract postgres_plans postgres postgres_workers pq]],
   ["they take minutes, and have not passed yet"] = "faults incremental",
