@@ -89,6 +89,10 @@ local function page_of(self, data_type, options, what, order, deleted)
   local bookmark = select.bookmark(known, what.offset or 0)
   if bookmark then
     start_after(what, order, bookmark)
+  end
+  if (what.offset or 0) > SHORT then
+    sql, values = select.deep_rows(db, what, options.connection_id)
+  elseif bookmark then
     sql, values = select.rows(db, what)
   end
   local rows = db:list(sql, values, 3)

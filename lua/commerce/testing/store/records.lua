@@ -52,6 +52,33 @@ return function(db, with)
       assert.equal("", ids { limit = 0 })
     end)
 
+    it("come from any place of a long list, read in any order", function()
+      local all, gone = {}, {}
+      for i = 1, 1300 do
+        all[i] = payment(("p%04d"):format(i), { amount = i % 10,
+          createdDate = ("2025-%02d-01T00:00:00Z"):format(1 + i % 12) })
+      end
+      write(all)
+      for i = 1, 20 do
+        gone[i] = ("p%04d"):format(i * 60)
+      end
+      assert(db():write_page("c1", { deleted = { payments = gone } }, LATER))
+      for _, what in ipairs { {}, { order = "createdDate" }, { order = "-id" },
+        { order = "modifiedDate" }, { where = "amount<9" } } do
+        local options = { connection_id = "c1",
+          order_by = what.order and assert(query.order(PAYMENTS, what.order)),
+          query = what.where and assert(query.parse(PAYMENTS, what.where)) }
+        local whole, place = {}, 1017
+        for id in assert(db():records(PAYMENTS, options)) do
+          whole[#whole + 1] = id
+        end
+        options.limit, options.offset = 13, place
+        assert.equal(table.concat(whole, " ", place + 1, place + 13), ids(options))
+        options.offset = #whole - 5
+        assert.equal(table.concat(whole, " ", #whole - 4), ids(options))
+      end
+    end)
+
     it("come in the order asked for, numbers as numbers", function()
       local function by(text)
         return ids { order_by = assert(query.order(PAYMENTS, text)) }
