@@ -52,7 +52,7 @@ build = {
         "csrc/text/mapper_choices.c", "csrc/text/mapper_input.c", "csrc/text/mapper_output.c",
         "csrc/text/mapper_records.c", "csrc/text/mapper_values.c", "csrc/text/mend.c",
         "csrc/text/number.c", "csrc/text/page.c", "csrc/text/program.c", "csrc/text/projection.c",
-        "csrc/text/utf8.c", "csrc/text/uuid.c",
+        "csrc/text/spares.c", "csrc/text/utf8.c", "csrc/text/uuid.c",
       },
       libraries = { "curl", "crypto" },
       incdirs = { "csrc", "$(CURL_INCDIR)", "$(OPENSSL_INCDIR)" },

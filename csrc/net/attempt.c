@@ -7,6 +7,8 @@
 
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg) {
   cm_request *r = arg;
+  if (r->watch) /* it is a page */
+    cm_spares_take(r->client->queue->spares, &r->body);
   if (cm_buf_add(&r->body, bytes, size * n))
     return size * n;
   r->refused = CM_BODY;

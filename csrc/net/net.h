@@ -57,6 +57,7 @@
 #include "net/retry.h"
 #include "net/url.h"
 #include "text/buf.h"
+#include "text/spares.h"
 
 #include <curl/curl.h>
 #include <sys/types.h>
@@ -190,6 +191,7 @@ struct cm_queue {
   int n_waiting, n_running;
   CURL **idle; /* easy handles for reuse, at most max_running */
   int n_idle;
+  cm_spares *spares; /* for bodies of pages; NULL when memory was short */
   unsigned long long random;
 };
 

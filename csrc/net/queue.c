@@ -38,6 +38,7 @@ cm_queue *cm_queue_new(int max_running) {
   q->refs = 1;
   q->pid = getpid();
   q->max_running = max_running;
+  q->spares = cm_spares_new();
   q->idle = calloc((size_t)max_running, sizeof *q->idle);
   q->curl = curl_multi_init();
   if (!q->idle || !q->curl) {
@@ -305,6 +306,7 @@ void cm_queue_release(cm_queue *q) {
     return;
   cm_queue_close(q);
   cm_buf_free(&q->ca_file);
+  cm_spares_release(q->spares);
   free(q->idle);
   free(q);
 }

@@ -203,8 +203,11 @@ static cm_net on_accept(void *owner, cm_request *r, char *why, size_t room) {
   const char *id = cm_header_get(&r->header, "request-id");
   char fault[80];
   cm_scan scan;
+  cm_page_free(&w->incoming);
+  w->incoming.spares = cm_spares_hold(r->client->queue->spares);
   cm_buf_move(&w->incoming.body, &r->body);
-  cm_buf_fit(&w->incoming.body); /* pages wait here, several of each list */
+  if (w->incoming.body.len < w->incoming.body.room / 4)
+    cm_buf_fit(&w->incoming.body); /* pages wait here, several of each list */
   snprintf(w->incoming.request_id, sizeof w->incoming.request_id, "%s", id ? id : "");
   scan = cm_page_scan(&w->incoming, fault, sizeof fault);
   if (scan == CM_SCAN_OK && w->incoming.damaged && r->attempts < COPIES &&

@@ -241,7 +241,8 @@ void cm_page_move(cm_page *to, cm_page *from) {
 ** Gives the memory back; harmless on an empty page and when repeated.
 */
 void cm_page_free(cm_page *p) {
-  cm_buf_free(&p->body);
+  cm_spares_give(p->spares, &p->body);
+  cm_spares_release(p->spares);
   cm_buf_free(&p->ids);
   free(p->list);
   memset(p, 0, sizeof *p);

@@ -4,7 +4,7 @@
 #ifndef CM_PAGE_H
 #define CM_PAGE_H
 
-#include "text/buf.h"
+#include "text/spares.h"
 
 #include <stdint.h>
 
@@ -33,7 +33,8 @@ typedef struct cm_page {
   cm_element *list;
   size_t count, room;
   bool has_more;
-  bool damaged; /* an element is no JSON, which another copy of the page may mend */
+  bool damaged;      /* an element is no JSON, which another copy of the page may mend */
+  cm_spares *spares; /* get the body back; or NULL */
   char request_id[CM_REQUEST_ID];
 } cm_page;
 
