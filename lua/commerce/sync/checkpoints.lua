@@ -37,6 +37,8 @@ local BATCH = 200 -- kept objects that are dropped in one transaction
 ---@field mappings table<string, string>? checksums of the mappings, by data type
 ---@field kept integer? unix seconds: since when source objects are kept
 ---@field failed string[]? ids of objects that could not be read or mapped, for the next run
+---@field window integer? unix seconds, never stored: from where this run lists again, since very
+---  many objects changed
 ---@field sweep commerce.sync.Sweep? the full read that takes down what it sees
 
 ---@class commerce.sync.Checkpoints
