@@ -82,6 +82,17 @@ static int limiter_room(lua_State *L) {
 }
 
 /*
+** limiter:own_room(endpoint) -> requests to an endpoint that its own limit would allow now beyond
+** those that wait, whatever the limit over all allows; math.huge without a limit
+*/
+static int limiter_own_room(lua_State *L) {
+  cm_limiter_box *box = luaL_checkudata(L, 1, CM_LIMITER_CLASS);
+  const char *endpoint = luaL_checkstring(L, 2);
+  lua_pushnumber(L, cm_limiter_own_room(box->limiter, endpoint, cm_now()));
+  return 1;
+}
+
+/*
 ** limiter:limit{rate, endpoint_rate, burst, concurrency}
 ** Keeps to other limits from now on, as core.limiter takes them; of them it keeps its share.
 */
@@ -119,10 +130,8 @@ static int limiter_gc(lua_State *L) {
 */
 void cm_open_limiter(lua_State *L) {
   static const luaL_Reg meta[] = {{"__gc", limiter_gc}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"limit", limiter_limit},
-                                     {"room", limiter_room},
-                                     {"scale", limiter_scale},
-                                     {"stats", limiter_stats},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"limit", limiter_limit}, {"own_room", limiter_own_room},
+                                     {"room", limiter_room},   {"scale", limiter_scale},
+                                     {"stats", limiter_stats}, {NULL, NULL}};
   cm_class(L, CM_LIMITER_CLASS, meta, methods);
 }

@@ -293,6 +293,18 @@ double cm_limiter_room(cm_limiter *l, const char *endpoint, double now) {
 }
 
 /*
+** Returns how many more requests to an endpoint its own limit would allow now, after those that
+** wait: a whole number, INFINITY without a limit or for an endpoint not used lately.
+*/
+double cm_limiter_own_room(cm_limiter *l, const char *endpoint, double now) {
+  cm_bucket *b;
+  for (b = l->endpoints; b; b = b->next)
+    if (strcmp(b->name, endpoint) == 0)
+      return most(0, held(b, now) - b->waiting);
+  return INFINITY;
+}
+
+/*
 ** Reacts to a 429. reason: Stripe-Rate-Limited-Reason (Stripe docs, Rate limits: global-rate,
 ** endpoint-rate, global-concurrency, endpoint-concurrency, resource-specific) or NULL, which is
 ** taken for global-rate. pause: seconds the server asked for, 0 if it did not.

@@ -55,5 +55,6 @@ void cm_limiter_punish(cm_limiter *l, cm_bucket *b, const char *reason, double p
 double cm_bucket_rate(cm_bucket *b, double now);
 double cm_limiter_concurrency(cm_limiter *l, double now);
 double cm_limiter_room(cm_limiter *l, const char *endpoint, double now);
+double cm_limiter_own_room(cm_limiter *l, const char *endpoint, double now);
 
 #endif

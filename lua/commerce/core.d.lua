@@ -424,6 +424,12 @@ function limiter:stats() end
 ---@return number
 function limiter:room(endpoint) end
 
+--- Get how many more requests to an endpoint its own limit would allow now, after those that wait,
+--- whatever the limit over all endpoints allows.
+---@param endpoint string such as "GET /v1/charges"
+---@return number room math.huge without a limit
+function limiter:own_room(endpoint) end
+
 --- Keep to other limits from now on; a share of them stays the share.
 ---@param options commerce.core.LimiterOptions as for `core.limiter`
 function limiter:limit(options) end

@@ -178,6 +178,8 @@ static void has_no_room_for_what_waits_already(void) {
   a->waiting = 50; /* only 10 of them can go */
   b->waiting = 0;
   CHECK(cm_limiter_room(l, a->name, 0) == 0 && cm_limiter_room(l, NULL, 0) == 0);
+  CHECK(cm_limiter_own_room(l, a->name, 0) == 0 && cm_limiter_own_room(l, b->name, 0) == 10);
+  CHECK(isinf(cm_limiter_own_room(l, "GET /v1/unused", 0)));
   CHECK(flood(a, 0, 0.5) == 12); /* none of them can go */
   CHECK(cm_limiter_room(l, NULL, 0.5) == 10 && cm_limiter_room(l, b->name, 0.5) == 10);
   a->waiting = 0;

@@ -165,6 +165,26 @@ describe("payouts", function()
       assert.equal(0, lists_of_payouts())
     end)
 
+    it("is read beside the list of all transactions, once in a full sync", function()
+      sync("payouts", "transactions")
+      local links, reconciled = links_at_stripe()
+      e:control("stats", { clear = true })
+      assert.is_true(assert(shop:sync { types = { "payouts", "transactions" }, full = true,
+        page_size = 10, ranges = 1 }).complete)
+      local lines, first, last, begun = e:control("stats?lines=1").lines, nil, nil, 0
+      for i, line in ipairs(lines) do
+        if line:find("payout=po_", 1, true) then
+          first = first or i
+          begun = begun + (line:find("starting_after", 1, true) and 0 or 1)
+        elseif line:find("/v1/balance_transactions?", 1, true) then
+          last = i
+        end
+      end
+      assert.is_true(first < last, ("%d, %d"):format(first, last))
+      assert.equal(#reconciled, begun)
+      assert.equal(rows.text(links), rows.text(stored_links()))
+    end)
+
     it("is joined to a transaction that is read, and to its fees, and not stored in it", function()
       sync("payouts", "transactions")
       local links, fees = links_at_stripe(), 0

@@ -1,7 +1,8 @@
--- Lists of an account that are read by `sync.backfill` and `sync.balance` under rate limits, with a
--- clock of their own: a request takes its latency and a page its work, and nothing depends on the
--- machine. It does what the core's pagers (csrc/net/walk.c), limiters (csrc/net/limiter.c) and the
--- scheduler do as far as that decides when which request is sent.
+-- Lists of an account that are read by `sync.backfill` and `sync.balance`, and payouts that
+-- `sync.payouts` links, under rate limits, with a clock of their own: a request takes its latency
+-- and a page its work, and nothing depends on the machine. It does what the core's pagers
+-- (csrc/net/walk.c), limiters (csrc/net/limiter.c) and the scheduler do as far as that decides when
+-- which request is sent.
 
 local backfill = require "commerce.sync.backfill"
 local core = require "commerce.core"
@@ -265,6 +266,10 @@ local function limiter_of(world)
       end
       return math.max(0, math.min(room, own))
     end,
+    own_room = function(_, endpoint)
+      local bucket = world.buckets[endpoint:match "^GET (.*)$"]
+      return math.max(0, math.floor(refill(bucket, world.now) + 1e-9) - bucket.waiting)
+    end,
   }
 end
 
@@ -300,17 +305,68 @@ local function run_jobs(world, threads)
   end
 end
 
+-- A pager to its end. Gives the number of objects.
+local function read_pager(world, pager, work)
+  local count = 0
+  while true do
+    local page, message = pager:poll()
+    assert(not message, message)
+    if page == nil then
+      return count
+    elseif page then
+      count = count + #page
+      world.now = world.now + work * #page / 100
+      jobs.pause()
+    else
+      jobs.wait()
+    end
+  end
+end
+
+-- ---------------------------------------------------------------- payouts
+
+local PAYOUTS, TRANSACTIONS = "/v1/payouts", "/v1/balance_transactions"
+local OF_PAYOUT = { 3, 2, 1 } -- a payout's transactions: one page
+
+-- The run as `sync.payouts` sees it: there are so many payouts, which are known when their list has
+-- been read.
+local function linking_of(world, count, is_read, work)
+  local ids = {}
+  for i = 1, count do
+    ids[i] = ("po_%05d"):format(i)
+  end
+  local run = { limiter = limiter_of(world), options = {}, types = { payouts = {},
+    transactions = {} }, mappings = { resources = { balance_transactions = {
+    path = TRANSACTIONS } } } }
+  run.progress = { session_for = function() end, is_complete = is_read }
+  run.checkpoints = { is_finished = is_read }
+  run.store = { linkable_payouts = function(_, _, after, limit)
+    local list = {}
+    for _, id in ipairs(ids) do
+      list[#list + 1] = id > after and #list < limit and not world.linked[id] and id or nil
+    end
+    return list
+  end }
+  return require "commerce.sync.payouts".new(run, function(_, _, id)
+    assert(not world.linked[id], "linked twice")
+    read_pager(world, session_of(world, TRANSACTIONS, OF_PAYOUT):pager { limit = 100 }, work)
+    world.linked[id], world.links = true, world.links + 1
+  end)
+end
+
 --- Read lists to their end.
 ---@param lists table<string, integer[]> by path: when each object was created, newest first
 ---@param options table latency, work (seconds of each page), rate, endpoint_rate, concurrency,
----  page_size, ranges, since, now
+---  page_size, ranges, since, now, payouts (how many of the list /v1/payouts are to be linked)
 ---@return table read seconds, requests, objects, pages (the fewest requests), ideal (the fewest
----  seconds that limits and latency allow), sent (what was asked for, a line each)
+---  seconds that limits and latency allow), sent (what was asked for, a line each), links, ended
+---  (when each list had been read, by path)
 function simulated.read(lists, options)
   local balance = require "commerce.sync.balance"
   local world = setmetatable({ now = 0, line = {}, flying = {}, requests = 0, sent = {},
     latency = options.latency or 0.1, concurrency = options.concurrency or 20,
-    all = new_bucket(options.rate or 100), buckets = {} }, world_mt)
+    all = new_bucket(options.rate or 100), buckets = {},
+    linked = {}, links = 0 }, world_mt)
   local size, pages, longest, objects, open, threads = options.page_size or 100, 0, 0, 0, {}, {}
   local names = {}
   for name in pairs(lists) do
@@ -319,6 +375,7 @@ function simulated.read(lists, options)
   table.sort(names)
   for _, name in ipairs(names) do
     local count = math.max(1, math.ceil(#lists[name] / size))
+      + (name == TRANSACTIONS and options.payouts or 0)
     pages, longest = pages + count, math.max(longest, count)
     world.buckets[name] = new_bucket(options.endpoint_rate or 25)
     open[#open + 1] = backfill.start({ resource = { path = name }, expand = {},
@@ -326,7 +383,7 @@ function simulated.read(lists, options)
       ranges = options.ranges or 8, at = options.now, since = options.since,
       floor = options.floor })
   end
-  local real_now, real_wait, real_pause = core.now, jobs.wait, jobs.pause
+  local real_now, real_wait, real_pause, real_group = core.now, jobs.wait, jobs.pause, jobs.group
   core.now = function()
     return world.now
   end
@@ -335,33 +392,51 @@ function simulated.read(lists, options)
     world.moved = true
     coroutine.yield()
   end
+  local work, ended, begun = options.work or 0.004, {}, 0
+  local function begin(job)
+    begun = begun + 1
+    threads[#threads + 1] = coroutine.create(function()
+      job()
+      begun = begun - 1
+    end)
+  end
+  jobs.group = function(fill)
+    fill { add = function(_, job)
+      begin(job)
+    end }
+    while begun > 0 do
+      jobs.wait()
+    end
+  end
   for _, list in ipairs { unpack(open) } do
     threads[#threads + 1] = coroutine.create(function()
-      while true do
-        local page, message = list:poll()
-        assert(not message, message)
-        if page == nil then
-          break
-        elseif page then
-          objects = objects + #page
-          world.now = world.now + (options.work or 0.004) * #page / 100
-          jobs.pause()
-        else
-          jobs.wait()
-        end
-      end
+      local count = read_pager(world, list, work)
+      objects = objects + count
+      ended[list.task.resource.path] = world.now
       remove(open, list)
     end)
   end
   threads[#threads + 1] = coroutine.create(function()
     balance.run({ limiter = limiter_of(world) }, open)
   end)
+  if options.payouts then
+    threads[#threads + 1] = coroutine.create(function()
+      local linking = linking_of(world, options.payouts, function()
+        return ended[PAYOUTS] ~= nil
+      end, work)
+      linking:beside(open, begin)
+      while #open > 0 or begun > 0 do
+        jobs.wait()
+      end
+      linking:finish()
+    end)
+  end
   local ok, message = pcall(run_jobs, world, threads)
-  core.now, jobs.wait, jobs.pause = real_now, real_wait, real_pause
+  core.now, jobs.wait, jobs.pause, jobs.group = real_now, real_wait, real_pause, real_group
   assert(ok, message)
   return { seconds = world.now, requests = world.requests, objects = objects, pages = pages,
     ideal = math.max(longest / (options.endpoint_rate or 25), pages / (options.rate or 100)),
-    sent = world.sent }
+    sent = world.sent, links = world.links, ended = ended }
 end
 
 return simulated

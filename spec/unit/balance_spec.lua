@@ -90,6 +90,40 @@ describe("lists in ranges", function()
     end)
   end
 
+  -- The transactions of each payout are a list of one page at the endpoint of all transactions.
+  describe("and the payouts' transactions", function()
+    local NAMES = { "balance_transactions", "charges", "customers", "prices", "products",
+      "tax_rates" }
+    local PAYOUTS = 272
+
+    local function account(chance, payouts)
+      local given = { ["/v1/payouts"] = spread(payouts, NOW - 3 * YEAR, NOW, chance) }
+      for _, name in ipairs(NAMES) do
+        given["/v1/" .. name] = spread(10000, NOW - 3 * YEAR, NOW, chance)
+      end
+      return given
+    end
+
+    for _, case in ipairs { { "many", PAYOUTS, 0.97 }, { "few", 40, 0.93 } } do
+      it("use the limits, and leave the transactions' own list its share: " .. case[1], function()
+        local shares = 0
+        for seed = 0, SEEDS do
+          local found = read(account(seed > 0 and random(seed) or nil, case[2]),
+            { payouts = case[2] })
+          assert.equal(case[2], found.links)
+          shares = shares + found.ideal / found.seconds
+          local others = 0
+          for name, seconds in pairs(found.ended) do
+            others = math.max(others, name ~= "/v1/balance_transactions" and seconds or 0)
+          end
+          assert.is_true(found.ended["/v1/balance_transactions"] <= 1.3 * others)
+        end
+        local mean = shares / (SEEDS + 1)
+        assert.is_true(mean >= case[3], ("%.1f %% on average"):format(100 * mean))
+      end)
+    end
+  end)
+
   it("begin with what the limits allow at once", function()
     local found = read(lists { 10000, 10000, 10000, 10000, 10000, 10000 })
     local sent = 0

@@ -54,7 +54,7 @@ local function conduct(connection, lease)
   run.checkpoints:resume(tasks)
   refetch.run(run, tasks, changes_of_lists(tasks, changes))
   reader.joins(run, joins)
-  payouts.run(run)
+  payouts.new(run):finish()
   inbox:finish(function(resource)
     return not run.changes:is_lost(resource) -- what has to be read again, the feed tells, too
   end)

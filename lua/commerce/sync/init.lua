@@ -167,12 +167,13 @@ end
 local function read_everything(run, mappings, tasks, joins)
   reader.objects(run, tasks)
   local changes = run.changes:find(tasks) -- before the lists, which show what is newer
-  local joins_left = reader.lists(run, tasks, joins, changes)
+  local linking = payouts.new(run)
+  local joins_left = reader.lists(run, tasks, joins, changes, linking)
   refetch.run(run, tasks, changes)
   sweep.sources(run, tasks)
   reader.joins(run, joins_left)
   sweep.records(run, mappings)
-  payouts.run(run)
+  linking:finish()
   expire(run)
 end
 

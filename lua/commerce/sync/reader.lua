@@ -205,13 +205,14 @@ local function start_list(run, task)
 end
 
 --- Read all lists at once: while one page is being stored, the next ones travel. Joined types are
---- built as soon as their two lists have ended.
+--- built as soon as their two lists have ended, and payouts linked as the limits allow.
 ---@param run commerce.sync.Run
 ---@param tasks commerce.Task[] all of the run
 ---@param joins commerce.sync.Consumer[] with a join
 ---@param changes commerce.sync.Change[] that are fetched when the lists have been read
+---@param linking commerce.sync.Linking
 ---@return commerce.sync.Consumer[] left the joined types that are still to be built
-function reader.lists(run, tasks, joins, changes)
+function reader.lists(run, tasks, joins, changes, linking)
   local lists, left, changed = {}, { unpack(joins) }, {}
   for _, change in ipairs(changes) do
     changed[change.resource] = true
@@ -229,6 +230,11 @@ function reader.lists(run, tasks, joins, changes)
       end
       group:add(function()
         balance.run(run, lists)
+      end)
+      group:add(function()
+        linking:beside(lists, function(work)
+          group:add(work)
+        end)
       end)
     end)
   end, function()
