@@ -169,16 +169,18 @@ end
 -- A pull that waits already is the same request; one that is under way may have passed by what has
 -- changed meanwhile, so another one waits behind it.
 function pulls.queue_pulls(self, wanted, now)
-  local result = {}
+  local result, waiting_of = {}, {}
   for i, each in ipairs(wanted) do
-    local waiting = pulls.waiting_pulls(self, each.connection_id)[each.data_type]
-    if not waiting and not (each.unless_since and asked_since(self, each, now)) then
-      waiting = { id = each.id, connection_id = each.connection_id, data_type = each.data_type,
+    local id, data_type = each.connection_id, each.data_type
+    local waiting = waiting_of[id] or pulls.waiting_pulls(self, id)
+    waiting_of[id] = waiting
+    if not waiting[data_type] and not (each.unless_since and asked_since(self, each, now)) then
+      waiting[data_type] = { id = each.id, connection_id = id, data_type = data_type,
         status = "Queued", requested = now, read = 0, created = 0, changed = 0, unchanged = 0,
         progress = 0 }
-      all(self):put(waiting.id, copy(waiting))
+      all(self):put(each.id, copy(waiting[data_type]))
     end
-    result[i] = waiting or false
+    result[i] = waiting[data_type] and copy(waiting[data_type]) or false
   end
   return result
 end
