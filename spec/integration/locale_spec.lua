@@ -40,16 +40,11 @@ print(assert(shop:verify { deep = true }).agrees, cjson.decode "[2.5]"[1] * 2)
 ]]
 
 describe("a host program's locale", function()
-  local folder, environment
+  local environment
 
   setup(function()
-    folder = shell.temporary_folder()
-    environment = locales.environment(folder, locales.TURKISH)
+    environment = locales.environment(locales.TURKISH)
     environment.COMMERCE_TEST_LOCALE = locales.TURKISH
-  end)
-
-  teardown(function()
-    shell.remove_folder(folder)
   end)
 
   it("changes nothing in records, queries, mappings and stores #sqlite", function()
@@ -72,7 +67,7 @@ describe("a host program's locale", function()
   end)
 
   it("whose decimal point has several bytes is refused by name", function()
-    local box = sandbox.new(locales.environment(folder, locales.PASHTO))
+    local box = sandbox.new(locales.environment(locales.PASHTO))
     local script = box:write("pashto.lua", ([[
       local function refused(call, ...)
         local ok, message = pcall(call, ...)

@@ -47,10 +47,18 @@ describe("the SQLite store", function()
   teardown(remove_folder)
 
   describe("in a file", function()
-    local count = 0
+    local count, new = 0, nil
+
+    setup(function() -- copied for each case, which takes a fifth of the time of making a new one
+      open("new.db"):close()
+      new = bytes_of(path_of "new.db")
+    end)
+
     require "commerce.testing.store" (function()
       count = count + 1
-      return store.open("sqlite:" .. path_of("contract" .. count .. ".db"))
+      local path = path_of("contract" .. count .. ".db")
+      write_file(path, new)
+      return store.open("sqlite:" .. path)
     end)
   end)
 
