@@ -384,6 +384,7 @@ build = {
     ["commerce.store.sql.stripe_reads"] = "lua/commerce/store/sql/stripe_reads.lua",
     ["commerce.store.sql.sweeps"] = "lua/commerce/store/sql/sweeps.lua",
     ["commerce.store.sql.tables"] = "lua/commerce/store/sql/tables.lua",
+    ["commerce.store.sql.turns"] = "lua/commerce/store/sql/turns.lua",
     ["commerce.store.sql.types"] = "lua/commerce/store/sql/types.lua",
     ["commerce.store.sql.users"] = "lua/commerce/store/sql/users.lua",
     ["commerce.store.sqlite.db"] = "lua/commerce/store/sqlite/db.lua",

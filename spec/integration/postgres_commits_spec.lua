@@ -187,7 +187,9 @@ describe("a COMMIT whose answer is lost", function()
   it("is found out in a database of an earlier version too", function()
     s:close()
     server:sql("DROP TABLE commerce_commits; ALTER TABLE change_numbers DROP COLUMN pruned, "
-      .. "DROP COLUMN pruned_before; DROP INDEX connections_unread; "
+      .. "DROP COLUMN pruned_before; DROP INDEX connections_unread; DROP INDEX pulls_waiting; "
+      .. "ALTER TABLE pulls DROP COLUMN turn; CREATE INDEX pulls_unfinished ON pulls (status); "
+      .. "ALTER TABLE company_turns DROP COLUMN given, DROP COLUMN taken; "
       .. "UPDATE commerce_schema SET version = 11", name)
     s = assert(store.open(url))
     lose_next(function(real)

@@ -34,8 +34,8 @@ local TABLES = {
   { "consumers", "connection_id* name* position#" },
   { "inbox", "number*# connection_id id at# body" },
   { "pulls", "id connection_id data_type status requested completed read# created# changed# "
-    .. "unchanged# progress# error_message" },
-  { "company_turns", "company_id* at" },
+    .. "unchanged# progress# error_message turn#" },
+  { "company_turns", "company_id* at given# taken#" },
   { "counters", "name* value" },
   { "webhook_consumers", "id url disabled? event_types company_tags created failing_since" },
   { "event_numbers", "name* last#" },

@@ -10,6 +10,7 @@ local errors = require "commerce.base.errors"
 local fence = require "commerce.store.fence"
 local pulls = require "commerce.store.sql.pulls"
 local set = require "commerce.base.set"
+local turns = require "commerce.store.sql.turns"
 
 local unpack = require("commerce.base.compat").unpack
 
@@ -100,29 +101,30 @@ end
 
 -- ---------------------------------------------------------------- the next connection
 
-local HEAD = 2000 -- pulls that have waited longest, of which companies take turns
+local HEAD = 500 -- pulls whose turn comes first
 local FIRST_LINKS = 100 -- of those that did not come among them
 
 -- Connections with work that no worker has. One whose data has never been read comes first; then
 -- one of a company that few workers are busy with, and whose turn was long ago; then the one with
--- the pull that has waited longest. Only the head of the queue is looked at, and some first links
--- behind it, so that the cost does not grow with the queue: after a day without workers, pulls of
--- all connections wait. @ stands for the column of the order of insertion, {l} and {o} for the
--- condition that this lease is over.
+-- the pull that has waited longest. Only the head of the queue, which `turns` has put in order, is
+-- looked at, and some first links behind it, so that the cost does not grow with the queue: after
+-- a day without workers, pulls of all connections wait. @ stands for the column of the order of
+-- insertion, {l} and {o} for the condition that this lease is over.
 local FREE = [[
-  SELECT waiting.id, c.company_id FROM (
-    SELECT candidates.id, min(candidates.requested) AS requested, min(candidates.place) AS place
+  SELECT waiting.id, c.company_id, {turn} FROM (
+    SELECT candidates.id, min(candidates.turn) AS turn, min(candidates.requested) AS requested,
+      min(candidates.place) AS place
     FROM (
-      SELECT * FROM (SELECT p.connection_id AS id, p.requested, p.@ AS place FROM pulls AS p
-        LEFT JOIN leases AS l ON l.connection_id = p.connection_id
+      SELECT * FROM (SELECT p.connection_id AS id, p.turn, p.requested, p.@ AS place
+        FROM pulls AS p LEFT JOIN leases AS l ON l.connection_id = p.connection_id
         WHERE p.status = 'Queued' AND (l.connection_id IS NULL OR {l})
-        ORDER BY p.requested LIMIT HEAD) AS head
+        ORDER BY p.turn, p.requested LIMIT HEAD) AS head
       UNION ALL
-      SELECT p.connection_id, p.requested, p.@ FROM leases AS l
+      SELECT p.connection_id, p.turn, p.requested, p.@ FROM leases AS l
         JOIN pulls AS p ON p.connection_id = l.connection_id
         WHERE p.status IN ('Queued', 'Fetching') AND {l}
       UNION ALL
-      SELECT p.connection_id, p.requested, p.@ FROM (SELECT f.id FROM connections AS f
+      SELECT p.connection_id, p.turn, p.requested, p.@ FROM (SELECT f.id FROM connections AS f
         LEFT JOIN leases AS l ON l.connection_id = f.id
         WHERE f.first_read IS NULL AND f.status = 'Linked' AND (l.connection_id IS NULL OR {l})
           AND EXISTS (SELECT 1 FROM pulls AS q
@@ -142,7 +144,8 @@ FREE = FREE:gsub("FIRST_LINKS", FIRST_LINKS):gsub("HEAD", HEAD)
 
 local function free_connections(db, now)
   local values = 0
-  local sql = FREE:gsub("@", db.dialect.INSERTED):gsub("{(%l)}", function(name)
+  local sql = FREE:gsub("{turn}", db.dialect.whole("waiting.turn", "turn")):gsub("@",
+    db.dialect.INSERTED):gsub("{(%l)}", function(name)
     values = values + 2
     return over(db, name)
   end)
@@ -153,15 +156,17 @@ local function free_connections(db, now)
   return db:all(sql, unpack(bound, 1, values))
 end
 
--- Whether a connection may be free: the first one that is found will do.
-local FOUND = "SELECT 1 AS found FROM pulls AS p "
-  .. "LEFT JOIN leases AS l ON l.connection_id = p.connection_id WHERE %s LIMIT 1"
-local WAITS = "p.status = 'Queued' AND (l.connection_id IS NULL OR %s)"
-local LEFT_BEHIND = "p.status = 'Fetching' AND l.connection_id IS NOT NULL AND %s"
+-- Whether a connection may be free: the first one that is found will do. In this form and order, no
+-- planner reads the whole queue, also while there are no leases.
+local WAITS = "SELECT 1 AS found FROM pulls AS p WHERE p.status = 'Queued' "
+  .. "AND NOT EXISTS (SELECT 1 FROM leases AS l "
+  .. "WHERE l.connection_id = p.connection_id AND NOT %s) ORDER BY p.turn, p.requested LIMIT 1"
+local LEFT_BEHIND = "SELECT 1 AS found FROM leases AS l JOIN pulls AS p "
+  .. "ON p.connection_id = l.connection_id WHERE p.status = 'Fetching' AND %s LIMIT 1"
 
 local function may_be_free(db, now)
-  for _, condition in ipairs { WAITS, LEFT_BEHIND } do
-    if db:all(FOUND:format(condition:format(over(db, "l"))), now, now)[1] then
+  for _, sql in ipairs { WAITS, LEFT_BEHIND } do
+    if db:all(sql:format(over(db, "l")), now, now)[1] then
       return true
     end
   end
@@ -185,12 +190,6 @@ local function take(db, connection_id)
   return taken
 end
 
-local function note_turn(db, company_id, now)
-  db:run(("INSERT INTO company_turns (company_id, at) VALUES (?, %s) "
-    .. "ON CONFLICT (company_id) DO UPDATE SET at = excluded.at"):format(now_of(db)), company_id,
-    now)
-end
-
 function leases:take_pulls(worker, now, seconds)
   local db = self.db
   if not may_be_free(db, now) then -- most polls find nothing and need no lock
@@ -202,7 +201,7 @@ function leases:take_pulls(worker, now, seconds)
       if leases.lease(self, free.id, worker, now, seconds) then
         local taken = take(db, free.id)
         if taken[1] then
-          note_turn(db, free.company_id, now)
+          turns.take(db, free.company_id, free.turn, now_of(db), now)
           return { connection_id = free.id, pulls = taken }
         end
         leases.release(self, free.id, worker)
@@ -213,18 +212,23 @@ end
 
 -- ---------------------------------------------------------------- for people who watch
 
+-- All from indexes: the waiting pulls by connection, and the connections that were never read.
+local COUNTS = "SELECT %s, %s, min(oldest) AS oldest FROM (SELECT count(*) AS pulls, "
+  .. "min(requested) AS oldest FROM pulls WHERE status = 'Queued' GROUP BY connection_id) AS w"
+local UNREAD = "SELECT %s FROM connections AS c WHERE c.first_read IS NULL AND EXISTS (SELECT 1 "
+  .. "FROM pulls AS p WHERE p.connection_id = c.id AND p.status = 'Queued')"
+
 function leases:queue_state(now)
-  local db = self.db
-  local waiting = db:all("SELECT count(*) AS pulls, count(DISTINCT c.id) AS connections, "
-    .. "count(DISTINCT CASE WHEN c.first_read IS NULL THEN c.id END) AS first_links, "
-    .. "min(p.requested) AS oldest FROM pulls AS p JOIN connections AS c ON c.id = p.connection_id "
-    .. "WHERE p.status = 'Queued'")[1]
+  local db, whole = self.db, self.db.dialect.whole
+  local waiting = db:all(COUNTS:format(whole("coalesce(sum(CAST(pulls AS BIGINT)), 0)", "pulls"),
+    whole("count(*)", "connections")))[1]
+  local unread = db:all(UNREAD:format(whole("count(*)", "n")))[1].n
   local list = db:all(("SELECT l.connection_id, c.company_id, l.worker, "
     .. "%s - l.taken AS held, l.expires - %s AS remaining FROM leases AS l "
     .. "JOIN connections AS c ON c.id = l.connection_id ORDER BY l.taken, l.connection_id")
     :format(now_of(db), now_of(db)), now, now)
   return { pulls = waiting.pulls, connections = waiting.connections,
-    first_links = waiting.first_links, oldest = waiting.oldest, leases = list }
+    first_links = unread, oldest = waiting.oldest, leases = list }
 end
 
 return leases

@@ -5,6 +5,7 @@ local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.sql.outbox"
 local select = require "commerce.store.sql.select"
 local time = require "commerce.base.time"
+local turns = require "commerce.store.sql.turns"
 local types = require "commerce.store.sql.types"
 
 local unpack = table.unpack or unpack -- luacheck: ignore (5.4 has the first, LuaJIT the second)
@@ -152,13 +153,16 @@ end
 function pulls:queue_pulls(wanted, now)
   local db = self.db
   return db:transaction(function()
-    local result = {}
+    local result, given = {}, {}
     for i, pull in ipairs(wanted) do
       local found = waiting(db, pull.connection_id, pull.data_type)
       if not found and not (pull.unless_since
         and asked_since(db, pull, now)) then
-        db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested) "
-          .. "VALUES (?, ?, ?, 'Queued', ?)", pull.id, pull.connection_id, pull.data_type, now)
+        local turn = given[pull.connection_id] or turns.give(db, pull.connection_id)
+        given[pull.connection_id] = turn
+        db:run("INSERT INTO pulls (id, connection_id, data_type, status, requested, turn) "
+          .. "VALUES (?, ?, ?, 'Queued', ?, ?)", pull.id, pull.connection_id, pull.data_type, now,
+          turn)
         found = waiting(db, pull.connection_id, pull.data_type)
       end
       result[i] = found or false

@@ -136,6 +136,16 @@ migrations.STEPS = {
     "ALTER TABLE change_numbers ADD COLUMN pruned_before TEXT",
   },
   { "CREATE INDEX connections_unread ON connections (status) WHERE first_read IS NULL" },
+  {
+    "ALTER TABLE pulls ADD COLUMN turn INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX pulls_unfinished",
+    "CREATE INDEX pulls_unfinished ON pulls (status, turn, requested) "
+      .. "WHERE status IN ('Queued', 'Fetching')",
+    "CREATE INDEX pulls_waiting ON pulls (connection_id, requested) WHERE status = 'Queued'",
+    "ALTER TABLE company_turns ADD COLUMN given INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE company_turns ADD COLUMN taken INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX company_turns_taken ON company_turns (taken)",
+  },
 }
 
 --- The present version.

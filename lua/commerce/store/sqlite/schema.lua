@@ -191,11 +191,13 @@ schema.STATEMENTS = {
       changed INTEGER NOT NULL DEFAULT 0,
       unchanged INTEGER NOT NULL DEFAULT 0,
       progress INTEGER NOT NULL DEFAULT 0,
-      error_message TEXT)]],
+      error_message TEXT,
+      turn INTEGER NOT NULL DEFAULT 0)]], -- its place in the queue, see store/sql/turns.lua
   "CREATE INDEX pulls_latest ON pulls (connection_id, data_type, requested)",
   "CREATE INDEX pulls_requested ON pulls (requested)",
-  "CREATE INDEX pulls_unfinished ON pulls (status, requested) "
+  "CREATE INDEX pulls_unfinished ON pulls (status, turn, requested) "
     .. "WHERE status IN ('Queued', 'Fetching')",
+  "CREATE INDEX pulls_waiting ON pulls (connection_id, requested) WHERE status = 'Queued'",
 
   -- which worker works on a connection
   [[CREATE TABLE leases (
@@ -205,10 +207,13 @@ schema.STATEMENTS = {
       seconds REAL NOT NULL DEFAULT 60, -- how long it was when it was taken or renewed
       taken REAL)]], -- unix seconds
 
-  -- when a connection of a company was last given to a worker
+  -- when a connection of a company was last given to a worker, and the turns of its pulls
   [[CREATE TABLE company_turns (
       company_id TEXT PRIMARY KEY,
-      at REAL NOT NULL)]], -- unix seconds
+      at REAL NOT NULL, -- unix seconds
+      given INTEGER NOT NULL DEFAULT 0, -- the turn of the pulls that were queued last
+      taken INTEGER NOT NULL DEFAULT 0)]], -- the highest turn of those that workers have taken
+  "CREATE INDEX company_turns_taken ON company_turns (taken)",
 
   -- limits of Stripe that runs share: a run that asks for its share locks the limit's row
   [[CREATE TABLE rate_limits (

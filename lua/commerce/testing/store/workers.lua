@@ -205,6 +205,38 @@ return function(db, with)
       assert.same({ "c1", "d1", "c2", "c3" }, order)
     end)
 
+    it("gives a company its turn that asks after one with a long queue", function()
+      local long = {}
+      for i = 1, 14 do
+        connect("long" .. i, "co3")
+        for n = 1, 180 do
+          long[#long + 1] = { id = ("q%d-%d"):format(i, n), connection_id = "long" .. i,
+            data_type = "type" .. n }
+        end
+      end
+      for _, id in ipairs { "c1", "d1" } do
+        connect(id .. "x", id == "c1" and "co1" or "co2")
+      end
+      for _, row in ipairs(db():connections {}) do -- else those that were never read come first
+        assert(db():end_reads(row.id, { { data_type = "payments", status = "Complete",
+          modified = true, pull = with.pull("read " .. row.id, { connection_id = row.id,
+            requested = NOW }) } }))
+      end
+      assert(db():queue_pulls(long, NOW))
+      assert.matches("^long", taken("w1", 1000))
+      finish "w1"
+      ask("p d1", "d1", LATER)
+      ask("p d1x", "d1x", LATER)
+      ask("p c1", "c1", LATER)
+      local found = {}
+      for i = 1, 6 do
+        local id = taken("w1", 1000 + i)
+        finish "w1"
+        found[i] = id:match "^long" or id
+      end
+      assert.same({ "d1", "c1", "long", "d1x", "long", "long" }, found)
+    end)
+
     it("gives connections first that were never read", function()
       assert(db():end_reads("c1", { { data_type = "payments", status = "Complete",
         modified = true, pull = with.pull "p1" } }))
