@@ -14,7 +14,8 @@ describe("a store", function()
 
   setup(function()
     e = emulator.start { charges = 300, compact = true }
-    box = sandbox.new({ STRIPE_SECRET_KEY = "sk_test_emulator", STRIPE_API_BASE = e.base })
+    box = sandbox.new({ STRIPE_SECRET_KEY = "sk_test_emulator", STRIPE_API_BASE = e.base },
+      { in_process = true })
     path = box:path "shop.db"
     url = "sqlite:" .. path
     assert.equal(0, (box:commerce("sync --type payments,disputes --store " .. url)))

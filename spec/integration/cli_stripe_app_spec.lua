@@ -17,8 +17,8 @@ describe("commerce, with a Stripe App,", function()
   before_each(function()
     e:reset { charges = 5 }
     e:control("accounts", { id = SHOP, name = "Merchant Shop", charges = 5, connected = false })
-    box = sandbox.new { COMMERCE_MASTER_KEY = master_key.ONE, STRIPE_API_BASE = e.base,
-      STRIPE_CONNECT_BASE = e.base, APP_KEY = "sk_test_emulator" }
+    box = sandbox.new({ COMMERCE_MASTER_KEY = master_key.ONE, STRIPE_API_BASE = e.base,
+      STRIPE_CONNECT_BASE = e.base, APP_KEY = "sk_test_emulator" }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "store.db"
   end)
   after_each(function() box:close() end)

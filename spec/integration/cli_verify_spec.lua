@@ -10,7 +10,8 @@ describe("commerce verify", function()
 
   setup(function()
     e = emulator.start { charges = 100, compact = true }
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_live_emulator" }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_live_emulator" },
+      { in_process = true })
     path = box:path "commerce.db"
     assert(box:commerce("sync --store sqlite:" .. path) == 0)
   end)

@@ -18,7 +18,7 @@ describe("two runs of one connection", function()
 
   setup(function()
     e = emulator.start { charges = 300, compact = true }
-    box = sandbox.new { STRIPE_SECRET_KEY = KEY, STRIPE_API_BASE = e.base }
+    box = sandbox.new({ STRIPE_SECRET_KEY = KEY, STRIPE_API_BASE = e.base }, { in_process = true })
   end)
 
   teardown(function()

@@ -1,5 +1,6 @@
 -- Exchanging the master key: `commerce rekey`, killed in the middle; and what it leaves behind.
 
+local in_process = require "spec.support.in_process"
 local master_key = require "spec.support.master_key"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
@@ -54,7 +55,10 @@ local OPEN = [[
   local app = assert(commerce.open())
   for i = 1, %d do
     local ok, secret = pcall(credentials.open, app.store, ("connection:%%02d"):format(i))
-    if not ok then print(secret) os.exit(1) end
+    if not ok then
+      app:close()
+      return print(secret)
+    end
     assert(core.sha256(secret) == core.sha256("sk_test_number" .. i))
   end
   print "all open"
@@ -65,38 +69,35 @@ describe("commerce rekey", function()
   local box, envelopes
 
   before_each(function()
-    box = sandbox.new()
+    box = sandbox.new({}, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "commerce.db"
-    for name, text in pairs { fill = FILL:format(COUNT), killed = KILLED,
-      open = OPEN:format(COUNT) } do
-      box:write(name .. ".lua", text)
-    end
+    box:write("killed.lua", KILLED)
   end)
 
   after_each(function()
     box:close()
   end)
 
-  local function script(name, argument, now, old)
-    local more = { COMMERCE_MASTER_KEY = now or false, COMMERCE_OLD_MASTER_KEY = old or false }
-    return box:run(("%s '%s'"):format(box:script(box:path(name .. ".lua"), more), argument or ""),
-      more)
+  local function killed(argument, now, old)
+    local more = { COMMERCE_MASTER_KEY = now, COMMERCE_OLD_MASTER_KEY = old }
+    return box:run(("%s '%s'"):format(box:script(box:path "killed.lua", more), argument), more)
+  end
+
+  local function printed(script, now, old)
+    return in_process.script(script, { COMMERCE_STORE = box.environment.COMMERCE_STORE,
+      COMMERCE_MASTER_KEY = now, COMMERCE_OLD_MASTER_KEY = old })
   end
 
   local function fill()
-    local status, output, errors = script("fill", nil, ONE)
-    assert.same({ 0, "" }, { status, errors })
     envelopes = {}
-    for envelope in output:gmatch "[^\n]+" do
+    for envelope in printed(FILL:format(COUNT), ONE):gmatch "[^\n]+" do
       envelopes[#envelopes + 1] = envelope
     end
     assert.equal(COUNT, #envelopes)
   end
 
   local function opens(now, old)
-    local status, output, errors = script("open", nil, now, old)
-    assert.equal("", errors)
-    return status == 0 and output == "all open\n"
+    return printed(OPEN:format(COUNT), now, old) == "all open\n"
   end
 
   local function rekey(now, old, arguments)
@@ -112,7 +113,7 @@ describe("commerce rekey", function()
   } do
     it("killed " .. case[1] .. " leaves everything openable, and finishes the next time", function()
       fill()
-      local status, output = script("killed", case[2], TWO, ONE)
+      local status, output = killed(case[2], TWO, ONE)
       assert.equal(137, status)
       assert.equal("", output)
       assert.equal("ok\n", rows.sql(box:path "commerce.db", "PRAGMA integrity_check"))

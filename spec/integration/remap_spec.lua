@@ -22,7 +22,7 @@ describe("kept sources", function()
 
   before_each(function()
     e:reset { charges = 200, compact = true }
-    box = sandbox.new { STRIPE_API_BASE = e.base }
+    box = sandbox.new({ STRIPE_API_BASE = e.base }, { in_process = true })
     path = box:path "shop.db"
     box.environment.COMMERCE_STORE = "sqlite:" .. path
   end)

@@ -28,8 +28,8 @@ describe("webhooks out", function()
 
   before_each(function()
     e = emulator.start { charges = 120, compact = true }
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator",
-      COMMERCE_MASTER_KEY = master_key.ONE }
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator",
+      COMMERCE_MASTER_KEY = master_key.ONE }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "commerce.db"
     sink = webhook_sink.new()
   end)

@@ -73,13 +73,8 @@ local function replace(f)
   end
 end
 
---- Run it.
----@param words string[]
----@param environment table<string, string|false> all its variables but PATH
----@return integer status
----@return string output
----@return string errors
-function in_process.run(words, environment)
+-- Call a function in an environment, with streams of its own; gives what it printed and returned.
+local function captured(environment, f, ...)
   local output, errors = shell.new_file(), shell.new_file()
   local variables = { "PATH=" .. os.getenv "PATH" }
   for name, value in pairs(environment) do
@@ -87,14 +82,14 @@ function in_process.run(words, environment)
       variables[#variables + 1] = name .. "=" .. value
     end
   end
-  local cli = require "commerce.cli"
   local before = programs.environment(variables)
   local out, err = assert(io.open(output, "wb")), assert(io.open(errors, "wb"))
+  local arguments = { ... }
   local restore = replace(function()
     rawset(io, "stdout", out)
     rawset(io, "stderr", err)
     io.input "/dev/null"
-    rawset(_G, "arg", words)
+    rawset(_G, "arg", arguments[1])
     rawset(os, "exit", function() error("os.exit was called: run it in a process", 2) end)
     rawset(_G, "print", function(...)
       local texts = {}
@@ -104,15 +99,35 @@ function in_process.run(words, environment)
       out:write(table.concat(texts, "\t"), "\n")
     end)
   end)
-  local ok, status = xpcall(cli.main, debug.traceback, words)
+  local ok, result = xpcall(f, debug.traceback, arguments[1])
   restore()
   out:close()
   err:close()
   programs.environment(before)
   if not ok then
-    error(status, 0)
+    error(result, 0)
   end
-  return status, shell.take(output), shell.take(errors)
+  return result, shell.take(output), shell.take(errors)
+end
+
+--- Run `commerce`.
+---@param words string[]
+---@param environment table<string, string|false> all its variables but PATH
+---@return integer status
+---@return string output
+---@return string errors
+function in_process.run(words, environment)
+  return captured(environment, require("commerce.cli").main, words)
+end
+
+--- Run a Lua script, which must not call os.exit.
+---@param text string
+---@param environment table<string, string|false> all its variables but PATH
+---@param ... string its arguments
+---@return string output
+function in_process.script(text, environment, ...)
+  local chunk = assert((loadstring or load)(text)) -- luacheck: ignore (LuaJIT has the first)
+  return (select(2, captured(environment, chunk, { ... })))
 end
 
 return in_process
