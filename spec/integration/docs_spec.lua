@@ -2,6 +2,7 @@
 -- every link exists. The examples: examples_spec.
 
 local emulator = require "spec.support.emulator"
+local in_process = require "spec.support.in_process"
 local shell = require "spec.support.shell"
 
 local LUA = os.getenv "COMMERCE_TEST_LUA" or "lua5.4"
@@ -220,7 +221,7 @@ local shop = assert(app:connect { secret_key = os.getenv "STRIPE_SECRET_KEY" })
     local count = 0
     for command in readme():gmatch "\n| `commerce (%l+)" do
       count = count + 1
-      local status, output = shell.run(environment .. "build/commerce " .. command .. " --help")
+      local status, output = in_process.run({ command, "--help" }, {})
       assert.equal(0, status, command)
       assert.truthy(output:find("Usage: commerce " .. command, 1, true))
     end

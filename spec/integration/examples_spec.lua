@@ -25,9 +25,9 @@ describe("the example", function()
   before_each(function()
     e:reset(SETTINGS)
     e:control("keys", { key = "sk_live_Planted7Secret3Words9abcdef" })
-    box = sandbox.new { STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator",
+    box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator",
       STRIPE_SECRET_KEY_2 = "sk_live_emulator",
-      DISPUTES_WEBHOOK = "http://127.0.0.1:1/not/this/time" }
+      DISPUTES_WEBHOOK = "http://127.0.0.1:1/not/this/time" }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "shop.db"
   end)
 
@@ -38,9 +38,10 @@ describe("the example", function()
   -- Every other one with `commerce run`, which is the same.
   local function run(name, arguments, environment)
     local path = "examples/" .. name .. ".lua"
-    local command = #name % 2 == 0 and box:command("build/commerce run " .. path, environment)
-      or box:script(path, environment)
-    return box:run(command .. " " .. (arguments or ""), environment)
+    if #name % 2 == 0 then
+      return box:commerce(("run %s %s"):format(path, arguments or ""), environment)
+    end
+    return box:run(box:script(path, environment) .. " " .. (arguments or ""), environment)
   end
 
   local function good(name, arguments, environment)

@@ -35,8 +35,7 @@ function in_process.words(line)
   local words, at = {}, line:find "%S"
   while at do
     words[#words + 1], at = next_word(line, at)
-    local word = words[#words]
-    if not at or word == "-h" or word == "--help" or word == "--version" then
+    if not at then
       return nil
     end
     at = line:find("%S", at)
@@ -110,6 +109,19 @@ local function captured(environment, f, ...)
   return result, shell.take(output), shell.take(errors)
 end
 
+local ENDS = { ["-h"] = true, ["--help"] = true, ["--version"] = true }
+
+local function main(words)
+  local run = require("commerce.cli").main
+  for _, word in ipairs(words) do
+    if ENDS[word] then -- prints, and ends the process in the midst of it
+      rawset(os, "exit", coroutine.yield)
+      return select(2, assert(coroutine.resume(coroutine.create(run), words)))
+    end
+  end
+  return run(words)
+end
+
 --- Run `commerce`.
 ---@param words string[]
 ---@param environment table<string, string|false> all its variables but PATH
@@ -117,7 +129,7 @@ end
 ---@return string output
 ---@return string errors
 function in_process.run(words, environment)
-  return captured(environment, require("commerce.cli").main, words)
+  return captured(environment, main, words)
 end
 
 --- Run a Lua script, which must not call os.exit.
