@@ -288,8 +288,14 @@ describe("commerce", function()
   describe("show", function()
     for _, width in ipairs { 60, 80, 120 } do
       it(("fits %d columns with every type"):format(width), function()
-        for _, name in ipairs(rows.TYPES) do
-          local list = lines_of(shown("show " .. name, width))
+        local commands = {}
+        for i, name in ipairs(rows.TYPES) do
+          commands[i] = "show " .. name
+        end
+        local shown_types = box:terminal_of_several(commands, width)
+        for i, name in ipairs(rows.TYPES) do
+          assert.equal(0, shown_types[i].status, shown_types[i].output)
+          local list = lines_of(shown_types[i].output)
           local count = math.min(rows.number(path, "SELECT count(*) FROM " .. name), 20)
           local gaps = select(2, table.concat(list, "\n"):gsub("\n\n", ""))
           if gaps == 0 then

@@ -65,8 +65,16 @@ describe("Codat's operations", function()
   local e, api, ids
   master_key.use(master_key.ONE)
 
-  before_each(function()
+  setup(function()
     e = emulator.start { charges = 60, compact = true }
+  end)
+
+  teardown(function()
+    e:stop()
+  end)
+
+  before_each(function()
+    e:reset { charges = 60, compact = true }
     api = client.new { public_url = "https://data.example.com" }
     local connect = api.app.connect
     api.app.connect = function(app, options) -- at the emulator instead of Stripe
@@ -77,7 +85,6 @@ describe("Codat's operations", function()
 
   after_each(function()
     api:close()
-    e:stop()
   end)
 
   local function work()

@@ -27,8 +27,16 @@ describe("a run gets past", function()
     return sync.reached(shop.store, shop.id)[1].finished
   end
 
-  before_each(function()
+  setup(function()
     e = emulator.start { charges = 3, customers = 4, now = NOW, compact = true }
+  end)
+
+  teardown(function()
+    e:stop()
+  end)
+
+  before_each(function()
+    e:reset { charges = 3, customers = 4, now = NOW, compact = true }
     box = sandbox.new()
     app = assert(commerce.open { store = "sqlite:" .. box:path "store.db" })
     shop = assert(app:connect { secret_key = "sk_test_emulator", base_url = e.base, rate = FAST,
@@ -38,7 +46,6 @@ describe("a run gets past", function()
   after_each(function()
     shop:close()
     app:close()
-    e:stop()
     box:close()
   end)
 

@@ -26,8 +26,16 @@ print(shop.id)
 describe("webhooks out", function()
   local e, box, sink, secret
 
-  before_each(function()
+  setup(function()
     e = emulator.start { charges = 120, compact = true }
+  end)
+
+  teardown(function()
+    e:stop()
+  end)
+
+  before_each(function()
+    e:reset { charges = 120, compact = true }
     box = sandbox.new({ STRIPE_API_BASE = e.base, STRIPE_SECRET_KEY = "sk_test_emulator",
       COMMERCE_MASTER_KEY = master_key.ONE }, { in_process = true })
     box.environment.COMMERCE_STORE = "sqlite:" .. box:path "commerce.db"
@@ -36,7 +44,6 @@ describe("webhooks out", function()
 
   after_each(function()
     sink:close()
-    e:stop()
     box:close()
   end)
 

@@ -40,8 +40,16 @@ assert(it:run(function() return ended end))
 describe("the worker", function()
   local e, box, path, connection
 
-  before_each(function()
+  setup(function()
     e = emulator.start { charges = 300, compact = true }
+  end)
+
+  teardown(function()
+    e:stop()
+  end)
+
+  before_each(function()
+    e:reset { charges = 300, compact = true }
     box = sandbox.new {}
     path = box:path "commerce.db"
     box.environment = { COMMERCE_STORE = "sqlite:" .. path, STRIPE_API_BASE = e.base,
@@ -53,7 +61,6 @@ describe("the worker", function()
   end)
 
   after_each(function()
-    e:stop()
     box:close()
   end)
 

@@ -148,6 +148,38 @@ function methods:terminal(arguments, width, more)
   return status, output
 end
 
+-- Runs `commerce` several times in one process: each line of a file is a command line.
+local SEVERAL = [[
+local cli = require "commerce.cli"
+for line in io.lines(arg[1]) do
+  local words = {}
+  for word in line:gmatch "%S+" do
+    words[#words + 1] = word
+  end
+  local status = cli.main(words)
+  io.stdout:write("\1", status, "\n")
+end
+]]
+
+--- Run `commerce` several times on a terminal, in one process.
+---@param lines string[] arguments, words without quotes
+---@param width integer the terminal's columns
+---@return { status: integer, output: string }[] results
+function methods:terminal_of_several(lines, width)
+  local script, file = self:write("several.lua", SEVERAL),
+    self:write("several.txt", table.concat(lines, "\n"))
+  local _, output = shell.run(("script -qec %s /dev/null </dev/null"):format(shell.quote(
+    self:script(script, { LANG = "C.UTF-8", TERM = "xterm", COLUMNS = tostring(width) })
+    .. " " .. file)))
+  check_leaks(self, nil, output)
+  local results = {}
+  for text, status in output:gsub("\r\n", "\n"):gmatch "([^\1]*)\1(%d+)\n" do
+    results[#results + 1] = { status = tonumber(status), output = text }
+  end
+  assert(#results == #lines, output)
+  return results
+end
+
 --- Start a command line beside the specs; what it gives is asked for later.
 ---@param command string
 ---@param more table<string, string|false>?
