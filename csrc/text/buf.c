@@ -63,19 +63,10 @@ char *cm_buf_room(cm_buf *b, size_t n) {
 }
 
 /*
-** Appends n bytes. Returns false, with the buffer as it was, when the bound would be passed or
-** memory is short.
+** As cm_buf_add, for a buffer that has to grow.
 */
-bool cm_buf_add(cm_buf *b, const void *bytes, size_t n) {
-  if (n && n < b->room - b->len && (!b->max || n <= b->max - b->len)) {
-    memcpy(b->data + b->len, bytes, n);
-    b->len += n;
-    b->data[b->len] = '\0';
-    return true;
-  }
-  if (b->max && n > b->max - b->len)
-    return false;
-  if (n >= SIZE_MAX - b->len || !reserve(b, b->len + n + 1))
+bool cm_buf_grow(cm_buf *b, const void *bytes, size_t n) {
+  if (!cm_buf_room(b, n))
     return false;
   if (n)
     memcpy(b->data + b->len, bytes, n);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef struct cm_buf {
   char *data;  /* NULL while nothing was ever added */
@@ -19,7 +20,7 @@ typedef struct cm_buf {
 
 void cm_buf_init(cm_buf *b, size_t max, bool secret);
 char *cm_buf_room(cm_buf *b, size_t n);
-bool cm_buf_add(cm_buf *b, const void *bytes, size_t n);
+bool cm_buf_grow(cm_buf *b, const void *bytes, size_t n);
 bool cm_buf_adds(cm_buf *b, const char *text);
 bool cm_buf_addint(cm_buf *b, long long n);
 void cm_buf_cut(cm_buf *b, size_t len);
@@ -28,5 +29,18 @@ void cm_buf_clear(cm_buf *b);
 void cm_buf_fit(cm_buf *b);
 void cm_buf_move(cm_buf *to, cm_buf *from);
 void cm_buf_free(cm_buf *b);
+
+/*
+** Appends n bytes. Returns false, with the buffer as it was, when the bound would be passed or
+** memory is short.
+*/
+static inline bool cm_buf_add(cm_buf *b, const void *bytes, size_t n) {
+  if (n == 0 || n >= b->room - b->len || (b->max && n > b->max - b->len))
+    return cm_buf_grow(b, bytes, n);
+  memcpy(b->data + b->len, bytes, n);
+  b->len += n;
+  b->data[b->len] = '\0';
+  return true;
+}
 
 #endif

@@ -7,14 +7,6 @@
 #include <string.h>
 
 /*
-** Whether the inside of a JSON string is the same with its escapes read and in a record: it has
-** neither escapes nor DEL.
-*/
-bool cm_canonical_is_plain(const char *text, size_t n) {
-  return memchr(text, '\\', n) == NULL && memchr(text, 0x7f, n) == NULL;
-}
-
-/*
 ** Appends the inside of a valid JSON string with its escapes read. Half of a surrogate pair, and
 ** NUL, become U+FFFD.
 */
@@ -43,22 +35,37 @@ static size_t escaped(unsigned char c, char *to) {
   return 6;
 }
 
+/* Copies the bytes up to the first that is escaped. Returns how many. */
+static size_t copy_plain(char *to, const char *text, size_t n) {
+  size_t i, some;
+  if (n < CM_SCAN_STEP) { /* `to` has room for more than this text */
+    memset(to, ' ', CM_SCAN_STEP);
+    memcpy(to, text, n);
+    some = cm_scan_escaped(to);
+    return some < n ? some : n;
+  }
+  for (i = 0; n - i >= CM_SCAN_STEP; i += CM_SCAN_STEP) {
+    memcpy(to + i, text + i, CM_SCAN_STEP);
+    some = cm_scan_escaped(text + i);
+    if (some < CM_SCAN_STEP)
+      return i + some;
+  }
+  i = n - CM_SCAN_STEP; /* the last ones, of which some were copied already */
+  memcpy(to + i, text + i, CM_SCAN_STEP);
+  return i + cm_scan_escaped(text + i);
+}
+
 /*
 ** Appends a text as a JSON string: quotes, backslashes and control characters are escaped, nothing
 ** else.
 */
 bool cm_canonical_string(cm_buf *out, const char *text, size_t n) {
-  size_t i = 0, len = 0;
-  char *to = n < SIZE_MAX / 8 ? cm_buf_room(out, n * 6 + 2) : NULL;
+  size_t i, len = 0;
+  char *to = n < SIZE_MAX / 8 ? cm_buf_room(out, CM_CANONICAL_ROOM(n)) : NULL;
   if (!to)
     return false;
   to[len++] = '"';
-  while (n - i >= CM_SCAN_STEP) {
-    size_t some = cm_scan_copy(to + i + len, text + i);
-    i += some;
-    if (some < CM_SCAN_STEP)
-      break;
-  }
+  i = copy_plain(to + len, text, n);
   for (len += i; i < n; i++) {
     unsigned char c = (unsigned char)text[i];
     if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')

@@ -6,7 +6,10 @@
 
 #include "text/buf.h"
 
-bool cm_canonical_is_plain(const char *text, size_t n);
+/* The room that cm_canonical_string asks for: six bytes for each of n at the most, the quotes, and
+   what it may write behind the text on its way. */
+#define CM_CANONICAL_ROOM(n) ((n)*6 + 2 + 16)
+
 bool cm_canonical_decode(cm_buf *out, const char *raw, size_t n);
 bool cm_canonical_string(cm_buf *out, const char *text, size_t n);
 int cm_canonical_compare(const char *a, size_t a_len, const char *b, size_t b_len);

@@ -132,37 +132,40 @@ bool cm_mapper_prefix(cm_mapper *m, cm_value *v) {
   return true;
 }
 
-/* The sum of a member of an array's elements; what is not a number counts as 0. */
+/* The number that an object has as a member; what is not a number counts as 0. */
+static bool amount_of(cm_mapper *m, const cm_value *object, cm_text name, double *amount) {
+  size_t from = m->n_entries, names = m->names.len, i;
+  *amount = 0;
+  if (object->type != CM_OBJECT)
+    return true;
+  if (!cm_mapper_entries_of(m, object))
+    return false;
+  for (i = from; i < m->n_entries; i++) {
+    const cm_entry *e = &m->entries[i];
+    if (e->value.type == CM_NUMBER && e->len == name.len &&
+        memcmp(cm_mapper_name_of(m, e, object), cm_mapper_pool(m, name), name.len) == 0)
+      *amount = cm_number_value(cm_mapper_bytes(m, &e->value), e->value.len);
+  }
+  cm_mapper_drop_entries(m, from, names);
+  return true;
+}
+
+/* Subtracts a member of an array's elements. */
 static bool subtract_all(cm_mapper *m, const cm_value *array, cm_text name, double *rest) {
-  cm_json j;
-  cm_span key;
-  int more, members;
+  size_t from = m->n_entries, names = m->names.len, i;
+  double amount;
   if (array->type != CM_ARRAY)
     return true;
-  cm_json_init(&j, cm_mapper_bytes(m, array), array->len);
-  if (!cm_json_open(&j, '['))
-    return cm_mapper_decline(m, j.error);
-  while ((more = cm_json_item(&j)) > 0) {
-    double amount = 0;
-    if (cm_json_peek(&j) != '{') {
-      if (!cm_json_skip(&j))
-        return cm_mapper_decline(m, j.error);
-      continue;
-    }
-    cm_json_open(&j, '{');
-    while ((members = cm_json_member(&j, &key)) > 0) {
-      cm_type type = cm_mapper_type_of(cm_json_peek(&j));
-      size_t from = j.at;
-      if (!cm_json_skip(&j))
-        return cm_mapper_decline(m, j.error);
-      if (key.len == name.len && memcmp(j.text + key.at, cm_mapper_pool(m, name), key.len) == 0)
-        amount = type == CM_NUMBER ? cm_number_value(j.text + from, j.at - from) : 0;
-    }
-    if (members < 0)
-      return cm_mapper_decline(m, j.error);
+  if (!cm_mapper_elements_of(m, array))
+    return false;
+  for (i = from; i < m->n_entries; i++) {
+    cm_value element = m->entries[i].value;
+    if (!amount_of(m, &element, name, &amount))
+      return false;
     *rest -= amount;
   }
-  return more == 0 || cm_mapper_decline(m, j.error);
+  cm_mapper_drop_entries(m, from, names);
+  return true;
 }
 
 /*

@@ -116,11 +116,12 @@ static bool take(cm_json *j, size_t offset, const cm_value *like, cm_value *v) {
   cm_span inside;
   v->type = (uint8_t)cm_mapper_type_of(cm_json_peek(j));
   v->base = like->base;
-  v->own = like->own && v->type != CM_STRING;
+  v->own = like->own;
   from = j->at;
   if (v->type == CM_STRING) {
     if (!cm_json_string(j, &inside))
       return false;
+    v->own = !j->escaped;
     v->at = (uint32_t)(offset + inside.at);
     v->len = (uint32_t)inside.len;
     return true;
@@ -145,14 +146,15 @@ static int find_key(const cm_mapper *m, const cm_key *k, const char *name, size_
   return CM_NONE;
 }
 
-/* As find_key for the raw name, which may have escapes. */
-static bool find_raw(cm_mapper *m, const cm_key *k, const char *raw, size_t len, int *found) {
-  if (!memchr(raw, '\\', len)) {
-    *found = find_key(m, k, raw, len);
+/* As find_key for the raw name that was taken last, which may have escapes. */
+static bool find_raw(cm_mapper *m, const cm_key *k, const cm_json *j, cm_span name, int *found) {
+  const char *raw = j->text + name.at;
+  if (!j->escaped) {
+    *found = find_key(m, k, raw, name.len);
     return true;
   }
   cm_buf_clear(&m->scratch);
-  if (!cm_canonical_decode(&m->scratch, raw, len))
+  if (!cm_canonical_decode(&m->scratch, raw, name.len))
     return cm_mapper_no_memory(m);
   *found = find_key(m, k, m->scratch.data, m->scratch.len);
   return true;
@@ -193,7 +195,7 @@ static bool read_members(cm_mapper *m, cm_json *j, int key, size_t slots, size_t
   if (!cm_json_open(j, '{'))
     return false;
   while ((more = cm_json_member(j, &name)) > 0) {
-    if (!find_raw(m, k, j->text + name.at, name.len, &found))
+    if (!find_raw(m, k, j, name, &found))
       return false;
     if (found == CM_NONE ? !cm_json_skip(j) : !read_member(m, j, found, slots, offset, like))
       return false;
@@ -308,7 +310,7 @@ static cm_entry *new_entry(cm_mapper *m) {
 
 static bool note_name(cm_mapper *m, cm_entry *e, const cm_value *object, const cm_json *j,
                       cm_span name) {
-  e->apart = memchr(j->text + name.at, '\\', name.len) != NULL;
+  e->apart = j->escaped;
   e->at = (uint32_t)(object->at + name.at);
   e->len = (uint32_t)name.len;
   if (e->apart) {

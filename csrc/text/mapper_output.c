@@ -21,16 +21,13 @@ bool cm_mapper_add_bytes(cm_mapper *m, cm_buf *out, const cm_value *v) {
 /* Not through cm_mapper_text, which appends to the arena: that may be what is being written. */
 bool cm_mapper_add_string(cm_mapper *m, cm_buf *out, const cm_value *v) {
   const char *text = cm_mapper_bytes(m, v);
-  if (!v->own && cm_canonical_is_plain(text, v->len))
-    return cm_mapper_add(m, out, "\"", 1) && cm_mapper_add_bytes(m, out, v) &&
-           cm_mapper_add(m, out, "\"", 1);
   if (!v->own && memchr(text, '\\', v->len)) {
     cm_buf_clear(&m->scratch);
     return cm_mapper_kept(m, cm_canonical_decode(&m->scratch, text, v->len) &&
                                  cm_canonical_string(out, m->scratch.data, m->scratch.len));
   }
   /* room first: the text may stand in the same buffer, which moves when it grows */
-  return cm_mapper_kept(m, cm_buf_room(out, (size_t)v->len * 6 + 2) != NULL) &&
+  return cm_mapper_kept(m, cm_buf_room(out, CM_CANONICAL_ROOM((size_t)v->len)) != NULL) &&
          cm_mapper_kept(m, cm_canonical_string(out, cm_mapper_bytes(m, v), v->len));
 }
 
@@ -46,7 +43,7 @@ bool cm_mapper_add_number(cm_mapper *m, cm_buf *out, const cm_value *v) {
 
 /* The name of a member; room first, since the name may stand in the same buffer. */
 static bool write_name(cm_mapper *m, cm_buf *out, const cm_entry *e, const cm_value *object) {
-  return cm_mapper_kept(m, cm_buf_room(out, (size_t)e->len * 6 + 2) != NULL) &&
+  return cm_mapper_kept(m, cm_buf_room(out, CM_CANONICAL_ROOM((size_t)e->len)) != NULL) &&
          cm_mapper_kept(m, cm_canonical_string(out, cm_mapper_name_of(m, e, object), e->len)) &&
          cm_mapper_add(m, out, ":", 1);
 }

@@ -286,11 +286,15 @@ static int eval_fields(cm_mapper *m, const cm_frame *f, const cm_fields *list) {
   return count;
 }
 
-static bool add_name(cm_mapper *m, cm_text name, bool first_one, char open) {
-  char comma[2] = {first_one ? open : ',', 0};
-  return cm_mapper_add(m, &m->arena, comma, first_one && !open ? 0 : 1) &&
-         cm_mapper_kept(m, cm_canonical_string(&m->arena, cm_mapper_pool(m, name), name.len)) &&
-         cm_mapper_add(m, &m->arena, ":", 1);
+/* Adds what comes before a member's name; `open` before the first one, or 0 for nothing. */
+static bool add_comma(cm_mapper *m, bool first_one, char open) {
+  char comma = first_one ? open : ',';
+  return !comma || cm_mapper_add(m, &m->arena, &comma, 1);
+}
+
+static bool add_name(cm_mapper *m, const cm_field *field, bool first_one, char open) {
+  return add_comma(m, first_one, open) &&
+         cm_mapper_add(m, &m->arena, cm_mapper_pool(m, field->start), field->start.len);
 }
 
 /* Writes fields from the stack as an object; `nulls`: null for those without a value. */
@@ -306,7 +310,7 @@ static cm_written write_fields(cm_mapper *m, const cm_fields *list, size_t from,
       v.type = CM_NULL;
     if (v.type == CM_NIL)
       continue;
-    if (!add_name(m, m->program->fields[list->first + i].name, empty, '{'))
+    if (!add_name(m, &m->program->fields[list->first + i], empty, '{'))
       return CM_FAILED;
     done = cm_mapper_write_any(m, &m->arena, &v, pruned);
     if (done == CM_FAILED)
@@ -426,11 +430,12 @@ static bool address(cm_mapper *m, const cm_frame *f, const cm_expr *e, cm_value 
   if (!cm_mapper_has_elements((cm_type)found.type))
     return true;
   for (i = 3; i < e->count; i += 2) {
-    cm_value part = cm_mapper_given(m, f, args[0], args[i + 1]);
+    cm_value part = cm_mapper_given(m, f, args[0], args[i + 1]), name;
     if (part.type != CM_STRING || part.len == 0)
       continue;
-    if (!add_name(m, m->program->words[args[i]].word, empty, '{') ||
-        !cm_mapper_add_string(m, &m->arena, &part))
+    name = cm_mapper_of_pool(CM_STRING, m->program->words[args[i]].word);
+    if (!add_comma(m, empty, '{') || !cm_mapper_add_string(m, &m->arena, &name) ||
+        !cm_mapper_add(m, &m->arena, ":", 1) || !cm_mapper_add_string(m, &m->arena, &part))
       return false;
     empty = false;
   }
@@ -450,12 +455,13 @@ static bool write_beside(cm_mapper *m, const cm_fields *list, size_t from, bool 
   static const char name[] = "stripe";
   int i;
   for (i = 0; i < list->count; i++) {
-    cm_text own = m->program->fields[list->first + i].name;
+    const cm_field *field = &m->program->fields[list->first + i];
+    cm_text own = field->name;
     cm_value v = m->stack[from + (size_t)i];
     bool is_before = cm_canonical_compare(cm_mapper_pool(m, own), own.len, name, strlen(name)) < 0;
     if (is_before != before || v.type == CM_NIL)
       continue;
-    if (!add_name(m, own, *empty, 0) || cm_mapper_write_any(m, &m->arena, &v, false) == CM_FAILED)
+    if (!add_name(m, field, *empty, 0) || cm_mapper_write_any(m, &m->arena, &v, false) == CM_FAILED)
       return false;
     *empty = false;
   }

@@ -36,18 +36,17 @@ static bool keep(cm_program *p, cm_given text, cm_text *kept) {
   return p->pool.len + text.len < UINT32_MAX && cm_buf_add(&p->pool, text.at, text.len);
 }
 
-static bool is(const cm_program *p, cm_text text, const char *bytes, size_t len) {
-  return text.len == len && memcmp(p->pool.data + text.at, bytes, len) == 0;
+/* A member's name as it is written: with its quotes and the colon. */
+static bool keep_start(cm_program *p, cm_given name, cm_text *kept) {
+  kept->at = (uint32_t)p->pool.len;
+  if (!cm_canonical_string(&p->pool, name.at, name.len) || !cm_buf_adds(&p->pool, ":"))
+    return false;
+  kept->len = (uint32_t)(p->pool.len - kept->at);
+  return p->pool.len < UINT32_MAX;
 }
 
-/*
-** The hash of a member's name or of a word.
-*/
-uint32_t cm_program_hash(const char *name, size_t len) {
-  if (len == 0)
-    return 0;
-  return (uint32_t)len * 5 + (unsigned char)name[0] * 31u + (unsigned char)name[len / 2] * 7u +
-         (unsigned char)name[len - 1] * 17u;
+static bool is(const cm_program *p, cm_text text, const char *bytes, size_t len) {
+  return text.len == len && memcmp(p->pool.data + text.at, bytes, len) == 0;
 }
 
 /*
@@ -182,7 +181,7 @@ int cm_program_fields(cm_program *p, int scope, const cm_given *names, const int
     cm_field *f = &p->fields[p->n_fields];
     f->expr = exprs[i];
     if ((exprs[i] != CM_NONE && !take(p, scope, exprs[i], &list->depth)) ||
-        !keep(p, names[i], &f->name))
+        !keep(p, names[i], &f->name) || !keep_start(p, names[i], &f->start))
       return CM_NONE;
     p->n_fields++;
   }
@@ -340,7 +339,6 @@ int cm_program_shape(cm_program *p, const cm_given_member *members, size_t n) {
   for (i = 0; i < n; i++) {
     const cm_given_member *g = &members[i];
     cm_member *m = &p->members[p->n_members];
-    size_t from;
     if (g->kind >= CM_KINDS || (g->kind == CM_KIND_ENUM && !FITS(g->words, p->n_sets)) ||
         (g->kind == CM_KIND_OBJECT && !FITS(g->shape, p->n_shapes)) ||
         (g->shape != CM_NONE && !FITS(g->shape, p->n_shapes)))
@@ -350,13 +348,8 @@ int cm_program_shape(cm_program *p, const cm_given_member *members, size_t n) {
     m->words = g->words;
     m->shape = g->shape;
     m->required = g->required;
-    if (!keep(p, g->name, &m->name))
+    if (!keep(p, g->name, &m->name) || !keep_start(p, g->name, &m->start))
       return CM_NONE;
-    from = p->pool.len;
-    if (!cm_canonical_string(&p->pool, g->name.at, g->name.len) || !cm_buf_adds(&p->pool, ":"))
-      return CM_NONE;
-    m->start.at = (uint32_t)from;
-    m->start.len = (uint32_t)(p->pool.len - from);
     p->n_members++;
   }
   return p->n_shapes++;

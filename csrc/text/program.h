@@ -99,6 +99,7 @@ typedef struct cm_expr {
 
 typedef struct cm_field {
   cm_text name;
+  cm_text start; /* the name with its quotes and the colon */
   int expr;
 } cm_field;
 
@@ -188,6 +189,14 @@ int cm_program_recipe(cm_program *p, const cm_recipe *given, const int *exprs, c
 bool cm_program_finish(cm_program *p);
 void cm_program_free(cm_program *p);
 
-uint32_t cm_program_hash(const char *name, size_t len);
+/*
+** The hash of a member's name or of a word.
+*/
+static inline uint32_t cm_program_hash(const char *name, size_t len) {
+  if (len == 0)
+    return 0;
+  return (uint32_t)len * 5 + (unsigned char)name[0] * 31u + (unsigned char)name[len / 2] * 7u +
+         (unsigned char)name[len - 1] * 17u;
+}
 
 #endif

@@ -103,12 +103,10 @@ static inline size_t cm_scan_special(const char *s) {
 }
 
 /*
-** Copies CM_SCAN_STEP bytes. The first byte that JSON escapes, that begins an escape, or that is
-** DEL.
+** The first byte that a record's strings have escaped: '"', '\\', a control character or DEL.
 */
-static inline size_t cm_scan_copy(char *to, const char *from) {
-  cm_scan_bytes v = cm_scan_load(from);
-  memcpy(to, from, CM_SCAN_STEP);
+static inline size_t cm_scan_escaped(const char *s) {
+  cm_scan_bytes v = cm_scan_load(s);
   return cm_scan_first(
       cm_scan_either(cm_scan_either(cm_scan_control(v), cm_scan_equal(v, 0x7F)),
                      cm_scan_either(cm_scan_equal(v, '"'), cm_scan_equal(v, '\\'))));

@@ -1,11 +1,7 @@
 #include "text/canonical.h"
 #include "test.h"
 
-static void tells_plain_strings(void) {
-  CHECK(cm_canonical_is_plain("caf\xc3\xa9 /", 7));
-  CHECK(!cm_canonical_is_plain("a\\/", 3));
-  CHECK(!cm_canonical_is_plain("a\x7f", 2));
-}
+#include <stdlib.h>
 
 static void reads_escapes(void) {
   static const char raw[] = "\\u00e9\\/\\n\\ud83d\\ude00\\ud83d\\u0000";
@@ -22,6 +18,39 @@ static void escapes_only_what_must_be(void) {
   cm_buf_free(&out);
 }
 
+/* Texts of each length, with what is escaped at each place, in memory of exactly their size. */
+static void escapes_at_each_place(void) {
+  size_t n, at, i;
+  for (n = 1; n < 40; n++)
+    for (at = 0; at < n; at++) {
+      char *text = malloc(n);
+      cm_buf out = {0};
+      memset(text, 'x', n);
+      text[at] = '\n';
+      CHECK(text && cm_canonical_string(&out, text, n) && out.len == n + 3);
+      CHECK(out.data[0] == '"' && out.data[n + 2] == '"' && out.data[n + 3] == '\0');
+      CHECK(memcmp(out.data + 1 + at, "\\n", 2) == 0);
+      for (i = 0; i < n + 1; i++)
+        CHECK(i == at || i == at + 1 || out.data[1 + i] == 'x');
+      cm_buf_free(&out);
+      free(text);
+    }
+}
+
+/* The room is made first, so the text may stand in the buffer that it is appended to. */
+static void appends_a_part_of_the_buffer(void) {
+  cm_buf out = {0};
+  size_t i;
+  for (i = 0; i < 200; i++) {
+    size_t len = out.len;
+    CHECK(cm_buf_adds(&out, "abcdef"));
+    CHECK(cm_buf_room(&out, CM_CANONICAL_ROOM((size_t)6)));
+    CHECK(cm_canonical_string(&out, out.data + len, 6));
+    CHECK_TEXT(out.data + len, "abcdef\"abcdef\"");
+  }
+  cm_buf_free(&out);
+}
+
 static void compares_bytes(void) {
   CHECK(cm_canonical_compare("A", 1, "a", 1) < 0);
   CHECK(cm_canonical_compare("a", 1, "ab", 2) < 0);
@@ -30,9 +59,10 @@ static void compares_bytes(void) {
 }
 
 int main(void) {
-  RUN(tells_plain_strings);
   RUN(reads_escapes);
   RUN(escapes_only_what_must_be);
+  RUN(escapes_at_each_place);
+  RUN(appends_a_part_of_the_buffer);
   RUN(compares_bytes);
   return test_end();
 }
