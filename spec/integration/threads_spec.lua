@@ -6,6 +6,7 @@ local json = require "commerce.base.json"
 local nginx = require "spec.support.nginx"
 local rows = require "spec.support.rows"
 local shell = require "spec.support.shell"
+local socket = require "socket"
 
 describe("a read of many records in nginx", function()
   local MANY = 100000
@@ -105,6 +106,43 @@ location /codat/ {
     end
     assert.is_truthy(texts[1]:find('"totalResults":99500', 1, true))
     assert.equal(texts[1], texts[2])
+  end)
+
+  it("is answered also if nginx is reloaded meanwhile", function()
+    local sign = folder .. "/go on"
+    start(function(text)
+      return (text:gsub("location /codat/ {", ([[
+location = /slow {
+  content_by_lua_block {
+    package.loaded.reading = true
+    require("commerce.serve.threads").run("commerce", "os", "execute",
+      "while [ ! -e '%s' ]; do sleep 0.05; done")
+    ngx.say "answered"
+  }
+}
+]]):format(sign) .. WATCHED, 1))
+    end)
+    local before = server:workers():match "%d+"
+    local answer = io.popen("curl -s -m 60 " .. server.base .. "/slow")
+    local deadline = os.time() + 20
+    local function wait(check)
+      while not check() do
+        assert.is_true(os.time() < deadline, server:log())
+        socket.sleep(0.02)
+      end
+    end
+    wait(function()
+      return select(2, server:request("GET", "/watch")) == "under way\n"
+    end)
+    server:reload()
+    wait(function()
+      local title = shell.read("/proc/" .. before .. "/cmdline")
+      return title == "" or title:find "shutting down"
+    end)
+    socket.sleep(0.2) -- it would have ended by then
+    assert(io.open(sign, "w")):close()
+    assert.equal("answered\n", (answer:read "*a"))
+    answer:close()
   end)
 
   it("says what nginx.conf lacks", function()

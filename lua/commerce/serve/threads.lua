@@ -51,6 +51,14 @@ local function take_place()
   return place
 end
 
+-- An nginx worker that is told to end (a reload) stays as long as a timer is left, and a call in a
+-- thread is none: without one, the request would be closed unanswered.
+local function stay()
+  return ngx.thread.spawn(function()
+    ngx.sleep(LONGEST)
+  end)
+end
+
 --- Call a module's function in a thread, and wait for it. At most a few calls run at once.
 ---@param pool string the name of a `thread_pool`
 ---@param module string
@@ -65,7 +73,9 @@ function threads.run(pool, module, name, ...)
     return errors.fail("store", ("too many long reads at once: %d others took all of %d seconds")
       :format(MOST, PATIENCE))
   end
+  local staying = stay()
   local ran, value, message, details = pcall(threads.keep, pool, module, name, ...)
+  ngx.thread.kill(staying)
   began[place] = nil
   if not ran then
     error(value, 0)
