@@ -208,10 +208,29 @@ bool cm_json_string(cm_json *j, cm_span *inside) {
   return string(j, inside);
 }
 
+/* Takes a short name with the colon, and the single blank that Stripe sends after it. Returns
+   false, with nothing taken, if the member begins otherwise. */
+static inline bool short_name(cm_json *j, cm_span *key) {
+  const char *name = j->text + j->at + 1;
+  size_t n;
+  if (j->len - j->at < CM_SCAN_STEP + 5 || name[-1] != '"')
+    return false;
+  n = cm_scan_special(name);
+  if (name[n] != '"' || name[n + 1] != ':')
+    return false;
+  key->at = j->at + 1;
+  key->len = n;
+  j->escaped = false;
+  j->at += n + 3 + (name[n + 2] == ' ');
+  return true;
+}
+
 static inline int member(cm_json *j, cm_span *key) {
   int more = next(j, '}');
   if (more <= 0)
     return more;
+  if (short_name(j, key))
+    return 1;
   if (!string(j, key))
     return -1;
   if (peek(j) != ':')
