@@ -894,12 +894,19 @@ function Store:prune_changes(connection_id, date) end
 ---@field name string
 ---@field connections integer how many connections' logs it has read
 ---@field behind integer of how many of them it has not acknowledged all changes
+---@field unread integer how many changes it has not acknowledged
 
 --- The consumers of the logs of changes, by name.
 ---@return commerce.ChangeConsumer[]? list nil on failure
 ---@return string? message
 ---@return commerce.Failure? failure
 function Store:change_consumers() end
+
+--- When the oldest change happened that is kept in the log of any connection.
+---@return string? at nil if none is kept; or on failure
+---@return string? message
+---@return commerce.Failure? failure
+function Store:oldest_change() end
 
 --- Forget how far a consumer has come, in the logs of all connections.
 ---@param name string

@@ -2,6 +2,7 @@
 
 local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
+local retention = require "commerce.account.retention"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 
@@ -200,6 +201,7 @@ describe("changes", function()
       assert.equal("changes_pruned", failure.code)
       assert.matches(("up to number %d are not kept"):format(all), tostring(failure), 1, true)
     end
+    assert.is_string(retention.change_log(app.store).pruned)
     assert.same({}, app:change_consumers()) -- none was kept with a place that is not there
     assert.same({}, read { consumer = "after", since = "now" })
     sync "disputes"

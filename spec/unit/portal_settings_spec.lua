@@ -9,6 +9,7 @@ local passwords = require "commerce.account.passwords"
 local portal = require "commerce.portal"
 local portal_browser = require "spec.support.portal_browser"
 local profile = require "commerce.account.profile"
+local retention = require "commerce.account.retention"
 local sync_settings = require "commerce.account.settings"
 local users = require "commerce.account.users"
 
@@ -151,6 +152,25 @@ describe("the portal's settings", function()
     post("data", fields, 400)
     post("data/retention", { days = "30" })
     post("data/retention", { days = "no" }, 400)
+  end)
+
+  it("tell what is kept of the log of changes, and who reads it", function()
+    local empty = page "data"
+    assert.matches("<dt>Oldest change</dt><dd>none</dd>", empty, 1, true)
+    assert.matches("<dt>Older ones last removed</dt><dd>never</dd>", empty, 1, true)
+    local company = assert(app:create_company { name = "Shop" })
+    assert(app.store:add_connection { id = "c1", company_id = company.id, account = "acct_1",
+      auth = "key", integration = "stripe", status = "Linked", created = "2026-03-01T08:00:00Z" })
+    app.store:write_page("c1", { records = { payments = { { id = "p1",
+      body = '{"id":"p1","amount":1' } } } }, "2026-03-01T08:00:00Z")
+    app.store:acknowledge("c1", "queue", nil, 0)
+    assert.is_true(app:set_changes_retention(90))
+    retention.note_pruning(app.store, os.time())
+    local full = page "data"
+    assert.matches("<dd>90 days, and until all consumers have read them</dd>", full, 1, true)
+    assert.matches("2026-03-01", full, 1, true)
+    assert.is_nil(full:find("<dd>never</dd>", 1, true))
+    assert.matches("all but 1", full, 1, true)
   end)
 
   it("leave fields out of what is stored", function()

@@ -4,6 +4,7 @@
 
 local errors = require "commerce.base.errors"
 local event_rules = require "commerce.store.event_rules"
+local time = require "commerce.base.time"
 
 local retention = {}
 
@@ -52,6 +53,30 @@ end
 ---@param days integer? nil: for ever
 function retention.set_of_changes(store, days)
   set(store, CHANGES, days)
+end
+
+local PRUNED = "changes_pruned" -- a setting: unix seconds
+
+--- Note that entries of the log of changes were looked for that are no longer kept.
+---@param store commerce.Store
+---@param now number unix seconds
+function retention.note_pruning(store, now)
+  store:save_setting(PRUNED, ("%d"):format(now))
+end
+
+---@class commerce.ChangeLogState
+---@field days integer? for how many days changes are kept that all have read; nil: for ever
+---@field oldest string? when the oldest change happened that is kept
+---@field pruned string? when older ones were last looked for and removed
+---@field consumers commerce.ChangeConsumer[]
+
+--- What is kept of the log of changes, and who reads it.
+---@param store commerce.Store
+---@return commerce.ChangeLogState
+function retention.change_log(store)
+  return { days = retention.of_changes(store), oldest = store:oldest_change(),
+    pruned = time.format(tonumber(store:setting(PRUNED) or "")),
+    consumers = store:change_consumers() }
 end
 
 --- For how many days webhook events are kept that were sent to all consumers or given up.

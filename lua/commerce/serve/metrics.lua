@@ -4,6 +4,7 @@ local ascii = require "commerce.base.ascii"
 local decimal = require "commerce.base.decimal"
 local errors = require "commerce.base.errors"
 local read_allocation = require "commerce.account.read_allocation"
+local retention = require "commerce.account.retention"
 local time = require "commerce.base.time"
 
 local metrics = {}
@@ -114,6 +115,25 @@ local function add_reads(lines, store, now)
     .. "used, of the account or of all connected accounts together.", shares)
 end
 
+-- What is kept of the log of changes, and what each of its consumers has not read.
+local function add_change_log(lines, store, now)
+  if (store.lacking or {}).change_log then
+    return
+  end
+  local state, unread = retention.change_log(store), {}
+  for i, consumer in ipairs(state.consumers) do
+    unread[i] = { label("consumer", consumer.name), consumer.unread }
+  end
+  local function age(at)
+    return math.max(now - time.parse(at), 0)
+  end
+  add(lines, "change_log_seconds", "gauge", "Age of the oldest change that is kept.",
+    { { nil, state.oldest and age(state.oldest) or 0 } })
+  add(lines, "change_log_pruned_seconds", "gauge", "Time since a sync last looked for changes that "
+    .. "are no longer kept, and removed them.", { state.pruned and { nil, age(state.pruned) } })
+  add(lines, "change_log_unread", "gauge", "Changes that a consumer has not read.", unread)
+end
+
 -- The headers that proxies add (RFC 7239, RFC 9110, 7.6.3): the request may come from anywhere.
 local FORWARDED = { "forwarded", "x-forwarded-for", "via" }
 
@@ -147,6 +167,7 @@ metrics.text = errors.protect(function(store, requests, now)
     lags(store, now))
   add_queue(lines, store, now)
   add_reads(lines, store, now)
+  add_change_log(lines, store, now)
   add(lines, "webhooks_waiting", "gauge", "Webhooks that wait to be delivered to a consumer.",
     waiting)
   add(lines, "webhooks_waiting_seconds", "gauge", "Age of the oldest webhook that waits.", ages)

@@ -318,6 +318,7 @@ function erasure.prune(store, connection_id, lease)
   until not done.more
   store:write_page(connection_id, { states = { [PRUNED] = { at = now, days = days } } },
     time.format(now))
+  retention.note_pruning(store, now)
   return removed, days
 end
 

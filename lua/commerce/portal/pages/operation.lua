@@ -72,6 +72,24 @@ local function fields_card(context, off)
       h.button { name = "how", value = "hash", "Hash" } }) }
 end
 
+-- What is kept of the log of changes, and how far each of its consumers has come.
+local function change_log_card(context)
+  local state, rows = retention.change_log(context.store), {}
+  for i, consumer in ipairs(state.consumers) do
+    rows[i] = { layout.name(consumer.name), ("%d"):format(consumer.connections),
+      consumer.unread == 0 and "all" or ("all but %d"):format(consumer.unread) }
+  end
+  return h.div { class = "card", h.h2 "Log of changes", h.dl { class = "facts",
+    h.dt "Changes are kept", h.dd(state.days and ("%d days, and until all consumers have read them")
+      :format(state.days) or "for ever"),
+    h.dt "Oldest change", h.dd { state.oldest and layout.time(state.oldest) or "none" },
+    h.dt "Older ones last removed", h.dd { state.pruned and layout.time(state.pruned)
+      or "never" } },
+    #rows > 0 and settings.table("Consumers of the log of changes", { "Consumer", "Connections",
+      "Has read" }, rows),
+    h.p { class = "quiet", "Set by ", h.code "commerce settings change-log", "." } }
+end
+
 local function data_page(context, given)
   local off = not settings.may_change(context)
   local days = retention.get(context.store)
@@ -89,7 +107,7 @@ local function data_page(context, given)
           settings.field { name = "days", label = "Are kept for so many days", type = "number",
             min = "1", class = "grow", value = days and ("%d"):format(days) or nil,
             placeholder = "for ever", disabled = off or nil },
-          not off and h.button "Save" }) } } })
+          not off and h.button "Save" }) }, change_log_card(context) } })
 end
 
 local save_data = saving(data_page, function(context)

@@ -41,7 +41,7 @@ contract.PARTS = {
     writes = { "begin_sweep", "end_sweep" } },
   { name = "changes", reads = { "changes", "consumer", "last_change" },
     writes = { "acknowledge" } },
-  { name = "change_log", reads = { "change_consumers" },
+  { name = "change_log", reads = { "change_consumers", "oldest_change" },
     writes = { "drop_change_consumer", "prune_changes" }, server = true },
   { name = "checkpoints", reads = { "checkpoint" }, writes = { "save_checkpoint" } },
   { name = "companies", reads = { "companies" }, writes = { "remove_company", "save_company" } },

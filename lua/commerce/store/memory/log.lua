@@ -94,9 +94,10 @@ function log.change_consumers(self)
   for id in self.db:table "connections":each() do
     local _, last = log.kept(self, id)
     for name, consumer in self.db:table("consumers", id):each() do
-      local row = found[name] or { name = name, connections = 0, behind = 0 }
+      local row = found[name] or { name = name, connections = 0, behind = 0, unread = 0 }
       row.connections = row.connections + 1
       row.behind = row.behind + (last > consumer.position and 1 or 0)
+      row.unread = row.unread + math.max(last - consumer.position, 0)
       list[#list + 1] = not found[name] and row or nil
       found[name] = row
     end
@@ -105,6 +106,15 @@ function log.change_consumers(self)
     return a.name < b.name
   end)
   return list
+end
+
+function log.oldest_change(self)
+  local oldest
+  for id in self.db:table "connections":each() do
+    local row = self.db:table("changes", id):get((log.kept(self, id)))
+    oldest = row and (not oldest or row.at < oldest) and row.at or oldest
+  end
+  return oldest
 end
 
 function log.drop_change_consumer(self, name)

@@ -167,11 +167,22 @@ function changes:prune_changes(connection_id, date)
 end
 
 function changes:change_consumers()
-  return self.db:all(("SELECT c.name, %s, %s FROM consumers AS c "
+  local whole = self.db.dialect.whole
+  return self.db:all(("SELECT c.name, %s, %s, %s FROM consumers AS c "
     .. "LEFT JOIN change_numbers AS n ON n.connection_id = c.connection_id "
     .. "GROUP BY c.name ORDER BY c.name"):format(
-    self.db.dialect.whole("count(*)", "connections"),
-    self.db.dialect.whole("sum(CASE WHEN n.last > c.position THEN 1 ELSE 0 END)", "behind")))
+    whole("count(*)", "connections"),
+    whole("sum(CASE WHEN n.last > c.position THEN 1 ELSE 0 END)", "behind"),
+    whole("sum(CASE WHEN n.last > c.position THEN n.last - c.position ELSE 0 END)", "unread")))
+end
+
+-- The first row of each connection's log, by the key: an index of the times would cost each page.
+local OLDEST = "SELECT min(at) AS at FROM (SELECT (SELECT c.at FROM changes AS c "
+  .. "WHERE c.connection_id = n.connection_id ORDER BY c.last LIMIT 1) AS at "
+  .. "FROM change_numbers AS n) AS logs"
+
+function changes:oldest_change()
+  return self.db:all(OLDEST)[1].at
 end
 
 function changes:drop_change_consumer(name)

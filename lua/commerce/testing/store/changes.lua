@@ -268,12 +268,25 @@ return function(db, with)
       assert(db():acknowledge("c1", "queue", nil, 1))
       assert(db():acknowledge("c2", "queue", nil, 1))
       assert(db():acknowledge("c1", "mail", nil, 2))
-      assert.same({ { name = "mail", connections = 1, behind = 0 },
-        { name = "queue", connections = 2, behind = 1 } }, db():change_consumers())
+      local mail = { name = "mail", connections = 1, behind = 0, unread = 0 }
+      assert.same({ mail, { name = "queue", connections = 2, behind = 1, unread = 1 } },
+        db():change_consumers())
       assert.equal(2, db():drop_change_consumer "queue")
       assert.equal(0, db():drop_change_consumer "queue")
       assert.is_nil((db():consumer("c1", "queue")))
-      assert.same({ { name = "mail", connections = 1, behind = 0 } }, db():change_consumers())
+      assert.same({ mail }, db():change_consumers())
+    end)
+  end)
+
+  describe("the oldest change that is kept", function()
+    it("is that of any connection's log", function()
+      assert.is_nil((db():oldest_change()))
+      write({ payment "a" }, LATER)
+      write({ payment "b" }, NOW, "c2")
+      write({ payment "c" }, LATER, "c2")
+      assert.equal(NOW, db():oldest_change())
+      assert(db():prune_changes("c2", LATER))
+      assert.equal(LATER, db():oldest_change())
     end)
   end)
 
