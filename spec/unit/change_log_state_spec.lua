@@ -46,5 +46,10 @@ describe("the log of changes in the metrics", function()
     assert.matches("\ncommerce_change_log_seconds 3600\n", said)
     assert.matches("\ncommerce_change_log_pruned_seconds 60\n", said)
     assert.matches('\ncommerce_change_log_unread{consumer="queue"} 2\n', said)
+    store:acknowledge("c1", "queue", 1, 3)
+    assert.matches('\ncommerce_change_log_unread{consumer="queue"} 2\n',
+      assert(metrics.text(store, {}, NOW + 59)))
+    assert.matches('\ncommerce_change_log_unread{consumer="queue"} 0\n',
+      assert(metrics.text(store, {}, NOW + 60)))
   end)
 end)
