@@ -21,7 +21,7 @@ describe("commerce serve", function()
   end)
 
   -- A worker that begins with its first request opens the store then, and makes it wait.
-  it("has each of nginx's workers open the store before a request", function()
+  it("has each of nginx's workers open the store before a request #sqlite", function()
     local _, workers = server:nginx()
     for worker in workers:gmatch "%d+" do
       server:until_true("the store is not open in " .. worker, function()

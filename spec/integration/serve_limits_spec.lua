@@ -28,7 +28,7 @@ describe("commerce serve", function()
     assert.equal(200, (server:request("/companies", key)))
   end
 
-  it("writes to no file that has lost its name, and takes the one that is there", function()
+  it("writes to no file that has lost its name, and takes the one that is there #sqlite", function()
     start()
     local path = server.box:path "commerce.db"
     local function status_of(method)
@@ -46,7 +46,7 @@ describe("commerce serve", function()
     assert.equal(200, status_of "POST")
   end)
 
-  it("answers 503 where a file may not grow, loses nothing, and goes on reading", function()
+  it("answers 503 where a file may not grow, loses nothing, and goes on reading #sqlite", function()
     server.before = "ulimit -f 1600;"
     start "--no-worker"
     local _, workers = server:nginx()

@@ -80,7 +80,7 @@ describe("commerce serve", function()
     end)
   end
 
-  it("writes nothing that others may read", function()
+  it("writes nothing that others may read #sqlite", function()
     shell.run("mkdir " .. server.box:path "tmp")
     server.box.environment.TMPDIR = server.box:path "tmp"
     server:start()

@@ -118,7 +118,7 @@ describe("commerce serve", function()
     server.pid = nil
   end)
 
-  it("gives nginx, the worker and the store to a user, which only root can", function()
+  it("gives nginx, the worker and the store to a user, which only root can #sqlite", function()
     local box = server.box
     if shell.run 'test "$(id -u)" = 0' ~= 0 then
       local status, _, errors = box:commerce "serve --user nobody"

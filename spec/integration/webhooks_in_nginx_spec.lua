@@ -119,7 +119,7 @@ describe("a webhook in nginx", function()
     shops.assert_like_whole(path, TOLD)
   end)
 
-  it("comes again until it is stored, and nothing is lost", function()
+  it("comes again until it is stored, and nothing is lost #sqlite", function()
     keep_secret()
     register { seed = 6 }
     local release = rows.lock(path)

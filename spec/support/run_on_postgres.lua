@@ -12,9 +12,7 @@ local store = require "commerce.store"
 local APART = {} -- the integration specs that do not run with their stores in PostgreSQL
 for reason, names in pairs {
   ["they are about SQLite's own file and its errors"] = "cli_failures doctor worker_trouble",
-  ["they start nginx, which does not load on_postgres.lua; postgres_spec has nginx"] =
-    [[broken_clients openresty pages portal restricted_link sdk serve serve_edge serve_limits
-    serve_trouble stripe_sdk threads webhooks_in_nginx]],
+  ["its subject is which requests a thread answers: with PostgreSQL all"] = "threads",
   ["they use no store, or PostgreSQL already"] = [[docs install leaks luarocks postgres_commits
     postgres_contract postgres_plans postgres postgres_workers pq]],
 } do
