@@ -1,17 +1,19 @@
 -- A sync that is killed: nothing of it is half there, and the next one goes on where it was.
 
 local cjson = require "cjson"
+local commerce = require "commerce"
 local emulator = require "spec.support.emulator"
 local rows = require "spec.support.rows"
 local sandbox = require "spec.support.sandbox"
 local shell = require "spec.support.shell"
 local socket = require "socket"
+local tables = require "commerce.base.tables"
 
 local CHARGES, PAGE = 200, 10
 local SETTINGS = { charges = CHARGES, compact = true, latency = { ms = 5 } }
 
 -- A sync with small pages; STOP_AT kills it after so many events, STOP_STATEMENT before so many
--- statements of SQL have been carried out; TYPES and FULL are options.
+-- statements of SQL have been carried out; TYPES is an option.
 local SCRIPT = [[
 local commerce = require "commerce"
 local app = assert(commerce.open {})
@@ -35,7 +37,7 @@ local session = package.loaded["commerce.store.postgres.session"]
 if session then -- run_on_postgres.lua
   counted(session, "translated")
 end
-local report = assert(shop:sync { page_size = 10, ranges = 1, full = os.getenv "FULL" == "yes",
+local report = assert(shop:sync { page_size = 10, ranges = 1,
   types = os.getenv "TYPES" and { os.getenv "TYPES" },
   progress = function(event)
     io.stdout:write(event.event, " ", tostring(event.type), " ", tostring(event.read), "\n")
@@ -97,12 +99,24 @@ describe("a killed sync", function()
     return counts
   end
 
-  local function run(more)
-    local status, output, errors = shell.run(box:script(script, environment(more)))
+  local function run_apart()
+    local status, output, errors = shell.run(box:script(script, environment()))
     assert.equal("", errors)
     assert.equal(0, status)
     assert.matches("all is complete", output, 1, true)
     return output
+  end
+
+  -- The same in this process, which nothing kills.
+  local function run(options)
+    local app = assert(commerce.open { store = "sqlite:" .. path })
+    local shop = assert(app:connect { secret_key = "sk_test_emulator", base_url = e.base,
+      rate = 1000, endpoint_rate = 1000, backoff = 0.01 })
+    local report = assert(shop:sync(tables.merged({ page_size = PAGE, ranges = 1 },
+      options or {})))
+    assert.is_true(report.complete, tostring(report))
+    shop:close()
+    app:close()
   end
 
   setup(function()
@@ -115,7 +129,7 @@ describe("a killed sync", function()
     end
     new_store "undisturbed.db"
     requested()
-    events = select(2, run():gsub("\n", "")) - 1
+    events = select(2, run_apart():gsub("\n", "")) - 1
     undisturbed, pages = rows.dump(path), requested()
   end)
 
@@ -177,7 +191,7 @@ describe("a killed sync", function()
 
   it("leaves whole pages before whichever statement it was", function()
     new_store "statements.db"
-    local statements = tonumber(run():match "all is complete\t(%d+)")
+    local statements = tonumber(run_apart():match "all is complete\t(%d+)")
     assert.is_true(statements > 500)
     for _ = 1, 8 do
       new_store "statements.db"
@@ -186,7 +200,7 @@ describe("a killed sync", function()
         STOP_STATEMENT = tostring(at) }))))
       assert_whole_pages()
     end
-    run()
+    run_apart()
     assert_undisturbed()
   end)
 
@@ -201,7 +215,7 @@ describe("a killed sync", function()
           assert_whole_pages()
         end
       end
-      run()
+      run_apart()
       assert_undisturbed()
     end
     assert.is_true(killed >= 4, "killed only " .. killed)
@@ -265,7 +279,7 @@ describe("a killed sync", function()
     new_store "full.db"
     kill_at(0.4)
     requested()
-    run { FULL = "yes" }
+    run { full = true }
     assert_undisturbed()
     local again = requested()
     for name in pairs(LISTS) do
@@ -286,7 +300,7 @@ describe("a killed sync", function()
   it("of all types does not make a later one of one type miss anything", function()
     new_store "all_types.db"
     kill_at(0.4)
-    run { TYPES = "payment_methods" }
+    run { types = { "payment_methods" } }
     assert.equal("", rows.difference(rows.dump(path, { types = { "payment_methods" } }),
       undisturbed:match "payment_methods|.*payment_methods|[^\n]*\n"))
     run()
@@ -297,7 +311,7 @@ describe("a killed sync", function()
     new_store "products.db"
     kill_at(9, { TYPES = "products" })
     assert.equal(0, rows.number(path, "SELECT count(*) FROM products"))
-    run { TYPES = "products" }
+    run { types = { "products" } }
     assert.equal("", rows.difference(rows.dump(path, { types = { "products" } }),
       undisturbed:match "products|.*\nproducts|[^\n]*\n"))
   end)
