@@ -175,7 +175,7 @@ static bool is_cut(const cm_request *r, char *words, size_t room) {
   cm_json j;
   cm_json_init(&j, cm_buf_str(&r->body), r->body.len);
   if (r->client->foreign || r->body.secret || cm_json_peek(&j) != '{' || cm_json_skip(&j) ||
-      j.at < j.len)
+      j.at < r->body.len) /* after an error the scan has no text left */
     return false;
   snprintf(words, room, "unusable answer: %s at byte %zu", j.error, j.at);
   return true;

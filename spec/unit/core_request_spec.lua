@@ -320,6 +320,16 @@ describe("a request", function()
       end
     end)
 
+    it("not after a JSON body that is whole, but is not valid", function()
+      local deep = ('{"a":'):rep(70) .. "1" .. ("}"):rep(70)
+      for _, body in ipairs { deep, '{"id":01,"object":"account"}', '{"a" "b"}' } do
+        local response, _, _, session = ask { { body = body }, { body = "ok" } }
+        assert.equal(body, response.body)
+        assert.equal(0, session:stats().retries)
+        server:close()
+      end
+    end)
+
     it("after a timeout, each attempt with the full time", function()
       local response = ask({ { hang = true }, { hang = true }, { body = "ok" } }, nil,
         { timeout = 0.05 })
