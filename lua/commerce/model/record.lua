@@ -326,14 +326,17 @@ end
 ---@return string? data nil if what is stored has the same content
 ---@return boolean marked whether a mark was carried over
 function record.renewed(data, body, modified, remade)
+  if not data then
+    return record.stamp(body, modified), false
+  end
   local marked_before = false
-  if data and remade then
+  if remade then
     body, marked_before = keep_mark(body, data)
   end
-  if data and record.same(data, body) then
+  if record.same(data, body) then
     return nil, marked_before
   end
-  local dated = data and record.keep_newest(body, data) or body
+  local dated = record.keep_newest(body, data)
   if dated ~= body and record.same(data, dated) then
     return nil, marked_before
   end

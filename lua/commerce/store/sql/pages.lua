@@ -38,7 +38,9 @@ end
 local function write_records(db, data_type, connection_id, entries, stored, now, remade)
   local created, changed, unchanged, marks, rows, by_id = {}, {}, 0, 0, {}, {}
   for _, entry in ipairs(entries) do
-    local id, old = entry.id, stored[entry.id]
+    local id = entry.id
+    local row = by_id[id]
+    local old = row and row.data or stored[id]
     local data, marked = record.renewed(old, entry.body, now, remade)
     marks = marks + (marked and 1 or 0)
     if not data then
@@ -46,14 +48,12 @@ local function write_records(db, data_type, connection_id, entries, stored, now,
     else
       local kind = old and changed or created
       kind[#kind + 1] = id
-      local row = by_id[id]
       if not row then
         row = { id = id, is_new = not old }
         rows[#rows + 1], by_id[id] = row, row
       end
       row.data = data
     end
-    stored[id] = data or old
   end
   db:write_records(data_type, connection_id, rows)
   return created, changed, unchanged, marks
