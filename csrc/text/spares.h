@@ -8,7 +8,7 @@
 
 #include "text/buf.h"
 
-#define CM_SPARES 8                /* buffers kept at most */
+#define CM_SPARES 4                /* buffers kept at most */
 #define CM_SPARE_MAX (1024 * 1024) /* bytes; larger ones are given back */
 
 typedef struct cm_spares {
