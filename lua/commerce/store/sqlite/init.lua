@@ -66,7 +66,7 @@ local function prepare(db, path, options)
   check_owner(db)
   db:once("PRAGMA journal_mode = WAL") -- readers never wait for the writer
   db:lasting(false)
-  db:once("PRAGMA cache_size = -8000") -- KB
+  db:once("PRAGMA cache_size = -2000") -- KB; four times as much is no faster with 446,000 objects
   make_current(db)
   types.reconcile(db)
   db:watch_file()
