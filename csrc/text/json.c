@@ -158,8 +158,8 @@ static long hex4(const char *s) {
   return value;
 }
 
-/* Passes over what cm_scan_plain stops at within a string: an escape or a character outside ASCII.
-   Returns the place after it; 0 on an error. */
+/* Passes over what cm_scan_special stops at within a string: an escape or a character outside
+   ASCII. Returns the place after it; 0 on an error. */
 static size_t after_special(cm_json *j, size_t at) {
   unsigned char c = (unsigned char)j->text[at];
   size_t left = j->len - at, len;

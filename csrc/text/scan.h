@@ -2,9 +2,8 @@
 ** scan.h: looks at several bytes of a text at once. Lua-free.
 ** Strings and blanks are most of a page, so these functions decide how fast pages become records.
 ** Each looks at CM_SCAN_STEP bytes, which must be there, and gives the place of the first one of a
-** kind, or CM_SCAN_STEP if there is none: cm_scan_filled the first that is not a blank. 16 with
-*SSE2, which every x86-64 has; eight elsewhere, or
-** with CM_SCAN_PORTABLE (spec/c).
+** kind, or CM_SCAN_STEP if there is none: cm_scan_filled the first that is not a blank. That is
+** sixteen with SSE2, which every x86-64 has; eight elsewhere, or with CM_SCAN_PORTABLE (spec/c).
 */
 #ifndef CM_SCAN_H
 #define CM_SCAN_H
