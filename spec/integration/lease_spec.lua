@@ -51,10 +51,15 @@ describe("two runs of one connection", function()
     error "no lease was taken"
   end
 
+  local function end_one(pid)
+    shell.run("kill -9 " .. pid)
+    shell.wait_for_end(pid)
+  end
+
   it("are told apart: the second one says so and changes nothing", function()
     local pid = begin_one()
     local status, _, output = box:commerce("sync --store sqlite:" .. path)
-    shell.run("kill -9 " .. pid)
+    end_one(pid)
     assert.equal(1, status)
     assert.matches("is being synced by another process", output)
     assert.equal("0\n", rows.sql(path, "SELECT count(*) FROM customers"))
@@ -62,7 +67,7 @@ describe("two runs of one connection", function()
 
   it("follow at once if the first one was killed", function()
     local pid = begin_one()
-    shell.run("kill -9 " .. pid)
+    end_one(pid)
     e:control("faults", { clear = true })
     assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
     assert.equal("", leases())
@@ -96,7 +101,7 @@ describe("two runs of one connection", function()
       assert.equal(1, status)
       assert.matches("is being synced by another process %(process " .. pid .. " on ", said)
     end
-    shell.run("kill -9 " .. pid)
+    end_one(pid)
     e:control("faults", { clear = true })
     assert.equal(0, (box:commerce("sync --store sqlite:" .. path)))
   end)
