@@ -1,6 +1,7 @@
 -- Pulls: runs of one data type. Their history, the queue of those that wait, and the end of a read.
 -- `leases` gives the waiting ones to workers.
 
+local ascii = require "commerce.base.ascii"
 local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.sql.outbox"
 local select = require "commerce.store.sql.select"
@@ -190,14 +191,19 @@ function pulls:pull_counts(statuses)
   return counts
 end
 
+local ADD_COUNT = "INSERT INTO counters (name, value) VALUES (?, ?) "
+  .. "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value"
+
+-- All workers add to the same rows: in one order, so that two of them never wait for each other,
+-- and in a transaction that waits for another one instead of beginning anew.
 function pulls:add_counts(counts)
-  return self.db:transaction(function()
-    for name, count in pairs(counts) do
-      self.db:run("INSERT INTO counters (name, value) VALUES (?, ?) "
-        .. "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value", name, count)
+  local db = self.db
+  return db:atomic(function()
+    for _, name in ipairs(ascii.keys(counts)) do
+      db:later(ADD_COUNT, name, counts[name])
     end
     return true
-  end)
+  end, true)
 end
 
 function pulls:counts()
