@@ -11,12 +11,14 @@ local time = require "commerce.base.time"
 local schedule = {}
 
 local EVERY = 10 -- seconds between two looks
+local SHARE = 9 -- times as long as a look took until the next one: it asks about each connection,
+-- and with thousands of them that takes seconds, in which the worker does nothing else
 local TIDY = 3600 -- seconds between two looks for what killed links have left
 
 ---@class commerce.serve.Schedule
 ---@field private app commerce.App
 ---@field private store commerce.Store
----@field private looked number? when it looked last
+---@field private next number? when it looks next
 ---@field private tidied number? when it looked last for what killed links have left
 local methods = {}
 local schedule_mt = { __name = "commerce.serve.Schedule", __index = methods }
@@ -70,15 +72,17 @@ end
 --- Queue the pulls that are due, unless this was done a moment ago.
 function methods:look()
   local now = core.now()
-  if self.looked and now - self.looked < EVERY then
+  if self.next and now < self.next then
     return
   end
-  self.looked = now
+  self.next = now + EVERY
   expire_dead(self)
   errors.catch(self.store.finish_removals, self.store) -- what is left goes the next time
   errors.catch(quota.reset, self.store, os.time())
   tidy(self, now)
   queue_due(self)
+  local took = core.now() - now
+  self.next = math.max(self.next, now + took + SHARE * took)
 end
 
 return schedule
