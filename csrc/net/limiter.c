@@ -275,24 +275,6 @@ static double held(cm_bucket *b, double now) {
 }
 
 /*
-** Returns how many more requests to an endpoint could go now, after those that wait: a whole
-** number, INFINITY without a limit. endpoint: NULL, or one not used lately, for any.
-*/
-double cm_limiter_room(cm_limiter *l, const char *endpoint, double now) {
-  double own = INFINITY;
-  double slots = whole(cm_limiter_concurrency(l, now)) - l->in_flight;
-  double room = least(held(l->global, now), slots);
-  cm_bucket *b;
-  for (b = l->endpoints; b; b = b->next) {
-    double tokens = held(b, now);
-    room -= least(tokens, b->waiting); /* more of them cannot go now, and take nothing */
-    if (endpoint && strcmp(b->name, endpoint) == 0)
-      own = tokens - b->waiting;
-  }
-  return most(0, least(room, own));
-}
-
-/*
 ** Returns how many more requests to an endpoint its own limit would allow now, after those that
 ** wait: a whole number, INFINITY without a limit or for an endpoint not used lately.
 */
@@ -302,6 +284,19 @@ double cm_limiter_own_room(cm_limiter *l, const char *endpoint, double now) {
     if (strcmp(b->name, endpoint) == 0)
       return most(0, held(b, now) - b->waiting);
   return INFINITY;
+}
+
+/*
+** Returns how many more requests to an endpoint could go now, after those that wait: a whole
+** number, INFINITY without a limit. endpoint: NULL, or one not used lately, for any.
+*/
+double cm_limiter_room(cm_limiter *l, const char *endpoint, double now) {
+  double slots = whole(cm_limiter_concurrency(l, now)) - l->in_flight;
+  double room = least(held(l->global, now), slots);
+  cm_bucket *b;
+  for (b = l->endpoints; b; b = b->next)
+    room -= least(held(b, now), b->waiting); /* more of them cannot go now, and take nothing */
+  return most(0, endpoint ? least(room, cm_limiter_own_room(l, endpoint, now)) : room);
 }
 
 /*
