@@ -132,8 +132,7 @@ function outbox:take_delivery(worker, now, seconds)
 end
 
 local function count(db, name)
-  db:run("INSERT INTO counters (name, value) VALUES (?, 1) "
-    .. "ON CONFLICT (name) DO UPDATE SET value = counters.value + 1", name)
+  db:later(statements.ADD_COUNT, name, 1)
 end
 
 -- Since when a consumer has failed, counted from the first failure after the last success.

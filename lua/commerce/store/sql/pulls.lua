@@ -5,6 +5,7 @@ local ascii = require "commerce.base.ascii"
 local event_rules = require "commerce.store.event_rules"
 local outbox = require "commerce.store.sql.outbox"
 local select = require "commerce.store.sql.select"
+local statements = require "commerce.store.sql.statements"
 local time = require "commerce.base.time"
 local turns = require "commerce.store.sql.turns"
 local types = require "commerce.store.sql.types"
@@ -191,16 +192,13 @@ function pulls:pull_counts(statuses)
   return counts
 end
 
-local ADD_COUNT = "INSERT INTO counters (name, value) VALUES (?, ?) "
-  .. "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value"
-
 -- All workers add to the same rows: in one order, so that two of them never wait for each other,
 -- and in a transaction that waits for another one instead of beginning anew.
 function pulls:add_counts(counts)
   local db = self.db
   return db:atomic(function()
     for _, name in ipairs(ascii.keys(counts)) do
-      db:later(ADD_COUNT, name, counts[name])
+      db:later(statements.ADD_COUNT, name, counts[name])
     end
     return true
   end, true)

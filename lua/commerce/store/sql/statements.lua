@@ -1,6 +1,10 @@
 -- Statements, and parts of them, that are the same in all SQL databases.
 
-local statements = {}
+local statements = {
+  --- Adds to a counter: its name, and how many.
+  ADD_COUNT = "INSERT INTO counters (name, value) VALUES (?, ?) "
+    .. "ON CONFLICT (name) DO UPDATE SET value = counters.value + excluded.value",
+}
 
 --- A boolean as it is bound: both a boolean column and one of 0 and 1 take it.
 ---@param value boolean?
