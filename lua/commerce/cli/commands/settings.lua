@@ -153,30 +153,24 @@ local function days_of(text)
   return days
 end
 
-local function set_retention(app, args)
-  if args.days then
-    must(app:set_deleted_retention(days_of(args.days)))
-  end
-  local now = app:deleted_retention()
-  if args.json then
-    console.json { deletedRetention = now or json.null }
-  else
-    console.line(now and ("records that Stripe deleted are removed after %d days"):format(now)
-      or "records that Stripe deleted are kept")
+-- A command that shows for how many days something is kept, and sets it: by these methods of the
+-- application, in a JSON object with this member, and in these words.
+local function set_days(method, member, removed, kept)
+  return function(app, args)
+    if args.days then
+      must(app["set_" .. method](app, days_of(args.days)))
+    end
+    local now = app[method](app)
+    if args.json then
+      console.json { [member] = now or json.null }
+    else
+      console.line(now and removed:format(now) or kept)
+    end
   end
 end
 
-local function set_webhook_events(app, args)
-  if args.days then
-    must(app:set_webhooks_retention(days_of(args.days)))
-  end
-  local now = app:webhooks_retention()
-  if args.json then
-    console.json { webhooksRetention = now or json.null }
-  else
-    console.line(now and ("webhook events that were sent or given up are removed after %d days")
-      :format(now) or "all webhook events are kept")
-  end
+local function days_argument(sub)
+  sub:argument("days", "Whole days, or never: nothing is removed (default: show it)."):args "?"
 end
 
 local function consumer_lines(list)
@@ -296,11 +290,12 @@ return {
         sub:argument("days", "Whole days, or never: they are not removed (default: show it).")
           :args "?"
       end,
-      json = "As a JSON object.", store = "create", audit = "data.retention", run = set_retention },
+      json = "As a JSON object.", store = "create", audit = "data.retention",
+      run = set_days("deleted_retention", "deletedRetention", "records that Stripe deleted are "
+        .. "removed after %d days", "records that Stripe deleted are kept") },
     { name = "change-log", help = "For how long the log of changes is kept, and who reads it.",
       arguments = function(sub)
-        sub:argument("days", "Whole days, or never: nothing is removed (default: show it).")
-          :args "?"
+        days_argument(sub)
         sub:option("--forget", "Forget a consumer that does not read any more: what it has not "
           .. "read is kept for it otherwise."):argname "CONSUMER"
       end,
@@ -308,12 +303,10 @@ return {
       run = set_change_log },
     { name = "webhook-events", help = "For how long webhook events are kept that were sent or "
       .. "given up.",
-      arguments = function(sub)
-        sub:argument("days", "Whole days, or never: nothing is removed (default: show it).")
-          :args "?"
-      end,
+      arguments = days_argument,
       json = "As a JSON object.", store = "create", audit = "data.retention",
-      run = set_webhook_events },
+      run = set_days("webhooks_retention", "webhooksRetention", "webhook events that were sent or "
+        .. "given up are removed after %d days", "all webhook events are kept") },
     { name = "rates", help = "Show or set how many requests a second are sent to Stripe for a "
       .. "connection.",
       arguments = rate_arguments, json = "As a JSON object.", store = "existing",
