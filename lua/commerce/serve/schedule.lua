@@ -11,8 +11,8 @@ local time = require "commerce.base.time"
 local schedule = {}
 
 local EVERY = 10 -- seconds between two looks
-local SHARE = 9 -- times as long as a look took until the next one: it asks about each connection,
--- and with thousands of them that takes seconds, in which the worker does nothing else
+local SHARE = 10 -- times as long as a look takes, at least: it asks about each connection, and with
+-- thousands of them that takes seconds, in which the worker does nothing else
 local TIDY = 3600 -- seconds between two looks for what killed links have left
 
 ---@class commerce.serve.Schedule
@@ -81,8 +81,7 @@ function methods:look()
   errors.catch(quota.reset, self.store, os.time())
   tidy(self, now)
   queue_due(self)
-  local took = core.now() - now
-  self.next = math.max(self.next, now + took + SHARE * took)
+  self.next = now + math.max(EVERY, SHARE * (core.now() - now))
 end
 
 return schedule
