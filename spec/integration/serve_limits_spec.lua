@@ -9,7 +9,7 @@ local shell = require "spec.support.shell"
 local socket = require "socket"
 
 describe("commerce serve", function()
-  local server, key
+  local server
 
   before_each(function()
     server = serving.new()
@@ -19,20 +19,11 @@ describe("commerce serve", function()
     server:close()
   end)
 
-  local function start(more)
-    server:start(more)
-    key = server.box:read("out"):match "first key +(%S+)" or key
-  end
-
-  local function answers()
-    assert.equal(200, (server:request("/companies", key)))
-  end
-
   it("writes to no file that has lost its name, and takes the one that is there #sqlite", function()
-    start()
+    server:start()
     local path = server.box:path "commerce.db"
     local function status_of(method)
-      return (server:request("/companies", key, '{"name":"Shop"}', method))
+      return (server:request("/companies", server.key, '{"name":"Shop"}', method))
     end
     shell.run(("mkdir %s.away; mv %s* %s.away 2>/dev/null"):format(path, path, path))
     assert.equal(503, status_of "POST")
@@ -48,18 +39,18 @@ describe("commerce serve", function()
 
   it("answers 503 where a file may not grow, loses nothing, and goes on reading #sqlite", function()
     server.before = "ulimit -f 1600;"
-    start "--no-worker"
+    server:start "--no-worker"
     local _, workers = server:nginx()
     local shop = ('{"name":"Shop","description":"%s"}'):format(("d"):rep(800))
     local answers_of = { [200] = 0, [503] = 0 }
     for _ = 1, 200 do
-      local status = server:request("/companies", key, shop)
+      local status = server:request("/companies", server.key, shop)
       answers_of[status] = (answers_of[status] or 0) + 1
     end
     local made, refused = answers_of[200], answers_of[503]
     assert.equal(200, made + refused)
     assert.is_true(made > 0 and refused > 0, made .. " made")
-    local _, body = server:request("/companies?pageSize=1", key)
+    local _, body = server:request("/companies?pageSize=1", server.key)
     assert.equal(made, json.decode(body).totalResults)
     assert.equal(workers, select(2, server:nginx())) -- none has died of it
   end)
@@ -79,9 +70,9 @@ describe("commerce serve", function()
   it("answers 502 while Stripe is down, and serves what is stored", function()
     server.box.environment.STRIPE_API_BASE = "http://127.0.0.1:" .. emulator.free_port()
     server.box.environment.COMMERCE_MASTER_KEY = master_key.ONE
-    start "--no-worker"
+    server:start "--no-worker"
     local function call(method, path, body)
-      local status, answer = server:request(path, key, body, method)
+      local status, answer = server:request(path, server.key, body, method)
       return status, json.decode(answer)
     end
     local _, company = call("POST", "/companies", '{"name":"Shop"}')
@@ -91,14 +82,14 @@ describe("commerce serve", function()
       '{"secretKey":"sk_test_emulator"}')
     assert.equal(502, status, answer.error)
     assert.is_truthy(answer.error:find("Stripe cannot be reached", 1, true), answer.error)
-    answers()
+    assert.equal(200, server:status())
   end)
 
   it("answers beside 1,100 idle connections", function()
     if shell.run "test $(ulimit -Hn) -ge 2500" ~= 0 then
       return -- this process may not open as many
     end
-    start()
+    server:start()
     -- a program of its own, since this one has a lower limit
     local script = server.box:write("idle.lua", [[
       local socket = require "socket"
@@ -120,7 +111,7 @@ describe("commerce serve", function()
     assert.equal("ready", idle:read "*l")
     for _ = 1, 20 do
       local began = socket.gettime()
-      answers()
+      assert.equal(200, server:status())
       assert.is_true(socket.gettime() - began < 10) -- and not as long as the idle ones stay
     end
     shell.run("kill " .. pid)

@@ -5,7 +5,7 @@ local serving = require "spec.support.serving"
 local shell = require "spec.support.shell"
 
 describe("commerce serve", function()
-  local server, key
+  local server
 
   before_each(function()
     server = serving.new()
@@ -15,21 +15,12 @@ describe("commerce serve", function()
     server:close()
   end)
 
-  local function start(more)
-    server:start(more)
-    key = server.box:read("out"):match "first key +(%S+)" or key
-  end
-
-  local function answers()
-    assert.equal(200, (server:request("/companies", key)))
-  end
-
   local function kill(...)
     shell.run("kill -9 " .. table.concat({ ... }, " "))
   end
 
   it("starts a killed worker again, and says so", function()
-    start()
+    server:start()
     local before = server:left "worker --store"
     kill(before)
     server:until_true("no other worker is started", function()
@@ -38,13 +29,13 @@ describe("commerce serve", function()
     end)
     assert.equal("commerce: the worker ended (signal 9); it is started again in 1 s\n",
       server:errors())
-    answers()
+    assert.equal(200, server:status())
     server:stop()
     assert.equal("", server:left())
   end)
 
   it("starts a killed nginx again, without those that it has left behind", function()
-    start()
+    server:start()
     local master, workers = server:nginx()
     kill(master)
     server:until_true("it does not say so", function()
@@ -56,27 +47,27 @@ describe("commerce serve", function()
     server:until_true("it does not answer", function()
       return server:request "/ready" == 200
     end)
-    answers()
+    assert.equal(200, server:status())
     server:stop()
     assert.equal("", server:left())
     assert.equal("connection refused", (server:request "/health"))
   end)
 
   it("takes over after it was killed", function()
-    start()
+    server:start()
     local worker = server:left "worker --store"
     kill(server.pid)
-    start()
-    answers()
+    server:start()
+    assert.equal(200, server:status())
     shell.wait_for_end(worker)
   end)
 
   it("takes over what was left when it was killed together with nginx", function()
-    start()
+    server:start()
     local master, workers = server:nginx()
     kill(server.pid, master)
-    start()
-    answers()
+    server:start()
+    assert.equal(200, server:status())
     assert.is_truthy(server:errors():find("an nginx of a server that was killed was still there", 1,
       true), server:errors())
     for pid in workers:gmatch "%d+" do
@@ -130,8 +121,8 @@ describe("commerce serve", function()
     assert.equal(1, status)
     assert.matches("the user nobody may not write in ", errors)
     shell.run("chown nobody " .. box.folder)
-    start "--user nobody"
-    answers()
+    server:start "--user nobody"
+    assert.equal(200, server:status())
     local master, workers = server:nginx()
     local _, users = shell.run(("ps -o user= -p %s"):format(
       (workers .. server:left "worker --store"):gsub("%s+", ","):gsub(",$", "")))

@@ -48,6 +48,11 @@ function methods:request(path, key, body, method)
   return status, table.concat(chunks)
 end
 
+--- The status of a request with the API key.
+function methods:status()
+  return (self:request("/companies", self.key))
+end
+
 --- Wait for something.
 function methods:until_true(what, check)
   local deadline = socket.gettime() + PATIENCE
@@ -62,7 +67,8 @@ function methods:until_true(what, check)
   return result
 end
 
---- Start it and wait until it answers; gives its process id.
+--- Start it and wait until it answers; gives its process id. `key` is the API key that the first
+--- start has printed.
 ---@param more string? arguments
 ---@param output string? where its output goes, as the shell writes it
 function methods:start(more, output)
@@ -80,6 +86,7 @@ function methods:start(more, output)
     self:until_true("it says nothing", function()
       return box:read("out"):find "Ctrl%-C stops it"
     end)
+    self.key = box:read("out"):match "first key +(%S+)" or self.key
   end
   self.pid = box:read("pid"):match "%d+"
   return self.pid

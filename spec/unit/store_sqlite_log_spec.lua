@@ -78,12 +78,10 @@ describe("the log of a SQLite store", function()
     assert.equal((PAGES + 1) * PAGE, count_in(path_of "killed.db"))
   end)
 
-  it("is copied within commits where no thread can", function()
-    local copy_log, tried = core.copy_log, 0
-    core.copy_log = function()
-      tried = tried + 1
-      return nil, "no thread can be started"
-    end
+  -- Writes all pages while something else is in the place of `core.copy_log`.
+  local function write_pages_with(stub)
+    local copy_log = core.copy_log
+    core.copy_log = stub
     local ok, raised = pcall(function()
       for number = 1, PAGES do
         write_page(number)
@@ -91,6 +89,15 @@ describe("the log of a SQLite store", function()
     end)
     core.copy_log = copy_log
     assert.is_true(ok, raised)
+  end
+
+  it("is copied within commits where no thread can", function()
+    local tried = 0
+    local function stub()
+      tried = tried + 1
+      return nil, "no thread can be started"
+    end
+    write_pages_with(stub)
     assert.equal(1, tried)
     assert.is_true(size_of "-wal" < LOG * FRAME)
     assert.equal(PAGES * PAGE, count_in(path))
@@ -98,7 +105,7 @@ describe("the log of a SQLite store", function()
 
   it("may be copied by another process at the same moment", function()
     local copy_log, tried = core.copy_log, 0
-    core.copy_log = function(...)
+    local function stub(...)
       tried = tried + 1
       if tried <= 2 then
         return { poll = function()
@@ -107,13 +114,7 @@ describe("the log of a SQLite store", function()
       end
       return copy_log(...)
     end
-    local ok, raised = pcall(function()
-      for number = 1, PAGES do
-        write_page(number)
-      end
-    end)
-    core.copy_log = copy_log
-    assert.is_true(ok, raised)
+    write_pages_with(stub)
     assert.is_true(tried > 3)
     assert.equal("0", tostring(db.db:once("PRAGMA wal_autocheckpoint")[1][1]))
   end)
