@@ -36,7 +36,7 @@ typedef struct library {
   int (*close)(sqlite3 *);
 } library;
 
-/* What the thread and its owner share. The thread writes it before it sets `done`. */
+/* The thread and its owner share this. The thread writes the results before it sets `done`. */
 typedef struct copy {
   library sqlite;
   char *path;

@@ -122,7 +122,7 @@ static CM_INLINE int next(cm_json *j, char close) {
   if (c == ',' && !fresh) {
     j->at++;
     if (peek_line(j) != close)
-      return 1; /* or the end of the text, which is no value */
+      return 1; /* also at the end of the text: whoever takes the value finds nothing there */
     return fail(j, j->at, "value expected after ','"), -1;
   }
   if (c == close) {

@@ -70,7 +70,7 @@ end
 ---@field pruned string? when older ones were last looked for and removed
 ---@field consumers commerce.ChangeConsumer[]
 
---- What is kept of the log of changes, and who reads it.
+--- The state of the log of changes: since when its entries are kept, and who reads it.
 ---@param store commerce.Store
 ---@return commerce.ChangeLogState
 function retention.change_log(store)

@@ -51,8 +51,8 @@ local function take_place()
   return place
 end
 
--- An nginx worker that is told to end (a reload) stays as long as a timer is left, and a call in a
--- thread is none: without one, the request would be closed unanswered.
+-- An nginx worker that is told to end (a reload) stays as long as a timer is left. A call in a
+-- thread is not a timer, so nginx would close the request without an answer.
 local function stay()
   return ngx.thread.spawn(function()
     ngx.sleep(LONGEST)
